@@ -1,0 +1,1 @@
+"""The front door and the ledger: HTTP, storage, webhooks, the command line."""

@@ -1,0 +1,1 @@
+"""The engines behind the voice loop's ports, and the catalogue of their weights."""

@@ -1,0 +1,1 @@
+"""Up to an answered line: the operator's PBX, RTP, and what hangup causes mean."""

@@ -1,0 +1,187 @@
+"""The one interface over every PBX: dial, hear how it goes, be heard, hang up.
+
+The rest of Offhook sees a `Switch` and `Attempt`s only; `pbx/asterisk/` implements them.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from voice_loop.ports import AudioPeer
+
+#: Terminal states of an attempt.
+EndState = Literal["completed", "no_answer", "busy", "canceled", "failed"]
+
+
+@dataclass(frozen=True)
+class Dial:
+    """One wish to dial one number."""
+
+    id: str
+    """The channel id, chosen by us, unique for ever: `offhook-<uuid>`."""
+    number: str
+    """E.164, with the plus sign."""
+    caller_number: str | None = None
+    """Caller ID number, E.164."""
+    caller_name: str | None = None
+    ring_timeout_s: int = 30
+    trunk: str | None = None
+    """Name of the trunk; None is the configured default."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why an attempt ended, in our words and in the network's."""
+
+    state: EndState
+    name: str
+    """Q.850 cause in lower snake case (`normal_clearing`, `user_busy`, …)."""
+    message: str
+    """A sentence for people."""
+    q850: int | None = None
+    sip_code: int | None = None
+    sip_call_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Dialing:
+    """The PBX accepted the wish and is dialling."""
+
+    at: float
+    """Unix time in seconds, as in every progress event."""
+
+
+@dataclass(frozen=True)
+class Ringing:
+    at: float
+
+
+@dataclass(frozen=True)
+class EarlyMedia:
+    """The network plays audio before the answer (SIP 183)."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Answered:
+    at: float
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A DTMF key that the far end pressed."""
+
+    at: float
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last event of every attempt, exactly once."""
+
+    at: float
+    cause: Cause
+
+
+Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Ended
+
+
+class SwitchError(Exception):
+    """The PBX cannot do what was asked; the message says why and how to mend it."""
+
+
+class SwitchUnavailable(SwitchError):
+    """No working link to the PBX now (down, refused, wrong password)."""
+
+
+class SwitchRefused(SwitchError):
+    """The PBX, or our own check of a value, refused this request. `field` names the culprit."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class MediaStats:
+    """What a media leg counted. Packets, except where a unit is named."""
+
+    received: int
+    sent: int
+    lost: int
+    late: int
+    reordered: int
+    duplicate: int
+    concealed_frames: int
+    dropped_frames: int
+    jitter_ms: float
+
+
+class Attempt(Protocol):
+    """One dialled or answered call on the PBX; satisfies `voice_loop.ports.Line`."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def rate(self) -> int: ...
+
+    def progress(self) -> AsyncIterator[Progress]:
+        """Every event from the start, in order, ending after `Ended`. One consumer."""
+        ...
+
+    def attach(self, peer: AudioPeer | None) -> None:
+        """Connect the audio (early media included) to `peer`; None sends silence."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End the attempt: cancels while ringing. Does nothing when it is over."""
+        ...
+
+    async def send_digits(self, digits: str) -> None: ...
+
+    def media_stats(self) -> MediaStats: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `offhook doctor`."""
+
+    check: str
+    """What was looked at: `ami`, `trunk`, `rtp`, …"""
+    ok: bool
+    message: str
+    """What was seen; where it is wrong, also how to mend it."""
+
+
+class Switch(Protocol):
+    """A PBX that Offhook drives."""
+
+    async def start(self) -> None:
+        """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up every attempt that we own and disconnect."""
+        ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def originate(self, dial: Dial) -> Attempt:
+        """Dial. Returns once the PBX has the request; raises SwitchError, never retries."""
+        ...
+
+    async def living_channels(self) -> Sequence[str]:
+        """Ids of the channels on the PBX that bear our `offhook-` prefix, now."""
+        ...
+
+    async def hang_up_channel(self, channel_id: str) -> None:
+        """Hang up a channel that no attempt of this process owns (after a restart)."""
+        ...
+
+    async def check(self) -> Sequence[Finding]:
+        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
+        ...

@@ -1,0 +1,135 @@
+"""What the voice loop needs of the world: a line, and four engines.
+
+`pbx/` and `models/` implement these; the composition root brings them together.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from voice_loop.audio import Samples
+from voice_loop.prompts import Message
+
+
+class EngineError(Exception):
+    """An engine failed or did not answer in time; the message says which and how to mend it."""
+
+
+class AudioPeer(Protocol):
+    """Whoever is at our end of a media leg. Called from the media tick: must not block."""
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        """Trade one 20 ms frame.
+
+        Args:
+            heard: what the far end said, one frame at the line's rate (silence or concealment
+                where a packet is missing).
+            arrived_at: `time.monotonic()` seconds when its packet reached our socket; for a
+                missing packet, `now`.
+            now: `time.monotonic()` seconds of this tick; the returned frame is sent at once.
+
+        Returns:
+            One frame at the line's rate, or None for silence.
+        """
+        ...
+
+
+class Line(Protocol):
+    """An answered attempt as the voice loop sees it. Frames come through `AudioPeer`."""
+
+    @property
+    def id(self) -> str:
+        """The channel id."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of its frames (8000 or 16000)."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End the call; does nothing on a call that is over."""
+        ...
+
+    async def send_digits(self, digits: str) -> None:
+        """Send DTMF (0-9, A-D, *, #)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What speech recognition made of one utterance."""
+
+    text: str
+    confidence: float
+    """Probability-like mean confidence per token, 0 to 1 (exp of the average log-probability)."""
+
+
+class SpeechToText(Protocol):
+    """A loaded speech recogniser, shared by all calls."""
+
+    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        """Transcribe one utterance; empty text when there is no speech in it.
+
+        Cancelling the awaiting task gives the result up. Raises EngineError.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """A loaded chat model, shared by all calls."""
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
+        cache_key: str | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """Stream the reply's text, piece by piece, greedy. Closing the generator cancels it.
+
+        Args:
+            messages: the chat so far.
+            max_tokens: upper bound of the reply.
+            schema: a JSON Schema that the reply must satisfy (constrained decoding).
+            cache_key: calls with the same key share a growing prompt prefix; a hint.
+
+        Raises EngineError while iterating.
+        """
+        ...
+
+
+class TextToSpeech(Protocol):
+    """A loaded voice, shared by all calls."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of what it speaks."""
+        ...
+
+    def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+        """Speak one clause: chunks at `rate`, as they are made. Closing cancels.
+
+        Raises EngineError while iterating.
+        """
+        ...
+
+
+class SpeechDetector(Protocol):
+    """Voice activity detection of one call."""
+
+    def is_speech(self, frame: Samples) -> bool:
+        """Whether one 20 ms frame at the line's rate holds speech."""
+        ...
+
+
+@dataclass(frozen=True)
+class Engines:
+    """The loaded engines that one call speaks through."""
+
+    stt: SpeechToText
+    llm: LanguageModel
+    tts: TextToSpeech
+    new_detector: Callable[[int], SpeechDetector]
+    """Makes one call's speech detector; the argument is the line's rate in Hz."""

@@ -1,0 +1,59 @@
+# Offhook's doors for people: each target does its own set-up and may be run again at any time.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK_SUM := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
+STAMP := $(VENV)/.installed-$(LOCK_SUM)
+
+.PHONY: help setup demo test lint bench train-env train scores lock
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Install everything into .venv, and the test bed's Asterisk into the user's cache
+	@$(BIN)/python -m pbx.testbed prepare
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "==> Looking for a compiler and Python ≥ 3.11"
+	@bash docker/system-packages $(PYTHON)
+	@echo "==> Making $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "==> Installing the locked requirements (llama.cpp is compiled once: several minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: setup ## Place one call to the test bed's talking persona and show it live
+	@$(BIN)/offhook demo $(ARGS)
+
+test: setup ## Run every test (ARGS= goes to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Style, types and layering
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## Measure: turn latency, engines, media path
+	@$(BIN)/offhook bench $(ARGS)
+
+train: ## Train the starter models anew (about three hours on two cores)
+	@test -x .venv-train/bin/python || $(PYTHON) -m venv .venv-train
+	@.venv-train/bin/python -m pip install --quiet --editable '.[train]'
+	@.venv-train/bin/python -m models.training.voice --out models/starter
+	@.venv-train/bin/python -m models.training.whisper --out models/starter/whisper
+	@.venv-train/bin/python -m models.training.llama --out models/starter/llama.gguf
+
+scores: setup ## Score the starter models on voices, sentences and values never seen in training
+	@$(BIN)/python -m models.training.speech_score
+	@$(BIN)/python -m models.training.llama_score
+
+lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--extra dev pyproject.toml -o requirements.lock

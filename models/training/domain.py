@@ -1,0 +1,593 @@
+"""The conversation that the starter models can hold: a seeded generator of phone dialogues.
+
+Three scenarios: an appointment to confirm, move or cancel; a short survey; a delivery. The agent's
+side is a function of what was said so far, so that a model can be scored exactly. The person's
+side is drawn from `phrases`. Pure Python; shared by the training of the language model (`llama`)
+and of the speech recogniser.
+"""
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from models.training.phrases import (
+    CALLER_TIMES,
+    DAYS,
+    NUMBERS,
+    PLACES,
+    Split,
+    held_pair,
+    utter,
+)
+from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL, Message, system_prompt
+
+Scenario = Literal["appointment", "survey", "delivery"]
+SCENARIOS: tuple[Scenario, ...] = ("appointment", "survey", "delivery")
+Result = dict[str, None | bool | int | str]
+
+TASKS: Mapping[Scenario, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "appointment": (
+        ("confirm the appointment.", "call to confirm the appointment.",
+         "ask whether the appointment is fine.", "check the appointment.",
+         "make sure that the appointment suits.", "find out if the person can come to the appointment.",
+         "confirm or move the appointment."),
+        ("please confirm this appointment.", "call and check the appointment.",
+         "find out if the appointment is fine."),
+    ),
+    "survey": (
+        ("ask how the last visit was.", "make a short survey.", "ask for a rating of our service.",
+         "find out how the person rates our service.", "do a survey about the last visit.",
+         "ask two survey questions.", "get a rating from one to ten."),
+        ("please do a short survey.", "call and ask for a rating.",
+         "find out how the last visit was."),
+    ),
+    "delivery": (
+        ("arrange the delivery.", "find out if somebody is at home for the delivery.",
+         "agree on the delivery of the parcel.", "ask when the parcel can be delivered.",
+         "ask where to leave the parcel.", "make sure that the delivery works.",
+         "call about the parcel."),
+        ("please arrange the parcel delivery.", "call and agree on the delivery.",
+         "find out if somebody can take the parcel."),
+    ),
+}  # fmt: skip
+_TASK_ENDINGS: Mapping[Scenario, tuple[str, ...]] = {
+    "appointment": (
+        "", "", " if the time does not suit, agree on another one.",
+        " if it does not suit, agree on another day.", " otherwise find a new time.",
+        " cancel it if the person wants to.", " be polite.",
+    ),
+    "survey": (
+        "", "", " ask if they would recommend us.", " then ask whether they recommend us to a friend.",
+        " be polite.", " keep it short.",
+    ),
+    "delivery": (
+        "", "", " if nobody is at home, ask where to leave it.", " agree on a time or a place.",
+        " be polite.", " keep it short.",
+    ),
+}  # fmt: skip
+
+RETURNS: Mapping[Scenario, Mapping[str, str]] = {
+    "appointment": {"confirmed": "boolean", "day": "string", "time": "string"},
+    "survey": {"rating": "integer", "recommend": "boolean"},
+    "delivery": {"at_home": "boolean", "place": "string", "time": "string"},
+}
+
+#: Names that exist: the only ones in what the speech recogniser learns of the agent's lines.
+FAMILIAR_NAMES = (
+    "maria lopez", "john miller", "anna brown", "peter young", "laura king", "david hill",
+    "emma stone", "robert green", "julia baker", "kevin west",
+)  # fmt: skip
+FAMILIAR_COMPANIES = (
+    "north dental", "city garage", "green clinic", "river bank", "west delivery", "sun travel",
+    "park hotel", "home energy",
+)  # fmt: skip
+_TRADES = (
+    "dental", "garage", "clinic", "bank", "delivery", "travel", "hotel", "energy", "salon",
+    "insurance", "motors", "express", "parcels", "telecom", "opticians", "health", "logistics",
+    "repairs", "foods", "services",
+)  # fmt: skip
+_CITY_WORDS = (
+    "north", "south", "east", "west", "city", "green", "river", "sun", "park", "home", "blue",
+    "central", "royal", "first", "smart", "happy", "new", "golden",
+)  # fmt: skip
+_STREETS = ("street", "road", "avenue", "lane", "square", "way")
+_FAMILIAR_STREETS = ("main street", "park road", "river lane", "green square")
+_MINUTES = ("", " fifteen", " thirty", " forty five")
+_HOURS = ("eight", "nine", "ten", "one", "two", "three", "four", "five", "six")
+_HOUSE_NUMBERS = (
+    "one", "two", "three", "four", "five", "six", "eight", "nine", "ten", "twelve", "twenty",
+    "twenty one", "thirty", "forty two", "fifty",
+)  # fmt: skip
+_SERVICES = ("cleaning", "check up", "haircut", "repair", "inspection", "consultation", "eye test")
+
+_ONSETS = (
+    "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pr",
+    "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "y", "z", "",
+)  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ee", "ia", "ou", "ea")
+_CODAS = ("", "", "", "n", "r", "l", "s", "m", "t", "ck", "nd", "th", "x", "sen", "ton", "man", "z")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn as the transcript has it; `ends_call` marks the agent's call of the tool."""
+
+    speaker: Literal["agent", "person"]
+    text: str
+    ends_call: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One whole call with its typed result."""
+
+    scenario: Scenario
+    task: str
+    context: dict[str, str]
+    returns: dict[str, str]
+    turns: tuple[Turn, ...]
+    result: Result
+
+
+@dataclass(slots=True)
+class _Agent:
+    """The right answers: what the agent says, by what it waits for and what the person meant."""
+
+    scenario: Scenario
+    context: Mapping[str, str]
+    waits_for: str = "identity"
+    day: str | None = None
+    time: str | None = None
+    place: str | None = None
+    number: str | None = None
+    agreed: bool | None = None
+    recommend: bool | None = None
+    wrong_number: bool = False
+    callback: bool = False
+    done: bool = False
+
+    @property
+    def company(self) -> str:
+        return self.context["company"]
+
+    def _when(self) -> str:
+        return f"{self.context['day']} at {self.context['time']}"
+
+    def _topic(self) -> str:
+        return {
+            "appointment": "it is about your appointment.",
+            "survey": "it is about your last visit.",
+            "delivery": "it is about your delivery.",
+        }[self.scenario]
+
+    def question(self) -> str:
+        """What the agent waits for, asked so that it can be understood alone."""
+        match self.waits_for:
+            case "identity":
+                return f"am i speaking with {self.context['name']}?"
+            case "confirm":
+                return f"does {self._when()} work for you?"
+            case "day":
+                return "which day works for you?"
+            case "time":
+                return "what time works for you?"
+            case "check":
+                return f"is {self.day} at {self.time} right?"
+            case "rating":
+                return "from one to ten, how do you rate our service?"
+            case "recommend":
+                return "would you recommend us to a friend?"
+            case "home":
+                return f"will you be at home on {self.context['day']}?"
+            case "home_time":
+                return "what time suits you?"
+            case _:
+                return "where can we leave the parcel?"
+
+    def greet(self) -> str:
+        if "name" in self.context:
+            return f"hello, this is {self.company}. {self.question()}"
+        return f"hello, this is {self.company}. {self.purpose()}"
+
+    def purpose(self) -> str:
+        if self.scenario == "appointment":
+            self.waits_for = "confirm"
+            return f"i am calling about your appointment on {self._when()}. does that work for you?"
+        if self.scenario == "survey":
+            self.waits_for = "rating"
+            return f"i am calling about your last visit. {self.question()}"
+        self.waits_for = "home"
+        to = f" to {self.context['address']}" if "address" in self.context else ""
+        return f"we have a parcel for you{to}. {self.question()}"
+
+    def _end(self, text: str) -> str:
+        self.done = True
+        return f"{text} goodbye."
+
+    def _ask(self, state: str, before: str) -> str:
+        self.waits_for = state
+        return f"{before} {self.question()}"
+
+    def aside(self, intent: str) -> str | None:
+        """The answer to what may be said at any time; None for an answer to the question."""
+        match intent:
+            case "hello":
+                return f"hello. {self.question()}"
+            case "who":
+                return f"this is {self.company}. {self.question()}"
+            case "repeat":
+                return f"of course. {self.question()}"
+            case "about" | "why":
+                return f"{self._topic()} {self.question()}"
+            case "robot":
+                return f"i am an automated assistant. {self.question()}"
+            case "offtopic":
+                return f"sorry, i did not understand. {self.question()}"
+            case "back":
+                return f"thank you. {self.question()}"
+            case "wait":
+                return "sure, i will wait."
+            case "where":
+                if "address" in self.context:
+                    return f"the address is {self.context['address']}. {self.question()}"
+                return f"sorry, i do not know the address. {self.question()}"
+            case "when":
+                return self._say_when()
+            case "busy":
+                self.callback = True
+                return self._end("no problem, we will call again later.")
+            case "bye":
+                return self._end("thank you.")
+            case "wrong" | "identity_no" | "not_mine":
+                self.wrong_number = True
+                return self._end("sorry for the mistake.")
+            case _:
+                return None
+
+    def _say_when(self) -> str:
+        if self.scenario == "appointment":
+            return f"it is on {self._when()}. {self.question()}"
+        return f"it is on {self.context['day']}. {self.question()}"
+
+    def reply(self, intent: str, slots: Mapping[str, str]) -> str:
+        """What to say to that intent, moving on in the conversation."""
+        aside = self.aside(intent)
+        if aside is not None:
+            return aside
+        if intent in ("identity_yes", "yes_who"):
+            return f"this is {self.company}. {self.purpose()}" if intent == "yes_who" else self.purpose()
+        if self.scenario == "appointment":
+            return self._appointment(intent, slots)
+        return self._survey(intent, slots) if self.scenario == "survey" else self._delivery(intent, slots)
+
+    def _appointment(self, intent: str, slots: Mapping[str, str]) -> str:
+        if intent == "yes":
+            if self.waits_for == "confirm":
+                self.day, self.time = self.context["day"], self.context["time"]
+            self.agreed = True
+            return self._end(f"great, see you on {self.day} at {self.time}.")
+        self.agreed = False
+        if intent in ("cancel", "unsure"):
+            self.day = self.time = None
+            if intent == "cancel":
+                return self._end("okay, your appointment is cancelled.")
+            return self._end("no problem, we will call again later.")
+        if intent == "no":
+            return self._ask("day", "no problem.")
+        if intent == "wrong_slot":
+            self.day = self.time = None
+            return self._ask("day", "sorry.")
+        if intent in ("offer_time", "offer_both", "say_both", "say_time", "fix_time"):
+            self.time = slots["time"]
+        if intent in ("offer_day", "offer_both", "say_both", "say_day", "fix_day"):
+            self.day = slots["day"]
+        if intent == "offer_time":
+            self.day = self.context["day"]
+        before = "sorry" if intent.startswith("fix_") else "okay"
+        if self.time is None:
+            return self._ask("time", f"{before}, {self.day}.")
+        self.waits_for = "check"
+        return f"{before}, {self.day} at {self.time}. is that right?"
+
+    def _survey(self, intent: str, slots: Mapping[str, str]) -> str:
+        if intent == "refuse":
+            return self._end("no problem, have a nice day.")
+        if intent in ("rate", "fix_rate"):
+            self.number = slots["number"]
+            before = "sorry" if intent == "fix_rate" else "okay"
+            return self._ask("recommend", f"{before}, {self.number} out of ten.")
+        if intent == "yes":
+            return f"great. {self.question()}"
+        self.recommend = intent == "recommend_yes"
+        return self._end("thank you for your time.")
+
+    def _delivery(self, intent: str, slots: Mapping[str, str]) -> str:
+        if intent == "home_yes":
+            self.agreed = True
+            return self._ask("home_time", "great.")
+        if intent == "home_no":
+            self.agreed = False
+            return self._ask("place", "no problem.")
+        if intent in ("home_time", "say_time"):
+            self.agreed, self.time = True, slots["time"]
+            return self._end(f"okay, we will come on {self.context['day']} at {self.time}.")
+        if intent == "any_time":
+            return self._end(f"okay, we will come on {self.context['day']}.")
+        self.agreed = False
+        self.place = slots["place"]
+        return self._end(f"okay, we will leave it {PLACES[self.place]}.")
+
+    def result(self) -> Result:
+        if self.scenario == "survey":
+            rating = None if self.number is None else NUMBERS.index(self.number) + 1
+            values: Result = {"rating": rating, "recommend": self.recommend}
+        elif self.scenario == "delivery":
+            values = {"at_home": self.agreed, "place": self.place, "time": self.time}
+        else:
+            values = {"confirmed": self.agreed, "day": self.day, "time": self.time}
+        return values | {"callback": self.callback, "wrong_number": self.wrong_number}
+
+
+#: What the agent waits for -> intents that answer it, with weights.
+_ANSWERS: Mapping[str, Mapping[str, float]] = {
+    "identity": {"identity_yes": 8, "yes_who": 1, "identity_no": 0.5},
+    "confirm": {"yes": 5, "no": 3, "cancel": 1.2, "offer_both": 2.5, "offer_day": 1.5, "offer_time": 1.5},
+    "day": {"say_day": 4, "say_both": 4, "cancel": 0.7, "unsure": 0.7},
+    "time": {"say_time": 8, "cancel": 0.5, "unsure": 0.5, "fix_day": 0.7},
+    "check": {"yes": 7, "wrong_slot": 1, "fix_day": 1, "fix_time": 1, "cancel": 0.3},
+    "rating": {"rate": 8, "yes": 0.7, "refuse": 1.2},
+    "recommend": {"recommend_yes": 4, "recommend_no": 4, "fix_rate": 0.8},
+    "home": {"home_yes": 4, "home_no": 4, "home_time": 1.5, "leave": 1.5, "not_mine": 0.5},
+    "home_time": {"say_time": 7, "any_time": 1.5},
+    "place": {"say_place": 8},
+}  # fmt: skip
+_ASIDES: Mapping[str, float] = {
+    "hello": 3, "who": 3, "repeat": 4, "about": 2, "busy": 1.2, "wait": 1.5, "robot": 1.2,
+    "offtopic": 2, "bye": 0.8, "wrong": 1,
+}  # fmt: skip
+_SCENARIO_ASIDES: Mapping[Scenario, Mapping[str, float]] = {
+    "appointment": {"where": 1.5, "when": 2.5},
+    "survey": {"why": 2},
+    "delivery": {"where": 1, "when": 1.5},
+}
+
+
+def _pick(rng: random.Random, weights: Mapping[str, float]) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def _made_up(rng: random.Random, syllables: int) -> str:
+    return "".join(
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(syllables)
+    )
+
+
+def _word(rng: random.Random, split: Split) -> str:
+    """A made-up word, sometimes of random letters; no word belongs to both splits."""
+    while True:
+        if rng.random() < 0.15:
+            word = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 6)))
+        else:
+            word = _made_up(rng, rng.choice((1, 2, 2, 2, 3)))
+        if 3 <= len(word) <= 10 and (hash_bucket(word) == 0) == (split == "heldout"):
+            return word
+
+
+def hash_bucket(word: str) -> int:
+    """One of eight buckets, the same on every machine; bucket 0 is held out."""
+    value = 0
+    for char in word:
+        value = (value * 31 + ord(char)) % 1_000_003
+    return value % 8
+
+
+def _name(rng: random.Random, split: Split) -> str:
+    if split == "train" and rng.random() < 0.15:
+        return rng.choice(FAMILIAR_NAMES)
+    words = [_word(rng, split) for _ in range(rng.choice((1, 2, 2)))]
+    return " ".join(words)
+
+
+def _company(rng: random.Random, split: Split) -> str:
+    roll = rng.random()
+    if split == "train" and roll < 0.15:
+        return rng.choice(FAMILIAR_COMPANIES)
+    if split == "train" and roll < 0.35:
+        return f"{rng.choice(_CITY_WORDS)} {rng.choice(_TRADES)}"
+    words = [_word(rng, split)]
+    if rng.random() < 0.2:
+        words.append(_word(rng, split))
+    if rng.random() < 0.8:
+        words.append(rng.choice(_TRADES))
+    return " ".join(words)
+
+
+def _day_time(rng: random.Random, split: Split, times: tuple[str, ...]) -> tuple[str, str]:
+    while True:
+        day, time = rng.choice(DAYS), rng.choice(times)
+        if held_pair(day, time) == (split == "heldout"):
+            return day, time
+
+
+def _all_times() -> tuple[str, ...]:
+    return tuple(
+        f"{hour}{minutes} {'a m' if hour in ('eight', 'nine', 'ten') else 'p m'}"
+        for hour in _HOURS
+        for minutes in _MINUTES
+    )
+
+
+_CONTEXT_TIMES = _all_times()
+
+
+def _context(rng: random.Random, scenario: Scenario, split: Split) -> dict[str, str]:
+    day, time = _day_time(rng, split, _CONTEXT_TIMES)
+    context = {"company": _company(rng, split)}
+    if rng.random() < 0.93:
+        context["name"] = _name(rng, split)
+    if scenario != "survey" or rng.random() < 0.2:
+        context["day"] = day
+    if scenario == "appointment" or rng.random() < 0.1:
+        context["time"] = time
+    if rng.random() < (0.6 if scenario == "delivery" else 0.2):
+        street = f"{_word(rng, split)} {rng.choice(_STREETS)}"
+        context["address"] = f"{rng.choice(_HOUSE_NUMBERS)} {street}"
+    if rng.random() < 0.12:
+        context["service"] = rng.choice(_SERVICES)
+    for key in ("agent", "city", "doctor", "reference"):
+        if rng.random() < 0.06:
+            context[key] = _word(rng, split)
+    return context
+
+
+def _returns(rng: random.Random, scenario: Scenario) -> dict[str, str]:
+    returns = dict(RETURNS[scenario])
+    if rng.random() < 0.2:
+        returns.pop(rng.choice(list(returns)))
+    for extra in ("callback", "wrong_number"):
+        if rng.random() < 0.12:
+            returns[extra] = "boolean"
+    return dict(sorted(returns.items()))
+
+
+def _task(rng: random.Random, scenario: Scenario, split: Split) -> str:
+    known, held = TASKS[scenario]
+    return rng.choice(held if split == "heldout" else known) + rng.choice(_TASK_ENDINGS[scenario])
+
+
+def _person(
+    rng: random.Random, split: Split, agent: _Agent, answers: Mapping[str, float]
+) -> tuple[str, str, dict[str, str]]:
+    """What the person says next: intent, text, slot values."""
+    if rng.random() < 0.2:
+        intent = _pick(rng, {**_ASIDES, **_SCENARIO_ASIDES[agent.scenario]})
+    else:
+        intent = _pick(rng, answers)
+    if agent.waits_for == "identity" and intent in ("where", "when", "why"):
+        intent = "about"
+    day, time = _day_time(rng, split, CALLER_TIMES)
+    if intent == "fix_day" and agent.day == day:
+        intent = "repeat"
+    if intent == "fix_time" and agent.time == time:
+        intent = "repeat"
+    place = rng.choice(list(PLACES))
+    values = {"day": day, "time": time, "number": rng.choice(NUMBERS), "place": place}
+    spoken = {**values, "place": PLACES[place]}
+    return intent, utter(rng, intent, split, spoken), values
+
+
+def _cut(rng: random.Random, text: str) -> str:
+    words = text.split()
+    return " ".join(words[: rng.randint(1, len(words) - 1)]) + CUT_OFF
+
+
+def _dialogue(
+    rng: random.Random, scenario: Scenario, split: Split, familiar: bool = False
+) -> Dialogue:
+    context = _context(rng, scenario, split)
+    if familiar:
+        context = _make_familiar(rng, context)
+    agent = _Agent(scenario, context)
+    turns: list[Turn] = []
+    if rng.random() < 0.6:
+        turns.append(Turn("person", utter(rng, rng.choice(("hello", "hello", "who")), split, {})))
+    turns.append(Turn("agent", agent.greet()))
+    hang_up = rng.random() < 0.06
+    waiting = False
+    while not agent.done and len(turns) < 18:
+        if rng.random() < 0.08 and not waiting:
+            turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), cut=True)
+        if hang_up and rng.random() < 0.4:
+            break
+        answers = {"back": 1.0} if waiting else _ANSWERS[agent.waits_for]
+        intent, said, slots = _person(rng, split, agent, answers)
+        turns.append(Turn("person", said))
+        waiting = intent == "wait"
+        turns.append(Turn("agent", agent.reply(intent, slots), agent.done))
+    if agent.done and rng.random() < 0.06:
+        turns[-1] = replace(
+            turns[-1], text=_cut(rng, turns[-1].text), ends_call=False, cut=True
+        )
+        turns.append(Turn("person", utter(rng, "thanks", split, {})))
+        turns.append(Turn("agent", "goodbye.", True))
+    if agent.done and rng.random() < 0.3:
+        turns.append(Turn("person", utter(rng, "thanks", split, {})))
+    returns = _returns(rng, scenario)
+    values = agent.result()
+    return Dialogue(
+        scenario,
+        _task(rng, scenario, split),
+        context,
+        returns,
+        tuple(turns),
+        {key: values[key] for key in returns},
+    )
+
+
+def dialogues(seed: int, n: int, split: Split = "train") -> Iterator[Dialogue]:
+    """`n` dialogues, the same ones for the same seed.
+
+    Args:
+        seed: chooses the sequence; training and held-out dialogues never share values or wording.
+        n: how many; the three scenarios take turns.
+        split: "heldout" has names, companies, streets, pairs of day and time, tasks and sentences
+            that never occur in "train".
+    """
+    rng = random.Random(f"{split} {seed}")
+    for index in range(n):
+        yield _dialogue(rng, SCENARIOS[index % len(SCENARIOS)], split)
+
+
+def chat(dialogue: Dialogue) -> list[Message]:
+    """The dialogue as the chat messages that the engine gives a model, the agent's last included."""
+    messages: list[Message] = [
+        {"role": "system", "content": system_prompt(dialogue.task, dialogue.context)}
+    ]
+    if dialogue.turns[0].speaker == "agent":
+        messages.append({"role": "user", "content": CALL_ANSWERED})
+    for index, turn in enumerate(dialogue.turns):
+        if turn.speaker == "person":
+            text = f"{CALL_ANSWERED} {turn.text}" if index == 0 else turn.text
+            messages.append({"role": "user", "content": text})
+        else:
+            text = f"{turn.text} {END_CALL}" if turn.ends_call else turn.text
+            messages.append({"role": "assistant", "content": text})
+        if turn.ends_call:
+            break
+    return messages
+
+
+def _make_familiar(rng: random.Random, context: Mapping[str, str]) -> dict[str, str]:
+    values = {
+        "company": rng.choice(FAMILIAR_COMPANIES),
+        "name": rng.choice(FAMILIAR_NAMES),
+        "address": f"{rng.choice(_HOUSE_NUMBERS)} {rng.choice(_FAMILIAR_STREETS)}",
+    }
+    return {key: values.get(key, value) for key, value in context.items()}
+
+
+def person_sentences(seed: int, n: int, split: Split = "train") -> Iterator[str]:
+    """`n` sentences that the person says, as often as they occur in dialogues."""
+    return _sentences(seed, n, split, "person")
+
+
+def agent_sentences(seed: int, n: int, split: Split = "train") -> Iterator[str]:
+    """`n` things that the agent says, without punctuation, about names that exist.
+
+    Held-out ones are about held-out pairs of day and time.
+    """
+    return _sentences(seed, n, split, "agent")
+
+
+def _sentences(seed: int, n: int, split: Split, speaker: str) -> Iterator[str]:
+    rng = random.Random(f"{speaker} {split} {seed}")
+    count = 0
+    while True:
+        for turn in _dialogue(rng, rng.choice(SCENARIOS), split, familiar=True).turns:
+            if turn.speaker == speaker:
+                if count == n:
+                    return
+                count += 1
+                yield "".join(c for c in turn.text.removesuffix(CUT_OFF) if c.isalpha() or c == " ")

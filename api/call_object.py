@@ -1,0 +1,174 @@
+"""The call object: the one serializer behind every answer, event and webhook (CB-112).
+
+Its first keys are those of the hosted service's call object with the same meaning (CB-64…91);
+the ones after `updated_at` are ours.
+"""
+
+import math
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.lifecycle import CallStatus
+from api.records import AnsweredBy, Call, Direction, ResultStatus, Turn, WebhookStatus
+
+
+def rfc3339(at: float) -> str:
+    """Unix seconds as RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def whole_seconds(start: float, end: float) -> int:
+    """Seconds between two times, rounded to the nearest whole one, halves up."""
+    return math.floor(max(0.0, end - start) + 0.5)
+
+
+Timestamp = Field(json_schema_extra={"format": "date-time"})
+
+
+class CallObject(BaseModel):
+    """One call, as the API tells it."""
+
+    id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
+    to_number: str = Field(description="Number called, E.164.")
+    from_number: str = Field(description="Caller number shown, E.164.")
+    status: CallStatus
+    direction: Direction
+    prompt: str
+    context: dict[str, Any]
+    returns: dict[str, Any]
+    result: dict[str, Any] | None = Field(
+        description="What was extracted: every field of `returns`, null where it was not said."
+    )
+    result_status: ResultStatus = Field(
+        description="`pending` until the extraction is done; it stays so where none runs (no "
+        "`returns`, or nobody was reached)."
+    )
+    result_error: str | None
+    language: str
+    webhook_url: str | None
+    webhook_status: WebhookStatus = Field(
+        description="Delivery of the call's last event: `none` without a `webhook_url`."
+    )
+    webhook_error: str | None = Field(
+        description="Error of the last delivery that failed and has not been delivered since."
+    )
+    created_at: str = Timestamp
+    started_at: str | None = Field(
+        description="When it started to ring; where the network told of no ringing, when it was "
+        "answered.",
+        json_schema_extra={"format": "date-time"},
+    )
+    answered_at: str | None = Timestamp
+    ended_at: str | None = Timestamp
+    duration_seconds: int | None = Field(
+        description="`started_at` to `ended_at`; 0 if it never rang."
+    )
+    billed_duration_seconds: int | None = Field(
+        description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine."
+    )
+    billing_amount_milli_cents: int | None = Field(description="0: no rate card is configured.")
+    reservation_status: Literal["reserved", "settled", "released"]
+    error_code: str | None = Field(
+        description="SIP status such as `486`, else the cause's name; null on success."
+    )
+    error_message: str | None
+    hangup_cause: str | None = Field(
+        description="Q.850 cause in lower snake case such as `user_busy`; null on success."
+    )
+    metadata: dict[str, Any]
+    updated_at: str = Timestamp
+    max_duration_seconds: int
+    answered_by: AnsweredBy | None
+    end_reason: str | None = Field(description="Why the conversation ended, or the call before it.")
+    outcome: str | None
+    sip_code: int | None
+    q850_cause: int | None = Field(description="Q.850 cause number, also of a normal end (16).")
+    sip_call_id: str | None
+    recording_available: bool
+    latency: dict[str, Any] = Field(
+        description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end."
+    )
+
+
+def call_object(call: Call) -> dict[str, Any]:
+    """The JSON object of `call`."""
+    human = call.answered_at is not None and call.answered_by != "machine"
+    failed = call.over and call.status != "completed"
+    duration = billed = amount = None
+    if call.ended_at is not None:
+        start = call.started_at if call.started_at is not None else call.ended_at
+        duration = whole_seconds(start, call.ended_at)
+        billed = whole_seconds(call.answered_at or 0.0, call.ended_at) if human else 0
+        amount = 0
+    return CallObject(
+        id=call.id,
+        to_number=call.to_number,
+        from_number=call.from_number,
+        status=call.status,
+        direction=call.direction,
+        prompt=call.prompt,
+        context=dict(call.context),
+        returns=dict(call.returns),
+        result=None if call.result is None else dict(call.result),
+        result_status=call.result_status,
+        result_error=call.result_error,
+        language=call.language,
+        webhook_url=call.webhook_url,
+        webhook_status=call.webhook_status,
+        webhook_error=call.webhook_error,
+        created_at=rfc3339(call.created_at),
+        started_at=_time(call.started_at),
+        answered_at=_time(call.answered_at),
+        ended_at=_time(call.ended_at),
+        duration_seconds=duration,
+        billed_duration_seconds=billed,
+        billing_amount_milli_cents=amount,
+        reservation_status=("settled" if human else "released") if call.over else "reserved",
+        error_code=(str(call.sip_code) if call.sip_code else call.hangup_cause) if failed else None,
+        error_message=call.error_message if failed else None,
+        hangup_cause=call.hangup_cause if failed else None,
+        metadata=dict(call.metadata),
+        updated_at=rfc3339(call.updated_at),
+        max_duration_seconds=call.max_duration_s,
+        answered_by=call.answered_by,
+        end_reason=call.end_reason,
+        outcome=call.outcome,
+        sip_code=call.sip_code,
+        q850_cause=call.q850_cause,
+        sip_call_id=call.sip_call_id,
+        recording_available=call.recording_path is not None,
+        latency=dict(call.latency),
+    ).model_dump()
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+class TurnObject(BaseModel):
+    """What was said once."""
+
+    seq: int = Field(description="1 for the first turn.")
+    speaker: Literal["agent", "person", "keypad"]
+    text: str = Field(description="For the agent, only the words that were heard.")
+    interrupted: bool
+    started_at: str = Timestamp
+    ended_at: str = Timestamp
+    confidence: float | None = Field(description="Of speech recognition, 0 to 1.")
+    timings: dict[str, float] = Field(description="Milliseconds by name.")
+
+
+def turn_object(turn: Turn) -> dict[str, Any]:
+    """The JSON object of `turn`."""
+    return TurnObject(
+        seq=turn.seq,
+        speaker=turn.speaker,
+        text=turn.text,
+        interrupted=turn.interrupted,
+        started_at=rfc3339(turn.started_at),
+        ended_at=rfc3339(turn.ended_at),
+        confidence=turn.confidence,
+        timings=dict(turn.timings),
+    ).model_dump()

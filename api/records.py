@@ -1,0 +1,223 @@
+"""What the store takes and gives: frozen records. Times are Unix seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from api.lifecycle import TERMINAL, CallStatus
+from pbx.switch import Cause
+
+Direction = Literal["outbound", "inbound"]
+ResultStatus = Literal["pending", "completed", "failed"]
+WebhookStatus = Literal["none", "pending", "delivered", "failed"]
+AnsweredBy = Literal["human", "machine", "ivr", "screening", "unknown"]
+Speaker = Literal["agent", "person", "keypad"]
+JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NewCall:
+    """An order as it comes in, already checked."""
+
+    to_number: str
+    from_number: str
+    prompt: str
+    language: str = "en"
+    context: JsonObject = field(default_factory=dict)
+    returns: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
+    webhook_url: str | None = None
+    max_duration_s: int = 600
+    direction: Direction = "outbound"
+
+
+@dataclass(frozen=True)
+class Call:
+    """An order as it stands."""
+
+    id: str
+    status: CallStatus
+    direction: Direction
+    to_number: str
+    from_number: str
+    prompt: str
+    context: JsonObject
+    returns: JsonObject
+    language: str
+    webhook_url: str | None
+    metadata: JsonObject
+    max_duration_s: int
+    result: JsonObject | None
+    result_status: ResultStatus
+    result_error: str | None
+    created_at: float
+    started_at: float | None
+    """When it started to ring; when it was answered, where the network told of no ringing."""
+    answered_at: float | None
+    ended_at: float | None
+    updated_at: float
+    cancel_requested_at: float | None
+    answered_by: AnsweredBy | None
+    end_reason: str | None
+    outcome: str | None
+    hangup_cause: str | None
+    """Q.850 cause in lower snake case, also of a normal end."""
+    error_message: str | None
+    q850_cause: int | None
+    sip_code: int | None
+    sip_call_id: str | None
+    recording_path: str | None
+    """Relative to the recordings folder."""
+    media: JsonObject | None
+    latency: JsonObject
+    """Per timing name: `{"p50": ms, "max": ms}` over the agent's turns; empty before the end."""
+    webhook_status: WebhookStatus
+    webhook_error: str | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended (its result may still be on the way)."""
+        return self.status in TERMINAL
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that the PBX dialled for an order."""
+
+    id: str
+    call_id: str
+    number: int
+    """1 for the first."""
+    channel_id: str
+    """`offhook-<uuid>`, on disk before the PBX is told."""
+    state: str
+    created_at: float
+    ringing_at: float | None
+    early_media_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    hangup_cause: str | None
+    message: str | None
+    q850_cause: int | None
+    sip_code: int | None
+    sip_call_id: str | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An order that the dialer has taken, with the attempt that it must now dial."""
+
+    call: Call
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A call that another run of the server left without its terminal event."""
+
+    call: Call
+    attempt: Attempt | None
+    """The latest attempt; live if its `ended_at` is None."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What was said once: for the agent, only the words that were heard."""
+
+    speaker: Speaker
+    text: str
+    started_at: float
+    ended_at: float
+    interrupted: bool = False
+    confidence: float | None = None
+    """0 to 1, of speech recognition; None for the agent."""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds by name."""
+    seq: int = 0
+    """1 for the first turn of the call; given by the store."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended."""
+
+    at: float
+    cause: Cause
+    """`cause.state` becomes the call's status."""
+    end_reason: str
+    """Lower snake case, up to 64 characters."""
+    awaits_result: bool = False
+    """Whether `record_result` follows; until then the terminal event is withheld (CB-53)."""
+    answered_by: AnsweredBy | None = None
+    media: JsonObject | None = None
+    recording_path: str | None = None
+    """Relative to the recordings folder."""
+
+
+@dataclass(frozen=True)
+class CallEvent:
+    """One thing that happened to a call, as it was committed."""
+
+    id: str
+    """`evt_…`, unique for ever; the webhook id."""
+    call_id: str
+    seq: int
+    """1 for the call's first event, without gaps."""
+    type: str
+    at: float
+    terminal: bool
+    """Whether it is the call's last event."""
+    data: JsonObject
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of calls, newest first."""
+
+    calls: tuple[Call, ...]
+    next_cursor: str | None
+    """Where the next page starts; None on the last page."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it is listed; the key itself is kept only as a hash."""
+
+    id: str
+    name: str
+    prefix: str
+    created_at: float
+    revoked_at: float | None
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """The answer that a request with this `Idempotency-Key` was given."""
+
+    fingerprint: str
+    status_code: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A request's `Idempotency-Key`, to be stored in the same transaction as what it did."""
+
+    api_key_id: str
+    key: str
+    fingerprint: str
+    """SHA-256 of method, path and body."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one webhook receiver."""
+
+    id: str
+    call_id: str
+    url: str
+    destination: str
+    """Scheme, host and port."""
+    attempt_count: int
+    """Attempts made before this one."""
+    event: CallEvent

@@ -1,0 +1,371 @@
+"""Settings: one TOML file, every key overridable by the environment, nothing else is read.
+
+`OFFHOOK_CONFIG` names the file (default: `offhook.toml` when it is there). A key `ami.host` of
+section `pbx` is overridden by `OFFHOOK_PBX__AMI__HOST`. An unknown key is an error that names
+the nearest known one. This module is the only reader of the environment.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from api.numbers import is_e164
+
+ENV_PREFIX = "OFFHOOK_"
+CONFIG_VARIABLE = "OFFHOOK_CONFIG"
+DEFAULT_FILE = "offhook.toml"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names every wrong key and how to mend it."""
+
+
+def _e164(number: str) -> str:
+    if not is_e164(number):
+        raise ValueError("write it in E.164 form: a plus sign and 7 to 15 digits, as +15551234567")
+    return number
+
+
+E164 = Annotated[str, AfterValidator(_e164)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """A table of the settings file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    """The HTTP server."""
+
+    host: str = Field(default="127.0.0.1", description="Address that the HTTP server listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    max_body_bytes: int = Field(
+        default=262_144,
+        ge=1024,
+        description="Largest request body in bytes; more is answered with 413.",
+    )
+    sse_heartbeat_s: float = Field(
+        default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."
+    )
+
+
+class StoreSection(Section):
+    """Where orders are kept."""
+
+    path: Path = Field(
+        default=Path("offhook-data/offhook.db"),
+        description="SQLite file; its folder is made when absent.",
+    )
+
+
+class Ami(Section):
+    """The Asterisk Manager Interface of the PBX."""
+
+    host: str = Field(default="127.0.0.1", description="Host of Asterisk's manager interface.")
+    port: Port = Field(default=5038, description="Its TCP port.")
+    username: str = Field(default="offhook", description="Manager user, as in manager.conf.")
+    secret: SecretStr = Field(default=SecretStr(""), description="The manager user's secret.")
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
+    )
+
+
+class FastAgi(Section):
+    """The FastAGI server that the PBX's dialplan may call."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address that Offhook's FastAGI server listens on."
+    )
+    port: int = Field(default=4573, ge=0, le=65535, description="Its TCP port; 0 takes a free one.")
+
+
+class Pbx(Section):
+    """The operator's PBX."""
+
+    kind: Literal["asterisk"] = Field(default="asterisk", description="Which PBX it is.")
+    trunk: str = Field(
+        default="trunk",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="Name of the PJSIP endpoint of the SIP trunk.",
+    )
+    codec: Literal["ulaw", "alaw", "slin16"] = Field(
+        default="ulaw", description="Codec between Offhook and the PBX; slin16 is 16 kHz linear."
+    )
+    ami: Ami = Ami()
+    fastagi: FastAgi = FastAgi()
+
+
+class Rtp(Section):
+    """Audio between Offhook and the PBX."""
+
+    bind: str = Field(default="127.0.0.1", description="Local address that RTP is received on.")
+    advertise: str | None = Field(
+        default=None, description="Address that the PBX sends RTP to; unset means `rtp.bind`."
+    )
+    port_min: Port = Field(default=12000, description="First UDP port of the range.")
+    port_max: Port = Field(default=12999, description="Last UDP port of the range.")
+    max_legs: int = Field(default=200, ge=1, description="Most media legs open at one time.")
+
+
+class Models(Section):
+    """The engines: speech recognition, language model, voice."""
+
+    set: str = Field(
+        default="starter", description="Name of the model set; see `offhook models list`."
+    )
+    dir: Path | None = Field(
+        default=None, description="Folder of pulled sets; unset means the user's cache directory."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where the engines run."
+    )
+    compute_type: str = Field(
+        default="auto",
+        description="Arithmetic of speech recognition (ctranslate2's names, as int8).",
+    )
+    threads: int = Field(default=0, ge=0, description="CPU threads per engine; 0 means all cores.")
+    timeout_s: float = Field(
+        default=15.0, gt=0, description="Seconds after which one engine request is given up."
+    )
+
+
+class Voice(Section):
+    """The conversation."""
+
+    end_of_turn_ms: int = Field(
+        default=500,
+        ge=100,
+        le=5000,
+        description="Milliseconds of silence that end a person's turn.",
+    )
+    barge_in: bool = Field(default=True, description="Whether the person may interrupt the agent.")
+    barge_in_ms: int = Field(
+        default=200,
+        ge=20,
+        le=5000,
+        description="Milliseconds of speech that count as an interruption.",
+    )
+    silence_prompt_s: float = Field(
+        default=8.0,
+        gt=0,
+        description="Seconds of silence after which the agent asks if one is there.",
+    )
+    silence_prompts: int = Field(
+        default=2, ge=0, le=10, description="How often it asks before it says goodbye."
+    )
+    opening_delay_ms: int = Field(
+        default=300,
+        ge=0,
+        le=10_000,
+        description="Milliseconds between answer and the first sentence.",
+    )
+
+
+class Calls(Section):
+    """What calls may be placed."""
+
+    numbers: tuple[E164, ...] = Field(
+        default=(),
+        description="Caller numbers of this deployment, oldest first; the first is the default.",
+    )
+    default_language: str = Field(default="en", description="Language of a call that names none.")
+    max_concurrent: int = Field(default=10, ge=1, description="Most calls in progress at one time.")
+    ring_timeout_s: int = Field(default=30, ge=1, le=600, description="Seconds to let it ring.")
+    max_duration_s: int = Field(
+        default=600,
+        ge=5,
+        le=86_400,
+        description="Longest conversation in seconds; a call may ask for less.",
+    )
+
+
+class Webhooks(Section):
+    """Deliveries of lifecycle events."""
+
+    timeout_s: float = Field(default=10.0, gt=0, description="Seconds a receiver has to answer.")
+    allow_http: bool = Field(
+        default=False, description="Whether `http://` receivers are allowed beside `https://`."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="If given, only these host names are delivered to (`*.example.org` too).",
+    )
+    allowed_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
+        "refused otherwise.",
+    )
+    retry_schedule_s: tuple[float, ...] = Field(
+        default=(0, 60, 300, 1800, 7200, 18_000, 36_000, 86_400),
+        min_length=1,
+        description="Seconds before each attempt, counted from the one before.",
+    )
+    retry_jitter: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Random share by which a delay is shortened or lengthened.",
+    )
+    per_host: int = Field(
+        default=4, ge=1, description="Most simultaneous deliveries to one receiver."
+    )
+    concurrency: int = Field(default=32, ge=1, description="Most simultaneous deliveries in all.")
+    payload: Literal["call", "envelope"] = Field(
+        default="call",
+        description="Body: the call object with a `type` key, or "
+        "`{id, type, timestamp, data: {call}}`.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Signing secret (`whsec_…`); unset means one made at the first start.",
+    )
+
+
+class Recordings(Section):
+    """Recordings of the conversations."""
+
+    enabled: bool = Field(default=True, description="Whether calls are recorded.")
+    dir: Path = Field(
+        default=Path("offhook-data/recordings"), description="Folder of the WAV files."
+    )
+
+
+class Privacy(Section):
+    """What may be written to logs."""
+
+    log_transcripts: bool = Field(
+        default=False, description="Whether logs may hold what was said and the numbers called."
+    )
+
+
+class Settings(Section):
+    """All settings of one Offhook process."""
+
+    server: Server = Server()
+    store: StoreSection = StoreSection()
+    pbx: Pbx = Pbx()
+    rtp: Rtp = Rtp()
+    models: Models = Models()
+    voice: Voice = Voice()
+    calls: Calls = Calls()
+    webhooks: Webhooks = Webhooks()
+    recordings: Recordings = Recordings()
+    privacy: Privacy = Privacy()
+
+
+def iter_fields(
+    model: type[Section] = Settings, prefix: str = ""
+) -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting as (`section.key`, field), in the order of the file."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            yield from iter_fields(annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def env_name(key: str) -> str:
+    """The environment variable that overrides `section.key`."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
+def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
+    """Read the settings file and the environment's overrides.
+
+    Args:
+        path: the file; None means `OFFHOOK_CONFIG`, else `offhook.toml` if there is one.
+        env: the environment, normally `os.environ`.
+
+    Raises:
+        SettingsError: the file cannot be read, a key is unknown, or a value is wrong.
+    """
+    tree = _read_file(path, env)
+    known = dict(iter_fields())
+    problems: list[str] = []
+    for name, value in sorted(env.items()):
+        if not name.startswith(ENV_PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        if key in known:
+            _put(tree, key, _from_text(value, known[key]))
+        elif "__" in name or _nearest(name, map(env_name, known), cutoff=0.9):
+            near = _nearest(name, map(env_name, known))
+            problems.append(
+                f"{name}: no such setting" + (f"; did you mean {near}?" if near else "")
+            )
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        problems += [_problem(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _read_file(path: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+    if path is None and env.get(CONFIG_VARIABLE):
+        path = Path(env[CONFIG_VARIABLE])
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.exists():
+            return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not valid TOML: {error}") from error
+
+
+def _from_text(value: str, field: FieldInfo) -> Any:
+    """A list may be given as JSON or separated by commas; pydantic converts the rest."""
+    if get_origin(field.annotation) is not tuple:
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        below = tree.setdefault(parent, {})
+        if not isinstance(below, dict):
+            return  # the file has a plain value where a section belongs; validation names it
+        tree = below
+    tree[last] = value
+
+
+def _nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return matches[0] if matches else None
+
+
+def _unknown(word: str, known: Iterable[str]) -> str:
+    near = _nearest(word, known)
+    return f"{word}: no such setting" + (f"; did you mean {near}?" if near else "")
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(map(str, loc))
+    if kind == "extra_forbidden":
+        keys = [name for name, _ in iter_fields()]
+        sections = {name.rsplit(".", 1)[0] for name in keys}
+        near = _nearest(key, [*keys, *sorted(sections)])
+        return f"{key}: no such setting" + (f"; did you mean {near}?" if near else "")
+    override = (
+        f" (environment: {env_name(key)})" if not any(isinstance(x, int) for x in loc) else ""
+    )
+    return f"{key}{override}: {message.removeprefix('Value error, ')}"

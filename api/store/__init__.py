@@ -1,0 +1,48 @@
+"""The ledger: calls, attempts, turns, events, the webhook outbox and API keys in one database."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from api.events import EventBus
+from api.store.database import Database, StoreError
+from api.store.idempotency import IdempotentAnswers
+from api.store.keys import Keys
+from api.store.outbox import Outbox
+from api.store.queries import Calls
+
+__all__ = ["Store", "StoreError"]
+
+
+class Store:
+    """An open store. Make it with `await Store.open(…)`, end it with `await store.close()`."""
+
+    def __init__(self, database: Database, bus: EventBus, clock: Callable[[], float]) -> None:
+        self._database = database
+        self.bus = bus
+        self.webhook_due = asyncio.Event()
+        """Set whenever a delivery was put in the outbox."""
+        self.calls = Calls(database, bus.publish, self.webhook_due, clock)
+        self.keys = Keys(database, clock)
+        self.outbox = Outbox(database)
+        self.answers = IdempotentAnswers(database)
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, bus: EventBus | None = None, clock: Callable[[], float] = time.time
+    ) -> "Store":
+        """Open and migrate the SQLite file at `path`, made when absent. Raises StoreError.
+
+        Args:
+            path: the file.
+            bus: where committed events are published.
+            clock: Unix seconds.
+        """
+        database = Database(path)
+        await database.open()
+        return cls(database, bus or EventBus(), clock)
+
+    async def close(self) -> None:
+        """Let transactions under way finish and close the file."""
+        await self._database.close()

@@ -1,0 +1,533 @@
+"""The ledger of calls: every change is one transaction with its event and its webhooks."""
+
+import asyncio
+import statistics
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.call_object import call_object, turn_object
+from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, IllegalMoveError, check_move
+from api.records import (
+    Attempt,
+    Call,
+    CallEvent,
+    Claim,
+    Ended,
+    Idempotency,
+    JsonObject,
+    NewCall,
+    Turn,
+    Unfinished,
+)
+from api.store import idempotency
+from api.store.database import Database, Transaction
+from api.store.outbox import add_deliveries
+from api.store.tables import attempts, call_events, calls, turns, webhook_deliveries
+
+CHANNEL_PREFIX = "offhook-"
+
+
+class UnknownCallError(Exception):
+    """There is no call with this id."""
+
+
+class CallLedger:
+    """Writes the story of each call; `Calls` in `queries` reads it."""
+
+    def __init__(
+        self,
+        database: Database,
+        publish: Callable[[CallEvent], None],
+        webhook_due: asyncio.Event,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._publish = publish
+        self._webhook_due = webhook_due
+        self._clock = clock
+        self._work = asyncio.Event()
+        self._work.set()
+
+    async def wait_for_work(self) -> None:
+        """Return once a call may be waiting to be claimed; at once after a start."""
+        await self._work.wait()
+
+    # -- the order ---------------------------------------------------------------------------
+
+    async def create(self, new: NewCall, idempotent: Idempotency | None = None) -> Call:
+        """Queue a call. With `idempotent`, its 201 answer is kept in the same transaction.
+
+        Raises KeyTakenError when that Idempotency-Key has an answer already.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Call:
+            call_id = str(uuid.uuid4())
+            await transaction.connection.execute(
+                insert(calls).values(
+                    id=call_id,
+                    status="queued",
+                    direction=new.direction,
+                    to_number=new.to_number,
+                    from_number=new.from_number,
+                    prompt=new.prompt,
+                    context=dict(new.context),
+                    returns=dict(new.returns),
+                    language=new.language,
+                    webhook_url=new.webhook_url,
+                    metadata=dict(new.metadata),
+                    max_duration_s=new.max_duration_s,
+                    result_status="pending",
+                    created_at=now,
+                    updated_at=now,
+                    latency={},
+                    event_count=0,
+                )
+            )
+            call = await self._status_event(transaction, call_id, now)
+            if idempotent is not None:
+                await idempotency.remember(
+                    transaction.connection, idempotent, 201, call_object(call), now
+                )
+            transaction.after_commit.append(self._work.set)
+            return call
+
+        return await self._database.write(work)
+
+    async def claim_queued(self, limit: int) -> list[Claim]:
+        """Take up to `limit` of the oldest queued calls: each becomes `initiated` and gets an
+        attempt whose channel id is on disk before the PBX hears of it."""
+        if limit <= 0:
+            return []
+        self._work.clear()
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> list[Claim]:
+            ids = await transaction.connection.scalars(
+                select(calls.c.id)
+                .where(calls.c.status == "queued")
+                .order_by(calls.c.created_at, calls.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            return [await self._claim(transaction, call_id, now) for call_id in ids.all()]
+
+        try:
+            claims = await self._database.write(work)
+        except BaseException:
+            self._work.set()
+            raise
+        if len(claims) == limit:
+            self._work.set()
+        return claims
+
+    async def _claim(self, transaction: Transaction, call_id: str, now: float) -> Claim:
+        call = await self._move(transaction, call_id, "initiated", now)
+        count = select(func.count()).where(attempts.c.call_id == call_id).scalar_subquery()
+        row = await transaction.connection.execute(
+            insert(attempts)
+            .values(
+                id=str(uuid.uuid4()),
+                call_id=call_id,
+                number=count + 1,
+                channel_id=f"{CHANNEL_PREFIX}{uuid.uuid4()}",
+                state="dialing",
+                created_at=now,
+            )
+            .returning(attempts)
+        )
+        return Claim(call, _attempt(row.one()))
+
+    async def request_cancel(self, call_id: str) -> Literal["canceled", "requested"]:
+        """Cancel a call that nobody has answered yet.
+
+        Returns:
+            `canceled` for a queued call, which is over now; `requested` where the PBX is dialling
+            already: whoever runs the attempt has to hang it up.
+
+        Raises UnknownCallError, or IllegalMoveError for a call that is answered or over.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Literal["canceled", "requested"]:
+            call = await _load(transaction.connection, call_id, lock=True)
+            check_move(call_id, call.status, "canceled")
+            await _update(transaction, call_id, cancel_requested_at=now, updated_at=now)
+            if call.status != "queued":
+                return "requested"
+            await self._move(
+                transaction,
+                call_id,
+                "canceled",
+                now,
+                ended_at=now,
+                end_reason="canceled",
+                error_message="The call was canceled before it was dialled.",
+            )
+            return "canceled"
+
+        return await self._database.write(work)
+
+    # -- the attempt -------------------------------------------------------------------------
+
+    async def record_ringing(self, call_id: str, at: float) -> None:
+        """The far end rings (SIP 180). Again on a ringing call: nothing happens."""
+
+        async def work(transaction: Transaction) -> None:
+            await self._ring(transaction, call_id, at)
+
+        await self._database.write(work)
+
+    async def record_early_media(self, call_id: str, at: float) -> None:
+        """The network plays audio before the answer (SIP 183), which counts as ringing."""
+
+        async def work(transaction: Transaction) -> None:
+            await self._ring(transaction, call_id, at)
+            await _update_attempt(transaction, call_id, early_media_at=at)
+            await self._event(transaction, call_id, "call.early_media", at, {})
+
+        await self._database.write(work)
+
+    async def _ring(self, transaction: Transaction, call_id: str, at: float) -> None:
+        call = await _load(transaction.connection, call_id, lock=True)
+        if call.status == "ringing":
+            return
+        at = max(at, call.created_at)
+        await _update_attempt(transaction, call_id, state="ringing", ringing_at=at)
+        await self._move(transaction, call_id, "ringing", at, started_at=at)
+
+    async def record_answered(self, call_id: str, at: float) -> None:
+        """Somebody, or something, picked up (SIP 200)."""
+
+        async def work(transaction: Transaction) -> None:
+            call = await _load(transaction.connection, call_id, lock=True)
+            started = call.started_at if call.started_at is not None else call.created_at
+            answered = max(at, started)
+            await _update_attempt(transaction, call_id, state="in_progress", answered_at=answered)
+            await self._move(
+                transaction,
+                call_id,
+                "in_progress",
+                answered,
+                started_at=call.started_at if call.started_at is not None else answered,
+                answered_at=answered,
+            )
+
+        await self._database.write(work)
+
+    async def record_digit(self, call_id: str, at: float, digit: str, duration_ms: int) -> None:
+        """The person pressed a key."""
+
+        async def work(transaction: Transaction) -> None:
+            data = {"digit": digit, "duration_ms": duration_ms}
+            await self._event(transaction, call_id, "call.digit", at, data)
+
+        await self._database.write(work)
+
+    async def add_turn(self, call_id: str, turn: Turn) -> Turn:
+        """Add a turn; returned with its number."""
+
+        async def work(transaction: Transaction) -> Turn:
+            count = select(func.count()).where(turns.c.call_id == call_id).scalar_subquery()
+            row = await transaction.connection.execute(
+                insert(turns)
+                .values(
+                    call_id=call_id,
+                    seq=count + 1,
+                    speaker=turn.speaker,
+                    text=turn.text,
+                    interrupted=turn.interrupted,
+                    started_at=turn.started_at,
+                    ended_at=turn.ended_at,
+                    confidence=turn.confidence,
+                    timings=dict(turn.timings),
+                )
+                .returning(turns)
+            )
+            added = turn_of(row.one())
+            data = {"turn": turn_object(added)}
+            await self._event(transaction, call_id, "call.turn", turn.ended_at, data)
+            return added
+
+        return await self._database.write(work)
+
+    async def record_ended(self, call_id: str, ended: Ended) -> Call:
+        """The attempt is over and the call has its last status.
+
+        The terminal event goes out now, or with `record_result` when `ended.awaits_result`.
+        """
+        cause = ended.cause
+
+        async def work(transaction: Transaction) -> Call:
+            call = await _load(transaction.connection, call_id, lock=True)
+            check_move(call_id, call.status, cause.state)
+            times = [call.created_at, call.started_at, call.answered_at, ended.at]
+            at = max(time for time in times if time is not None)
+            facts: dict[str, Any] = {
+                "hangup_cause": cause.name,
+                "q850_cause": cause.q850,
+                "sip_code": cause.sip_code,
+                "sip_call_id": cause.sip_call_id,
+            }
+            await _update_attempt(
+                transaction, call_id, state=cause.state, ended_at=at, message=cause.message, **facts
+            )
+            await _update(
+                transaction,
+                call_id,
+                status=cause.state,
+                ended_at=at,
+                updated_at=max(at, self._clock()),
+                error_message=cause.message,
+                end_reason=ended.end_reason,
+                answered_by=ended.answered_by,
+                media=None if ended.media is None else dict(ended.media),
+                recording_path=ended.recording_path,
+                latency=await _latency(transaction.connection, call_id),
+                **facts,
+            )
+            told = {"status": cause.state, "end_reason": ended.end_reason} | facts
+            await self._event(transaction, call_id, "call.ended", at, told)
+            if ended.awaits_result:
+                return await _load(transaction.connection, call_id)
+            return await self._status_event(transaction, call_id, at)
+
+        return await self._database.write(work)
+
+    async def record_result(
+        self, call_id: str, result: JsonObject | None, error: str | None = None
+    ) -> Call:
+        """The extraction is done, or failed with `error`: the terminal event goes out with it.
+
+        Raises IllegalMoveError for a call that is not over or has its terminal event already.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Call:
+            call = await _load(transaction.connection, call_id, lock=True)
+            if not call.over or await _has_terminal_event(transaction.connection, call_id):
+                raise IllegalMoveError(call_id, call.status, "given a result")
+            await _update(
+                transaction,
+                call_id,
+                result=None if result is None else dict(result),
+                result_status="failed" if error is not None else "completed",
+                result_error=error,
+                updated_at=max(now, call.updated_at),
+            )
+            return await self._status_event(transaction, call_id, now)
+
+        return await self._database.write(work)
+
+    async def unfinished(self) -> list[Unfinished]:
+        """Calls beyond the queue that have no terminal event: what a restart has to settle."""
+
+        async def work(connection: AsyncConnection) -> list[Unfinished]:
+            told = select(call_events.c.call_id).where(call_events.c.terminal)
+            rows = await connection.execute(
+                select_calls()
+                .where(calls.c.status != "queued", calls.c.id.not_in(told))
+                .order_by(calls.c.created_at)
+            )
+            found = [call_of(row) for row in rows]
+            tried = await connection.execute(
+                select(attempts)
+                .where(attempts.c.call_id.in_([call.id for call in found]))
+                .order_by(attempts.c.number)
+            )
+            latest = {row.call_id: _attempt(row) for row in tried}
+            return [Unfinished(call, latest.get(call.id)) for call in found]
+
+        return await self._database.read(work)
+
+    # -- inside a transaction ----------------------------------------------------------------
+
+    async def _move(
+        self, transaction: Transaction, call_id: str, to: CallStatus, at: float, **values: Any
+    ) -> Call:
+        """The one setter of a status before the end, with its event."""
+        call = await _load(transaction.connection, call_id, lock=True)
+        check_move(call_id, call.status, to)
+        updated = max(self._clock(), at, call.updated_at)
+        await _update(transaction, call_id, status=to, updated_at=updated, **values)
+        return await self._status_event(transaction, call_id, at)
+
+    async def _status_event(self, transaction: Transaction, call_id: str, at: float) -> Call:
+        call = await _load(transaction.connection, call_id)
+        await self._event(
+            transaction,
+            call_id,
+            EVENT_OF[call.status],
+            at,
+            {"call": call_object(call)},
+            terminal=call.status in TERMINAL,
+            webhook_url=call.webhook_url,
+        )
+        return call
+
+    async def _event(
+        self,
+        transaction: Transaction,
+        call_id: str,
+        kind: str,
+        at: float,
+        data: Mapping[str, Any],
+        *,
+        terminal: bool = False,
+        webhook_url: str | None = None,
+    ) -> None:
+        seq = await transaction.connection.scalar(
+            update(calls)
+            .where(calls.c.id == call_id)
+            .values(event_count=calls.c.event_count + 1)
+            .returning(calls.c.event_count)
+        )
+        if seq is None:
+            raise UnknownCallError(call_id)
+        event = CallEvent(
+            id=f"evt_{uuid.uuid4().hex}",
+            call_id=call_id,
+            seq=seq,
+            type=kind,
+            at=at,
+            terminal=terminal,
+            data=data,
+        )
+        await transaction.connection.execute(
+            insert(call_events).values(
+                id=event.id,
+                call_id=call_id,
+                seq=seq,
+                type=kind,
+                at=at,
+                terminal=terminal,
+                data=dict(data),
+            )
+        )
+        if webhook_url is not None and await add_deliveries(
+            transaction.connection, event, [webhook_url], self._clock()
+        ):
+            transaction.after_commit.append(self._webhook_due.set)
+        transaction.after_commit.append(lambda: self._publish(event))
+
+
+def _webhook_status() -> ColumnElement[str]:
+    """CB-114: derived from the deliveries. It follows the terminal event's inline delivery."""
+    last: ScalarSelect[str] = (
+        select(
+            case(
+                (webhook_deliveries.c.status == "exhausted", "failed"),
+                else_=webhook_deliveries.c.status,
+            )
+        )
+        .where(
+            webhook_deliveries.c.call_id == calls.c.id,
+            webhook_deliveries.c.terminal,
+            webhook_deliveries.c.endpoint_id.is_(None),
+        )
+        .scalar_subquery()
+    )
+    return case((calls.c.webhook_url.is_(None), "none"), else_=func.coalesce(last, "pending"))
+
+
+def _webhook_error() -> ScalarSelect[str | None]:
+    return (
+        select(webhook_deliveries.c.last_error)
+        .where(
+            webhook_deliveries.c.call_id == calls.c.id,
+            webhook_deliveries.c.status != "delivered",
+            webhook_deliveries.c.endpoint_id.is_(None),
+            webhook_deliveries.c.last_error.is_not(None),
+        )
+        .order_by(webhook_deliveries.c.updated_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def select_calls() -> Any:
+    """SELECT of whole calls, for `call_of`."""
+    return select(
+        calls,
+        _webhook_status().label("webhook_status"),
+        _webhook_error().label("webhook_error"),
+    )
+
+
+def call_of(row: Row[Any]) -> Call:
+    """The record of a row of `select_calls`."""
+    values = dict(row._mapping)
+    del values["event_count"]
+    return Call(**values)
+
+
+def turn_of(row: Row[Any]) -> Turn:
+    """The record of a row of `turns`."""
+    values = dict(row._mapping)
+    del values["call_id"]
+    return Turn(**values)
+
+
+def event_of(row: Row[Any]) -> CallEvent:
+    """The record of a row of `call_events`."""
+    values = dict(row._mapping)
+    del values["row_id"]
+    return CallEvent(**values)
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(**row._mapping)
+
+
+async def _load(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Call:
+    query = select_calls().where(calls.c.id == call_id)
+    if lock:
+        query = query.with_for_update(of=calls)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownCallError(call_id)
+    return call_of(row)
+
+
+async def _update(transaction: Transaction, call_id: str, **values: Any) -> None:
+    await transaction.connection.execute(
+        update(calls).where(calls.c.id == call_id).values(**values)
+    )
+
+
+async def _update_attempt(transaction: Transaction, call_id: str, **values: Any) -> None:
+    """Change the call's live attempt."""
+    await transaction.connection.execute(
+        update(attempts)
+        .where(attempts.c.call_id == call_id, attempts.c.ended_at.is_(None))
+        .values(**values)
+    )
+
+
+async def _has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
+    found = await connection.scalar(
+        select(call_events.c.seq).where(call_events.c.call_id == call_id, call_events.c.terminal)
+    )
+    return found is not None
+
+
+async def _latency(connection: AsyncConnection, call_id: str) -> dict[str, Any]:
+    """Median and worst of every timing of the agent's turns, in milliseconds."""
+    rows: Sequence[Mapping[str, float]] = (
+        await connection.scalars(
+            select(turns.c.timings).where(turns.c.call_id == call_id, turns.c.speaker == "agent")
+        )
+    ).all()
+    names = sorted({name for timings in rows for name in timings})
+    summary = {}
+    for name in names:
+        values = [timings[name] for timings in rows if name in timings]
+        summary[name] = {
+            "p50": round(statistics.median(values), 1),
+            "max": round(max(values), 1),
+        }
+    return summary

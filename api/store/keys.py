@@ -1,0 +1,109 @@
+"""API keys, kept as SHA-256 hashes, and the values that the deployment made up for itself."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.records import ApiKey
+from api.store.database import Database, Transaction
+from api.store.tables import api_keys, kept_values
+
+KEY_PREFIX = "sk_"
+SHOWN = 10
+
+
+def hash_key(key: str) -> str:
+    """SHA-256 in hex. A plain hash is enough: the keys hold 256 random bits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Keys:
+    """Creates, lists, revokes and recognises API keys."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, name: str) -> tuple[ApiKey, str]:
+        """Make a key. The second value is the key itself: shown once, never stored."""
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
+        record = ApiKey(str(uuid.uuid4()), name, key[:SHOWN], self._clock(), None)
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                insert(api_keys).values(
+                    id=record.id,
+                    name=name,
+                    prefix=record.prefix,
+                    key_hash=hash_key(key),
+                    created_at=record.created_at,
+                )
+            )
+
+        await self._database.write(work)
+        return record, key
+
+    async def list(self) -> list[ApiKey]:
+        """Every key ever made, oldest first."""
+
+        async def work(connection: AsyncConnection) -> list[ApiKey]:
+            rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at))
+            return [_api_key(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def revoke(self, key_id: str) -> bool:
+        """Revoke by id or by shown prefix; False if no live key matches."""
+
+        async def work(transaction: Transaction) -> bool:
+            result = await transaction.connection.execute(
+                update(api_keys)
+                .where(
+                    (api_keys.c.id == key_id) | (api_keys.c.prefix == key_id),
+                    api_keys.c.revoked_at.is_(None),
+                )
+                .values(revoked_at=self._clock())
+            )
+            return result.rowcount > 0
+
+        return await self._database.write(work)
+
+    async def recognise(self, key: str) -> ApiKey | None:
+        """The live key that `key` is, or None."""
+
+        async def work(connection: AsyncConnection) -> ApiKey | None:
+            row = (
+                await connection.execute(
+                    select(api_keys).where(
+                        api_keys.c.key_hash == hash_key(key), api_keys.c.revoked_at.is_(None)
+                    )
+                )
+            ).one_or_none()
+            return None if row is None else _api_key(row)
+
+        return await self._database.read(work)
+
+    async def kept(self, name: str, make: Callable[[], str]) -> str:
+        """The value kept under `name`, made by `make` the first time."""
+
+        async def work(transaction: Transaction) -> str:
+            found: str | None = await transaction.connection.scalar(
+                select(kept_values.c.value).where(kept_values.c.name == name)
+            )
+            if found is None:
+                found = make()
+                await transaction.connection.execute(
+                    insert(kept_values).values(name=name, value=found)
+                )
+            return found
+
+        return await self._database.write(work)
+
+
+def _api_key(row: Any) -> ApiKey:
+    return ApiKey(row.id, row.name, row.prefix, row.created_at, row.revoked_at)

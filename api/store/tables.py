@@ -1,0 +1,234 @@
+"""The ledger's tables, and the invariants that the database itself keeps.
+
+Times are Unix seconds (double). SQL here is the part that SQLite and PostgreSQL share. A change
+here needs a numbered migration beside it; a test compares the two.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from api.lifecycle import STATUSES
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON(none_as_null=True)
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """A CHECK that `column` is one of `values`."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _call_id(**options: Any) -> Column[str]:
+    return Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), nullable=False, **options)
+
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+#: What the deployment made up for itself, such as the webhook signing secret.
+kept_values = Table(
+    "kept_values",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("to_number", String(16), nullable=False),
+    Column("from_number", String(16), nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("context", Json, nullable=False),
+    Column("returns", Json, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("webhook_url", Text),
+    Column("metadata", Json, nullable=False),
+    Column("max_duration_s", Integer, nullable=False),
+    Column("result", Json),
+    Column("result_status", String(16), nullable=False),
+    Column("result_error", Text),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("answered_at", Double),
+    Column("ended_at", Double),
+    Column("updated_at", Double, nullable=False),
+    Column("cancel_requested_at", Double),
+    Column("answered_by", String(16)),
+    Column("end_reason", String(64)),
+    Column("outcome", String(64)),
+    Column("hangup_cause", String(64)),
+    Column("error_message", Text),
+    Column("q850_cause", Integer),
+    Column("sip_code", Integer),
+    Column("sip_call_id", Text),
+    Column("recording_path", Text),
+    Column("media", Json),
+    Column("latency", Json, nullable=False),
+    Column("event_count", Integer, nullable=False),
+    one_of("status", STATUSES),
+    one_of("direction", ("outbound", "inbound")),
+    one_of("result_status", ("pending", "completed", "failed")),
+    one_of("answered_by", ("human", "machine", "ivr", "screening", "unknown")),
+    Index("ix_calls_created_at_id", "created_at", "id"),
+    Index("ix_calls_status_created_at_id", "status", "created_at", "id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _call_id(),
+    Column("number", Integer, nullable=False),
+    Column("channel_id", String(64), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("ringing_at", Double),
+    Column("early_media_at", Double),
+    Column("answered_at", Double),
+    Column("ended_at", Double),
+    Column("hangup_cause", String(64)),
+    Column("message", Text),
+    Column("q850_cause", Integer),
+    Column("sip_code", Integer),
+    Column("sip_call_id", Text),
+    UniqueConstraint("call_id", "number"),
+    one_of(
+        "state",
+        (
+            "dialing",
+            "ringing",
+            "in_progress",
+            "completed",
+            "no_answer",
+            "busy",
+            "canceled",
+            "failed",
+        ),
+    ),
+    Index(
+        "uq_attempts_live",
+        "call_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    _call_id(primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("speaker", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("interrupted", Boolean, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("confidence", Double),
+    Column("timings", Json, nullable=False),
+    one_of("speaker", ("agent", "person", "keypad")),
+)
+
+call_events = Table(
+    "call_events",
+    metadata,
+    Column("row_id", RowId, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    _call_id(),
+    Column("seq", Integer, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("terminal", Boolean, nullable=False, server_default=false()),
+    Column("data", Json, nullable=False),
+    UniqueConstraint("call_id", "seq"),
+    Index(
+        "uq_call_events_terminal",
+        "call_id",
+        unique=True,
+        sqlite_where=text("terminal"),
+        postgresql_where=text("terminal"),
+    ),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _call_id(index=True),
+    Column("event_id", ForeignKey("call_events.id", ondelete="CASCADE"), nullable=False),
+    Column("event_seq", Integer, nullable=False),
+    Column("event_type", String(32), nullable=False),
+    Column("terminal", Boolean, nullable=False),
+    Column("endpoint_id", String(36)),
+    Column("url", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("next_attempt_at", Double),
+    Column("last_error", Text),
+    Column("last_response_status", Integer),
+    Column("delivered_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    UniqueConstraint("event_id", "url"),
+    one_of("status", ("pending", "delivered", "exhausted")),
+    CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="due"),
+    Index(
+        "ix_webhook_deliveries_due",
+        "next_attempt_at",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("api_key_id", String(36), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status_code", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Double, nullable=False, index=True),
+)

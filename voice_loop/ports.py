@@ -99,6 +99,10 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def release(self, cache_key: str) -> None:
+        """Forget what is kept for `cache_key`; the call is over."""
+        ...
+
 
 class TextToSpeech(Protocol):
     """A loaded voice, shared by all calls."""
@@ -133,3 +137,5 @@ class Engines:
     tts: TextToSpeech
     new_detector: Callable[[int], SpeechDetector]
     """Makes one call's speech detector; the argument is the line's rate in Hz."""
+    min_confidence: float = 0.4
+    """A transcript below this is asked for again; a property of the recogniser's weights."""

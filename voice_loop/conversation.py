@@ -1,0 +1,565 @@
+"""One call's conversation: the thin shell that joins the floor, the engines and the line.
+
+`exchange` runs in the media tick: it detects speech, advances the floor, stops the agent's audio
+the moment the person interrupts, and hands out the next frame. Everything slower happens in
+`run`, which reads what the tick posted and decides whose turn it is.
+
+Barge-in is reversible: the agent's audio is held at once; what was said then decides whether
+the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
+that were heard.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.dialogue import Dialogue
+from voice_loop.events import EndReason, Turn
+from voice_loop.floor import (
+    Floor,
+    FloorConfig,
+    FloorEvent,
+    NobodySpeaks,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    TurnEnded,
+)
+from voice_loop.phrases import phrases, plain_words
+from voice_loop.playout import Playout, Speech, is_voiced
+from voice_loop.ports import EngineError, Engines, Line, Transcript
+from voice_loop.prompts import JsonValue, system_prompt
+from voice_loop.reply import Reply, Verdict, answer, say, transcribe
+
+log = logging.getLogger(__name__)
+
+#: Frames kept before the onset and after the last speech frame: detectors clip the edges.
+_PADDING_FRAMES = 10
+_KEYS_GAP_FRAMES = 1500 // FRAME_MS
+#: The last frame needs to reach the far end before the line is cut.
+_HANG_UP_GRACE_S = 0.3
+_INBOX_LIMIT = 1024
+
+
+@dataclass(frozen=True)
+class ConversationConfig:
+    """What one conversation is about and how it is held. Times in ms."""
+
+    task: str
+    context: Mapping[str, JsonValue] = field(default_factory=dict)
+    language: str = "en"
+    floor: FloorConfig = field(default_factory=FloorConfig)
+    opening_delay_ms: int = 600
+    """How long the person may say hello first, after the answer."""
+    max_duration_ms: int = 600_000
+    time_up_lead_ms: int = 6_000
+    """How long before `max_duration_ms` the agent says that time is up."""
+    reply_max_tokens: int = 160
+    silence_prompts: int = 1
+    """How often a silent person is asked whether they are there, before goodbye."""
+
+
+@dataclass(frozen=True)
+class _SpeechOver:
+    speech: Speech
+
+
+@dataclass(frozen=True)
+class _Transcribed:
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: EngineError
+
+
+@dataclass(frozen=True)
+class _Keys:
+    digits: str
+    frame: int
+    at: float
+
+
+@dataclass(frozen=True)
+class _OpeningDue:
+    pass
+
+
+@dataclass(frozen=True)
+class _TimeUp:
+    final: bool
+
+
+@dataclass(frozen=True)
+class _Over:
+    reason: EndReason
+
+
+_Event = FloorEvent | _SpeechOver | _Transcribed | _Failed | _Keys | _OpeningDue | _TimeUp | _Over
+
+
+class Conversation:
+    """Holds one conversation. Make it when dialling starts; `run` it from the answer on."""
+
+    def __init__(
+        self,
+        call_id: str,
+        config: ConversationConfig,
+        engines: Engines,
+        line_rate: int,
+        on_turn: Callable[[Turn], None],
+    ) -> None:
+        """
+        Args:
+            call_id: names the call in logs and in the language model's prefix cache.
+            config: what it is about.
+            engines: the loaded engines for the call's language.
+            line_rate: Hz of the line's frames.
+            on_turn: told every finished turn, in order; must not block.
+        """
+        self._call_id = call_id
+        self._config = config
+        self._engines = engines
+        self._rate = line_rate
+        self._on_turn = on_turn
+        self._phrases = phrases(config.language)
+        self._detector = engines.new_detector(line_rate)
+        self._floor = Floor(config.floor)
+        self._playout = Playout()
+        self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
+        self._inbox: asyncio.Queue[_Event] = asyncio.Queue(_INBOX_LIMIT)
+        self._opening = self._new_speech()
+        self._opening_error: EngineError | None = None
+        self._opening_played = False
+        self._apology: Speech | None = None
+        #: The answer in the making; not spoken yet.
+        self._reply: Reply | None = None
+        #: The answer whose speech has the floor.
+        self._speaking: Reply | None = None
+        #: The same until its first voiced frame has left.
+        self._on_wire: Reply | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end_reason: EndReason = "agent_hangup"
+        self._silences = 0
+        self._ending = False
+        # Owned by the media tick.
+        self._answered = False
+        self._heard: deque[Samples] = deque(maxlen=30_000 // FRAME_MS)
+        self._voiced_at = 0.0
+        self._speech_started_frame = 0
+        self._reported: Speech | None = None
+        self._digits = ""
+        self._digit_frame = 0
+        self._digit_at = 0.0
+
+    # What the outside calls -------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Render the opening and the apology; best run while it rings.
+
+        An engine's failure is kept and told to the person by `run`.
+        """
+        try:
+            apology = self._new_speech(in_history=False, interruptible=False)
+            apology.hang_up_after = True
+            await self._render(apology, self._phrases.apology)
+            self._apology = apology
+            await answer(
+                self._engines,
+                self._dialogue.messages(),
+                self._opening,
+                max_tokens=self._config.reply_max_tokens,
+                cache_key=self._call_id,
+            )
+        except EngineError as error:
+            self._opening_error = error
+            self._post(_Failed(error))
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        """The media tick (`voice_loop.ports.AudioPeer`)."""
+        if not self._answered:
+            return None
+        self._listen(heard, arrived_at)
+        speech, frame = self._playout.speech, self._playout.next_frame()
+        if speech is None:
+            return None
+        if frame is not None and speech.played == 1:
+            self._speech_started_frame = self._floor.frame
+        if frame is not None and self._on_wire is not None and is_voiced(frame):
+            self._on_wire.marks.setdefault("wire", now)
+            self._on_wire = None
+        if speech.over and not self._playout.held and speech is not self._reported:
+            self._reported = speech
+            self._post(_SpeechOver(speech))
+        return frame
+
+    def press(self, digit: str, at: float) -> None:
+        """The person pressed a key; `at` is `time.monotonic()` seconds."""
+        self._digits += digit
+        self._digit_frame, self._digit_at = self._floor.frame, at
+
+    def hung_up(self) -> None:
+        """The line is gone."""
+        self._post(_Over("person_hangup"))
+
+    def stop(self) -> None:
+        """The operator wants the call to end now."""
+        self._post(_Over("operator_hangup"))
+
+    async def run(self, line: Line) -> EndReason:
+        """Converse on the answered line until the end; returns why it ended.
+
+        The line is hung up when this returns, whatever happened.
+        """
+        self._answered = True
+        try:
+            return await self._converse()
+        finally:
+            self._answered = False
+            self._drop_reply()
+            self._yield()
+            for task in self._tasks:
+                task.cancel()
+            self._engines.llm.release(self._call_id)
+            await line.hang_up()
+
+    # The media tick ---------------------------------------------------------------------
+
+    def _listen(self, heard: Samples, arrived_at: float) -> None:
+        is_speech = self._detector.is_speech(heard)
+        if is_speech:
+            self._voiced_at = arrived_at
+        self._heard.append(heard)
+        speech = self._playout.speech
+        if speech is None or speech.interruptible:
+            for event in self._floor.push(is_speech, self._playout.audible):
+                match event:
+                    case SpeechStarted(barge_in=True) | SpeechResumed():
+                        self._playout.hold()
+                self._post(event)
+        else:
+            self._floor.push(is_speech=False, agent_speaks=True)
+        frame, limit = self._floor.frame, self._config.max_duration_ms
+        lead = min(self._config.time_up_lead_ms, limit // 2)
+        if frame == self._config.opening_delay_ms // FRAME_MS:
+            self._post(_OpeningDue())
+        if frame == (limit - lead) // FRAME_MS:
+            self._post(_TimeUp(final=False))
+        if frame == limit // FRAME_MS:
+            self._post(_TimeUp(final=True))
+        if self._digits and (
+            self._digits.endswith("#") or frame - self._digit_frame >= _KEYS_GAP_FRAMES
+        ):
+            self._post(_Keys(self._digits, frame, self._digit_at))
+            self._digits = ""
+
+    def _post(self, event: _Event) -> None:
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            # Cannot happen while `run` is alive: it would mean 20 s of unread events.
+            log.error("call %s: conversation inbox is full, event dropped", self._call_id)
+
+    # Decisions --------------------------------------------------------------------------
+
+    async def _converse(self) -> EndReason:
+        while True:
+            event = await self._inbox.get()
+            try:
+                reason = await self._handle(event)
+            except EngineError as error:
+                # A fixed line could not be voiced: the apology is rendered already.
+                reason = await self._handle(_Failed(error))
+            if reason is not None:
+                return reason
+
+    async def _handle(self, event: _Event) -> EndReason | None:
+        """Act on one event; the reason when it ends the conversation."""
+        match event:
+            case SpeechStarted(barge_in=barge_in):
+                self._silences = 0
+                if not barge_in and not self._ending:
+                    self._drop_unheard_speech()
+            case SpeechPaused(onset, last):
+                self._start_reply(onset, last)
+            case SpeechResumed():
+                self._drop_reply()
+            case TurnEnded(onset, last):
+                if self._reply is None:
+                    self._start_reply(onset, last)
+                if self._reply is not None:
+                    self._reply.turn_over = True
+                    self._reply.mark("endpoint")
+                    self._settle(self._reply)
+            case _Transcribed(reply) if reply is self._reply:
+                self._settle(reply)
+            case _Keys(digits, frame, at):
+                self._answer_keys(digits, frame, at)
+            case _OpeningDue():
+                self._opening_due()
+            case NobodySpeaks():
+                await self._nobody_speaks()
+            case _TimeUp(final):
+                if final:
+                    return "max_duration"
+                await self._last_words(self._phrases.time_up, "max_duration")
+            case _Failed(error):
+                log.error("call %s: %s", self._call_id, error)
+                if not self._apologise():
+                    return "engine_error"
+            case _SpeechOver(speech):
+                if self._speech_over(speech):
+                    await asyncio.sleep(_HANG_UP_GRACE_S)
+                    return self._end_reason
+            case _Over(reason):
+                return reason
+            case _:
+                pass
+        return None
+
+    def _opening_due(self) -> None:
+        if not self._floor.person_speaks and not self._opening_played:
+            self._play_opening()
+
+    def _play_opening(self) -> None:
+        self._opening_played = True
+        if self._opening_error is None:
+            self._playout.play(self._opening)
+
+    def _start_reply(self, onset: int, last: int) -> None:
+        """Begin, speculatively, to answer what was said in these frames."""
+        if self._ending:
+            return
+        if self._reply is not None and self._reply.turn_over:
+            # The turn before is not understood yet: the two are one.
+            onset = min(onset, self._reply.started_ms // FRAME_MS)
+        self._drop_reply()
+        first = max(0, onset - _PADDING_FRAMES)
+        behind = self._floor.frame - first + 1
+        wanted = min(last + _PADDING_FRAMES, self._floor.frame) - first + 1
+        frames = list(self._heard)[-behind:][:wanted]
+        if not frames:
+            return
+        reply = Reply(self._new_speech(), self._voiced_at, onset * FRAME_MS, (last + 1) * FRAME_MS)
+        reply.task = self._spawn(self._make_reply(reply, np.concatenate(frames)))
+        self._reply = reply
+
+    async def _make_reply(self, reply: Reply, speech: Samples) -> None:
+        try:
+            language = self._config.language
+            reply.transcript = await transcribe(self._engines, speech, self._rate, language)
+            reply.mark("transcript")
+            reply.verdict = self._judge(reply.transcript)
+            self._post(_Transcribed(reply))
+            if reply.verdict is Verdict.REPEAT:
+                reply.speech.in_history = False
+                await self._render(reply.speech, self._phrases.repeat, reply)
+            elif reply.verdict is Verdict.ANSWER:
+                dialogue = self._dialogue.copy()
+                if (held := self._playout.speech) is not None and held.in_history:
+                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
+                dialogue.person_said(reply.transcript.text)
+                await self._answer(reply, dialogue)
+        except EngineError as error:
+            self._post(_Failed(error))
+
+    async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:
+        await answer(
+            self._engines,
+            dialogue.messages(),
+            reply.speech,
+            max_tokens=self._config.reply_max_tokens,
+            cache_key=self._call_id,
+            reply=reply,
+        )
+
+    def _judge(self, transcript: Transcript) -> Verdict:
+        words = plain_words(transcript.text)
+        if not self._opening_played:
+            return Verdict.OPENING
+        if not words:
+            return Verdict.NOTHING
+        lists = self._phrases
+        if speech := self._playout.speech:
+            opening = speech is self._opening
+            listens = lists.backchannels | (lists.greetings if opening else frozenset())
+            if words in listens or (speech.hang_up_after and words in lists.farewells):
+                return Verdict.BACKCHANNEL
+        if transcript.confidence < self._engines.min_confidence:
+            return Verdict.REPEAT
+        if words.rsplit(" ", 1)[-1] in lists.unfinished:
+            self._floor.sounds_unfinished()
+        return Verdict.ANSWER
+
+    def _settle(self, reply: Reply) -> None:
+        """Act on what was said, once it is known, and once the turn is over if that matters."""
+        if reply.verdict is None:
+            return
+        if reply.verdict in (Verdict.NOTHING, Verdict.BACKCHANNEL):
+            if self._playout.held:
+                self._playout.resume()
+            if reply.turn_over:
+                self._reply = None
+                if reply.verdict is Verdict.BACKCHANNEL:
+                    self._person_turn_over(reply)
+            return
+        if not reply.turn_over:
+            return
+        self._reply = None
+        self._yield()
+        if reply.transcript is None or plain_words(reply.transcript.text):
+            self._person_turn_over(reply)
+        if reply.verdict is Verdict.OPENING:
+            if reply.transcript and reply.transcript.text:
+                self._dialogue.person_said(reply.transcript.text)
+            reply.speech = self._opening
+            self._play_opening()
+        else:
+            if reply.verdict is Verdict.ANSWER and reply.transcript:
+                self._dialogue.person_said(reply.transcript.text)
+            self._playout.play(reply.speech)
+        self._speaking = self._on_wire = reply
+
+    def _answer_keys(self, digits: str, frame: int, at: float) -> None:
+        if self._ending:
+            return
+        self._drop_reply()
+        self._yield()
+        self._opening_played = True
+        pressed_ms = frame * FRAME_MS
+        reply = Reply(self._new_speech(), at, pressed_ms, pressed_ms, keys=True)
+        reply.transcript = Transcript(digits, 1.0)
+        self._person_turn_over(reply)
+        reply.task = self._spawn(self._make_keys_reply(reply))
+        self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
+        self._playout.play(reply.speech)
+        self._speaking = self._on_wire = reply
+
+    async def _make_keys_reply(self, reply: Reply) -> None:
+        try:
+            await self._answer(reply, self._dialogue)
+        except EngineError as error:
+            self._post(_Failed(error))
+
+    async def _nobody_speaks(self) -> None:
+        if self._ending or self._reply is not None or self._playout.speech is not None:
+            return
+        self._silences += 1
+        if self._silences > self._config.silence_prompts:
+            await self._last_words(self._phrases.nobody_there, "silence")
+        else:
+            speech = self._new_speech(in_history=False)
+            self._playout.play(speech)
+            await self._render(speech, self._phrases.are_you_there)
+
+    async def _last_words(self, text: str, reason: EndReason) -> None:
+        """Say a fixed goodbye that cannot be interrupted; the call ends after it."""
+        if self._ending:
+            return
+        self._begin_ending(reason)
+        speech = self._new_speech(in_history=False, interruptible=False)
+        speech.hang_up_after = True
+        self._playout.play(speech)
+        await self._render(speech, text)
+
+    def _apologise(self) -> bool:
+        """Say that an engine failed; False when even that cannot be said."""
+        if self._ending or self._apology is None:
+            return False
+        self._begin_ending("engine_error")
+        self._playout.play(self._apology)
+        return True
+
+    def _begin_ending(self, reason: EndReason) -> None:
+        self._ending = True
+        self._end_reason = reason
+        self._drop_reply()
+        self._yield()
+
+    # Turns ------------------------------------------------------------------------------
+
+    def _yield(self) -> None:
+        """The agent gives up the floor: what it was saying ends at the words that were heard."""
+        if speech := self._playout.take():
+            self._agent_turn_over(speech)
+        if self._speaking is not None:
+            self._speaking.cancel()
+        self._speaking = self._on_wire = None
+
+    def _speech_over(self, speech: Speech) -> bool:
+        """The agent said it all; True when the call ends with it."""
+        if speech is not self._playout.speech:
+            return False
+        self._playout.take()
+        self._agent_turn_over(speech)
+        self._speaking = self._on_wire = None
+        return speech.hang_up_after
+
+    def _agent_turn_over(self, speech: Speech) -> None:
+        heard = speech.heard_text
+        if not heard:
+            return
+        if speech.in_history:
+            self._dialogue.agent_said(heard, interrupted=speech.cut_short)
+        timings = self._speaking.timings() if self._speaking is not None else None
+        started = self._speech_started_frame * FRAME_MS
+        ended = started + speech.played * FRAME_MS
+        self._on_turn(
+            Turn("agent", heard, started, ended, interrupted=speech.cut_short, timings=timings)
+        )
+
+    def _person_turn_over(self, reply: Reply) -> None:
+        if reply.transcript is None:
+            return
+        confidence = None if reply.keys else reply.transcript.confidence
+        self._on_turn(
+            Turn(
+                "person",
+                reply.transcript.text,
+                reply.started_ms,
+                reply.ended_ms,
+                confidence=confidence,
+                keys=reply.keys,
+            )
+        )
+
+    def _drop_reply(self) -> None:
+        """Give up the answer in the making, if it is not spoken yet."""
+        if self._reply is not None:
+            self._reply.cancel()
+            self._reply = None
+
+    def _drop_unheard_speech(self) -> None:
+        """The person goes on before the agent's answer was heard: it answers too little."""
+        speech = self._playout.speech
+        if speech is None or speech.played or not speech.interruptible:
+            return
+        self._playout.take()
+        if speech is self._opening:
+            self._opening_played = False
+        elif self._speaking is not None:
+            self._speaking.cancel()
+        self._speaking = self._on_wire = None
+
+    # Speech in the making ---------------------------------------------------------------
+
+    def _new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
+        rate = self._engines.tts.rate
+        return Speech(rate, self._rate, interruptible=interruptible, in_history=in_history)
+
+    async def _render(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
+        await say(self._engines, text, speech, reply)
+        speech.finished = True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

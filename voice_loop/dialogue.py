@@ -1,0 +1,42 @@
+"""The conversation as the language model is told it."""
+
+from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, Message
+
+
+class Dialogue:
+    """A growing chat. Two messages of one side in a row become one, as chat templates want."""
+
+    def __init__(self, system: str) -> None:
+        self._messages: list[Message] = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": CALL_ANSWERED},
+        ]
+
+    def person_said(self, text: str) -> None:
+        self._append({"role": "user", "content": text})
+
+    def agent_said(self, heard: str, interrupted: bool) -> None:
+        """Add the words that were heard; nothing when none was."""
+        if heard:
+            content = heard + CUT_OFF if interrupted else heard
+            self._append({"role": "assistant", "content": content})
+
+    def messages(self) -> list[Message]:
+        return list(self._messages)
+
+    def copy(self) -> "Dialogue":
+        """A dialogue to speculate on."""
+        twin = Dialogue("")
+        twin._messages = self.messages()
+        return twin
+
+    def _append(self, message: Message) -> None:
+        last = self._messages[-1]
+        if last["role"] == message["role"]:
+            joined: Message = {
+                "role": last["role"],
+                "content": f"{last['content']} {message['content']}",
+            }
+            self._messages[-1] = joined
+        else:
+            self._messages.append(message)

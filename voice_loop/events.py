@@ -1,0 +1,51 @@
+"""What a conversation tells the outside while it goes on and when it is over."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Speaker = Literal["agent", "person"]
+
+EndReason = Literal[
+    "agent_hangup",  # the agent said goodbye and used its end_call tool
+    "person_hangup",
+    "silence",
+    "max_duration",
+    "engine_error",
+    "operator_hangup",  # asked for through the API
+]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of one agent reply went, in ms after the person's last voiced packet.
+
+    Every mark counts from that packet's arrival at our socket, so `wire_ms` is what the person
+    waits, less the network. A mark is None when the reply did not need that step.
+    """
+
+    endpoint_ms: float | None = None
+    """The turn was judged to be over."""
+    transcript_ms: float | None = None
+    first_token_ms: float | None = None
+    first_audio_ms: float | None = None
+    """The voice gave its first samples."""
+    wire_ms: float | None = None
+    """The first voiced packet left our socket."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One finished turn. For the agent `text` is what was heard, not what was meant."""
+
+    speaker: Speaker
+    text: str
+    started_ms: int
+    """Since the answer, in audio time."""
+    ended_ms: int
+    interrupted: bool = False
+    confidence: float | None = None
+    """Of speech recognition, 0 to 1; None for the agent and for keys."""
+    keys: bool = False
+    """The person pressed keys (DTMF) instead of speaking."""
+    timings: Timings | None = None
+    """Of an agent turn that answers the person."""

@@ -1,0 +1,139 @@
+"""Fixed lines and small word lists, by language.
+
+The lines are spoken without the language model, so they work when it does not. The lists let
+the loop tell a backchannel from an interruption, and a finished sentence from a pause.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What the loop itself says and listens for in one language."""
+
+    repeat: str
+    """Speech recognition was not sure."""
+    are_you_there: str
+    nobody_there: str
+    """Said before hanging up on silence."""
+    time_up: str
+    apology: str
+    """An engine failed."""
+    backchannels: frozenset[str]
+    """Said while listening; they do not ask for the floor."""
+    farewells: frozenset[str]
+    greetings: frozenset[str]
+    unfinished: frozenset[str]
+    """A turn that ends with one of these is probably not over."""
+
+
+_ENGLISH = Phrases(
+    repeat="sorry, i did not catch that. could you say it again?",
+    are_you_there="are you still there?",
+    nobody_there="i can not hear you, so i will call again another time. goodbye.",
+    time_up="i am sorry, our time is up. thank you, goodbye.",
+    apology="i am sorry, i have a technical problem. we will call you again. goodbye.",
+    backchannels=frozenset(
+        [
+            "uh huh",
+            "mm",
+            "mm hmm",
+            "mhm",
+            "hm",
+            "hmm",
+            "okay",
+            "ok",
+            "yeah",
+            "right",
+            "i see",
+            "sure",
+            "all right",
+            "ah",
+            "oh",
+            "uh",
+            "um",
+        ]
+    ),
+    farewells=frozenset(
+        ["bye", "goodbye", "bye bye", "thank you", "thanks", "thank you bye", "thanks bye"]
+    ),
+    greetings=frozenset(["hello", "hi", "yes", "yeah", "hey", "hello hello", "yes hello"]),
+    unfinished=frozenset(
+        [
+            "and",
+            "but",
+            "or",
+            "so",
+            "because",
+            "the",
+            "a",
+            "an",
+            "my",
+            "to",
+            "for",
+            "with",
+            "at",
+            "on",
+            "in",
+            "of",
+            "um",
+            "uh",
+            "is",
+            "if",
+            "that",
+            "which",
+        ]
+    ),
+)
+
+_SPANISH = Phrases(
+    repeat="perdón, no le he entendido. ¿puede repetirlo?",
+    are_you_there="¿sigue ahí?",
+    nobody_there="no le oigo, así que llamaré en otro momento. adiós.",
+    time_up="lo siento, se nos acaba el tiempo. gracias, adiós.",
+    apology="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
+    backchannels=frozenset(
+        ["ajá", "mm", "mhm", "vale", "claro", "ya", "bueno", "ah", "eh", "ok", "de acuerdo"]
+    ),
+    farewells=frozenset(["adiós", "gracias", "gracias adiós", "hasta luego", "chao"]),
+    greetings=frozenset(["hola", "sí", "diga", "dígame", "bueno", "aló"]),
+    unfinished=frozenset(
+        [
+            "y",
+            "o",
+            "pero",
+            "porque",
+            "que",
+            "el",
+            "la",
+            "los",
+            "las",
+            "un",
+            "una",
+            "de",
+            "a",
+            "en",
+            "con",
+            "para",
+            "por",
+            "mi",
+            "si",
+            "es",
+            "eh",
+        ]
+    ),
+)
+
+_BY_LANGUAGE: Mapping[str, Phrases] = {"en": _ENGLISH, "es": _SPANISH}
+
+
+def phrases(language: str) -> Phrases:
+    """The phrases of a language; English where it has none."""
+    return _BY_LANGUAGE.get(language, _ENGLISH)
+
+
+def plain_words(text: str) -> str:
+    """Lower-case words only, single spaces: what the word lists are compared with."""
+    return " ".join(re.findall(r"[\w']+", text.lower()))

@@ -1,0 +1,178 @@
+"""What the agent says, on its way to the wire: frames, and which words they carry.
+
+A `Speech` is filled by the voice while it may already be playing; `Playout` hands one frame per
+tick to the line, and knows at any moment which words have left.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from voice_loop.audio import FRAMES_PER_SECOND, Resampler, Samples, frame_samples
+
+#: Peak of a frame, in int16 units, above which it counts as voiced (about -46 dBFS).
+VOICED_PEAK = 160
+
+#: Speaking rate assumed for a clause whose audio is not complete yet.
+_CHARS_PER_SECOND = 15.0
+
+#: A speech holds this much audio at most; a voice that runs away is cut there.
+MAX_SPEECH_SECONDS = 120
+
+
+@dataclass
+class _Clause:
+    text: str
+    first_frame: int
+    frames: int = 0
+    complete: bool = False
+
+    def heard(self, played: int) -> str:
+        """The words whose audio lies within the first `played` frames of the speech."""
+        words = self.text.split()
+        if self.complete and played >= self.first_frame + self.frames:
+            return self.text
+        estimate = int(len(self.text) / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
+        span = self.frames if self.complete else max(self.frames, estimate)
+        share = (played - self.first_frame) / max(span, 1)
+        budget, spent, count = share * len(self.text), 0, 0
+        for word in words:
+            spent += len(word)
+            if spent > budget:
+                break
+            spent += 1
+            count += 1
+        return " ".join(words[:count])
+
+
+@dataclass
+class Speech:
+    """One agent turn on its way out. `source_rate` and `line_rate` in Hz."""
+
+    source_rate: int
+    line_rate: int
+    interruptible: bool = True
+    in_history: bool = True
+    """Whether the language model is told of it; fixed lines are not its words."""
+    hang_up_after: bool = False
+    finished: bool = False
+    """No more audio will come."""
+    _frames: deque[Samples] = field(default_factory=deque)
+    _clauses: list[_Clause] = field(default_factory=list)
+    _added: int = 0
+    _played: int = 0
+    _rest: Samples = field(default_factory=lambda: np.zeros(0, dtype=np.int16))
+    _resampler: Resampler | None = None
+
+    @property
+    def played(self) -> int:
+        """Frames that have left."""
+        return self._played
+
+    @property
+    def over(self) -> bool:
+        """Everything has been played."""
+        return self.finished and not self._frames
+
+    @property
+    def begun(self) -> bool:
+        """Its first audio is there."""
+        return self._added > 0
+
+    @property
+    def heard_text(self) -> str:
+        """The words whose audio has left."""
+        return " ".join(filter(None, (clause.heard(self._played) for clause in self._clauses)))
+
+    @property
+    def cut_short(self) -> bool:
+        return not self.over
+
+    def begin_clause(self, text: str) -> None:
+        self._clauses.append(_Clause(text, first_frame=self._added))
+        self._resampler = Resampler(self.source_rate, self.line_rate)
+
+    def add(self, samples: Samples) -> None:
+        """Add audio of the current clause, at the source rate, any length."""
+        assert self._resampler is not None
+        self._append(self._resampler.push(samples))
+
+    def end_clause(self) -> None:
+        assert self._resampler is not None
+        self._append(self._resampler.push(np.zeros(0, dtype=np.int16), last=True))
+        if self._rest.size:
+            padding = frame_samples(self.line_rate) - self._rest.size
+            self._append(np.zeros(padding, dtype=np.int16))
+        self._clauses[-1].complete = True
+
+    def _append(self, samples: Samples) -> None:
+        size = frame_samples(self.line_rate)
+        audio = np.concatenate([self._rest, samples]) if self._rest.size else samples
+        whole = audio.size // size
+        self._rest = audio[whole * size :]
+        for index in range(whole):
+            frame = audio[index * size : (index + 1) * size]
+            # A turn begins with sound: the voice's own leading silence is only latency.
+            if self._added == 0 and not is_voiced(frame):
+                continue
+            if self._added >= MAX_SPEECH_SECONDS * FRAMES_PER_SECOND:
+                return
+            self._frames.append(frame)
+            self._added += 1
+            self._clauses[-1].frames += 1
+
+    def next_frame(self) -> Samples | None:
+        if not self._frames:
+            return None
+        self._played += 1
+        return self._frames.popleft()
+
+
+def is_voiced(frame: Samples) -> bool:
+    """Whether a frame of our own making holds more than silence."""
+    return bool(frame.size) and int(np.abs(frame.astype(np.int32)).max()) >= VOICED_PEAK
+
+
+class Playout:
+    """The agent's mouth: plays one speech at a time, can hold it, resume it or drop it."""
+
+    def __init__(self) -> None:
+        self._speech: Speech | None = None
+        self._held = False
+
+    @property
+    def speech(self) -> Speech | None:
+        """The speech that has the floor, held or not."""
+        return self._speech
+
+    @property
+    def held(self) -> bool:
+        return self._held
+
+    @property
+    def audible(self) -> bool:
+        """The agent is heard now, short gaps between clauses included."""
+        speech = self._speech
+        return speech is not None and not self._held and speech.begun and not speech.over
+
+    def play(self, speech: Speech) -> None:
+        self._speech, self._held = speech, False
+
+    def hold(self) -> None:
+        """Stop on the wire at once, keep the rest."""
+        self._held = self._speech is not None
+
+    def resume(self) -> None:
+        self._held = False
+
+    def take(self) -> Speech | None:
+        """Give the speech up, finished or not, and fall silent."""
+        speech, self._speech, self._held = self._speech, None, False
+        return speech
+
+    def next_frame(self) -> Samples | None:
+        """The frame for this tick; None is silence."""
+        if self._speech is None or self._held:
+            return None
+        return self._speech.next_frame()

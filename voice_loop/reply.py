@@ -1,0 +1,140 @@
+"""One answer in the making: what was said → transcript → language model → voice.
+
+A reply is often speculative: work starts at a short pause and is thrown away when the person
+goes on. Nothing here touches the line; the conversation decides whether and when it is spoken.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from time import monotonic
+from typing import TypeVar
+
+from voice_loop.audio import Samples
+from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
+from voice_loop.events import Timings
+from voice_loop.playout import Speech
+from voice_loop.ports import EngineError, Engines, Transcript
+from voice_loop.prompts import Message
+
+_T = TypeVar("_T")
+
+#: An engine that gives nothing for this long has failed.
+ENGINE_TIMEOUT_S = 15.0
+
+END_CALL_TOOL = "end_call"
+
+
+class Verdict(Enum):
+    """What the person's words ask of us."""
+
+    NOTHING = auto()
+    """No speech in it: noise, a cough."""
+    BACKCHANNEL = auto()
+    """They listen and say so; the agent may go on."""
+    REPEAT = auto()
+    """Speech recognition is not sure enough to act on it."""
+    OPENING = auto()
+    """They said hello; the opening is the answer."""
+    ANSWER = auto()
+
+
+@dataclass
+class Reply:
+    """The state of one answer. Marks are `time.monotonic()` seconds."""
+
+    speech: Speech
+    last_voiced_at: float
+    """Arrival of the person's last voiced packet."""
+    started_ms: int
+    ended_ms: int
+    transcript: Transcript | None = None
+    verdict: Verdict | None = None
+    turn_over: bool = False
+    keys: bool = False
+    task: asyncio.Task[None] | None = None
+    marks: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, name: str) -> None:
+        """Note the first time that something happened."""
+        self.marks.setdefault(name, monotonic())
+
+    def timings(self) -> Timings:
+        """The marks so far, as ms after the person's last voiced packet."""
+        elapsed = {
+            f"{name}_ms": round((at - self.last_voiced_at) * 1000, 1)
+            for name, at in self.marks.items()
+        }
+        return Timings(**elapsed)
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+async def transcribe(engines: Engines, samples: Samples, rate: int, language: str) -> Transcript:
+    """Transcribe one utterance within the engine timeout. Raises EngineError."""
+    try:
+        async with asyncio.timeout(ENGINE_TIMEOUT_S):
+            return await engines.stt.transcribe(samples, rate, language)
+    except TimeoutError:
+        raise EngineError(f"speech recognition took more than {ENGINE_TIMEOUT_S:.0f} s") from None
+
+
+async def say(engines: Engines, text: str, speech: Speech, reply: Reply | None = None) -> None:
+    """Voice one clause into `speech`. Raises EngineError."""
+    speech.begin_clause(text)
+    async with aclosing(engines.tts.stream(text)) as chunks:
+        async for chunk in _in_time(chunks, "the voice"):
+            if reply is not None:
+                reply.mark("first_audio")
+            speech.add(chunk)
+    speech.end_clause()
+
+
+async def answer(
+    engines: Engines,
+    messages: Sequence[Message],
+    speech: Speech,
+    *,
+    max_tokens: int,
+    cache_key: str,
+    reply: Reply | None = None,
+) -> None:
+    """Let the model answer and voice it clause by clause into `speech`. Raises EngineError."""
+    splitter = ClauseSplitter()
+    stream = engines.llm.stream(messages, max_tokens=max_tokens, cache_key=cache_key)
+    async with aclosing(stream) as pieces:
+        async for piece in _in_time(pieces, "the language model"):
+            if reply is not None:
+                reply.mark("first_token")
+            for part in splitter.push(piece):
+                await _perform(engines, part, speech, reply)
+    for part in splitter.close():
+        await _perform(engines, part, speech, reply)
+    speech.finished = True
+
+
+async def _perform(
+    engines: Engines, part: Clause | ToolCall, speech: Speech, reply: Reply | None
+) -> None:
+    match part:
+        case Clause(text):
+            await say(engines, text, speech, reply)
+        case ToolCall(name) if name == END_CALL_TOOL:
+            speech.hang_up_after = True
+
+
+async def _in_time(stream: AsyncGenerator[_T, None], engine: str) -> AsyncGenerator[_T, None]:
+    """The same items, with a bound on each wait."""
+    while True:
+        try:
+            async with asyncio.timeout(ENGINE_TIMEOUT_S):
+                item = await anext(stream, None)
+        except TimeoutError:
+            raise EngineError(f"{engine} gave nothing for {ENGINE_TIMEOUT_S:.0f} s") from None
+        if item is None:
+            return
+        yield item

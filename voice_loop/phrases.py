@@ -29,62 +29,25 @@ class Phrases:
     """A turn that ends with one of these is probably not over."""
 
 
+def _words(alternatives: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in alternatives.split("|"))
+
+
 _ENGLISH = Phrases(
     repeat="sorry, i did not catch that. could you say it again?",
     are_you_there="are you still there?",
     nobody_there="i can not hear you, so i will call again another time. goodbye.",
     time_up="i am sorry, our time is up. thank you, goodbye.",
     apology="i am sorry, i have a technical problem. we will call you again. goodbye.",
-    backchannels=frozenset(
-        [
-            "uh huh",
-            "mm",
-            "mm hmm",
-            "mhm",
-            "hm",
-            "hmm",
-            "okay",
-            "ok",
-            "yeah",
-            "right",
-            "i see",
-            "sure",
-            "all right",
-            "ah",
-            "oh",
-            "uh",
-            "um",
-        ]
+    backchannels=_words(
+        "uh huh | mm | mm hmm | mhm | hm | hmm | okay | ok | "
+        "yeah | right | i see | sure | all right | ah | oh | uh | um"
     ),
-    farewells=frozenset(
-        ["bye", "goodbye", "bye bye", "thank you", "thanks", "thank you bye", "thanks bye"]
-    ),
-    greetings=frozenset(["hello", "hi", "yes", "yeah", "hey", "hello hello", "yes hello"]),
-    unfinished=frozenset(
-        [
-            "and",
-            "but",
-            "or",
-            "so",
-            "because",
-            "the",
-            "a",
-            "an",
-            "my",
-            "to",
-            "for",
-            "with",
-            "at",
-            "on",
-            "in",
-            "of",
-            "um",
-            "uh",
-            "is",
-            "if",
-            "that",
-            "which",
-        ]
+    farewells=_words("bye | goodbye | bye bye | thank you | thanks | thank you bye | thanks bye"),
+    greetings=_words("hello | hi | yes | yeah | hey | hello hello | yes hello"),
+    unfinished=_words(
+        "and | but | or | so | because | the | a | an | my | to | for | "
+        "with | at | on | in | of | um | uh | is | if | that | which"
     ),
 )
 
@@ -94,35 +57,12 @@ _SPANISH = Phrases(
     nobody_there="no le oigo, así que llamaré en otro momento. adiós.",
     time_up="lo siento, se nos acaba el tiempo. gracias, adiós.",
     apology="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
-    backchannels=frozenset(
-        ["ajá", "mm", "mhm", "vale", "claro", "ya", "bueno", "ah", "eh", "ok", "de acuerdo"]
-    ),
-    farewells=frozenset(["adiós", "gracias", "gracias adiós", "hasta luego", "chao"]),
-    greetings=frozenset(["hola", "sí", "diga", "dígame", "bueno", "aló"]),
-    unfinished=frozenset(
-        [
-            "y",
-            "o",
-            "pero",
-            "porque",
-            "que",
-            "el",
-            "la",
-            "los",
-            "las",
-            "un",
-            "una",
-            "de",
-            "a",
-            "en",
-            "con",
-            "para",
-            "por",
-            "mi",
-            "si",
-            "es",
-            "eh",
-        ]
+    backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
+    farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),
+    greetings=_words("hola | sí | diga | dígame | bueno | aló"),
+    unfinished=_words(
+        "y | o | pero | porque | que | el | la | los | las | un | "
+        "una | de | a | en | con | para | por | mi | si | es | eh"
     ),
 )
 

@@ -1,0 +1,197 @@
+"""Speech synthesis: Piper voices, one clause at a time.
+
+Piper's own loader gives onnxruntime every core and its own loudness rule (each sentence to full
+scale). Here threads are limited, and one gain per voice, measured once, puts speech at telephone
+level without jumps from clause to clause.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from piper import PiperVoice, SynthesisConfig
+from piper.config import PiperConfig
+
+from models.workers import Workers
+from voice_loop.audio import FULL_SCALE, Samples
+from voice_loop.ports import EngineError
+
+#: The level of speech that callers get, dBFS RMS while speaking (ITU-T P.56 active level, about).
+SPEECH_DBFS: Final = -20.0
+#: Above this share of full scale the limiter bends the signal instead of clipping it.
+KNEE: Final = 0.7
+#: What the gain is measured on: all vowels and a few plosives, in any voice's own phonemes.
+CALIBRATION: Final = "Hello, this is a short test of the voice. One, two, three, four, five."
+FLOAT_PEAK: Final = FULL_SCALE - 1
+
+Audio = NDArray[np.float32]
+
+
+class Piper:
+    """A Piper voice, shared by all calls (`voice_loop.ports.TextToSpeech`).
+
+    Args:
+        path: the voice's `.onnx`, with its settings in `.onnx.json` beside it.
+        length_scale: slower above 1, faster below; None for the voice's own.
+        threads: onnxruntime's threads per sentence.
+        workers: sentences spoken at the same time.
+        waiting: sentences that may wait; one more raises EngineError.
+        timeout_s: seconds that one sentence may take, its wait included.
+        cache_bytes: how much finished speech is kept, so that fixed lines cost nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        length_scale: float | None = None,
+        threads: int = 1,
+        workers: int = 1,
+        waiting: int = 64,
+        timeout_s: float = 20.0,
+        cache_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        settings = path.with_name(path.name + ".json")
+        for file in (path, settings):
+            if not file.is_file():
+                raise EngineError(f"the Piper voice {path} is not complete: {file} is missing")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        try:
+            config = PiperConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
+            session = onnxruntime.InferenceSession(
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        # onnxruntime's exceptions share no base but Exception; a bad JSON is ValueError, KeyError.
+        except Exception as error:
+            raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
+        self._voice = PiperVoice(session=session, config=config)
+        self._synthesis = SynthesisConfig(length_scale=length_scale, normalize_audio=False)
+        self._cache = _SpeechCache(cache_bytes)
+        self._workers = Workers("speech synthesis", workers, waiting, timeout_s)
+        self._gain = 1.0
+        self._calibrate(path)
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of what it speaks."""
+        return int(self._voice.config.sample_rate)
+
+    @property
+    def language(self) -> str:
+        """ISO 639-1 code of the language that it speaks."""
+        return language_of(self._voice.config.espeak_voice)
+
+    async def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+        """Speak one clause: one chunk per sentence in it; see the port."""
+        cached = self._cache.get(text)
+        if cached is not None:
+            yield cached
+            return
+        spoken: list[Samples] = []
+        for phoneme_ids in await self._workers.run(partial(self._phonemize, text)):
+            chunk = await self._workers.run(partial(self._speak, phoneme_ids))
+            spoken.append(chunk)
+            yield chunk
+        if spoken:
+            self._cache.put(text, np.concatenate(spoken))
+
+    async def render(self, text: str) -> Samples:
+        """Speak ahead of need: the whole text at once, kept in the cache (greetings)."""
+        async with aclosing(self.stream(text)) as chunks:
+            spoken = [chunk async for chunk in chunks]
+        return np.concatenate(spoken) if spoken else np.zeros(0, np.int16)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._workers.close()
+
+    def _phonemize(self, text: str) -> list[list[int]]:
+        # Piper holds its own lock around espeak-ng, which has one state per process. Double
+        # brackets would be raw phonemes to Piper: text from outside must not reach that.
+        plain = text.replace("[[", " ").replace("]]", " ")
+        try:
+            sentences = self._voice.phonemize(plain)
+            return [self._voice.phonemes_to_ids(s) for s in sentences if s]
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise EngineError(f"speech synthesis cannot pronounce the text: {error}") from error
+
+    def _speak(self, phoneme_ids: list[int]) -> Samples:
+        loud = limited(self._raw(phoneme_ids) * np.float32(self._gain))
+        return np.round(loud * FLOAT_PEAK).astype(np.int16)
+
+    def _raw(self, phoneme_ids: list[int]) -> Audio:
+        try:
+            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, self._synthesis)
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise EngineError(f"speech synthesis failed: {error}") from error
+        return np.asarray(audio, np.float32).reshape(-1)
+
+    def _calibrate(self, path: Path) -> None:
+        """Measures the voice's level, which also warms it up."""
+        spoken = [self._raw(ids) for ids in self._phonemize(CALIBRATION)]
+        level = active_level(np.concatenate(spoken), self.rate) if spoken else 0.0
+        if not np.isfinite(level) or level <= 0.0:
+            raise EngineError(f"the Piper voice {path} makes no sound; is the file damaged?")
+        self._gain = 10 ** (SPEECH_DBFS / 20) / level
+
+
+def language_of(espeak_voice: str) -> str:
+    """`en-us` → `en`: the ISO 639-1 code of an espeak-ng voice or of a locale."""
+    return espeak_voice.replace("_", "-").split("-")[0].lower()
+
+
+def active_level(audio: Audio, rate: int) -> float:
+    """RMS (share of full scale) over the 20 ms frames that are within 20 dB of the loudest."""
+    frame = rate // 50
+    whole = audio[: audio.size // frame * frame].reshape(-1, frame)
+    if whole.size == 0:
+        return 0.0
+    power = np.mean(np.square(whole, dtype=np.float64), axis=1)
+    return float(np.sqrt(np.mean(power[power >= power.max() / 100])))
+
+
+def limited(audio: Audio) -> Audio:
+    """Leaves samples below the knee alone and bends the rest smoothly below full scale."""
+    size = np.abs(audio)
+    bent = KNEE + (1 - KNEE) * np.tanh((size - KNEE) / (1 - KNEE))
+    return np.where(size <= KNEE, audio, np.copysign(bent, audio)).astype(np.float32)
+
+
+class _SpeechCache:
+    """Finished speech by text, bounded by bytes; the least recently used goes first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Samples] = OrderedDict()
+
+    def get(self, text: str) -> Samples | None:
+        with self._lock:
+            speech = self._kept.get(text)
+            if speech is not None:
+                self._kept.move_to_end(text)
+            return speech
+
+    def put(self, text: str, speech: Samples) -> None:
+        if speech.nbytes > self._most_bytes // 4:
+            return
+        speech.flags.writeable = False
+        with self._lock:
+            old = self._kept.pop(text, None)
+            self._bytes += speech.nbytes - (0 if old is None else old.nbytes)
+            self._kept[text] = speech
+            while self._bytes > self._most_bytes:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= dropped.nbytes

@@ -1,0 +1,199 @@
+"""Speech recognition: faster-whisper's model, driven for short telephone utterances.
+
+`WhisperModel.transcribe()` pads every utterance to 30 s and pays for all of it. Telephone turns
+last a second or two, so the parts underneath (features, encoder, decoder, tokenizer) are called
+here on a window that fits what was said: greedy, without timestamps, without previous text.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from ctranslate2 import StorageView
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_compression_ratio
+from numpy.typing import NDArray
+
+from models.workers import Workers
+from voice_loop.audio import Samples, level_dbfs, resample
+from voice_loop.ports import EngineError, Transcript
+
+#: Whisper hears at this rate, Hz, and one feature frame is 10 ms.
+RATE: Final = 16000
+FRAMES_PER_SECOND: Final = 100
+#: Positions of OpenAI's models, in feature frames: 30 s.
+FULL_WINDOW: Final = 3000
+#: OpenAI's models were trained on 30 s windows and are known to hold up from 10 s with 2 s of
+#: padding after the speech; models with a shorter window say so and were trained to fit.
+SHORTEST_WINDOW: Final = 1000
+MARGIN: Final = 200
+MARGIN_OF_SHORT_MODELS: Final = 50
+#: Below this average log-probability, or above this compression ratio (repetition), a short
+#: window is tried again at 30 s (the thresholds of OpenAI's own fallback).
+WORST_LOG_PROBABILITY: Final = -1.0
+WORST_COMPRESSION: Final = 2.4
+#: No speech, when the model itself says so with this probability and is not sure of its words.
+NO_SPEECH: Final = 0.6
+SURE_LOG_PROBABILITY: Final = -0.3
+#: Quieter than this is not transcribed, dBFS.
+SILENCE_DBFS: Final = -65.0
+#: Bound of the reply: no one speaks more tokens a second than this.
+TOKENS_PER_SECOND: Final = 12
+MOST_TOKENS: Final = 200
+
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    text: str
+    log_probability: float
+    tokens: int
+    no_speech: float
+
+    @property
+    def doubtful(self) -> bool:
+        return (
+            self.log_probability < WORST_LOG_PROBABILITY
+            or get_compression_ratio(self.text) > WORST_COMPRESSION
+        )
+
+
+class FasterWhisper:
+    """A CTranslate2 Whisper model, shared by all calls (`voice_loop.ports.SpeechToText`).
+
+    Args:
+        path: the model's directory (`model.bin`, `config.json`, `tokenizer.json`).
+        device: `cpu`, `cuda` or `auto`.
+        compute_type: CTranslate2's name, such as `int8` or `float16`.
+        threads: CPU threads per utterance; 0 leaves it to CTranslate2.
+        workers: utterances transcribed at the same time.
+        waiting: utterances that may wait; one more raises EngineError.
+        timeout_s: seconds that one utterance may take, its wait included.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "cpu",
+        compute_type: str = "int8",
+        threads: int = 0,
+        workers: int = 1,
+        waiting: int = 32,
+        timeout_s: float = 20.0,
+    ) -> None:
+        for name in ("model.bin", "config.json", "tokenizer.json"):
+            if not (path / name).is_file():
+                raise EngineError(f"the Whisper model at {path} has no {name}")
+        try:
+            self._model = WhisperModel(
+                str(path),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=threads,
+                num_workers=workers,
+                local_files_only=True,
+            )
+        # What CTranslate2 raises on a damaged file is RuntimeError, ValueError or MemoryError;
+        # the tokenizers library raises a bare Exception.
+        except Exception as error:
+            raise EngineError(f"cannot load the Whisper model at {path}: {error}") from error
+        self._window = int(self._model.feature_extractor.nb_max_frames)
+        self._workers = Workers("speech recognition", workers, waiting, timeout_s)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes that it can be asked for."""
+        return tuple(self._model.supported_languages)
+
+    def warm_up(self) -> None:
+        """Run once, so that the first caller does not pay for allocations. Blocks."""
+        self._decode(np.zeros(RATE, np.float32), self.languages[0])
+
+    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        """Transcribe one utterance, of any length; see the port."""
+        if language not in self.languages:
+            raise EngineError(
+                f"this speech recognition model does not know the language {language!r}, "
+                f"only {', '.join(self.languages)}: choose another `models.set`"
+            )
+        return await self._workers.run(lambda: self._transcribe(speech, rate, language))
+
+    def close(self) -> None:
+        """Stop the threads and free the model."""
+        self._workers.close()
+        self._model.model.unload_model()
+
+    def _transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        try:
+            if level_dbfs(speech) < SILENCE_DBFS:
+                return Transcript("", 0.0)
+            audio = resample(speech, rate, RATE).astype(np.float32) / 32768.0
+            parts = [self._decode(part, language) for part in self._windows(audio)]
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise EngineError(f"speech recognition failed: {error}") from error
+        tokens = sum(part.tokens for part in parts)
+        log_probability = sum(part.log_probability * part.tokens for part in parts) / max(tokens, 1)
+        text = " ".join(part.text for part in parts if part.text)
+        return Transcript(text, math.exp(log_probability) if text else 0.0)
+
+    def _windows(self, audio: Features) -> list[Features]:
+        """Cuts what is longer than the model's window at the quietest place near each end."""
+        samples = (self._window - MARGIN_OF_SHORT_MODELS) * RATE // FRAMES_PER_SECOND
+        hop = RATE // 50
+        windows = []
+        while audio.size > samples:
+            tail = audio[samples - 2 * RATE : samples].reshape(-1, hop)
+            quietest = int(np.argmin(np.square(tail).sum(axis=1)))
+            cut = samples - 2 * RATE + quietest * hop
+            windows.append(audio[:cut])
+            audio = audio[cut:]
+        return [*windows, audio]
+
+    def _decode(self, audio: Features, language: str) -> _Decoded:
+        """Decodes one window of float samples at 16 kHz."""
+        features = self._model.feature_extractor(audio)
+        content = features.shape[-1]
+        if self._window < FULL_WINDOW:
+            frames = min(content + MARGIN_OF_SHORT_MODELS, self._window)
+            decoded = self._generate(features, frames, language)
+        else:
+            frames = min(max(content + MARGIN, SHORTEST_WINDOW), FULL_WINDOW)
+            decoded = self._generate(features, frames, language)
+            if decoded.doubtful and frames < FULL_WINDOW:
+                decoded = self._generate(features, FULL_WINDOW, language)
+        unsure = decoded.log_probability < SURE_LOG_PROBABILITY
+        if decoded.no_speech > NO_SPEECH and unsure:
+            return _Decoded("", decoded.log_probability, decoded.tokens, decoded.no_speech)
+        return decoded
+
+    def _generate(self, features: Features, frames: int, language: str) -> _Decoded:
+        # The encoder halves the frame rate: an even number of frames. Zeros, as faster-whisper
+        # itself pads.
+        frames += frames % 2
+        window = np.zeros((1, features.shape[0], frames), np.float32)
+        kept = min(frames, features.shape[-1])
+        window[0, :, :kept] = features[:, :kept]
+        tokenizer = Tokenizer(
+            self._model.hf_tokenizer, self._model.model.is_multilingual, "transcribe", language
+        )
+        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        seconds = features.shape[-1] / FRAMES_PER_SECOND
+        most = min(MOST_TOKENS, 8 + int(seconds * TOKENS_PER_SECOND))
+        result: Any = self._model.model.generate(
+            self._model.model.encode(StorageView.from_array(window)),
+            [prompt],
+            beam_size=1,
+            max_length=len(prompt) + most,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        tokens: list[int] = result.sequences_ids[0]
+        # CTranslate2 divides by the length; Whisper's own average counts the end token too.
+        log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        text = str(tokenizer.decode(tokens)).strip()
+        return _Decoded(text, log_probability, len(tokens) + 1, result.no_speech_prob)

@@ -1,0 +1,147 @@
+"""Takes queued orders in turn and runs them, as many at a time as are allowed.
+
+An order is claimed (its channel id is on disk) before the PBX is told, so that after a crash
+`reconcile` knows what to look for on the PBX.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from api.records import Claim, Ended
+from api.runner import CallRunner, RunnerConfig, finish_result
+from api.store import Store, StoreError
+from pbx.switch import Cause, Switch, SwitchError
+from voice_loop.ports import Engines
+
+log = logging.getLogger(__name__)
+
+#: How often a lost PBX link is looked at again before claiming goes on.
+_LINK_CHECK_S = 0.5
+_SHUTDOWN_S = 20.0
+
+
+class Dialer:
+    """Owns every running call of this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        switch: Switch,
+        engines: Callable[[str], Engines],
+        config: RunnerConfig,
+        max_concurrent: int,
+    ) -> None:
+        self._store = store
+        self._switch = switch
+        self._engines = engines
+        self._config = config
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._runners: dict[str, CallRunner] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def active(self) -> int:
+        """Calls under way."""
+        return len(self._runners)
+
+    async def cancel(self, call_id: str) -> None:
+        """Cancel a call that the PBX is dialling (`CallControl`)."""
+        if runner := self._runners.get(call_id):
+            await runner.cancel()
+
+    async def hang_up(self, call_id: str) -> None:
+        """End an answered call (`CallControl`)."""
+        if runner := self._runners.get(call_id):
+            await runner.hang_up("operator_hangup")
+
+    async def reconcile(self) -> None:
+        """Settle what an earlier run of this server left behind: no zombie, no call without end.
+
+        Raises SwitchError when the PBX cannot be asked.
+        """
+        unfinished = await self._store.calls.unfinished()
+        living = set(await self._switch.living_channels())
+        for channel_id in living:
+            await self._switch.hang_up_channel(channel_id)
+        for left in unfinished:
+            if left.call.over:
+                await finish_result(self._store, left.call, self._engines)
+                continue
+            found = left.attempt is not None and left.attempt.channel_id in living
+            message = "The server was restarted in the middle of the call" + (
+                "; its channel was still up and was hung up." if found else "."
+            )
+            cause = Cause("failed", "server_restart", message)
+            await self._store.calls.record_ended(
+                left.call.id, Ended(time.time(), cause, "server_restart")
+            )
+
+    async def run(self) -> None:
+        """Claim and run calls until cancelled; then hang up what is under way."""
+        try:
+            while True:
+                await self._store.calls.wait_for_work()
+                await self._slots.acquire()
+                claim = await self._next()
+                if claim is None:
+                    self._slots.release()
+                else:
+                    self._start(claim)
+        finally:
+            await self._shut_down()
+
+    async def _next(self) -> Claim | None:
+        while not self._switch.connected:  # noqa: ASYNC110 - the link tells no event
+            await asyncio.sleep(_LINK_CHECK_S)
+        try:
+            claims = await self._store.calls.claim_queued(1)
+        except StoreError as error:
+            log.error("cannot claim a call: %s", error)
+            await asyncio.sleep(_LINK_CHECK_S)
+            return None
+        return claims[0] if claims else None
+
+    def _start(self, claim: Claim) -> None:
+        runner = CallRunner(claim, self._store, self._switch, self._engines, self._config)
+        self._runners[claim.call.id] = runner
+        task = asyncio.create_task(self._run(claim.call.id, runner))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, call_id: str, runner: CallRunner) -> None:
+        try:
+            await runner.run()
+        except Exception:
+            # The boundary of one call: nothing of it may reach another.
+            log.exception("call %s: ended by a fault of ours", call_id)
+            await self._close_faulty(call_id)
+        finally:
+            del self._runners[call_id]
+            self._slots.release()
+
+    async def _close_faulty(self, call_id: str) -> None:
+        try:
+            call = await self._store.calls.get(call_id)
+            if call.over:
+                await self._store.calls.record_result(call_id, None, "internal error; see the log")
+                return
+            cause = Cause("failed", "internal_error", "Offhook failed; the log tells more.")
+            await self._store.calls.record_ended(
+                call_id, Ended(time.time(), cause, "internal_error")
+            )
+        except Exception:
+            log.exception("call %s: its end could not be written down", call_id)
+
+    async def _shut_down(self) -> None:
+        for runner in list(self._runners.values()):
+            try:
+                await runner.hang_up("server_shutdown")
+            except SwitchError as error:
+                log.warning("hanging up at shutdown: %s", error)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_SHUTDOWN_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

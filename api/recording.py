@@ -1,0 +1,85 @@
+"""Two-channel recording of a conversation: the person on the left, the agent on the right.
+
+`RecordedPeer` sits between the media leg and the conversation and copies what passes; the disk is
+touched only by `flush`, off the event loop. The file is a valid WAV after every flush, so a crash
+loses the last second, not the call.
+"""
+
+import asyncio
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from voice_loop.audio import Samples, frame_samples
+from voice_loop.ports import AudioPeer
+
+_FLUSH_SECONDS = 1.0
+#: Unwritten audio beyond this is dropped, oldest first: a stuck disk must not eat the memory.
+_MAX_PENDING_FRAMES = 3000
+
+
+class RecordedPeer:
+    """An `AudioPeer` that passes everything on to another and records both directions."""
+
+    def __init__(self, peer: AudioPeer, path: Path, rate: int) -> None:
+        """
+        Args:
+            peer: the conversation.
+            path: the WAV file; its folder is made when absent.
+            rate: Hz of the frames.
+        """
+        self._peer = peer
+        self._path = path
+        self._rate = rate
+        self._silence = np.zeros(frame_samples(rate), dtype=np.int16)
+        self._pending: list[tuple[Samples, Samples]] = []
+        self._recording = False
+        self._file: wave.Wave_write | None = None
+        self.dropped_frames = 0
+
+    def start(self) -> None:
+        """Record from here on (the answer)."""
+        self._recording = True
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        said = self._peer.exchange(heard, arrived_at, now)
+        if self._recording:
+            if len(self._pending) >= _MAX_PENDING_FRAMES:
+                self._pending.pop(0)
+                self.dropped_frames += 1
+            self._pending.append((heard, self._silence if said is None else said))
+        return said
+
+    async def write(self) -> None:
+        """Write what has been recorded about once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            await self._flush()
+
+    async def close(self) -> bool:
+        """Write the rest and close the file; True when there is a recording."""
+        self._recording = False
+        await self._flush()
+        if self._file is None:
+            return False
+        await asyncio.to_thread(self._file.close)
+        self._file = None
+        return True
+
+    async def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            await asyncio.to_thread(self._append, pending)
+
+    def _append(self, pending: list[tuple[Samples, Samples]]) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # The file outlives this call on purpose: `close` ends it.
+            self._file = wave.open(str(self._path), "wb")  # noqa: SIM115
+            self._file.setnchannels(2)
+            self._file.setsampwidth(2)
+            self._file.setframerate(self._rate)
+        left = np.concatenate([heard for heard, _ in pending])
+        right = np.concatenate([said for _, said in pending])
+        self._file.writeframes(np.stack([left, right], axis=1).astype("<i2").tobytes())

@@ -1,0 +1,276 @@
+"""Runs one attempt from the dialling to the result: the way of a call, in one place."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from api.recording import RecordedPeer
+from api.records import Call, Claim, Turn
+from api.records import Ended as Ending
+from api.store import Store
+from pbx.switch import (
+    Answered,
+    Attempt,
+    Cause,
+    Dial,
+    Dialing,
+    Digit,
+    EarlyMedia,
+    Ended,
+    Ringing,
+    Switch,
+    SwitchError,
+    SwitchRefused,
+)
+from voice_loop import events
+from voice_loop.conversation import Conversation, ConversationConfig
+from voice_loop.extraction import ExtractionError, extract
+from voice_loop.ports import EngineError, Engines
+
+log = logging.getLogger(__name__)
+
+_EXTRACTION_TIMEOUT_S = 120.0
+#: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
+_WATCHDOG_SLACK_S = 30.0
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """What the runner needs of the settings."""
+
+    ring_timeout_s: int
+    conversation: Callable[[Call], ConversationConfig]
+    recordings: Path | None
+    """Folder of the recordings; None when calls are not recorded."""
+
+
+class CallRunner:
+    """One attempt under way. `run` never raises for what can happen to a call."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        store: Store,
+        switch: Switch,
+        engines: Callable[[str], Engines],
+        config: RunnerConfig,
+    ) -> None:
+        """
+        Args:
+            claim: the order and the attempt that the dialer took.
+            store: where everything is written down.
+            switch: the PBX.
+            engines: the loaded engines of a language; raises EngineError.
+            config: what else it needs to know.
+        """
+        self._call = claim.call
+        self._channel_id = claim.attempt.channel_id
+        self._store = store
+        self._switch = switch
+        self._engines = engines
+        self._config = config
+        self._attempt: Attempt | None = None
+        self._conversation: Conversation | None = None
+        self._answered_at: float | None = None
+        self._canceled = False
+        self._end_reason: str | None = None
+        self._turns: asyncio.Queue[events.Turn | None] = asyncio.Queue(256)
+
+    async def cancel(self) -> None:
+        """Give the call up before the answer."""
+        self._canceled = True
+        if self._attempt is not None and self._answered_at is None:
+            await self._attempt.hang_up()
+
+    async def hang_up(self, reason: Literal["operator_hangup", "server_shutdown"]) -> None:
+        """End the call wherever it is."""
+        if self._answered_at is None or self._conversation is None:
+            await self.cancel()
+        else:
+            self._end_reason = reason
+            self._conversation.stop()
+
+    async def run(self) -> None:
+        """Dial, converse, write down, extract."""
+        try:
+            engines = self._engines(self._call.language)
+            attempt = await self._dial()
+        except EngineError as error:
+            await self._failed("engine_unavailable", str(error), "engine_error")
+        except SwitchRefused as error:
+            await self._failed("request_refused", str(error), "pbx_refused")
+        except SwitchError as error:
+            await self._failed("pbx_unavailable", str(error), "pbx_unavailable")
+        else:
+            if attempt is None:
+                canceled = Cause("canceled", "originator_cancel", "The call was canceled.")
+                await self._over(Ending(time.time(), canceled, "canceled"))
+            else:
+                await self._attend(attempt, engines)
+
+    async def _dial(self) -> Attempt | None:
+        """Ask the PBX; None when the call was canceled before."""
+        if self._cancel_requested():
+            return None
+        self._attempt = await self._switch.originate(
+            Dial(
+                id=self._channel_id,
+                number=self._call.to_number,
+                caller_number=self._call.from_number,
+                ring_timeout_s=self._config.ring_timeout_s,
+            )
+        )
+        if self._cancel_requested():
+            await self._attempt.hang_up()
+        return self._attempt
+
+    def _cancel_requested(self) -> bool:
+        return self._canceled
+
+    async def _attend(self, attempt: Attempt, engines: Engines) -> None:
+        """Follow the attempt to its end, with the conversation beside it from the answer on."""
+        conversation = self._conversation = Conversation(
+            self._call.id,
+            self._config.conversation(self._call),
+            engines,
+            attempt.rate,
+            self._turns.put_nowait,
+        )
+        recorder = self._recorder(conversation, attempt.rate)
+        attempt.attach(recorder or conversation)
+        helpers = [
+            asyncio.create_task(conversation.prepare()),
+            asyncio.create_task(self._write_turns()),
+        ]
+        if recorder is not None:
+            helpers.append(asyncio.create_task(recorder.write()))
+        talk: asyncio.Task[events.EndReason] | None = None
+        end: Ended | None = None
+        limit = self._config.ring_timeout_s + self._call.max_duration_s + _WATCHDOG_SLACK_S
+        try:
+            async with asyncio.timeout(limit):
+                async for event in attempt.progress():
+                    match event:
+                        case Dialing():
+                            pass
+                        case Ringing(at):
+                            await self._store.calls.record_ringing(self._call.id, at)
+                        case EarlyMedia(at):
+                            await self._store.calls.record_early_media(self._call.id, at)
+                        case Answered(at):
+                            self._answered_at = at
+                            if recorder is not None:
+                                recorder.start()
+                            # The person hears us before the disk does.
+                            talk = asyncio.create_task(conversation.run(attempt))
+                            await self._store.calls.record_answered(self._call.id, at)
+                        case Digit(at, digit, duration_ms):
+                            conversation.press(digit, time.monotonic())
+                            await self._store.calls.record_digit(
+                                self._call.id, at, digit, duration_ms
+                            )
+                        case Ended():
+                            end = event
+                            conversation.hung_up()
+        except TimeoutError:
+            log.error("call %s: no end within %.0f s; hanging up", self._call.id, limit)
+        finally:
+            await attempt.hang_up()
+            attempt.attach(None)
+            if talk is not None:
+                conversation.hung_up()
+                reason = await talk
+                self._end_reason = self._end_reason or reason
+            helpers[0].cancel()
+            await self._turns.put(None)
+            await helpers[1]
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            recorded = recorder is not None and await recorder.close()
+        await self._ended(attempt, end, recorded)
+
+    def _recorder(self, conversation: Conversation, rate: int) -> RecordedPeer | None:
+        if self._config.recordings is None:
+            return None
+        return RecordedPeer(conversation, self._config.recordings / self._file_name, rate)
+
+    @property
+    def _file_name(self) -> str:
+        return f"{self._call.id}.wav"
+
+    async def _write_turns(self) -> None:
+        """Write turns down in order, as they come."""
+        while (turn := await self._turns.get()) is not None:
+            assert self._answered_at is not None
+            timings = {} if turn.timings is None else asdict(turn.timings)
+            await self._store.calls.add_turn(
+                self._call.id,
+                Turn(
+                    speaker="keypad" if turn.keys else turn.speaker,
+                    text=turn.text,
+                    started_at=self._answered_at + turn.started_ms / 1000,
+                    ended_at=self._answered_at + turn.ended_ms / 1000,
+                    interrupted=turn.interrupted,
+                    confidence=turn.confidence,
+                    timings={name: ms for name, ms in timings.items() if ms is not None},
+                ),
+            )
+
+    async def _ended(self, attempt: Attempt, end: Ended | None, recorded: bool) -> None:
+        at = time.time() if end is None else end.at
+        cause = (
+            Cause("failed", "unknown", "The PBX did not tell how the call ended.")
+            if end is None
+            else end.cause
+        )
+        answered = self._answered_at is not None
+        if answered and cause.state in ("canceled", "busy"):
+            cause = replace(cause, state="completed")
+        reason = self._end_reason or cause.state
+        if answered and reason == "engine_error":
+            message = "An engine failed in the middle of the call; the log names it."
+            cause = replace(cause, state="failed", message=message)
+        await self._over(
+            Ending(
+                at=at,
+                cause=cause,
+                end_reason=reason,
+                awaits_result=answered and cause.state == "completed" and bool(self._call.returns),
+                answered_by="human" if answered else None,
+                media=asdict(attempt.media_stats()),
+                recording_path=self._file_name if recorded else None,
+            )
+        )
+
+    async def _failed(self, name: str, message: str, reason: str) -> None:
+        log.error("call %s: %s", self._call.id, message)
+        await self._over(Ending(time.time(), Cause("failed", name, message), reason))
+
+    async def _over(self, ending: Ending) -> None:
+        await self._store.calls.record_ended(self._call.id, ending)
+        if ending.awaits_result:
+            await finish_result(self._store, self._call, self._engines)
+
+
+async def finish_result(store: Store, call: Call, engines: Callable[[str], Engines]) -> None:
+    """Extract the result of an ended call from its stored turns and write it down."""
+    turns = await store.calls.turns(call.id)
+    try:
+        async with asyncio.timeout(_EXTRACTION_TIMEOUT_S):
+            result = await extract(engines(call.language).llm, call.returns, _spoken(turns))
+    except TimeoutError:
+        seconds = f"{_EXTRACTION_TIMEOUT_S:.0f}"
+        await store.calls.record_result(call.id, None, f"extraction took more than {seconds} s")
+    except (ExtractionError, EngineError) as error:
+        await store.calls.record_result(call.id, None, str(error))
+    else:
+        await store.calls.record_result(call.id, result)
+
+
+def _spoken(turns: Sequence[Turn]) -> list[tuple[Literal["agent", "person"], str]]:
+    return [("agent" if turn.speaker == "agent" else "person", turn.text) for turn in turns]

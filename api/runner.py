@@ -11,6 +11,7 @@ from typing import Literal
 from api.recording import RecordedPeer
 from api.records import Call, Claim, Turn
 from api.records import Ended as Ending
+from api.returns import result_schema
 from api.store import Store
 from pbx.switch import (
     Answered,
@@ -262,7 +263,12 @@ async def finish_result(store: Store, call: Call, engines: Callable[[str], Engin
     turns = await store.calls.turns(call.id)
     try:
         async with asyncio.timeout(_EXTRACTION_TIMEOUT_S):
-            result = await extract(engines(call.language).llm, call.returns, _spoken(turns))
+            result = await extract(
+                engines(call.language).llm,
+                call.returns,
+                result_schema(call.returns),
+                _spoken(turns),
+            )
     except TimeoutError:
         seconds = f"{_EXTRACTION_TIMEOUT_S:.0f}"
         await store.calls.record_result(call.id, None, f"extraction took more than {seconds} s")

@@ -1,12 +1,7 @@
-"""The call's typed result: from the client's `returns` to a JSON Schema, and back from text.
-
-`returns` maps field names to types. A type is a simple name, a list of allowed strings, or an
-object `{"type": …, "enum": […], "description": …}`. Every field may be null, because a person
-may not have said it.
-"""
+"""The call's typed result: one JSON object that the model takes from the transcript."""
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -15,89 +10,42 @@ import jsonschema
 from voice_loop.ports import LanguageModel
 from voice_loop.prompts import JsonValue, extraction_messages
 
-_SIMPLE: Mapping[str, Mapping[str, Any]] = {
-    "string": {"type": ["string", "null"]},
-    "number": {"type": ["number", "null"]},
-    "integer": {"type": ["integer", "null"]},
-    "boolean": {"type": ["boolean", "null"]},
-    "date": {"type": ["string", "null"], "format": "date"},
-    "datetime": {"type": ["string", "null"], "format": "date-time"},
-}
-
-#: Names that a type may have.
-KNOWN_TYPES = tuple(_SIMPLE)
-
 #: Tokens that a result may take.
 _MAX_RESULT_TOKENS = 512
-
-
-class ReturnsError(ValueError):
-    """`returns` cannot be understood. `pointer` is a JSON pointer to the culprit within it."""
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__(message)
-        self.pointer = pointer
 
 
 class ExtractionError(Exception):
     """The model gave no result of the wanted form."""
 
 
-def compile_returns(returns: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a result. Raises ReturnsError."""
-    properties = {}
-    for name in sorted(returns):
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-        properties[name] = _compile_type(returns[name], pointer)
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def _compile_type(wanted: Any, pointer: str) -> dict[str, Any]:
-    match wanted:
-        case str() if wanted in _SIMPLE:
-            return dict(_SIMPLE[wanted])
-        case str():
-            raise ReturnsError(
-                pointer, f"unknown type {wanted!r}; known types: {', '.join(KNOWN_TYPES)}"
-            )
-        case list():
-            return _compile_enum(wanted, pointer)
-        case {"enum": list(values)}:
-            return _compile_enum(values, pointer + "/enum")
-        case {"type": str(name)}:
-            return _compile_type(name, pointer + "/type")
-    raise ReturnsError(
-        pointer,
-        "a field's type is one of "
-        f"{', '.join(KNOWN_TYPES)}, a list of allowed strings, or an object with `type` or `enum`",
-    )
-
-
-def _compile_enum(values: list[Any], pointer: str) -> dict[str, Any]:
-    if not values or not all(isinstance(value, str) and value for value in values):
-        raise ReturnsError(pointer, "an enum is a list of at least one non-empty string")
-    return {"enum": [*dict.fromkeys(values), None]}
-
-
 async def extract(
     llm: LanguageModel,
     returns: Mapping[str, JsonValue],
+    schema: Mapping[str, Any],
     turns: Iterable[tuple[Literal["agent", "person"], str]],
 ) -> dict[str, Any]:
     """Ask the model for the call's result, constrained to the schema.
 
-    Raises ExtractionError when what came is not such an object, EngineError when the engine fails.
+    Args:
+        llm: the language model.
+        returns: what is to be found out, in the client's own words.
+        schema: the JSON Schema of the result; its properties are those of `returns`.
+        turns: who spoke and what was heard.
+
+    Returns:
+        The result, its keys in the order of `returns`.
+
+    Raises:
+        ExtractionError: what came does not match the schema.
+        EngineError: the engine failed.
     """
-    schema = compile_returns(returns)
-    reply: AsyncGenerator[str, None] = llm.stream(
-        extraction_messages(returns, turns), max_tokens=_MAX_RESULT_TOKENS, schema=schema
-    )
+    # A fixed order makes equal schemas equal prompts and equal grammars.
+    properties = {name: schema["properties"][name] for name in sorted(schema["properties"])}
+    ordered = {**schema, "properties": properties, "required": list(properties)}
     text = ""
+    reply = llm.stream(
+        extraction_messages(returns, turns), max_tokens=_MAX_RESULT_TOKENS, schema=ordered
+    )
     async with aclosing(reply) as pieces:
         async for piece in pieces:
             text += piece
@@ -107,4 +55,4 @@ async def extract(
     except (ValueError, jsonschema.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise ExtractionError(f"the model's answer does not match `returns`: {reason}") from error
-    return result
+    return {name: result[name] for name in returns}

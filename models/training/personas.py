@@ -1,6 +1,6 @@
 """The carrier's people: recorded sentences for the test bed, by a voice that training never hears.
 
-`python -m models.training.personas --out tests/testbed/sounds` writes one 8 kHz mono 16-bit WAV
+`python -m models.training.personas --out pbx/testbed/sounds` writes one 8 kHz mono 16-bit WAV
 a sentence. The wording stays inside the starter domain, so that the starter models can follow.
 """
 

@@ -1,0 +1,215 @@
+"""Who answers at the carrier's numbers, and the dialplan that plays them.
+
+Each persona is a few steps of Asterisk dialplan; no code of Offhook runs on that side.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+#: What the recorded sentences of `sounds/` say.
+SENTENCES: Final[Mapping[str, str]] = {
+    "hello": "hello",
+    "speaking": "yes speaking",
+    "confirm": "yes that works for me",
+    "other_time": "no can we do thursday at two p m instead",
+    "yes": "yes",
+    "no": "no",
+    "cannot": "no i can not make it",
+    "who": "who is calling",
+    "wrong": "sorry wrong number",
+    "busy": "i am busy now",
+    "rating": "eight",
+    "recommend": "yes i would",
+    "at_home": "no i will be at work",
+    "leave": "you can leave it at the front door",
+    "interrupt": "sorry can you repeat that",
+    "wait": "wait",
+    "bye": "thank you bye",
+    "not_in_service": "the number you have dialed is not in service",
+}
+
+
+@dataclass(frozen=True)
+class Persona:
+    """One number of the carrier."""
+
+    number: str
+    """E.164."""
+    name: str
+    does: str
+    """A sentence for people."""
+    says: tuple[str, ...] = ()
+    """Names of the sentences that it speaks, in order, when all goes well."""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What it says, as words."""
+        return tuple(SENTENCES[name] for name in self.says)
+
+
+_RING = ("Ringing()", "Wait(0.4)")
+_ANSWER = (*_RING, "Answer()", "Wait(0.3)")
+#: Wait up to 9 s for the agent to begin, then until it has been silent for 0.9 s (at most 25 s):
+#: pauses between its clauses are shorter, a slow first word of its is not mistaken for silence.
+_LISTEN = ("WaitForNoise(80,1,9)", "WaitForSilence(900,1,25)")
+
+
+def _play(name: str) -> str:
+    return f"Playback(${{SOUNDS}}/{name})"
+
+
+def _conversation(*sentences: str) -> tuple[str, ...]:
+    """Speak the first at the answer, each other one when the agent has spoken; then wait."""
+    first, *others = sentences
+    steps: list[str] = [*_ANSWER, _play(first)]
+    for sentence in others:
+        steps += [*_LISTEN, _play(sentence)]
+    return (*steps, *_LISTEN, "Wait(8)", "Hangup(16)")
+
+
+def _talker(number: str, name: str, does: str, *says: str) -> Persona:
+    return Persona(number, name, does, says, _conversation(*says))
+
+
+PERSONAS: Final[Sequence[Persona]] = (
+    _talker("+1555010000", "talker", "confirms the appointment", "hello", "speaking", "confirm"),
+    _talker(
+        "+1555010001",
+        "rescheduler",
+        "asks for another day and agrees to it",
+        "hello", "speaking", "other_time", "yes",
+    ),
+    _talker(
+        "+1555010002",
+        "survey",
+        "rates the service and would recommend it",
+        "hello", "speaking", "rating", "recommend",
+    ),
+    _talker(
+        "+1555010003",
+        "delivery",
+        "will not be at home and says where to leave the parcel",
+        "hello", "speaking", "at_home", "leave",
+    ),
+    _talker("+1555010004", "wrong person", "says that the number is wrong", "hello", "wrong"),
+    _talker(
+        "+1555010005", "decliner", "can not make it", "hello", "speaking", "cannot", "bye"
+    ),
+    Persona(
+        "+1555010006",
+        "interrupter",
+        "speaks into the agent's second sentence, then confirms",
+        ("hello", "speaking", "interrupt", "confirm"),
+        (
+            *_ANSWER, _play("hello"), *_LISTEN, _play("speaking"),
+            "WaitForNoise(80,1,9)", "Wait(1.2)", _play("interrupt"),
+            *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)",
+        ),
+    ),
+    Persona("+1555010010", "busy", "is busy: SIP 486", steps=(*_RING, "Hangup(17)")),
+    Persona("+1555010011", "no answer", "rings for ever", steps=("Ringing()", "Wait(600)")),
+    Persona("+1555010012", "congestion", "has no circuit: SIP 503", steps=("Hangup(34)",)),
+    Persona("+1555010013", "wrong number", "does not exist: SIP 404", steps=("Hangup(1)",)),
+    Persona(
+        "+1555010014",
+        "announcement",
+        "is told not to be in service before the answer (SIP 183), then SIP 404",
+        ("not_in_service",),
+        ("Progress()", "Playback(${SOUNDS}/not_in_service,noanswer)", "Wait(0.3)", "Hangup(1)"),
+    ),
+    Persona("+1555010015", "rejecter", "declines: SIP 403", steps=(*_RING, "Hangup(21)")),
+    Persona("+1555010016", "hasty", "hangs up at once after the answer",
+            steps=(*_RING, "Answer()", "Hangup(16)")),
+    Persona(
+        "+1555010017",
+        "quitter",
+        "says hello, listens for two seconds of the agent, and hangs up",
+        ("hello",),
+        (*_ANSWER, _play("hello"), "WaitForNoise(80,1,9)", "Wait(2)", "Hangup(16)"),
+    ),
+    Persona("+1555010018", "silent", "answers and says nothing", steps=(*_ANSWER, "Wait(600)")),
+    Persona(
+        "+1555010019",
+        "late answerer",
+        "plays early media (SIP 183) for a second, then confirms the appointment",
+        ("hello", "speaking", "confirm"),
+        ("Progress()", "Playback(beep,noanswer)", "Wait(0.8)",
+         *_conversation("hello", "speaking", "confirm")[2:]),
+    ),
+    Persona(
+        "+1555010020",
+        "key presser",
+        "presses 1 2 3 # after the answer and stays silent",
+        steps=(*_ANSWER, "SendDTMF(123#,250,120)", "Wait(600)"),
+    ),
+    Persona(
+        "+1555010021", "echo", "returns what it hears", steps=("Answer()", "Echo()", "Hangup(16)")
+    ),
+    Persona(
+        "+1555010022",
+        "noise",
+        "plays a steady tone of 1004 Hz",
+        steps=(*_ANSWER, "Milliwatt()", "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010023",
+        "key reader",
+        "reads four keys and logs them, then hangs up",
+        steps=(*_ANSWER, "Read(KEYS,,4,,1,20)", "Log(NOTICE,keys ${KEYS})", "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010024",
+        "voicemail",
+        "is an answering machine: a greeting, a beep, then it listens",
+        steps=(*_ANSWER, "Playback(vm-intro)", "Playback(beep)", "Wait(30)", "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010025",
+        "stutterer",
+        "rings, is answered, and hangs up after three seconds without a word",
+        steps=(*_ANSWER, "Wait(3)", "Hangup(16)"),
+    ),
+)  # fmt: skip
+
+#: `CAUSE_NUMBER.format(cause)` is refused with that Q.850 cause.
+CAUSE_NUMBER: Final = "+15550199{:03d}"
+
+
+def persona(name: str) -> Persona:
+    """The persona of that name. Raises KeyError."""
+    for one in PERSONAS:
+        if one.name == name:
+            return one
+    raise KeyError(name)
+
+
+def dialplan(sounds: str) -> str:
+    """The carrier's `extensions.conf`.
+
+    Args:
+        sounds: folder of the recorded sentences.
+    """
+    lines = [
+        "[globals]",
+        f"SOUNDS = {sounds}",
+        "",
+        "; What Offhook's Asterisk dials. Every call leaves one line in the log before anything",
+        "; else: the witness against double dialling.",
+        "[from-customer]",
+        "exten => _X!,1,Hangup(1)",
+        "exten => _+X!,1,Log(NOTICE,dialled ${EXTEN} ${CHANNEL(pjsip,call-id)} "
+        "from ${CALLERID(num)})",
+        " same => n,GotoIf($[${DIALPLAN_EXISTS(personas,${EXTEN},1)}]?personas,${EXTEN},1)",
+        " same => n,Hangup(1)",
+        "",
+        "[personas]",
+        f"exten => _{CAUSE_NUMBER[:9]}XXX,1,Hangup(${{EXTEN:-3}})",
+    ]
+    for one in PERSONAS:
+        lines += ["", f"; {one.name}: {one.does}"]
+        for index, step in enumerate(one.steps):
+            start = f"exten => {one.number},1" if index == 0 else " same => n"
+            lines.append(f"{start},{step}")
+    return "\n".join(lines) + "\n"

@@ -60,6 +60,8 @@ class ConversationConfig:
     max_duration_ms: int = 600_000
     time_up_lead_ms: int = 6_000
     """How long before `max_duration_ms` the agent says that time is up."""
+    interruptible: bool = True
+    """Whether the person may interrupt the agent (barge-in)."""
     reply_max_tokens: int = 160
     silence_prompts: int = 1
     """How often a silent person is asked whether they are there, before goodbye."""
@@ -552,7 +554,8 @@ class Conversation:
 
     def _new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
         rate = self._engines.tts.rate
-        return Speech(rate, self._rate, interruptible=interruptible, in_history=in_history)
+        may_interrupt = interruptible and self._config.interruptible
+        return Speech(rate, self._rate, interruptible=may_interrupt, in_history=in_history)
 
     async def _render(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
         await say(self._engines, text, speech, reply)

@@ -1,0 +1,277 @@
+"""From a model set's name to engines that are loaded, warm and ready for calls.
+
+A set is a directory:
+
+    whisper/            a CTranslate2 Whisper model
+    llama.gguf          a chat model
+    voice.onnx          a Piper voice (with voice.onnx.json), or
+    voices/<lang>.onnx  one Piper voice per language, by ISO 639-1 code
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from models.llama import LlamaCpp
+from models.piper import Piper, language_of
+from models.vad import WebRtcDetector
+from models.whisper import FasterWhisper
+from voice_loop.ports import EngineError, Engines
+
+#: The set that comes with Offhook: tiny, English only, for the demo and the tests.
+STARTER: Final = "starter"
+STARTER_DIR: Final = Path(__file__).with_name(STARTER)
+
+#: A chat model smaller than this is fastest on one thread: its steps are shorter than waking a
+#: second one.
+SMALL_GGUF_BYTES: Final = 200 * 1024 * 1024
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """Where one set's files are."""
+
+    name: str
+    directory: Path
+    whisper: Path
+    llama: Path
+    voices: Mapping[str, Path]
+    """ISO 639-1 code to `.onnx` file; never empty."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes that the set can speak."""
+        return tuple(sorted(self.voices))
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How to load the engines; the settings of `[models]`."""
+
+    set_name: str = STARTER
+    """The set to load: `starter`, or one that `offhook models pull` fetched."""
+    directory: Path = Path("models")
+    """Where pulled sets are, one directory each; or a directory that is a set itself."""
+    device: str = "cpu"
+    """`cpu`, `cuda` or `auto`, for speech recognition; the others run on the CPU."""
+    compute_type: str = "int8"
+    """CTranslate2's number format for speech recognition."""
+    threads: int = 0
+    """CPU threads per engine; 0 chooses by machine and model."""
+    stt_workers: int = 1
+    """Utterances transcribed at the same time."""
+    tts_workers: int = 1
+    """Sentences spoken at the same time."""
+    context_tokens: int = 4096
+    """The longest conversation that the language model sees at once, tokens."""
+    max_sequences: int = 4
+    """Language model replies made at the same time."""
+    gpu_layers: int = 0
+    """Language model layers on a GPU, where llama.cpp was built for one."""
+    length_scale: float | None = None
+    """Speaking pace: above 1 is slower; None for the voice's own."""
+    vad_mode: int = 2
+    """WebRTC's aggressiveness, 0 to 3."""
+
+
+def resolve(config: EngineConfig) -> ModelSet:
+    """Find the configured set's files.
+
+    Raises EngineError that names the missing file, the setting and the fix.
+    """
+    directory = _directory_of(config)
+    voices = _voices_in(directory, config)
+    model_set = ModelSet(
+        name=config.set_name,
+        directory=directory,
+        whisper=directory / "whisper",
+        llama=directory / "llama.gguf",
+        voices=MappingProxyType(voices),
+    )
+    needed = [
+        model_set.whisper / "model.bin",
+        model_set.whisper / "config.json",
+        model_set.whisper / "tokenizer.json",
+        model_set.llama,
+        *(_settings_of(voice) for voice in voices.values()),
+    ]
+    for file in needed:
+        if not file.is_file():
+            raise _missing(file, config)
+    return model_set
+
+
+def _directory_of(config: EngineConfig) -> Path:
+    if config.set_name == STARTER:
+        return STARTER_DIR
+    named = config.directory / config.set_name
+    if named.is_dir() or not (config.directory / "llama.gguf").is_file():
+        return named
+    return config.directory
+
+
+def _voices_in(directory: Path, config: EngineConfig) -> dict[str, Path]:
+    voices = {file.stem: file for file in sorted(directory.glob("voices/*.onnx"))}
+    single = directory / "voice.onnx"
+    if single.is_file():
+        settings = _settings_of(single)
+        if not settings.is_file():
+            raise _missing(settings, config)
+        try:
+            spoken = json.loads(settings.read_text(encoding="utf-8"))["espeak"]["voice"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(f"{settings} is no Piper voice's settings: {error!r}") from error
+        voices.setdefault(language_of(str(spoken)), single)
+    if not voices:
+        raise _missing(single, config)
+    return voices
+
+
+def _settings_of(voice: Path) -> Path:
+    return voice.with_name(voice.name + ".json")
+
+
+def _missing(file: Path, config: EngineConfig) -> EngineError:
+    if config.set_name == STARTER:
+        fix = "the starter models come with Offhook: install it again"
+    else:
+        fix = f"run `offhook models pull {config.set_name}`, or correct the setting"
+    return EngineError(
+        f"the model file {file} is missing (`models.set` is {config.set_name!r}, `models.dir` is "
+        f"{str(config.directory)!r}): {fix}"
+    )
+
+
+class LoadedEngines:
+    """All engines of one set, shared by all calls. Made by `load_engines`."""
+
+    def __init__(
+        self,
+        model_set: ModelSet,
+        stt: FasterWhisper,
+        llm: LlamaCpp,
+        voices: Mapping[str, Piper],
+        vad_mode: int,
+    ) -> None:
+        self.model_set = model_set
+        self.stt = stt
+        self.llm = llm
+        self.voices = voices
+        self._new_detector = partial(WebRtcDetector, mode=vad_mode)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of the languages that calls can be held in."""
+        return tuple(lang for lang in sorted(self.voices) if lang in self.stt.languages)
+
+    def for_language(self, language: str) -> Engines:
+        """The engines for calls in one language (`es`, or a locale such as `es-MX`).
+
+        Raises EngineError for a language that the set does not have.
+        """
+        code = language_of(language)
+        if code not in self.languages:
+            raise EngineError(
+                f"the model set {self.model_set.name!r} does not speak {language!r}, only "
+                f"{', '.join(self.languages)}: choose another `models.set` "
+                "(see `offhook models list`)"
+            )
+        return Engines(self.stt, self.llm, self.voices[code], self._new_detector)
+
+    def close(self) -> None:
+        """Free everything. Blocks until work in progress has ended."""
+        self.llm.close()
+        self.stt.close()
+        for voice in self.voices.values():
+            voice.close()
+
+
+def load_engines(config: EngineConfig, progress: Progress | None = None) -> LoadedEngines:
+    """Load and warm all engines of the configured set. Blocks: seconds for real models.
+
+    Args:
+        config: which set, and how.
+        progress: told in a few words what is being loaded.
+
+    Raises EngineError; nothing is left loaded then.
+    """
+    tell = progress or (lambda _text: None)
+    model_set = resolve(config)
+    with ExitStack() as loaded:
+        tell(f"speech recognition: {model_set.whisper}")
+        stt = FasterWhisper(
+            model_set.whisper,
+            device=config.device,
+            compute_type=config.compute_type,
+            threads=config.threads or _cores(),
+            workers=config.stt_workers,
+        )
+        loaded.callback(stt.close)
+        stt.warm_up()
+        tell(f"language model: {model_set.llama}")
+        small = model_set.llama.stat().st_size < SMALL_GGUF_BYTES
+        llm = LlamaCpp(
+            model_set.llama,
+            context_tokens=config.context_tokens,
+            max_sequences=config.max_sequences,
+            threads=config.threads or (1 if small else _cores()),
+            gpu_layers=config.gpu_layers,
+        )
+        loaded.callback(llm.close)
+        llm.warm_up()
+        voices: dict[str, Piper] = {}
+        for language, path in model_set.voices.items():
+            tell(f"voice ({language}): {path}")
+            voices[language] = Piper(
+                path,
+                length_scale=config.length_scale,
+                threads=config.threads or min(2, _cores()),
+                workers=config.tts_workers,
+            )
+            loaded.callback(voices[language].close)
+        loaded.pop_all()
+    return LoadedEngines(model_set, stt, llm, MappingProxyType(voices), config.vad_mode)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `offhook doctor` looked at."""
+
+    ok: bool
+    what: str
+    detail: str
+    """What was found, or what is wrong and how to mend it."""
+
+
+def check(config: EngineConfig) -> list[Finding]:
+    """Look at the configured set without loading it into a server: files, then each engine."""
+    try:
+        model_set = resolve(config)
+    except EngineError as error:
+        return [Finding(False, "model files", str(error))]
+    found = [Finding(True, "model files", f"set {model_set.name!r} in {model_set.directory}")]
+    try:
+        engines = load_engines(config)
+    except EngineError as error:
+        return [*found, Finding(False, "engines", str(error))]
+    try:
+        spoken = ", ".join(engines.languages)
+        if not spoken:
+            heard = ", ".join(engines.stt.languages)
+            return [*found, Finding(False, "languages", f"it hears {heard} but has no such voice")]
+        return [*found, Finding(True, "engines", f"loaded and warm; languages: {spoken}")]
+    finally:
+        engines.close()
+
+
+def _cores() -> int:
+    """CPU cores that this process may use; more than eight do not help these models."""
+    return min(8, len(os.sched_getaffinity(0)))

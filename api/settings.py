@@ -12,10 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 
 from api.numbers import is_e164
+from api.signing import decode_secret
 
 ENV_PREFIX = "OFFHOOK_"
 CONFIG_VARIABLE = "OFFHOOK_CONFIG"
@@ -30,6 +39,14 @@ def _e164(number: str) -> str:
     if not is_e164(number):
         raise ValueError("write it in E.164 form: a plus sign and 7 to 15 digits, as +15551234567")
     return number
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    try:
+        decode_secret(secret.get_secret_value())
+    except ValueError as error:
+        raise ValueError(str(error)) from error
+    return secret
 
 
 E164 = Annotated[str, AfterValidator(_e164)]
@@ -141,14 +158,14 @@ class Voice(Section):
     """The conversation."""
 
     end_of_turn_ms: int = Field(
-        default=500,
+        default=420,
         ge=100,
         le=5000,
         description="Milliseconds of silence that end a person's turn.",
     )
     barge_in: bool = Field(default=True, description="Whether the person may interrupt the agent.")
     barge_in_ms: int = Field(
-        default=200,
+        default=160,
         ge=20,
         le=5000,
         description="Milliseconds of speech that count as an interruption.",
@@ -159,13 +176,13 @@ class Voice(Section):
         description="Seconds of silence after which the agent asks if one is there.",
     )
     silence_prompts: int = Field(
-        default=2, ge=0, le=10, description="How often it asks before it says goodbye."
+        default=1, ge=0, le=10, description="How often it asks before it says goodbye."
     )
     opening_delay_ms: int = Field(
-        default=300,
+        default=600,
         ge=0,
         le=10_000,
-        description="Milliseconds between answer and the first sentence.",
+        description="Milliseconds after the answer in which the person may say hello first.",
     )
 
 
@@ -198,7 +215,7 @@ class Webhooks(Section):
         default=(),
         description="If given, only these host names are delivered to (`*.example.org` too).",
     )
-    allowed_networks: tuple[str, ...] = Field(
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
         description="Networks (CIDR) allowed although they are loopback or link-local, which are "
         "refused otherwise.",
@@ -223,7 +240,7 @@ class Webhooks(Section):
         description="Body: the call object with a `type` key, or "
         "`{id, type, timestamp, data: {call}}`.",
     )
-    secret: SecretStr | None = Field(
+    secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
         default=None,
         description="Signing secret (`whsec_…`); unset means one made at the first start.",
     )

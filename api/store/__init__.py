@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from api.events import EventBus
 from api.store.database import Database, StoreError
 from api.store.idempotency import IdempotentAnswers
@@ -42,6 +45,14 @@ class Store:
         database = Database(path)
         await database.open()
         return cls(database, bus or EventBus(), clock)
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life; raises what SQLAlchemy raises."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(select(1))
+
+        await self._database.read(work)
 
     async def close(self) -> None:
         """Let transactions under way finish and close the file."""

@@ -1,0 +1,154 @@
+"""The Starlette application: request ids, authentication, idempotency and problems around the
+route table."""
+
+import hashlib
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth import authenticate
+from api.body import read_body
+from api.endpoint import Endpoint, Exchange
+from api.idempotency import IdempotencyGate
+from api.openapi import openapi_document
+from api.problems import Problem
+from api.records import ApiKey
+from api.routes import ENDPOINTS
+from api.services import Services
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = logging.getLogger(__name__)
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def create_app(services: Services, lifespan: Lifespan | None = None) -> Starlette:
+    """The HTTP side of Offhook.
+
+    Args:
+        services: what the routes use; started and stopped by the caller.
+        lifespan: run around the serving, if the caller wants the server to do that.
+    """
+    gate = IdempotencyGate(services.store.answers)
+    app = Starlette(
+        routes=_routes(services, gate),
+        middleware=[Middleware(Front)],
+        exception_handlers={Problem: _problem, HTTPException: _http_exception},
+        lifespan=lifespan,
+    )
+    app.state.openapi = openapi_document(ENDPOINTS)
+    return app
+
+
+def _routes(services: Services, gate: IdempotencyGate) -> list[Route]:
+    """One route per path: with two, a wrong method's `Allow` would name only the first's."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [
+        Route(path, _handler(methods, services, gate), methods=list(methods))
+        for path, methods in paths.items()
+    ]
+
+
+def _handler(
+    methods: dict[str, Endpoint], services: Services, gate: IdempotencyGate
+) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        key: ApiKey | None = None
+        if not endpoint.public:
+            key = await authenticate(request, services.store.keys)
+        if endpoint.method == "GET" or key is None:
+            return await endpoint.handler(Exchange(services, request, key))
+        body = await read_body(request, services.settings.server.max_body_bytes)
+        fingerprint = hashlib.sha256(
+            b"\0".join((request.method.encode(), request.url.path.encode(), body))
+        ).hexdigest()
+        async with gate.enter(key.id, request.headers, fingerprint) as entered:
+            if entered.replay is not None:
+                return entered.replay
+            answer = await endpoint.handler(
+                Exchange(services, request, key, body, entered.idempotent)
+            )
+            if not endpoint.keeps_answer:
+                await entered.keep(answer)
+            return answer
+
+    return handle
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)
+    return problem.response(request.state.request_id)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own answers (404, 405) in our form."""
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    details = {
+        404: "there is nothing at this path; /openapi.json lists what there is",
+        405: "this path does not take this method; see the Allow header",
+    }
+    problem = Problem(
+        error.status_code,
+        codes.get(error.status_code, "http_error"),
+        details.get(error.status_code, error.detail),
+        headers=error.headers,
+    )
+    return problem.response(request.state.request_id)
+
+
+class Front:
+    """Gives each request an id, and turns what nobody caught into a problem with that id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        asked = request.headers.get("x-request-id", "")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
+        request.state.request_id = request_id
+        started = False
+
+        async def named(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        except Exception as error:
+            log.exception("request %s failed", request_id)
+            if started:
+                raise
+            await _fault(error).response(request_id)(scope, receive, named)
+
+
+def _fault(error: Exception) -> Problem:
+    if isinstance(error, OperationalError | PoolTimeoutError):
+        return Problem(
+            503, "store_unavailable", "the store is busy; try again", headers={"Retry-After": "1"}
+        )
+    return Problem(500, "internal_error", "a fault of the server; its log has the request id")

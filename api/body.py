@@ -1,0 +1,80 @@
+"""Reading a request's body: bounded in size, time and depth, strict JSON (RFC 8259)."""
+
+import asyncio
+import json
+import math
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from api.problems import FieldError, Problem
+
+READ_TIMEOUT_S = 30
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body; 413 past `limit` bytes, 408 when it does not come."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large(limit)
+    except TimeoutError as error:
+        raise Problem(408, "body_timeout", "the request's body did not arrive in time") from error
+    except ClientDisconnect as error:
+        raise Problem(400, "client_disconnected", "the client went away") from error
+    return bytes(body)
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body is not read, so the connection cannot be used again.
+    return Problem(
+        413,
+        "body_too_large",
+        f"the body may have up to {limit} bytes (server.max_body_bytes)",
+        headers={"Connection": "close"},
+    )
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value in `body`; 400 unless it is one, strictly."""
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
+    except RecursionError as error:
+        raise _malformed("nested too deeply") from error
+    except ValueError as error:
+        raise _malformed(str(error)) from error
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(
+        400, "malformed_json", f"the body is not valid JSON: {detail}", [FieldError(detail, "")]
+    )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:30]} is out of range")
+    return number

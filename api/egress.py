@@ -1,0 +1,77 @@
+"""Where webhooks may go: schemes, hosts and addresses, checked at the door and at connect time.
+
+The operator's own network is allowed, since that is where receivers live. Loopback, link-local
+(cloud metadata among it), multicast and unspecified addresses are refused unless a configured
+network holds them: a webhook URL comes from an API client and must not reach the machine's own
+services.
+"""
+
+import re
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from api.settings import Webhooks
+
+Address = IPv4Address | IPv6Address
+
+MAX_URL = 2048
+_PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
+
+#: Metadata services that are not link-local (AWS over IPv6, Alibaba, Oracle).
+_METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
+
+
+class EgressError(ValueError):
+    """This URL or address may not be delivered to; the message says why."""
+
+
+class EgressPolicy:
+    """The rules of one deployment."""
+
+    def __init__(self, settings: Webhooks) -> None:
+        self._settings = settings
+
+    def check_url(self, url: str) -> SplitResult:
+        """Raise EgressError unless webhooks may be sent to `url`; returns its parts."""
+        if len(url) > MAX_URL or _PRINTABLE_ASCII.fullmatch(url) is None:
+            raise EgressError(f"a URL of up to {MAX_URL} printable ASCII characters without spaces")
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            raise EgressError(f"not a URL: {error}") from error
+        if parts.scheme == "http" and not self._settings.allow_http:
+            raise EgressError("must start with https:// (webhooks.allow_http permits http://)")
+        if parts.scheme not in {"http", "https"} or not host:
+            raise EgressError("must start with https:// and name a host")
+        if parts.username is not None or parts.password is not None:
+            raise EgressError("must not hold a user name or a password")
+        if parts.fragment:
+            raise EgressError("must not hold a fragment (#…)")
+        allowed = self._settings.allowed_hosts
+        if allowed and not any(fnmatchcase(host, pattern.lower()) for pattern in allowed):
+            raise EgressError(f"host {host} is not among webhooks.allowed_hosts")
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return parts  # a name: its addresses are checked when it is resolved
+        self.check_address(address)
+        return parts
+
+    def check_address(self, address: Address) -> None:
+        """Raise EgressError unless webhooks may be sent to `address`."""
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if any(address in network for network in self._settings.allowed_networks):
+            return
+        if (
+            address.is_loopback
+            or address.is_link_local
+            or address.is_multicast
+            or address.is_unspecified
+            or address in _METADATA
+        ):
+            raise EgressError(
+                f"address {address} is refused; webhooks.allowed_networks can allow it"
+            )

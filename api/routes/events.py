@@ -1,0 +1,119 @@
+"""A call's events as they happen: Server-Sent Events, resumed by `Last-Event-ID`.
+
+What is committed is in the table, and the bus only wakes us: a subscriber that was dropped for
+being slow reads on from the table, and nothing is told twice or left out.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response, StreamingResponse
+
+from api.call_object import rfc3339
+from api.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.events import Lagged
+from api.problems import FieldError, invalid
+from api.records import CallEvent
+from api.routes.calls import CALL_ID, find_call
+from api.store import Store
+
+
+class EventObject(BaseModel):
+    """The `data` of one event."""
+
+    id: str = Field(description="`evt_…`; the webhook of the same event has it as `webhook-id`.")
+    call_id: str
+    seq: int = Field(description="1 for the call's first event; also the SSE id.")
+    type: str = Field(description="Such as `call.ringing`, `call.turn`; also the SSE event name.")
+    timestamp: str = Field(json_schema_extra={"format": "date-time"})
+    data: dict[str, object] = Field(
+        description="`{call}` where the status changed, `{turn}` for `call.turn`, the facts of "
+        "the event otherwise."
+    )
+
+
+async def stream_events(exchange: Exchange) -> Response:
+    request, services = exchange.request, exchange.services
+    last = request.headers.get("last-event-id", "0")
+    if not (last.isascii() and last.isdigit() and len(last) < 10):
+        raise invalid([FieldError("must be the id of an event", parameter="Last-Event-ID")])
+    call = await find_call(exchange)
+    past = await services.store.calls.events(call.id)
+    if past and past[-1].terminal and past[-1].seq <= int(last):
+        return Response(status_code=204)  # tells an EventSource not to come back
+    if request.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    return StreamingResponse(
+        _stream(services.store, call.id, int(last), services.settings.server.sse_heartbeat_s),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(store: Store, call_id: str, last: int, heartbeat_s: float) -> AsyncIterator[str]:
+    yield ": connected\n\n"
+    while True:
+        with store.bus.subscribe(call_id) as live:
+            for event in await store.calls.events(call_id, after=last):
+                yield frame(event)
+                last = event.seq
+                if event.terminal:
+                    return
+            try:
+                while True:
+                    event = await asyncio.wait_for(live.next(), heartbeat_s)
+                    if event.seq <= last:
+                        continue
+                    yield frame(event)
+                    last = event.seq
+                    if event.terminal:
+                        return
+            except TimeoutError:
+                yield ": heartbeat\n\n"
+            except Lagged:
+                pass  # the table has what was missed
+
+
+def event_object(event: CallEvent) -> dict[str, object]:
+    """The JSON object of `event`."""
+    return {
+        "id": event.id,
+        "call_id": event.call_id,
+        "seq": event.seq,
+        "type": event.type,
+        "timestamp": rfc3339(event.at),
+        "data": event.data,
+    }
+
+
+def frame(event: CallEvent) -> str:
+    """One SSE message (WHATWG HTML 9.2.5); JSON on one line, so nothing can break out of it."""
+    data = json.dumps(event_object(event))
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {data}\n\n"
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/calls/{call_id}/events",
+        stream_events,
+        "Follow a call live",
+        "calls",
+        {
+            200: Answer(
+                "Every event so far, then each as it happens; ends after the call's last one.",
+                EventObject,
+                media_type="text/event-stream",
+            ),
+            204: Answer("There is nothing after `Last-Event-ID`, and never will be."),
+            404: Answer("No such call."),
+            422: Answer("`Last-Event-ID` is wrong."),
+        },
+        parameters=(
+            CALL_ID,
+            Parameter("Last-Event-ID", "header", "Go on after this event.", {"type": "integer"}),
+        ),
+    ),
+)

@@ -1,0 +1,46 @@
+"""The recording of a call: WAV, callee left, agent right."""
+
+import asyncio
+from pathlib import Path
+
+from starlette.responses import FileResponse, Response
+
+from api.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.problems import Problem
+from api.routes.calls import CALL_ID, find_call
+
+
+async def get_recording(exchange: Exchange) -> Response:
+    call = await find_call(exchange)
+    if call.recording_path is None:
+        state = "it was not recorded" if call.over else "the call is not over"
+        raise Problem(404, "no_recording", f"there is no recording: {state}")
+    folder = exchange.services.settings.recordings.dir
+    path = await asyncio.to_thread(_inside, folder, call.recording_path)
+    if path is None:
+        raise Problem(404, "no_recording", "the recording's file is no longer there")
+    return FileResponse(path, media_type="audio/wav", filename=f"{call.id}.wav")
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file `name` of `folder`, unless it is missing or lies elsewhere."""
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/calls/{call_id}/recording",
+        get_recording,
+        "Fetch the recording",
+        "calls",
+        {
+            200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
+            206: Answer("The range asked for.", media_type="audio/wav"),
+            404: Answer("No such call, or no recording of it."),
+            416: Answer("No such range.", media_type="text/plain"),
+        },
+        parameters=(CALL_ID, Parameter("Range", "header", "Bytes wanted, `bytes=0-1023`.")),
+    ),
+)

@@ -1,0 +1,79 @@
+"""The server about itself: health and the OpenAPI document."""
+
+import asyncio
+import logging
+
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, Response
+
+from api.endpoint import Answer, Endpoint, Exchange
+from api.services import Check
+
+HEALTH_TIMEOUT_S = 5
+
+log = logging.getLogger(__name__)
+
+
+class CheckObject(BaseModel):
+    """The state of one part."""
+
+    ok: bool
+    message: str
+
+
+class HealthObject(BaseModel):
+    """The state of the server."""
+
+    ok: bool
+    checks: dict[str, CheckObject]
+
+
+async def get_health(exchange: Exchange) -> Response:
+    try:
+        async with asyncio.timeout(HEALTH_TIMEOUT_S):
+            checks = dict(await exchange.services.health())
+            checks["store"] = await _store(exchange)
+    except TimeoutError:
+        checks = {"server": Check(False, f"no answer within {HEALTH_TIMEOUT_S} s")}
+    ok = all(check.ok for check in checks.values())
+    listed = {name: vars(check) for name, check in checks.items()}
+    return JSONResponse({"ok": ok, "checks": listed}, 200 if ok else 503)
+
+
+async def _store(exchange: Exchange) -> Check:
+    try:
+        await exchange.services.store.ping()
+    except SQLAlchemyError:
+        log.exception("the store does not answer")
+        return Check(False, "the store does not answer; the log says why")
+    return Check(True, "answers")
+
+
+async def get_openapi(exchange: Exchange) -> Response:
+    return JSONResponse(exchange.request.app.state.openapi)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/healthz",
+        get_health,
+        "Ask how the server is",
+        "system",
+        {
+            200: Answer("Every part works.", HealthObject),
+            503: Answer("A part does not work.", HealthObject),
+        },
+        public=True,
+    ),
+    Endpoint(
+        "GET",
+        "/openapi.json",
+        get_openapi,
+        "Read this document",
+        "system",
+        {200: Answer("OpenAPI 3.1.")},
+        public=True,
+    ),
+)

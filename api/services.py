@@ -1,0 +1,44 @@
+"""What the HTTP side is given by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.settings import Settings
+from api.store import Store
+
+
+class CallControl(Protocol):
+    """Whoever runs the calls."""
+
+    async def cancel(self, call_id: str) -> None:
+        """Hang up an attempt that is not answered yet; the store has marked the call."""
+        ...
+
+    async def hang_up(self, call_id: str) -> None:
+        """End an answered call from our side; does nothing when it is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """The state of one part of the server."""
+
+    ok: bool
+    message: str
+    """What was seen; where it is wrong, also how to mend it."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that the routes use."""
+
+    settings: Settings
+    store: Store
+    control: CallControl
+    languages: frozenset[str]
+    """Language codes that the loaded models speak."""
+    health: Callable[[], Awaitable[Mapping[str, Check]]]
+    """The state of the PBX link, the models, …; the store is looked at by the route itself."""
+    webhook_secret: str
+    """`whsec_…`, the deployment's default signing secret."""

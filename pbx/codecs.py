@@ -1,0 +1,102 @@
+"""The codecs that a media leg may speak, between RTP payloads and int16 samples.
+
+G.711 goes through tables: a byte is a sample, so decoding is one look-up among 256 and encoding
+one among 65536. Wideband is Asterisk's `slin16`, linear samples in network byte order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_loop.audio import Samples, frame_samples
+
+
+@dataclass(frozen=True, eq=False)
+class Codec:
+    """One audio format of RTP (RFC 3551 §4.5, and Asterisk's own payload type 118)."""
+
+    name: str
+    """The encoding's name as in SDP: `PCMU`, `PCMA`, `L16`."""
+    payload_type: int
+    rate: int
+    """Samples per second."""
+    asterisk_format: str
+    """What `UnicastRTP/…/c(<format>)` calls it."""
+    sample_bytes: int
+    """Bytes of payload per sample."""
+    _decoding: NDArray[np.int16] | None = field(default=None, repr=False)
+    _encoding: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+    @property
+    def clock(self) -> int:
+        """RTP timestamp units per second."""
+        return self.rate
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of payload in one 20 ms frame."""
+        return frame_samples(self.rate) * self.sample_bytes
+
+    def decode(self, payload: bytes) -> Samples:
+        """Samples of a payload of any length; half a sample at the end is left out."""
+        if self._decoding is not None:
+            return self._decoding[np.frombuffer(payload, dtype=np.uint8)]
+        whole = len(payload) // 2
+        return np.frombuffer(payload, dtype=">i2", count=whole).astype(np.int16)
+
+    def encode(self, samples: Samples) -> bytes:
+        """Payload of int16 samples of any length. Raises ValueError for other than int16."""
+        if samples.dtype != np.int16:
+            raise ValueError(f"audio must be int16 samples, not {samples.dtype}")
+        if self._encoding is not None:
+            return self._encoding[samples.view(np.uint16)].tobytes()
+        return samples.byteswap().tobytes() if np.little_endian else samples.tobytes()
+
+
+def _mu_law_decoding() -> NDArray[np.int16]:
+    """G.711 µ-law: 8 segments of 16 steps, bits inverted, biased by 33 (here × 4 = 132)."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent = (code >> 4) & 7
+    mantissa = (code & 15).astype(np.int32)
+    magnitude = (((mantissa << 3) + 132) << exponent) - 132
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _a_law_decoding() -> NDArray[np.int16]:
+    """G.711 A-law: as µ-law without bias; even bits inverted, the first segment is linear."""
+    code = np.arange(256, dtype=np.uint8) ^ 0x55
+    exponent = ((code >> 4) & 7).astype(np.int32)
+    mantissa = (code & 15).astype(np.int32)
+    linear = (mantissa << 4) + 8
+    magnitude = np.where(exponent == 0, linear, (linear + 256) << np.maximum(exponent - 1, 0))
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+def _nearest(decoding: NDArray[np.int16], zero: int) -> NDArray[np.uint8]:
+    """The code of the nearest value for each int16, indexed by its bits as uint16.
+
+    Args:
+        decoding: value of each of the 256 codes.
+        zero: the code for sample 0, where two codes may be equally near.
+    """
+    order = np.argsort(decoding, kind="stable")
+    values = decoding[order].astype(np.int32)
+    samples = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int32)
+    codes: NDArray[np.uint8] = order[
+        np.searchsorted((values[:-1] + values[1:]) / 2, samples)
+    ].astype(np.uint8)
+    codes[0] = zero
+    return codes
+
+
+_MU_LAW = _mu_law_decoding()
+_A_LAW = _a_law_decoding()
+
+PCMU: Final = Codec("PCMU", 0, 8000, "ulaw", 1, _MU_LAW, _nearest(_MU_LAW, zero=0xFF))
+PCMA: Final = Codec("PCMA", 8, 8000, "alaw", 1, _A_LAW, _nearest(_A_LAW, zero=0xD5))
+SLIN16: Final = Codec("L16", 118, 16000, "slin16", 2)
+
+#: Every codec by the name that Asterisk gives it.
+CODECS: Final = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}

@@ -1,0 +1,316 @@
+"""The media server: one UDP socket and one 20 ms ticker for the audio of every call.
+
+Datagrams are told apart by their exact source address, which is also the lock: what comes from
+anywhere else is counted and dropped. On each tick every connected leg plays one frame out of its
+jitter buffer, trades it with its peer, and sends the reply at once (silence while there is no
+peer), so that the far end hears us from the first moment.
+
+A socket and a task per call costs several times as much; `bench/media.py` compares.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from pbx.codecs import Codec
+from pbx.framing import Framing, RtpFraming
+from pbx.jitter import JitterBuffer
+from pbx.pacer import Lateness, Pacer
+from pbx.rtp import RtpError
+from pbx.switch import MediaStats
+from voice_loop.audio import frame_samples
+from voice_loop.ports import AudioPeer
+
+_log = logging.getLogger(__name__)
+
+#: As `socket.recvfrom` gives it: two fields for IPv4, four for IPv6.
+SourceAddress = tuple[Any, ...]
+
+_DATAGRAM_BYTES: Final = 2048  # above any Ethernet frame
+_DRAIN: Final = 256  # datagrams per wake-up: the ticker is never kept waiting for long
+_RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024  # the kernel gives what its own limit allows
+_EXPEDITED: Final = 0xB8  # traffic class byte of DSCP EF, telephony in RFC 4594
+
+
+class MediaError(Exception):
+    """The media server cannot do what was asked; the message says why and how to mend it."""
+
+
+class MediaLeg:
+    """The audio of one call at our end. Made by `MediaServer.open_leg`."""
+
+    def __init__(self, server: "MediaServer", codec: Codec, framing: Framing) -> None:
+        self.codec = codec
+        self._server = server
+        self._framing = framing
+        self._buffer = JitterBuffer(codec.rate)
+        self._silence = codec.encode(self._buffer.silence)
+        self._samples = frame_samples(codec.rate)
+        self._source: SourceAddress | None = None
+        self._peer: AudioPeer | None = None
+        self._closed = False
+        self._sent = 0
+        self._malformed = 0
+        self._send_failures = 0
+
+    def __repr__(self) -> str:
+        return f"<MediaLeg {self.codec.name} {self._source}>"
+
+    @property
+    def rate(self) -> int:
+        """Samples per second of its frames."""
+        return self.codec.rate
+
+    def connect(self, remote: tuple[str, int]) -> None:
+        """Send to `remote` from the next tick on, and hear nobody else.
+
+        Args:
+            remote: IP address (not a name) and UDP port. A second call moves the leg there.
+
+        Raises MediaError for what is no address, one that another leg has, and a closed leg.
+        """
+        if self._closed:
+            raise MediaError(f"{self!r} is closed")
+        source = self._server.source_address(remote)
+        self._server.lock(self, self._source, source)
+        self._source = source
+
+    def attach(self, peer: AudioPeer | None) -> None:
+        """Trade frames with `peer` from the next tick on; None sends silence."""
+        self._peer = peer
+
+    def close(self) -> None:
+        """Stop sending and forget the far end. Does nothing on a closed leg."""
+        if self._closed:
+            return
+        self._closed = True
+        self._peer = None
+        self._server.release(self, self._source)
+
+    def stats(self) -> MediaStats:
+        """What was counted so far; also after closing."""
+        buffer = self._buffer
+        reception = buffer.reception
+        return MediaStats(
+            received=reception.received,
+            sent=self._sent,
+            lost=reception.lost,
+            late=buffer.late,
+            reordered=reception.reordered,
+            duplicate=reception.duplicate,
+            concealed_frames=buffer.concealed_frames,
+            dropped_frames=buffer.dropped_frames,
+            jitter_ms=reception.jitter_ms,
+        )
+
+    def receive(self, datagram: bytes, now: float) -> None:
+        """Take one datagram from the far end; what is malformed is dropped."""
+        try:
+            packet = self._framing.read(datagram)
+        except RtpError as error:
+            if self._malformed == 0:
+                _log.warning("%r: dropped a malformed datagram: %s", self, error)
+            self._malformed += 1
+            return
+        is_audio = packet.payload_type == self.codec.payload_type
+        payload = packet.payload if is_audio else b""
+        self._buffer.push(packet, self.codec.decode(payload), now)
+
+    def tick(self, now: float, skipped: int) -> None:
+        """Hear, trade and send one frame."""
+        if self._source is None:
+            return
+        if skipped:
+            self._framing.skip(skipped)
+        heard = self._buffer.pop(now)
+        payload = self._silence
+        peer = self._peer
+        if peer is not None:
+            try:
+                reply = peer.exchange(heard.frame, heard.arrived_at, now)
+                if reply is not None:
+                    if reply.shape != (self._samples,):
+                        raise ValueError(f"a frame of {self._samples} samples, not {reply.shape}")
+                    payload = self.codec.encode(reply)
+            except Exception:
+                _log.exception("%r: its peer failed and is detached; silence from here on", self)
+                self._peer = None
+        if self._closed:
+            return
+        try:
+            self._server.send(self._framing.write(payload), self._source)
+            self._sent += 1
+        except OSError as error:
+            if self._send_failures == 0:
+                _log.warning("%r: cannot send: %s", self, error)
+            self._send_failures += 1
+
+
+class MediaServer:
+    """Every media leg of this process, on one UDP port.
+
+    Args:
+        bind: IP address to listen on, and that the PBX sends to.
+        port_min: first port that may be taken; even ones are tried first (RFC 3550 §11).
+        port_max: last port that may be taken.
+        max_legs: legs open at a time.
+        clock: seconds of a steady clock, the one that `arrived_at` and `now` are told in.
+    """
+
+    def __init__(
+        self,
+        bind: str,
+        port_min: int,
+        port_max: int,
+        *,
+        max_legs: int = 1000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stray_packets = 0
+        """Datagrams from sources that no leg is connected to."""
+        self._bind = bind
+        self._ports = range(port_min, port_max + 1)
+        self._max_legs = max_legs
+        self._clock = clock
+        self._legs: set[MediaLeg] = set()
+        self._by_source: dict[SourceAddress, MediaLeg] = {}
+        self._connected: tuple[MediaLeg, ...] = ()
+        self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pacer = Pacer(clock())
+
+    async def start(self) -> None:
+        """Take the first free port and start ticking.
+
+        Raises MediaError when the address or every port of the range cannot be had.
+        """
+        self._socket = self._open_socket()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._drain)
+        self._pacer = Pacer(self._clock())
+        self._schedule()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The IP address and port that the PBX is to send to."""
+        if self._socket is None:
+            raise MediaError("the media server is not started")
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
+    def open_leg(self, codec: Codec) -> MediaLeg:
+        """A new leg, silent until it is connected. Raises MediaError beyond `max_legs`."""
+        if len(self._legs) >= self._max_legs:
+            raise MediaError(f"all {self._max_legs} media legs are in use; wait for a call to end")
+        leg = MediaLeg(self, codec, RtpFraming(codec))
+        self._legs.add(leg)
+        return leg
+
+    def lateness(self) -> Lateness:
+        """How late the last minute's ticks were."""
+        return self._pacer.lateness()
+
+    async def close(self) -> None:
+        """Close every leg and give the port back. Does nothing on a closed server."""
+        for leg in list(self._legs):
+            leg.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def send(self, datagram: bytes, remote: SourceAddress) -> None:
+        """Send at once or not at all: raises OSError, a full socket buffer included."""
+        if self._socket is not None:
+            self._socket.sendto(datagram, remote)
+
+    def source_address(self, remote: tuple[str, int]) -> SourceAddress:
+        """`remote` as the kernel will name it. Raises MediaError for what is no address."""
+        host, port = remote
+        try:
+            ip = ipaddress.ip_address(host)
+        except ValueError as error:
+            raise MediaError(f"{host!r} is not an IP address to send audio to") from error
+        if not 0 < port < 65536:
+            raise MediaError(f"{port} is not a UDP port to send audio to")
+        if ip.version != ipaddress.ip_address(self._bind).version:
+            raise MediaError(f"audio for {host} cannot be sent from {self._bind} (rtp.bind)")
+        return (str(ip), port) if ip.version == 4 else (str(ip), port, 0, 0)
+
+    def lock(self, leg: MediaLeg, old: SourceAddress | None, new: SourceAddress) -> None:
+        """Hear `new` for `leg`, and `old` no more. Raises MediaError if another leg has it."""
+        if self._by_source.get(new, leg) is not leg:
+            raise MediaError(f"another call's audio already comes from {new[0]}:{new[1]}")
+        if old is not None:
+            del self._by_source[old]
+        self._by_source[new] = leg
+        self._connected = tuple(self._by_source.values())
+
+    def release(self, leg: MediaLeg, source: SourceAddress | None) -> None:
+        """Forget a leg that closes."""
+        self._legs.discard(leg)
+        if source is not None:
+            del self._by_source[source]
+            self._connected = tuple(self._by_source.values())
+
+    def _open_socket(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET
+        reason = "the range is empty"
+        for port in sorted(self._ports, key=lambda port: port % 2):
+            udp = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            try:
+                udp.bind((self._bind, port))
+            except OSError as error:
+                udp.close()
+                reason = error.strerror or str(error)
+                continue
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            if family == socket.AF_INET:
+                udp.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
+            else:
+                udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
+            return udp
+        raise MediaError(
+            f"no UDP port from {self._ports.start} to {self._ports.stop - 1} can be had on "
+            f"{self._bind} ({reason}): widen rtp.port_min and rtp.port_max, or mend rtp.bind"
+        )
+
+    def _drain(self) -> None:
+        """Hand on what has arrived, at most `_DRAIN` datagrams."""
+        udp = self._socket
+        if udp is None:
+            return
+        now = self._clock()
+        for _ in range(_DRAIN):
+            try:
+                datagram, source = udp.recvfrom(_DATAGRAM_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                _log.warning("cannot receive audio: %s", error)
+                return
+            leg = self._by_source.get(source)
+            if leg is None:
+                self.stray_packets += 1
+            else:
+                leg.receive(datagram, now)
+
+    def _schedule(self) -> None:
+        delay = max(0.0, self._pacer.deadline - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        now = self._clock()
+        if now >= self._pacer.deadline:
+            skipped = self._pacer.tick(now)
+            for leg in self._connected:
+                leg.tick(now, skipped)
+        if self._socket is not None:
+            self._schedule()

@@ -220,10 +220,9 @@ class Webhooks(Section):
         description="Networks (CIDR) allowed although they are loopback or link-local, which are "
         "refused otherwise.",
     )
-    retry_schedule_s: tuple[float, ...] = Field(
-        default=(0, 60, 300, 1800, 7200, 18_000, 36_000, 86_400),
-        min_length=1,
-        description="Seconds before each attempt, counted from the one before.",
+    retry_schedule_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        default=(60, 300, 1800, 7200, 18_000, 36_000, 86_400),
+        description="Seconds before each retry of a failed delivery; then it is given up.",
     )
     retry_jitter: float = Field(
         default=0.2,

@@ -1,0 +1,136 @@
+"""The command `offhook`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from api.cli_call import call
+from api.cli_demo import demo
+from api.cli_doctor import doctor
+from api.cli_models import models
+from api.console import (
+    config_option,
+    err,
+    fail,
+    log_to_stderr,
+    out,
+    print_json,
+    run,
+    settings_or_fail,
+    started,
+    table,
+)
+from api.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="offhook")
+def main() -> None:
+    """Self-hosted AI phone calls on your own PBX and trunk."""
+
+
+@main.command()
+@config_option
+@click.option("--log-level", default="info", show_default=True)
+def serve(config: Path | None, log_level: str) -> None:
+    """Run the server: API, dialer, voice loop."""
+    settings = settings_or_fail(config)
+    log_to_stderr(log_level)
+    run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from api.main import serving  # the engines' libraries take seconds to import
+
+    async with started(serving(settings, lambda line: err.print(line, markup=False))):
+        await asyncio.Event().wait()
+
+
+@main.group()
+def keys() -> None:
+    """API keys: create, list, revoke."""
+
+
+@keys.command("create")
+@click.argument("name")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def keys_create(name: str, config: Path | None, as_json: bool) -> None:
+    """Make an API key called NAME; it is shown this once."""
+    settings = settings_or_fail(config)
+
+    async def work() -> None:
+        async with _store(settings) as store:
+            key, secret = await store.keys.create(name)
+        if as_json:
+            print_json({"id": key.id, "name": key.name, "key": secret})
+        else:
+            out.print(secret, markup=False, highlight=False)
+            err.print("Keep it: only its hash is stored.", style="dim")
+
+    run(work())
+
+
+@keys.command("list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def keys_list(config: Path | None, as_json: bool) -> None:
+    """Show the API keys."""
+    settings = settings_or_fail(config)
+
+    async def work() -> None:
+        async with _store(settings) as store:
+            found = await store.keys.list()
+        if as_json:
+            print_json([asdict(key) for key in found])
+            return
+        rows = [
+            (key.id, key.name, key.prefix + "…", _day(key.created_at), _day(key.revoked_at))
+            for key in found
+        ]
+        out.print(table(("id", "name", "key", "created", "revoked"), rows))
+
+    run(work())
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@config_option
+def keys_revoke(key_id: str, config: Path | None) -> None:
+    """Make the key with the id KEY_ID worthless at once."""
+    settings = settings_or_fail(config)
+
+    async def work() -> None:
+        async with _store(settings) as store:
+            if not await store.keys.revoke(key_id):
+                fail(f"there is no living key with the id {key_id}; see `offhook keys list`")
+
+    run(work())
+
+
+@contextlib.asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Any]:
+    from api.store import Store, StoreError
+
+    try:
+        store = await Store.open(settings.store.path)
+    except StoreError as error:
+        fail(str(error))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _day(at: float | None) -> str:
+    return "" if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
+for command in (call, demo, doctor, models):
+    main.add_command(command)

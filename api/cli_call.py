@@ -1,0 +1,55 @@
+"""`offhook call`: place one call through a running server and watch it."""
+
+import json
+from typing import Any
+
+import click
+
+from api.console import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, err, fail, out, print_json, run
+from api.live import ApiError, Client, follow
+
+
+@click.command()
+@click.argument("number")
+@click.option("--prompt", required=True, help="What the agent is to do.")
+@click.option("--context", help="Facts for the agent, a JSON object.")
+@click.option("--returns", help='What to find out, as {"confirmed": "boolean"}.')
+@click.option("--from", "from_number", help="Caller number; default the server's first.")
+@click.option("--language", help="Language code; default the server's.")
+@click.option(
+    "--url", envvar="OFFHOOK_URL", default="http://127.0.0.1:8080", show_default=True,
+    help="The server (OFFHOOK_URL).",
+)  # fmt: skip
+@click.option("--key", envvar="OFFHOOK_API_KEY", required=True, help="API key (OFFHOOK_API_KEY).")
+@click.option("--json", "as_json", is_flag=True, help="Print only the final call object.")
+def call(number: str, url: str, key: str, as_json: bool, **fields: str | None) -> None:
+    """Call NUMBER (E.164) and show the conversation; exits 0 when the call completed."""
+    body: dict[str, Any] = {"to": number}
+    for name, value in fields.items():
+        if value is None:
+            continue
+        body[name] = _json_object(name, value) if name in ("context", "returns") else value
+
+    async def work() -> dict[str, Any]:
+        async with Client(url, key) as client:
+            placed = await client.create_call(body)
+            return await follow(client, placed["id"], None if as_json else out)
+
+    try:
+        ended = run(work())
+    except ApiError as error:
+        fail(str(error), EXIT_FAILED if error.reachable else EXIT_UNREACHABLE)
+    print_json(ended)
+    if ended["status"] != "completed":
+        err.print(f"The call ended as {ended['status']}: {ended['error_message']}", markup=False)
+        raise SystemExit(EXIT_FAILED)
+
+
+def _json_object(name: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        fail(f"--{name} is not JSON: {error}", EXIT_USAGE)
+    if not isinstance(value, dict):
+        fail(f"--{name} must be a JSON object", EXIT_USAGE)
+    return value

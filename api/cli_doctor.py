@@ -1,0 +1,107 @@
+"""`offhook doctor`: looks at everything that a call needs, and says how to mend what is wrong."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from api.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
+from api.settings import Settings
+from pbx.switch import Finding
+
+_MIN_FREE_BYTES = 500_000_000
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def doctor(config: Path | None, as_json: bool) -> None:
+    """Check PBX login, trunk, RTP ports, models and disk; exits 1 when something is wrong."""
+    settings = settings_or_fail(config)
+    findings = run(examine(settings))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
+            out.print(f"{mark}  {finding.check:<10}", end="")
+            out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
+    if not all(finding.ok for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+async def examine(settings: Settings) -> Sequence[Finding]:
+    """Every check, worst news included; raises nothing that a setting can cause."""
+    findings = [_numbers(settings), *_disk(settings)]
+    findings += await asyncio.to_thread(_models, settings)
+    return [*await _pbx(settings), *findings]
+
+
+async def _pbx(settings: Settings) -> Sequence[Finding]:
+    from pbx.asterisk import AsteriskSwitch
+
+    from api.main import asterisk_config, media_server
+    from pbx.media import MediaError
+    from pbx.switch import SwitchError
+
+    media = media_server(settings)
+    try:
+        await media.start()
+    except MediaError as error:
+        return [Finding("rtp", ok=False, message=str(error))]
+    switch = AsteriskSwitch(asterisk_config(settings), media)
+    rtp = Finding("rtp", ok=True, message="UDP {}:{} is free".format(*media.address))
+    try:
+        await switch.start()
+        return [*await switch.check(), rtp]
+    except SwitchError as error:
+        return [Finding("ami", ok=False, message=str(error)), rtp]
+    finally:
+        await switch.close()
+        await media.close()
+
+
+def _models(settings: Settings) -> Sequence[Finding]:
+    from api.main import engine_config
+    from models.load import check
+
+    return [Finding(found.what, found.ok, found.detail) for found in check(engine_config(settings))]
+
+
+def _numbers(settings: Settings) -> Finding:
+    numbers = settings.calls.numbers
+    if numbers:
+        return Finding("numbers", ok=True, message=f"caller number {numbers[0]} by default")
+    return Finding(
+        "numbers",
+        ok=False,
+        message='no caller number; set `calls.numbers = ["+1…"]` to the numbers of your trunk',
+    )
+
+
+def _disk(settings: Settings) -> Sequence[Finding]:
+    folders = {"store": settings.store.path.parent}
+    if settings.recordings.enabled:
+        folders["recordings"] = settings.recordings.dir
+    findings = []
+    for name, folder in folders.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".offhook-doctor"
+            probe.write_bytes(b"")
+            probe.unlink()
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            setting = "store.path" if name == "store" else "recordings.dir"
+            message = f"cannot write to {folder} ({error.strerror}); mend it or change `{setting}`"
+            findings.append(Finding(name, ok=False, message=message))
+            continue
+        message = f"{free / 1e9:.1f} GB free in {folder}"
+        if enough := free >= _MIN_FREE_BYTES:
+            findings.append(Finding(name, ok=enough, message=message))
+        else:
+            findings.append(Finding(name, ok=False, message=f"only {message}; make room there"))
+    return findings

@@ -1,0 +1,263 @@
+"""The composition root: where the rooms of the house are joined into one running server."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from pbx.asterisk import AsteriskConfig, AsteriskSwitch
+
+from api.app import create_app
+from api.dialer import Dialer
+from api.records import Call
+from api.runner import RunnerConfig
+from api.services import Check, Services
+from api.settings import Settings
+from api.store import Store
+from api.webhooks import WebhookDeliverer
+from models.load import EngineConfig, LoadedEngines, load_engines
+from pbx.codecs import PCMA, PCMU, SLIN16
+from pbx.media import MediaServer
+from pbx.switch import Switch, SwitchError
+from voice_loop.conversation import ConversationConfig
+from voice_loop.floor import FloorConfig
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+#: The media tick shares the interpreter with everything else: let it in every half millisecond.
+_SWITCH_INTERVAL_S = 0.0005
+#: Replies made at one time; more calls than that wait their turn for a few milliseconds.
+_MAX_SEQUENCES = 16
+_RECONNECT_S = (1.0, 2.0, 5.0, 10.0)
+
+
+_CODECS = {codec.asterisk_name: codec for codec in (PCMU, PCMA, SLIN16)}
+
+
+class StartError(Exception):
+    """The server cannot start; the message names the setting and the fix."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    settings: Settings
+    store: Store
+    switch: Switch
+    media: MediaServer
+    engines: LoadedEngines
+    dialer: Dialer
+    webhook_secret: str
+    url: str
+    """Where the API listens, as `http://host:port`."""
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterator[Server]:
+    """Run the whole server for the time of the `async with`.
+
+    Args:
+        settings: all of them.
+        say: told what is being done, a line at a time.
+
+    Raises StartError, and the errors of the parts: EngineError, MediaError, StoreError.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    async with contextlib.AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(settings))
+        url = f"http://{settings.server.host}:{listener.getsockname()[1]}"
+        store = await Store.open(settings.store.path)
+        stack.push_async_callback(store.close)
+        secret = await _webhook_secret(settings, store)
+        media = media_server(settings)
+        await media.start()
+        stack.push_async_callback(media.close)
+        say(f"Loading the engines (model set {settings.models.set})")
+        engines = await asyncio.to_thread(load_engines, engine_config(settings), say)
+        stack.push_async_callback(asyncio.to_thread, engines.close)
+        switch = AsteriskSwitch(asterisk_config(settings), media)
+        stack.push_async_callback(switch.close)
+        dialer = Dialer(
+            store,
+            switch,
+            engines.for_language,
+            RunnerConfig(
+                ring_timeout_s=settings.calls.ring_timeout_s,
+                conversation=lambda call: conversation_config(settings, call),
+                recordings=settings.recordings.dir if settings.recordings.enabled else None,
+            ),
+            settings.calls.max_concurrent,
+        )
+        server = Server(settings, store, switch, media, engines, dialer, secret, url)
+        app = create_app(
+            Services(
+                settings=settings,
+                store=store,
+                control=dialer,
+                languages=frozenset(engines.languages),
+                health=lambda: _health(server),
+                webhook_secret=secret,
+            )
+        )
+        deliverer = WebhookDeliverer(store, settings.webhooks, secret)
+        stack.push_async_callback(_ended, asyncio.create_task(deliverer.run()))
+        stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
+        http = _HttpServer(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
+        stack.push_async_callback(_ended, asyncio.create_task(http.serve([listener])))
+        while not http.started:  # noqa: ASYNC110 - uvicorn offers no event
+            await asyncio.sleep(0.01)
+        say(f"Listening on {url}")
+        yield server
+        http.should_exit = True
+
+
+def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
+    """How the conversation of `call` is held under these settings."""
+    voice = settings.voice
+    floor = FloorConfig(
+        end_of_turn_ms=voice.end_of_turn_ms,
+        pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
+        unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
+        barge_in_ms=voice.barge_in_ms,
+        barge_in_window_ms=round(voice.barge_in_ms * 1.5),
+        silence_ms=round(voice.silence_prompt_s * 1000),
+    )
+    return ConversationConfig(
+        task=call.prompt,
+        context=call.context,
+        language=call.language,
+        floor=floor,
+        opening_delay_ms=voice.opening_delay_ms,
+        max_duration_ms=call.max_duration_s * 1000,
+        silence_prompts=voice.silence_prompts,
+        interruptible=voice.barge_in,
+    )
+
+
+def media_server(settings: Settings) -> MediaServer:
+    """The RTP side under these settings, not started."""
+    rtp = settings.rtp
+    return MediaServer(rtp.bind, rtp.port_min, rtp.port_max, max_legs=rtp.max_legs)
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """The engines' share of the settings."""
+    models = settings.models
+    return EngineConfig(
+        set_name=models.set,
+        directory=models_directory(settings),
+        device=models.device,
+        compute_type=models.compute_type,
+        threads=models.threads,
+        max_sequences=min(settings.calls.max_concurrent, _MAX_SEQUENCES),
+    )
+
+
+def models_directory(settings: Settings) -> Path:
+    """The folder of pulled model sets."""
+    if settings.models.dir is not None:
+        return settings.models.dir
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(data) / "offhook/models"
+
+
+def asterisk_config(settings: Settings) -> AsteriskConfig:
+    """The PBX's share of the settings."""
+    pbx = settings.pbx
+    return AsteriskConfig(
+        host=pbx.ami.host,
+        port=pbx.ami.port,
+        username=pbx.ami.username,
+        secret=pbx.ami.secret.get_secret_value(),
+        timeout_s=pbx.ami.timeout_s,
+        trunk=pbx.trunk,
+        codec=_CODECS[pbx.codec],
+        fastagi_host=pbx.fastagi.host,
+        fastagi_port=pbx.fastagi.port,
+        rtp_advertise=settings.rtp.advertise,
+    )
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: signals belong to the command line."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _dial(server: Server) -> None:
+    """Connect to the PBX, settle what an earlier run left, then dial until cancelled.
+
+    A PBX that is down or refuses us is reported and tried again: the API stays up meanwhile.
+    """
+    tries = 0
+    while True:
+        try:
+            await server.switch.start()
+            await server.dialer.reconcile()
+        except SwitchError as error:
+            wait = _RECONNECT_S[min(tries, len(_RECONNECT_S) - 1)]
+            log.error("PBX: %s (trying again in %.0f s)", error, wait)
+            await asyncio.sleep(wait)
+            tries += 1
+        else:
+            break
+    await server.dialer.run()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    if not task.done():
+        task.cancel()
+    results = await asyncio.gather(task, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            log.error("a part of the server had failed", exc_info=result)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"cannot listen on {host}:{port} ({error.strerror}); "
+            "choose a free one with `server.host` and `server.port`"
+        ) from error
+    return listener
+
+
+async def _webhook_secret(settings: Settings, store: Store) -> str:
+    if settings.webhooks.secret is not None:
+        return settings.webhooks.secret.get_secret_value()
+    return await store.keys.kept(
+        "webhook_secret", lambda: "whsec_" + b64encode(secrets.token_bytes(24)).decode()
+    )
+
+
+async def _health(server: Server) -> Mapping[str, Check]:
+    connected = server.switch.connected
+    pbx = Check(connected, "connected" if connected else "no link to the PBX; see `offhook doctor`")
+    lateness = server.media.lateness()
+    return {
+        "pbx": pbx,
+        "models": Check(True, f"set {server.settings.models.set} is loaded"),
+        "media": Check(True, f"tick late by {lateness.p99_ms:.1f} ms at the 99th percentile"),
+        "calls": Check(True, f"{server.dialer.active} under way"),
+    }

@@ -45,7 +45,9 @@ class LlamaCpp:
     Args:
         path: the GGUF file.
         context_tokens: the longest prompt and reply of one call together.
-        max_sequences: replies made at the same time. Twice as many calls are remembered.
+        max_sequences: replies made at the same time. Twice as many calls are remembered. Memory
+            is taken for half of them at their longest: calls of ordinary length then all fit,
+            and a reply that does not waits for another one to end.
         threads: CPU threads.
         gpu_layers: layers on the GPU, where llama.cpp was built for one.
         waiting: replies that may wait for a place; one more raises EngineError.
@@ -68,10 +70,9 @@ class LlamaCpp:
         self._model = Model(path, gpu_layers)
         self._context_tokens = min(context_tokens, self._model.trained_context)
         slots = 2 * max_sequences
+        cells = self._context_tokens * ((max_sequences + 1) // 2)
         try:
-            self._context = Context(
-                self._model, self._context_tokens * max_sequences, slots, BATCH_TOKENS, threads
-            )
+            self._context = Context(self._model, cells, slots, BATCH_TOKENS, threads)
         except EngineError:
             self._model.close()
             raise
@@ -142,7 +143,7 @@ class LlamaCpp:
         if len(self._inbox) + self._batcher.waiting >= self._most_waiting:
             raise EngineError(
                 f"the language model is overloaded: {self._most_waiting} replies are waiting; "
-                "place fewer calls at a time or raise `models.max_sequences`"
+                "place fewer calls at a time (`calls.max_concurrent`)"
             )
         pieces = _Pieces(asyncio.get_running_loop())
         request = Request(
@@ -212,8 +213,7 @@ class LlamaCpp:
                 return tokens, gbnf
         raise EngineError(
             f"the prompt ({needed} tokens) and the reply (up to {max_tokens}) do not fit in the "
-            f"context of {self._context_tokens} tokens: shorten the prompt or raise "
-            "`models.context_tokens`"
+            f"context of {self._context_tokens} tokens: shorten the prompt"
         )
 
     def _render(self, messages: Sequence[Message]) -> str:

@@ -162,7 +162,7 @@ class Batcher:
                 request.finish(
                     EngineError(
                         "the language model is overloaded: no place became free in time; place "
-                        "fewer calls at a time or raise `models.max_sequences`"
+                        "fewer calls at a time (`calls.max_concurrent`)"
                     )
                 )
 

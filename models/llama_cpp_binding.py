@@ -147,8 +147,8 @@ class Context:
         self._context: Any = llama_cpp.llama_init_from_model(model.handle, params)
         if not self._context:
             raise EngineError(
-                f"no memory for the language model's context of {cells} tokens; lower "
-                "`models.context_tokens` or `models.max_sequences`"
+                f"no memory for the language model's context of {cells} tokens: lower "
+                "`calls.max_concurrent` or choose a smaller `models.set`"
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self.cells = int(llama_cpp.llama_n_ctx(self._context))

@@ -6,6 +6,8 @@ A set is a directory:
     llama.gguf          a chat model
     voice.onnx          a Piper voice (with voice.onnx.json), or
     voices/<lang>.onnx  one Piper voice per language, by ISO 639-1 code
+    set.json            optional: {"min_confidence": 0.4}, below which its speech recognition
+                        is not to be trusted
 """
 
 import json
@@ -32,6 +34,9 @@ STARTER_DIR: Final = Path(__file__).with_name(STARTER)
 #: second one.
 SMALL_GGUF_BYTES: Final = 200 * 1024 * 1024
 
+#: Of a set that does not say: what OpenAI's models need.
+MIN_CONFIDENCE: Final = 0.4
+
 Progress = Callable[[str], None]
 
 
@@ -45,6 +50,8 @@ class ModelSet:
     llama: Path
     voices: Mapping[str, Path]
     """ISO 639-1 code to `.onnx` file; never empty."""
+    min_confidence: float
+    """A transcript below this is asked for again."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -80,6 +87,8 @@ class EngineConfig:
     """Speaking pace: above 1 is slower; None for the voice's own."""
     vad_mode: int = 2
     """WebRTC's aggressiveness, 0 to 3."""
+    timeout_s: float = 15.0
+    """Seconds after which one engine request is given up."""
 
 
 def resolve(config: EngineConfig) -> ModelSet:
@@ -95,6 +104,7 @@ def resolve(config: EngineConfig) -> ModelSet:
         whisper=directory / "whisper",
         llama=directory / "llama.gguf",
         voices=MappingProxyType(voices),
+        min_confidence=_min_confidence(directory / "set.json"),
     )
     needed = [
         model_set.whisper / "model.bin",
@@ -133,6 +143,15 @@ def _voices_in(directory: Path, config: EngineConfig) -> dict[str, Path]:
     if not voices:
         raise _missing(single, config)
     return voices
+
+
+def _min_confidence(file: Path) -> float:
+    if not file.is_file():
+        return MIN_CONFIDENCE
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["min_confidence"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{file} does not tell a `min_confidence`: {error!r}") from error
 
 
 def _settings_of(voice: Path) -> Path:
@@ -184,7 +203,13 @@ class LoadedEngines:
                 f"{', '.join(self.languages)}: choose another `models.set` "
                 "(see `offhook models list`)"
             )
-        return Engines(self.stt, self.llm, self.voices[code], self._new_detector)
+        return Engines(
+            self.stt,
+            self.llm,
+            self.voices[code],
+            self._new_detector,
+            self.model_set.min_confidence,
+        )
 
     def close(self) -> None:
         """Free everything. Blocks until work in progress has ended."""
@@ -213,6 +238,7 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
             compute_type=config.compute_type,
             threads=config.threads or _cores(),
             workers=config.stt_workers,
+            timeout_s=config.timeout_s,
         )
         loaded.callback(stt.close)
         stt.warm_up()
@@ -224,6 +250,8 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
             max_sequences=config.max_sequences,
             threads=config.threads or (1 if small else _cores()),
             gpu_layers=config.gpu_layers,
+            admission_timeout_s=config.timeout_s,
+            stall_timeout_s=config.timeout_s,
         )
         loaded.callback(llm.close)
         llm.warm_up()
@@ -235,6 +263,7 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
                 length_scale=config.length_scale,
                 threads=config.threads or min(2, _cores()),
                 workers=config.tts_workers,
+                timeout_s=config.timeout_s,
             )
             loaded.callback(voices[language].close)
         loaded.pop_all()

@@ -39,7 +39,7 @@ class Workers:
             if self._pending >= self._limit:
                 raise EngineError(
                     f"{self._engine} is overloaded: {self._pending} requests are waiting; "
-                    "place fewer calls at a time or give it more threads"
+                    "place fewer calls at a time (`calls.max_concurrent`)"
                 )
             self._pending += 1
         try:

@@ -16,6 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+try:
+    import espeakng_loader
+except ImportError:  # the system's own library then
+    espeakng_loader = None
+
 Floats = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.int16]
 
@@ -33,17 +38,18 @@ ACCENTS: Final = (
     "en-029",
     "en-us-nyc",
 )
+_HELDOUT_VARIANTS = "Andy Annie Michael belinda edward f5 ian m7 steph2 robert linda"
+_TRAINING_VARIANTS = (
+    "Alex Alicia Andrea Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Mike "
+    "Nguyen Reed RicishayMax RicishayMax2 RicishayMax3 Storm adam anika announcer antonio "
+    "aunty benjamin boris caleb david ed edward2 f1 f2 f3 f4 grandma grandpa gustave iven "
+    "iven2 iven3 iven4 john kaukovalta klatt klatt2 klatt3 klatt4 m1 m2 m3 m4 m5 m6 m8 "
+    "marcelo max michel miguel mike2 norbert pablo paul pedro quincy rob sandro shelby "
+    "steph steph3 travis victor zac"
+)
 #: Speakers (espeak-ng voice variants) that training never hears.
-HELDOUT_VARIANTS: Final = tuple(
-    "Andy Annie Michael belinda edward f5 ian m7 steph2 robert linda".split()
-)
-TRAINING_VARIANTS: Final = tuple(
-    "Alex Alicia Andrea Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Mike Nguyen "
-    "Reed RicishayMax RicishayMax2 RicishayMax3 Storm adam anika announcer antonio aunty benjamin "
-    "boris caleb david ed edward2 f1 f2 f3 f4 grandma grandpa gustave iven iven2 iven3 iven4 john "
-    "kaukovalta klatt klatt2 klatt3 klatt4 m1 m2 m3 m4 m5 m6 m8 marcelo max michel miguel mike2 "
-    "norbert pablo paul pedro quincy rob sandro shelby steph steph3 travis victor zac".split()
-)
+HELDOUT_VARIANTS: Final = tuple(_HELDOUT_VARIANTS.split())
+TRAINING_VARIANTS: Final = tuple(_TRAINING_VARIANTS.split())
 
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 1, 2, 0x8000
@@ -116,7 +122,7 @@ class Speech:
     phonemes: tuple[tuple[float, str], ...]
 
 
-class SpeechSynthesisUnavailable(RuntimeError):
+class SpeechSynthesisError(RuntimeError):
     """espeak-ng is not installed or refused a voice."""
 
 
@@ -132,7 +138,7 @@ class Espeak:
             _SYNCHRONOUS, 200, data.encode() if data else None, options
         )
         if self.rate <= 0:
-            raise SpeechSynthesisUnavailable("espeak-ng found no data files")
+            raise SpeechSynthesisError("espeak-ng found no data files")
         self._audio: list[npt.NDArray[np.int16]] = []
         self._events: list[tuple[int, int, int, str]] = []
         # Kept on the object: ctypes does not hold the callback alive by itself.
@@ -157,11 +163,11 @@ class Espeak:
         """Speaks `words`; a comma follows the words whose indexes are in `pauses`.
 
         Raises:
-            SpeechSynthesisUnavailable: there is no such voice.
+            SpeechSynthesisError: there is no such voice.
         """
         if speaker.name != self._voice:
             if self._lib.espeak_SetVoiceByName(speaker.name.encode()) != 0:
-                raise SpeechSynthesisUnavailable(f"espeak-ng has no voice {speaker.name}")
+                raise SpeechSynthesisError(f"espeak-ng has no voice {speaker.name}")
             self._voice = speaker.name
         for parameter, value in (
             (_RATE, speaker.rate),
@@ -213,14 +219,10 @@ class Espeak:
 
 def _find_library() -> tuple[str, str]:
     """The shared library and its data directory ("" for the library's own default)."""
-    try:
-        import espeakng_loader
-    except ImportError:
+    if espeakng_loader is None:
         name = ctypes.util.find_library("espeak-ng")
         if name is None:
-            raise SpeechSynthesisUnavailable(
-                "install espeakng-loader or the espeak-ng package"
-            ) from None
+            raise SpeechSynthesisError("install espeakng-loader or the espeak-ng package")
         return name, ""
     return str(espeakng_loader.get_library_path()), str(espeakng_loader.get_data_path())
 
@@ -258,7 +260,7 @@ def mulaw_round_trip(samples: Floats) -> Floats:
     code = np.sign(clipped) * np.log1p(_MU * np.abs(clipped)) / np.log1p(_MU)
     code = (np.round((code + 1.0) * 127.5) / 127.5 - 1.0).astype(np.float32)
     decoded = np.sign(code) * (np.expm1(np.abs(code) * np.log1p(_MU)) / _MU)
-    return decoded.astype(np.float32)
+    return np.asarray(decoded, np.float32)
 
 
 @functools.cache
@@ -278,7 +280,8 @@ def noise(rng: np.random.Generator, count: int) -> Floats:
     """`count` samples (at most 30 s at 8 kHz) of noise with a random slope, RMS about 1."""
     bank = _noise_bank()
     start = int(rng.integers(0, bank.shape[1] - count))
-    return bank[rng.integers(0, len(bank)), start : start + count]
+    row: Floats = bank[rng.integers(0, len(bank)), start : start + count]
+    return row
 
 
 def through_phone(

@@ -21,6 +21,7 @@ from models.training.phrases import (
     utter,
 )
 from models.training.script import Result, Scenario, Script
+from voice_loop.phrases import phrases
 from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL, Message, system_prompt
 
 SCENARIOS: tuple[Scenario, ...] = ("appointment", "survey", "delivery")
@@ -93,6 +94,8 @@ _CITY_WORDS = (
     "central", "royal", "first", "smart", "happy", "new", "golden",
 )  # fmt: skip
 _STREETS = ("street", "road", "avenue", "lane", "square", "way")
+_FIXED = phrases("en")
+_BACKCHANNELS = ("okay", "sure", "right", "oh", "um", "uh")
 _FAMILIAR_STREETS = ("main street", "park road", "river lane", "green square")
 _MINUTES = ("", " fifteen", " thirty", " forty five")
 _HOURS = ("eight", "nine", "ten", "one", "two", "three", "four", "five", "six")
@@ -112,12 +115,22 @@ _CODAS = ("", "", "", "n", "r", "l", "s", "m", "t", "ck", "nd", "th", "x", "sen"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn as the transcript has it; `ends_call` marks the agent's call of the tool."""
+    """One turn as the conversation keeps it.
+
+    Attributes:
+        speaker: who.
+        text: what was heard; ends with `CUT_OFF` where the person interrupted.
+        ends_call: the agent calls the tool after it.
+        cut: the person interrupted, so the text is not what the agent should have said.
+        in_history: the language model is told; False for the loop's own fixed lines and for
+            what was not understood, which only the transcript has.
+    """
 
     speaker: Literal["agent", "person"]
     text: str
     ends_call: bool = False
     cut: bool = False
+    in_history: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +275,8 @@ def _task(rng: random.Random, scenario: Scenario, split: Split) -> str:
 
 def _person(
     rng: random.Random, split: Split, agent: Script, answers: Mapping[str, float]
-) -> tuple[str, str, dict[str, str]]:
-    """What the person says next: intent, text, slot values."""
+) -> tuple[str, dict[str, str]]:
+    """What the person means next: intent and slot values."""
     if rng.random() < 0.2:
         intent = _pick(rng, {**_ASIDES, **_SCENARIO_ASIDES[agent.scenario]})
     else:
@@ -276,9 +289,21 @@ def _person(
     if intent == "fix_time" and agent.time == time:
         intent = "repeat"
     place = rng.choice(list(PLACES))
-    values = {"day": day, "time": time, "number": rng.choice(NUMBERS), "place": place}
-    spoken = {**values, "place": PLACES[place]}
-    return intent, utter(rng, intent, split, spoken), values
+    return intent, {"day": day, "time": time, "number": rng.choice(NUMBERS), "place": place}
+
+
+def _say(rng: random.Random, split: Split, intent: str, slots: Mapping[str, str]) -> Turn:
+    return Turn("person", utter(rng, intent, split, {**slots, "place": PLACES[slots["place"]]}))
+
+
+def _misunderstanding(
+    rng: random.Random, split: Split, agent: Script, answers: Mapping[str, float]
+) -> list[Turn]:
+    """What the loop does without the language model: it asks again, or breaks a silence."""
+    if rng.random() < 0.4:
+        return [Turn("agent", _FIXED.are_you_there, in_history=False)]
+    unclear = _say(rng, split, *_person(rng, split, agent, answers))
+    return [replace(unclear, in_history=False), Turn("agent", _FIXED.repeat, in_history=False)]
 
 
 def _cut(rng: random.Random, text: str) -> str:
@@ -295,20 +320,32 @@ def _dialogue(
     agent = Script(scenario, context)
     turns: list[Turn] = []
     if rng.random() < 0.6:
-        turns.append(Turn("person", utter(rng, rng.choice(("hello", "hello", "who")), split, {})))
+        first = rng.choice(("hello", "hello", "hello", "who", "identity_yes"))
+        turns.append(Turn("person", utter(rng, first, split, {})))
     turns.append(Turn("agent", agent.greet()))
     hang_up = rng.random() < 0.06
     waiting = False
     while not agent.done and len(turns) < 18:
-        if rng.random() < 0.08 and not waiting:
+        if rng.random() < 0.08 and not waiting and turns[-1].in_history:
             turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), cut=True)
         if hang_up and rng.random() < 0.4:
+            if rng.random() < 0.5:
+                last_words = rng.choice((_FIXED.nobody_there, _FIXED.time_up, _FIXED.apology))
+                turns.append(Turn("agent", last_words, in_history=False))
             break
         answers = {"back": 1.0} if waiting else _ANSWERS[agent.waits_for]
-        intent, said, slots = _person(rng, split, agent, answers)
-        turns.append(Turn("person", said))
+        intent, slots = _person(rng, split, agent, answers)
+        if rng.random() < 0.08:
+            turns += _misunderstanding(rng, split, agent, answers)
+        turns.append(_say(rng, split, intent, slots))
+        if rng.random() < 0.04:
+            # They went on before the answer was heard.
+            turns.append(_say(rng, split, intent, slots))
+        if rng.random() < 0.03:
+            turns.append(Turn("person", rng.choice(_BACKCHANNELS), in_history=False))
         waiting = intent == "wait"
-        turns.append(Turn("agent", agent.reply(intent, slots), agent.done))
+        reply = agent.reply(intent, slots)
+        turns.append(Turn("agent", reply, agent.done))
     if agent.done and rng.random() < 0.06:
         turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), ends_call=False, cut=True)
         turns.append(Turn("person", utter(rng, "thanks", split, {})))
@@ -344,20 +381,32 @@ def dialogues(seed: int, n: int, split: Split = "train") -> Iterator[Dialogue]:
 def chat(dialogue: Dialogue) -> list[Message]:
     """The dialogue as the chat messages that the engine gives a model, all answers included."""
     messages: list[Message] = [
-        {"role": "system", "content": system_prompt(dialogue.task, dialogue.context)}
+        {"role": "system", "content": system_prompt(dialogue.task, dialogue.context)},
+        {"role": "user", "content": CALL_ANSWERED},
     ]
-    if dialogue.turns[0].speaker == "agent":
-        messages.append({"role": "user", "content": CALL_ANSWERED})
-    for index, turn in enumerate(dialogue.turns):
-        if turn.speaker == "person":
-            text = f"{CALL_ANSWERED} {turn.text}" if index == 0 else turn.text
-            messages.append({"role": "user", "content": text})
-        else:
+    for turn in dialogue.turns:
+        if not turn.in_history:
+            continue
+        if turn.speaker == "agent":
             text = f"{turn.text} {END_CALL}" if turn.ends_call else turn.text
             messages.append({"role": "assistant", "content": text})
+        elif messages[-1]["role"] == "user":
+            messages[-1] = {"role": "user", "content": f"{messages[-1]['content']} {turn.text}"}
+        else:
+            messages.append({"role": "user", "content": turn.text})
         if turn.ends_call:
             break
     return messages
+
+
+def whole_answers(dialogue: Dialogue) -> list[bool]:
+    """For each of the agent's messages in `chat`, whether it is what the agent should say."""
+    return [not t.cut for t in dialogue.turns if t.speaker == "agent" and t.in_history]
+
+
+def transcript(dialogue: Dialogue) -> list[tuple[Literal["agent", "person"], str]]:
+    """What was heard, as the question for the result is given it."""
+    return [(turn.speaker, turn.text.removesuffix(CUT_OFF)) for turn in dialogue.turns]
 
 
 def _make_familiar(rng: random.Random, context: Mapping[str, str]) -> dict[str, str]:
@@ -387,7 +436,7 @@ def _sentences(seed: int, n: int, split: Split, speaker: str) -> Iterator[str]:
     count = 0
     while True:
         for turn in _dialogue(rng, rng.choice(SCENARIOS), split, familiar=True).turns:
-            if turn.speaker == speaker:
+            if turn.speaker == speaker and turn.text not in _BACKCHANNELS:
                 if count == n:
                     return
                 count += 1

@@ -1,0 +1,1 @@
+"""Measurements: `python -m bench.<name>`. They print what they saw on this machine, no verdict."""

@@ -1,0 +1,84 @@
+"""Codecs against G.711's published values and their own round trips."""
+
+import numpy as np
+import pytest
+
+from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, Codec
+from voice_loop.audio import frame_samples, silence
+
+EVERY = pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+G711 = pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
+
+
+def reference_mu_law(code: int) -> int:
+    """G.711 table 2a, by its formula, on the 14-bit scale times four."""
+    code = ~code & 0xFF
+    magnitude = ((2 * (code & 15) + 33) << ((code >> 4) & 7)) - 33
+    return 4 * (-magnitude if code & 0x80 else magnitude)
+
+
+def reference_a_law(code: int) -> int:
+    """G.711 table 1a, by its formula, on the 13-bit scale times eight."""
+    code ^= 0x55
+    segment, step = (code >> 4) & 7, code & 15
+    magnitude = 2 * step + 1 if segment == 0 else (2 * step + 33) << (segment - 1)
+    return 8 * (magnitude if code & 0x80 else -magnitude)
+
+
+@pytest.mark.parametrize("code", range(256))
+def test_every_g711_code_decodes_to_its_published_value(code: int) -> None:
+    assert PCMU.decode(bytes([code]))[0] == reference_mu_law(code)
+    assert PCMA.decode(bytes([code]))[0] == reference_a_law(code)
+
+
+@G711
+def test_every_sample_encodes_to_the_nearest_code(codec: Codec) -> None:
+    samples = np.arange(-32768, 32768).astype(np.int16)
+    values = codec.decode(bytes(range(256))).astype(np.int32)
+    heard = codec.decode(codec.encode(samples)).astype(np.int32)
+    nearest = np.min(np.abs(values[None, :] - samples.astype(np.int32)[:, None]), axis=1)
+    assert np.array_equal(np.abs(heard - samples), nearest)
+
+
+@G711
+def test_values_of_codes_survive_a_round_trip(codec: Codec) -> None:
+    values = codec.decode(bytes(range(256)))
+    assert np.array_equal(codec.decode(codec.encode(values)), values)
+
+
+def test_silence_is_the_code_that_telephones_send() -> None:
+    assert PCMU.encode(silence(8000)) == b"\xff" * 160
+    assert PCMA.encode(silence(8000)) == b"\xd5" * 160
+    assert SLIN16.encode(silence(16000)) == bytes(640)
+
+
+def test_wideband_samples_travel_in_network_order() -> None:
+    samples = np.array([1, -2, 0x1234, -32768], dtype=np.int16)
+    assert SLIN16.encode(samples) == b"\x00\x01\xff\xfe\x12\x34\x80\x00"
+    assert np.array_equal(SLIN16.decode(SLIN16.encode(samples)), samples)
+    assert SLIN16.decode(b"\x12\x34\x56").tolist() == [0x1234]
+
+
+@EVERY
+def test_frames_have_the_size_that_the_wire_needs(codec: Codec) -> None:
+    payload = codec.encode(silence(codec.rate))
+    assert len(payload) == codec.frame_bytes
+    assert codec.clock == codec.rate
+    decoded = codec.decode(payload)
+    assert decoded.dtype == np.int16
+    assert decoded.size == frame_samples(codec.rate)
+    assert codec.decode(b"").size == 0
+
+
+@EVERY
+def test_anything_but_int16_is_refused(codec: Codec) -> None:
+    with pytest.raises(ValueError, match="float32"):
+        codec.encode(np.zeros(160, dtype=np.float32))
+
+
+def test_what_asterisk_calls_them() -> None:
+    assert {name: codec.payload_type for name, codec in CODECS.items()} == {
+        "ulaw": 0,
+        "alaw": 8,
+        "slin16": 118,
+    }

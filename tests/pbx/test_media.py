@@ -1,0 +1,443 @@
+"""The media server over real sockets on loopback; the pace by an injected clock."""
+
+import asyncio
+import itertools
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, Codec
+from pbx.media import MediaError, MediaServer
+from pbx.pacer import Pacer
+from pbx.rtp import RtpPacket, parse, serialize, timestamp_delta
+from voice_loop.audio import Samples, frame_samples
+
+LOOPBACK = "127.0.0.1"
+
+
+class FarEnd:
+    """What the PBX has at its end: one UDP socket."""
+
+    def __init__(self, codec: Codec = PCMU, host: str = LOOPBACK) -> None:
+        self.codec = codec
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind((host, 0))
+        self._sequence = 0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.socket.getsockname()[:2]
+        return host, port
+
+    def say(self, server: MediaServer, samples: Samples) -> None:
+        self._sequence += 1
+        packet = RtpPacket(
+            self.codec.payload_type,
+            self._sequence,
+            self._sequence * frame_samples(self.codec.rate),
+            7,
+            self.codec.encode(samples),
+        )
+        self.socket.sendto(serialize(packet), server.address)
+
+    async def hear(self, count: int) -> list[RtpPacket]:
+        """The next `count` packets; fails after ten seconds."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            return [parse(await loop.sock_recv(self.socket, 2048)) for _ in range(count)]
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Speaker:
+    """A peer that says the same loud frame for ever and keeps what it hears."""
+
+    def __init__(self, rate: int, value: int = 8000) -> None:
+        self.heard: list[Samples] = []
+        self._frame = np.full(frame_samples(rate), value, dtype=np.int16)
+        self._enough: list[tuple[int, asyncio.Event]] = []
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        assert arrived_at <= now
+        self.heard.append(heard)
+        for count, event in self._enough:
+            if len(self.heard) >= count:
+                event.set()
+        return self._frame
+
+    async def has_heard(self, count: int) -> None:
+        event = asyncio.Event()
+        self._enough.append((count, event))
+        async with asyncio.timeout(10):
+            await event.wait()
+
+
+class Broken:
+    """A peer that raises, or answers what is no frame."""
+
+    def __init__(self, answer: Callable[[Samples], Samples]) -> None:
+        self.calls = 0
+        self._answer = answer
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        self.calls += 1
+        return self._answer(heard)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MediaServer]:
+    server = MediaServer(LOOPBACK, 42000, 42999, max_legs=4)
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def far_ends() -> AsyncIterator[Callable[..., FarEnd]]:
+    made: list[FarEnd] = []
+
+    def make(codec: Codec = PCMU, host: str = LOOPBACK) -> FarEnd:
+        made.append(FarEnd(codec, host))
+        return made[-1]
+
+    yield make
+    for far_end in made:
+        far_end.close()
+
+
+FarEnds = Callable[..., FarEnd]
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+async def test_audio_goes_both_ways(server: MediaServer, far_ends: FarEnds, codec: Codec) -> None:
+    far, leg, peer = far_ends(codec), server.open_leg(codec), Speaker(codec.rate)
+    leg.attach(peer)
+    leg.connect(far.address)
+    said = np.full(frame_samples(codec.rate), -4000, dtype=np.int16)
+    packets = []
+    for _ in range(10):
+        far.say(server, said)
+        packets += await far.hear(1)
+    await peer.has_heard(12)
+
+    assert {packet.payload_type for packet in packets} == {codec.payload_type}
+    assert {len(packet.payload) for packet in packets} == {codec.frame_bytes}
+    assert abs(int(codec.decode(packets[-1].payload)[0]) - 8000) < 300
+    assert min(int(frame[0]) for frame in peer.heard) == pytest.approx(-4000, abs=150)
+    stats = leg.stats()
+    assert (stats.received, stats.lost, stats.late, stats.duplicate) == (10, 0, 0, 0)
+    assert stats.sent >= 10
+
+
+async def test_we_send_silence_before_anybody_speaks(
+    server: MediaServer, far_ends: FarEnds
+) -> None:
+    far, leg = far_ends(), server.open_leg(PCMU)
+    leg.connect(far.address)
+    packets = await far.hear(5)
+    assert {packet.payload for packet in packets} == {b"\xff" * 160}
+    assert packets[0].marker, "RFC 3551 §4.1: a talk spurt begins"
+    assert not all(packet.marker for packet in packets[1:])
+
+
+async def test_sequence_and_timestamp_are_continuous_across_peers(
+    server: MediaServer, far_ends: FarEnds
+) -> None:
+    far, leg = far_ends(), server.open_leg(PCMU)
+    leg.connect(far.address)
+    packets = await far.hear(3)
+    leg.attach(Speaker(8000))
+    packets += await far.hear(3)
+    leg.attach(None)
+    packets += await far.hear(3)
+    steps = [
+        ((b.sequence - a.sequence) & 0xFFFF, timestamp_delta(b.timestamp, a.timestamp))
+        for a, b in itertools.pairwise(packets)
+        if not b.marker
+    ]
+    assert set(steps) == {(1, 160)}
+    assert len({packet.ssrc for packet in packets}) == 1
+
+
+async def strays_are_counted(server: MediaServer, strays: int) -> None:
+    """Waits until so many stray packets are counted; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while server.stray_packets < strays:  # noqa: ASYNC110 (a counter has no event)
+            await asyncio.sleep(0)
+
+
+async def test_only_the_connected_source_is_heard(server: MediaServer, far_ends: FarEnds) -> None:
+    far, stranger, leg, peer = far_ends(), far_ends(), server.open_leg(PCMU), Speaker(8000)
+    leg.attach(peer)
+    far.say(server, np.full(160, 5000, dtype=np.int16))  # before the lock: a stranger, too
+    await strays_are_counted(server, 1)
+    leg.connect(far.address)
+    for _ in range(5):
+        stranger.say(server, np.full(160, 30000, dtype=np.int16))
+    far.say(server, np.full(160, 1000, dtype=np.int16))
+    await peer.has_heard(6)
+    assert server.stray_packets == 6
+    assert leg.stats().received == 1
+    assert max(int(frame.max()) for frame in peer.heard) < 1100
+
+
+async def test_two_calls_do_not_hear_each_other(server: MediaServer, far_ends: FarEnds) -> None:
+    ends, peers = [far_ends(PCMU), far_ends(PCMA)], [Speaker(8000, 2000), Speaker(8000, -2000)]
+    for far, peer in zip(ends, peers, strict=True):
+        leg = server.open_leg(far.codec)
+        leg.attach(peer)
+        leg.connect(far.address)
+    for _ in range(5):
+        ends[0].say(server, np.full(160, 7000, dtype=np.int16))
+        ends[1].say(server, np.full(160, -7000, dtype=np.int16))
+    for far, peer, sign in zip(ends, peers, (1, -1), strict=True):
+        await peer.has_heard(4)
+        packets = await far.hear(4)
+        assert int(far.codec.decode(packets[-1].payload)[0]) * sign > 1900
+        assert max(int(frame[0]) * sign for frame in peer.heard) > 6000
+        assert min(int(frame[0]) * sign for frame in peer.heard) >= 0
+
+
+async def test_no_two_legs_share_a_far_end(server: MediaServer, far_ends: FarEnds) -> None:
+    far = far_ends()
+    first, second = server.open_leg(PCMU), server.open_leg(PCMU)
+    first.connect(far.address)
+    first.connect(far.address)
+    with pytest.raises(MediaError, match=f"already comes from {LOOPBACK}:{far.address[1]}"):
+        second.connect(far.address)
+    first.close()
+    second.connect(far.address)
+
+
+async def test_a_leg_can_move(server: MediaServer, far_ends: FarEnds) -> None:
+    old, new, leg = far_ends(), far_ends(), server.open_leg(PCMU)
+    leg.connect(old.address)
+    await old.hear(1)
+    leg.connect(new.address)
+    await new.hear(2)
+    old.say(server, np.zeros(160, dtype=np.int16))
+    await strays_are_counted(server, 1)
+    assert leg.stats().received == 0
+
+
+@pytest.mark.parametrize(
+    ("remote", "reason"),
+    [
+        (("pbx.example", 4000), "not an IP address"),
+        (("", 4000), "not an IP address"),
+        ((LOOPBACK, 0), "not a UDP port"),
+        ((LOOPBACK, 65536), "not a UDP port"),
+        (("::1", 4000), "rtp.bind"),
+    ],
+)
+async def test_what_is_no_address_is_refused(
+    server: MediaServer, remote: tuple[str, int], reason: str
+) -> None:
+    with pytest.raises(MediaError, match=reason):
+        server.open_leg(PCMU).connect(remote)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda heard: 1 // 0,
+        lambda heard: heard[:-1],
+        lambda heard: heard.astype(np.float32),
+        lambda heard: b"\xff" * 160,
+    ],
+    ids=["raises", "short", "float", "bytes"],
+)
+async def test_a_broken_peer_is_detached_and_hurts_nobody(
+    server: MediaServer,
+    far_ends: FarEnds,
+    caplog: pytest.LogCaptureFixture,
+    answer: Callable[[Samples], Samples],
+) -> None:
+    broken, good, healthy = Broken(answer), Speaker(8000), far_ends()
+    ill = far_ends()
+    for far, peer in ((ill, broken), (healthy, good)):
+        leg = server.open_leg(PCMU)
+        leg.attach(peer)
+        leg.connect(far.address)
+    with caplog.at_level(logging.ERROR, "pbx.media"):
+        silence = await ill.hear(5)
+        speech = await healthy.hear(5)
+    assert broken.calls == 1
+    assert {packet.payload for packet in silence} == {b"\xff" * 160}
+    assert b"\xff" * 160 not in {packet.payload for packet in speech}
+    assert len(caplog.records) == 1
+    assert str(ill.address[1]) in caplog.text
+
+
+async def test_malformed_and_foreign_payloads_are_survived(
+    server: MediaServer, far_ends: FarEnds, caplog: pytest.LogCaptureFixture
+) -> None:
+    far, leg, peer = far_ends(), server.open_leg(PCMU), Speaker(8000)
+    leg.attach(peer)
+    leg.connect(far.address)
+    for datagram in (b"", b"\x80", b"\x00" * 40, b"\xbf" * 12, b"x" * 3000):
+        far.socket.sendto(datagram, server.address)
+    event = RtpPacket(101, 1, 0, 9, b"\x01\x8a\x03\x20")
+    far.socket.sendto(serialize(event), server.address)
+    await peer.has_heard(3)
+    assert leg.stats().received == 1
+    assert not any(frame.any() for frame in peer.heard)
+    assert sum("malformed" in record.message for record in caplog.records) == 1
+
+
+async def test_a_peer_may_close_its_leg(server: MediaServer, far_ends: FarEnds) -> None:
+    far, other = far_ends(), far_ends()
+    leg, witness = server.open_leg(PCMU), server.open_leg(PCMU)
+
+    def hang_up(heard: Samples) -> Samples:
+        leg.close()
+        return heard
+
+    peer = Broken(hang_up)
+    leg.attach(peer)
+    leg.connect(far.address)
+    witness.connect(other.address)
+    await other.hear(3)
+    assert peer.calls == 1
+    assert leg.stats().sent == 0
+    leg.close()
+    with pytest.raises(MediaError, match="closed"):
+        leg.connect(far.address)
+
+
+async def test_legs_are_limited_and_come_back(server: MediaServer) -> None:
+    legs = [server.open_leg(SLIN16) for _ in range(4)]
+    with pytest.raises(MediaError, match="all 4 media legs"):
+        server.open_leg(PCMU)
+    legs[0].close()
+    server.open_leg(PCMU)
+
+
+async def test_exhausted_ports_are_told_with_their_settings() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((LOOPBACK, 0))
+        port = taken.getsockname()[1]
+        before = open_files()
+        with pytest.raises(MediaError, match=r"rtp\.port_min and rtp\.port_max") as failure:
+            await MediaServer(LOOPBACK, port, port).start()
+        assert f"from {port} to {port}" in str(failure.value)
+        assert open_files() == before
+    with pytest.raises(MediaError, match="the range is empty"):
+        await MediaServer(LOOPBACK, 42001, 42000).start()
+
+
+async def test_even_ports_come_first() -> None:
+    servers = [MediaServer(LOOPBACK, 43101, 43103) for _ in range(3)]
+    try:
+        for server in servers:
+            await server.start()
+        assert [server.address[1] for server in servers] == [43102, 43101, 43103]
+    finally:
+        for server in servers:
+            await server.close()
+
+
+async def test_ipv6(far_ends: FarEnds) -> None:
+    server = MediaServer("::1", 42000, 42999)
+    try:
+        await server.start()
+    except MediaError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    far, leg, peer = far_ends(PCMU, "::1"), server.open_leg(PCMU), Speaker(8000)
+    leg.attach(peer)
+    leg.connect(far.address)
+    await far.hear(1)
+    far.say(server, np.full(160, 1000, dtype=np.int16))
+    await peer.has_heard(5)
+    assert leg.stats().received == 1
+    await server.close()
+
+
+async def test_closing_under_load_leaves_nothing(far_ends: FarEnds) -> None:
+    far = [far_ends() for _ in range(20)]
+    before = open_files()
+    for _ in range(3):
+        server = MediaServer(LOOPBACK, 42000, 42999)
+        await server.start()
+        for end in far:
+            leg = server.open_leg(PCMU)
+            leg.attach(Speaker(8000))
+            leg.connect(end.address)
+            for _ in range(10):
+                end.say(server, np.zeros(160, dtype=np.int16))
+        await far[-1].hear(2)
+        await server.close()
+        await server.close()
+        assert open_files() == before
+        with pytest.raises(MediaError, match="not started"):
+            _ = server.address
+
+
+class Clock:
+    """A clock that stands still unless told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_the_server_catches_up_after_a_short_stall_and_skips_after_a_long_one(
+    far_ends: FarEnds,
+) -> None:
+    clock, far, peer = Clock(), far_ends(), Speaker(8000)
+    server = MediaServer(LOOPBACK, 42000, 42999, clock=clock)
+    await server.start()
+    leg = server.open_leg(PCMU)
+    leg.attach(peer)
+    leg.connect(far.address)
+    clock.now += 0.061  # three ticks are due: all three are sent
+    short = await far.hear(3)
+    clock.now += 1.0  # fifty are due: one is sent, at its own time
+    long = await far.hear(1)
+    assert [timestamp_delta(p.timestamp, short[0].timestamp) for p in short] == [0, 160, 320]
+    gap = timestamp_delta(long[0].timestamp, short[2].timestamp)
+    assert gap == 50 * 160
+    assert long[0].sequence == (short[2].sequence + 1) & 0xFFFF
+    assert long[0].marker
+    assert server.lateness().skipped == 49
+    assert len(peer.heard) == leg.stats().sent == 4
+    await server.close()
+
+
+def test_a_million_ticks_do_not_drift() -> None:
+    pacer = Pacer(5.0)
+    for _ in range(1_000_000):
+        pacer.tick(pacer.deadline + 0.004)
+    assert pacer.deadline == pytest.approx(5.0 + 0.02 * 1_000_001, abs=1e-6)
+    lateness = pacer.lateness()
+    assert lateness.p50_ms == pytest.approx(4, abs=1e-3)
+    assert lateness.p99_ms == pytest.approx(4, abs=1e-3)
+    assert lateness.skipped == 0
+
+
+def test_lateness_before_the_first_tick() -> None:
+    assert Pacer(0.0).lateness().ticks == 0
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "skipped"), [(0, 0), (19, 0), (61, 0), (79, 0), (81, 4), (1005, 50)]
+)
+def test_what_a_stall_costs(late_ms: int, skipped: int) -> None:
+    pacer = Pacer(0.0)
+    now = pacer.deadline + late_ms / 1000
+    assert pacer.tick(now) == skipped
+    assert pacer.deadline == pytest.approx(0.04 + skipped * 0.02)
+    if skipped:
+        assert 0 < pacer.deadline - now <= 0.02, "the next tick lies ahead, on the old grid"

@@ -277,7 +277,7 @@ def main() -> None:
                     flush=True,
                 )
                 sums, seen, since = {}, 0, now
-            if now - saved > 180:
+            if now - saved > 300:
                 training.save(checkpoint)
                 error = heldout_error(training.average, held, training.table)
                 print(f"held-out word error {error:.3f}", flush=True)

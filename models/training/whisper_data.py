@@ -118,9 +118,9 @@ class SentenceSource:
     def next(self, longest: int) -> list[str]:
         """One sentence of at most `longest` words."""
         rng, draw = self._rng, self._rng.random()
-        if draw < 0.34:
+        if draw < 0.30:
             words = self._pick(self._person)
-        elif draw < 0.48:
+        elif draw < 0.50:
             words = self._pick(self._agent)
             if len(words) > longest:
                 start = int(rng.integers(0, len(words) - longest + 1))

@@ -69,7 +69,8 @@ def make_tokenizer(table: TokenTable) -> Tokenizer:
 
 
 def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
+    # A copy: CTranslate2 quantises in place, and the network may go on training.
+    return np.array(tensor.detach().float().numpy(), order="C", copy=True)
 
 
 class _Filler:

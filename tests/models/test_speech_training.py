@@ -108,14 +108,15 @@ def test_a_few_steps_lower_the_loss_and_the_export_says_what_the_network_says(
     texts = (["yes"], ["no", "thank", "you"], ["hello"], ["friday", "bye"])
     made = [e for e in (maker.example(text) for text in texts) if e]
     batch = collate(made, {w: i + 1 for i, w in enumerate(WORDS)}, 50)
-    losses = [training.update(batch, 0.0, bf16=False) for _ in range(25)]
-    assert losses[-1]["text"] < 0.9 * losses[0]["text"]
+    training.step = 150  # past the warm-up of the learning rate
+    losses = [training.update(batch, 0.0, bf16=False) for _ in range(40)]
+    assert losses[-1]["text"] < 0.1 * losses[0]["text"]
     assert losses[-1]["phonemes"] < losses[0]["phonemes"]
 
     checkpoint = tmp_path / "whisper.pt"
     training.save(checkpoint)
     resumed = whisper.Training.load(checkpoint, seed=2)
-    assert resumed.step == 25
+    assert resumed.step == 190
     whisper_export.export(resumed.model, WORDS, tmp_path / "whisper")
     engine = WhisperModel(str(tmp_path / "whisper"), device="cpu", compute_type="int8")
     assert engine.feature_extractor.nb_max_frames == 1000
@@ -130,7 +131,8 @@ def test_a_few_steps_lower_the_loss_and_the_export_says_what_the_network_says(
     )[0]
     with torch.no_grad():
         own = whisper.greedy(resumed.model, torch.from_numpy(window[None]), table)[0]
-    assert [i - table.first_word for i in result.sequences_ids[0]] == own[:24]
+    assert [i - table.first_word for i in result.sequences_ids[0]] == own
+    assert own[:1] == [WORDS.index(made[0].words[0])]
     Tokenizer.from_file(str(tmp_path / "whisper" / "tokenizer.json"))
 
 

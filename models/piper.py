@@ -77,7 +77,7 @@ class Piper:
             raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
         self._voice = PiperVoice(session=session, config=config)
         self._synthesis = SynthesisConfig(length_scale=length_scale, normalize_audio=False)
-        self._cache = _SpeechCache(cache_bytes)
+        self._cache = SpeechCache(cache_bytes)
         self._workers = Workers("speech synthesis", workers, waiting, timeout_s)
         self._gain = 1.0
         self._calibrate(path)
@@ -168,7 +168,7 @@ def limited(audio: Audio) -> Audio:
     return np.where(size <= KNEE, audio, np.copysign(bent, audio)).astype(np.float32)
 
 
-class _SpeechCache:
+class SpeechCache:
     """Finished speech by text, bounded by bytes; the least recently used goes first."""
 
     def __init__(self, most_bytes: int) -> None:

@@ -18,7 +18,7 @@ from faster_whisper.transcribe import get_compression_ratio
 from numpy.typing import NDArray
 
 from models.workers import Workers
-from voice_loop.audio import Samples, level_dbfs, resample
+from voice_loop.audio import FULL_SCALE, Samples, resample
 from voice_loop.ports import EngineError, Transcript
 
 #: Whisper hears at this rate, Hz, and one feature frame is 10 ms.
@@ -38,8 +38,8 @@ WORST_COMPRESSION: Final = 2.4
 #: No speech, when the model itself says so with this probability and is not sure of its words.
 NO_SPEECH: Final = 0.6
 SURE_LOG_PROBABILITY: Final = -0.3
-#: Quieter than this is not transcribed, dBFS.
-SILENCE_DBFS: Final = -65.0
+#: Quieter than this is silence on any line, as a share of full scale: -65 dBFS.
+SILENCE: Final = 10 ** (-65 / 20)
 #: Bound of the reply: no one speaks more tokens a second than this.
 TOKENS_PER_SECOND: Final = 12
 MOST_TOKENS: Final = 200
@@ -102,13 +102,11 @@ class FasterWhisper:
         # the tokenizers library raises a bare Exception.
         except Exception as error:
             raise EngineError(f"cannot load the Whisper model at {path}: {error}") from error
+        self.languages: tuple[str, ...] = tuple(self._model.supported_languages)
+        """ISO 639-1 codes that it can be asked for."""
+        self._multilingual = bool(self._model.model.is_multilingual)
         self._window = int(self._model.feature_extractor.nb_max_frames)
         self._workers = Workers("speech recognition", workers, waiting, timeout_s)
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """ISO 639-1 codes that it can be asked for."""
-        return tuple(self._model.supported_languages)
 
     def warm_up(self) -> None:
         """Run once, so that the first caller does not pay for allocations. Blocks."""
@@ -130,29 +128,16 @@ class FasterWhisper:
 
     def _transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         try:
-            if level_dbfs(speech) < SILENCE_DBFS:
-                return Transcript("", 0.0)
-            audio = resample(speech, rate, RATE).astype(np.float32) / 32768.0
-            parts = [self._decode(part, language) for part in self._windows(audio)]
+            audio = resample(speech, rate, RATE).astype(np.float32) / FULL_SCALE
+            longest = (self._window - MARGIN_OF_SHORT_MODELS) * RATE // FRAMES_PER_SECOND
+            spoken = [sounding(part) for part in windows(audio, longest)]
+            parts = [self._decode(part, language) for part in spoken if part.size]
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineError(f"speech recognition failed: {error}") from error
         tokens = sum(part.tokens for part in parts)
         log_probability = sum(part.log_probability * part.tokens for part in parts) / max(tokens, 1)
         text = " ".join(part.text for part in parts if part.text)
         return Transcript(text, math.exp(log_probability) if text else 0.0)
-
-    def _windows(self, audio: Features) -> list[Features]:
-        """Cuts what is longer than the model's window at the quietest place near each end."""
-        samples = (self._window - MARGIN_OF_SHORT_MODELS) * RATE // FRAMES_PER_SECOND
-        hop = RATE // 50
-        windows = []
-        while audio.size > samples:
-            tail = audio[samples - 2 * RATE : samples].reshape(-1, hop)
-            quietest = int(np.argmin(np.square(tail).sum(axis=1)))
-            cut = samples - 2 * RATE + quietest * hop
-            windows.append(audio[:cut])
-            audio = audio[cut:]
-        return [*windows, audio]
 
     def _decode(self, audio: Features, language: str) -> _Decoded:
         """Decodes one window of float samples at 16 kHz."""
@@ -178,9 +163,7 @@ class FasterWhisper:
         window = np.zeros((1, features.shape[0], frames), np.float32)
         kept = min(frames, features.shape[-1])
         window[0, :, :kept] = features[:, :kept]
-        tokenizer = Tokenizer(
-            self._model.hf_tokenizer, self._model.model.is_multilingual, "transcribe", language
-        )
+        tokenizer = Tokenizer(self._model.hf_tokenizer, self._multilingual, "transcribe", language)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         seconds = features.shape[-1] / FRAMES_PER_SECOND
         most = min(MOST_TOKENS, 8 + int(seconds * TOKENS_PER_SECOND))
@@ -197,3 +180,28 @@ class FasterWhisper:
         log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = str(tokenizer.decode(tokens)).strip()
         return _Decoded(text, log_probability, len(tokens) + 1, result.no_speech_prob)
+
+
+def windows(audio: Features, longest: int) -> list[Features]:
+    """Cut float samples at 16 kHz into parts of at most `longest` samples (over 2 s).
+
+    The cut is made at the quietest 20 ms of a part's last two seconds, so that no word is halved.
+    """
+    hop = RATE // 50
+    parts = []
+    while audio.size > longest:
+        tail = audio[longest - 2 * RATE : longest].reshape(-1, hop)
+        cut = longest - 2 * RATE + int(np.argmin(np.square(tail).sum(axis=1))) * hop
+        parts.append(audio[:cut])
+        audio = audio[cut:]
+    return [*parts, audio]
+
+
+def sounding(audio: Features) -> Features:
+    """Float samples at 16 kHz without the silence before and after, but for a tenth of a second."""
+    hop = RATE // 50
+    frames = audio[: audio.size // hop * hop].reshape(-1, hop)
+    loud = np.flatnonzero(np.sqrt(np.square(frames).mean(axis=1)) > SILENCE)
+    if loud.size == 0:
+        return audio[:0]
+    return audio[max(0, loud[0] - 5) * hop : (loud[-1] + 6) * hop]

@@ -166,10 +166,11 @@ class WebhookDeliverer:
         """Start what is due, then sleep until something can have changed."""
         due = self._store.webhook_due
         due.clear()
+        now = self._clock()  # one for both questions: nothing may fall due between them
         try:
-            while await self._start_due(client):
+            while await self._start_due(client, now):
                 pass
-            next_due = await self._store.outbox.next_due(self._clock())
+            next_due = await self._store.outbox.next_due(now)
         except SQLAlchemyError:
             log.exception("webhooks: the store does not answer")
             await asyncio.sleep(STORE_PAUSE_S)
@@ -181,15 +182,13 @@ class WebhookDeliverer:
         except TimeoutError:
             pass
 
-    async def _start_due(self, client: httpx.AsyncClient) -> bool:
+    async def _start_due(self, client: httpx.AsyncClient, now: float) -> bool:
         """Start attempts while there is room; True if there may be more to start."""
         room = self._settings.concurrency - len(self._under_way)
         if room <= 0:
             return False
         busy = [host for host, count in self._per_host.items() if count >= self._settings.per_host]
-        found = await self._store.outbox.due(
-            self._clock(), room, busy=busy, under_way=list(self._under_way)
-        )
+        found = await self._store.outbox.due(now, room, busy=busy, under_way=list(self._under_way))
         for delivery in found:
             if self._per_host[delivery.destination] >= self._settings.per_host:
                 continue

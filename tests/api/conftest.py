@@ -1,0 +1,98 @@
+"""The real application on a real server with a real database; only the PBX is played."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from api.services import Check, Services
+from api.settings import load_settings
+from api.signing import new_secret
+from api.store import Store
+
+SETTINGS = {
+    "OFFHOOK_CALLS__NUMBERS": "+15559876543,+15550100099",
+    "OFFHOOK_WEBHOOKS__ALLOW_HTTP": "true",
+    "OFFHOOK_WEBHOOKS__ALLOWED_NETWORKS": "127.0.0.0/8",
+    "OFFHOOK_SERVER__SSE_HEARTBEAT_S": "0.2",
+    "OFFHOOK_SERVER__MAX_BODY_BYTES": "65536",
+}
+
+
+@dataclass
+class PlayedControl:
+    """Stands where the call runner is, and remembers what it was asked."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def cancel(self, call_id: str) -> None:
+        self.asked.append(("cancel", call_id))
+
+    async def hang_up(self, call_id: str) -> None:
+        self.asked.append(("hang_up", call_id))
+
+
+@dataclass
+class Bench:
+    """A running server and what stands behind it."""
+
+    store: Store
+    services: Services
+    control: PlayedControl
+    client: httpx.AsyncClient
+    key: str
+    health: dict[str, Check]
+    recordings: Path
+
+    async def create(self, **body: Any) -> dict[str, Any]:
+        """Place a call that must be accepted."""
+        response = await self.client.post("/v1/calls", json={"to": "+15551234567"} | body)
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path / "data" / "offhook.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    settings = load_settings(None, SETTINGS | {"OFFHOOK_RECORDINGS__DIR": str(recordings)})
+    control = PlayedControl()
+    health = {"pbx": Check(True, "logged in")}
+
+    async def ask_health() -> Mapping[str, Check]:
+        return health
+
+    services = Services(settings, store, control, frozenset({"en", "es"}), ask_health, new_secret())
+    _, key = await store.keys.create("tests")
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        create_app(services), log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    host, port = listener.getsockname()
+    async with httpx.AsyncClient(
+        base_url=f"http://{host}:{port}",
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=10,
+        trust_env=False,
+    ) as client:
+        yield Bench(store, services, control, client, key, health, recordings)
+    server.should_exit = True
+    await task
+    listener.close()

@@ -1,0 +1,35 @@
+"""Calls told to the store from start to end, as the dialer and the runner tell them."""
+
+import time
+from typing import Any
+
+from api.records import Call, Claim, Ended, NewCall
+from api.store import Store
+from pbx.switch import Cause
+
+NUMBER = "+15551234567"
+OURS = "+15559876543"
+NORMAL = Cause("completed", "normal_clearing", "The call ended normally.", 16, 200, "a@b")
+BUSY = Cause("busy", "user_busy", "The line was busy.", 17, 486, "c@d")
+
+
+async def new_call(store: Store, **values: Any) -> Call:
+    return await store.calls.create(NewCall(NUMBER, OURS, "hi", **values))
+
+
+async def claimed(store: Store, **values: Any) -> Claim:
+    await new_call(store, **values)
+    (claim,) = await store.calls.claim_queued(1)
+    return claim
+
+
+async def answered(store: Store, **values: Any) -> Call:
+    call_id = (await claimed(store, **values)).call.id
+    await store.calls.record_ringing(call_id, time.time())
+    await store.calls.record_answered(call_id, time.time())
+    return await store.calls.get(call_id)
+
+
+async def completed(store: Store, **values: Any) -> Call:
+    call = await answered(store, **values)
+    return await store.calls.record_ended(call.id, Ended(time.time(), NORMAL, "agent_hangup"))

@@ -1,0 +1,373 @@
+"""Webhooks against receivers that answer well, badly, late and never."""
+
+import asyncio
+import json
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.call_object import call_object
+from api.egress import EgressError, EgressPolicy
+from api.records import Call, CallEvent
+from api.settings import Webhooks, load_settings
+from api.signing import decode_secret, new_secret, signed_headers
+from api.store import Store
+from api.webhooks import RetrySchedule, WebhookDeliverer, judge, payload, retry_after_s
+from tests.api.receiver import Received, receiving, status
+from tests.api.story import answered, completed, new_call
+
+SECRET = new_secret()
+LOCAL: dict[str, Any] = {"allow_http": True, "allowed_networks": ["127.0.0.0/8"]}
+
+
+def webhooks(**values: Any) -> Webhooks:
+    return Webhooks.model_validate(LOCAL | values)
+
+
+@asynccontextmanager
+async def delivering(
+    store: Store, clock: Callable[[], float] | None = None, **values: Any
+) -> AsyncIterator[None]:
+    given = {} if clock is None else {"clock": clock}
+    deliverer = WebhookDeliverer(store, webhooks(**values), SECRET, chance=lambda: 0.5, **given)
+    task = asyncio.create_task(deliverer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def settled(store: Store, call: Call, wanted: str) -> Call:
+    """The call once its webhook status is `wanted`."""
+    async with asyncio.timeout(20):
+        while (found := await store.calls.get(call.id)).webhook_status != wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_every_lifecycle_event_arrives_signed_and_in_order(store: Store) -> None:
+    """CB-22, CB-23, CB-53, CB-113."""
+    async with receiving() as receiver, delivering(store):
+        call = await completed(store, webhook_url=receiver.url)
+        got = await receiver.wait(4)
+        done = await settled(store, call, "delivered")
+    bodies = [request.verified(SECRET) for request in got]
+    assert [body["type"] for body in bodies] == [
+        "call.queued",
+        "call.ringing",
+        "call.answered",
+        "call.completed",
+    ]
+    assert len({request.headers["webhook-id"] for request in got}) == 4
+    last = dict(bodies[-1])
+    del last["type"]
+    told = {"webhook_status": "pending", "updated_at": last["updated_at"]}
+    assert last == call_object(done) | told
+    assert got[0].path == "/hook?x=1"
+    assert got[0].headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert got[0].headers["content-type"] == "application/json"
+    assert done.updated_at > (done.ended_at or 0)  # CB-127
+    assert done.webhook_error is None
+
+
+async def test_the_library_refuses_a_changed_body(store: Store) -> None:
+    async with receiving() as receiver, delivering(store):
+        await new_call(store, webhook_url=receiver.url)
+        (request,) = await receiver.wait(1)
+    changed = Received(request.path, request.headers, request.body + b" ")
+    with pytest.raises(Exception, match="signature"):
+        changed.verified(SECRET)
+
+
+async def test_the_envelope_can_be_chosen(store: Store) -> None:
+    async with receiving() as receiver, delivering(store, payload="envelope"):
+        call = await new_call(store, webhook_url=receiver.url)
+        (request,) = await receiver.wait(1)
+    body = request.verified(SECRET)
+    assert set(body) == {"id", "type", "timestamp", "data"}
+    assert body["id"] == request.headers["webhook-id"]
+    assert body["data"] == {"call": call_object(call)}
+
+
+async def test_a_failed_delivery_comes_again_with_the_same_id_and_body(store: Store) -> None:
+    """X-CB-15; later events wait for it."""
+    async with (
+        receiving(status(500)) as receiver,
+        delivering(store, retry_schedule_s=[0.05, 0.05, 0.05]),
+    ):
+        call = await answered(store, webhook_url=receiver.url)
+        await receiver.wait(2)
+        failing = await store.calls.get(call.id)
+        receiver.answer = status(204)
+        got = await receiver.wait(5)
+    assert "500" in (failing.webhook_error or "")
+    assert failing.webhook_status == "pending"
+    queued = [request for request in got if b'"call.queued"' in request.body]
+    assert len(queued) >= 3
+    assert len({(request.headers["webhook-id"], request.body) for request in queued}) == 1
+    assert got[: len(queued)] == queued
+    assert (await store.calls.get(call.id)).webhook_error is None
+
+
+async def test_after_the_last_retry_the_delivery_has_failed(store: Store) -> None:
+    """CB-108. The call's later events are still tried."""
+    async with receiving(status(503)) as receiver, delivering(store, retry_schedule_s=[0.01]):
+        call = await completed(store, webhook_url=receiver.url)
+        done = await settled(store, call, "failed")
+        got = list(receiver.got)
+    assert len(got) == 8  # two attempts at each of four events
+    assert "503 Service Unavailable" in (done.webhook_error or "")
+
+
+async def test_gone_means_never_again(store: Store) -> None:
+    async with receiving(status(410)) as receiver, delivering(store, retry_schedule_s=[0.01] * 5):
+        call = await completed(store, webhook_url=receiver.url)
+        await settled(store, call, "failed")
+        assert len(receiver.got) == 4
+
+
+async def test_redirects_are_not_followed(store: Store) -> None:
+    async with receiving() as target:
+        moved = status(307, f"Location: {target.url}")
+        async with receiving(moved) as receiver, delivering(store, retry_schedule_s=[]):
+            call = await completed(store, webhook_url=receiver.url)
+            done = await settled(store, call, "failed")
+        assert target.got == []
+    assert "redirects are not followed" in (done.webhook_error or "")
+
+
+async def hang(_: Received, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(3600)
+
+
+async def drip(_: Received, writer: asyncio.StreamWriter) -> None:
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 10_000:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def hang_up(_: Received, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def babble(_: Received, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\xffSSH-2.0-what\r\n" * 50)
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (hang, "no answer within 0.2 s"),
+        (drip, "no answer within 0.2 s"),
+        (hang_up, "RemoteProtocolError"),
+        (babble, "RemoteProtocolError"),
+    ],
+)
+async def test_bad_receivers_only_fail(store: Store, answer: Any, told: str) -> None:
+    async with receiving(answer) as receiver, delivering(store, retry_schedule_s=[], timeout_s=0.2):
+        call = await completed(store, webhook_url=receiver.url)
+        done = await settled(store, call, "failed")
+    assert told in (done.webhook_error or "")
+
+
+async def test_nobody_listening_and_no_such_name_only_fail(store: Store) -> None:
+    async with receiving() as receiver:
+        closed = receiver.url
+    async with delivering(store, retry_schedule_s=[]):
+        nobody = await completed(store, webhook_url=closed)
+        assert "ConnectError" in ((await settled(store, nobody, "failed")).webhook_error or "")
+        unknown = await completed(store, webhook_url="http://no-such-host.invalid/")
+        assert (await settled(store, unknown, "failed")).webhook_error
+
+
+async def test_a_name_that_leads_to_a_forbidden_address_is_refused(store: Store) -> None:
+    """DNS is checked at connect time: here `localhost`, with loopback not allowed."""
+    async with receiving() as receiver, delivering(store, allowed_networks=[]):
+        call = await completed(store, webhook_url=f"http://localhost:{receiver.port}/")
+        done = await settled(store, call, "failed")
+        assert receiver.got == []
+    assert "refused; webhooks.allowed_networks" in (done.webhook_error or "")
+
+
+async def test_a_slow_receiver_delays_nobody_else(store: Store) -> None:
+    async with (
+        receiving(hang) as slow,
+        receiving() as quick,
+        delivering(store, per_host=2, concurrency=4, timeout_s=30),
+    ):
+        for _ in range(20):
+            await new_call(store, webhook_url=slow.url)
+        await slow.wait(2)
+        for _ in range(10):
+            await new_call(store, webhook_url=quick.url)
+        await quick.wait(10)
+        assert len(slow.got) == 2
+
+
+async def test_what_was_pending_is_delivered_after_a_restart(store: Store) -> None:
+    async with receiving(hang) as receiver:
+        async with delivering(store):
+            call = await completed(store, webhook_url=receiver.url)
+            await receiver.wait(1)
+        receiver.answer = status(200)
+        async with delivering(store):
+            await settled(store, call, "delivered")
+    ids = [request.headers["webhook-id"] for request in receiver.got]
+    assert ids[0] == ids[1]
+
+
+async def test_a_retry_waits_for_its_time(store: Store) -> None:
+    """With a played clock: nothing is due before the minute is over."""
+    now = [(await new_call(store)).created_at + 10]
+    async with receiving(status(500)) as receiver:
+        call = await new_call(store, webhook_url=receiver.url)
+        async with delivering(store, clock=lambda: now[0]):
+            await receiver.wait(1)
+            while not (await store.calls.get(call.id)).webhook_error:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await store.outbox.due(now[0] + 59.9, 10) == []
+        assert len(await store.outbox.due(now[0] + 60, 10)) == 1
+
+
+def test_the_schedule_of_the_design() -> None:
+    schedule = RetrySchedule(load_settings(None, {}).webhooks.retry_schedule_s, 0.2)
+    assert [schedule.delay_s(n, 0.5) for n in range(1, 9)] == [
+        60,
+        300,
+        1800,
+        7200,
+        18_000,
+        36_000,
+        86_400,
+        None,
+    ]
+    assert schedule.delay_s(1, 0.0) == pytest.approx(48)
+    assert schedule.delay_s(1, 1.0) == pytest.approx(72)
+    assert schedule.delay_s(1, 0.5, retry_after_s=500) == 500
+    assert schedule.delay_s(1, 0.5, retry_after_s=1e9) == 86_400
+    assert schedule.delay_s(8, 0.5, retry_after_s=5) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "delivered", "final"),
+    [
+        (200, True, False),
+        (204, True, False),
+        (299, True, False),
+        (301, False, False),
+        (400, False, False),
+        (410, False, True),
+        (500, False, False),
+        (999, False, False),
+    ],
+)
+def test_what_an_answer_means(code: int, delivered: bool, final: bool) -> None:
+    verdict = judge(code)
+    assert (verdict.delivered, verdict.final) == (delivered, final)
+    assert (verdict.error is None) == delivered
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, 0),
+        ("120", 120),
+        ("-5", 0),
+        ("soon", 0),
+        ("²", 0),
+        ("9" * 40, 999_999_999),
+        ("Thu, 01 Jan 1970 00:17:10 GMT", 30),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> None:
+    assert retry_after_s(value, now=1000) == seconds
+
+
+def test_the_body_is_one_line_of_json() -> None:
+    event = CallEvent("evt_1", "c", 1, "call.queued", 0.0, False, {"call": {"prompt": "a\nü"}})
+    assert payload(event, "call") == '{"type":"call.queued","prompt":"a\\nü"}'.encode()
+    assert json.loads(payload(event, "envelope"))["timestamp"] == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_MTIz", "whsec_%%%", "x" * 40])
+def test_a_secret_that_is_none_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="whsec_"):
+        decode_secret(secret)
+
+
+def test_the_signature_is_that_of_the_specification() -> None:
+    """The example of the Standard Webhooks documentation and libraries."""
+    headers = signed_headers(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+    )
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    ("values", "url", "allowed"),
+    [
+        ({}, "https://hooks.example.org/a?b=c", True),
+        ({}, "http://hooks.example.org/", False),
+        ({"allow_http": True}, "http://192.168.1.5:8080/", True),
+        ({}, "https://127.0.0.1/", False),
+        ({}, "https://0.0.0.0/", False),
+        ({}, "https://[fe80::1]/", False),
+        ({}, "https://224.0.0.1/", False),
+        ({}, "https://[fd00:ec2::254]/", False),
+        ({"allowed_networks": ["169.254.7.0/24"]}, "https://169.254.7.9/", True),
+        ({"allowed_networks": ["169.254.7.0/24"]}, "https://169.254.8.9/", False),
+        ({"allowed_hosts": ["a.example.org"]}, "https://a.example.org/", True),
+        ({"allowed_hosts": ["a.example.org"]}, "https://b.example.org/", False),
+        ({"allowed_hosts": ["*.Example.org"]}, "https://B.example.ORG/", True),
+        ({}, "https:///path", False),
+        ({}, "https://x/#f", False),
+        ({}, "https://x/" + "a" * 3000, False),
+        ({}, "https://ü.example/", False),
+        ({}, "file:///etc/passwd", False),
+        ({}, "https://[::1", False),
+    ],
+)
+def test_where_webhooks_may_go(values: dict[str, Any], url: str, allowed: bool) -> None:
+    policy = EgressPolicy(Webhooks.model_validate(values))
+    if allowed:
+        policy.check_url(url)
+    else:
+        with pytest.raises(EgressError):
+            policy.check_url(url)
+
+
+async def test_tls_is_verified(store: Store, tmp_path: Path) -> None:
+    """A receiver with a certificate that nobody vouches for gets nothing."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command to make a certificate")
+    certificate = tmp_path / "self-signed.pem"
+    made = await asyncio.create_subprocess_exec(
+        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"),
+        *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", certificate, "-out", "-"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    shown, _ = await made.communicate()
+    with certificate.open("ab") as file:
+        file.write(shown)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with receiving(tls=context) as receiver, delivering(store, retry_schedule_s=[]):
+        url = receiver.url.replace("http://", "https://")
+        call = await completed(store, webhook_url=url)
+        done = await settled(store, call, "failed")
+        assert receiver.got == []
+    assert "certificate verify failed" in (done.webhook_error or "")

@@ -31,7 +31,7 @@ from voice_loop.floor import (
     SpeechStarted,
     TurnEnded,
 )
-from voice_loop.phrases import phrases, plain_words
+from voice_loop.phrases import consists_of, phrases, plain_words
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import EngineError, Engines, Line, Transcript
 from voice_loop.prompts import JsonValue, system_prompt
@@ -45,6 +45,9 @@ _KEYS_GAP_FRAMES = 1500 // FRAME_MS
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
 _INBOX_LIMIT = 1024
+_KEYS_LIMIT = 32
+#: Cancelled work that is not over by then is left to itself.
+_CANCEL_WAIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class ConversationConfig:
     reply_max_tokens: int = 160
     silence_prompts: int = 1
     """How often a silent person is asked whether they are there, before goodbye."""
+    engine_timeout_s: float = 15.0
+    """An engine that gives nothing for this long has failed."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class _Transcribed:
 @dataclass(frozen=True)
 class _Failed:
     error: EngineError
+    speech: Speech
+    """What cannot be said because of it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,6 @@ class Conversation:
         self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
         self._inbox: asyncio.Queue[_Event] = asyncio.Queue(_INBOX_LIMIT)
         self._opening = self._new_speech()
-        self._opening_error: EngineError | None = None
         self._opening_played = False
         self._apology: Speech | None = None
         #: The answer in the making; not spoken yet.
@@ -155,7 +161,8 @@ class Conversation:
         self._answered = False
         self._heard: deque[Samples] = deque(maxlen=30_000 // FRAME_MS)
         self._voiced_at = 0.0
-        self._speech_started_frame = 0
+        self._spoke_from = 0
+        self._spoke_to = 0
         self._reported: Speech | None = None
         self._digits = ""
         self._digit_frame = 0
@@ -166,23 +173,20 @@ class Conversation:
     async def prepare(self) -> None:
         """Render the opening and the apology; best run while it rings.
 
-        An engine's failure is kept and told to the person by `run`.
+        An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
+        rendering = self._spawn(self._opening, self._render_opening)
         try:
-            apology = self._new_speech(in_history=False, interruptible=False)
-            apology.hang_up_after = True
-            await self._render(apology, self._phrases.apology)
-            self._apology = apology
-            await answer(
-                self._engines,
-                self._dialogue.messages(),
-                self._opening,
-                max_tokens=self._config.reply_max_tokens,
-                cache_key=self._call_id,
-            )
-        except EngineError as error:
-            self._opening_error = error
-            self._post(_Failed(error))
+            await asyncio.wait([rendering])
+        finally:
+            rendering.cancel()
+
+    async def _render_opening(self) -> None:
+        apology = self._new_speech(in_history=False, interruptible=False)
+        apology.hang_up_after = True
+        await self._render(apology, self._phrases.apology)
+        self._apology = apology
+        await self._answer(self._opening, self._dialogue)
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
@@ -192,8 +196,10 @@ class Conversation:
         speech, frame = self._playout.speech, self._playout.next_frame()
         if speech is None:
             return None
-        if frame is not None and speech.played == 1:
-            self._speech_started_frame = self._floor.frame
+        if frame is not None:
+            if speech.played == 1:
+                self._spoke_from = self._floor.frame
+            self._spoke_to = self._floor.frame + 1
         if frame is not None and self._on_wire is not None and is_voiced(frame):
             self._on_wire.marks.setdefault("wire", now)
             self._on_wire = None
@@ -204,7 +210,7 @@ class Conversation:
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
-        self._digits += digit
+        self._digits = (self._digits + digit)[:_KEYS_LIMIT]
         self._digit_frame, self._digit_at = self._floor.frame, at
 
     def hung_up(self) -> None:
@@ -222,15 +228,29 @@ class Conversation:
         """
         self._answered = True
         try:
-            return await self._converse()
+            reason = await self._converse()
         finally:
             self._answered = False
+            cut_off = self._unsettled()
             self._drop_reply()
             self._yield()
-            for task in self._tasks:
-                task.cancel()
-            self._engines.llm.release(self._call_id)
+            await self._give_back(line)
+        if cut_off is not None:
+            await self._note(cut_off)
+        return reason
+
+    async def _give_back(self, line: Line) -> None:
+        """Hang up and end all work."""
+        for task in self._tasks:
+            task.cancel()
+        try:
             await line.hang_up()
+        finally:
+            if self._tasks:
+                _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
+                if stuck:
+                    log.error("call %s: %d tasks do not end", self._call_id, len(stuck))
+            self._engines.llm.release(self._call_id)
 
     # The media tick ---------------------------------------------------------------------
 
@@ -243,7 +263,8 @@ class Conversation:
         if speech is None or speech.interruptible:
             for event in self._floor.push(is_speech, self._playout.audible):
                 match event:
-                    case SpeechStarted(barge_in=True) | SpeechResumed():
+                    case SpeechStarted() | SpeechResumed():
+                        # An answer that is not heard yet waits too: it may answer too little.
                         self._playout.hold()
                 self._post(event)
         else:
@@ -257,7 +278,9 @@ class Conversation:
         if frame == limit // FRAME_MS:
             self._post(_TimeUp(final=True))
         if self._digits and (
-            self._digits.endswith("#") or frame - self._digit_frame >= _KEYS_GAP_FRAMES
+            self._digits.endswith("#")
+            or len(self._digits) >= _KEYS_LIMIT
+            or frame - self._digit_frame >= _KEYS_GAP_FRAMES
         ):
             self._post(_Keys(self._digits, frame, self._digit_at))
             self._digits = ""
@@ -273,28 +296,19 @@ class Conversation:
 
     async def _converse(self) -> EndReason:
         while True:
-            event = await self._inbox.get()
-            try:
-                reason = await self._handle(event)
-            except EngineError as error:
-                # A fixed line could not be voiced: the apology is rendered already.
-                reason = await self._handle(_Failed(error))
+            reason = await self._handle(await self._inbox.get())
             if reason is not None:
                 return reason
 
     async def _handle(self, event: _Event) -> EndReason | None:
         """Act on one event; the reason when it ends the conversation."""
         match event:
-            case SpeechStarted(barge_in=barge_in):
-                self._silences = 0
-                if not barge_in and not self._ending:
-                    self._drop_unheard_speech()
             case SpeechPaused(onset, last):
                 self._start_reply(onset, last)
             case SpeechResumed():
                 self._drop_reply()
             case TurnEnded(onset, last):
-                if self._reply is None:
+                if self._reply is None or self._reply.turn_over:
                     self._start_reply(onset, last)
                 if self._reply is not None:
                     self._reply.turn_over = True
@@ -307,14 +321,14 @@ class Conversation:
             case _OpeningDue():
                 self._opening_due()
             case NobodySpeaks():
-                await self._nobody_speaks()
+                self._nobody_speaks()
             case _TimeUp(final):
                 if final:
                     return "max_duration"
-                await self._last_words(self._phrases.time_up, "max_duration")
-            case _Failed(error):
+                self._last_words(self._phrases.time_up, "max_duration")
+            case _Failed(error, speech):
                 log.error("call %s: %s", self._call_id, error)
-                if not self._apologise():
+                if self._waits_for(speech) and not self._apologise():
                     return "engine_error"
             case _SpeechOver(speech):
                 if self._speech_over(speech):
@@ -327,85 +341,98 @@ class Conversation:
         return None
 
     def _opening_due(self) -> None:
-        if not self._floor.person_speaks and not self._opening_played:
+        engaged = self._ending or self._floor.person_speaks or self._reply is not None
+        if not engaged and not self._opening_played:
             self._play_opening()
 
     def _play_opening(self) -> None:
         self._opening_played = True
-        if self._opening_error is None:
-            self._playout.play(self._opening)
+        self._playout.play(self._opening)
+
+    def _waits_for(self, speech: Speech) -> bool:
+        """Whether someone still counts on this speech."""
+        if speech is self._opening and not self._opening_played:
+            return True
+        in_the_making = self._reply.speech if self._reply is not None else None
+        return speech in (self._playout.speech, in_the_making)
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
         if self._ending:
             return
+        reply = self._new_reply(onset, last)
+        self._drop_reply()
+        samples = self._utterance(reply)
+        reply.task = self._spawn(reply.speech, lambda: self._make_reply(reply, samples))
+        self._reply = reply
+
+    def _new_reply(self, onset: int, last: int) -> Reply:
         if self._reply is not None and self._reply.turn_over:
             # The turn before is not understood yet: the two are one.
             onset = min(onset, self._reply.started_ms // FRAME_MS)
-        self._drop_reply()
-        first = max(0, onset - _PADDING_FRAMES)
-        behind = self._floor.frame - first + 1
-        wanted = min(last + _PADDING_FRAMES, self._floor.frame) - first + 1
-        frames = list(self._heard)[-behind:][:wanted]
-        if not frames:
-            return
-        reply = Reply(self._new_speech(), self._voiced_at, onset * FRAME_MS, (last + 1) * FRAME_MS)
-        reply.task = self._spawn(self._make_reply(reply, np.concatenate(frames)))
-        self._reply = reply
+        started_ms, ended_ms = onset * FRAME_MS, (last + 1) * FRAME_MS
+        return Reply(self._new_speech(), self._voiced_at, started_ms, ended_ms)
 
-    async def _make_reply(self, reply: Reply, speech: Samples) -> None:
-        try:
-            language = self._config.language
-            reply.transcript = await transcribe(self._engines, speech, self._rate, language)
-            reply.mark("transcript")
-            reply.verdict = self._judge(reply.transcript)
-            self._post(_Transcribed(reply))
-            if reply.verdict is Verdict.REPEAT:
-                reply.speech.in_history = False
-                await self._render(reply.speech, self._phrases.repeat, reply)
-            elif reply.verdict is Verdict.ANSWER:
-                dialogue = self._dialogue.copy()
-                if (held := self._playout.speech) is not None and held.in_history:
-                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
-                dialogue.person_said(reply.transcript.text)
-                await self._answer(reply, dialogue)
-        except EngineError as error:
-            self._post(_Failed(error))
+    def _utterance(self, reply: Reply) -> Samples:
+        """What was heard of it, edges included; of a very long one the last 30 s."""
+        now = self._floor.frame + 1
+        first = max(reply.started_ms // FRAME_MS - _PADDING_FRAMES, now - len(self._heard), 0)
+        end = min(reply.ended_ms // FRAME_MS + _PADDING_FRAMES, now)
+        return np.concatenate(list(self._heard)[first - now :][: end - first])
 
-    async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:
-        await answer(
-            self._engines,
-            dialogue.messages(),
-            reply.speech,
-            max_tokens=self._config.reply_max_tokens,
-            cache_key=self._call_id,
-            reply=reply,
-        )
+    async def _make_reply(self, reply: Reply, samples: Samples) -> None:
+        transcript = reply.transcript = await self._transcribe(samples)
+        reply.mark("transcript")
+        reply.verdict = self._judge(transcript)
+        self._post(_Transcribed(reply))
+        if reply.verdict is Verdict.REPEAT:
+            reply.speech.in_history = False
+            await self._render(reply.speech, self._phrases.repeat, reply)
+        elif reply.verdict is Verdict.ANSWER:
+            dialogue = self._dialogue.copy()
+            if (held := self._playout.speech) is not None and held.in_history:
+                dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
+            dialogue.person_said(transcript.text)
+            await self._answer(reply.speech, dialogue, reply)
 
     def _judge(self, transcript: Transcript) -> Verdict:
         words = plain_words(transcript.text)
-        if not self._opening_played:
+        speech = self._playout.speech
+        if not self._opening_played or (speech is self._opening and not speech.played):
             return Verdict.OPENING
         if not words:
             return Verdict.NOTHING
         lists = self._phrases
-        if speech := self._playout.speech:
-            opening = speech is self._opening
-            listens = lists.backchannels | (lists.greetings if opening else frozenset())
-            if words in listens or (speech.hang_up_after and words in lists.farewells):
-                return Verdict.BACKCHANNEL
+        if speech is not None and consists_of(words, self._no_answers_to(speech)):
+            return Verdict.BACKCHANNEL
         if transcript.confidence < self._engines.min_confidence:
             return Verdict.REPEAT
         if words.rsplit(" ", 1)[-1] in lists.unfinished:
             self._floor.sounds_unfinished()
         return Verdict.ANSWER
 
+    def _no_answers_to(self, speech: Speech) -> frozenset[str]:
+        """Lines that, said into this speech, let it go on."""
+        lists = self._phrases
+        if speech.hang_up_after:
+            return lists.backchannels | lists.farewells
+        if speech.nearly_over or not speech.in_history:
+            # What is said into the end of a question answers it.
+            return frozenset()
+        return (
+            lists.backchannels | lists.greetings if speech is self._opening else lists.backchannels
+        )
+
     def _settle(self, reply: Reply) -> None:
-        """Act on what was said, once it is known, and once the turn is over if that matters."""
+        """Act on what was said, once it is known, and once the turn is over if that matters.
+
+        When the person speaks again already, what they say now decides whether it is spoken.
+        """
         if reply.verdict is None:
             return
+        talking = self._floor.talking
         if reply.verdict in (Verdict.NOTHING, Verdict.BACKCHANNEL):
-            if self._playout.held:
+            if not talking:
                 self._playout.resume()
             if reply.turn_over:
                 self._reply = None
@@ -427,6 +454,8 @@ class Conversation:
             if reply.verdict is Verdict.ANSWER and reply.transcript:
                 self._dialogue.person_said(reply.transcript.text)
             self._playout.play(reply.speech)
+        if talking:
+            self._playout.hold()
         self._speaking = self._on_wire = reply
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
@@ -439,41 +468,37 @@ class Conversation:
         reply = Reply(self._new_speech(), at, pressed_ms, pressed_ms, keys=True)
         reply.transcript = Transcript(digits, 1.0)
         self._person_turn_over(reply)
-        reply.task = self._spawn(self._make_keys_reply(reply))
         self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
+        dialogue = self._dialogue.copy()
+        reply.task = self._spawn(reply.speech, lambda: self._answer(reply.speech, dialogue, reply))
         self._playout.play(reply.speech)
         self._speaking = self._on_wire = reply
 
-    async def _make_keys_reply(self, reply: Reply) -> None:
-        try:
-            await self._answer(reply, self._dialogue)
-        except EngineError as error:
-            self._post(_Failed(error))
-
-    async def _nobody_speaks(self) -> None:
+    def _nobody_speaks(self) -> None:
         if self._ending or self._reply is not None or self._playout.speech is not None:
             return
         self._silences += 1
         if self._silences > self._config.silence_prompts:
-            await self._last_words(self._phrases.nobody_there, "silence")
+            self._last_words(self._phrases.nobody_there, "silence")
         else:
-            speech = self._new_speech(in_history=False)
-            self._playout.play(speech)
-            await self._render(speech, self._phrases.are_you_there)
+            self._play_line(self._new_speech(in_history=False), self._phrases.are_you_there)
 
-    async def _last_words(self, text: str, reason: EndReason) -> None:
+    def _last_words(self, text: str, reason: EndReason) -> None:
         """Say a fixed goodbye that cannot be interrupted; the call ends after it."""
         if self._ending:
             return
         self._begin_ending(reason)
         speech = self._new_speech(in_history=False, interruptible=False)
         speech.hang_up_after = True
+        self._play_line(speech, text)
+
+    def _play_line(self, speech: Speech, text: str) -> None:
         self._playout.play(speech)
-        await self._render(speech, text)
+        self._spawn(speech, lambda: self._render(speech, text))
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
-        if self._ending or self._apology is None:
+        if self._apology is None or self._playout.speech is self._apology:
             return False
         self._begin_ending("engine_error")
         self._playout.play(self._apology)
@@ -511,15 +536,17 @@ class Conversation:
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
         timings = self._speaking.timings() if self._speaking is not None else None
-        started = self._speech_started_frame * FRAME_MS
-        ended = started + speech.played * FRAME_MS
+        started_ms, ended_ms = self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS
         self._on_turn(
-            Turn("agent", heard, started, ended, interrupted=speech.cut_short, timings=timings)
+            Turn(
+                "agent", heard, started_ms, ended_ms, interrupted=speech.cut_short, timings=timings
+            )
         )
 
     def _person_turn_over(self, reply: Reply) -> None:
         if reply.transcript is None:
             return
+        self._silences = 0
         confidence = None if reply.keys else reply.transcript.confidence
         self._on_turn(
             Turn(
@@ -538,17 +565,21 @@ class Conversation:
             self._reply.cancel()
             self._reply = None
 
-    def _drop_unheard_speech(self) -> None:
-        """The person goes on before the agent's answer was heard: it answers too little."""
-        speech = self._playout.speech
-        if speech is None or speech.played or not speech.interruptible:
-            return
-        self._playout.take()
-        if speech is self._opening:
-            self._opening_played = False
-        elif self._speaking is not None:
-            self._speaking.cancel()
-        self._speaking = self._on_wire = None
+    def _unsettled(self) -> Reply | None:
+        """What the person said last, when nothing came of it yet."""
+        if not self._floor.talking:
+            return self._reply
+        return self._new_reply(self._floor.onset_frame, self._floor.frame)
+
+    async def _note(self, cut_off: Reply) -> None:
+        """Words that the end of the call cut off count too."""
+        try:
+            if cut_off.transcript is None:
+                cut_off.transcript = await self._transcribe(self._utterance(cut_off))
+        except EngineError as error:
+            log.error("call %s: %s", self._call_id, error)
+        if cut_off.transcript is not None and plain_words(cut_off.transcript.text):
+            self._person_turn_over(cut_off)
 
     # Speech in the making ---------------------------------------------------------------
 
@@ -557,12 +588,43 @@ class Conversation:
         may_interrupt = interruptible and self._config.interruptible
         return Speech(rate, self._rate, interruptible=may_interrupt, in_history=in_history)
 
+    async def _transcribe(self, samples: Samples) -> Transcript:
+        config = self._config
+        return await transcribe(
+            self._engines, samples, self._rate, config.language, timeout_s=config.engine_timeout_s
+        )
+
+    async def _answer(self, speech: Speech, dialogue: Dialogue, reply: Reply | None = None) -> None:
+        await answer(
+            self._engines,
+            dialogue.messages(),
+            speech,
+            max_tokens=self._config.reply_max_tokens,
+            cache_key=self._call_id,
+            timeout_s=self._config.engine_timeout_s,
+            reply=reply,
+        )
+
     async def _render(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
-        await say(self._engines, text, speech, reply)
+        timeout_s = self._config.engine_timeout_s
+        await say(self._engines, text, speech, timeout_s=timeout_s, reply=reply)
         speech.finished = True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+    def _spawn(
+        self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        """Fill `speech` beside everything else."""
+        task = asyncio.create_task(self._watch(speech, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _watch(self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work()
+        except EngineError as error:
+            self._post(_Failed(error, speech))
+        except Exception:
+            # Whatever it is, the person must not be left in silence.
+            log.exception("call %s: work on a reply failed", self._call_id)
+            self._post(_Failed(EngineError("an internal error; the log has more"), speech))

@@ -103,6 +103,16 @@ class Floor:
         """Between a start and the end of that turn, pauses included."""
         return self._person is not _Person.QUIET
 
+    @property
+    def talking(self) -> bool:
+        """The person speaks right now: within a turn and not in a pause."""
+        return self._person is _Person.SPEAKING
+
+    @property
+    def onset_frame(self) -> int:
+        """Where the latest turn began."""
+        return self._onset
+
     def sounds_unfinished(self) -> None:
         """The words of the current pause sound unfinished: wait longer for the rest."""
         self._unfinished = True

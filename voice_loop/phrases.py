@@ -74,6 +74,19 @@ def phrases(language: str) -> Phrases:
     return _BY_LANGUAGE.get(language, _ENGLISH)
 
 
+def consists_of(words: str, lines: frozenset[str]) -> bool:
+    """Whether plain words are one or more of these lines after each other ("okay thanks bye")."""
+    spoken = words.split()
+    longest = max((len(line.split()) for line in lines), default=0)
+    ends = {0}
+    for start in range(len(spoken)):
+        if start in ends:
+            for end in range(start + 1, start + longest + 1):
+                if " ".join(spoken[start:end]) in lines:
+                    ends.add(end)
+    return bool(spoken) and len(spoken) in ends
+
+
 def plain_words(text: str) -> str:
     """Lower-case words only, single spaces: what the word lists are compared with."""
     return " ".join(re.findall(r"[\w']+", text.lower()))

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from voice_loop.audio import FRAMES_PER_SECOND, Resampler, Samples, frame_samples
+from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Resampler, Samples, frame_samples
 
 #: Peak of a frame, in int16 units, above which it counts as voiced (about -46 dBFS).
 VOICED_PEAK = 160
 
 #: Speaking rate assumed for a clause whose audio is not complete yet.
 _CHARS_PER_SECOND = 15.0
+
+#: With less than this left to say, whoever speaks answers rather than listens.
+_NEARLY_OVER_FRAMES = 500 // FRAME_MS
 
 #: A speech holds this much audio at most; a voice that runs away is cut there.
 MAX_SPEECH_SECONDS = 120
@@ -26,16 +29,20 @@ class _Clause:
     text: str
     first_frame: int
     frames: int = 0
+    voiced: int = 0
+    """Frames up to the last voiced one: the words are over there, the silence after them is not."""
     complete: bool = False
 
     def heard(self, played: int) -> str:
         """The words whose audio lies within the first `played` frames of the speech."""
         words = self.text.split()
-        if self.complete and played >= self.first_frame + self.frames:
+        if played <= self.first_frame or (self.complete and not self.voiced):
+            return ""
+        if self.complete and played >= self.first_frame + self.voiced:
             return self.text
         estimate = int(len(self.text) / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
-        span = self.frames if self.complete else max(self.frames, estimate)
-        share = (played - self.first_frame) / max(span, 1)
+        span = self.voiced if self.complete else max(self.frames, estimate)
+        share = (played - self.first_frame) / span
         budget, spent, count = share * len(self.text), 0, 0
         for word in words:
             spent += len(word)
@@ -61,6 +68,7 @@ class Speech:
     _frames: deque[Samples] = field(default_factory=deque)
     _clauses: list[_Clause] = field(default_factory=list)
     _added: int = 0
+    _voiced: int = 0
     _played: int = 0
     _rest: Samples = field(default_factory=lambda: np.zeros(0, dtype=np.int16))
     _resampler: Resampler | None = None
@@ -76,6 +84,11 @@ class Speech:
         return self.finished and not self._frames
 
     @property
+    def nearly_over(self) -> bool:
+        """So little is left that speaking into it is no sign of listening."""
+        return self.finished and len(self._frames) < _NEARLY_OVER_FRAMES
+
+    @property
     def begun(self) -> bool:
         """Its first audio is there."""
         return self._added > 0
@@ -87,7 +100,8 @@ class Speech:
 
     @property
     def cut_short(self) -> bool:
-        return not self.over
+        """Words of it have not left."""
+        return not self.finished or self._played < self._voiced
 
     def begin_clause(self, text: str) -> None:
         self._clauses.append(_Clause(text, first_frame=self._added))
@@ -113,14 +127,18 @@ class Speech:
         self._rest = audio[whole * size :]
         for index in range(whole):
             frame = audio[index * size : (index + 1) * size]
+            voiced = is_voiced(frame)
             # A turn begins with sound: the voice's own leading silence is only latency.
-            if self._added == 0 and not is_voiced(frame):
+            if self._added == 0 and not voiced:
                 continue
             if self._added >= MAX_SPEECH_SECONDS * FRAMES_PER_SECOND:
                 return
             self._frames.append(frame)
             self._added += 1
-            self._clauses[-1].frames += 1
+            clause = self._clauses[-1]
+            clause.frames += 1
+            if voiced:
+                self._voiced, clause.voiced = self._added, clause.frames
 
     def next_frame(self) -> Samples | None:
         if not self._frames:

@@ -21,9 +21,6 @@ from voice_loop.prompts import Message
 
 _T = TypeVar("_T")
 
-#: An engine that gives nothing for this long has failed.
-ENGINE_TIMEOUT_S = 15.0
-
 END_CALL_TOOL = "end_call"
 
 
@@ -74,20 +71,25 @@ class Reply:
             self.task.cancel()
 
 
-async def transcribe(engines: Engines, samples: Samples, rate: int, language: str) -> Transcript:
-    """Transcribe one utterance within the engine timeout. Raises EngineError."""
+async def transcribe(
+    engines: Engines, samples: Samples, rate: int, language: str, *, timeout_s: float
+) -> Transcript:
+    """Transcribe one utterance within `timeout_s`. Raises EngineError."""
     try:
-        async with asyncio.timeout(ENGINE_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await engines.stt.transcribe(samples, rate, language)
     except TimeoutError:
-        raise EngineError(f"speech recognition took more than {ENGINE_TIMEOUT_S:.0f} s") from None
+        raise EngineError(f"speech recognition took more than {timeout_s:g} s") from None
 
 
-async def say(engines: Engines, text: str, speech: Speech, reply: Reply | None = None) -> None:
-    """Voice one clause into `speech`. Raises EngineError."""
+async def say(
+    engines: Engines, text: str, speech: Speech, *, timeout_s: float, reply: Reply | None = None
+) -> None:
+    """Voice one clause into `speech`; `timeout_s` bounds each wait. Raises EngineError."""
     speech.begin_clause(text)
-    async with aclosing(engines.tts.stream(text)) as chunks:
-        async for chunk in _in_time(chunks, "the voice"):
+    stream = _in_time(engines.tts.stream(text), timeout_s, "the voice")
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:
             if reply is not None:
                 reply.mark("first_audio")
             speech.add(chunk)
@@ -101,40 +103,45 @@ async def answer(
     *,
     max_tokens: int,
     cache_key: str,
+    timeout_s: float,
     reply: Reply | None = None,
 ) -> None:
-    """Let the model answer and voice it clause by clause into `speech`. Raises EngineError."""
+    """Let the model answer and voice it clause by clause into `speech`.
+
+    `timeout_s` bounds each wait for an engine. Raises EngineError.
+    """
+
+    async def perform(part: Clause | ToolCall) -> None:
+        match part:
+            case Clause(text):
+                await say(engines, text, speech, timeout_s=timeout_s, reply=reply)
+            case ToolCall(name) if name == END_CALL_TOOL:
+                speech.hang_up_after = True
+
     splitter = ClauseSplitter()
     stream = engines.llm.stream(messages, max_tokens=max_tokens, cache_key=cache_key)
-    async with aclosing(stream) as pieces:
-        async for piece in _in_time(pieces, "the language model"):
+    async with aclosing(_in_time(stream, timeout_s, "the language model")) as pieces:
+        async for piece in pieces:
             if reply is not None:
                 reply.mark("first_token")
             for part in splitter.push(piece):
-                await _perform(engines, part, speech, reply)
+                await perform(part)
     for part in splitter.close():
-        await _perform(engines, part, speech, reply)
+        await perform(part)
     speech.finished = True
 
 
-async def _perform(
-    engines: Engines, part: Clause | ToolCall, speech: Speech, reply: Reply | None
-) -> None:
-    match part:
-        case Clause(text):
-            await say(engines, text, speech, reply)
-        case ToolCall(name) if name == END_CALL_TOOL:
-            speech.hang_up_after = True
-
-
-async def _in_time(stream: AsyncGenerator[_T, None], engine: str) -> AsyncGenerator[_T, None]:
-    """The same items, with a bound on each wait."""
-    while True:
-        try:
-            async with asyncio.timeout(ENGINE_TIMEOUT_S):
-                item = await anext(stream, None)
-        except TimeoutError:
-            raise EngineError(f"{engine} gave nothing for {ENGINE_TIMEOUT_S:.0f} s") from None
-        if item is None:
-            return
-        yield item
+async def _in_time(
+    stream: AsyncGenerator[_T, None], timeout_s: float, engine: str
+) -> AsyncGenerator[_T, None]:
+    """The same items, with a bound on each wait; closes the stream with itself."""
+    async with aclosing(stream):
+        while True:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    item = await anext(stream, None)
+            except TimeoutError:
+                raise EngineError(f"{engine} gave nothing for {timeout_s:g} s") from None
+            if item is None:
+                return
+            yield item

@@ -1,0 +1,261 @@
+"""A small working peer for conversations: scripted engines, a line, and a person who talks.
+
+What the person says travels as audio: every sentence has an amplitude of its own, so that the
+scripted recogniser hears exactly what the conversation cut out of the line, no more, no less.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
+from voice_loop.conversation import Conversation, ConversationConfig
+from voice_loop.events import EndReason, Turn
+from voice_loop.playout import is_voiced
+from voice_loop.ports import EngineError, Engines, Transcript
+from voice_loop.prompts import CALL_ANSWERED, Message
+
+RATE = 8000
+#: The voice takes this long for one character.
+CHAR_MS = 40
+OPENING = "hello, this is the clinic."
+NOISE = ""
+
+_FIRST_CODE = 1000
+_CODE_STEP = 16
+
+
+def frame(amplitude: int) -> Samples:
+    """One frame of constant amplitude."""
+    return np.full(frame_samples(RATE), amplitude, dtype=np.int16)
+
+
+@dataclass
+class Fault:
+    """What an engine is told to do wrong."""
+
+    error: str | None = None
+    gate: asyncio.Event | None = None
+    """Work waits for it: a slow engine, or with an event that never comes, a hanging one."""
+
+    async def pass_(self) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise EngineError(self.error)
+
+
+class Ears:
+    """Speech recognition: reads the amplitudes back."""
+
+    def __init__(self) -> None:
+        self.fault = Fault()
+        self.sentences: list[str] = []
+        self.confidence: dict[str, float] = {}
+        self.heard: list[str] = []
+
+    def code(self, sentence: str) -> int:
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
+        return _FIRST_CODE + _CODE_STEP * self.sentences.index(sentence)
+
+    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        assert rate == RATE
+        await asyncio.sleep(0)
+        await self.fault.pass_()
+        codes = [int(code) for code in dict.fromkeys(speech.tolist()) if code >= _FIRST_CODE]
+        said = [self.sentences[(code - _FIRST_CODE) // _CODE_STEP] for code in codes]
+        self.heard.append(" ".join(filter(None, said)))
+        confidence = min((self.confidence.get(part, 0.9) for part in said), default=0.0)
+        return Transcript(self.heard[-1], confidence)
+
+
+class Mind:
+    """The language model: a table from the last thing said to the answer."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.fault = Fault()
+        self.answers = {CALL_ANSWERED: OPENING, **answers}
+        self.asked: list[list[Message]] = []
+        self.released: list[str] = []
+        self.open = 0
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
+        cache_key: str | None = None,
+    ) -> AsyncGenerator[str, None]:
+        self.asked.append(list(messages))
+        self.open += 1
+        try:
+            await self.fault.pass_()
+            answer = self.answers.get(messages[-1]["content"], "i see.")
+            for word in answer.split(" "):
+                await asyncio.sleep(0)
+                yield word + " "
+        finally:
+            self.open -= 1
+
+    def release(self, cache_key: str) -> None:
+        self.released.append(cache_key)
+
+
+class Mouth:
+    """The voice: a tone as long as its text."""
+
+    rate = RATE
+
+    def __init__(self) -> None:
+        self.fault = Fault()
+        self.said: list[str] = []
+        self.open = 0
+        #: Fails or hangs at texts with this in them only.
+        self.only_at = ""
+
+    async def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+        self.said.append(text)
+        self.open += 1
+        try:
+            if self.only_at in text:
+                await self.fault.pass_()
+            tone = np.full(RATE * CHAR_MS * len(text) // 1000, 5000, dtype=np.int16)
+            for part in np.array_split(tone, 3):
+                await asyncio.sleep(0)
+                yield part
+        finally:
+            self.open -= 1
+
+
+class Detector:
+    """Speech is whatever is loud."""
+
+    def is_speech(self, frame: Samples) -> bool:
+        return int(frame.max()) >= _FIRST_CODE
+
+
+class HandSet:
+    """The line of the port, which notes what is done to it."""
+
+    id = "channel-1"
+    rate = RATE
+
+    def __init__(self) -> None:
+        self.hang_ups = 0
+
+    async def hang_up(self) -> None:
+        self.hang_ups += 1
+
+    async def send_digits(self, digits: str) -> None:
+        raise AssertionError("a conversation sends no digits")
+
+
+@dataclass
+class PhoneCall:
+    """One conversation with scripted engines, driven frame by frame by a scripted person."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    config: ConversationConfig = field(default_factory=lambda: ConversationConfig("book a visit"))
+
+    def __post_init__(self) -> None:
+        self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
+        self.line = HandSet()
+        self.turns: list[Turn] = []
+        #: For every tick, whether the agent's voice left.
+        self.voiced: list[bool] = []
+        engines = Engines(self.ears, self.mind, self.mouth, lambda rate: Detector())
+        self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
+        self._run: asyncio.Task[EndReason] | None = None
+
+    async def answer(self, *, prepared: bool = True) -> "PhoneCall":
+        """Pick up; with `prepared`, after the opening was rendered."""
+        if prepared:
+            await self.conversation.prepare()
+        self._tasks_before = asyncio.all_tasks()
+        self._run = asyncio.create_task(self.conversation.run(self.line))
+        await settle()
+        return self
+
+    # What the person does ---------------------------------------------------------------
+
+    async def tick(self, heard: Samples | None = None) -> bool:
+        """One frame each way; whether the agent's voice left in it."""
+        now = monotonic()
+        sent = self.conversation.exchange(silence(RATE) if heard is None else heard, now, now)
+        self.voiced.append(sent is not None and is_voiced(sent))
+        await settle()
+        return self.voiced[-1]
+
+    async def quiet(self, ms: int) -> None:
+        for _ in range(ms // FRAME_MS):
+            await self.tick()
+
+    async def says(self, sentence: str, ms: int = 600) -> None:
+        """Speak for `ms`; NOISE is a sound without words."""
+        code = self.ears.code(sentence)
+        for _ in range(ms // FRAME_MS):
+            await self.tick(frame(code))
+
+    async def says_and_waits(self, sentence: str) -> None:
+        """Speak, and let the turn end and the agent's answer be made and begin."""
+        await self.says(sentence)
+        await self.quiet(500)
+
+    async def hears_out(self, limit_ms: int = 20_000) -> None:
+        """Listen until the agent, who speaks or is about to, is silent."""
+        await self.until(lambda: self.voiced[-1], limit_ms)
+        await self.until(lambda: not any(self.voiced[-5:]), limit_ms)
+
+    async def until(self, condition: Callable[[], bool], limit_ms: int = 20_000) -> None:
+        for _ in range(limit_ms // FRAME_MS):
+            await self.tick()
+            if condition():
+                return
+        raise AssertionError(f"still not so after {limit_ms} ms")
+
+    # What it looks like afterwards ------------------------------------------------------
+
+    @property
+    def ms(self) -> int:
+        """Audio time since the answer."""
+        return len(self.voiced) * FRAME_MS
+
+    @property
+    def is_over(self) -> bool:
+        assert self._run is not None
+        return self._run.done()
+
+    async def end(self) -> EndReason:
+        """The reason of the end, which must be near; everything must be given back then."""
+        assert self._run is not None
+        reason = await asyncio.wait_for(self._run, 5)
+        assert asyncio.all_tasks() <= self._tasks_before
+        assert self.line.hang_ups == 1
+        assert self.mind.released == ["call-1"]
+        assert self.mind.open == self.mouth.open == 0
+        assert self.conversation.exchange(silence(RATE), 0.0, 0.0) is None
+        return reason
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """The turns as (speaker, text); an interrupted one ends in an ellipsis."""
+        return [
+            (turn.speaker, turn.text + ("…" if turn.interrupted else "")) for turn in self.turns
+        ]
+
+    @property
+    def last_history(self) -> list[tuple[str, str]]:
+        """What the language model was last told, less the system prompt."""
+        return [(message["role"], message["content"]) for message in self.mind.asked[-1][1:]]
+
+
+async def settle() -> None:
+    """Let everything that can go on do so; far more rounds than any step here needs."""
+    for _ in range(40):
+        await asyncio.sleep(0)

@@ -1,0 +1,616 @@
+"""Whole conversations, as one hears them: who speaks when, what is remembered, how it ends."""
+
+import asyncio
+
+import pytest
+
+from tests.voice_loop.scripted import NOISE, OPENING, PhoneCall
+from voice_loop.conversation import ConversationConfig
+from voice_loop.floor import FloorConfig
+from voice_loop.phrases import phrases
+from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
+
+PHRASES = phrases("en")
+QUESTION = "what day suits you?"
+GOODBYE = "you are booked, goodbye."
+ANSWERS = {
+    "i want a visit": QUESTION,
+    "tuesday": f"{GOODBYE} {END_CALL}",
+}
+
+
+async def in_conversation(**options: object) -> PhoneCall:
+    """A call in which the opening was heard and the agent has just asked for a day."""
+    call = PhoneCall(ANSWERS, **options)  # type: ignore[arg-type]
+    await call.answer()
+    await call.hears_out()
+    await call.says("i want a visit")
+    await call.hears_out()
+    return call
+
+
+# The opening ----------------------------------------------------------------------------
+
+
+async def test_the_agent_opens_when_the_person_says_nothing() -> None:
+    call = await PhoneCall().answer()
+    await call.until(lambda: call.voiced[-1])
+    assert 600 < call.ms <= 660
+    await call.hears_out()
+    assert call.said == [("agent", OPENING)]
+
+
+async def test_a_hello_before_the_opening_is_answered_with_the_opening() -> None:
+    call = await PhoneCall().answer()
+    await call.quiet(200)
+    await call.says("hello")
+    assert not any(call.voiced)
+    await call.hears_out()
+    assert call.said == [("person", "hello"), ("agent", OPENING)]
+    await call.says_and_waits("who is it")
+    assert call.last_history == [
+        ("user", f"{CALL_ANSWERED} hello"),
+        ("assistant", OPENING),
+        ("user", "who is it"),
+    ]
+
+
+async def test_a_noise_at_the_answer_brings_the_opening_too() -> None:
+    call = await PhoneCall().answer()
+    await call.says(NOISE, 300)
+    await call.hears_out()
+    assert call.said == [("agent", OPENING)]
+
+
+async def test_a_hello_into_the_opening_does_not_stop_it() -> None:
+    call = await PhoneCall().answer()
+    await call.until(lambda: call.voiced[-1])
+    await call.says("hello", 300)
+    assert not call.voiced[-1]
+    await call.hears_out()
+    assert call.said == [("person", "hello"), ("agent", OPENING)]
+
+
+async def test_an_opening_that_is_still_in_the_making_is_said_once_it_is_there() -> None:
+    call = PhoneCall()
+    call.mind.fault.gate = asyncio.Event()
+    preparing = asyncio.create_task(call.conversation.prepare())
+    await call.answer(prepared=False)
+    await call.says_and_waits("hello")
+    assert not any(call.voiced)
+    await call.says_and_waits("anybody there")
+    call.mind.fault.gate.set()
+    await call.hears_out()
+    assert call.said == [("person", "hello"), ("person", "anybody there"), ("agent", OPENING)]
+    await preparing
+
+
+# Turns ----------------------------------------------------------------------------------
+
+
+async def test_turns_follow_each_other_and_the_model_is_told_all_of_them() -> None:
+    call = await in_conversation()
+    assert call.said == [("agent", OPENING), ("person", "i want a visit"), ("agent", QUESTION)]
+    await call.says_and_waits("tuesday")
+    assert call.last_history == [
+        ("user", CALL_ANSWERED),
+        ("assistant", OPENING),
+        ("user", "i want a visit"),
+        ("assistant", QUESTION),
+        ("user", "tuesday"),
+    ]
+
+
+async def test_turns_tell_when_they_were_heard() -> None:
+    call = await PhoneCall(ANSWERS).answer()
+    await call.hears_out()
+    await call.quiet(1000)
+    began = call.ms
+    await call.says("i want a visit", 600)
+    await call.until(lambda: call.voiced[-1])
+    answered = call.ms
+    await call.hears_out()
+    _, person, agent = call.turns
+    assert (person.started_ms, person.ended_ms) == (began, began + 600)
+    assert person.confidence == 0.9
+    assert agent.started_ms == answered - 20
+    assert agent.ended_ms == pytest.approx(answered - 20 + 40 * len(QUESTION), abs=40)
+
+
+async def test_marks_of_an_answer_are_in_order() -> None:
+    call = await in_conversation()
+    timings = call.turns[-1].timings
+    assert timings is not None
+    assert timings.transcript_ms is not None
+    assert timings.first_token_ms is not None
+    assert timings.first_audio_ms is not None
+    assert timings.endpoint_ms is not None
+    assert timings.wire_ms is not None
+    assert 0 <= timings.transcript_ms <= timings.first_token_ms <= timings.first_audio_ms
+    assert timings.first_audio_ms <= timings.wire_ms
+    assert timings.endpoint_ms <= timings.wire_ms
+    assert call.turns[0].timings is None, "the opening answers nobody"
+
+
+async def test_an_answer_is_prepared_at_the_pause_and_spoken_at_the_end_of_the_turn() -> None:
+    call = await in_conversation()
+    await call.says("tuesday")
+    await call.quiet(200)
+    assert GOODBYE in call.mouth.said
+    assert not call.voiced[-1]
+    await call.quiet(200)
+    assert not call.voiced[-1]
+    await call.quiet(40)
+    assert call.voiced[-1]
+
+
+async def test_an_answer_prepared_at_a_pause_is_dropped_when_the_person_goes_on() -> None:
+    call = await in_conversation()
+    await call.says("tuesday")
+    await call.quiet(300)
+    await call.says("no wednesday")
+    await call.hears_out()
+    assert call.said[3:] == [("person", "tuesday no wednesday"), ("agent", "i see.")]
+    assert call.last_history[-1] == ("user", "tuesday no wednesday")
+
+
+async def test_unfinished_words_get_more_time() -> None:
+    call = await in_conversation()
+    await call.says("i can come on")
+    await call.quiet(1100)
+    await call.says("tuesday")
+    await call.hears_out()
+    assert call.said[3:] == [("person", "i can come on tuesday"), ("agent", "i see.")]
+
+
+async def test_unfinished_words_are_answered_in_the_end() -> None:
+    call = await in_conversation()
+    await call.says("i can come on")
+    await call.quiet(1280)
+    assert not any(call.voiced[-70:])
+    await call.quiet(60)
+    assert call.voiced[-1]
+
+
+async def test_two_turns_before_the_first_is_understood_are_one() -> None:
+    call = await in_conversation()
+    call.ears.fault.gate = asyncio.Event()
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says("i mean monday")
+    await call.quiet(240)
+    call.ears.fault.gate.set()
+    await call.hears_out()
+    assert call.said[3:] == [("person", "next week i mean monday"), ("agent", "i see.")]
+
+
+async def test_a_transcript_that_comes_while_the_person_speaks_again_does_not_cut_them_off() -> (
+    None
+):
+    call = await in_conversation()
+    call.ears.fault.gate = asyncio.Event()
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says("i mean", 300)
+    call.ears.fault.gate.set()
+    await call.says("monday", 600)
+    assert not any(call.voiced[-40:])
+    await call.hears_out()
+    assert [text for who, text in call.said[3:] if who == "person"] in (
+        ["next week i mean monday"],
+        ["next week", "i mean monday"],
+    )
+    assert call.said[-1] == ("agent", "i see.")
+    assert call.last_history[-1] == ("user", "next week i mean monday")
+
+
+async def test_who_goes_on_before_the_answer_is_heard_gets_one_answer_to_both() -> None:
+    call = await in_conversation()
+    call.mind.fault.gate = asyncio.Event()
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says("or tomorrow")
+    await call.quiet(300)
+    call.mind.fault.gate.set()
+    await call.hears_out()
+    assert call.said[3:] == [
+        ("person", "next week"),
+        ("person", "or tomorrow"),
+        ("agent", "i see."),
+    ]
+    assert call.last_history[-1] == ("user", "next week or tomorrow")
+
+
+async def test_a_noise_before_the_answer_is_heard_does_not_lose_the_answer() -> None:
+    call = await in_conversation()
+    call.mind.fault.gate = asyncio.Event()
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says(NOISE, 200)
+    call.mind.fault.gate.set()
+    await call.hears_out(3_000)
+    assert call.said[3:] == [("person", "next week"), ("agent", "i see.")]
+
+
+async def test_a_turn_without_end_is_answered_and_goes_on() -> None:
+    config = ConversationConfig("listen", floor=FloorConfig(max_turn_ms=5_000))
+    call = await in_conversation(config=config)
+    await call.says("and so it went", 5_100)
+    await call.says("until monday", 1_000)
+    await call.hears_out()
+    assert call.last_history[-1] == ("user", "and so it went until monday")
+
+
+async def test_what_speech_recognition_is_not_sure_of_is_asked_for_again() -> None:
+    call = await in_conversation()
+    call.ears.confidence["mumble mumble"] = 0.2
+    asked = len(call.mind.asked)
+    await call.says("mumble mumble")
+    await call.hears_out()
+    assert call.said[3:] == [("person", "mumble mumble"), ("agent", PHRASES.repeat)]
+    assert call.turns[3].confidence == 0.2
+    assert len(call.mind.asked) == asked
+    await call.says("monday")
+    await call.hears_out()
+    assert call.last_history[-2:] == [("assistant", QUESTION), ("user", "monday")]
+
+
+# Barge-in -------------------------------------------------------------------------------
+
+LONG = "our doctors are here from monday to friday and on the first saturday of every month."
+
+
+async def interrupted_call() -> PhoneCall:
+    """A call in which the agent is in the middle of a long answer."""
+    call = await PhoneCall({"when": LONG}).answer()
+    await call.hears_out()
+    await call.says("when")
+    await call.until(lambda: call.voiced[-1])
+    await call.quiet(1_000)
+    return call
+
+
+async def test_the_agent_falls_silent_in_the_frame_that_makes_it_an_interruption() -> None:
+    call = await interrupted_call()
+    await call.says("stop", 140)
+    assert call.voiced[-1]
+    await call.says("stop", 20)
+    assert not call.voiced[-1]
+
+
+async def test_after_an_interruption_only_what_was_heard_is_remembered() -> None:
+    call = await interrupted_call()
+    await call.says("stop please")
+    await call.hears_out()
+    heard = call.turns[2]
+    assert heard.interrupted
+    # 1000 ms and the 160 ms of the person's first words, at 40 ms a character.
+    assert heard.text == "our doctors are here from"
+    assert heard.ended_ms - heard.started_ms == pytest.approx(1_160, abs=40)
+    assert call.said[2:] == [
+        ("agent", "our doctors are here from…"),
+        ("person", "stop please"),
+        ("agent", "i see."),
+    ]
+    assert call.last_history[-2:] == [
+        ("assistant", "our doctors are here from" + CUT_OFF),
+        ("user", "stop please"),
+    ]
+
+
+@pytest.mark.parametrize("sound", ["uh huh", NOISE])
+async def test_the_agent_goes_on_after_a_backchannel_or_a_noise(sound: str) -> None:
+    call = await interrupted_call()
+    asked = len(call.mind.asked)
+    await call.says(sound, 300)
+    assert not call.voiced[-1]
+    await call.hears_out()
+    assert call.said[-1] == ("agent", LONG)
+    assert len(call.mind.asked) == asked
+    frames = sum(call.voiced) * 20
+    assert frames == pytest.approx(40 * len(OPENING + LONG), abs=80), "not a frame is lost"
+    agent = call.turns[-1]
+    assert agent.ended_ms - agent.started_ms > 40 * len(LONG) + 200, "the pause is part of it"
+
+
+async def test_a_backchannel_that_becomes_an_objection_yields() -> None:
+    call = await interrupted_call()
+    await call.says("yeah", 300)
+    await call.until(lambda: call.voiced[-1])
+    await call.says("but not saturday")
+    await call.hears_out()
+    assert call.said[-2:] == [("person", "yeah but not saturday"), ("agent", "i see.")]
+    assert call.turns[-3].interrupted
+
+
+async def test_an_answer_that_overlaps_the_end_of_the_question_is_an_answer() -> None:
+    call = await PhoneCall({"hi there": QUESTION}).answer()
+    await call.hears_out()
+    await call.says("hi there")
+    await call.until(lambda: call.voiced[-1])
+    await call.quiet(40 * len(QUESTION) - 320)
+    await call.says("yeah", 400)
+    await call.hears_out()
+    assert call.said[-2:] == [("person", "yeah"), ("agent", "i see.")]
+
+
+# Keys -----------------------------------------------------------------------------------
+
+
+async def test_keys_are_a_turn() -> None:
+    call = await in_conversation()
+    for digit in "42":
+        call.conversation.press(digit, 0.0)
+        await call.quiet(400)
+    assert not any(call.voiced[-10:])
+    await call.hears_out()
+    assert call.said[3:] == [("person", "42"), ("agent", "i see.")]
+    assert call.turns[3].keys
+    assert call.turns[3].confidence is None
+    assert call.last_history[-1] == ("user", "[pressed 4 2]")
+
+
+async def test_the_hash_key_ends_the_keys_at_once() -> None:
+    call = await in_conversation()
+    for digit in "42#":
+        call.conversation.press(digit, 0.0)
+    await call.quiet(40)
+    assert call.voiced[-1]
+
+
+async def test_keys_without_end_are_cut() -> None:
+    call = await in_conversation()
+    for _ in range(500):
+        call.conversation.press("1", 0.0)
+    await call.hears_out()
+    assert all(len(turn.text) <= 64 for turn in call.turns)
+
+
+# How it ends ----------------------------------------------------------------------------
+
+
+async def test_the_call_ends_after_the_goodbye_was_heard() -> None:
+    call = await in_conversation()
+    await call.says("tuesday")
+    await call.hears_out()
+    assert await call.end() == "agent_hangup"
+    assert call.said[-1] == ("agent", GOODBYE)
+
+
+async def test_a_bye_into_the_goodbye_does_not_cut_it() -> None:
+    call = await in_conversation()
+    await call.says("tuesday")
+    await call.until(lambda: call.voiced[-1])
+    await call.says("bye bye", 300)
+    await call.hears_out()
+    assert await call.end() == "agent_hangup"
+    assert call.said[-2:] == [("person", "bye bye"), ("agent", GOODBYE)]
+
+
+async def test_an_objection_to_the_goodbye_is_answered() -> None:
+    call = await in_conversation()
+    await call.says("tuesday")
+    await call.until(lambda: call.voiced[-1])
+    await call.says("wait one question")
+    await call.hears_out()
+    assert not call.is_over
+    assert call.said[-2:] == [("person", "wait one question"), ("agent", "i see.")]
+
+
+async def test_a_silent_person_is_asked_and_then_left() -> None:
+    call = await in_conversation()
+    await call.quiet(8_100)
+    await call.hears_out()
+    assert call.said[-1] == ("agent", PHRASES.are_you_there)
+    await call.quiet(7_500)
+    assert not call.is_over
+    await call.hears_out()
+    assert await call.end() == "silence"
+    assert call.said[-1] == ("agent", PHRASES.nobody_there)
+    assert not any(message["content"] == PHRASES.are_you_there for message in call.mind.asked[-1])
+
+
+async def test_noises_do_not_keep_a_silent_call_up() -> None:
+    call = await in_conversation()
+    await call.quiet(8_100)
+    await call.hears_out()
+    await call.says(NOISE, 300)
+    await call.quiet(8_600)
+    await call.hears_out()
+    assert await call.end() == "silence"
+
+
+async def test_who_answers_the_question_whether_they_are_there_is_there() -> None:
+    call = await in_conversation()
+    await call.quiet(8_100)
+    await call.until(lambda: call.voiced[-1])
+    await call.says("yeah", 300)
+    await call.hears_out()
+    assert call.said[-1] == ("agent", "i see.")
+    await call.quiet(8_100)
+    await call.hears_out()
+    assert call.said[-1] == ("agent", PHRASES.are_you_there)
+    assert not call.is_over
+
+
+async def test_the_time_limit_is_announced_and_the_announcement_is_not_interrupted() -> None:
+    config = ConversationConfig("talk", max_duration_ms=20_000, time_up_lead_ms=5_000)
+    call = await PhoneCall(config=config).answer()
+    await call.quiet(14_000)
+    await call.says("so tell me", 1_500)
+    assert all(call.voiced[-20:])
+    await call.hears_out()
+    assert call.ms < 20_000
+    assert await call.end() == "max_duration"
+    assert call.said[-1] == ("agent", PHRASES.time_up)
+
+
+async def test_at_the_time_limit_it_ends_whatever_the_voice_does() -> None:
+    config = ConversationConfig("talk", max_duration_ms=10_000, time_up_lead_ms=2_000)
+    call = await PhoneCall(config=config).answer()
+    await call.hears_out()
+    call.mouth.fault.gate = asyncio.Event()
+    await call.quiet(10_000)
+    assert await call.end() == "max_duration"
+
+
+async def test_the_operator_ends_it() -> None:
+    call = await in_conversation()
+    call.conversation.stop()
+    assert await call.end() == "operator_hangup"
+
+
+# The person hangs up ----------------------------------------------------------------------
+
+STAGES = ["at once", "opening", "speaking", "pause", "hearing", "thinking", "voicing", "answer",
+          "interruption", "silence prompt", "goodbye", "apology"]  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_whenever_the_person_hangs_up_everything_is_given_back(stage: str) -> None:
+    call = await PhoneCall({**ANSWERS, "when": LONG}).answer()
+    hanging = asyncio.Event()
+    if stage != "at once":
+        await call.until(lambda: call.voiced[-1])
+    if stage not in ("at once", "opening"):
+        await call.hears_out()
+    match stage:
+        case "speaking":
+            await call.says("i want a visit")
+        case "pause":
+            await call.says("i want a visit")
+            await call.quiet(300)
+        case "hearing":
+            call.ears.fault.gate = hanging
+            await call.says_and_waits("i want a visit")
+        case "thinking":
+            call.mind.fault.gate = hanging
+            await call.says_and_waits("i want a visit")
+        case "voicing":
+            call.mouth.fault.gate = hanging
+            await call.says_and_waits("i want a visit")
+        case "answer" | "interruption":
+            await call.says_and_waits("when")
+            if stage == "interruption":
+                await call.says("no", 300)
+        case "silence prompt":
+            call.mouth.fault.gate = hanging
+            await call.quiet(9_000)
+        case "goodbye":
+            await call.says_and_waits("tuesday")
+        case "apology":
+            call.ears.fault.error = "broken"
+            await call.says_and_waits("tuesday")
+    call.conversation.hung_up()
+    call.ears.fault.gate = None
+    assert await call.end() == "person_hangup"
+
+
+async def test_an_opening_in_the_making_is_given_up_with_the_call() -> None:
+    call = PhoneCall()
+    call.mind.fault.gate = asyncio.Event()
+    preparing = asyncio.create_task(call.conversation.prepare())
+    await call.answer(prepared=False)
+    await call.quiet(100)
+    call.conversation.hung_up()
+    assert await call.end() == "person_hangup"
+    await asyncio.wait([preparing], timeout=1)
+    assert preparing.done()
+
+
+async def test_the_words_before_the_hang_up_count() -> None:
+    call = await in_conversation()
+    await call.says("tuesday and goodbye")
+    await call.quiet(100)
+    call.conversation.hung_up()
+    assert await call.end() == "person_hangup"
+    assert call.said[-1] == ("person", "tuesday and goodbye")
+
+
+# Engines that fail ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["ears", "mind", "mouth"])
+async def test_an_engine_that_fails_is_apologised_for(engine: str) -> None:
+    call = await in_conversation()
+    getattr(call, engine).fault.error = "broken"
+    await call.says("tuesday")
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said[-1] == ("agent", PHRASES.apology)
+
+
+async def test_a_model_that_fails_at_the_opening_is_apologised_for() -> None:
+    call = PhoneCall()
+    call.mind.fault.error = "broken"
+    await call.answer()
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said == [("agent", PHRASES.apology)]
+
+
+async def test_a_voice_that_fails_at_the_opening_ends_the_call_at_once() -> None:
+    call = PhoneCall()
+    call.mouth.fault.error = "broken"
+    await call.answer()
+    assert await call.end() == "engine_error"
+    assert call.turns == []
+
+
+async def test_the_opening_does_not_come_after_the_apology() -> None:
+    call = await PhoneCall().answer()
+    call.ears.fault.error = "broken"
+    await call.says("hello", 220)
+    await call.quiet(200)
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said == [("agent", PHRASES.apology)]
+
+
+@pytest.mark.parametrize("line", [PHRASES.are_you_there, PHRASES.nobody_there, PHRASES.time_up])
+async def test_a_fixed_line_that_cannot_be_voiced_is_apologised_for(line: str) -> None:
+    config = ConversationConfig("talk", max_duration_ms=40_000)
+    call = await in_conversation(config=config)
+    call.mouth.fault.error = "broken"
+    call.mouth.only_at = line
+    while not any(text == PHRASES.apology for _, text in call.said):
+        if line == PHRASES.time_up:
+            await call.says("go on")
+        await call.quiet(5_000)
+    assert await call.end() == "engine_error"
+    assert call.said[-1] == ("agent", PHRASES.apology)
+
+
+async def test_the_failure_of_an_answer_that_was_given_up_is_forgiven() -> None:
+    call = await in_conversation()
+    call.mind.fault.gate = asyncio.Event()
+    call.mind.fault.error = "broken"
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says("or tomorrow")
+    call.mind.fault.error = None
+    call.mind.fault.gate.set()
+    await call.hears_out()
+    assert call.said[-1] == ("agent", "i see.")
+
+
+@pytest.mark.parametrize("engine", ["ears", "mind", "mouth"])
+async def test_an_engine_that_hangs_is_one_that_fails(engine: str) -> None:
+    config = ConversationConfig("talk", engine_timeout_s=0.05)
+    call = await in_conversation(config=config)
+    getattr(call, engine).fault.gate = asyncio.Event()
+    await call.says("tuesday")
+    await call.quiet(500)
+    await asyncio.sleep(0.1)
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said[-1] == ("agent", PHRASES.apology)
+
+
+async def test_a_bug_in_an_engine_is_an_engine_that_fails() -> None:
+    call = await in_conversation()
+    call.mind.answers["tuesday"] = None  # type: ignore[assignment]
+    await call.says("tuesday")
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said[-1] == ("agent", PHRASES.apology)

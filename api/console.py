@@ -69,7 +69,7 @@ def log_to_stderr(level: str) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
-    for noisy in ("httpx", "httpcore", "faster_whisper", "panoramisk"):
+    for noisy in ("alembic", "httpx", "httpcore", "faster_whisper", "panoramisk", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -41,7 +41,7 @@ _MAX_SEQUENCES = 16
 _RECONNECT_S = (1.0, 2.0, 5.0, 10.0)
 
 
-_CODECS = {codec.asterisk_name: codec for codec in (PCMU, PCMA, SLIN16)}
+_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}
 
 
 class StartError(Exception):
@@ -180,12 +180,11 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
         port=pbx.ami.port,
         username=pbx.ami.username,
         secret=pbx.ami.secret.get_secret_value(),
-        timeout_s=pbx.ami.timeout_s,
         trunk=pbx.trunk,
         codec=_CODECS[pbx.codec],
-        fastagi_host=pbx.fastagi.host,
-        fastagi_port=pbx.fastagi.port,
-        rtp_advertise=settings.rtp.advertise,
+        media_host=settings.rtp.advertise,
+        connect_timeout_s=pbx.ami.timeout_s,
+        action_timeout_s=pbx.ami.timeout_s,
     )
 
 

@@ -1,0 +1,71 @@
+"""The whole server on the test bed: real Asterisks, real engines, real HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from api.cli_demo import EXAMPLE, Receiver, demo_settings, serve_receiver
+from api.live import Client
+from api.main import Server, serving
+from pbx.testbed import TestBed, persona
+
+
+@dataclass
+class Phone:
+    """Places calls through the public API and follows them."""
+
+    server: Server
+    client: Client
+    receiver: Receiver
+    hook: str
+    bed: TestBed
+    key: str
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    async def place(self, called: str, **fields: Any) -> dict[str, Any]:
+        """Start a call to a persona (by name)."""
+        body = {"to": persona(called).number, "webhook_url": self.hook, **EXAMPLE, **fields}
+        return await self.client.create_call(body)
+
+    async def wait(self, call_id: str) -> dict[str, Any]:
+        """Follow a call to its last event; gives the final call object."""
+        async with asyncio.timeout(60):
+            self.events[call_id] = [event async for event in self.client.events(call_id)]
+        return await self.client.call(call_id)
+
+    async def call(self, called: str, **fields: Any) -> dict[str, Any]:
+        """Call a persona and wait for the end."""
+        placed = await self.place(called, **fields)
+        return await self.wait(placed["id"])
+
+    async def turns(self, call_id: str) -> list[dict[str, Any]]:
+        """The call's transcript."""
+        found = await self.client._json("GET", f"/v1/calls/{call_id}/transcript")
+        turns: list[dict[str, Any]] = found["turns"]
+        return turns
+
+    def types(self, call_id: str) -> list[str]:
+        """The types of all events of a call that was waited for."""
+        return [event["type"] for event in self.events[call_id]]
+
+
+@pytest.fixture(scope="session")
+async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+    """A running server, and a client of it."""
+    folder = tmp_path_factory.mktemp("server")
+    base = demo_settings(bed, folder, "starter")
+    settings = base.model_copy(
+        update={
+            "calls": base.calls.model_copy(update={"ring_timeout_s": 4}),
+            "voice": base.voice.model_copy(update={"silence_prompt_s": 2.0}),
+            "recordings": base.recordings.model_copy(update={"dir": folder / "recordings"}),
+        }
+    )
+    async with serving(settings) as server:
+        receiver = Receiver(server.webhook_secret)
+        _, key = await server.store.keys.create("tests")
+        async with serve_receiver(receiver) as hook, Client(server.url, key) as client:
+            yield Phone(server, client, receiver, hook, bed, key)

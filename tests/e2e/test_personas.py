@@ -1,0 +1,225 @@
+"""Every persona of the carrier, called through the API: states, causes, times, one end each."""
+
+import asyncio
+import io
+import wave
+from datetime import datetime
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from api.lifecycle import EVENT_OF, TERMINAL
+from tests.e2e.conftest import Phone
+from voice_loop.audio import level_dbfs
+
+#: persona → status, hangup cause, SIP code, end reason
+REFUSED = {
+    "busy": ("busy", "user_busy", 486, "busy"),
+    "no answer": ("no_answer", "no_answer", None, "no_answer"),
+    "congestion": ("failed", "no_circuit_available", 503, "failed"),
+    "wrong number": ("failed", "unallocated_number", 404, "failed"),
+    "announcement": ("failed", "unallocated_number", 404, "failed"),
+    "rejecter": ("failed", "call_rejected", 403, "failed"),
+}
+
+
+def at(call: dict[str, Any], name: str) -> datetime:
+    """One of the call's times."""
+    return datetime.fromisoformat(call[name])
+
+
+def ended_once(phone: Phone, call: dict[str, Any]) -> bool:
+    """Whether the call has exactly one terminal event, as its last, and it is the right one."""
+    types = phone.types(call["id"])
+    ends = [one for one in types if one in {EVENT_OF[status] for status in TERMINAL}]
+    return ends == [EVENT_OF[call["status"]]] == types[-1:]
+
+
+@pytest.mark.parametrize("called", REFUSED)
+async def test_unanswered(phone: Phone, called: str) -> None:
+    """CB-44, CB-57, CB-62, CB-63: what the network said decides the state; nothing is billed."""
+    call = await phone.call(called)
+    status, cause, sip_code, reason = REFUSED[called]
+    assert (call["status"], call["hangup_cause"], call["sip_code"], call["end_reason"]) == (
+        status,
+        cause,
+        sip_code,
+        reason,
+    )
+    assert call["answered_at"] is None
+    assert call["result"] is None
+    assert call["billed_duration_seconds"] == 0
+    assert call["reservation_status"] == "released"
+    assert call["error_message"]
+    assert at(call, "created_at") <= at(call, "ended_at") <= at(call, "updated_at")
+    assert ended_once(phone, call)
+    assert not await phone.turns(call["id"])
+
+
+async def test_early_media_is_told(phone: Phone) -> None:
+    call = await phone.call("announcement")
+    assert "call.early_media" in phone.types(call["id"])
+    assert "call.answered" not in phone.types(call["id"])
+
+
+async def test_talker(phone: Phone) -> None:
+    """The whole way: transcript, typed result, recording, signed webhooks (CB-46…53, CB-64…91)."""
+    before = len(phone.receiver.verified)
+    call = await phone.call("talker")
+    assert call["status"] == "completed"
+    assert call["end_reason"] == "agent_hangup"
+    assert call["result_status"] == "completed"
+    assert call["result"]["confirmed"] is True
+    assert set(call["result"]) == {"confirmed", "day", "time"}
+    assert at(call, "started_at") <= at(call, "answered_at") < at(call, "ended_at")
+    talked = (at(call, "ended_at") - at(call, "answered_at")).total_seconds()
+    assert abs(call["billed_duration_seconds"] - talked) < 1
+    assert call["hangup_cause"] is None
+    assert ended_once(phone, call)
+
+    turns = await phone.turns(call["id"])
+    said = [turn["text"] for turn in turns if turn["speaker"] == "person"]
+    assert said == ["hello", "yes speaking", "yes that works for me"]
+    agent = " ".join(turn["text"] for turn in turns if turn["speaker"] == "agent")
+    assert "maria lopez" in agent
+    assert "monday at eight thirty a m" in agent
+    answers = [turn["timings"] for turn in turns if "transcript_ms" in turn["timings"]]
+    assert len(answers) >= 3
+    for marks in answers[1:]:
+        order = [marks[f"{name}_ms"] for name in ("transcript", "first_token", "first_audio")]
+        assert order == sorted(order)
+        assert marks["wire_ms"] >= max(marks["endpoint_ms"], marks["first_audio_ms"])
+
+    async with httpx.AsyncClient(base_url=phone.server.url) as http:
+        answer = await http.get(
+            f"/v1/calls/{call['id']}/recording",
+            headers={"Authorization": f"Bearer {phone.key}"},
+        )
+    with wave.open(io.BytesIO(answer.content)) as recording:
+        assert recording.getnchannels() == 2
+        seconds = recording.getnframes() / recording.getframerate()
+        audio = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").reshape(-1, 2)
+    assert abs(seconds - talked) < 1.5
+    for side in (0, 1):
+        blocks = [level_dbfs(block) for block in np.array_split(audio[:, side], len(audio) // 1600)]
+        assert max(blocks) > -30
+        assert min(blocks) < -50
+
+    async with asyncio.timeout(10):
+        while (call := await phone.client.call(call["id"]))["webhook_status"] == "pending":
+            await asyncio.sleep(0.05)
+    assert call["webhook_status"] == "delivered"
+    assert phone.receiver.verified[before:] == [
+        "call.queued",
+        "call.ringing",
+        "call.answered",
+        "call.completed",
+    ]
+    assert phone.receiver.rejected == 0
+
+
+async def test_rescheduler(phone: Phone) -> None:
+    call = await phone.call("rescheduler")
+    assert call["status"] == "completed"
+    assert call["result"] == {"confirmed": False, "day": "thursday", "time": "two p m"}
+
+
+async def test_interrupter(phone: Phone) -> None:
+    """Barge-in: the agent falls silent, and only what was heard is kept."""
+    call = await phone.call("interrupter")
+    turns = await phone.turns(call["id"])
+    cut = [turn for turn in turns if turn["interrupted"]]
+    assert len(cut) == 1
+    assert cut[0]["speaker"] == "agent"
+    assert "does that work for you" not in cut[0]["text"]
+    assert "sorry can you repeat that" in [turn["text"] for turn in turns]
+    assert call["status"] == "completed"
+    assert call["result"]["confirmed"] is True
+
+
+async def test_hasty(phone: Phone) -> None:
+    call = await phone.call("hasty")
+    assert (call["status"], call["end_reason"]) == ("completed", "person_hangup")
+    assert call["answered_at"] is not None
+    assert call["billed_duration_seconds"] <= 1
+    assert ended_once(phone, call)
+
+
+async def test_quitter(phone: Phone) -> None:
+    """The person hangs up in the middle of the agent's sentence."""
+    call = await phone.call("quitter")
+    assert (call["status"], call["end_reason"]) == ("completed", "person_hangup")
+    turns = await phone.turns(call["id"])
+    assert turns[-1]["speaker"] == "agent"
+    assert ended_once(phone, call)
+
+
+async def test_silent(phone: Phone) -> None:
+    """The agent asks whether one is there, then says goodbye."""
+    call = await phone.call("silent")
+    assert (call["status"], call["end_reason"]) == ("completed", "silence")
+    texts = [turn["text"] for turn in await phone.turns(call["id"])]
+    assert "are you still there?" in texts
+    assert texts[-1].endswith("goodbye.")
+
+
+async def test_late_answerer(phone: Phone) -> None:
+    """Early media is no answer: the conversation starts at the 200 OK."""
+    call = await phone.call("late answerer")
+    types = phone.types(call["id"])
+    assert types.index("call.early_media") < types.index("call.answered")
+    assert (at(call, "answered_at") - at(call, "started_at")).total_seconds() > 0.8
+    assert call["status"] == "completed"
+    assert call["result"]["confirmed"] is True
+
+
+async def test_key_presser(phone: Phone) -> None:
+    call = await phone.call("key presser", max_duration_seconds=8)
+    keys = [turn["text"] for turn in await phone.turns(call["id"]) if turn["speaker"] == "keypad"]
+    assert keys == ["123#"]
+    digits = [
+        event["data"]["digit"]
+        for event in phone.events[call["id"]]
+        if event["type"] == "call.digit"
+    ]
+    assert digits == ["1", "2", "3", "#"]
+
+
+async def test_longest_conversation(phone: Phone) -> None:
+    """The agent says in time that time is up."""
+    call = await phone.call("noise", max_duration_seconds=8)
+    assert (call["status"], call["end_reason"]) == ("completed", "max_duration")
+    assert 3 <= call["billed_duration_seconds"] <= 9
+
+
+async def test_cancel_while_ringing(phone: Phone) -> None:
+    placed = await phone.place("no answer")
+    async for event in phone.client.events(placed["id"]):
+        if event["type"] == "call.ringing":
+            break
+    await phone.client._json("POST", f"/v1/calls/{placed['id']}/cancel")
+    call = await phone.wait(placed["id"])
+    assert (call["status"], call["end_reason"]) == ("canceled", "canceled")
+    assert ended_once(phone, call)
+
+
+async def test_hang_up_in_the_middle(phone: Phone) -> None:
+    placed = await phone.place("silent")
+    async for event in phone.client.events(placed["id"]):
+        if event["type"] == "call.answered":
+            break
+    await phone.client._json("POST", f"/v1/calls/{placed['id']}/hangup")
+    call = await phone.wait(placed["id"])
+    assert (call["status"], call["end_reason"]) == ("completed", "operator_hangup")
+    assert ended_once(phone, call)
+
+
+async def test_nothing_is_left_behind(phone: Phone) -> None:
+    """After all of the above: no channel on either Asterisk, no media leg, no running call."""
+    async with asyncio.timeout(10):
+        while await phone.bed.ours.channels():
+            await asyncio.sleep(0.1)
+    assert phone.server.dialer.active == 0
+    assert phone.server.media.open_legs == 0

@@ -132,5 +132,14 @@ def _day(at: float | None) -> str:
     return "" if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
+@main.command()
+@click.argument("names", nargs=-1)
+def bench(names: tuple[str, ...]) -> None:
+    """Measure on this machine: turns, engines, media (default: all three)."""
+    from bench.__main__ import main as measure
+
+    raise SystemExit(measure(list(names)))
+
+
 for command in (call, demo, doctor, models):
     main.add_command(command)

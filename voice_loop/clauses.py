@@ -20,7 +20,7 @@ _ABBREVIATION = re.compile(
 _MIN_CLAUSE_CHARS = 24
 _MAX_CLAUSE_CHARS = 220
 #: What a voice must not read out: markup that language models are fond of.
-_UNSPEAKABLE = re.compile(r"[*_#`~|<>{}\[\]\\]+")
+_UNSPEAKABLE = re.compile(r"</?\w[^<>]*>|[*_#`~|<>{}\[\]\\]+")
 
 
 @dataclass(frozen=True)
@@ -53,38 +53,54 @@ class ClauseSplitter:
         """The reply is over: give what is left, an unclosed tool call as malformed."""
         yield from self._drain()
         spoken, opened, _ = self._buffer.partition(TOOL_CALL_OPEN)
+        spoken = spoken[: len(spoken) - _begun_marker(spoken)]
         self._buffer = ""
         yield from _speakable(spoken)
         if opened:
             yield ToolCall("")
 
     def _drain(self) -> Iterator[Clause | ToolCall]:
+        # What comes out must not depend on how the text was cut into pieces, so nothing here
+        # looks further than the first boundary.
         while True:
-            opened = self._buffer.find(TOOL_CALL_OPEN)
-            if opened >= 0:
-                yield from _speakable(self._buffer[:opened])
-                self._buffer = self._buffer[opened:]
-                body, closed, rest = self._buffer[len(TOOL_CALL_OPEN) :].partition(TOOL_CALL_CLOSE)
+            text, opened, rest = self._buffer.partition(TOOL_CALL_OPEN)
+            if not opened:
+                text = text[: len(text) - _begun_marker(text)]
+            cut = _clause_end(text)
+            if cut is not None:
+                self._buffer = self._buffer[cut:]
+                yield from _speakable(text[:cut])
+            elif opened:
+                yield from _speakable(text)
+                body, closed, after = rest.partition(TOOL_CALL_CLOSE)
+                self._buffer = after if closed else opened + rest
                 if not closed:
                     return
-                self._buffer = rest
                 yield _parse_tool_call(body)
-                continue
-            cut = _clause_end(self._buffer)
-            if cut is None:
+            else:
                 return
-            spoken, self._buffer = self._buffer[:cut], self._buffer[cut:]
-            yield from _speakable(spoken)
+
+
+def _begun_marker(text: str) -> int:
+    """How many characters at the end may be the beginning of a tool call."""
+    return next(
+        (n for n in range(len(TOOL_CALL_OPEN) - 1, 0, -1) if text.endswith(TOOL_CALL_OPEN[:n])), 0
+    )
 
 
 def _clause_end(text: str) -> int | None:
     """Index just after the first clause, or None while none is whole."""
-    for match in _SENTENCE_END.finditer(text):
-        if not _ABBREVIATION.search(text[: match.end()]):
-            return match.end()
-    for match in _CLAUSE_END.finditer(text):
-        if match.end() >= _MIN_CLAUSE_CHARS:
-            return match.end()
+    sentences = (
+        match.end()
+        for match in _SENTENCE_END.finditer(text)
+        if not _ABBREVIATION.search(text[: match.end()])
+    )
+    clauses = (
+        match.end() for match in _CLAUSE_END.finditer(text) if match.end() >= _MIN_CLAUSE_CHARS
+    )
+    first = min(next(sentences, len(text) + 1), next(clauses, len(text) + 1))
+    if first <= min(len(text), _MAX_CLAUSE_CHARS):
+        return first
     if len(text) > _MAX_CLAUSE_CHARS:
         space = text.rfind(" ", 0, _MAX_CLAUSE_CHARS)
         return space if space > 0 else _MAX_CLAUSE_CHARS
@@ -101,7 +117,7 @@ def _parse_tool_call(body: str) -> ToolCall:
     try:
         call = json.loads(body)
         name, arguments = call["name"], call.get("arguments", {})
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ToolCall("")
     if not isinstance(name, str) or not isinstance(arguments, dict):
         return ToolCall("")

@@ -1,0 +1,157 @@
+"""Clauses and tool calls come out the same, wherever the stream of tokens was cut."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
+from voice_loop.prompts import END_CALL, TOOL_CALL_CLOSE, TOOL_CALL_OPEN
+
+Parts = list[Clause | ToolCall]
+
+
+def split(*pieces: str) -> Parts:
+    splitter = ClauseSplitter()
+    parts: Parts = []
+    for piece in pieces:
+        parts += splitter.push(piece)
+    return [*parts, *splitter.close()]
+
+
+def clauses(text: str) -> list[str]:
+    return [part.text for part in split(text) if isinstance(part, Clause)]
+
+
+SAMPLES = {
+    "hello, this is the clinic. do you want a visit?": [
+        Clause("hello, this is the clinic."),
+        Clause("do you want a visit?"),
+    ],
+    "i can offer you tuesday at ten, wednesday at noon, or friday. which one?": [
+        Clause("i can offer you tuesday at ten,"),
+        Clause("wednesday at noon, or friday."),
+        Clause("which one?"),
+    ],
+    "well, yes": [Clause("well, yes")],
+    "dr. smith is here at 3.30 p.m. on mondays, e.g. today.": [
+        Clause("dr. smith is here at 3.30 p.m. on mondays,"),
+        Clause("e.g. today."),
+    ],
+    "it costs 1,250.50 dollars! fine?": [
+        Clause("it costs 1,250.50 dollars!"),
+        Clause("fine?"),
+    ],
+    '"really?" she asked... (yes.) ok': [
+        Clause('"really?"'),
+        Clause("she asked..."),
+        Clause("(yes.)"),
+        Clause("ok"),
+    ],
+    "first\n\nsecond\n": [Clause("first"), Clause("second")],
+    "**one** `two` # three": [Clause("one two three")],
+    "say <b>yes</b> or <i>no</i>": [Clause("say yes or no")],
+    " ... - !": [],
+    "": [],
+    "¿qué día? ¡muy bien! adiós": [Clause("¿qué día?"), Clause("¡muy bien!"), Clause("adiós")],
+    f"goodbye. {END_CALL}": [Clause("goodbye."), ToolCall("end_call")],
+    f"goodbye.{END_CALL}": [Clause("goodbye."), ToolCall("end_call")],
+    f"one. two, and a good deal more, three {END_CALL} four. five": [
+        Clause("one."),
+        Clause("two, and a good deal more,"),
+        Clause("three"),
+        ToolCall("end_call"),
+        Clause("four."),
+        Clause("five"),
+    ],
+    f"{END_CALL}{END_CALL}": [ToolCall("end_call"), ToolCall("end_call")],
+    f'{TOOL_CALL_OPEN}{{"name": "look", "arguments": {{"day": "a. b"}}}}{TOOL_CALL_CLOSE}': [
+        ToolCall("look", {"day": "a. b"})
+    ],
+    f"wait. {TOOL_CALL_OPEN}not json{TOOL_CALL_CLOSE} ok": [
+        Clause("wait."),
+        ToolCall(""),
+        Clause("ok"),
+    ],
+    f"{TOOL_CALL_OPEN}[1]{TOOL_CALL_CLOSE}": [ToolCall("")],
+    f'{TOOL_CALL_OPEN}{{"name": 3}}{TOOL_CALL_CLOSE}': [ToolCall("")],
+    f'{TOOL_CALL_OPEN}{{"name": "x", "arguments": [1]}}{TOOL_CALL_CLOSE}': [ToolCall("")],
+    f'bye. {TOOL_CALL_OPEN}{{"name": "end_': [Clause("bye."), ToolCall("")],
+    "bye. <tool_c": [Clause("bye.")],
+    "done </tool_call> now": [Clause("done now")],
+}
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_clauses_of_samples(text: str) -> None:
+    assert split(text) == SAMPLES[text]
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_samples_split_the_same_wherever_they_are_cut(text: str) -> None:
+    assert split(*text) == SAMPLES[text], "character by character"
+    for cut in range(len(text)):
+        assert split(text[:cut], text[cut:]) == SAMPLES[text], f"cut at {cut}"
+    for first, second in itertools.combinations(range(0, len(text), 3), 2):
+        assert split(text[:first], text[first:second], text[second:]) == SAMPLES[text]
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "a",
+        "hello",
+        "no",
+        "dr",
+        " ",
+        " ",
+        " ",
+        ".",
+        ",",
+        "?",
+        "\n",
+        "x" * 60,
+        "<",
+        "<tool_",
+        "tool",
+        END_CALL,
+        TOOL_CALL_OPEN,
+        TOOL_CALL_CLOSE,
+        ">",
+        "{",
+        '"',
+        "…",
+        " – ",
+    ]  # fmt: skip
+)
+
+
+@given(st.lists(FRAGMENTS, max_size=40))
+def test_any_text_splits_the_same_in_one_piece_and_in_many(fragments: list[str]) -> None:
+    text = "".join(fragments)
+    assert split(text) == split(*fragments) == split(*text)
+
+
+@given(st.lists(FRAGMENTS, max_size=40))
+def test_no_clause_is_longer_than_a_voice_can_take(fragments: list[str]) -> None:
+    for text in clauses("".join(fragments)):
+        assert 0 < len(text) <= 220
+
+
+def test_a_clause_is_given_as_soon_as_it_is_whole() -> None:
+    splitter = ClauseSplitter()
+    assert list(splitter.push("yes. ")) == [Clause("yes.")]
+    assert list(splitter.push("what day suits you?")) == []
+    assert list(splitter.push(" ")) == [Clause("what day suits you?")]
+
+
+def test_words_without_end_are_cut_between_words() -> None:
+    long = " ".join(["word"] * 100)
+    parts = clauses(long)
+    assert " ".join(parts) == long
+    assert all(len(part) <= 220 for part in parts)
+
+
+def test_a_deeply_nested_tool_call_is_malformed() -> None:
+    deep = "[" * 100_000
+    assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("")]

@@ -50,6 +50,14 @@ _MORE: Final = (
     "i am sorry, i do not have that information, but i can pass on a message",
 )
 
+#: Spellings that made-up words are put together from; a dot is no coda.
+_ONSETS = (
+    "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr pl pr qu sc sh sk sl sm "
+    "sn sp st str sw th tr tw wh y"
+)
+_VOWELS = "a e i o u ai au ea ee ie oa oi oo ou ow ay aw er ar or ir"
+_CODAS = ". . . . . . b ck d f g l m n p r s t x z ch ng nd nt sh sk st th ll ss rd rn lt mp ve"
+
 
 class AlignmentError(ValueError):
     """Piper's phonemes and espeak-ng's events do not tell the same."""
@@ -173,12 +181,28 @@ class Teacher:
         )
 
 
+def made_up_word(rng: np.random.Generator) -> str:
+    """One to three syllables that English spelling allows, such as a name might have."""
+    parts = [
+        str(rng.choice(spellings.split()))
+        for _ in range(int(rng.integers(1, 4)))
+        for spellings in (_ONSETS, _VOWELS, _CODAS)
+    ]
+    return "".join(parts).replace(".", "")
+
+
 def sentences(seed: int, count: int) -> Iterator[str]:
-    """Texts to speak: both sides of the domain, with punctuation now and then."""
+    """Texts to speak: both sides of the domain and made-up words, some with punctuation."""
     rng = np.random.default_rng(seed)
     agent = list(domain.agent_sentences(seed, count, "train"))
     person = list(domain.person_sentences(seed, count // 3, "train"))
-    texts = [*dict.fromkeys([*agent, *person]), *_MORE * 3]
+    strange = []
+    for sentence in agent[: count // 4]:
+        words = sentence.split()
+        for _ in range(2):
+            words.insert(int(rng.integers(len(words) + 1)), made_up_word(rng))
+        strange.append(" ".join(words))
+    texts = [*dict.fromkeys([*agent, *person, *strange]), *_MORE * 3]
     for index in rng.permutation(len(texts)):
         words = texts[index].split()
         if len(words) > 4 and rng.random() < 0.3 and "," not in texts[index]:
@@ -255,7 +279,7 @@ def train(utterances: Sequence[Utterance], minutes: float, steps: int | None) ->
         for group in optimizer.param_groups:
             group["lr"] = rate
         total, parts = loss_of(model, groups[order[step % len(groups)]])
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call, unused-ignore]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -54,7 +54,7 @@ def log_mel(audio: Tensor) -> Tensor:
     return (mel_filters() @ power).clamp_min(math.exp(FLOOR)).log().T
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc, unused-ignore]
     """A residual convolution."""
 
     def __init__(self, width: int, kernel: int, dilation: int = 1) -> None:
@@ -75,7 +75,7 @@ class Block(nn.Module):
         return x + mixed
 
 
-class Acoustics(nn.Module):
+class Acoustics(nn.Module):  # type: ignore[misc, unused-ignore]
     """Phoneme ids to durations and to frames (spectrum, pitch, voicing)."""
 
     def __init__(self, symbols: int, width: int = 128) -> None:
@@ -130,7 +130,7 @@ class Acoustics(nn.Module):
         return out
 
 
-class Voice(nn.Module):
+class Voice(nn.Module):  # type: ignore[misc, unused-ignore]
     """The whole graph that Piper runs: (input, input_lengths, scales) to (1, 1, samples)."""
 
     def __init__(self, acoustics: Acoustics, gain: float = 2.2) -> None:

@@ -35,7 +35,7 @@ from models.training.whisper_net import Sizes, TinyWhisper
 PROMPT = 1
 
 
-class BatchStream(IterableDataset[Batch]):
+class BatchStream(IterableDataset[Batch]):  # type: ignore[misc, unused-ignore]
     """The endless training batches, for one worker process."""
 
     def __init__(self, seed: int, words: Sequence[str], longest: int) -> None:
@@ -105,7 +105,7 @@ def make_optimizers(model: TinyWhisper) -> list[torch.optim.Optimizer]:
     ]
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
 def greedy(model: TinyWhisper, features: Tensor, table: TokenTable) -> list[list[int]]:
     """Greedy transcripts, as word numbers from 0."""
     heard, _ = model.encode(features)
@@ -203,7 +203,7 @@ class Training:
             group["lr"] = rate * factor
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             total, parts = batch_losses(self.model, batch, self.table, progress)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call, unused-ignore]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
         for optimizer in self.optimizers:
             optimizer.step()

@@ -34,7 +34,7 @@ class Sizes:
     target_positions: int = 448
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc, unused-ignore]
     """Multi-head attention; the key projection has no bias, as in Whisper."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -69,7 +69,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(x.shape)), logs
 
 
-class EncoderLayer(nn.Module):
+class EncoderLayer(nn.Module):  # type: ignore[misc, unused-ignore]
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
@@ -85,7 +85,7 @@ class EncoderLayer(nn.Module):
         return x + mixed
 
 
-class DecoderLayer(nn.Module):
+class DecoderLayer(nn.Module):  # type: ignore[misc, unused-ignore]
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
@@ -124,7 +124,7 @@ class Losses:
     attention: Tensor
 
 
-class TinyWhisper(nn.Module):
+class TinyWhisper(nn.Module):  # type: ignore[misc, unused-ignore]
     """The recogniser and the heads that only training uses."""
 
     def __init__(self, sizes: Sizes) -> None:

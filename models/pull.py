@@ -198,7 +198,8 @@ class _Download:
                 raise _TryAgainError("the hub sent another range than asked for")
             with self.part.open("ab" if continued else "wb") as part:
                 size = part.tell()
-                for chunk in response.iter_raw(CHUNK_BYTES):
+                # As it comes: gathering pieces would lose them when the connection breaks.
+                for chunk in response.iter_raw():
                     size += len(chunk)
                     if size > self.file.size:
                         self.part.unlink()

@@ -25,6 +25,7 @@ _SHIPPED = Path(__file__).resolve().parents[2] / "docker/asterisk"
 _CARRIER = Path(__file__).resolve().parent / "carrier"
 SOUNDS = Path(__file__).resolve().parent / "sounds"
 _RTP_PORTS = 600
+_TRUNK_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class TestBed:
             self._carrier = self._make_carrier(installation, home / "carrier")
             self._say(f"Starting two Asterisks on loopback ({installation.version})")
             await asyncio.gather(self._ours.start(), self._carrier.start())
+            await self._trunk_up()
         except BaseException:
             await self._stop()
             raise
@@ -111,10 +113,21 @@ class TestBed:
     async def restart_ours(self) -> None:
         """Start our PBX again after `ours.kill()` or `ours.stop()`, on the same ports."""
         await self.ours.start()
+        await self._trunk_up()
 
     def dialled(self) -> Sequence[tuple[str, str]]:
         """Every call that reached the carrier: (number, SIP Call-ID), in order."""
-        return re.findall(r"dialled (\S+) (\S+) from ", self.carrier.log())
+        return re.findall(r"NOTICE.*: dialled (\S+) (\S+) from ", self.carrier.log())
+
+    async def _trunk_up(self) -> None:
+        """Have the carrier asked at once whether it is alive, and wait for its answer."""
+        await self.ours.cli(f"pjsip qualify {self.trunk}")
+        try:
+            async with asyncio.timeout(_TRUNK_S):
+                while "Avail" not in await self.ours.cli("pjsip show contacts"):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TestBedError("the carrier does not answer our Asterisk's OPTIONS") from None
 
     async def _stop(self) -> None:
         both = [one for one in (self._ours, self._carrier) if one is not None]

@@ -157,7 +157,7 @@ PERSONAS: Final[Sequence[Persona]] = (
         "+1555010023",
         "key reader",
         "reads four keys and logs them, then hangs up",
-        steps=(*_ANSWER, "Read(KEYS,,4,,1,20)", "Log(NOTICE,keys ${KEYS})", "Hangup(16)"),
+        steps=(*_RING, "Answer()", "Read(KEYS,,4,,1,20)", "Log(NOTICE,keys ${KEYS})", "Hangup(16)"),
     ),
     Persona(
         "+1555010024",

@@ -1,0 +1,39 @@
+"""What the Asterisk side needs to be told."""
+
+from dataclasses import dataclass, field
+
+from pbx.codecs import PCMU, Codec
+
+
+@dataclass(frozen=True)
+class AsteriskConfig:
+    """Settings of one Asterisk; times are in seconds. The setting's name stands beside each."""
+
+    host: str = "127.0.0.1"
+    """`pbx.ami.host`."""
+    port: int = 5038
+    """`pbx.ami.port`."""
+    username: str = "offhook"
+    """`pbx.ami.username`."""
+    secret: str = field(default="", repr=False)
+    """`pbx.ami.secret`."""
+    trunk: str = "trunk"
+    """`pbx.trunk`: the PJSIP endpoint that numbers are dialled through."""
+    codec: Codec = PCMU
+    """Between Asterisk and us; Asterisk transcodes where the trunk speaks another."""
+    media_host: str | None = None
+    """Where Asterisk reaches our audio port; None is the media server's own address, and where
+    that is a wildcard, the address that we reach AMI from."""
+    agi_bind: str = "127.0.0.1"
+    """`pbx.agi.host`: where FastAGI listens for inbound calls."""
+    agi_port: int | None = None
+    """`pbx.agi.port`; None takes no inbound calls."""
+    connect_timeout_s: float = 5.0
+    action_timeout_s: float = 5.0
+    ping_interval_s: float = 10.0
+    reconnect_min_s: float = 0.5
+    reconnect_max_s: float = 10.0
+    link_grace_s: float = 30.0
+    """How long calls outlive a lost link before they are given up."""
+    reconcile_interval_s: float = 30.0
+    """How often the calls are compared with Asterisk's channels while all is well."""

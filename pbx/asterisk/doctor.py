@@ -1,0 +1,79 @@
+"""What `offhook doctor` asks of Asterisk: each finding says how to mend what is wrong."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.link import AmiLink
+from pbx.asterisk.trunk import look_at_trunk
+from pbx.media import MediaError, MediaServer
+from pbx.switch import Finding, SwitchError, SwitchRefused
+
+_MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "res_agi")
+
+
+async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> Sequence[Finding]:
+    """Findings on the AMI link, Asterisk's modules, the trunk and the audio port."""
+    findings = [_media_port(media)]
+    try:
+        status = await link.act("CoreSettings")
+    except SwitchError as error:
+        return [Finding("ami", False, str(error)), *findings]
+    version = status[0].get("AsteriskVersion", "of an unknown version")
+    address = f"{config.host}:{config.port}"
+    findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
+    for check in (_modules, _trunk, _registrations):
+        try:
+            findings += await check(config, link)
+        except SwitchError as error:
+            findings.append(Finding("ami", False, str(error)))
+    return findings
+
+
+def _media_port(media: MediaServer) -> Finding:
+    try:
+        host, port = media.address
+    except MediaError as error:
+        return Finding("rtp", False, str(error))
+    return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
+
+
+async def _modules(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
+    missing = []
+    for module in _MODULES:
+        try:
+            await link.act("ModuleCheck", {"Module": module})
+        except SwitchRefused:
+            missing.append(module)
+    if missing:
+        names = ", ".join(missing)
+        return [Finding("modules", False, f"not loaded: {names}; see Asterisk's modules.conf")]
+    return [Finding("modules", True, "every module that calls need is loaded")]
+
+
+async def _trunk(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
+    try:
+        trunk = await look_at_trunk(link, config.trunk)
+    except SwitchRefused as error:
+        return [Finding("trunk", False, str(error))]
+    if trunk.problem is not None:
+        return [Finding("trunk", False, trunk.problem)]
+    contacts = ", ".join(f"{uri} ({status})" for uri, status in trunk.contacts)
+    return [Finding("trunk", True, f"{trunk.name!r} at {contacts}")]
+
+
+async def _registrations(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
+    try:
+        answers = await link.act("PJSIPShowRegistrationsOutbound", listing=True)
+    except SwitchRefused:
+        return []
+    details = [one for one in answers if one.get("Event") == "OutboundRegistrationDetail"]
+    return [
+        Finding(
+            "registration",
+            one.get("Status") == "Registered",
+            f"{one.get('ObjectName', '?')} is {one.get('Status', 'unknown')}"
+            + ("" if one.get("Status") == "Registered" else ": check its server and credentials"),
+        )
+        for one in details
+    ]

@@ -1,0 +1,272 @@
+"""The AMI connection, kept up: panoramisk's protocol with its dangerous habits fenced off.
+
+Fenced off: line breaks in values are refused before panoramisk writes them out; an action whose
+connection is lost is never sent again by itself (panoramisk would repeat an Originate, and dial
+twice); every action has a time limit; reconnection is ours, with backoff, so that the calls can
+be reconciled before anything else happens.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from panoramisk import Manager
+from panoramisk.actions import Action
+
+from pbx.asterisk.attempt import Event
+from pbx.asterisk.config import AsteriskConfig
+from pbx.switch import SwitchRefused, SwitchUnavailable
+
+_log = logging.getLogger(__name__)
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_BOOT_S: Final = 3.0
+_NEVER_S: Final = 10**9
+
+
+def refuse_control_characters(field: str, value: str) -> None:
+    """Raise SwitchRefused, naming `field`, if a line break or the like is in `value`."""
+    if _CONTROL.search(value) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise SwitchRefused(f"{field} holds a line break or another control character", field)
+
+
+class _Connection(Manager):  # type: ignore[misc]
+    """One connection of panoramisk: it neither reconnects nor repeats anything by itself."""
+
+    def __init__(self, config: AsteriskConfig, on_event: Callable[[Event], None]) -> None:
+        super().__init__(
+            loop=asyncio.get_running_loop(),
+            host=config.host,
+            port=config.port,
+            ping_delay=_NEVER_S,
+            log=_log,
+        )
+        self.awaiting_actions: deque[Action] = deque(maxlen=0)
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.register_event("*", lambda _, message: on_event(_plain(message)))
+
+    def connection_made(self, f: asyncio.Future[Any]) -> None:
+        if not f.cancelled() and f.exception() is None:
+            super().connection_made(f)
+
+    def connection_lost(self, exc: object) -> None:  # noqa: ARG002 - panoramisk's signature
+        self.shut()
+
+    def shut(self) -> None:
+        """Close the connection; what waits for it is told."""
+        self.close()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    async def act(self, fields: Mapping[str, str], *, listing: bool, limit_s: float) -> list[Event]:
+        """Send one action and wait for its answer: the response, then the listed events."""
+        action = Action(dict(fields))
+        name = fields["Action"]
+        future = self.send_action(action, as_list=None if listing else False)
+        try:
+            await asyncio.wait(
+                {future, self.lost}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if future.done():
+                answer = future.result()
+                return [_plain(one) for one in (answer if isinstance(answer, list) else [answer])]
+            if self.lost.done():
+                raise SwitchUnavailable(f"the AMI connection was lost during {name}")
+            raise SwitchUnavailable(f"Asterisk did not answer {name} within {limit_s:g} s")
+        finally:
+            future.cancel()
+            if self.protocol is not None:
+                self.protocol.responses.pop(action.id, None)
+
+
+class AmiLink:
+    """A manager connection that comes back.
+
+    Args:
+        config: address, credentials, time limits.
+        on_event: called with each event, in order.
+        on_up: awaited after each login, before the link counts as connected.
+        on_down: called when the connection is lost.
+    """
+
+    def __init__(
+        self,
+        config: AsteriskConfig,
+        on_event: Callable[[Event], None],
+        on_up: Callable[[], Awaitable[None]],
+        on_down: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._on_event = on_event
+        self._on_up = on_up
+        self._on_down = on_down
+        self._connection: _Connection | None = None
+        self._connected = False
+        self._booted = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Logged in and reconciled."""
+        return self._connected
+
+    @property
+    def local_host(self) -> str | None:
+        """Our own address on the way to Asterisk, as it sees us."""
+        if self._connection is None or self._connection.protocol is None:
+            return None
+        name = self._connection.protocol.transport.get_extra_info("sockname")
+        return str(name[0]) if name else None
+
+    async def open(self) -> None:
+        """Log in, then keep the link up until `close()`. Raises SwitchUnavailable."""
+        await self._connect()
+        await self._on_up()
+        self._connected = True
+        self._keeper = asyncio.create_task(self._keep(), name="ami-link")
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        self._disconnect()
+
+    async def act(
+        self,
+        action: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        listing: bool = False,
+        limit_s: float | None = None,
+    ) -> Sequence[Event]:
+        """Do one AMI action; never twice.
+
+        Args:
+            action: its name.
+            fields: its headers. Control characters in them raise SwitchRefused.
+            listing: whether a list of events follows the response.
+            limit_s: seconds to wait; None is the configured time.
+
+        Returns the response, and with `listing` the events up to the final one.
+
+        Raises SwitchRefused for an answer that is an error, SwitchUnavailable when there is no
+        link or no answer (the action may have been done all the same).
+        """
+        message = {"Action": action, **(fields or {})}
+        for name, value in message.items():
+            refuse_control_characters(name, value)
+        connection = self._connection
+        if connection is None or connection.lost.done():
+            raise SwitchUnavailable(f"there is no AMI connection to {self._address}")
+        answers = await connection.act(
+            message, listing=listing, limit_s=limit_s or self._config.action_timeout_s
+        )
+        if answers[0].get("Response") not in ("Success", "Follows", "Goodbye", "Pong"):
+            raise SwitchRefused(f"Asterisk refused {action}: {answers[0].get('Message', '')}")
+        return answers
+
+    @property
+    def _address(self) -> str:
+        return f"{self._config.host}:{self._config.port}"
+
+    async def _connect(self) -> None:
+        self._booted.clear()
+        self._connection = connection = _Connection(self._config, self._hear)
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                await connection.connect()
+        except (OSError, TimeoutError) as error:
+            self._disconnect()
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise SwitchUnavailable(
+                f"no AMI at {self._address} ({reason or 'no answer'}): start Asterisk with "
+                "manager.conf enabled, or mend pbx.ami.host and pbx.ami.port"
+            ) from error
+        except asyncio.CancelledError:
+            self._disconnect()
+            raise
+        try:
+            await self.act(
+                "Login", {"Username": self._config.username, "Secret": self._config.secret}
+            )
+        except SwitchRefused as error:
+            self._disconnect()
+            raise SwitchUnavailable(
+                f"AMI at {self._address} refused the login: mend pbx.ami.username and "
+                "pbx.ami.secret (and `permit` in manager.conf)"
+            ) from error
+        except SwitchUnavailable as error:
+            self._disconnect()
+            raise SwitchUnavailable(
+                f"what answers at {self._address} is no AMI: mend pbx.ami.host and pbx.ami.port"
+            ) from error
+        except asyncio.CancelledError:
+            self._disconnect()
+            raise
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BOOT_S):
+                await self._booted.wait()
+
+    def _disconnect(self) -> None:
+        self._connected = False
+        if self._connection is not None:
+            self._connection.shut()
+
+    def _hear(self, event: Event) -> None:
+        if event.get("Event") == "FullyBooted":
+            self._booted.set()
+        self._on_event(event)
+
+    async def _keep(self) -> None:
+        while True:
+            await self._watch()
+            self._disconnect()
+            _log.warning("lost the AMI connection to %s", self._address)
+            self._on_down()
+            await self._reconnect()
+
+    async def _watch(self) -> None:
+        """Return when the connection is gone, or as good as."""
+        connection = self._connection
+        while connection is not None and not connection.lost.done():
+            await asyncio.wait({connection.lost}, timeout=self._config.ping_interval_s)
+            if not connection.lost.done():
+                try:
+                    await self.act("Ping")
+                except (SwitchUnavailable, SwitchRefused) as error:
+                    _log.warning("AMI gives no sign of life: %s", error)
+                    return
+
+    async def _reconnect(self) -> None:
+        delay = self._config.reconnect_min_s
+        told = ""
+        while True:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, self._config.reconnect_max_s)
+            try:
+                await self._connect()
+                await self._on_up()
+            except (SwitchUnavailable, SwitchRefused) as error:
+                self._disconnect()
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("cannot reconnect: %s", error)
+                continue
+            self._connected = True
+            _log.info("the AMI connection to %s is back", self._address)
+            return
+
+
+def _plain(message: Any) -> Event:
+    """Header to value; of a header that comes twice the first counts."""
+    return {
+        str(name): str(value[0] if isinstance(value, list) else value)
+        for name, value in message.items()
+    }

@@ -1,0 +1,339 @@
+"""Asterisk as a `Switch`: originates over AMI, joins events to attempts, reconciles."""
+
+import asyncio
+import ipaddress
+import logging
+import re
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Final
+
+from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel
+from pbx.asterisk.channel import AsteriskAttempt, Command
+from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.doctor import examine
+from pbx.asterisk.link import AmiLink, refuse_control_characters
+from pbx.asterisk.trunk import look_at_trunk
+from pbx.media import MediaError, MediaServer
+from pbx.switch import (
+    Attempt,
+    Dial,
+    Ended,
+    Finding,
+    SwitchError,
+    SwitchRefused,
+    SwitchUnavailable,
+)
+
+_log = logging.getLogger(__name__)
+
+ID_PREFIX: Final = "offhook-"
+_ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
+_NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
+_TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+_NAME_LENGTH: Final = 80
+#: Seconds that a good trunk is trusted to be good.
+_TRUNK_TRUST_S: Final = 5.0
+_DIGIT_MS: Final = 120
+_DIGIT_GAP_S: Final = 0.1
+#: How long an id whose originate has an unknown fate is hung up on sight.
+_CONDEMNED_S: Final = 600.0
+_CLOSE_S: Final = 5.0
+
+
+class AsteriskSwitch:
+    """Implements `pbx.switch.Switch` over AMI.
+
+    Args:
+        config: see there.
+        media: started; every attempt opens a leg of it.
+    """
+
+    def __init__(self, config: AsteriskConfig, media: MediaServer) -> None:
+        self._config = config
+        self._media = media
+        self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
+        self._attempts: dict[str, AsteriskAttempt] = {}
+        self._originating: dict[str, asyncio.Future[Event]] = {}
+        self._condemned: dict[str, float] = {}
+        self._good_trunks: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._grace: asyncio.TimerHandle | None = None
+        self._patrol: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a working AMI link now."""
+        return self._link.connected
+
+    async def start(self) -> None:
+        """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
+        await self._link.open()
+        self._patrol = asyncio.create_task(self._go_round(), name="asterisk-patrol")
+
+    async def close(self) -> None:
+        """Hang up every attempt that we own and disconnect."""
+        if self._patrol is not None:
+            self._patrol.cancel()
+            await asyncio.gather(self._patrol, return_exceptions=True)
+            self._patrol = None
+        attempts = list(self._attempts.values())
+        for attempt in attempts:
+            await attempt.hang_up()
+        if attempts and self._link.connected:
+            waiting = [asyncio.create_task(one.finished.wait()) for one in attempts]
+            _, late = await asyncio.wait(waiting, timeout=_CLOSE_S)
+            for task in late:
+                task.cancel()
+        for attempt in list(self._attempts.values()):
+            attempt.lose("Offhook was shut down before the PBX confirmed the hang-up.")
+        if self._grace is not None:
+            self._grace.cancel()
+        for pending in list(self._tasks):
+            pending.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.close()
+
+    async def originate(self, dial: Dial) -> Attempt:
+        """Dial. Returns once Asterisk has the request; raises SwitchError, never retries."""
+        trunk = dial.trunk or self._config.trunk
+        _check_dial(dial, trunk)
+        if dial.id in self._attempts:
+            raise SwitchRefused(f"{dial.id} is being dialled already", "id")
+        await self._require_trunk(trunk)
+        try:
+            leg = self._media.open_leg(self._config.codec)
+        except MediaError as error:
+            raise SwitchRefused(str(error), "rtp") from error
+        now = time.monotonic()
+        core = AttemptCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
+        attempt = AsteriskAttempt(
+            core, leg, self._run_command, self._play_digit, self._on_attempt_ended
+        )
+        self._attempts[dial.id] = attempt
+        try:
+            await self._place(dial, trunk)
+        except SwitchRefused:
+            self._drop(attempt)
+            raise
+        except (SwitchUnavailable, asyncio.CancelledError):
+            # Its fate is unknown: never sent again, and hung up wherever it shows itself.
+            self._condemn(dial.id)
+            self._drop(attempt)
+            self._spawn(self._hang_up_quietly(dial.id))
+            raise
+        return attempt
+
+    async def living_channels(self) -> Sequence[str]:
+        """Ids of the channels on Asterisk that bear our `offhook-` prefix, now."""
+        ids = [one.get("Uniqueid", "") for one in await self._channels()]
+        return [one for one in ids if one.startswith(ID_PREFIX)]
+
+    async def hang_up_channel(self, channel_id: str) -> None:
+        """Hang up a channel that no attempt of this process owns (after a restart)."""
+        if not _ID.fullmatch(channel_id):
+            raise SwitchRefused(f"{channel_id!r} is no channel of ours", "id")
+        try:
+            await self._link.act("Hangup", {"Channel": channel_id})
+        except SwitchRefused:
+            if channel_id in await self.living_channels():
+                raise
+
+    async def check(self) -> Sequence[Finding]:
+        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
+        return await examine(self._config, self._link, self._media)
+
+    async def _place(self, dial: Dial, trunk: str) -> None:
+        """Send the one Originate and wait until Asterisk has taken it up."""
+        host, port = self._media_address()
+        fields = {
+            "ActionID": dial.id,
+            "Channel": f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})",
+            "ChannelId": dial.id,
+            "Application": "Dial",
+            "Data": f"PJSIP/{dial.number}@{trunk},{dial.ring_timeout_s}",
+            "Async": "true",
+        }
+        if dial.caller_number is not None or dial.caller_name is not None:
+            fields["CallerID"] = _caller_id(dial.caller_name, dial.caller_number)
+        response: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._originating[dial.id] = response
+        try:
+            await self._link.act("Originate", fields)
+            async with asyncio.timeout(self._config.action_timeout_s):
+                outcome = await response
+        except TimeoutError:
+            raise SwitchUnavailable("Asterisk took the Originate but did not act on it") from None
+        finally:
+            self._originating.pop(dial.id, None)
+        if outcome.get("Response") != "Success":
+            raise await self._why_refused(dial.id, outcome)
+
+    async def _why_refused(self, channel_id: str, outcome: Event) -> SwitchRefused:
+        if channel_id in await self.living_channels():
+            return SwitchRefused(f"Asterisk has a channel {channel_id} already", "id")
+        return SwitchRefused(
+            f"Asterisk could not open the media leg (reason {outcome.get('Reason', '?')}): is "
+            "chan_rtp loaded? See `offhook doctor`"
+        )
+
+    async def _require_trunk(self, trunk: str) -> None:
+        """Raises SwitchRefused for a trunk that is missing or known to be unreachable."""
+        now = time.monotonic()
+        if self._good_trunks.get(trunk, 0.0) > now:
+            return
+        problem = (await look_at_trunk(self._link, trunk)).problem
+        if problem is not None:
+            raise SwitchRefused(problem, "trunk")
+        self._good_trunks[trunk] = now + _TRUNK_TRUST_S
+
+    def _media_address(self) -> tuple[str, int]:
+        host, port = self._media.address
+        if self._config.media_host is not None:
+            host = self._config.media_host
+        elif ipaddress.ip_address(host).is_unspecified:
+            host = self._link.local_host or host
+        return (f"[{host}]" if ":" in host else host), port
+
+    def _on_event(self, event: Event) -> None:
+        if event.get("Event") == "OriginateResponse":
+            waiting = self._originating.get(event.get("ActionID", ""))
+            if waiting is not None and not waiting.done():
+                waiting.set_result(event)
+            return
+        linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
+        attempt = self._attempts.get(linked)
+        if attempt is not None:
+            attempt.on_event(event)
+        elif event.get("Event") == "Newchannel" and event.get("Uniqueid") in self._condemned:
+            self._spawn(self._hang_up_quietly(event["Uniqueid"]))
+
+    def _on_link_down(self) -> None:
+        self._good_trunks.clear()
+        if self._grace is not None:
+            self._grace.cancel()
+        loop = asyncio.get_running_loop()
+        self._grace = loop.call_later(self._config.link_grace_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """The link has been down for too long: nobody can say what became of the calls."""
+        self._grace = None
+        for attempt in list(self._attempts.values()):
+            attempt.lose("The manager link to the PBX was down for too long.")
+
+    async def _reconcile(self) -> None:
+        """Compare our attempts with Asterisk's channels: adopt the living, end the dead."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        attempts = list(self._attempts.values())
+        channels = await self._channels()
+        for attempt in attempts:
+            if attempt.id not in self._originating:
+                attempt.reconcile([one for one in channels if one.get("Linkedid") == attempt.id])
+        now = time.monotonic()
+        self._condemned = {one: until for one, until in self._condemned.items() if until > now}
+        for one in self._strays(channels):
+            self._spawn(self._hang_up_quietly(one))
+
+    def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
+        """Channels to hang up: the condemned, and media legs to our port that nobody owns."""
+        host, port = self._media_address()
+        ours = f"UnicastRTP/{host}:{port}-"
+        strays = []
+        for one in channels:
+            unique_id, linked = one.get("Uniqueid", ""), one.get("Linkedid", "")
+            orphan = (
+                one.get("Channel", "").startswith(ours)
+                and linked not in self._attempts
+                and not unique_id.startswith(ID_PREFIX)
+            )
+            if unique_id in self._condemned or orphan:
+                strays.append(one.get("Channel", ""))
+        return strays
+
+    async def _go_round(self) -> None:
+        """Reconcile every now and then, should an event ever have been missed."""
+        while True:
+            await asyncio.sleep(self._config.reconcile_interval_s)
+            if self._link.connected:
+                try:
+                    await self._reconcile()
+                except SwitchError as error:
+                    _log.warning("could not compare the calls with Asterisk: %s", error)
+
+    async def _channels(self) -> Sequence[Event]:
+        answers = await self._link.act("CoreShowChannels", listing=True)
+        return [one for one in answers if one.get("Event") == "CoreShowChannel"]
+
+    def _run_command(self, attempt: AsteriskAttempt, command: Command) -> None:
+        match command:
+            case HangUpChannel(channel):
+                self._spawn(self._hang_up_quietly(channel))
+            case AskCallId(channel):
+                self._spawn(self._ask_call_id(attempt, channel))
+
+    async def _hang_up_quietly(self, channel: str) -> None:
+        try:
+            await self._link.act("Hangup", {"Channel": channel})
+        except SwitchError as error:
+            _log.debug("hanging up %s: %s", channel, error)
+
+    async def _ask_call_id(self, attempt: AsteriskAttempt, channel: str) -> None:
+        try:
+            answer = await self._link.act(
+                "Getvar", {"Channel": channel, "Variable": "CHANNEL(pjsip,call-id)"}
+            )
+        except SwitchError as error:
+            _log.debug("asking for the Call-ID of %s: %s", channel, error)
+        else:
+            attempt.on_call_id(answer[0].get("Value", ""))
+
+    async def _play_digit(self, channel: str, digit: str) -> None:
+        await self._link.act(
+            "PlayDTMF", {"Channel": channel, "Digit": digit, "Duration": str(_DIGIT_MS)}
+        )
+        await asyncio.sleep(_DIGIT_GAP_S)
+
+    def _on_attempt_ended(self, attempt: AsteriskAttempt, ended: Ended) -> None:
+        self._attempts.pop(attempt.id, None)
+        if ended.cause.name == "pbx_lost_call":
+            self._condemn(attempt.id)
+
+    def _drop(self, attempt: AsteriskAttempt) -> None:
+        self._attempts.pop(attempt.id, None)
+        attempt.discard()
+
+    def _condemn(self, channel_id: str) -> None:
+        self._condemned[channel_id] = time.monotonic() + _CONDEMNED_S
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _check_dial(dial: Dial, trunk: str) -> None:
+    """Refuse what could be more than a value to Asterisk: `&`, `,`, `@`, line breaks, …"""
+    if not _ID.fullmatch(dial.id):
+        raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
+    if not _NUMBER.fullmatch(dial.number):
+        raise SwitchRefused("the number must be a plus sign and digits", "number")
+    if dial.caller_number is not None and not _NUMBER.fullmatch(dial.caller_number):
+        raise SwitchRefused("the caller number must be a plus sign and digits", "caller_number")
+    if dial.caller_name is not None:
+        refuse_control_characters("caller_name", dial.caller_name)
+        if len(dial.caller_name) > _NAME_LENGTH:
+            raise SwitchRefused(
+                f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
+            )
+    if not _TRUNK.fullmatch(trunk):
+        raise SwitchRefused("the trunk must be the name of a PJSIP endpoint", "trunk")
+    if not 1 <= dial.ring_timeout_s <= 600:
+        raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
+
+
+def _caller_id(name: str | None, number: str | None) -> str:
+    """`"name" <number>`, the name's quotes and backslashes escaped."""
+    escaped = (name or "").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}" <{number or ""}>'

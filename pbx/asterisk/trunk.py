@@ -1,0 +1,48 @@
+"""Whether a trunk can be dialled through, from what `PJSIPShowEndpoint` answers."""
+
+from dataclasses import dataclass
+
+from pbx.asterisk.link import AmiLink
+from pbx.switch import SwitchRefused
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A PJSIP endpoint as Asterisk sees it now."""
+
+    name: str
+    contacts: tuple[tuple[str, str], ...]
+    """(SIP URI, status): `Reachable`, `Unreachable`, or not asked (yet)."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot carry a call, and how to mend that; None when nothing is known."""
+        if not self.contacts:
+            return (
+                f"the trunk {self.name!r} has no contact: give its aor in pjsip.conf one, "
+                "or let the far end register"
+            )
+        if all(status == "Unreachable" for _, status in self.contacts):
+            return (
+                f"the trunk {self.name!r} does not answer OPTIONS at {self.contacts[0][0]}: "
+                "check that address and the firewall"
+            )
+        return None
+
+
+async def look_at_trunk(link: AmiLink, name: str) -> Trunk:
+    """Ask Asterisk. Raises SwitchRefused for an endpoint that it does not know, SwitchError."""
+    try:
+        answers = await link.act("PJSIPShowEndpoint", {"Endpoint": name}, listing=True)
+    except SwitchRefused as error:
+        raise SwitchRefused(
+            f"Asterisk knows no PJSIP endpoint {name!r}: mend pbx.trunk or pjsip.conf", "trunk"
+        ) from error
+    return Trunk(
+        name,
+        tuple(
+            (one.get("URI", ""), one.get("Status", ""))
+            for one in answers
+            if one.get("Event") == "ContactStatusDetail"
+        ),
+    )

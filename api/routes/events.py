@@ -6,7 +6,7 @@ being slow reads on from the table, and nothing is told twice or left out.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
@@ -46,13 +46,15 @@ async def stream_events(exchange: Exchange) -> Response:
     if request.method == "HEAD":
         return Response(media_type="text/event-stream")
     return StreamingResponse(
-        _stream(services.store, call.id, int(last), services.settings.server.sse_heartbeat_s),
+        stream(services.store, call.id, int(last), services.settings.server.sse_heartbeat_s),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(store: Store, call_id: str, last: int, heartbeat_s: float) -> AsyncIterator[str]:
+async def stream(
+    store: Store, call_id: str, last: int, heartbeat_s: float
+) -> AsyncGenerator[str, None]:
     yield ": connected\n\n"
     while True:
         with store.bus.subscribe(call_id) as live:

@@ -47,7 +47,7 @@ async def delivering(
 async def settled(store: Store, call: Call, wanted: str) -> Call:
     """The call once its webhook status is `wanted`."""
     async with asyncio.timeout(20):
-        while (found := await store.calls.get(call.id)).webhook_status != wanted:  # noqa: ASYNC110
+        while (found := await store.calls.get(call.id)).webhook_status != wanted:
             await asyncio.sleep(0.01)
     return found
 
@@ -232,7 +232,7 @@ async def test_a_retry_waits_for_its_time(store: Store) -> None:
         call = await new_call(store, webhook_url=receiver.url)
         async with delivering(store, clock=lambda: now[0]):
             await receiver.wait(1)
-            while not (await store.calls.get(call.id)).webhook_error:  # noqa: ASYNC110
+            while not (await store.calls.get(call.id)).webhook_error:
                 await asyncio.sleep(0.01)
         assert await store.outbox.due(now[0] + 59.9, 10) == []
         assert len(await store.outbox.due(now[0] + 60, 10)) == 1

@@ -1,0 +1,82 @@
+"""The OpenAPI document is valid, whole, and true to what the server answers."""
+
+from typing import Any
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from api.app import create_app
+from api.call_object import CallObject
+from api.openapi import openapi_document
+from api.routes import ENDPOINTS
+from api.schemas import CreateCall, parse_call
+from tests.api.conftest import Bench
+
+
+async def served(bench: Bench) -> dict[str, Any]:
+    response = await bench.client.get("/openapi.json")
+    assert response.status_code == 200
+    document: dict[str, Any] = response.json()
+    return document
+
+
+async def test_it_is_valid_openapi_3_1(bench: Bench) -> None:
+    document = await served(bench)
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+async def test_every_route_is_in_it_and_nothing_else(bench: Bench) -> None:
+    routed = {
+        (method, route.path)
+        for route in create_app(bench.services).routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    document = await served(bench)
+    described = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item
+    }
+    assert described == routed
+
+
+def test_every_operation_is_told_completely() -> None:
+    document = openapi_document(ENDPOINTS)
+    names = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            names.append(operation["operationId"])
+            assert operation["summary"]
+            in_path = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            if method == "post":
+                headers = {p["name"] for p in operation["parameters"] if p["in"] == "header"}
+                assert "Idempotency-Key" in headers
+            public = path in {"/healthz", "/openapi.json"}
+            assert operation["security"] == ([] if public else [{"key": []}])
+            assert ("401" in operation["responses"]) is not public
+    assert len(set(names)) == len(names)
+
+
+def test_the_examples_of_the_seed_are_accepted(bench: Bench) -> None:
+    """CB-9…23: the documented examples make a call."""
+    examples = {
+        name: field.examples[0] for name, field in CreateCall.model_fields.items() if field.examples
+    }
+    services = bench.services
+    from api.egress import EgressPolicy
+
+    new = parse_call(
+        examples | {"webhook_url": "https://your-server.com/callingbox-webhook"},
+        services.settings.calls,
+        services.languages,
+        EgressPolicy(services.settings.webhooks),
+    )
+    assert new.returns == {"confirmed": "boolean", "reschedule_to": "string"}
+
+
+async def test_answers_have_the_shape_that_is_promised(bench: Bench) -> None:
+    call = await bench.create()
+    schema = (await served(bench))["components"]["schemas"]["CallObject"]
+    assert set(schema["required"]) == set(call) == set(CallObject.model_fields)

@@ -1,0 +1,543 @@
+"""The ledger on a real SQLite file: moves, invariants, cancellation, restarts."""
+
+import asyncio
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import CheckConstraint, delete, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.call_object import call_object
+from api.events import EventBus, Lagged
+from api.lifecycle import EVENT_OF, MOVES, STATUSES, TERMINAL, WEBHOOK_EVENTS, IllegalMoveError
+from api.records import Ended, NewCall, Turn
+from api.store import Store, StoreError
+from api.store.calls import UnknownCallError
+from api.store.database import Database, Transaction
+from api.store.keys import hash_key
+from api.store.tables import api_keys, attempts, call_events, calls, metadata
+from pbx.switch import Cause
+from tests.api.story import (
+    BUSY,
+    NORMAL,
+    NUMBER,
+    OURS,
+    answered,
+    claimed,
+    completed,
+    new_call,
+)
+
+
+async def types(store: Store, call_id: str) -> list[str]:
+    return [event.type for event in await store.calls.events(call_id)]
+
+
+# -- the story of a call -------------------------------------------------------------------------
+
+
+async def test_an_answered_call_tells_its_story_once(store: Store) -> None:
+    """X-CB-1…9; the terminal event comes with the result (CB-53)."""
+    claim = await claimed(store, returns={"ok": "boolean"})
+    call_id, start = claim.call.id, claim.call.created_at
+    assert claim.attempt.channel_id.startswith("offhook-")
+    assert (claim.attempt.number, claim.attempt.state) == (1, "dialing")
+    await store.calls.record_early_media(call_id, start + 1)
+    await store.calls.record_ringing(call_id, start + 2)
+    await store.calls.record_answered(call_id, start + 5)
+    await store.calls.record_digit(call_id, start + 6, "5", 80)
+    await store.calls.add_turn(call_id, Turn("agent", "hi", start + 5, start + 6))
+    ended = await store.calls.record_ended(
+        call_id, Ended(start + 39, NORMAL, "agent_hangup", awaits_result=True, answered_by="human")
+    )
+    assert (ended.status, ended.result_status) == ("completed", "pending")
+    before = [
+        "call.queued",
+        "call.initiated",
+        "call.ringing",
+        "call.early_media",
+        "call.answered",
+        "call.digit",
+        "call.turn",
+        "call.ended",
+    ]
+    assert await types(store, call_id) == before
+    done = await store.calls.record_result(call_id, {"ok": None})
+    assert await types(store, call_id) == [*before, "call.completed"]
+    events = await store.calls.events(call_id)
+    assert [event.seq for event in events] == list(range(1, 10))
+    assert [event.terminal for event in events] == [False] * 8 + [True]
+    assert events[-1].data["call"] == call_object(done)
+    assert (done.result, done.result_status) == ({"ok": None}, "completed")
+    with pytest.raises(IllegalMoveError):
+        await store.calls.record_result(call_id, {"ok": True})
+
+
+async def test_times_and_money_follow_the_seed_example(store: Store) -> None:
+    """CB-123…129: 38 s in all, 34 s billed, no error fields on success."""
+    claim = await claimed(store)
+    start = claim.call.created_at
+    await store.calls.record_ringing(claim.call.id, start + 1)
+    await store.calls.record_answered(claim.call.id, start + 5)
+    call = await store.calls.record_ended(claim.call.id, Ended(start + 39, NORMAL, "agent_hangup"))
+    shown = call_object(call)
+    assert (shown["duration_seconds"], shown["billed_duration_seconds"]) == (38, 34)
+    assert (shown["billing_amount_milli_cents"], shown["reservation_status"]) == (0, "settled")
+    assert (shown["error_code"], shown["error_message"], shown["hangup_cause"]) == (None,) * 3
+    assert (shown["q850_cause"], shown["sip_code"], shown["sip_call_id"]) == (16, 200, "a@b")
+    assert shown["created_at"] < shown["started_at"] < shown["answered_at"] < shown["ended_at"]
+    assert shown["ended_at"] <= shown["updated_at"]
+
+
+async def test_a_busy_call_ends_with_the_networks_words(store: Store) -> None:
+    """CB-57, CB-62, CB-63, CB-87, CB-89."""
+    claim = await claimed(store, returns={"ok": "boolean"})
+    call = await store.calls.record_ended(
+        claim.call.id, Ended(claim.call.created_at + 2, BUSY, "not_answered")
+    )
+    shown = call_object(call)
+    assert (shown["status"], shown["error_code"], shown["hangup_cause"]) == (
+        "busy",
+        "486",
+        "user_busy",
+    )
+    assert shown["error_message"] == "The line was busy."
+    assert (shown["started_at"], shown["answered_at"]) == (None, None)
+    assert (shown["duration_seconds"], shown["billed_duration_seconds"]) == (0, 0)
+    assert (shown["reservation_status"], shown["result_status"]) == ("released", "pending")
+    assert (await types(store, call.id))[-2:] == ["call.ended", "call.busy"]
+
+
+async def test_a_voicemail_is_no_answer_by_a_machine_and_free(store: Store) -> None:
+    """CB-58, CB-63."""
+    call = await answered(store)
+    cause = Cause("no_answer", "normal_clearing", "Voicemail answered.", 16)
+    ended = await store.calls.record_ended(
+        call.id, Ended(time.time() + 9, cause, "voicemail", answered_by="machine")
+    )
+    shown = call_object(ended)
+    assert (shown["status"], shown["answered_by"]) == ("no_answer", "machine")
+    assert (shown["billed_duration_seconds"], shown["reservation_status"]) == (0, "released")
+
+
+async def test_a_failed_extraction_is_told(store: Store) -> None:
+    """CB-74, CB-104."""
+    call = await answered(store)
+    await store.calls.record_ended(call.id, Ended(time.time(), NORMAL, "agent_hangup", True))
+    done = await store.calls.record_result(call.id, None, "the language model timed out")
+    assert (done.result_status, done.result_error) == ("failed", "the language model timed out")
+    assert (await types(store, call.id))[-1] == "call.completed"
+
+
+async def test_the_clock_of_the_pbx_cannot_turn_times_around(store: Store) -> None:
+    claim = await claimed(store)
+    await store.calls.record_answered(claim.call.id, claim.call.created_at - 100)
+    call = await store.calls.record_ended(claim.call.id, Ended(1.0, NORMAL, "agent_hangup"))
+    times = [call.created_at, call.started_at, call.answered_at, call.ended_at, call.updated_at]
+    assert times == sorted(time for time in times if time is not None)
+
+
+async def test_latency_is_summed_up_at_the_end(store: Store) -> None:
+    call = await answered(store)
+    for first, wire in ((10.0, 100.0), (20.0, 300.0), (60.0, 200.0)):
+        turn = Turn("agent", "x", 1.0, 2.0, timings={"first_token_ms": first, "wire_ms": wire})
+        await store.calls.add_turn(call.id, turn)
+    await store.calls.add_turn(call.id, Turn("person", "x", 1.0, 2.0, timings={"stt_ms": 1.0}))
+    ended = await store.calls.record_ended(call.id, Ended(time.time(), NORMAL, "agent_hangup"))
+    assert ended.latency == {
+        "first_token_ms": {"p50": 20.0, "max": 60.0},
+        "wire_ms": {"p50": 200.0, "max": 300.0},
+    }
+
+
+async def test_the_oldest_order_is_claimed_first_and_only_once(store: Store) -> None:
+    made = [(await new_call(store)).id for _ in range(5)]
+    first = await store.calls.claim_queued(2)
+    rest = await asyncio.gather(*(store.calls.claim_queued(2) for _ in range(3)))
+    got = [claim.call.id for claim in [*first, *(claim for part in rest for claim in part)]]
+    assert [claim.call.id for claim in first] == made[:2]
+    assert sorted(got) == sorted(made)
+    assert await store.calls.claim_queued(0) == []
+
+
+async def test_the_dialer_is_woken_at_once(store: Store) -> None:
+    await store.calls.wait_for_work()  # a fresh start may have work
+    assert await store.calls.claim_queued(5) == []
+    waiting = asyncio.create_task(store.calls.wait_for_work())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await new_call(store)
+    await asyncio.wait_for(waiting, 5)
+    assert len(await store.calls.claim_queued(1)) == 1
+    await asyncio.wait_for(store.calls.wait_for_work(), 5)  # there may be more than the limit
+
+
+async def test_cancel_depends_on_how_far_the_call_is(store: Store) -> None:
+    queued = await new_call(store)
+    assert await store.calls.request_cancel(queued.id) == "canceled"
+    assert await types(store, queued.id) == ["call.queued", "call.canceled"]
+    assert await store.calls.claim_queued(9) == []
+    dialling = await claimed(store)
+    assert await store.calls.request_cancel(dialling.call.id) == "requested"
+    found = await store.calls.get(dialling.call.id)
+    assert found.status == "initiated"
+    assert found.cancel_requested_at is not None
+    live = await answered(store)
+    with pytest.raises(IllegalMoveError):
+        await store.calls.request_cancel(live.id)
+    with pytest.raises(UnknownCallError):
+        await store.calls.request_cancel("nope")
+
+
+async def test_a_restart_finds_what_is_unfinished(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "a.db")
+    queued = await new_call(store)
+    await store.calls.claim_queued(0)
+    dialling = (await store.calls.claim_queued(1))[0]
+    live = await answered(store)
+    pending = await answered(store)
+    await store.calls.record_ended(pending.id, Ended(time.time(), NORMAL, "agent_hangup", True))
+    await completed(store)
+    last = await new_call(store)
+    await store.close()
+
+    store = await Store.open(tmp_path / "a.db")
+    found = {item.call.id: item for item in await store.calls.unfinished()}
+    assert set(found) == {dialling.call.id, live.id, pending.id}
+    assert queued.id == dialling.call.id
+    attempt = found[dialling.call.id].attempt
+    assert attempt is not None
+    assert attempt.channel_id == dialling.attempt.channel_id
+    assert attempt.ended_at is None
+    ended = found[pending.id].attempt
+    assert ended is not None
+    assert ended.ended_at is not None
+    assert [claim.call.id for claim in await store.calls.claim_queued(9)] == [last.id]
+    await store.close()
+
+
+# -- the table of moves --------------------------------------------------------------------------
+
+
+def test_the_table_is_whole() -> None:
+    assert set(MOVES) == set(STATUSES) == set(EVENT_OF)
+    assert {"completed", "no_answer", "busy", "canceled", "failed"} == TERMINAL
+    assert len(WEBHOOK_EVENTS) == 8
+    reachable = {"queued"}
+    for status in STATUSES:
+        if status in reachable:
+            reachable |= MOVES[status]
+    assert reachable == set(STATUSES)
+
+
+STEPS = ["claim", "ringing", "early", "answered", "cancel", "turn", "end", "end_wait", "result"]
+CAUSES = {
+    state: Cause(state, "x", "y.")
+    for state in ("completed", "no_answer", "busy", "canceled", "failed")
+}
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(sorted(CAUSES))), max_size=9))
+async def test_whatever_is_told_a_call_keeps_its_promises(
+    store: Store, steps: list[tuple[str, str]]
+) -> None:
+    """Any telling: illegal moves raise and change nothing; one terminal event at most, at the
+    end; events numbered without gaps; statuses follow the table; times in order."""
+    call = await new_call(store, webhook_url="https://hooks.example.org/")
+    ledger = store.calls
+    for step, state in steps:
+        before = (await ledger.get(call.id), await ledger.events(call.id))
+        at = time.time()
+        try:
+            match step:
+                case "claim":
+                    await ledger.claim_queued(1000)
+                case "ringing":
+                    await ledger.record_ringing(call.id, at)
+                case "early":
+                    await ledger.record_early_media(call.id, at)
+                case "answered":
+                    await ledger.record_answered(call.id, at)
+                case "cancel":
+                    await ledger.request_cancel(call.id)
+                case "turn":
+                    await ledger.add_turn(call.id, Turn("person", "x", at, at))
+                case "result":
+                    await ledger.record_result(call.id, {})
+                case _:
+                    ended = Ended(at, CAUSES[state], "why", awaits_result=step == "end_wait")
+                    await ledger.record_ended(call.id, ended)
+        except IllegalMoveError:
+            assert (await ledger.get(call.id), await ledger.events(call.id)) == before
+        after = await ledger.get(call.id)
+        assert after.status == before[0].status or after.status in MOVES[before[0].status]
+    events = await ledger.events(call.id)
+    now = await ledger.get(call.id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    terminal = [event for event in events if event.terminal]
+    assert [event.type for event in terminal] in ([], [EVENT_OF[now.status]])
+    times = [now.created_at, now.started_at, now.answered_at, now.ended_at]
+    known = [time for time in times if time is not None]
+    assert known == sorted(known)
+    assert (now.ended_at is not None) == now.over
+    told = [event.type for event in events if event.type in WEBHOOK_EVENTS]
+    due = await store.outbox.due(time.time() + 1, 100)
+    assert [item.event.type for item in due if item.call_id == call.id] == told[:1]
+
+
+# -- what the schema itself refuses --------------------------------------------------------------
+
+
+async def refused(store: Store, *statements: object) -> None:
+    async def work(transaction: Transaction) -> None:
+        for statement in statements:
+            await transaction.connection.execute(statement)  # type: ignore[call-overload]
+
+    with pytest.raises(IntegrityError):
+        await store.calls._database.write(work)
+
+
+async def test_the_schema_keeps_the_invariants(store: Store) -> None:
+    claim = await claimed(store)
+    call_id = claim.call.id
+    values = {"call_id": call_id, "state": "dialing", "created_at": 1.0}
+    second = insert(attempts).values(id="2", number=2, channel_id="offhook-2", **values)
+    await refused(store, second)  # one live attempt per call
+    event = {"call_id": call_id, "type": "x", "at": 1.0, "terminal": True, "data": {}}
+    await refused(
+        store,
+        insert(call_events).values(id="evt_1", seq=98, **event),
+        insert(call_events).values(id="evt_2", seq=99, **event),
+    )  # one terminal event per call
+    await refused(store, update(calls).values(status="cancelled"))
+    await refused(store, update(calls).values(result_status="done"))
+    await refused(store, update(attempts).values(state="queued"))
+    await refused(
+        store, insert(call_events).values(id="evt_3", seq=9, **(event | {"call_id": "nobody"}))
+    )
+
+
+async def test_the_migrations_make_the_tables_of_the_code(store: Store) -> None:
+    def compare(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async def work(connection: AsyncConnection) -> list[object]:
+        return await connection.run_sync(compare)
+
+    assert await store.calls._database.read(work) == []
+
+    async def written(connection: AsyncConnection) -> str:
+        rows = await connection.exec_driver_sql("SELECT sql FROM sqlite_master ORDER BY name")
+        return " ".join(row[0] for row in rows if row[0])
+
+    schema = await store.calls._database.read(written)
+    checks = [
+        item
+        for table in metadata.tables.values()
+        for item in table.constraints
+        if isinstance(item, CheckConstraint)
+    ]
+    assert schema.count(" CHECK ") == len(checks) > 5
+    assert schema.count("WHERE") == 3
+
+
+async def test_opening_twice_migrates_once_and_keeps_everything(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "offhook.db"
+    store = await Store.open(path)
+    call = await new_call(store, context={"ü": "😀"})
+    await store.close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    store = await Store.open(path)
+    assert await store.calls.get(call.id) == call
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("not a database " * 100)
+    with pytest.raises(StoreError, match=r"store\.path .*text\.db"):
+        await Store.open(tmp_path / "text.db")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"store\.path"):
+        await Store.open(tmp_path / "file" / "x.db")
+
+
+# -- cancellation and concurrency ----------------------------------------------------------------
+
+
+async def test_a_cancelled_request_never_loses_or_halves_anything(store: Store) -> None:
+    """Cancel at many points: the call is there whole, with its event and delivery, or not."""
+    for step in range(40):
+        task = asyncio.create_task(new_call(store, webhook_url="https://hooks.example.org/"))
+        for _ in range(step):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await new_call(store)  # waits behind every write that was cut loose
+    page = await store.calls.page(limit=100)
+    assert 1 <= len(page.calls) <= 41
+    for call in page.calls:
+        assert await types(store, call.id) == ["call.queued"]
+    due = await store.outbox.due(time.time() + 1, 100)
+    assert len(due) == len(page.calls) - 1
+
+
+async def test_a_failing_transaction_leaves_nothing_and_harms_nobody(store: Store) -> None:
+    async def work(transaction: Transaction) -> None:
+        await transaction.connection.execute(
+            insert(api_keys).values(id="1", name="n", prefix="p", key_hash="h", created_at=1.0)
+        )
+        transaction.after_commit.append(lambda: published.append("never"))
+        raise ZeroDivisionError
+
+    published: list[str] = []
+    results = await asyncio.gather(
+        new_call(store),
+        store.calls._database.write(work),
+        new_call(store),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], ZeroDivisionError)
+    assert published == []
+    assert await store.keys.list() == []
+    assert len((await store.calls.page(limit=9)).calls) == 2
+
+
+async def test_many_writers_and_readers_at_once(store: Store) -> None:
+    async def story() -> None:
+        call = await new_call(store)
+        for number in range(5):
+            await store.calls.add_turn(call.id, Turn("person", str(number), 1.0, 2.0))
+            assert len(await store.calls.turns(call.id)) == number + 1
+
+    await asyncio.gather(*(story() for _ in range(20)))
+    page = await store.calls.page(limit=50)
+    for call in page.calls:
+        assert [turn.text for turn in await store.calls.turns(call.id)] == list("01234")
+
+
+async def test_another_process_may_write_too(store: Store, tmp_path: Path) -> None:
+    """`offhook keys create` beside a running server."""
+    other = await Store.open(tmp_path / "data" / "offhook.db")
+    await asyncio.gather(*(new_call(store) for _ in range(5)), other.keys.create("cli"))
+    assert len(await store.keys.list()) == 1
+    await other.close()
+
+
+async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "a.db")
+    task = asyncio.create_task(new_call(store))
+    await asyncio.sleep(0)
+    task.cancel()
+    await store.close()
+    await asyncio.gather(task, return_exceptions=True)
+    store = await Store.open(tmp_path / "a.db")
+    assert len((await store.calls.page(limit=9)).calls) == 1
+    await store.close()
+
+
+async def test_a_page_survives_calls_that_come_in_between(store: Store) -> None:
+    made = [(await new_call(store)).id for _ in range(4)]
+    first = await store.calls.page(limit=2)
+    await new_call(store)
+    second = await store.calls.page(limit=2, cursor=first.next_cursor)
+    assert [call.id for call in (*first.calls, *second.calls)] == made[::-1]
+
+
+# -- keys, kept values, the bus ------------------------------------------------------------------
+
+
+async def test_keys_are_stored_as_hashes_only(store: Store, tmp_path: Path) -> None:
+    record, key = await store.keys.create("ci")
+    assert key.startswith("sk_")
+    assert len(key) >= 43
+    assert (await store.keys.recognise(key)) == record
+    assert await store.keys.recognise(key + "x") is None
+    assert await store.keys.recognise(hash_key(key)) is None
+    (listed,) = await store.keys.list()
+    assert key not in repr(listed)
+    for file in (tmp_path / "data").iterdir():
+        assert key.encode() not in file.read_bytes()
+    assert await store.keys.revoke(record.prefix)
+    assert not await store.keys.revoke(record.id)
+    assert await store.keys.recognise(key) is None
+    (listed,) = await store.keys.list()
+    assert listed.revoked_at is not None
+
+
+async def test_a_kept_value_is_made_once(store: Store) -> None:
+    made = iter("abc")
+    values = await asyncio.gather(*(store.keys.kept("x", lambda: next(made)) for _ in range(3)))
+    assert values == ["a", "a", "a"]
+
+
+async def test_the_bus_tells_in_the_order_of_commits(store: Store) -> None:
+    with store.bus.subscribe() as every:
+        call = await completed(store)
+        with store.bus.subscribe(call.id) as one:
+            other = await new_call(store)
+            await store.calls.add_turn(call.id, Turn("agent", "late", 1.0, 2.0))
+            assert (await one.next()).type == "call.turn"
+        told = [await every.next() for _ in range(8)]
+    assert [event.type for event in told if event.call_id == call.id] == await types(store, call.id)
+    assert [event.type for event in told if event.call_id == other.id] == ["call.queued"]
+
+
+async def test_a_slow_subscriber_is_dropped_and_told(store: Store) -> None:
+    bus: EventBus = store.bus
+    with bus.subscribe(limit=3) as slow, bus.subscribe() as quick:
+        for _ in range(4):
+            await new_call(store)
+        with pytest.raises(Lagged):
+            await slow.next()
+        assert len([await quick.next() for _ in range(4)]) == 4
+    assert bus._subscriptions == {}
+
+
+async def test_a_deleted_call_takes_everything_along(store: Store) -> None:
+    call = await completed(store, webhook_url="https://hooks.example.org/")
+
+    async def work(transaction: Transaction) -> int:
+        await transaction.connection.execute(delete(calls).where(calls.c.id == call.id))
+        rows = await transaction.connection.execute(select(call_events))
+        return len(rows.all())
+
+    assert await store.calls._database.write(work) == 0
+    assert await store.outbox.due(time.time() + 1, 9) == []
+
+
+async def test_the_file_is_open_for_readers_while_a_write_is_under_way(store: Store) -> None:
+    call = await new_call(store)
+    database: Database = store.calls._database
+    release = asyncio.Event()
+
+    async def slow(transaction: Transaction) -> None:
+        await transaction.connection.execute(update(calls).values(outcome="x"))
+        await release.wait()
+
+    writing = asyncio.create_task(database.write(slow))
+    assert (await asyncio.wait_for(store.calls.get(call.id), 5)).outcome is None
+    release.set()
+    await writing
+    assert (await store.calls.get(call.id)).outcome == "x"
+
+
+def test_a_new_call_has_the_defaults_of_the_seed() -> None:
+    new = NewCall(NUMBER, OURS, "hi")
+    assert (new.language, dict(new.context), dict(new.returns), new.direction) == (
+        "en",
+        {},
+        {},
+        "outbound",
+    )

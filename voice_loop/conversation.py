@@ -260,7 +260,9 @@ class Conversation:
             self._voiced_at = arrived_at
         self._heard.append(heard)
         speech = self._playout.speech
-        if speech is None or speech.interruptible:
+        may_speak = speech is None or speech.interruptible
+        # An answer that cannot be interrupted is not heard yet: until then one may go on.
+        if may_speak or not (self._ending or self._playout.audible):
             for event in self._floor.push(is_speech, self._playout.audible):
                 match event:
                     case SpeechStarted() | SpeechResumed():

@@ -122,7 +122,7 @@ FRAGMENTS = st.sampled_from(
         '"',
         "…",
         " – ",
-    ]  # fmt: skip
+    ]
 )
 
 

@@ -334,6 +334,44 @@ async def test_an_answer_that_overlaps_the_end_of_the_question_is_an_answer() ->
     assert call.said[-2:] == [("person", "yeah"), ("agent", "i see.")]
 
 
+async def uninterruptible_call() -> PhoneCall:
+    config = ConversationConfig("talk", interruptible=False)
+    call = await PhoneCall({"when": LONG}, config=config).answer()
+    await call.hears_out()
+    return call
+
+
+async def test_without_barge_in_the_agent_finishes_and_hears_nothing_meanwhile() -> None:
+    call = await uninterruptible_call()
+    await call.says("when")
+    await call.until(lambda: call.voiced[-1])
+    await call.says("stop please", 2_000)
+    assert all(call.voiced[-100:])
+    await call.hears_out()
+    await call.says("thursday")
+    await call.hears_out()
+    assert call.said[1:] == [
+        ("person", "when"),
+        ("agent", LONG),
+        ("person", "thursday"),
+        ("agent", "i see."),
+    ]
+
+
+@pytest.mark.parametrize("engine", ["ears", "mind"])
+async def test_without_barge_in_one_may_go_on_before_the_answer_is_heard(engine: str) -> None:
+    call = await uninterruptible_call()
+    gate = getattr(call, engine).fault.gate = asyncio.Event()
+    await call.says("next week")
+    await call.quiet(600)
+    await call.says("or", 300)
+    gate.set()
+    await call.says("tomorrow")
+    await call.hears_out()
+    assert call.said[-1] == ("agent", "i see.")
+    assert call.last_history[-1] == ("user", "next week or tomorrow")
+
+
 # Keys -----------------------------------------------------------------------------------
 
 

@@ -48,7 +48,7 @@ class Result:
     cpu_ms_per_call_second: float
     """Milliseconds of CPU per second of one call; a tenth of it is per cent of a core."""
     frame_us: float
-    """Microseconds of CPU per call and frame: receive, decode, encode, send."""
+    """Microseconds of CPU per echoed frame: receive, decode, encode, send."""
     lateness_p50_ms: float
     lateness_p99_ms: float
     skipped_ticks: int
@@ -209,7 +209,7 @@ async def measure(way: str, calls: int, seconds: float) -> Result:
         calls=calls,
         seconds=round(wall, 3),
         cpu_ms_per_call_second=cpu / calls / wall * 1000,
-        frame_us=cpu / calls / wall / FRAMES_PER_SECOND * 1e6,
+        frame_us=cpu / calls / wall / FRAMES_PER_SECOND * 1e6 / max(echoed / sent, 1e-9),
         lateness_p50_ms=lateness.p50_ms,
         lateness_p99_ms=lateness.p99_ms,
         skipped_ticks=lateness.skipped,
@@ -249,7 +249,9 @@ def main(arguments: list[str] | None = None) -> int:
         print()
     else:
         for calls, ratio in ratios.items():
-            print(f"{calls} calls: a socket and a task per call cost {ratio:.1f} times as much CPU")
+            print(
+                f"{calls} calls: a socket and a task per call cost {ratio:.1f} × the CPU per frame"
+            )
     return 0
 
 

@@ -42,7 +42,7 @@ class Codec:
     def decode(self, payload: bytes) -> Samples:
         """Samples of a payload of any length; half a sample at the end is left out."""
         if self._decoding is not None:
-            return self._decoding[np.frombuffer(payload, dtype=np.uint8)]
+            return self._decoding.take(np.frombuffer(payload, dtype=np.uint8))
         whole = len(payload) // 2
         return np.frombuffer(payload, dtype=">i2", count=whole).astype(np.int16)
 
@@ -51,7 +51,7 @@ class Codec:
         if samples.dtype != np.int16:
             raise ValueError(f"audio must be int16 samples, not {samples.dtype}")
         if self._encoding is not None:
-            return self._encoding[samples.view(np.uint16)].tobytes()
+            return self._encoding.take(samples.view(np.uint16)).tobytes()
         return samples.byteswap().tobytes() if np.little_endian else samples.tobytes()
 
 

@@ -17,8 +17,8 @@ from voice_loop.audio import level_dbfs
 #: persona → status, hangup cause, SIP code, end reason
 REFUSED = {
     "busy": ("busy", "user_busy", 486, "busy"),
-    "no answer": ("no_answer", "no_answer", None, "no_answer"),
-    "congestion": ("failed", "no_circuit_available", 503, "failed"),
+    "no answer": ("no_answer", "no_answer", 487, "no_answer"),
+    "congestion": ("failed", "normal_circuit_congestion", 503, "failed"),
     "wrong number": ("failed", "unallocated_number", 404, "failed"),
     "announcement": ("failed", "unallocated_number", 404, "failed"),
     "rejecter": ("failed", "call_rejected", 403, "failed"),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import jsonschema
 
@@ -50,9 +50,13 @@ async def extract(
         async for piece in pieces:
             text += piece
     try:
-        result: dict[str, Any] = json.loads(text)
+        result: dict[str, Any] = json.loads(text, parse_constant=_refuse)
         jsonschema.validate(result, schema)
-    except (ValueError, jsonschema.ValidationError) as error:
+    except (ValueError, RecursionError, jsonschema.ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise ExtractionError(f"the model's answer does not match `returns`: {reason}") from error
     return {name: result[name] for name in returns}
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number in JSON")

@@ -81,6 +81,7 @@ class Mind:
         self.fault = Fault()
         self.answers = {CALL_ANSWERED: OPENING, **answers}
         self.asked: list[list[Message]] = []
+        self.schemas: list[Mapping[str, Any] | None] = []
         self.released: list[str] = []
         self.open = 0
 
@@ -93,6 +94,7 @@ class Mind:
         cache_key: str | None = None,
     ) -> AsyncGenerator[str, None]:
         self.asked.append(list(messages))
+        self.schemas.append(schema)
         self.open += 1
         try:
             await self.fault.pass_()

@@ -1,0 +1,227 @@
+"""Speech on its way out: exact frames, and which words have left."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice_loop.audio import Samples, frame_samples
+from voice_loop.playout import MAX_SPEECH_SECONDS, Playout, Speech, is_voiced
+
+RATE = 8000
+SIZE = frame_samples(RATE)
+
+
+def tone(frames: float, level: int = 5000) -> Samples:
+    return np.full(int(frames * SIZE), level, dtype=np.int16)
+
+
+def speech_of(*clauses: tuple[str, Samples], rate: int = RATE) -> Speech:
+    speech = Speech(rate, RATE)
+    for text, audio in clauses:
+        speech.begin_clause(text)
+        speech.add(audio)
+        speech.end_clause()
+    speech.finished = True
+    return speech
+
+
+def play(speech: Speech, frames: int | None = None) -> list[Samples]:
+    out: list[Samples] = []
+    while (frames is None or len(out) < frames) and (frame := speech.next_frame()) is not None:
+        out.append(frame)
+    return out
+
+
+@given(st.lists(st.integers(0, 500), max_size=30))
+def test_every_sample_leaves_once_and_in_order(sizes: list[int]) -> None:
+    audio = np.arange(1000, 1000 + sum(sizes), dtype=np.int16)
+    speech = Speech(RATE, RATE)
+    speech.begin_clause("counting")
+    for chunk in np.split(audio, np.cumsum(sizes)[:-1].astype(int)) if sizes else []:
+        speech.add(chunk)
+    speech.end_clause()
+    speech.finished = True
+    frames = play(speech)
+    assert all(frame.size == SIZE and frame.dtype == np.int16 for frame in frames)
+    sent = np.concatenate([*frames, tone(0)])
+    np.testing.assert_array_equal(sent[: audio.size], audio)
+    assert sent.size - audio.size < SIZE
+    assert not sent[audio.size :].any()
+    assert speech.over
+
+
+@pytest.mark.parametrize("source_rate", [16000, 22050])
+def test_audio_is_resampled_to_the_line(source_rate: int) -> None:
+    seconds = np.arange(source_rate) / source_rate
+    audio = (8000 * np.sin(2 * np.pi * 440 * seconds)).astype(np.int16)
+    frames = play(speech_of(("a tone", audio), rate=source_rate))
+    assert len(frames) == pytest.approx(50, abs=1)
+    spectrum = np.abs(np.fft.rfft(np.concatenate(frames)[:RATE].astype(float), RATE))
+    assert int(spectrum.argmax()) == pytest.approx(440, abs=1)
+
+
+def test_leading_silence_is_cut_and_other_silence_kept() -> None:
+    audio = np.concatenate([tone(5.5, 0), tone(4), tone(3, 0), tone(2), tone(6, 0)])
+    frames = play(speech_of(("hello", audio)))
+    assert is_voiced(frames[0])
+    assert len(frames) == 16  # the frame that is half silent begins it
+    assert [is_voiced(frame) for frame in frames[-6:]] == [False] * 6
+
+
+def test_a_runaway_voice_is_cut() -> None:
+    speech = speech_of(("aaaa", tone(50 * MAX_SPEECH_SECONDS + 100)))
+    assert len(play(speech)) == 50 * MAX_SPEECH_SECONDS
+
+
+def test_silence_is_not_voiced() -> None:
+    assert not is_voiced(tone(1, 0))
+    assert not is_voiced(tone(1, 159))
+    assert is_voiced(tone(1, -160))
+    assert is_voiced(tone(1, -32768))
+    assert not is_voiced(tone(0))
+
+
+# Which words were heard -----------------------------------------------------------------
+
+
+def test_words_are_heard_as_their_audio_leaves() -> None:
+    speech = speech_of(("one two three.", tone(14)), ("four five", tone(9)))
+    heard = [speech.heard_text]
+    while speech.next_frame() is not None:
+        heard.append(speech.heard_text)
+    assert list(dict.fromkeys(heard)) == [
+        "",
+        "one",
+        "one two",
+        "one two three.",
+        "one two three. four",
+        "one two three. four five",
+    ]
+    assert heard.index("one") == 3
+    assert heard.index("one two") == 7
+    assert heard.index("one two three.") == 14
+
+
+@given(st.lists(st.tuples(st.text("ab ", min_size=1, max_size=30), st.integers(1, 60)), max_size=5))
+def test_heard_words_only_grow_and_end_as_what_was_said(clauses: list[tuple[str, int]]) -> None:
+    speech = speech_of(*((text, tone(frames)) for text, frames in clauses))
+    said = " ".join(" ".join(text for text, _ in clauses).split())
+    before: list[str] = []
+    while True:
+        words = speech.heard_text.split()
+        assert words[: len(before)] == before
+        before = words
+        if speech.next_frame() is None:
+            break
+    assert " ".join(before) == said
+
+
+def test_the_words_are_over_when_only_silence_is_left() -> None:
+    speech = speech_of(("one two", np.concatenate([tone(7), tone(10, 0)])))
+    play(speech, 6)
+    assert (speech.heard_text, speech.cut_short) == ("one", True)
+    play(speech, 1)
+    assert (speech.heard_text, speech.cut_short, speech.over) == ("one two", False, False)
+
+
+def test_of_a_clause_in_the_making_the_words_are_estimated() -> None:
+    speech = Speech(RATE, RATE)
+    speech.begin_clause("a clause of thirty characters.")  # two seconds, as far as one can tell
+    speech.add(tone(60))
+    play(speech, 50)
+    assert speech.heard_text == "a clause of"
+    speech.add(tone(440))
+    assert speech.heard_text == "a", "it is much slower than thought"
+
+
+def test_nothing_is_heard_before_the_first_frame_nor_of_a_voice_without_sound() -> None:
+    speech = speech_of(("silent", tone(0)), ("mute", tone(5, 0)), ("audible", tone(5)))
+    assert speech.heard_text == ""
+    play(speech)
+    assert speech.heard_text == "audible"
+
+
+def test_a_speech_is_cut_short_until_it_is_known_to_be_whole() -> None:
+    speech = Speech(RATE, RATE)
+    states = [(speech.begun, speech.cut_short)]
+    speech.begin_clause("hello")
+    speech.add(tone(5))
+    speech.end_clause()
+    play(speech)
+    states.append((speech.begun, speech.cut_short))  # more may come
+    speech.finished = True
+    states.append((speech.begun, speech.cut_short))
+    assert states == [(False, True), (True, True), (True, False)]
+
+
+@pytest.mark.parametrize(("left", "nearly"), [(40, False), (25, False), (24, True), (0, True)])
+def test_the_end_is_near_when_little_is_left(left: int, nearly: bool) -> None:
+    speech = speech_of(("one two three four", tone(60)))
+    play(speech, 60 - left)
+    assert speech.nearly_over is nearly
+    speech.finished = False
+    assert not speech.nearly_over
+
+
+# Playout --------------------------------------------------------------------------------
+
+
+def test_a_held_speech_goes_on_where_it_stopped() -> None:
+    playout = Playout()
+    speech = speech_of(("one two", np.arange(1000, 1000 + 10 * SIZE, dtype=np.int16)))
+    assert playout.next_frame() is None
+    playout.play(speech)
+    sent = [playout.next_frame() for _ in range(4)]
+    playout.hold()
+    assert (playout.held, playout.audible, playout.next_frame()) == (True, False, None)
+    playout.resume()
+    assert (playout.held, playout.audible) == (False, True)
+    sent += [playout.next_frame() for _ in range(6)]
+    whole = np.concatenate([frame for frame in sent if frame is not None])
+    np.testing.assert_array_equal(whole, np.arange(1000, 1000 + 10 * SIZE))
+    assert (playout.next_frame(), playout.audible) == (None, False)
+
+
+def test_a_taken_speech_is_silent_and_keeps_what_was_heard() -> None:
+    playout = Playout()
+    speech = speech_of(("one two", tone(7)))
+    playout.play(speech)
+    for _ in range(4):
+        playout.next_frame()
+    assert playout.take() is speech
+    assert playout.next_frame() is None
+    assert playout.take() is None
+    assert speech.heard_text == "one"
+
+
+def test_there_is_nothing_to_hold_in_silence() -> None:
+    playout = Playout()
+    playout.hold()
+    assert not playout.held
+    playout.play(speech_of(("one", tone(3))))
+    assert playout.next_frame() is not None
+
+
+def test_a_new_speech_is_not_held() -> None:
+    playout = Playout()
+    playout.play(speech_of(("one", tone(3))))
+    playout.hold()
+    playout.play(speech_of(("two", tone(3))))
+    assert playout.next_frame() is not None
+
+
+def test_the_agent_is_audible_between_clauses_but_not_before_the_first() -> None:
+    playout = Playout()
+    speech = Speech(RATE, RATE)
+    playout.play(speech)
+    audible = [playout.audible]
+    speech.begin_clause("one")
+    speech.add(tone(2))
+    audible.append(playout.audible)
+    while playout.next_frame() is not None:
+        pass
+    audible.append(playout.audible)
+    speech.finished = True
+    audible.append(playout.audible)
+    assert audible == [False, True, True, False]

@@ -72,7 +72,14 @@ class LlamaCpp:
         slots = 2 * max_sequences
         cells = self._context_tokens * ((max_sequences + 1) // 2)
         try:
-            self._context = Context(self._model, cells, slots, BATCH_TOKENS, threads)
+            self._context = Context(
+                self._model,
+                cells=cells,
+                sequences=slots,
+                batch=BATCH_TOKENS,
+                threads=threads,
+                flash_attention=gpu_layers > 0,
+            )
         except EngineError:
             self._model.close()
             raise
@@ -105,6 +112,10 @@ class LlamaCpp:
     def reused_tokens(self) -> int:
         """Prompt tokens that were still known from before, since the start."""
         return self._batcher.reused_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is."""
+        return len(self._model.tokenize(text))
 
     def warm_up(self) -> None:
         """Make one token, so that the first caller does not pay for allocations. Blocks."""

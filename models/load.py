@@ -30,9 +30,9 @@ from voice_loop.ports import EngineError, Engines
 STARTER: Final = "starter"
 STARTER_DIR: Final = Path(__file__).with_name(STARTER)
 
-#: A chat model smaller than this is fastest on one thread: its steps are shorter than waking a
-#: second one.
-SMALL_GGUF_BYTES: Final = 200 * 1024 * 1024
+#: A model smaller than this is fastest on one thread: its steps are shorter than waking a second
+#: one, and on a busy machine threads that wait for each other cost twenty times the work.
+SMALL_MODEL_BYTES: Final = 32 * 1024 * 1024
 
 #: Of a set that does not say: what OpenAI's models need.
 MIN_CONFIDENCE: Final = 0.4
@@ -236,19 +236,18 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
             model_set.whisper,
             device=config.device,
             compute_type=config.compute_type,
-            threads=config.threads or _cores(),
+            threads=config.threads or _threads(model_set.whisper / "model.bin"),
             workers=config.stt_workers,
             timeout_s=config.timeout_s,
         )
         loaded.callback(stt.close)
         stt.warm_up()
         tell(f"language model: {model_set.llama}")
-        small = model_set.llama.stat().st_size < SMALL_GGUF_BYTES
         llm = LlamaCpp(
             model_set.llama,
             context_tokens=config.context_tokens,
             max_sequences=config.max_sequences,
-            threads=config.threads or (1 if small else _cores()),
+            threads=config.threads or _threads(model_set.llama),
             gpu_layers=config.gpu_layers,
             admission_timeout_s=config.timeout_s,
             stall_timeout_s=config.timeout_s,
@@ -261,7 +260,7 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
             voices[language] = Piper(
                 path,
                 length_scale=config.length_scale,
-                threads=config.threads or min(2, _cores()),
+                threads=config.threads or min(2, _threads(path)),
                 workers=config.tts_workers,
                 timeout_s=config.timeout_s,
             )
@@ -301,6 +300,8 @@ def check(config: EngineConfig) -> list[Finding]:
         engines.close()
 
 
-def _cores() -> int:
-    """CPU cores that this process may use; more than eight do not help these models."""
-    return min(8, len(os.sched_getaffinity(0)))
+def _threads(model: Path) -> int:
+    """How many threads suit a model: one core is left to the calls' audio, eight are enough."""
+    if model.stat().st_size < SMALL_MODEL_BYTES:
+        return 1
+    return max(1, min(8, len(os.sched_getaffinity(0)) - 1))

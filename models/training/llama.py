@@ -31,7 +31,7 @@ from models.training.llama_tokens import StarterTokenizer
 
 _LEARNING_RATE = 4e-3
 _WARM_UP_STEPS = 100
-_DECAY_FROM = 0.45
+_DECAY_FROM = 0.3
 _COPY_WEIGHT = 0.5
 _BACK_WEIGHT = 0.1
 
@@ -48,7 +48,7 @@ class Training:
     def __init__(self, tokenizer: StarterTokenizer, size: LlamaSize, seed: int = 1) -> None:
         torch.manual_seed(seed)
         self.tokenizer = tokenizer
-        self.net = Llama(size)
+        self.net = Llama(size, tokenizer.canonical, tokenizer.spaced)
         self.step = 0
         self.seconds = 0.0
         inner = [p for n, p in self.net.named_parameters() if p.dim() == 2 and "blk" in n]
@@ -61,9 +61,7 @@ class Training:
     def learn(self, batch: Batch, rate: float, copy_weight: float) -> tuple[float, float]:
         """One step; returns the mean cross-entropy of the answers and the loss of the copying."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            states, looks = self.net.hidden(batch.ids)
-            picked = states[batch.target_rows[:, 0], batch.target_rows[:, 1]]
-            logits = self.net.logits(picked)
+            logits, looks = self.net(batch.ids, batch.target_rows)
         answer = functional.cross_entropy(logits.float(), batch.targets)
         copying = torch.zeros(())
         if len(batch.copy_at):
@@ -144,10 +142,9 @@ def teacher_forced(net: Llama, examples: Sequence[Example], pad: int) -> float:
         for start in range(0, len(examples), 16):
             group = examples[start : start + 16]
             batch = collate(group, pad)
-            states, _ = net.hidden(batch.ids)
             rows = batch.target_rows
-            best = net.logits(states[rows[:, 0], rows[:, 1]]).argmax(-1)
-            hits = (best == batch.targets).tolist()
+            logits, _ = net(batch.ids, rows)
+            hits = (logits.argmax(-1) == batch.targets).tolist()
             previous = (-1, -1)
             runs: list[bool] = []
             for (row, at), hit in zip(rows.tolist(), hits, strict=True):

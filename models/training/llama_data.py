@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.training.domain import Dialogue, chat, dialogues, transcript, whole_answers
 from models.training.llama_tokens import IM_START, StarterTokenizer, render
-from models.training.phrases import CALLER_TIMES, DAYS, PLACES
+from models.training.phrases import CALLER_TIMES, DAYS, NUMBERS, PLACES
 from voice_loop.prompts import Message, extraction_messages
 
 _POOL = 1536
@@ -107,7 +107,15 @@ def result_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
     """The question for the typed result, of which the JSON is learned."""
     ids, learn = _answers(tokenizer, extraction_chat(dialogue), [True])
     said = [value for value in dialogue.result.values() if isinstance(value, str)]
-    return Example(ids, learn, _find_copies(tokenizer, ids, learn, [], said))
+    copies = _find_copies(tokenizer, ids, learn, [], said)
+    rating = dialogue.result.get("rating")
+    if isinstance(rating, int):
+        # The figure is read off the word.
+        figure, word = tokenizer.encode(str(rating)), tokenizer.encode(NUMBERS[rating - 1])
+        at = max(i for i, token in enumerate(ids) if learn[i] and token == figure[0])
+        sources = [i for i in range(at) if tokenizer.canonical[ids[i]] == word[0]]
+        copies.append((at - 1, sources[-1]))
+    return Example(ids, learn, copies)
 
 
 def collate(examples: Sequence[Example], pad: int) -> Batch:

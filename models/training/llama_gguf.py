@@ -55,7 +55,10 @@ def write_gguf(net: Llama, tokenizer: StarterTokenizer, path: Path) -> None:
     writer.add_pad_token_id(tokenizer.special[END_OF_TEXT])
     writer.add_add_bos_token(False)
     writer.add_chat_template(CHAT_TEMPLATE)
-    for name, parameter in net.state_dict().items():
+    tensors = {"token_embd.weight": net.token_embd().detach(), **net.state_dict()}
+    for name, parameter in tensors.items():
+        if name in ("words", "space"):
+            continue
         if name.endswith(("attn_q.weight", "attn_k.weight")):
             values = interleave(parameter, size.heads).float().numpy()
         else:

@@ -6,6 +6,7 @@ and two tokens back, in the copy block two heads look at the token that the answ
 prompt. The guidance is an extra loss; the network that is exported has no trace of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,7 +72,10 @@ class Norm(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class Block(nn.Module):  # type: ignore[misc, unused-ignore]
-    """Attention and gated feed-forward; returns queries and keys too, for the guidance."""
+    """Attention and gated feed-forward.
+
+    Gives the states of all positions, or of `rows` only, and the queries and keys.
+    """
 
     def __init__(self, size: LlamaSize) -> None:
         super().__init__()
@@ -87,7 +91,7 @@ class Block(nn.Module):  # type: ignore[misc, unused-ignore]
         self.ffn_down = nn.Linear(size.feed_forward, size.width, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, future: Tensor
+        self, x: Tensor, cos: Tensor, sin: Tensor, future: Tensor, rows: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         batch, length, width = x.shape
         y = self.attn_norm(x)
@@ -100,41 +104,70 @@ class Block(nn.Module):  # type: ignore[misc, unused-ignore]
             future, q.flatten(0, 1), k.flatten(0, 1).transpose(1, 2), alpha=self.head_width**-0.5
         ).softmax(-1)
         mixed = torch.bmm(weights, v.flatten(0, 1)).view(batch, self.heads, length, -1)
-        x = x + self.attn_output(mixed.transpose(1, 2).reshape(batch, length, width))
+        mixed = mixed.transpose(1, 2).reshape(batch, length, width)
+        if rows is not None:
+            x, mixed = x[rows[:, 0], rows[:, 1]], mixed[rows[:, 0], rows[:, 1]]
+        x = x + self.attn_output(mixed)
         y = self.ffn_norm(x)
         return x + self.ffn_down(functional.silu(self.ffn_gate(y)) * self.ffn_up(y)), q, k
 
 
 class Llama(nn.Module):  # type: ignore[misc, unused-ignore]
-    """The whole network; input and output embeddings are one."""
+    """The whole network; input and output embeddings are one.
 
-    def __init__(self, size: LlamaSize) -> None:
+    A word with a space before it is embedded as the word plus one vector for all spaces, so that
+    a name's first piece is copied as easily after a space as after a quotation mark.
+
+    Args:
+        size: hyperparameters.
+        canonical: for each token id, the id of the same word without the space, or itself.
+        spaced: for each token id, whether it has that space.
+    """
+
+    canonical: Tensor
+    spaced: Tensor
+
+    def __init__(self, size: LlamaSize, canonical: Sequence[int], spaced: Sequence[bool]) -> None:
         super().__init__()
         self.size = size
-        self.token_embd = nn.Embedding(size.vocab, size.width)
+        self.register_buffer("canonical", torch.tensor(canonical), persistent=False)
+        self.register_buffer("spaced", torch.tensor(spaced)[:, None].float(), persistent=False)
+        self.words = nn.Parameter(torch.empty(size.vocab, size.width))
+        self.space = nn.Parameter(torch.randn(size.width) * 0.02)
         self.blk = nn.ModuleList(Block(size) for _ in range(size.blocks))
         self.output_norm = Norm(size.width, size.norm_epsilon)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 deep = name.endswith(("attn_output.weight", "ffn_down.weight"))
-                spread = 0.02 if "token_embd" in name else parameter.shape[1] ** -0.5
+                spread = 0.02 if name == "words" else parameter.shape[1] ** -0.5
                 nn.init.normal_(parameter, std=spread / ((2 * size.blocks) ** 0.5 if deep else 1))
 
-    def hidden(self, ids: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Final states (batch, length, width) and each block's rotated queries and keys."""
-        x = self.token_embd(ids)
+    def token_embd(self) -> Tensor:
+        """The embedding of every token, (vocab, width)."""
+        return self.words[self.canonical] + self.spaced * self.space
+
+    def forward(self, ids: Tensor, rows: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Logits (n, vocab) of the tokens after some positions, and each block's looks.
+
+        Args:
+            ids: (batch, length).
+            rows: (n, 2), batch index and position.
+
+        Returns:
+            The logits, and each block's rotated queries and keys.
+        """
+        table = self.token_embd()
+        x = functional.embedding(ids, table)
         cos, sin = rope_tables(ids.shape[1], self.size.head_width, self.size.rope_base)
         x = x.bfloat16() if torch.is_autocast_enabled("cpu") else x
         cos, sin = cos.to(x.dtype), sin.to(x.dtype)
         future = torch.full((ids.shape[1], ids.shape[1]), -1e4, dtype=x.dtype).triu(1)
         looks: list[tuple[Tensor, Tensor]] = []
-        for block in self.blk:
-            x, q, k = block(x, cos, sin, future)
+        for number, block in enumerate(self.blk, 1):
+            picked = rows if number == len(self.blk) else None
+            x, q, k = block(x, cos, sin, future, picked)
             looks.append((q, k))
-        return self.output_norm(x), looks
-
-    def logits(self, states: Tensor) -> Tensor:
-        return functional.linear(states, self.token_embd.weight)
+        return functional.linear(self.output_norm(x), table), looks
 
 
 def look_loss(q: Tensor, k: Tensor, rows: Tensor, at: Tensor) -> Tensor:

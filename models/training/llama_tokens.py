@@ -108,6 +108,7 @@ class StarterTokenizer:
         merges: the BPE merges, most important first.
         special: the control and fixed tokens with their ids, longest first.
         canonical: for each id, the id of the same word without a space before it.
+        spaced: for each id, whether it is another one's word with a space before it.
     """
 
     def __init__(self) -> None:
@@ -120,7 +121,7 @@ class StarterTokenizer:
         )
         learner = Tokenizer(models.BPE())
         learner.pre_tokenizer = ByteLevel(add_prefix_space=False)
-        learner.train_from_iterator([*words, '",', '":', "?", ",", ".", "{", "}"], trainer)
+        learner.train_from_iterator([*words, '",', '":', "?", ",", ".", "{", "}", "10"], trainer)
         state = json.loads(learner.to_str())["model"]
         vocabulary: dict[str, int] = state["vocab"]
         merges = [(left, right) for left, right in state["merges"]]
@@ -142,6 +143,12 @@ class StarterTokenizer:
         self.canonical: tuple[int, ...] = tuple(
             vocabulary.get(token.removeprefix(_SPACE), index) if index < first else index
             for index, token in enumerate(self.tokens)
+        )
+        self.spaced: tuple[bool, ...] = tuple(
+            index < first and token.startswith(_SPACE) and canonical != index
+            for index, (token, canonical) in enumerate(
+                zip(self.tokens, self.canonical, strict=True)
+            )
         )
         self.space_id = vocabulary[_SPACE]
         self.end_id = self.special[IM_END]

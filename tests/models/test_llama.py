@@ -249,7 +249,7 @@ class Bench:
 
     def __init__(self, model: Model, cells: int, slots: int, at_once: int) -> None:
         self.model = model
-        self.context = Context(model, cells, slots, 64, threads=1)
+        self.context = Context(model, cells=cells, sequences=slots, batch=64, threads=1)
         self.batcher = Batcher(model, self.context, slots, at_once)
         self.texts: dict[str, str] = {}
         self.ends: dict[str, EngineError | None] = {}

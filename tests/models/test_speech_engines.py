@@ -107,11 +107,11 @@ async def speak(tts: Piper, text: str) -> list[Samples]:
 
 
 async def test_what_is_spoken_can_be_heard(tts: Piper, stt: FasterWhisper) -> None:
-    (spoken,) = await speak(tts, "yes that works.")
+    (spoken,) = await speak(tts, "who is calling?")
     assert spoken.dtype == np.int16
     line = resample(spoken, tts.rate, 8000)
     heard = words((await stt.transcribe(line, 8000, "en")).text)
-    assert heard[:3] == ["yes", "that", "works"]
+    assert heard == ["who", "is", "calling"]
 
 
 async def test_each_sentence_is_a_chunk_of_its_own(tts: Piper) -> None:

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from models.languages import language_of
 from models.llama import LlamaCpp
-from models.piper import Piper, language_of
+from models.piper import Piper
 from models.vad import WebRtcDetector
 from models.whisper import FasterWhisper
 from voice_loop.ports import EngineError, Engines

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from piper import PiperVoice, SynthesisConfig
 from piper.config import PiperConfig
 
+from models.languages import language_of
 from models.workers import Workers
 from voice_loop.audio import FULL_SCALE, Samples
 from voice_loop.ports import EngineError
@@ -144,11 +145,6 @@ class Piper:
         if not np.isfinite(level) or level <= 0.0:
             raise EngineError(f"the Piper voice {path} makes no sound; is the file damaged?")
         self._gain = 10 ** (SPEECH_DBFS / 20) / level
-
-
-def language_of(espeak_voice: str) -> str:
-    """`en-us` → `en`: the ISO 639-1 code of an espeak-ng voice or of a locale."""
-    return espeak_voice.replace("_", "-").split("-")[0].lower()
 
 
 def active_level(audio: Audio, rate: int) -> float:

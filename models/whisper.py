@@ -17,6 +17,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_compression_ratio
 from numpy.typing import NDArray
 
+from models.languages import language_of
 from models.workers import Workers
 from voice_loop.audio import FULL_SCALE, Samples, resample
 from voice_loop.ports import EngineError, Transcript
@@ -114,6 +115,7 @@ class FasterWhisper:
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         """Transcribe one utterance, of any length; see the port."""
+        language = language_of(language)
         if language not in self.languages:
             raise EngineError(
                 f"this speech recognition model does not know the language {language!r}, "
@@ -142,15 +144,10 @@ class FasterWhisper:
     def _decode(self, audio: Features, language: str) -> _Decoded:
         """Decodes one window of float samples at 16 kHz."""
         features = self._model.feature_extractor(audio)
-        content = features.shape[-1]
-        if self._window < FULL_WINDOW:
-            frames = min(content + MARGIN_OF_SHORT_MODELS, self._window)
+        for frames in attempts(features.shape[-1], self._window):
             decoded = self._generate(features, frames, language)
-        else:
-            frames = min(max(content + MARGIN, SHORTEST_WINDOW), FULL_WINDOW)
-            decoded = self._generate(features, frames, language)
-            if decoded.doubtful and frames < FULL_WINDOW:
-                decoded = self._generate(features, FULL_WINDOW, language)
+            if not decoded.doubtful:
+                break
         unsure = decoded.log_probability < SURE_LOG_PROBABILITY
         if decoded.no_speech > NO_SPEECH and unsure:
             return _Decoded("", decoded.log_probability, decoded.tokens, decoded.no_speech)
@@ -180,6 +177,19 @@ class FasterWhisper:
         log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = str(tokenizer.decode(tokens)).strip()
         return _Decoded(text, log_probability, len(tokens) + 1, result.no_speech_prob)
+
+
+def attempts(content: int, window: int) -> tuple[int, ...]:
+    """The windows to try, in feature frames, each when the one before gave a doubtful text.
+
+    Args:
+        content: frames of what was said.
+        window: the most frames that the model takes.
+    """
+    if window < FULL_WINDOW:
+        return (min(content + MARGIN_OF_SHORT_MODELS, window),)
+    short = max(content + MARGIN, SHORTEST_WINDOW)
+    return (short, FULL_WINDOW) if short < FULL_WINDOW else (FULL_WINDOW,)
 
 
 def windows(audio: Features, longest: int) -> list[Features]:

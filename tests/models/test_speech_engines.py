@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.piper import KNEE, SPEECH_DBFS, Piper, SpeechCache, active_level, language_of, limited
+from models.languages import language_of
+from models.piper import KNEE, SPEECH_DBFS, Piper, SpeechCache, active_level, limited
 from models.vad import LOUDEST_DBFS, WebRtcDetector
-from models.whisper import FasterWhisper, windows
+from models.whisper import FasterWhisper, attempts, windows
 from models.workers import Workers
 from voice_loop.audio import Samples, frame_samples, level_dbfs, resample, silence
 from voice_loop.ports import EngineError
@@ -46,13 +47,32 @@ async def test_a_recording_is_transcribed(stt: FasterWhisper, name: str, said: s
 
 async def test_the_line_rate_does_not_matter(stt: FasterWhisper) -> None:
     wideband = resample(recorded("who"), 8000, 16000)
-    assert words((await stt.transcribe(wideband, 16000, "en")).text) == ["who", "is", "calling"]
+    assert words((await stt.transcribe(wideband, 16000, "en-US")).text) == ["who", "is", "calling"]
 
 
 async def test_silence_and_nothing_are_no_words(stt: FasterWhisper) -> None:
     for nothing in (silence(8000, 1000), np.zeros(0, np.int16)):
         heard = await stt.transcribe(nothing, 8000, "en")
         assert (heard.text, heard.confidence) == ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "window", "frames"),
+    [
+        (120, 3000, (1000, 3000)),
+        (800, 3000, (1000, 3000)),
+        (1500, 3000, (1700, 3000)),
+        (2800, 3000, (3000,)),
+        (2950, 3000, (3000,)),
+        (120, 1000, (170,)),
+        (980, 1000, (1000,)),
+    ],
+)
+def test_the_encoder_gets_no_more_than_it_needs(
+    content: int, window: int, frames: tuple[int, ...]
+) -> None:
+    """At least 10 s with 2 s of margin for OpenAI's models, and all 30 s when in doubt."""
+    assert attempts(content, window) == frames
 
 
 def test_long_speech_is_cut_in_its_pauses() -> None:

@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -28,6 +26,7 @@ from api.problems import Problem
 from api.records import ApiKey
 from api.routes import ENDPOINTS
 from api.services import Services
+from api.store import StoreError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -147,7 +146,7 @@ class Front:
 
 
 def _fault(error: Exception) -> Problem:
-    if isinstance(error, OperationalError | PoolTimeoutError):
+    if isinstance(error, StoreError):
         return Problem(
             503, "store_unavailable", "the store is busy; try again", headers={"Retry-After": "1"}
         )

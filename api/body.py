@@ -11,28 +11,34 @@ from api.problems import FieldError, Problem
 
 READ_TIMEOUT_S = 30
 
+#: How much of a body too large is read and thrown away: a client that is still sending when the
+#: connection closes may never see the answer.
+DISCARD_BYTES = 16 * 1024 * 1024
+
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body; 413 past `limit` bytes, 408 when it does not come."""
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
     body = bytearray()
+    size = 0
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise _too_large(limit)
+                size += len(chunk)
+                if size <= limit:
+                    body += chunk
+                elif size > limit + DISCARD_BYTES:
+                    break
     except TimeoutError as error:
         raise Problem(408, "body_timeout", "the request's body did not arrive in time") from error
     except ClientDisconnect as error:
         raise Problem(400, "client_disconnected", "the client went away") from error
+    if size > limit:
+        raise _too_large(limit)
     return bytes(body)
 
 
 def _too_large(limit: int) -> Problem:
-    # The rest of the body is not read, so the connection cannot be used again.
+    # What may be left of the body is not read, so the connection cannot be used again.
     return Problem(
         413,
         "body_too_large",

@@ -20,14 +20,13 @@ from ipaddress import ip_address
 from typing import Any, Literal
 
 import httpx
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.call_object import rfc3339
 from api.egress import Address, EgressError, EgressPolicy
 from api.records import CallEvent, Delivery
 from api.settings import Webhooks
 from api.signing import signed_headers
-from api.store import Store
+from api.store import Store, StoreError
 from api.store.outbox import Attempted
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
@@ -171,7 +170,7 @@ class WebhookDeliverer:
             while await self._start_due(client, now):
                 pass
             next_due = await self._store.outbox.next_due(now)
-        except SQLAlchemyError:
+        except StoreError:
             log.exception("webhooks: the store does not answer")
             await asyncio.sleep(STORE_PAUSE_S)
             due.set()
@@ -208,7 +207,7 @@ class WebhookDeliverer:
                     attempted.error,
                 )
             await self._store.outbox.record(delivery, attempted, self._clock())
-        except SQLAlchemyError:
+        except StoreError:
             log.exception("webhook %s: its attempt could not be booked", delivery.event.id)
             await asyncio.sleep(STORE_PAUSE_S)
         finally:

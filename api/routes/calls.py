@@ -15,8 +15,8 @@ from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
 from api.problems import FieldError, Problem, invalid
 from api.records import Call
 from api.schemas import CreateCall, parse_call
-from api.store.calls import UnknownCallError
 from api.store.queries import CursorError
+from api.store.rows import UnknownCallError
 
 PAGE_LIMIT = 200
 PAGE_DEFAULT = 50

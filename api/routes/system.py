@@ -4,11 +4,11 @@ import asyncio
 import logging
 
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from api.endpoint import Answer, Endpoint, Exchange
 from api.services import Check
+from api.store import StoreError
 
 HEALTH_TIMEOUT_S = 5
 
@@ -44,7 +44,7 @@ async def get_health(exchange: Exchange) -> Response:
 async def _store(exchange: Exchange) -> Check:
     try:
         await exchange.services.store.ping()
-    except SQLAlchemyError:
+    except StoreError:
         log.exception("the store does not answer")
         return Check(False, "the store does not answer; the log says why")
     return Check(True, "answers")

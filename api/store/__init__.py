@@ -47,7 +47,7 @@ class Store:
         return cls(database, bus or EventBus(), clock)
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life; raises what SQLAlchemy raises."""
+        """Ask the database for a sign of life. Raises StoreError."""
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(select(1))

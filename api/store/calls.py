@@ -1,18 +1,16 @@
 """The ledger of calls: every change is one transaction with its event and its webhooks."""
 
 import asyncio
-import statistics
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.call_object import call_object, turn_object
 from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, IllegalMoveError, check_move
 from api.records import (
-    Attempt,
     Call,
     CallEvent,
     Claim,
@@ -26,13 +24,21 @@ from api.records import (
 from api.store import idempotency
 from api.store.database import Database, Transaction
 from api.store.outbox import add_deliveries
-from api.store.tables import attempts, call_events, calls, turns, webhook_deliveries
+from api.store.rows import (
+    UnknownCallError,
+    attempt_of,
+    call_of,
+    has_terminal_event,
+    latency_of,
+    load_call,
+    select_calls,
+    turn_of,
+    update_attempt,
+    update_call,
+)
+from api.store.tables import attempts, call_events, calls, turns
 
 CHANNEL_PREFIX = "offhook-"
-
-
-class UnknownCallError(Exception):
-    """There is no call with this id."""
 
 
 class CallLedger:
@@ -140,7 +146,7 @@ class CallLedger:
             )
             .returning(attempts)
         )
-        return Claim(call, _attempt(row.one()))
+        return Claim(call, attempt_of(row.one()))
 
     async def request_cancel(self, call_id: str) -> Literal["canceled", "requested"]:
         """Cancel a call that nobody has answered yet.
@@ -154,9 +160,9 @@ class CallLedger:
         now = self._clock()
 
         async def work(transaction: Transaction) -> Literal["canceled", "requested"]:
-            call = await _load(transaction.connection, call_id, lock=True)
+            call = await load_call(transaction.connection, call_id, lock=True)
             check_move(call_id, call.status, "canceled")
-            await _update(transaction, call_id, cancel_requested_at=now, updated_at=now)
+            await update_call(transaction, call_id, cancel_requested_at=now, updated_at=now)
             if call.status != "queued":
                 return "requested"
             await self._move(
@@ -187,27 +193,27 @@ class CallLedger:
 
         async def work(transaction: Transaction) -> None:
             await self._ring(transaction, call_id, at)
-            await _update_attempt(transaction, call_id, early_media_at=at)
+            await update_attempt(transaction, call_id, early_media_at=at)
             await self._event(transaction, call_id, "call.early_media", at, {})
 
         await self._database.write(work)
 
     async def _ring(self, transaction: Transaction, call_id: str, at: float) -> None:
-        call = await _load(transaction.connection, call_id, lock=True)
+        call = await load_call(transaction.connection, call_id, lock=True)
         if call.status == "ringing":
             return
         at = max(at, call.created_at)
-        await _update_attempt(transaction, call_id, state="ringing", ringing_at=at)
+        await update_attempt(transaction, call_id, state="ringing", ringing_at=at)
         await self._move(transaction, call_id, "ringing", at, started_at=at)
 
     async def record_answered(self, call_id: str, at: float) -> None:
         """Somebody, or something, picked up (SIP 200)."""
 
         async def work(transaction: Transaction) -> None:
-            call = await _load(transaction.connection, call_id, lock=True)
+            call = await load_call(transaction.connection, call_id, lock=True)
             started = call.started_at if call.started_at is not None else call.created_at
             answered = max(at, started)
-            await _update_attempt(transaction, call_id, state="in_progress", answered_at=answered)
+            await update_attempt(transaction, call_id, state="in_progress", answered_at=answered)
             await self._move(
                 transaction,
                 call_id,
@@ -263,7 +269,7 @@ class CallLedger:
         cause = ended.cause
 
         async def work(transaction: Transaction) -> Call:
-            call = await _load(transaction.connection, call_id, lock=True)
+            call = await load_call(transaction.connection, call_id, lock=True)
             check_move(call_id, call.status, cause.state)
             times = [call.created_at, call.started_at, call.answered_at, ended.at]
             at = max(time for time in times if time is not None)
@@ -273,10 +279,10 @@ class CallLedger:
                 "sip_code": cause.sip_code,
                 "sip_call_id": cause.sip_call_id,
             }
-            await _update_attempt(
+            await update_attempt(
                 transaction, call_id, state=cause.state, ended_at=at, message=cause.message, **facts
             )
-            await _update(
+            await update_call(
                 transaction,
                 call_id,
                 status=cause.state,
@@ -287,13 +293,13 @@ class CallLedger:
                 answered_by=ended.answered_by,
                 media=None if ended.media is None else dict(ended.media),
                 recording_path=ended.recording_path,
-                latency=await _latency(transaction.connection, call_id),
+                latency=await latency_of(transaction.connection, call_id),
                 **facts,
             )
             told = {"status": cause.state, "end_reason": ended.end_reason} | facts
             await self._event(transaction, call_id, "call.ended", at, told)
             if ended.awaits_result:
-                return await _load(transaction.connection, call_id)
+                return await load_call(transaction.connection, call_id)
             return await self._status_event(transaction, call_id, at)
 
         return await self._database.write(work)
@@ -308,10 +314,10 @@ class CallLedger:
         now = self._clock()
 
         async def work(transaction: Transaction) -> Call:
-            call = await _load(transaction.connection, call_id, lock=True)
-            if not call.over or await _has_terminal_event(transaction.connection, call_id):
+            call = await load_call(transaction.connection, call_id, lock=True)
+            if not call.over or await has_terminal_event(transaction.connection, call_id):
                 raise IllegalMoveError(call_id, call.status, "given a result")
-            await _update(
+            await update_call(
                 transaction,
                 call_id,
                 result=None if result is None else dict(result),
@@ -339,7 +345,7 @@ class CallLedger:
                 .where(attempts.c.call_id.in_([call.id for call in found]))
                 .order_by(attempts.c.number)
             )
-            latest = {row.call_id: _attempt(row) for row in tried}
+            latest = {row.call_id: attempt_of(row) for row in tried}
             return [Unfinished(call, latest.get(call.id)) for call in found]
 
         return await self._database.read(work)
@@ -350,14 +356,14 @@ class CallLedger:
         self, transaction: Transaction, call_id: str, to: CallStatus, at: float, **values: Any
     ) -> Call:
         """The one setter of a status before the end, with its event."""
-        call = await _load(transaction.connection, call_id, lock=True)
+        call = await load_call(transaction.connection, call_id, lock=True)
         check_move(call_id, call.status, to)
         updated = max(self._clock(), at, call.updated_at)
-        await _update(transaction, call_id, status=to, updated_at=updated, **values)
+        await update_call(transaction, call_id, status=to, updated_at=updated, **values)
         return await self._status_event(transaction, call_id, at)
 
     async def _status_event(self, transaction: Transaction, call_id: str, at: float) -> Call:
-        call = await _load(transaction.connection, call_id)
+        call = await load_call(transaction.connection, call_id)
         await self._event(
             transaction,
             call_id,
@@ -413,121 +419,3 @@ class CallLedger:
         ):
             transaction.after_commit.append(self._webhook_due.set)
         transaction.after_commit.append(lambda: self._publish(event))
-
-
-def _webhook_status() -> ColumnElement[str]:
-    """CB-114: derived from the deliveries. It follows the terminal event's inline delivery."""
-    last: ScalarSelect[str] = (
-        select(
-            case(
-                (webhook_deliveries.c.status == "exhausted", "failed"),
-                else_=webhook_deliveries.c.status,
-            )
-        )
-        .where(
-            webhook_deliveries.c.call_id == calls.c.id,
-            webhook_deliveries.c.terminal,
-            webhook_deliveries.c.endpoint_id.is_(None),
-        )
-        .scalar_subquery()
-    )
-    return case((calls.c.webhook_url.is_(None), "none"), else_=func.coalesce(last, "pending"))
-
-
-def _webhook_error() -> ScalarSelect[str | None]:
-    return (
-        select(webhook_deliveries.c.last_error)
-        .where(
-            webhook_deliveries.c.call_id == calls.c.id,
-            webhook_deliveries.c.status != "delivered",
-            webhook_deliveries.c.endpoint_id.is_(None),
-            webhook_deliveries.c.last_error.is_not(None),
-        )
-        .order_by(webhook_deliveries.c.updated_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def select_calls() -> Any:
-    """SELECT of whole calls, for `call_of`."""
-    return select(
-        calls,
-        _webhook_status().label("webhook_status"),
-        _webhook_error().label("webhook_error"),
-    )
-
-
-def call_of(row: Row[Any]) -> Call:
-    """The record of a row of `select_calls`."""
-    values = dict(row._mapping)
-    del values["event_count"]
-    return Call(**values)
-
-
-def turn_of(row: Row[Any]) -> Turn:
-    """The record of a row of `turns`."""
-    values = dict(row._mapping)
-    del values["call_id"]
-    return Turn(**values)
-
-
-def event_of(row: Row[Any]) -> CallEvent:
-    """The record of a row of `call_events`."""
-    values = dict(row._mapping)
-    del values["row_id"]
-    return CallEvent(**values)
-
-
-def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(**row._mapping)
-
-
-async def _load(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Call:
-    query = select_calls().where(calls.c.id == call_id)
-    if lock:
-        query = query.with_for_update(of=calls)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise UnknownCallError(call_id)
-    return call_of(row)
-
-
-async def _update(transaction: Transaction, call_id: str, **values: Any) -> None:
-    await transaction.connection.execute(
-        update(calls).where(calls.c.id == call_id).values(**values)
-    )
-
-
-async def _update_attempt(transaction: Transaction, call_id: str, **values: Any) -> None:
-    """Change the call's live attempt."""
-    await transaction.connection.execute(
-        update(attempts)
-        .where(attempts.c.call_id == call_id, attempts.c.ended_at.is_(None))
-        .values(**values)
-    )
-
-
-async def _has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
-    found = await connection.scalar(
-        select(call_events.c.seq).where(call_events.c.call_id == call_id, call_events.c.terminal)
-    )
-    return found is not None
-
-
-async def _latency(connection: AsyncConnection, call_id: str) -> dict[str, Any]:
-    """Median and worst of every timing of the agent's turns, in milliseconds."""
-    rows: Sequence[Mapping[str, float]] = (
-        await connection.scalars(
-            select(turns.c.timings).where(turns.c.call_id == call_id, turns.c.speaker == "agent")
-        )
-    ).all()
-    names = sorted({name for timings in rows for name in timings})
-    summary = {}
-    for name in names:
-        values = [timings[name] for timings in rows if name in timings]
-        summary[name] = {
-            "p50": round(statistics.median(values), 1),
-            "max": round(max(values), 1),
-        }
-    return summary

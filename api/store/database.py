@@ -9,13 +9,15 @@ order.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -40,6 +42,20 @@ class Transaction:
     connection: AsyncConnection
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """Called in order once the commit is on disk; must not raise or block."""
+
+
+@asynccontextmanager
+async def _told(
+    begun: AbstractAsyncContextManager[AsyncConnection],
+) -> AsyncIterator[AsyncConnection]:
+    """Tell the database's own failures (locked, disk full, broken) as StoreError."""
+    try:
+        async with begun as connection:
+            yield connection
+    except IntegrityError:
+        raise  # an invariant: whoever wrote knows which
+    except SQLAlchemyError as error:
+        raise StoreError(f"the store does not answer: {error}") from error
 
 
 class Database:
@@ -84,7 +100,7 @@ class Database:
     async def open(self) -> None:
         """Make the folder and the file where absent (private to the user), migrate it.
 
-        Raises StoreError.
+        Raises StoreError, here and from then on whenever the database fails.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -125,7 +141,7 @@ class Database:
 
     async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self._lock:
-            async with self._writer.begin() as connection:
+            async with _told(self._writer.begin()) as connection:
                 transaction = Transaction(connection)
                 result = await work(transaction)
             for publish in transaction.after_commit:
@@ -133,7 +149,7 @@ class Database:
             return result
 
     async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        async with self._readers.begin() as connection:
+        async with _told(self._readers.begin()) as connection:
             return await work(connection)
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:

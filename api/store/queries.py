@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.lifecycle import CallStatus
 from api.records import Call, CallEvent, Page, Turn
-from api.store.calls import CallLedger, UnknownCallError, call_of, event_of, select_calls, turn_of
+from api.store.calls import CallLedger
+from api.store.rows import call_of, event_of, load_call, select_calls, turn_of
 from api.store.tables import call_events, calls, turns
 
 
@@ -24,12 +25,7 @@ class Calls(CallLedger):
         """Raises UnknownCallError."""
 
         async def work(connection: AsyncConnection) -> Call:
-            row = (
-                await connection.execute(select_calls().where(calls.c.id == call_id))
-            ).one_or_none()
-            if row is None:
-                raise UnknownCallError(call_id)
-            return call_of(row)
+            return await load_call(connection, call_id)
 
         return await self._database.read(work)
 

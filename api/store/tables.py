@@ -20,10 +20,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
+from sqlalchemy.engine import Dialect
 
 from api.lifecycle import STATUSES
 
@@ -37,7 +39,48 @@ metadata = MetaData(
     }
 )
 
-Json = JSON(none_as_null=True)
+
+def storable(value: Any) -> Any:
+    """`value` without what UTF-8 or PostgreSQL cannot hold: lone surrogates and NUL.
+
+    Requests are checked at the door; this is for what a network or a model made up.
+    """
+    if isinstance(value, str):
+        if value.isprintable():
+            return value
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value; None is SQL's NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        return storable(value)
+
+
+class FreeText(TypeDecorator[str]):
+    """Text that somebody outside may have written."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> str | None:
+        cleaned: str | None = storable(value)
+        return cleaned
+
+
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -87,7 +130,7 @@ calls = Table(
     Column("max_duration_s", Integer, nullable=False),
     Column("result", Json),
     Column("result_status", String(16), nullable=False),
-    Column("result_error", Text),
+    Column("result_error", FreeText),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("answered_at", Double),
@@ -98,10 +141,10 @@ calls = Table(
     Column("end_reason", String(64)),
     Column("outcome", String(64)),
     Column("hangup_cause", String(64)),
-    Column("error_message", Text),
+    Column("error_message", FreeText),
     Column("q850_cause", Integer),
     Column("sip_code", Integer),
-    Column("sip_call_id", Text),
+    Column("sip_call_id", FreeText),
     Column("recording_path", Text),
     Column("media", Json),
     Column("latency", Json, nullable=False),
@@ -128,10 +171,10 @@ attempts = Table(
     Column("answered_at", Double),
     Column("ended_at", Double),
     Column("hangup_cause", String(64)),
-    Column("message", Text),
+    Column("message", FreeText),
     Column("q850_cause", Integer),
     Column("sip_code", Integer),
-    Column("sip_call_id", Text),
+    Column("sip_call_id", FreeText),
     UniqueConstraint("call_id", "number"),
     one_of(
         "state",
@@ -161,7 +204,7 @@ turns = Table(
     _call_id(primary_key=True),
     Column("seq", Integer, primary_key=True),
     Column("speaker", String(8), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", FreeText, nullable=False),
     Column("interrupted", Boolean, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double, nullable=False),
@@ -206,7 +249,7 @@ webhook_deliveries = Table(
     Column("status", String(16), nullable=False),
     Column("attempt_count", Integer, nullable=False),
     Column("next_attempt_at", Double),
-    Column("last_error", Text),
+    Column("last_error", FreeText),
     Column("last_response_status", Integer),
     Column("delivered_at", Double),
     Column("created_at", Double, nullable=False),

@@ -256,7 +256,7 @@ FIELDS = [
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4))
 async def test_hostile_values_never_break_the_server(bench: Bench, body: dict[str, Any]) -> None:

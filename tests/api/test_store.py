@@ -1,8 +1,11 @@
 """The ledger on a real SQLite file: moves, invariants, cancellation, restarts."""
 
 import asyncio
+import json
+import sqlite3
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,9 +23,9 @@ from api.events import EventBus, Lagged
 from api.lifecycle import EVENT_OF, MOVES, STATUSES, TERMINAL, WEBHOOK_EVENTS, IllegalMoveError
 from api.records import Ended, NewCall, Turn
 from api.store import Store, StoreError
-from api.store.calls import UnknownCallError
 from api.store.database import Database, Transaction
 from api.store.keys import hash_key
+from api.store.rows import UnknownCallError
 from api.store.tables import api_keys, attempts, call_events, calls, metadata
 from pbx.switch import Cause
 from tests.api.story import (
@@ -137,6 +140,28 @@ async def test_a_failed_extraction_is_told(store: Store) -> None:
     assert (await types(store, call.id))[-1] == "call.completed"
 
 
+async def test_what_a_model_or_a_network_makes_up_can_be_stored_and_sent(store: Store) -> None:
+    call = await answered(store)
+    turn = await store.calls.add_turn(call.id, Turn("person", "a\0\ud83d b", 1.0, 2.0))
+    assert turn.text == "a\ufffd? b"
+    cause = Cause("completed", "normal_clearing", "ok\udcff", 16, None, "\udcffid@h")
+    await store.calls.record_ended(call.id, Ended(time.time(), cause, "x", awaits_result=True))
+    done = await store.calls.record_result(call.id, {"k\ud800": ["v\udfff", {"n": "\0"}]})
+    assert done.result == {"k?": ["v?", {"n": "\ufffd"}]}
+    for event in await store.calls.events(call.id):
+        json.dumps(event.data, ensure_ascii=False).encode()
+
+
+async def test_a_database_that_does_not_answer_is_a_store_error(
+    store: Store, tmp_path: Path
+) -> None:
+    call = await new_call(store)
+    with closing(sqlite3.connect(tmp_path / "data" / "offhook.db")) as vandal:
+        vandal.execute("DROP TABLE turns")
+    with pytest.raises(StoreError, match="does not answer"):
+        await store.calls.add_turn(call.id, Turn("person", "a", 1.0, 2.0))
+
+
 async def test_the_clock_of_the_pbx_cannot_turn_times_around(store: Store) -> None:
     claim = await claimed(store)
     await store.calls.record_answered(claim.call.id, claim.call.created_at - 100)
@@ -246,7 +271,7 @@ CAUSES = {
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(sorted(CAUSES))), max_size=9))
 async def test_whatever_is_told_a_call_keeps_its_promises(

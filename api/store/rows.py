@@ -1,0 +1,134 @@
+"""Rows of the ledger as records, and the small statements that its methods share."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.records import Attempt, Call, CallEvent, Turn
+from api.store.database import Transaction
+from api.store.tables import attempts, call_events, calls, turns, webhook_deliveries
+
+
+class UnknownCallError(Exception):
+    """There is no call with this id."""
+
+
+def _webhook_status() -> ColumnElement[str]:
+    """CB-114: derived from the deliveries. It follows the terminal event's inline delivery."""
+    last: ScalarSelect[str] = (
+        select(
+            case(
+                (webhook_deliveries.c.status == "exhausted", "failed"),
+                else_=webhook_deliveries.c.status,
+            )
+        )
+        .where(
+            webhook_deliveries.c.call_id == calls.c.id,
+            webhook_deliveries.c.terminal,
+            webhook_deliveries.c.endpoint_id.is_(None),
+        )
+        .scalar_subquery()
+    )
+    return case((calls.c.webhook_url.is_(None), "none"), else_=func.coalesce(last, "pending"))
+
+
+def _webhook_error() -> ScalarSelect[str | None]:
+    return (
+        select(webhook_deliveries.c.last_error)
+        .where(
+            webhook_deliveries.c.call_id == calls.c.id,
+            webhook_deliveries.c.status != "delivered",
+            webhook_deliveries.c.endpoint_id.is_(None),
+            webhook_deliveries.c.last_error.is_not(None),
+        )
+        .order_by(webhook_deliveries.c.updated_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def select_calls() -> Any:
+    """SELECT of whole calls, for `call_of`."""
+    return select(
+        calls,
+        _webhook_status().label("webhook_status"),
+        _webhook_error().label("webhook_error"),
+    )
+
+
+def call_of(row: Row[Any]) -> Call:
+    """The record of a row of `select_calls`."""
+    values = dict(row._mapping)
+    del values["event_count"]
+    return Call(**values)
+
+
+def turn_of(row: Row[Any]) -> Turn:
+    """The record of a row of `turns`."""
+    values = dict(row._mapping)
+    del values["call_id"]
+    return Turn(**values)
+
+
+def event_of(row: Row[Any]) -> CallEvent:
+    """The record of a row of `call_events`."""
+    values = dict(row._mapping)
+    del values["row_id"]
+    return CallEvent(**values)
+
+
+def attempt_of(row: Row[Any]) -> Attempt:
+    return Attempt(**row._mapping)
+
+
+async def load_call(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Call:
+    query = select_calls().where(calls.c.id == call_id)
+    if lock:
+        query = query.with_for_update(of=calls)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownCallError(call_id)
+    return call_of(row)
+
+
+async def update_call(transaction: Transaction, call_id: str, **values: Any) -> None:
+    await transaction.connection.execute(
+        update(calls).where(calls.c.id == call_id).values(**values)
+    )
+
+
+async def update_attempt(transaction: Transaction, call_id: str, **values: Any) -> None:
+    """Change the call's live attempt."""
+    await transaction.connection.execute(
+        update(attempts)
+        .where(attempts.c.call_id == call_id, attempts.c.ended_at.is_(None))
+        .values(**values)
+    )
+
+
+async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
+    found = await connection.scalar(
+        select(call_events.c.seq).where(call_events.c.call_id == call_id, call_events.c.terminal)
+    )
+    return found is not None
+
+
+async def latency_of(connection: AsyncConnection, call_id: str) -> dict[str, Any]:
+    """Median and worst of every timing of the agent's turns, in milliseconds."""
+    rows: Sequence[Mapping[str, float]] = (
+        await connection.scalars(
+            select(turns.c.timings).where(turns.c.call_id == call_id, turns.c.speaker == "agent")
+        )
+    ).all()
+    names = sorted({name for timings in rows for name in timings})
+    summary = {}
+    for name in names:
+        values = [timings[name] for timings in rows if name in timings]
+        summary[name] = {
+            "p50": round(statistics.median(values), 1),
+            "max": round(max(values), 1),
+        }
+    return summary

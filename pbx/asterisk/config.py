@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pbx.codecs import PCMU, Codec
+from pbx.codecs import PCMA, PCMU, Codec
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,11 @@ class AsteriskConfig:
     trunk: str = "trunk"
     """`pbx.trunk`: the PJSIP endpoint that numbers are dialled through."""
     codec: Codec = PCMU
-    """Between Asterisk and us; Asterisk transcodes where the trunk speaks another."""
+    """Between Asterisk and us, PCMU or PCMA; Asterisk transcodes where the trunk speaks another.
+
+    Not linear 16 kHz: UnicastRTP (Asterisk 22.10) sends it as payload type 118 but does not
+    understand that type itself, so the far end would hear nothing.
+    """
     media_host: str | None = None
     """Where Asterisk reaches our audio port; None is the media server's own address, and where
     that is a wildcard, the address that we reach AMI from."""
@@ -37,3 +41,7 @@ class AsteriskConfig:
     """How long calls outlive a lost link before they are given up."""
     reconcile_interval_s: float = 30.0
     """How often the calls are compared with Asterisk's channels while all is well."""
+
+    def __post_init__(self) -> None:
+        if self.codec not in (PCMU, PCMA):
+            raise ValueError(f"{self.codec.name} works in one direction only; use PCMU or PCMA")

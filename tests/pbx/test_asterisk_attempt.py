@@ -1,0 +1,243 @@
+"""The attempt's core, fed with event streams that real Asterisks sent (`recordings/`)."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbx.asterisk.attempt import (
+    AskCallId,
+    AttemptCore,
+    CloseMedia,
+    ConnectMedia,
+    Event,
+    HangUpChannel,
+    Output,
+)
+from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
+
+RECORDINGS = Path(__file__).parent / "recordings"
+EPOCH = 1_000_000.0
+Stream = list[tuple[float, Event]]
+
+
+def recording(name: str) -> Stream:
+    events: list[tuple[float, dict[str, str]]] = json.loads(
+        (RECORDINGS / f"{name}.json").read_text()
+    )
+    return [(at, event) for at, event in events]
+
+
+def feed(core: AttemptCore, events: Iterable[tuple[float, Event]]) -> list[Output]:
+    outputs: list[Output] = []
+    for at, event in events:
+        core.on_event(event, at)
+        outputs += core.take()
+    return outputs
+
+
+def run(name: str) -> list[Output]:
+    return feed(AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5), recording(name))
+
+
+def progress(outputs: Iterable[Output]) -> list[type[Any]]:
+    commands = (AskCallId, CloseMedia, ConnectMedia, HangUpChannel)
+    return [type(one) for one in outputs if not isinstance(one, commands)]
+
+
+def cause(outputs: list[Output]) -> Cause:
+    (ended,) = [one for one in outputs if isinstance(one, Ended)]
+    return ended.cause
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "state", "cause_name", "sip_code"),
+    [
+        ("busy", [Dialing, Ringing, Ended], "busy", "user_busy", 486),
+        ("congestion", [Dialing, Ended], "failed", "normal_circuit_congestion", 503),
+        ("wrong_number", [Dialing, Ended], "failed", "unallocated_number", 404),
+        ("announcement", [Dialing, EarlyMedia, Ended], "failed", "unallocated_number", 404),
+        ("rejecter", [Dialing, Ringing, Ended], "failed", "call_rejected", 403),
+        ("cause_16", [Dialing, Ended], "failed", "call_rejected", 603),
+        ("cause_18", [Dialing, Ended], "no_answer", "no_user_response", 408),
+        ("cause_19", [Dialing, Ended], "no_answer", "no_answer", 480),
+        ("cause_22", [Dialing, Ended], "failed", "number_changed", 410),
+        ("cause_27", [Dialing, Ended], "failed", "destination_out_of_order", 502),
+        ("cause_28", [Dialing, Ended], "failed", "invalid_number_format", 484),
+        ("cause_127", [Dialing, Ended], "failed", "network_out_of_order", 500),
+        ("missing_trunk", [Ended], "failed", "no_route_destination", None),
+        ("hasty", [Dialing, Ringing, Answered, Ended], "completed", "normal_clearing", 200),
+        (
+            "late_answerer",
+            [Dialing, EarlyMedia, Answered, Ended],
+            "completed",
+            "normal_clearing",
+            200,
+        ),
+    ],
+)
+def test_recorded_calls(
+    name: str, kinds: list[type[Any]], state: str, cause_name: str, sip_code: int | None
+) -> None:
+    outputs = run(name)
+    end = cause(outputs)
+    assert progress(outputs) == kinds
+    assert (end.state, end.name, end.sip_code) == (state, cause_name, sip_code)
+
+
+def test_a_ring_that_timed_out() -> None:
+    end = cause(run("ring_timeout"))
+    assert (end.state, end.name) == ("no_answer", "no_answer")
+
+
+def test_times_are_those_of_the_events() -> None:
+    outputs = run("hasty")
+    (answered,) = [one for one in outputs if isinstance(one, Answered)]
+    assert answered.at == pytest.approx(EPOCH + 0.406, abs=0.05)
+
+
+def test_media_is_connected_before_anything_is_dialled() -> None:
+    outputs = run("busy")
+    kinds = [type(one) for one in outputs]
+    assert kinds.index(ConnectMedia) < kinds.index(Dialing)
+    (media,) = [one for one in outputs if isinstance(one, ConnectMedia)]
+    assert (media.host, media.port % 2) == ("127.0.0.1", 0)
+    assert kinds.count(CloseMedia) == 1
+
+
+def test_keys_count_once_though_both_legs_tell_them() -> None:
+    keys = [one for one in run("key_presser") if isinstance(one, Digit)]
+    assert "".join(one.digit for one in keys) == "123#"
+    assert all(one.duration_ms > 50 for one in keys)
+
+
+def test_a_cancelled_call() -> None:
+    core = AttemptCore("offhook-1", 0.0, EPOCH)
+    stream = recording("cancel_while_ringing")
+    ringing = next(i for i, (_, e) in enumerate(stream) if e.get("DialStatus") == "RINGING") + 1
+    feed(core, stream[:ringing])
+    core.hang_up(1.0)
+    core.hang_up(1.0)
+    commands = core.take()
+    assert [type(one) for one in commands] == [HangUpChannel]
+    end = cause(feed(core, stream[ringing:]))
+    assert (end.state, end.name, end.sip_code) == ("canceled", "originator_cancel", 487)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in RECORDINGS.glob("*.json")])
+def test_wherever_the_events_stop_deadlines_end_the_call_once(name: str) -> None:
+    stream = recording(name)
+    for length in range(len(stream)):
+        core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+        outputs = feed(core, stream[:length])
+        now = stream[length][0]
+        if not core.over and core.deadline is None:
+            core.hang_up(now)  # an answered call lasts until somebody ends it
+        for _ in range(10):
+            if core.deadline is None:
+                break
+            now = core.deadline
+            core.on_deadline(now)
+            outputs += core.take()
+        outputs += core.take()
+        assert core.over
+        assert [type(one) for one in outputs].count(Ended) == 1
+        assert [type(one) for one in outputs].count(CloseMedia) == 1
+        assert now < 60
+
+
+@pytest.mark.parametrize("name", ["busy", "hasty", "announcement"])
+def test_hang_ups_may_come_in_any_order(name: str) -> None:
+    stream = recording(name)
+    tail = [one for one in stream if one[1]["Event"] == "Hangup"]
+    head = [one for one in stream if one not in tail]
+    causes = set()
+    for order in itertools.permutations(tail):
+        core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+        end = cause(feed(core, [*head, *order]))
+        causes.add((end.state, end.name, end.q850, end.sip_code))
+    assert len(causes) == 1
+
+
+@pytest.mark.parametrize("name", [path.stem for path in RECORDINGS.glob("*.json")])
+def test_events_told_twice_change_nothing(name: str) -> None:
+    stream = recording(name)
+    twice = [one for one in stream for _ in range(2) if one[1]["Event"] != "DTMFEnd"]
+    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    outputs = progress(feed(core, twice))
+    assert outputs == [kind for kind in progress(run(name)) if kind is not Digit]
+
+
+def answered() -> AttemptCore:
+    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    stream = recording("key_presser")
+    up = next(i for i, (_, e) in enumerate(stream) if e["Event"] == "DTMFEnd")
+    feed(core, stream[:up])
+    return core
+
+
+def channel(name: str, unique_id: str, state: str) -> Event:
+    return {
+        "Event": "CoreShowChannel",
+        "Channel": name,
+        "Uniqueid": unique_id,
+        "Linkedid": "offhook-1",
+        "ChannelStateDesc": state,
+    }
+
+
+def test_a_living_call_is_adopted() -> None:
+    core = answered()
+    assert core.far_channel is not None
+    core.reconcile(
+        [channel("UnicastRTP/127.0.0.1:1-0x1", "offhook-1", "Up"), channel("PJSIP/t-1", "9", "Up")],
+        5.0,
+    )
+    assert (core.take(), core.over) == ([], False)
+
+
+def test_an_answer_that_was_missed_is_told() -> None:
+    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    stream = recording("late_answerer")
+    feed(core, stream[: next(i for i, (_, e) in enumerate(stream) if e["Event"] == "DialState")])
+    far = next(e for _, e in stream if e["Event"] == "DialBegin" and "Channel" in e)
+    core.reconcile(
+        [
+            channel(far["Channel"], "offhook-1", "Up"),
+            channel(far["DestChannel"], far["DestUniqueid"], "Up"),
+        ],
+        5.0,
+    )
+    assert [type(one) for one in core.take()] == [Answered]
+
+
+def test_a_dead_call_is_ended_and_its_orphan_hung_up() -> None:
+    core = answered()
+    core.reconcile([channel("PJSIP/trunk-00000001", "9.9", "Up")], 5.0)
+    outputs = core.take()
+    assert cause(outputs).name == "pbx_lost_call"
+    assert HangUpChannel("PJSIP/trunk-00000001") in outputs
+
+
+def test_a_wish_to_hang_up_survives_a_lost_link() -> None:
+    core = answered()
+    core.hang_up(1.0)
+    core.take()
+    core.reconcile([channel("UnicastRTP/127.0.0.1:1-0x1", "offhook-1", "Up")], 3.0)
+    assert core.take() == [HangUpChannel("UnicastRTP/127.0.0.1:1-0x1")]
+
+
+def test_nothing_follows_the_end() -> None:
+    core = answered()
+    core.lose("gone", 1.0)
+    assert cause(core.take()).message == "gone"
+    for at, event in recording("hasty"):
+        core.on_event(event, at)
+    core.hang_up(2.0)
+    core.lose("again", 2.0)
+    core.reconcile([], 2.0)
+    core.on_deadline(1000.0)
+    assert core.take() == []

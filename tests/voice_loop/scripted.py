@@ -5,6 +5,7 @@ scripted recogniser hears exactly what the conversation cut out of the line, no 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -47,6 +48,19 @@ class Fault:
             await self.gate.wait()
         if self.error is not None:
             raise EngineError(self.error)
+
+
+class Stubborn(Fault):
+    """Work that goes on when it is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = asyncio.Event()
+
+    async def pass_(self) -> None:
+        while not self.release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.release.wait()
 
 
 class Ears:
@@ -150,9 +164,12 @@ class HandSet:
 
     def __init__(self) -> None:
         self.hang_ups = 0
+        self.error: Exception | None = None
 
     async def hang_up(self) -> None:
         self.hang_ups += 1
+        if self.error is not None:
+            raise self.error
 
     async def send_digits(self, digits: str) -> None:
         raise AssertionError("a conversation sends no digits")
@@ -237,12 +254,19 @@ class PhoneCall:
         """The reason of the end, which must be near; everything must be given back then."""
         assert self._run is not None
         reason = await asyncio.wait_for(self._run, 5)
+        self.assert_given_back()
+        return reason
+
+    def cancel(self) -> None:
+        assert self._run is not None
+        self._run.cancel()
+
+    def assert_given_back(self) -> None:
         assert asyncio.all_tasks() <= self._tasks_before
         assert self.line.hang_ups == 1
         assert self.mind.released == ["call-1"]
         assert self.mind.open == self.mouth.open == 0
         assert self.conversation.exchange(silence(RATE), 0.0, 0.0) is None
-        return reason
 
     @property
     def said(self) -> list[tuple[str, str]]:
@@ -258,6 +282,6 @@ class PhoneCall:
 
 
 async def settle() -> None:
-    """Let everything that can go on do so; far more rounds than any step here needs."""
-    for _ in range(40):
+    """Let what can go on do so; a chain of many steps takes a few ticks, as in a real call."""
+    for _ in range(12):
         await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.voice_loop.scripted import NOISE, OPENING, PhoneCall
+from tests.voice_loop.scripted import NOISE, OPENING, PhoneCall, Stubborn, settle
 from voice_loop.conversation import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
@@ -652,3 +652,40 @@ async def test_a_bug_in_an_engine_is_an_engine_that_fails() -> None:
     await call.hears_out()
     assert await call.end() == "engine_error"
     assert call.said[-1] == ("agent", PHRASES.apology)
+
+
+async def test_a_cancelled_run_gives_everything_back_too() -> None:
+    call = await in_conversation()
+    call.mind.fault.gate = asyncio.Event()
+    await call.says_and_waits("tuesday")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call.end()
+    call.assert_given_back()
+
+
+async def test_a_line_that_fails_to_hang_up_gives_everything_back_too() -> None:
+    call = await in_conversation()
+    call.line.error = OSError("the PBX is gone")
+    await call.says_and_waits("when")
+    call.conversation.hung_up()
+    with pytest.raises(OSError, match="the PBX is gone"):
+        await call.end()
+    call.assert_given_back()
+
+
+async def test_an_engine_that_ignores_cancellation_does_not_hold_the_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("voice_loop.conversation._CANCEL_WAIT_S", 0.01)
+    call = await in_conversation()
+    call.mind.fault = stubborn = Stubborn()
+    await call.says_and_waits("tuesday")
+    call.conversation.hung_up()
+    with pytest.raises(AssertionError):
+        await call.end()
+    assert call.is_over
+    assert call.line.hang_ups == 1
+    assert "1 tasks do not end" in caplog.text
+    stubborn.release.set()
+    await settle()

@@ -430,11 +430,10 @@ class Conversation:
 
         When the person speaks again already, what they say now decides whether it is spoken.
         """
-        if reply.verdict is None:
+        if reply.verdict is None or reply.transcript is None:
             return
-        talking = self._floor.talking
         if reply.verdict in (Verdict.NOTHING, Verdict.BACKCHANNEL):
-            if not talking:
+            if not self._floor.talking:
                 self._playout.resume()
             if reply.turn_over:
                 self._reply = None
@@ -445,25 +444,28 @@ class Conversation:
             return
         self._reply = None
         self._yield()
-        if reply.transcript is None or plain_words(reply.transcript.text):
+        if plain_words(reply.transcript.text):
             self._person_turn_over(reply)
+            if reply.verdict is not Verdict.REPEAT:
+                self._dialogue.person_said(reply.transcript.text)
         if reply.verdict is Verdict.OPENING:
-            if reply.transcript and reply.transcript.text:
-                self._dialogue.person_said(reply.transcript.text)
+            self._opening_played = True
             reply.speech = self._opening
-            self._play_opening()
-        else:
-            if reply.verdict is Verdict.ANSWER and reply.transcript:
-                self._dialogue.person_said(reply.transcript.text)
-            self._playout.play(reply.speech)
-        if talking:
+        self._speak(reply)
+
+    def _speak(self, reply: Reply) -> None:
+        """Give the answer the floor, once the person leaves it."""
+        self._playout.play(reply.speech)
+        if self._floor.talking:
             self._playout.hold()
         self._speaking = self._on_wire = reply
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
         if self._ending:
             return
-        self._drop_reply()
+        if self._reply is not None and not self._reply.turn_over:
+            # Made without knowing of the keys; the end of the turn makes another.
+            self._drop_reply()
         self._yield()
         self._opening_played = True
         pressed_ms = frame * FRAME_MS
@@ -473,8 +475,7 @@ class Conversation:
         self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
         dialogue = self._dialogue.copy()
         reply.task = self._spawn(reply.speech, lambda: self._answer(reply.speech, dialogue, reply))
-        self._playout.play(reply.speech)
-        self._speaking = self._on_wire = reply
+        self._speak(reply)
 
     def _nobody_speaks(self) -> None:
         if self._ending or self._reply is not None or self._playout.speech is not None:
@@ -509,6 +510,8 @@ class Conversation:
     def _begin_ending(self, reason: EndReason) -> None:
         self._ending = True
         self._end_reason = reason
+        if (cut_off := self._unsettled()) is not None:
+            self._spawn(cut_off.speech, lambda: self._note(cut_off))
         self._drop_reply()
         self._yield()
 
@@ -574,7 +577,7 @@ class Conversation:
         return self._new_reply(self._floor.onset_frame, self._floor.frame)
 
     async def _note(self, cut_off: Reply) -> None:
-        """Words that the end of the call cut off count too."""
+        """Words that the end cut off count too."""
         try:
             if cut_off.transcript is None:
                 cut_off.transcript = await self._transcribe(self._utterance(cut_off))

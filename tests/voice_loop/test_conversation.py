@@ -396,6 +396,34 @@ async def test_the_hash_key_ends_the_keys_at_once() -> None:
     assert call.voiced[-1]
 
 
+async def test_words_that_are_not_understood_yet_are_not_lost_to_the_keys() -> None:
+    call = await in_conversation()
+    gate = call.ears.fault.gate = asyncio.Event()
+    await call.says("my number is four")
+    await call.quiet(600)
+    call.conversation.press("2", 0.0)
+    call.conversation.press("#", 0.0)
+    await call.quiet(20)
+    gate.set()
+    await call.hears_out()
+    assert call.said[3:] == [
+        ("person", "2#"),
+        ("person", "my number is four"),
+        ("agent", "i see."),
+    ]
+    assert call.last_history[-1] == ("user", "[pressed 2 #] my number is four")
+
+
+async def test_the_answer_to_keys_waits_for_who_is_speaking() -> None:
+    call = await in_conversation()
+    await call.says("my number is four", 300)
+    call.conversation.press("#", 0.0)
+    await call.says("my number is four", 1_000)
+    assert not any(call.voiced[-60:])
+    await call.hears_out()
+    assert call.last_history[-1] == ("user", "[pressed #] my number is four")
+
+
 async def test_keys_without_end_are_cut() -> None:
     call = await in_conversation()
     for _ in range(500):
@@ -480,7 +508,7 @@ async def test_the_time_limit_is_announced_and_the_announcement_is_not_interrupt
     await call.hears_out()
     assert call.ms < 20_000
     assert await call.end() == "max_duration"
-    assert call.said[-1] == ("agent", PHRASES.time_up)
+    assert call.said[-2:] == [("person", "so tell me"), ("agent", PHRASES.time_up)]
 
 
 async def test_at_the_time_limit_it_ends_whatever_the_voice_does() -> None:
@@ -575,7 +603,8 @@ async def test_an_engine_that_fails_is_apologised_for(engine: str) -> None:
     await call.says("tuesday")
     await call.hears_out()
     assert await call.end() == "engine_error"
-    assert call.said[-1] == ("agent", PHRASES.apology)
+    understood = [] if engine == "ears" else [("person", "tuesday")]
+    assert call.said[3:] == [*understood, ("agent", PHRASES.apology)]
 
 
 async def test_a_model_that_fails_at_the_opening_is_apologised_for() -> None:

@@ -78,7 +78,6 @@ class LlamaCpp:
                 sequences=slots,
                 batch=BATCH_TOKENS,
                 threads=threads,
-                flash_attention=gpu_layers > 0,
             )
         except EngineError:
             self._model.close()

@@ -56,6 +56,11 @@ async def test_silence_and_nothing_are_no_words(stt: FasterWhisper) -> None:
         assert (heard.text, heard.confidence) == ("", 0.0)
 
 
+async def test_noise_is_no_words(stt: FasterWhisper) -> None:
+    noise = np.random.default_rng(3).normal(0, 500, 8000).astype(np.int16)
+    assert (await stt.transcribe(noise, 8000, "en")).text == ""
+
+
 @pytest.mark.parametrize(
     ("content", "window", "frames"),
     [

@@ -241,6 +241,31 @@ async def test_a_turn_without_end_is_answered_and_goes_on() -> None:
     assert call.last_history[-1] == ("user", "and so it went until monday")
 
 
+async def test_a_turn_without_end_after_one_not_understood_yet_is_heard_too() -> None:
+    config = ConversationConfig("listen", floor=FloorConfig(max_turn_ms=3_000))
+    call = await in_conversation(config=config)
+    gate = call.ears.fault.gate = asyncio.Event()
+    await call.says("next week", 400)
+    await call.quiet(600)
+    await call.says("at length", 3_060)
+    await call.quiet(200)
+    gate.set()
+    await call.hears_out()
+    assert call.last_history[-1] == ("user", "next week at length")
+
+
+async def test_of_a_very_long_wait_the_last_half_minute_is_heard() -> None:
+    call = await in_conversation()
+    gate = call.ears.fault.gate = asyncio.Event()
+    await call.says("next week", 400)
+    await call.quiet(20_000)
+    await call.says("or the week after", 12_000)
+    await call.quiet(300)
+    gate.set()
+    await call.hears_out()
+    assert call.last_history[-1] == ("user", "or the week after")
+
+
 async def test_what_speech_recognition_is_not_sure_of_is_asked_for_again() -> None:
     call = await in_conversation()
     call.ears.confidence["mumble mumble"] = 0.2
@@ -311,6 +336,20 @@ async def test_the_agent_goes_on_after_a_backchannel_or_a_noise(sound: str) -> N
     assert frames == pytest.approx(40 * len(OPENING + LONG), abs=80), "not a frame is lost"
     agent = call.turns[-1]
     assert agent.ended_ms - agent.started_ms > 40 * len(LONG) + 200, "the pause is part of it"
+
+
+async def test_a_noise_understood_late_does_not_let_the_agent_talk_into_words() -> None:
+    call = await interrupted_call()
+    gate = call.ears.fault.gate = asyncio.Event()
+    await call.says(NOISE, 300)
+    await call.quiet(600)
+    await call.says("stop", 200)
+    gate.set()
+    await call.says("please", 600)
+    assert not any(call.voiced[-60:])
+    await call.hears_out()
+    assert call.said[-2:] == [("person", "stop please"), ("agent", "i see.")]
+    assert call.turns[-3].interrupted
 
 
 async def test_a_backchannel_that_becomes_an_objection_yields() -> None:

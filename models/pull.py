@@ -178,7 +178,7 @@ class _Download:
             if attempts >= ATTEMPTS:
                 raise PullError(
                     f"cannot fetch {self.url}: {trouble}. Check the network and the proxy "
-                    "settings, or name a mirror with `--hub`; what has come is kept, and the "
+                    "settings, or name a mirror with `--hub-url`; what has come is kept, and the "
                     "next pull continues there"
                 )
             time.sleep(self.backoff_s * 2 ** max(0, attempts - 1))
@@ -223,7 +223,7 @@ class _Download:
         if code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             raise PullError(
                 f"the hub answered {code} {response.reason_phrase} for {self.url}: the file was "
-                "moved or the hub's address is wrong (`--hub`); a newer Offhook may know its "
+                "moved or the hub's address is wrong (`--hub-url`); a newer Offhook may know its "
                 "new place"
             )
 

@@ -222,7 +222,7 @@ def test_answers_that_may_get_better_are_tried_again(hub: Hub, tmp_path: Path) -
 
 def test_a_hub_that_stays_down_is_given_up(hub: Hub, tmp_path: Path) -> None:
     hub.statuses = [503] * 20
-    with pytest.raises(PullError, match=r"weights\.bin: the hub answered 503.*--hub"):
+    with pytest.raises(PullError, match=r"weights\.bin: the hub answered 503.*--hub-url"):
         fetch(hub, tmp_path)
     assert len(hub.seen) == ATTEMPTS
 

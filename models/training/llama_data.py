@@ -15,6 +15,8 @@ from models.training.phrases import CALLER_TIMES, DAYS, NUMBERS, PLACES
 from voice_loop.prompts import Message, extraction_messages
 
 _POOL = 1536
+_SPOKEN_FACTS = ("name", "company", "day", "time", "address")
+_NAMES = ("name", "company")
 _VALUES = (*CALLER_TIMES, *DAYS, *PLACES)
 
 
@@ -56,25 +58,49 @@ def _find_copies(
     A fact is copied from its first occurrence (the system prompt), what somebody said from the
     latest one before.
     """
-    kept = [(tokenizer.canonical[i], at) for at, i in enumerate(ids) if i != tokenizer.space_id]
-    flat = [token for token, _ in kept]
-    where: dict[int, list[int]] = {}
-    for index, token in enumerate(flat):
-        where.setdefault(token, []).append(index)
     found: dict[int, int] = {}
     for values, first in ((said, False), (facts, True)):
         for value in sorted(values, key=len):
-            tokens = [i for i in tokenizer.encode(value) if i != tokenizer.space_id]
-            tokens = [tokenizer.canonical[i] for i in tokens]
-            n = len(tokens)
-            starts = [s for s in where.get(tokens[0], []) if flat[s : s + n] == tokens]
-            for before, start in pairwise(starts):
-                source = starts[0] if first else before
-                for offset in range(n):
-                    position = kept[start + offset][1]
+            spans = _occurrences(tokenizer, ids, value)
+            for before, span in pairwise(spans):
+                for position, source in zip(span, spans[0] if first else before, strict=True):
                     if learn[position]:
-                        found[position - 1] = kept[source + offset][1]
+                        found[position - 1] = source
     return sorted(found.items())
+
+
+def _occurrences(tokenizer: StarterTokenizer, ids: Sequence[int], value: str) -> list[list[int]]:
+    """Where a value stands, as the positions of its tokens; spaces of their own do not count."""
+    wanted = [tokenizer.canonical[i] for i in tokenizer.encode(value) if i != tokenizer.space_id]
+    kept = [at for at, i in enumerate(ids) if i != tokenizer.space_id]
+    flat = [tokenizer.canonical[ids[at]] for at in kept]
+    n = len(wanted)
+    starts = [s for s in range(len(flat) - n + 1) if flat[s] == wanted[0]]
+    return [kept[s : s + n] for s in starts if flat[s : s + n] == wanted]
+
+
+def _shuffle_pieces(
+    tokenizer: StarterTokenizer, rng: random.Random, ids: list[int], spans: Sequence[Sequence[int]]
+) -> None:
+    """Write a value of random pieces instead, everywhere alike.
+
+    Made-up names hold a few pieces often and most of them hardly ever, but all must be copied.
+    The first piece of a word stays one that joins with a space, or one that does not.
+    """
+    new: list[int] = []
+    for index, at in enumerate(spans[0]):
+        token = tokenizer.canonical[ids[at]]
+        if index > 0 and ids[at] == token and ids[at - 1] != tokenizer.space_id:
+            new.append(rng.choice(tokenizer.pieces))
+        elif token in tokenizer.joined:
+            new.append(rng.choice(tuple(tokenizer.joined)))
+        else:
+            new.append(rng.choice(tokenizer.pieces))
+            while new[-1] in tokenizer.joined:
+                new[-1] = rng.choice(tokenizer.pieces)
+    for span in spans:
+        for at, piece in zip(span, new, strict=True):
+            ids[at] = tokenizer.joined[piece] if tokenizer.spaced[ids[at]] else piece
 
 
 def _answers(
@@ -92,15 +118,27 @@ def _answers(
     return ids, learn
 
 
-def chat_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
-    """The conversation itself; every agent turn that was not cut short is learned."""
+def chat_example(
+    tokenizer: StarterTokenizer, dialogue: Dialogue, shuffle: random.Random | None = None
+) -> Example:
+    """The conversation itself; every agent turn that was not cut short is learned.
+
+    Args:
+        tokenizer: makes the ids.
+        dialogue: the call.
+        shuffle: where given, every other name becomes one of random pieces.
+    """
     ids, learn = _answers(tokenizer, chat(dialogue), whole_answers(dialogue))
     spoken = " ".join(t.text for t in dialogue.turns if t.speaker == "person")
     said = [value for value in _VALUES if value in spoken]
-    facts = [
-        v for k, v in dialogue.context.items() if k in ("name", "company", "day", "time", "address")
-    ]
-    return Example(ids, learn, _find_copies(tokenizer, ids, learn, facts, said))
+    facts = [value for key, value in dialogue.context.items() if key in _SPOKEN_FACTS]
+    copies = _find_copies(tokenizer, ids, learn, facts, said)
+    if shuffle is not None:
+        for key in _NAMES:
+            if key in dialogue.context and shuffle.random() < 0.5:
+                spans = _occurrences(tokenizer, ids, dialogue.context[key])
+                _shuffle_pieces(tokenizer, shuffle, ids, spans)
+    return Example(ids, learn, copies)
 
 
 def result_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
@@ -149,7 +187,7 @@ def batches(
     while True:
         pool: list[Example] = []
         for dialogue in dialogues(pool_seed, _POOL):
-            pool.append(chat_example(tokenizer, dialogue))
+            pool.append(chat_example(tokenizer, dialogue, rng))
             if rng.random() < result_share:
                 pool.append(result_example(tokenizer, dialogue))
         pool_seed += 1

@@ -108,6 +108,8 @@ class StarterTokenizer:
         merges: the BPE merges, most important first.
         special: the control and fixed tokens with their ids, longest first.
         canonical: for each id, the id of the same word without a space before it.
+        joined: for each word's id without the space, the id with it.
+        pieces: the ids of all words and pieces of words without a space.
         spaced: for each id, whether it is another one's word with a space before it.
     """
 
@@ -149,6 +151,12 @@ class StarterTokenizer:
             for index, (token, canonical) in enumerate(
                 zip(self.tokens, self.canonical, strict=True)
             )
+        )
+        self.joined: dict[int, int] = {
+            canonical: index for index, canonical in enumerate(self.canonical) if self.spaced[index]
+        }
+        self.pieces: tuple[int, ...] = tuple(
+            index for index in range(first) if _WORD.fullmatch(self.tokens[index])
         )
         self.space_id = vocabulary[_SPACE]
         self.end_id = self.special[IM_END]

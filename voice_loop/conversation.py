@@ -163,7 +163,6 @@ class Conversation:
         self._voiced_at = 0.0
         self._spoke_from = 0
         self._spoke_to = 0
-        self._reported: Speech | None = None
         self._digits = ""
         self._digit_frame = 0
         self._digit_at = 0.0
@@ -175,11 +174,7 @@ class Conversation:
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
-        rendering = self._spawn(self._opening, self._render_opening)
-        try:
-            await asyncio.wait([rendering])
-        finally:
-            rendering.cancel()
+        await self._see_through(self._opening, self._render_opening)
 
     async def _render_opening(self) -> None:
         apology = self._new_speech(in_history=False, interruptible=False)
@@ -203,8 +198,7 @@ class Conversation:
         if frame is not None and self._on_wire is not None and is_voiced(frame):
             self._on_wire.marks.setdefault("wire", now)
             self._on_wire = None
-        if speech.over and not self._playout.held and speech is not self._reported:
-            self._reported = speech
+        if speech.over and not self._playout.held:
             self._post(_SpeechOver(speech))
         return frame
 
@@ -236,7 +230,7 @@ class Conversation:
             self._yield()
             await self._give_back(line)
         if cut_off is not None:
-            await self._note(cut_off)
+            await self._see_through(cut_off.speech, lambda: self._note(cut_off))
         return reason
 
     async def _give_back(self, line: Line) -> None:
@@ -354,7 +348,7 @@ class Conversation:
     def _waits_for(self, speech: Speech) -> bool:
         """Whether someone still counts on this speech."""
         if speech is self._opening and not self._opening_played:
-            return True
+            return not self._ending
         in_the_making = self._reply.speech if self._reply is not None else None
         return speech in (self._playout.speech, in_the_making)
 
@@ -456,7 +450,7 @@ class Conversation:
     def _speak(self, reply: Reply) -> None:
         """Give the answer the floor, once the person leaves it."""
         self._playout.play(reply.speech)
-        if self._floor.talking:
+        if self._floor.person_speaks:
             self._playout.hold()
         self._speaking = self._on_wire = reply
 
@@ -501,7 +495,7 @@ class Conversation:
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
-        if self._apology is None or self._playout.speech is self._apology:
+        if self._apology is None:
             return False
         self._begin_ending("engine_error")
         self._playout.play(self._apology)
@@ -623,6 +617,16 @@ class Conversation:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def _see_through(
+        self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        """The same, waiting for its end; what goes wrong is told as ever, not raised."""
+        task = self._spawn(speech, work)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
 
     async def _watch(self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

@@ -17,7 +17,7 @@ from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
 from voice_loop.conversation import Conversation, ConversationConfig
 from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
-from voice_loop.ports import EngineError, Engines, Transcript
+from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript
 from voice_loop.prompts import CALL_ANSWERED, Message
 
 RATE = 8000
@@ -61,6 +61,13 @@ class Stubborn(Fault):
         while not self.release.is_set():
             with contextlib.suppress(asyncio.CancelledError):
                 await self.release.wait()
+
+
+class Buggy(Fault):
+    """Work that fails as no engine should."""
+
+    async def pass_(self) -> None:
+        raise KeyError("a bug")
 
 
 class Ears:
@@ -181,6 +188,7 @@ class PhoneCall:
 
     answers: Mapping[str, str] = field(default_factory=dict)
     config: ConversationConfig = field(default_factory=lambda: ConversationConfig("book a visit"))
+    new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
 
     def __post_init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
@@ -188,7 +196,9 @@ class PhoneCall:
         self.turns: list[Turn] = []
         #: For every tick, whether the agent's voice left.
         self.voiced: list[bool] = []
-        engines = Engines(self.ears, self.mind, self.mouth, lambda rate: Detector())
+        #: So long before its tick every packet with the person's voice arrives.
+        self.voiced_before_s = 0.0
+        engines = Engines(self.ears, self.mind, self.mouth, self.new_detector)
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
         self._run: asyncio.Task[EndReason] | None = None
 
@@ -206,7 +216,10 @@ class PhoneCall:
     async def tick(self, heard: Samples | None = None) -> bool:
         """One frame each way; whether the agent's voice left in it."""
         now = monotonic()
-        sent = self.conversation.exchange(silence(RATE) if heard is None else heard, now, now)
+        arrived_at = now if heard is None else now - self.voiced_before_s
+        sent = self.conversation.exchange(
+            silence(RATE) if heard is None else heard, arrived_at, now
+        )
         self.voiced.append(sent is not None and is_voiced(sent))
         await settle()
         return self.voiced[-1]

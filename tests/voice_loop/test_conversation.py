@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.voice_loop.scripted import NOISE, OPENING, PhoneCall, Stubborn, settle
+from tests.voice_loop.scripted import NOISE, OPENING, Buggy, PhoneCall, Stubborn, settle
 from voice_loop.conversation import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
@@ -85,6 +85,17 @@ async def test_an_opening_that_is_still_in_the_making_is_said_once_it_is_there()
     await preparing
 
 
+async def test_the_opening_waits_for_what_the_first_words_were() -> None:
+    call = await PhoneCall(config=ConversationConfig("talk", opening_delay_ms=1_200)).answer()
+    gate = call.ears.fault.gate = asyncio.Event()
+    await call.says("hello", 300)
+    await call.quiet(1_400)
+    assert not any(call.voiced)
+    gate.set()
+    await call.hears_out()
+    assert call.said == [("person", "hello"), ("agent", OPENING)]
+
+
 # Turns ----------------------------------------------------------------------------------
 
 
@@ -130,6 +141,17 @@ async def test_marks_of_an_answer_are_in_order() -> None:
     assert timings.first_audio_ms <= timings.wire_ms
     assert timings.endpoint_ms <= timings.wire_ms
     assert call.turns[0].timings is None, "the opening answers nobody"
+
+
+async def test_marks_count_from_the_arrival_of_the_last_voiced_packet() -> None:
+    call = await in_conversation()
+    call.voiced_before_s = 5.0
+    await call.says("tuesday")
+    await call.hears_out()
+    timings = call.turns[-1].timings
+    assert timings is not None
+    for mark in ("transcript_ms", "first_token_ms", "first_audio_ms", "endpoint_ms", "wire_ms"):
+        assert 5_000 <= getattr(timings, mark) < 10_000
 
 
 async def test_an_answer_is_prepared_at_the_pause_and_spoken_at_the_end_of_the_turn() -> None:
@@ -323,6 +345,22 @@ async def test_after_an_interruption_only_what_was_heard_is_remembered() -> None
     ]
 
 
+async def test_the_rest_of_an_interrupted_answer_is_not_made() -> None:
+    call = await PhoneCall(
+        {"when": "from monday to friday, i think. the second clause hangs."}
+    ).answer()
+    await call.hears_out()
+    call.mouth.only_at = "second"
+    call.mouth.fault.gate = asyncio.Event()
+    await call.says("when")
+    await call.until(lambda: call.voiced[-1])
+    assert (call.mind.open, call.mouth.open) == (1, 1)
+    await call.says("stop please")
+    await call.hears_out()
+    assert call.said[-1] == ("agent", "i see.")
+    assert (call.mind.open, call.mouth.open) == (0, 0)
+
+
 @pytest.mark.parametrize("sound", ["uh huh", NOISE])
 async def test_the_agent_goes_on_after_a_backchannel_or_a_noise(sound: str) -> None:
     call = await interrupted_call()
@@ -427,6 +465,14 @@ async def test_keys_are_a_turn() -> None:
     assert call.last_history[-1] == ("user", "[pressed 4 2]")
 
 
+async def test_keys_before_the_opening_take_its_place() -> None:
+    call = await PhoneCall().answer()
+    call.conversation.press("#", 0.0)
+    await call.hears_out()
+    await call.quiet(1_000)
+    assert call.said == [("person", "#"), ("agent", "i see.")]
+
+
 async def test_the_hash_key_ends_the_keys_at_once() -> None:
     call = await in_conversation()
     for digit in "42#":
@@ -451,6 +497,20 @@ async def test_words_that_are_not_understood_yet_are_not_lost_to_the_keys() -> N
         ("agent", "i see."),
     ]
     assert call.last_history[-1] == ("user", "[pressed 2 #] my number is four")
+
+
+async def test_keys_in_a_pause_are_answered_with_the_words() -> None:
+    call = await in_conversation()
+    await call.says("my number is four")
+    await call.quiet(300)
+    call.conversation.press("#", 0.0)
+    await call.hears_out()
+    assert call.last_history[-1] == ("user", "[pressed #] my number is four")
+    assert call.said[3:] == [
+        ("person", "#"),
+        ("person", "my number is four"),
+        ("agent", "i see."),
+    ]
 
 
 async def test_the_answer_to_keys_waits_for_who_is_speaking() -> None:
@@ -632,6 +692,15 @@ async def test_the_words_before_the_hang_up_count() -> None:
     assert call.said[-1] == ("person", "tuesday and goodbye")
 
 
+async def test_a_recogniser_that_fails_on_those_words_changes_nothing() -> None:
+    call = await in_conversation()
+    call.ears.fault = Buggy()
+    await call.says("tuesday and goodbye")
+    call.conversation.hung_up()
+    assert await call.end() == "person_hangup"
+    assert call.said[-1] == ("agent", QUESTION)
+
+
 # Engines that fail ------------------------------------------------------------------------
 
 
@@ -671,6 +740,21 @@ async def test_the_opening_does_not_come_after_the_apology() -> None:
     await call.hears_out()
     assert await call.end() == "engine_error"
     assert call.said == [("agent", PHRASES.apology)]
+
+
+async def test_a_second_failure_does_not_cut_the_apology() -> None:
+    call = PhoneCall()
+    gate = call.mind.fault.gate = asyncio.Event()
+    preparing = asyncio.create_task(call.conversation.prepare())
+    await call.answer(prepared=False)
+    call.ears.fault.error = call.mind.fault.error = "broken"
+    await call.says("hello", 300)
+    await call.until(lambda: call.voiced[-1])
+    gate.set()
+    await call.hears_out()
+    assert await call.end() == "engine_error"
+    assert call.said == [("agent", PHRASES.apology)]
+    await preparing
 
 
 @pytest.mark.parametrize("line", [PHRASES.are_you_there, PHRASES.nobody_there, PHRASES.time_up])
@@ -715,7 +799,7 @@ async def test_an_engine_that_hangs_is_one_that_fails(engine: str) -> None:
 
 async def test_a_bug_in_an_engine_is_an_engine_that_fails() -> None:
     call = await in_conversation()
-    call.mind.answers["tuesday"] = None  # type: ignore[assignment]
+    call.mind.fault = Buggy()
     await call.says("tuesday")
     await call.hears_out()
     assert await call.end() == "engine_error"

@@ -683,6 +683,19 @@ async def test_an_opening_in_the_making_is_given_up_with_the_call() -> None:
     assert preparing.done()
 
 
+async def test_an_opening_for_a_call_that_nobody_answers_is_given_up() -> None:
+    call = PhoneCall()
+    call.mind.fault.gate = asyncio.Event()
+    before = asyncio.all_tasks()
+    preparing = asyncio.create_task(call.conversation.prepare())
+    await settle()
+    assert call.mind.open == 1
+    preparing.cancel()
+    await settle()
+    assert call.mind.open == 0
+    assert asyncio.all_tasks() == before
+
+
 async def test_the_words_before_the_hang_up_count() -> None:
     call = await in_conversation()
     await call.says("tuesday and goodbye")

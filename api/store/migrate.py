@@ -1,5 +1,6 @@
 """Brings a database to the newest schema at start-up, in process."""
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def upgrade(connection: Connection) -> None:
     """Run every migration that `connection`'s database lacks, inside its transaction."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # two lines at every start say nothing
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

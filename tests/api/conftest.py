@@ -80,6 +80,7 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     services = Services(settings, store, control, frozenset({"en", "es"}), ask_health, new_secret())
     _, key = await store.keys.create("tests")
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         create_app(services), log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
     )

@@ -158,8 +158,10 @@ async def test_a_database_that_does_not_answer_is_a_store_error(
     call = await new_call(store)
     with closing(sqlite3.connect(tmp_path / "data" / "offhook.db")) as vandal:
         vandal.execute("DROP TABLE turns")
-    with pytest.raises(StoreError, match="does not answer"):
-        await store.calls.add_turn(call.id, Turn("person", "a", 1.0, 2.0))
+    with pytest.raises(StoreError, match="does not answer") as caught:
+        await store.calls.add_turn(call.id, Turn("person", "my secret words", 1.0, 2.0))
+    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value.__cause__)
 
 
 async def test_the_clock_of_the_pbx_cannot_turn_times_around(store: Store) -> None:

@@ -152,6 +152,12 @@ def test_words_without_end_are_cut_between_words() -> None:
     assert all(len(part) <= 220 for part in parts)
 
 
+def test_a_boundary_that_comes_too_late_does_not_count() -> None:
+    late = " ".join(["word"] * 50) + ". next"
+    assert split(late) == split(*late)
+    assert len(clauses(late)[0]) <= 220
+
+
 def test_a_deeply_nested_tool_call_is_malformed() -> None:
     deep = "[" * 100_000
     assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("")]

@@ -107,7 +107,7 @@ def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
 
 
 def canceled(*, dialled: bool, sip_call_id: str | None = None) -> Cause:
-    """We hung up before the answer.
+    """The caller's side, which is ours on outbound calls, hung up before the answer.
 
     Args:
         dialled: the carrier had responded, so that its INVITE ended with 487.

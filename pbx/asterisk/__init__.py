@@ -1,6 +1,7 @@
-"""Asterisk over AMI and FastAGI, through panoramisk."""
+"""Asterisk over AMI (through panoramisk) and FastAGI."""
 
 from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.incoming import IncomingCall, OnIncoming
 from pbx.asterisk.switch import AsteriskSwitch
 
-__all__ = ["AsteriskConfig", "AsteriskSwitch"]
+__all__ = ["AsteriskConfig", "AsteriskSwitch", "IncomingCall", "OnIncoming"]

@@ -78,7 +78,7 @@ class AttemptCore:
         now: seconds of a steady clock, as in every method.
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: what Dial was told.
-        far_channel: for an inbound attempt, the caller's channel name; it is answered already.
+        far_channel: for an inbound attempt, the caller's channel name.
     """
 
     def __init__(
@@ -112,6 +112,8 @@ class AttemptCore:
         self._hang_ups = 0
         self._wanted_over = False
         self._complaint: str | None = None
+        if far_channel is not None:
+            self._outputs.append(AskCallId(far_channel))
 
     @property
     def over(self) -> bool:
@@ -188,6 +190,8 @@ class AttemptCore:
         living = list(channels)
         media = [one for one in living if one.get("Channel", "").startswith("UnicastRTP/")]
         far = [one for one in living if one not in media]
+        if not media and far and self._inbound and self._media_channel is None:
+            return  # the caller's channel has not dialled us yet
         if not media:
             self.lose("The call ended on the PBX while its manager link was down.", now)
             for one in far:
@@ -257,10 +261,7 @@ class AttemptCore:
             self._tell(EarlyMedia(now + self._epoch))
 
     def _on_dial_end(self, event: Event, now: float) -> None:
-        if self._inbound:
-            if event.get("DialStatus") == "ANSWER":
-                self._answer(now)
-        elif self._is_far(event):
+        if self._is_far(event):
             self._dial_status = event.get("DialStatus")
             if self._dial_status == "ANSWER":
                 self._answer(now)
@@ -331,7 +332,7 @@ class AttemptCore:
     def _finish(self, now: float) -> None:
         if self._phase == "answered":
             cause = causes.completed(self._q850, self._call_id)
-        elif self._wanted_over:
+        elif self._wanted_over or self._inbound:
             cause = causes.canceled(dialled=self._ringing or self._early, sip_call_id=self._call_id)
         elif self._complaint is not None:
             cause = causes.lost(self._complaint, self._call_id)

@@ -28,10 +28,10 @@ class AsteriskConfig:
     media_host: str | None = None
     """Where Asterisk reaches our audio port; None is the media server's own address, and where
     that is a wildcard, the address that we reach AMI from."""
-    agi_bind: str = "127.0.0.1"
-    """`pbx.agi.host`: where FastAGI listens for inbound calls."""
-    agi_port: int | None = None
-    """`pbx.agi.port`; None takes no inbound calls."""
+    fastagi_host: str = "127.0.0.1"
+    """`pbx.fastagi.host`: where FastAGI listens for inbound calls."""
+    fastagi_port: int = 4573
+    """`pbx.fastagi.port`; 0 takes a free one."""
     connect_timeout_s: float = 5.0
     action_timeout_s: float = 5.0
     ping_interval_s: float = 10.0

@@ -12,6 +12,8 @@ from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel
 from pbx.asterisk.channel import AsteriskAttempt, Command
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
+from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
+from pbx.asterisk.incoming import IncomingCall, OnIncoming, read_request
 from pbx.asterisk.link import AmiLink, refuse_control_characters
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.media import MediaError, MediaServer
@@ -39,6 +41,10 @@ _DIGIT_GAP_S: Final = 0.1
 #: How long an id whose originate has an unknown fate is hung up on sight.
 _CONDEMNED_S: Final = 600.0
 _CLOSE_S: Final = 5.0
+#: Q.850 "no circuit available": SIP 503 to the caller.
+_NO_CIRCUIT: Final = 34
+#: Seconds that an inbound channel may take to open its media leg.
+_MEDIA_LEG_S: Final = 5
 
 
 class AsteriskSwitch:
@@ -47,10 +53,16 @@ class AsteriskSwitch:
     Args:
         config: see there.
         media: started; every attempt opens a leg of it.
+        on_incoming: awaited with each inbound call, in a task of its own; None takes none, and
+            FastAGI does not listen.
     """
 
-    def __init__(self, config: AsteriskConfig, media: MediaServer) -> None:
+    def __init__(
+        self, config: AsteriskConfig, media: MediaServer, on_incoming: OnIncoming | None = None
+    ) -> None:
         self._config = config
+        self._on_incoming = on_incoming
+        self._agi = FastAgiServer(self._take_call)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
         self._attempts: dict[str, AsteriskAttempt] = {}
@@ -69,6 +81,12 @@ class AsteriskSwitch:
     async def start(self) -> None:
         """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
         await self._link.open()
+        if self._on_incoming is not None:
+            try:
+                await self._agi.start(self._config.fastagi_host, self._config.fastagi_port)
+            except SwitchUnavailable:
+                await self._link.close()
+                raise
         self._patrol = asyncio.create_task(self._go_round(), name="asterisk-patrol")
 
     async def close(self) -> None:
@@ -87,12 +105,18 @@ class AsteriskSwitch:
                 task.cancel()
         for attempt in list(self._attempts.values()):
             attempt.lose("Offhook was shut down before the PBX confirmed the hang-up.")
+        await self._agi.close()
         if self._grace is not None:
             self._grace.cancel()
         for pending in list(self._tasks):
             pending.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._link.close()
+
+    @property
+    def fastagi_port(self) -> int | None:
+        """The TCP port that inbound calls come in by; None while none are taken."""
+        return self._agi.port
 
     async def originate(self, dial: Dial) -> Attempt:
         """Dial. Returns once Asterisk has the request; raises SwitchError, never retries."""
@@ -168,6 +192,43 @@ class AsteriskSwitch:
             self._originating.pop(dial.id, None)
         if outcome.get("Response") != "Success":
             raise await self._why_refused(dial.id, outcome)
+
+    async def _take_call(self, session: AgiSession) -> None:
+        """An inbound call: open its audio, let its channel dial us, and stay until it ends."""
+        call = read_request(session.headers)
+        if call is None or call.unique_id in self._attempts or self._on_incoming is None:
+            _log.warning("FastAGI: refused a request that is no new channel's")
+            return
+        try:
+            leg = self._media.open_leg(self._config.codec)
+        except MediaError as error:
+            _log.warning("no room for a call to %s: %s", call.number, error)
+            await session.command(f"EXEC Hangup {_NO_CIRCUIT}")
+            return
+        now = time.monotonic()
+        core = AttemptCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
+        attempt = AsteriskAttempt(
+            core, leg, self._run_command, self._play_digit, self._on_attempt_ended
+        )
+        self._attempts[attempt.id] = attempt
+        self._spawn(
+            self._announce(IncomingCall(attempt, call.number, call.caller_number, call.caller_name))
+        )
+        host, port = self._media_address()
+        target = f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})"
+        try:
+            await session.command(f'EXEC Dial "{target},{_MEDIA_LEG_S}"')
+        except AgiError:
+            await attempt.hang_up()
+            raise
+
+    async def _announce(self, call: IncomingCall) -> None:
+        if self._on_incoming is not None:
+            try:
+                await self._on_incoming(call)
+            except Exception:
+                _log.exception("nobody could take the call %s", call.attempt.id)
+                await call.attempt.hang_up()
 
     async def _why_refused(self, channel_id: str, outcome: Event) -> SwitchRefused:
         if channel_id in await self.living_channels():

@@ -142,6 +142,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         max_duration_ms=call.max_duration_s * 1000,
         silence_prompts=voice.silence_prompts,
         interruptible=voice.barge_in,
+        engine_timeout_s=settings.models.timeout_s,
     )
 
 
@@ -161,6 +162,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         compute_type=models.compute_type,
         threads=models.threads,
         max_sequences=min(settings.calls.max_concurrent, _MAX_SEQUENCES),
+        timeout_s=models.timeout_s,
     )
 
 

@@ -1,9 +1,9 @@
-"""Run every benchmark, one process each: `python -m bench [turns] [engines] [media]`."""
+"""Run every benchmark, one process each: `python -m bench [turns] [engines] …`."""
 
 import subprocess
 import sys
 
-ALL = ("turns", "engines", "media")
+ALL = ("turns", "engines", "conversation", "media")
 
 
 def main(names: list[str]) -> int:

@@ -127,7 +127,6 @@ async def test_ami_down_then_up(settings: Settings, bed: TestBed) -> None:
                 async for _ in client.events(placed["id"]):
                     pass
                 assert (await client.call(placed["id"]))["status"] == "busy"
-                gate.close_clients() if sys.version_info >= (3, 13) else None
 
 
 async def command(*arguments: str, **env: str) -> tuple[int, str, str]:

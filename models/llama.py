@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
+from models.grammar import gbnf
 from models.llama_batcher import Batcher, Request
 from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
@@ -311,9 +311,4 @@ class _Pieces:
 
 @lru_cache(maxsize=64)
 def _grammar_of(schema_json: str) -> str:
-    """The GBNF grammar of a JSON Schema. References to the network are refused."""
-    try:
-        return str(json_schema_to_gbnf(schema_json))
-    # The converter raises KeyError, TypeError, AssertionError and others on what it does not know.
-    except Exception as error:
-        raise EngineError(f"the result schema cannot be made a grammar: {error}") from error
+    return gbnf(json.loads(schema_json))

@@ -99,7 +99,7 @@ class Model:
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of a rendered prompt; control tokens in it are recognised, none is added."""
-        data = text.encode()
+        data = text.encode(errors="replace")  # half a surrogate pair is no text
         room = len(data) + 8
         tokens = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, room, False, True)

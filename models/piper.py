@@ -120,7 +120,7 @@ class Piper:
     def _phonemize(self, text: str) -> list[list[int]]:
         # Piper holds its own lock around espeak-ng, which has one state per process. Double
         # brackets would be raw phonemes to Piper: text from outside must not reach that.
-        plain = text.replace("[[", " ").replace("]]", " ")
+        plain = text.replace("[[", " ").replace("]]", " ").encode(errors="replace").decode()
         try:
             sentences = self._voice.phonemize(plain)
             return [self._voice.phonemes_to_ids(s) for s in sentences if s]

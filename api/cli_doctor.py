@@ -41,9 +41,8 @@ async def examine(settings: Settings) -> Sequence[Finding]:
 
 
 async def _pbx(settings: Settings) -> Sequence[Finding]:
-    from pbx.asterisk import AsteriskSwitch
-
     from api.main import asterisk_config, media_server
+    from pbx.asterisk import AsteriskSwitch
     from pbx.media import MediaError
     from pbx.switch import SwitchError
 

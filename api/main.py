@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 
 from api.app import create_app
 from api.dialer import Dialer
@@ -24,6 +23,7 @@ from api.settings import Settings
 from api.store import Store
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
+from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.codecs import PCMA, PCMU, SLIN16
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError

@@ -148,7 +148,9 @@ class Models(Section):
         default="auto",
         description="Arithmetic of speech recognition (ctranslate2's names, as int8).",
     )
-    threads: int = Field(default=0, ge=0, description="CPU threads per engine; 0 means all cores.")
+    threads: int = Field(
+        default=0, ge=0, description="CPU threads per engine; 0 chooses by machine and model."
+    )
     timeout_s: float = Field(
         default=15.0, gt=0, description="Seconds after which one engine request is given up."
     )

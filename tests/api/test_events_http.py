@@ -130,6 +130,22 @@ async def test_a_reader_too_slow_for_the_bus_still_gets_everything(store: Store)
     assert numbers == list(range(1, QUEUE_LIMIT + 16))
 
 
+async def test_what_is_in_the_table_and_on_the_bus_is_told_once(store: Store) -> None:
+    """An event committed between subscribing and reading the table comes both ways."""
+    call_id = (await claimed(store)).call.id
+    messages = stream(store, call_id, 0, heartbeat_s=5)
+    seen = [await anext(messages) for _ in range(3)]
+    waiting = asyncio.ensure_future(anext(messages))
+    await store.calls.record_digit(call_id, 0.0, "1", 80)
+    for event in await store.calls.events(call_id):
+        store.bus.publish(event)
+    seen.append(await waiting)
+    await store.calls.record_ended(call_id, Ended(time.time(), BUSY, "x"))
+    seen += [message async for message in messages]
+    numbers = [int(message.split()[1]) for message in seen if message.startswith("id: ")]
+    assert numbers == [1, 2, 3, 4, 5]
+
+
 async def test_an_unknown_call_has_no_stream(bench: Bench) -> None:
     response = await bench.client.get("/v1/calls/none/events")
     assert response.status_code == 404

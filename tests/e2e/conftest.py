@@ -1,8 +1,11 @@
 """The whole server on the test bed: real Asterisks, real engines, real HTTP."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +53,21 @@ class Phone:
     def types(self, call_id: str) -> list[str]:
         """The types of all events of a call that was waited for."""
         return [event["type"] for event in self.events[call_id]]
+
+
+async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
+    """Run `offhook …`; gives (exit code, stdout, stderr)."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("offhook")),
+        *arguments,
+        env={**os.environ, **env},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from api.main import serving
 from api.settings import Settings
 from pbx.media import MediaError
 from pbx.testbed import TestBed, persona
+from tests.e2e.conftest import command
 from voice_loop.ports import EngineError
 
 
@@ -127,21 +126,6 @@ async def test_ami_down_then_up(settings: Settings, bed: TestBed) -> None:
                 async for _ in client.events(placed["id"]):
                     pass
                 assert (await client.call(placed["id"]))["status"] == "busy"
-
-
-async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
-    """Run `offhook …`; gives (exit code, stdout, stderr)."""
-    process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("offhook")),
-        *arguments,
-        env={**os.environ, **env},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_command_line_errors(tmp_path: Path) -> None:

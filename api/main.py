@@ -38,6 +38,8 @@ Say = Callable[[str], None]
 _SWITCH_INTERVAL_S = 0.0005
 #: Replies made at one time; more calls than that wait their turn for a few milliseconds.
 _MAX_SEQUENCES = 16
+#: Open event streams are cut this long after a stop was asked for, seconds.
+_GRACE_S = 3
 _RECONNECT_S = (1.0, 2.0, 5.0, 10.0)
 
 
@@ -113,7 +115,15 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         deliverer = WebhookDeliverer(store, settings.webhooks, secret)
         stack.push_async_callback(_ended, asyncio.create_task(deliverer.run()))
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
-        http = _HttpServer(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
+        http = _HttpServer(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
         stack.push_async_callback(_ended, asyncio.create_task(http.serve([listener])))
         while not http.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)

@@ -115,7 +115,9 @@ class CallRunner:
 
     async def _dial(self) -> Attempt | None:
         """Ask the PBX; None when the call was canceled before."""
-        if self._cancel_requested():
+        # A cancel may have come between the claim and this runner's being known.
+        asked = (await self._store.calls.get(self._call.id)).cancel_requested_at is not None
+        if asked or self._cancel_requested():
             return None
         self._attempt = await self._switch.originate(
             Dial(
@@ -139,7 +141,7 @@ class CallRunner:
             self._config.conversation(self._call),
             engines,
             attempt.rate,
-            self._turns.put_nowait,
+            self._on_turn,
         )
         recorder = self._recorder(conversation, attempt.rate)
         attempt.attach(recorder or conversation)
@@ -203,6 +205,12 @@ class CallRunner:
     @property
     def _file_name(self) -> str:
         return f"{self._call.id}.wav"
+
+    def _on_turn(self, turn: events.Turn) -> None:
+        try:
+            self._turns.put_nowait(turn)
+        except asyncio.QueueFull:
+            log.error("call %s: the store has stalled, a turn is lost", self._call.id)
 
     async def _write_turns(self) -> None:
         """Write turns down in order, as they come."""

@@ -1,4 +1,4 @@
-"""The command line as a newcomer uses it: `offhook demo`, and `offhook call` at a running server."""
+"""The command line as a newcomer uses it: `offhook demo`, and `offhook call` on a live server."""
 
 import asyncio
 import json

@@ -124,12 +124,11 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
-        stack.push_async_callback(_ended, asyncio.create_task(http.serve([listener])))
+        stack.push_async_callback(_stop, http, asyncio.create_task(http.serve([listener])))
         while not http.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
         say(f"Listening on {url}")
         yield server
-        http.should_exit = True
 
 
 def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
@@ -226,6 +225,13 @@ async def _dial(server: Server) -> None:
         else:
             break
     await server.dialer.run()
+
+
+async def _stop(http: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    """Let requests under way finish, within the grace."""
+    http.should_exit = True
+    await asyncio.wait([task], timeout=_GRACE_S + 2)
+    await _ended(task)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -62,7 +62,8 @@ class Training:
         """One step; returns the mean cross-entropy of the answers and the loss of the copying."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, looks = self.net(batch.ids, batch.target_rows)
-        answer = functional.cross_entropy(logits.float(), batch.targets)
+        each = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+        answer = (each * batch.weights).sum() / batch.weights.sum()
         copying = torch.zeros(())
         if len(batch.copy_at):
             q, k = looks[COPY_BLOCK]

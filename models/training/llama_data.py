@@ -16,7 +16,7 @@ from voice_loop.prompts import Message, extraction_messages
 
 _POOL = 1536
 _SPOKEN_FACTS = ("name", "company", "day", "time", "address")
-_NAMES = ("name", "company")
+_NAMES = ("name", "company", "address")
 _VALUES = (*CALLER_TIMES, *DAYS, *PLACES)
 
 
@@ -27,6 +27,7 @@ class Example:
     ids: list[int]
     learn: list[bool]
     copies: list[tuple[int, int]]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Batch:
     ids: Tensor
     target_rows: Tensor
     targets: Tensor
+    weights: Tensor
     copy_rows: Tensor
     copy_at: Tensor
 
@@ -153,7 +155,8 @@ def result_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
         at = max(i for i, token in enumerate(ids) if learn[i] and token == figure[0])
         sources = [i for i in range(at) if tokenizer.canonical[ids[i]] == word[0]]
         copies.append((at - 1, sources[-1]))
-    return Example(ids, learn, copies)
+    # A result has few tokens, and each is a decision.
+    return Example(ids, learn, copies, weight=3.0)
 
 
 def collate(examples: Sequence[Example], pad: int) -> Batch:
@@ -168,7 +171,9 @@ def collate(examples: Sequence[Example], pad: int) -> Batch:
         copies += [(row, at, source) for at, source in example.copies]
     rows = torch.tensor(targets)
     looks = torch.tensor(copies) if copies else torch.zeros(0, 3, dtype=torch.long)
-    return Batch(ids, rows, ids[rows[:, 0], rows[:, 1] + 1], looks[:, :2], looks[:, 2])
+    weights = torch.tensor([example.weight for example in examples])[rows[:, 0]]
+    following = ids[rows[:, 0], rows[:, 1] + 1]
+    return Batch(ids, rows, following, weights, looks[:, :2], looks[:, 2])
 
 
 def batches(

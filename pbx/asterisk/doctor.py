@@ -9,7 +9,7 @@ from pbx.asterisk.trunk import look_at_trunk
 from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
-_MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "res_agi")
+_MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
 
 
 async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> Sequence[Finding]:

@@ -5,7 +5,6 @@ import os
 import random
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -158,17 +157,11 @@ class TestBed:
 
     def _make_carrier(self, installation: Installation, home: Path) -> Asterisk:
         asterisk = Asterisk("the carrier", installation, home)
-        for name in ("modules.conf", "rtp.conf"):
-            shutil.copy(_SHIPPED / "etc" / name, home)
-        _render(
-            home,
-            asterisk.etc,
-            RTP_START=self.ports.carrier_rtp,
-            RTP_END=self.ports.carrier_rtp + _RTP_PORTS - 1,
-        )
         _render(
             _CARRIER,
             asterisk.etc,
+            RTP_START=self.ports.carrier_rtp,
+            RTP_END=self.ports.carrier_rtp + _RTP_PORTS - 1,
             SIP_BIND=f"{_HOST}:{self.ports.carrier_sip}",
             TRUNK_HOST=_HOST,
             TRUNK_PORT=self.ports.sip,

@@ -14,7 +14,7 @@ from pbx.testbed.provide import Installation, TestBedError
 
 _READY_S = 60.0
 _CLI_S = 20.0
-_STOP_S = 5.0
+_STOP_S = 2.0
 
 
 @dataclass(frozen=True)

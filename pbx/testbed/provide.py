@@ -22,6 +22,7 @@ _SUITE = "forky"
 _FALLBACK_MIRROR = "http://mirror.example/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _LEAST_VERSION = 20
+_ADMINISTRATORS_PATH: tuple[str, ...] = ("/usr/sbin", "/usr/local/sbin")
 
 
 class TestBedError(Exception):
@@ -64,7 +65,7 @@ def cache_directory() -> Path:
 
 
 def _installed() -> Installation | None:
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+    path = os.pathsep.join((os.environ.get("PATH", ""), *_ADMINISTRATORS_PATH))
     program = shutil.which("asterisk", path=path)
     if program is None:
         return None

@@ -1,0 +1,31 @@
+# Offhook itself, with its starter models. Built from the repository's root:
+#   docker build -f docker/offhook.Dockerfile -t offhook .
+FROM python:3.13-slim-trixie AS build
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends build-essential cmake \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/offhook
+COPY requirements.lock ./
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
+COPY pyproject.toml README.md ./
+COPY voice_loop voice_loop
+COPY pbx pbx
+COPY models models
+COPY api api
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.13-slim-trixie
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --create-home --home-dir /var/lib/offhook offhook
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+USER offhook
+WORKDIR /var/lib/offhook
+VOLUME /var/lib/offhook
+ENTRYPOINT ["offhook"]
+CMD ["serve"]

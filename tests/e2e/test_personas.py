@@ -123,7 +123,7 @@ async def test_talker(phone: Phone) -> None:
 async def test_rescheduler(phone: Phone) -> None:
     call = await phone.call("rescheduler")
     assert call["status"] == "completed"
-    assert call["result"] == {"confirmed": False, "day": "thursday", "time": "two p m"}
+    assert call["result"] == {"confirmed": True, "day": "thursday", "time": "two p m"}
 
 
 async def test_interrupter(phone: Phone) -> None:

@@ -11,18 +11,15 @@ that were heard.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.dialogue import Dialogue
+from voice_loop.ear import Ear, Keys
 from voice_loop.events import EndReason, Turn
 from voice_loop.floor import (
-    Floor,
     FloorConfig,
     FloorEvent,
     NobodySpeaks,
@@ -35,17 +32,13 @@ from voice_loop.phrases import consists_of, phrases, plain_words
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import EngineError, Engines, Line, Transcript
 from voice_loop.prompts import JsonValue, system_prompt
-from voice_loop.reply import Reply, Verdict, answer, say, transcribe
+from voice_loop.reply import Reply, Studio, Verdict
 
 log = logging.getLogger(__name__)
 
-#: Frames kept before the onset and after the last speech frame: detectors clip the edges.
-_PADDING_FRAMES = 10
-_KEYS_GAP_FRAMES = 1500 // FRAME_MS
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
 _INBOX_LIMIT = 1024
-_KEYS_LIMIT = 32
 #: Cancelled work that is not over by then is left to itself.
 _CANCEL_WAIT_S = 5.0
 
@@ -90,13 +83,6 @@ class _Failed:
 
 
 @dataclass(frozen=True)
-class _Keys:
-    digits: str
-    frame: int
-    at: float
-
-
-@dataclass(frozen=True)
 class _OpeningDue:
     pass
 
@@ -111,7 +97,7 @@ class _Over:
     reason: EndReason
 
 
-_Event = FloorEvent | _SpeechOver | _Transcribed | _Failed | _Keys | _OpeningDue | _TimeUp | _Over
+_Event = FloorEvent | _SpeechOver | _Transcribed | _Failed | Keys | _OpeningDue | _TimeUp | _Over
 
 
 class Conversation:
@@ -135,12 +121,13 @@ class Conversation:
         """
         self._call_id = call_id
         self._config = config
-        self._engines = engines
-        self._rate = line_rate
+        self._min_confidence = engines.min_confidence
         self._on_turn = on_turn
         self._phrases = phrases(config.language)
-        self._detector = engines.new_detector(line_rate)
-        self._floor = Floor(config.floor)
+        self._studio = Studio(engines, line_rate, config.language, call_id, config.engine_timeout_s)
+        #: Owned by the media tick, as are the fields at the end.
+        self._ear = Ear(engines.new_detector(line_rate), config.floor)
+        self._floor = self._ear.floor
         self._playout = Playout()
         self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
         self._inbox: asyncio.Queue[_Event] = asyncio.Queue(_INBOX_LIMIT)
@@ -157,15 +144,9 @@ class Conversation:
         self._end_reason: EndReason = "agent_hangup"
         self._silences = 0
         self._ending = False
-        # Owned by the media tick.
         self._answered = False
-        self._heard: deque[Samples] = deque(maxlen=30_000 // FRAME_MS)
-        self._voiced_at = 0.0
         self._spoke_from = 0
         self._spoke_to = 0
-        self._digits = ""
-        self._digit_frame = 0
-        self._digit_at = 0.0
 
     # What the outside calls -------------------------------------------------------------
 
@@ -179,7 +160,7 @@ class Conversation:
     async def _render_opening(self) -> None:
         apology = self._new_speech(in_history=False, interruptible=False)
         apology.hang_up_after = True
-        await self._render(apology, self._phrases.apology)
+        await self._studio.read_out(self._phrases.apology, apology)
         self._apology = apology
         await self._answer(self._opening, self._dialogue)
 
@@ -204,8 +185,7 @@ class Conversation:
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
-        self._digits = (self._digits + digit)[:_KEYS_LIMIT]
-        self._digit_frame, self._digit_at = self._floor.frame, at
+        self._ear.press(digit, at)
 
     def hung_up(self) -> None:
         """The line is gone."""
@@ -244,27 +224,21 @@ class Conversation:
                 _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
                 if stuck:
                     log.error("call %s: %d tasks do not end", self._call_id, len(stuck))
-            self._engines.llm.release(self._call_id)
+            self._studio.close()
 
     # The media tick ---------------------------------------------------------------------
 
     def _listen(self, heard: Samples, arrived_at: float) -> None:
-        is_speech = self._detector.is_speech(heard)
-        if is_speech:
-            self._voiced_at = arrived_at
-        self._heard.append(heard)
-        speech = self._playout.speech
-        may_speak = speech is None or speech.interruptible
+        speech, audible = self._playout.speech, self._playout.audible
         # An answer that cannot be interrupted is not heard yet: until then one may go on.
-        if may_speak or not (self._ending or self._playout.audible):
-            for event in self._floor.push(is_speech, self._playout.audible):
-                match event:
-                    case SpeechStarted() | SpeechResumed():
-                        # An answer that is not heard yet waits too: it may answer too little.
-                        self._playout.hold()
-                self._post(event)
-        else:
-            self._floor.push(is_speech=False, agent_speaks=True)
+        interruptible = speech is None or speech.interruptible
+        may_speak = interruptible or not (self._ending or audible)
+        events = self._ear.listen(heard, arrived_at, agent_speaks=audible, may_speak=may_speak)
+        for event in events:
+            if isinstance(event, SpeechStarted | SpeechResumed):
+                # An answer that is not heard yet waits too: it may answer too little.
+                self._playout.hold()
+            self._post(event)
         frame, limit = self._floor.frame, self._config.max_duration_ms
         lead = min(self._config.time_up_lead_ms, limit // 2)
         if frame == self._config.opening_delay_ms // FRAME_MS:
@@ -273,13 +247,6 @@ class Conversation:
             self._post(_TimeUp(final=False))
         if frame == limit // FRAME_MS:
             self._post(_TimeUp(final=True))
-        if self._digits and (
-            self._digits.endswith("#")
-            or len(self._digits) >= _KEYS_LIMIT
-            or frame - self._digit_frame >= _KEYS_GAP_FRAMES
-        ):
-            self._post(_Keys(self._digits, frame, self._digit_at))
-            self._digits = ""
 
     def _post(self, event: _Event) -> None:
         try:
@@ -312,7 +279,7 @@ class Conversation:
                     self._settle(self._reply)
             case _Transcribed(reply) if reply is self._reply:
                 self._settle(reply)
-            case _Keys(digits, frame, at):
+            case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
             case _OpeningDue():
                 self._opening_due()
@@ -358,7 +325,7 @@ class Conversation:
             return
         reply = self._new_reply(onset, last)
         self._drop_reply()
-        samples = self._utterance(reply)
+        samples = self._ear.utterance(reply.started_ms, reply.ended_ms)
         reply.task = self._spawn(reply.speech, lambda: self._make_reply(reply, samples))
         self._reply = reply
 
@@ -367,23 +334,16 @@ class Conversation:
             # The turn before is not understood yet: the two are one.
             onset = min(onset, self._reply.started_ms // FRAME_MS)
         started_ms, ended_ms = onset * FRAME_MS, (last + 1) * FRAME_MS
-        return Reply(self._new_speech(), self._voiced_at, started_ms, ended_ms)
-
-    def _utterance(self, reply: Reply) -> Samples:
-        """What was heard of it, edges included; of a very long one the last 30 s."""
-        now = self._floor.frame + 1
-        first = max(reply.started_ms // FRAME_MS - _PADDING_FRAMES, now - len(self._heard), 0)
-        end = min(reply.ended_ms // FRAME_MS + _PADDING_FRAMES, now)
-        return np.concatenate(list(self._heard)[first - now :][: end - first])
+        return Reply(self._new_speech(), self._ear.voiced_at, started_ms, ended_ms)
 
     async def _make_reply(self, reply: Reply, samples: Samples) -> None:
-        transcript = reply.transcript = await self._transcribe(samples)
+        transcript = reply.transcript = await self._studio.transcribe(samples)
         reply.mark("transcript")
         reply.verdict = self._judge(transcript)
         self._post(_Transcribed(reply))
         if reply.verdict is Verdict.REPEAT:
             reply.speech.in_history = False
-            await self._render(reply.speech, self._phrases.repeat, reply)
+            await self._studio.read_out(self._phrases.repeat, reply.speech, reply)
         elif reply.verdict is Verdict.ANSWER:
             dialogue = self._dialogue.copy()
             if (held := self._playout.speech) is not None and held.in_history:
@@ -401,7 +361,7 @@ class Conversation:
         lists = self._phrases
         if speech is not None and consists_of(words, self._no_answers_to(speech)):
             return Verdict.BACKCHANNEL
-        if transcript.confidence < self._engines.min_confidence:
+        if transcript.confidence < self._min_confidence:
             return Verdict.REPEAT
         if words.rsplit(" ", 1)[-1] in lists.unfinished:
             self._floor.sounds_unfinished()
@@ -491,7 +451,7 @@ class Conversation:
 
     def _play_line(self, speech: Speech, text: str) -> None:
         self._playout.play(speech)
-        self._spawn(speech, lambda: self._render(speech, text))
+        self._spawn(speech, lambda: self._studio.read_out(text, speech))
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
@@ -574,7 +534,8 @@ class Conversation:
         """Words that the end cut off count too."""
         try:
             if cut_off.transcript is None:
-                cut_off.transcript = await self._transcribe(self._utterance(cut_off))
+                heard = self._ear.utterance(cut_off.started_ms, cut_off.ended_ms)
+                cut_off.transcript = await self._studio.transcribe(heard)
         except EngineError as error:
             log.error("call %s: %s", self._call_id, error)
         if cut_off.transcript is not None and plain_words(cut_off.transcript.text):
@@ -583,31 +544,13 @@ class Conversation:
     # Speech in the making ---------------------------------------------------------------
 
     def _new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
-        rate = self._engines.tts.rate
         may_interrupt = interruptible and self._config.interruptible
-        return Speech(rate, self._rate, interruptible=may_interrupt, in_history=in_history)
-
-    async def _transcribe(self, samples: Samples) -> Transcript:
-        config = self._config
-        return await transcribe(
-            self._engines, samples, self._rate, config.language, timeout_s=config.engine_timeout_s
-        )
+        return self._studio.new_speech(in_history=in_history, interruptible=may_interrupt)
 
     async def _answer(self, speech: Speech, dialogue: Dialogue, reply: Reply | None = None) -> None:
-        await answer(
-            self._engines,
-            dialogue.messages(),
-            speech,
-            max_tokens=self._config.reply_max_tokens,
-            cache_key=self._call_id,
-            timeout_s=self._config.engine_timeout_s,
-            reply=reply,
+        await self._studio.answer(
+            dialogue.messages(), speech, max_tokens=self._config.reply_max_tokens, reply=reply
         )
-
-    async def _render(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
-        timeout_s = self._config.engine_timeout_s
-        await say(self._engines, text, speech, timeout_s=timeout_s, reply=reply)
-        speech.finished = True
 
     def _spawn(
         self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]

@@ -71,64 +71,84 @@ class Reply:
             self.task.cancel()
 
 
-async def transcribe(
-    engines: Engines, samples: Samples, rate: int, language: str, *, timeout_s: float
-) -> Transcript:
-    """Transcribe one utterance within `timeout_s`. Raises EngineError."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await engines.stt.transcribe(samples, rate, language)
-    except TimeoutError:
-        raise EngineError(f"speech recognition took more than {timeout_s:g} s") from None
+class Studio:
+    """The engines, set up for one call: every wait for one is bounded by `timeout_s`."""
 
+    def __init__(
+        self, engines: Engines, line_rate: int, language: str, cache_key: str, timeout_s: float
+    ) -> None:
+        self._engines = engines
+        self._line_rate = line_rate
+        self._language = language
+        self._cache_key = cache_key
+        self._timeout_s = timeout_s
 
-async def say(
-    engines: Engines, text: str, speech: Speech, *, timeout_s: float, reply: Reply | None = None
-) -> None:
-    """Voice one clause into `speech`; `timeout_s` bounds each wait. Raises EngineError."""
-    speech.begin_clause(text)
-    stream = _in_time(engines.tts.stream(text), timeout_s, "the voice")
-    async with aclosing(stream) as chunks:
-        async for chunk in chunks:
-            if reply is not None:
-                reply.mark("first_audio")
-            speech.add(chunk)
-    speech.end_clause()
+    def new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
+        """An empty speech, at the voice's and the line's rates."""
+        return Speech(
+            self._engines.tts.rate,
+            self._line_rate,
+            interruptible=interruptible,
+            in_history=in_history,
+        )
 
+    async def transcribe(self, samples: Samples) -> Transcript:
+        """Transcribe one utterance at the line's rate. Raises EngineError."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._engines.stt.transcribe(samples, self._line_rate, self._language)
+        except TimeoutError:
+            raise EngineError(f"speech recognition took more than {self._timeout_s:g} s") from None
 
-async def answer(
-    engines: Engines,
-    messages: Sequence[Message],
-    speech: Speech,
-    *,
-    max_tokens: int,
-    cache_key: str,
-    timeout_s: float,
-    reply: Reply | None = None,
-) -> None:
-    """Let the model answer and voice it clause by clause into `speech`.
+    async def read_out(self, text: str, speech: Speech, reply: Reply | None = None) -> None:
+        """Voice a fixed line into `speech`, which is finished then. Raises EngineError."""
+        await self._say(text, speech, reply)
+        speech.finished = True
 
-    `timeout_s` bounds each wait for an engine. Raises EngineError.
-    """
+    async def answer(
+        self,
+        messages: Sequence[Message],
+        speech: Speech,
+        *,
+        max_tokens: int,
+        reply: Reply | None = None,
+    ) -> None:
+        """Let the model answer and voice it clause by clause into `speech`. Raises EngineError."""
 
-    async def perform(part: Clause | ToolCall) -> None:
-        match part:
-            case Clause(text):
-                await say(engines, text, speech, timeout_s=timeout_s, reply=reply)
-            case ToolCall(name) if name == END_CALL_TOOL:
-                speech.hang_up_after = True
+        async def perform(part: Clause | ToolCall) -> None:
+            match part:
+                case Clause(text):
+                    await self._say(text, speech, reply)
+                case ToolCall(name) if name == END_CALL_TOOL:
+                    speech.hang_up_after = True
 
-    splitter = ClauseSplitter()
-    stream = engines.llm.stream(messages, max_tokens=max_tokens, cache_key=cache_key)
-    async with aclosing(_in_time(stream, timeout_s, "the language model")) as pieces:
-        async for piece in pieces:
-            if reply is not None:
-                reply.mark("first_token")
-            for part in splitter.push(piece):
-                await perform(part)
-    for part in splitter.close():
-        await perform(part)
-    speech.finished = True
+        splitter = ClauseSplitter()
+        stream = self._engines.llm.stream(
+            messages, max_tokens=max_tokens, cache_key=self._cache_key
+        )
+        async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
+            async for piece in pieces:
+                if reply is not None:
+                    reply.mark("first_token")
+                for part in splitter.push(piece):
+                    await perform(part)
+        for part in splitter.close():
+            await perform(part)
+        speech.finished = True
+
+    def close(self) -> None:
+        """The call is over: the language model may forget it."""
+        self._engines.llm.release(self._cache_key)
+
+    async def _say(self, text: str, speech: Speech, reply: Reply | None) -> None:
+        speech.begin_clause(text)
+        stream = _in_time(self._engines.tts.stream(text), self._timeout_s, "the voice")
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                if reply is not None:
+                    reply.mark("first_audio")
+                speech.add(chunk)
+        speech.end_clause()
 
 
 async def _in_time(

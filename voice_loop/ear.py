@@ -1,0 +1,89 @@
+"""The agent's ear: what came in on one call, frame by frame.
+
+Runs in the media tick. It keeps the last half minute of audio for the recogniser, turns the
+detector's verdicts into floor events, and gathers keys (DTMF) into groups.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.floor import Floor, FloorConfig, FloorEvent
+from voice_loop.ports import SpeechDetector
+
+#: Frames kept before the onset and after the last speech frame: detectors clip the edges.
+_PADDING_FRAMES = 10
+_KEPT_FRAMES = 30_000 // FRAME_MS
+#: A group of keys ends after this pause, with `#`, or at the limit.
+_KEYS_GAP_FRAMES = 1500 // FRAME_MS
+_KEYS_LIMIT = 32
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A group of keys is complete."""
+
+    digits: str
+    frame: int
+    """Index of the frame in which the group ended."""
+    at: float
+    """When the last one was pressed, `time.monotonic()` seconds."""
+
+
+class Ear:
+    """Hears one call."""
+
+    def __init__(self, detector: SpeechDetector, config: FloorConfig) -> None:
+        self.floor = Floor(config)
+        self.voiced_at = 0.0
+        """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
+        self._detector = detector
+        self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
+        self._digits = ""
+        self._digit_frame = 0
+        self._digit_at = 0.0
+
+    def listen(
+        self, heard: Samples, arrived_at: float, *, agent_speaks: bool, may_speak: bool
+    ) -> Iterator[FloorEvent | Keys]:
+        """Take one frame.
+
+        Args:
+            heard: the person's frame.
+            arrived_at: when its packet came, `time.monotonic()` seconds.
+            agent_speaks: whether agent audio is on the wire now.
+            may_speak: whether the person's speech counts; not during last words.
+        """
+        is_speech = self._detector.is_speech(heard)
+        if is_speech:
+            self.voiced_at = arrived_at
+        self._heard.append(heard)
+        if may_speak:
+            yield from self.floor.push(is_speech, agent_speaks)
+        else:
+            self.floor.push(is_speech=False, agent_speaks=True)
+        if self._digits and self._keys_complete():
+            digits, self._digits = self._digits, ""
+            yield Keys(digits, self.floor.frame, self._digit_at)
+
+    def press(self, digit: str, at: float) -> None:
+        """A key was pressed; `at` is `time.monotonic()` seconds."""
+        self._digits = (self._digits + digit)[:_KEYS_LIMIT]
+        self._digit_frame, self._digit_at = self.floor.frame, at
+
+    def _keys_complete(self) -> bool:
+        return (
+            self._digits.endswith("#")
+            or len(self._digits) >= _KEYS_LIMIT
+            or self.floor.frame - self._digit_frame >= _KEYS_GAP_FRAMES
+        )
+
+    def utterance(self, started_ms: int, ended_ms: int) -> Samples:
+        """What was heard in that time, edges included; of a very long one the last 30 s."""
+        now = self.floor.frame + 1
+        first = max(started_ms // FRAME_MS - _PADDING_FRAMES, now - len(self._heard), 0)
+        end = min(ended_ms // FRAME_MS + _PADDING_FRAMES, now)
+        return np.concatenate(list(self._heard)[first - now :][: end - first])

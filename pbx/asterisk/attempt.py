@@ -173,6 +173,12 @@ class AttemptCore:
             self._wanted_over = True
             self._force(now)
 
+    def fail(self, message: str, now: float) -> None:
+        """Hang it up because of something on our side; `message` says what."""
+        if not self.over and self._complaint is None:
+            self._complaint = message
+            self._force(now)
+
     def lose(self, message: str, now: float) -> None:
         """It is gone and nobody can tell how; `message` says what is known."""
         if not self.over:
@@ -217,7 +223,7 @@ class AttemptCore:
         elif self._hang_ups >= _HANG_UP_TRIES:
             self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
-            if self._hang_ups == 0 and not self._wanted_over:
+            if self._before_answer and not self._far_gone and self._hang_ups == 0:
                 self._complaint = (
                     "Asterisk did not begin to dial in time."
                     if self._phase == "starting"
@@ -330,7 +336,7 @@ class AttemptCore:
         self._deadline = now + _HANG_UP_S
 
     def _finish(self, now: float) -> None:
-        if self._phase == "answered":
+        if self._phase == "answered" and self._complaint is None:
             cause = causes.completed(self._q850, self._call_id)
         elif self._wanted_over or self._inbound:
             cause = causes.canceled(dialled=self._ringing or self._early, sip_call_id=self._call_id)

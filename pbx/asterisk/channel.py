@@ -130,7 +130,7 @@ class AsteriskAttempt:
                         self._leg.connect((host, port))
                     except MediaError as error:
                         _log.error("%s: no audio: %s", self.id, error)
-                        self._core.hang_up(time.monotonic())
+                        self._core.fail(f"There was no audio: {error}", time.monotonic())
                         self._pump()
                         return
                 case CloseMedia():

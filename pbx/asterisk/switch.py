@@ -287,11 +287,11 @@ class AsteriskSwitch:
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
-        attempts = list(self._attempts.values())
+        # Chosen before asking: a call that begins meanwhile need not be in the answer.
+        attempts = [one for one in self._attempts.values() if one.id not in self._originating]
         channels = await self._channels()
         for attempt in attempts:
-            if attempt.id not in self._originating:
-                attempt.reconcile([one for one in channels if one.get("Linkedid") == attempt.id])
+            attempt.reconcile([one for one in channels if one.get("Linkedid") == attempt.id])
         now = time.monotonic()
         self._condemned = {one: until for one, until in self._condemned.items() if until > now}
         for one in self._strays(channels):

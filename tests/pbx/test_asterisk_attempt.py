@@ -241,3 +241,32 @@ def test_nothing_follows_the_end() -> None:
     core.reconcile([], 2.0)
     core.on_deadline(1000.0)
     assert core.take() == []
+
+
+def test_a_call_without_audio_is_hung_up_and_failed() -> None:
+    core = answered()
+    core.fail("There was no audio.", 1.0)
+    core.fail("Twice.", 1.0)
+    assert [type(one) for one in core.take()] == [HangUpChannel]
+    hang_ups = [one for one in recording("key_presser") if one[1]["Event"] == "Hangup"]
+    end = cause(feed(core, hang_ups))
+    assert (end.state, end.message) == ("failed", "There was no audio.")
+
+
+def test_a_media_leg_that_lingers_is_hung_up_and_the_call_stays_completed() -> None:
+    core = answered()
+    far, media = (
+        next(
+            one
+            for one in recording("key_presser")
+            if one[1]["Event"] == "Hangup" and one[1]["Channel"].startswith(kind)
+        )
+        for kind in ("PJSIP", "UnicastRTP")
+    )
+    core.on_event(far[1], 3.0)
+    assert core.deadline is not None
+    core.on_deadline(core.deadline)
+    outputs = core.take()
+    assert [type(one) for one in outputs] == [HangUpChannel]
+    core.on_event(media[1], 8.0)
+    assert cause(core.take()).state == "completed"

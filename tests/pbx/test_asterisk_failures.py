@@ -248,6 +248,21 @@ async def test_asterisk_dies_in_mid_call(bed: TestBed, media: MediaServer) -> No
     await switch.close()
 
 
+async def test_the_operator_hangs_a_leg_up_on_the_console(
+    bed: TestBed, wired: AsteriskSwitch
+) -> None:
+    for kind in ("UnicastRTP", "PJSIP"):
+        attempt = await wired.originate(dial("silent"))
+        await until(attempt, Answered)
+        (leg,) = [one.name for one in await bed.ours.channels() if one.name.startswith(kind)]
+        await bed.ours.cli(f"channel request hangup {leg}")
+
+        events = await until_over(attempt)
+
+        assert kinds(events) == [Ended]
+        assert cause(events).state == "completed"
+
+
 async def test_closing_hangs_everything_up(bed: TestBed, media: MediaServer) -> None:
     switch = AsteriskSwitch(config(bed), media)
     await switch.start()

@@ -139,7 +139,8 @@ def chat_example(
         for key in _NAMES:
             if key in dialogue.context and shuffle.random() < 0.5:
                 spans = _occurrences(tokenizer, ids, dialogue.context[key])
-                _shuffle_pieces(tokenizer, shuffle, ids, spans)
+                if spans:  # One value within another is gone once the other was rewritten.
+                    _shuffle_pieces(tokenizer, shuffle, ids, spans)
     return Example(ids, learn, copies)
 
 

@@ -52,8 +52,8 @@ EXAMPLE: Mapping[str, Any] = {
 
 _NEXT = """
 To use your own PBX and trunk:
-  1. copy docker/asterisk/etc to your Asterisk, or run `docker compose` in docker/
-  2. write offhook.toml ([pbx.ami] host, username, secret; [pbx] trunk; [calls] numbers)
+  1. docker/asterisk/README.md: what your Asterisk needs
+  2. offhook.toml: [pbx] trunk, [pbx.ami] host and secret, [calls] numbers
   3. offhook models pull small        real weights instead of the starter models
   4. offhook doctor                   says what is still missing
   5. offhook serve                    then POST /v1/calls, or `offhook call`
@@ -186,4 +186,4 @@ def _tell(settings: Settings, ended: Mapping[str, Any], receiver: Receiver) -> N
         f"Webhooks received and verified: {', '.join(receiver.verified)}"
         + (f"; {receiver.rejected} rejected" if receiver.rejected else "")
     )
-    out.print(_NEXT, markup=False, highlight=False)
+    out.print(_NEXT, markup=False, highlight=False, soft_wrap=True)

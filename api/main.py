@@ -24,7 +24,7 @@ from api.store import Store
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
-from pbx.codecs import PCMA, PCMU, SLIN16
+from pbx.codecs import PCMA, PCMU
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
 from voice_loop.conversation import ConversationConfig
@@ -43,7 +43,7 @@ _GRACE_S = 3
 _RECONNECT_S = (1.0, 2.0, 5.0, 10.0)
 
 
-_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}
+_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA)}
 
 
 class StartError(Exception):

@@ -113,8 +113,8 @@ class Pbx(Section):
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
         description="Name of the PJSIP endpoint of the SIP trunk.",
     )
-    codec: Literal["ulaw", "alaw", "slin16"] = Field(
-        default="ulaw", description="Codec between Offhook and the PBX; slin16 is 16 kHz linear."
+    codec: Literal["ulaw", "alaw"] = Field(
+        default="ulaw", description="Codec between Offhook and the PBX."
     )
     ami: Ami = Ami()
     fastagi: FastAgi = FastAgi()

@@ -1,12 +1,13 @@
 """The carrier's people: recorded sentences for the test bed, by a voice that training never hears.
 
 `python -m models.training.personas --out pbx/testbed/sounds` writes one 8 kHz mono 16-bit WAV
-a sentence. The wording stays inside the starter domain, so that the starter models can follow.
+for each sentence of `sentences.json` there. The wording stays inside the starter domain, so that
+the starter models can follow; only the announcement is a network's.
 """
 
 import argparse
+import json
 import wave
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,27 +22,6 @@ from models.training.speech import (
     trim,
 )
 
-#: File name to sentence. The announcement is a network's, not a caller's.
-SENTENCES: Final[Mapping[str, str]] = {
-    "hello": "hello",
-    "speaking": "yes speaking",
-    "confirm": "yes that works for me",
-    "other_time": "no can we do thursday at two p m instead",
-    "yes": "yes",
-    "no": "no",
-    "cannot": "no i can not make it",
-    "who": "who is calling",
-    "wrong": "sorry wrong number",
-    "busy": "i am busy now",
-    "rating": "eight",
-    "recommend": "yes i would",
-    "at_home": "no i will be at work",
-    "leave": "you can leave it at the front door",
-    "interrupt": "sorry can you repeat that",
-    "wait": "wait",
-    "bye": "thank you bye",
-    "not_in_service": "the number you have dialed is not in service",
-}
 #: A held-out variant, spoken a little slower than espeak-ng's default.
 PERSONA: Final = Speaker(accent="en-us", variant="Andy", rate=155, pitch=45)
 ANNOUNCER: Final = Speaker(accent="en-us", variant="linda", rate=150, pitch=55)
@@ -70,11 +50,12 @@ def write_wav(path: Path, samples: Samples, rate: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="directory of the recordings")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="directory of sentences.json, and of the recordings"
+    )
     out: Path = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
     espeak = Espeak()
-    for name, sentence in SENTENCES.items():
+    for name, sentence in json.loads((out / "sentences.json").read_text()).items():
         speaker = ANNOUNCER if name == "not_in_service" else PERSONA
         write_wav(out / f"{name}.wav", record(espeak, sentence, speaker), TELEPHONE_RATE)
         print(f"{name}: {sentence}")

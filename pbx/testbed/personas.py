@@ -3,31 +3,15 @@
 Each persona is a few steps of Asterisk dialplan; no code of Offhook runs on that side.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+_SOUNDS = Path(__file__).with_name("sounds")
 #: What the recorded sentences of `sounds/` say.
-SENTENCES: Final[Mapping[str, str]] = {
-    "hello": "hello",
-    "speaking": "yes speaking",
-    "confirm": "yes that works for me",
-    "other_time": "no can we do thursday at two p m instead",
-    "yes": "yes",
-    "no": "no",
-    "cannot": "no i can not make it",
-    "who": "who is calling",
-    "wrong": "sorry wrong number",
-    "busy": "i am busy now",
-    "rating": "eight",
-    "recommend": "yes i would",
-    "at_home": "no i will be at work",
-    "leave": "you can leave it at the front door",
-    "interrupt": "sorry can you repeat that",
-    "wait": "wait",
-    "bye": "thank you bye",
-    "not_in_service": "the number you have dialed is not in service",
-}
+SENTENCES: Final[Mapping[str, str]] = json.loads((_SOUNDS / "sentences.json").read_text())
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 LOCK_SUM := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(LOCK_SUM)
 
-.PHONY: help setup demo test lint bench train-env train scores lock
+.PHONY: help setup demo test lint bench train scores lock
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,16 +45,21 @@ lint: $(STAMP) ## Style, types and layering
 bench: setup ## Measure: turn latency, engines, media path
 	@$(BIN)/offhook bench $(ARGS)
 
-train: ## Train the starter models anew (about three hours on two cores)
+.venv-train/.installed: pyproject.toml
 	@test -x .venv-train/bin/python || $(PYTHON) -m venv .venv-train
-	@.venv-train/bin/python -m pip install --quiet --editable '.[train]'
-	@.venv-train/bin/python -m models.training.voice --out models/starter
-	@.venv-train/bin/python -m models.training.whisper --out models/starter/whisper
-	@.venv-train/bin/python -m models.training.llama --out models/starter/llama.gguf
+	@echo "==> Installing what training needs (torch's CPU build is enough)"
+	@.venv-train/bin/python -m pip install --disable-pip-version-check --editable '.[train]'
+	@touch $@
 
-scores: setup ## Score the starter models on voices, sentences and values never seen in training
-	@$(BIN)/python -m models.training.speech_score
-	@$(BIN)/python -m models.training.llama_score
+train: .venv-train/.installed ## Train the starter models anew (about three hours on two cores)
+	@.venv-train/bin/python -m models.training.voice --out models/starter
+	@.venv-train/bin/python -m models.training.whisper --out models/starter/whisper --minutes 76 --bf16
+	@.venv-train/bin/python -m models.training.llama --out models/starter/llama.gguf --minutes 68
+	@.venv-train/bin/python -m models.training.personas --out pbx/testbed/sounds
+
+scores: .venv-train/.installed ## Score the starter models on what training never saw
+	@.venv-train/bin/python -m models.training.speech_score
+	@.venv-train/bin/python -m models.training.llama_score
 
 lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \

@@ -10,6 +10,8 @@ COPY requirements.lock ./
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md ./
+COPY docs/LICENSE docs/LICENSE
+COPY bench bench
 COPY voice_loop voice_loop
 COPY pbx pbx
 COPY models models

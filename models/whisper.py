@@ -157,6 +157,10 @@ class FasterWhisper:
         # The encoder halves the frame rate: an even number of frames. Zeros, as faster-whisper
         # itself pads.
         frames += frames % 2
+        if frames == 2 * features.shape[0]:
+            # With as many positions as mel bands, CTranslate2 takes the encoder's output for
+            # features and encodes it again.
+            frames += 2
         window = np.zeros((1, features.shape[0], frames), np.float32)
         kept = min(frames, features.shape[-1])
         window[0, :, :kept] = features[:, :kept]

@@ -307,7 +307,8 @@ def through_phone(
         if rng.random() < 0.4:  # a handset's tilt
             tilt = rng.uniform(-0.5, 0.5)
             line[1:] += np.float32(tilt) * line[:-1]
-        below = rng.uniform(14.0, 45.0)
+        # Dirty lines teach the most, but a call may also come over a digital path.
+        below = rng.uniform(14.0, 45.0) if rng.random() < 0.7 else rng.uniform(45.0, 75.0)
         line += level * np.float32(10.0 ** (-below / 20.0)) * noise(rng, len(line))
         if rng.random() < 0.05 and len(line) > 480:  # a lost packet
             at = int(rng.integers(0, len(line) - 160))

@@ -130,7 +130,7 @@ def main() -> None:
     for level, caught, lost, precision in thresholds([*callers, *familiar, *noise]):
         print(f"{level:10.2f} {caught:12.1%} {lost:12.1%} {precision:10.1%}")
     if arguments.verbose:
-        for result in [*callers, *voice, *noise]:
+        for result in [*callers, *familiar, *voice, *noise]:
             if result.errors:
                 print(f"{result.confidence:.2f} {result.said} -> {result.text}")
 

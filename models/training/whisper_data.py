@@ -206,7 +206,8 @@ class ExampleMaker:
         if rng.random() < 0.2:
             end -= int(rng.uniform(0.0, 0.04) * TELEPHONE_RATE)
         lead, trail = float(rng.uniform(0.04, 0.35)), float(rng.uniform(0.08, 0.6))
-        audio = through_phone(rng, samples[start:end], lead, trail)
+        clean = bool(rng.random() < 0.12)
+        audio = through_phone(rng, samples[start:end], lead, trail, clean=clean)
         offset = lead - start / TELEPHONE_RATE
         shifted = Speech(
             samples=speech.samples,

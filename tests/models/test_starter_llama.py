@@ -1,0 +1,119 @@
+"""The starter language model that ships: the demo's call word for word, and held-out calls."""
+
+import json
+from typing import Literal
+
+import pytest
+from llama_cpp.llama_grammar import LlamaGrammar
+
+from models.load import STARTER_DIR
+from models.training.domain import dialogues
+from models.training.llama_score import Scorer, schema_of
+from voice_loop.prompts import (
+    CALL_ANSWERED,
+    END_CALL,
+    Message,
+    extraction_messages,
+    system_prompt,
+)
+
+TASK = "Confirm the appointment. If the time does not suit, agree on another one."
+CONTEXT = {
+    "name": "Maria Lopez",
+    "company": "North Dental",
+    "day": "monday",
+    "time": "eight thirty a m",
+}
+RETURNS = {"confirmed": "boolean", "day": "string", "time": "string"}
+GREETING = "hello, this is north dental. am i speaking with maria lopez?"
+PURPOSE = (
+    "i am calling about your appointment on monday at eight thirty a m. does that work for you?"
+)
+BYE = f"goodbye. {END_CALL}"
+
+#: What the person says and what the agent must answer, then the result.
+DEMO_CALLS = [
+    pytest.param(
+        [
+            ("", GREETING),
+            ("speaking", PURPOSE),
+            ("yes that works", f"great, see you on monday at eight thirty a m. {BYE}"),
+        ],
+        {"confirmed": True, "day": "monday", "time": "eight thirty a m"},
+        id="confirms",
+    ),
+    pytest.param(
+        [
+            ("hello", GREETING),
+            ("yes", PURPOSE),
+            ("no i can not make it", "no problem. which day works for you?"),
+            ("thursday at two p m", "okay, thursday at two p m. is that right?"),
+            ("yes that is right", f"great, see you on thursday at two p m. {BYE}"),
+        ],
+        {"confirmed": True, "day": "thursday", "time": "two p m"},
+        id="moves",
+    ),
+    pytest.param(
+        [
+            ("hello", GREETING),
+            ("who is this", "this is north dental. am i speaking with maria lopez?"),
+            ("yes speaking", PURPOSE),
+            (
+                "can you repeat that",
+                "of course. does monday at eight thirty a m work for you?",
+            ),
+            ("can we do friday instead", "okay, friday. what time works for you?"),
+            ("ten a m", "okay, friday at ten a m. is that right?"),
+            ("yes please", f"great, see you on friday at ten a m. {BYE}"),
+        ],
+        {"confirmed": True, "day": "friday", "time": "ten a m"},
+        id="asks who and moves by day",
+    ),
+    pytest.param(
+        [("hello", GREETING), ("wrong number", f"sorry for the mistake. {BYE}")],
+        {"confirmed": None, "day": None, "time": None},
+        id="wrong number",
+    ),
+    pytest.param(
+        [
+            ("hello", GREETING),
+            ("yes", PURPOSE),
+            ("i want to cancel", f"okay, your appointment is cancelled. {BYE}"),
+        ],
+        {"confirmed": False, "day": None, "time": None},
+        id="cancels",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer(STARTER_DIR / "llama.gguf")
+
+
+@pytest.mark.parametrize(("exchanges", "result"), DEMO_CALLS)
+def test_the_demo_call(
+    scorer: Scorer, exchanges: list[tuple[str, str]], result: dict[str, object]
+) -> None:
+    messages: list[Message] = [{"role": "system", "content": system_prompt(TASK, CONTEXT)}]
+    for index, (said, wanted) in enumerate(exchanges):
+        text = f"{CALL_ANSWERED} {said}".strip() if index == 0 else said
+        messages.append({"role": "user", "content": text})
+        got = scorer.answer(messages)
+        assert got == wanted
+        messages.append({"role": "assistant", "content": got})
+    heard: list[tuple[Literal["agent", "person"], str]] = []
+    for said, wanted in exchanges:
+        if said:
+            heard.append(("person", said))
+        heard.append(("agent", wanted.removesuffix(END_CALL).strip()))
+    grammar = LlamaGrammar.from_json_schema(schema_of(RETURNS), verbose=False)
+    answer = scorer.answer(extraction_messages(RETURNS, heard), grammar)
+    assert json.loads(answer) == result
+
+
+def test_held_out_calls(scorer: Scorer) -> None:
+    held = list(dialogues(101, 60, "heldout"))
+    turns, results = scorer.turns(held), scorer.results(held)
+    assert turns.right >= 0.97 * turns.total, turns.mistakes
+    assert results.right >= 0.97 * results.total, results.mistakes

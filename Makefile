@@ -59,7 +59,7 @@ train: .venv-train/.installed ## Train the starter models anew (about three hour
 
 scores: .venv-train/.installed ## Score the starter models on what training never saw
 	@.venv-train/bin/python -m models.training.speech_score
-	@.venv-train/bin/python -m models.training.llama_score
+	@.venv-train/bin/python -m models.training.llama_score models/starter/llama.gguf
 
 lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \

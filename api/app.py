@@ -6,7 +6,6 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -32,22 +31,14 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger(__name__)
 
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
-
-def create_app(services: Services, lifespan: Lifespan | None = None) -> Starlette:
-    """The HTTP side of Offhook.
-
-    Args:
-        services: what the routes use; started and stopped by the caller.
-        lifespan: run around the serving, if the caller wants the server to do that.
-    """
+def create_app(services: Services) -> Starlette:
+    """The HTTP side of Offhook; `services` are started and stopped by the caller."""
     gate = IdempotencyGate(services.store.answers)
     app = Starlette(
         routes=_routes(services, gate),
         middleware=[Middleware(Front)],
         exception_handlers={Problem: _problem, HTTPException: _http_exception},
-        lifespan=lifespan,
     )
     app.state.openapi = openapi_document(ENDPOINTS)
     return app

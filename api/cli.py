@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from api.cli_demo import demo
 from api.cli_doctor import doctor
 from api.cli_models import models
 from api.console import (
+    LOG_LEVELS,
     config_option,
     err,
     fail,
@@ -37,7 +40,7 @@ def main() -> None:
 
 @main.command()
 @config_option
-@click.option("--log-level", default="info", show_default=True)
+@click.option("--log-level", default="info", show_default=True, type=LOG_LEVELS)
 def serve(config: Path | None, log_level: str) -> None:
     """Run the server: API, dialer, voice loop."""
     settings = settings_or_fail(config)
@@ -49,7 +52,9 @@ async def _serve(settings: Settings) -> None:
     from api.main import serving  # the engines' libraries take seconds to import
 
     async with started(serving(settings, lambda line: err.print(line, markup=False))):
-        await asyncio.Event().wait()
+        # SIGTERM and Ctrl-C are how a server is stopped: no failure.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
 @main.group()
@@ -102,7 +107,8 @@ def keys_list(config: Path | None, as_json: bool) -> None:
 @keys.command("revoke")
 @click.argument("key_id")
 @config_option
-def keys_revoke(key_id: str, config: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def keys_revoke(key_id: str, config: Path | None, as_json: bool) -> None:
     """Make the key with the id KEY_ID worthless at once."""
     settings = settings_or_fail(config)
 
@@ -110,6 +116,8 @@ def keys_revoke(key_id: str, config: Path | None) -> None:
         async with _store(settings) as store:
             if not await store.keys.revoke(key_id):
                 fail(f"there is no living key with the id {key_id}; see `offhook keys list`")
+        if as_json:
+            print_json({"id": key_id, "revoked": True})
 
     run(work())
 
@@ -134,11 +142,12 @@ def _day(at: float | None) -> str:
 
 @main.command()
 @click.argument("names", nargs=-1)
-def bench(names: tuple[str, ...]) -> None:
-    """Measure on this machine: turns, engines, media (default: all three)."""
-    from bench.__main__ import main as measure
-
-    raise SystemExit(measure(list(names)))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def bench(names: tuple[str, ...], as_json: bool) -> None:
+    """Measure on this machine: turns, engines, media (default: all)."""
+    flags = ["--json"] if as_json else []
+    done = subprocess.run([sys.executable, "-m", "bench", *flags, *names], check=False)
+    raise SystemExit(done.returncode)
 
 
 for command in (call, demo, doctor, models):

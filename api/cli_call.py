@@ -1,5 +1,6 @@
 """`offhook call`: place one call through a running server and watch it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -33,7 +34,11 @@ def call(number: str, url: str, key: str, as_json: bool, **fields: str | None) -
     async def work() -> dict[str, Any]:
         async with Client(url, key) as client:
             placed = await client.create_call(body)
-            return await follow(client, placed["id"], None if as_json else out)
+            try:
+                return await follow(client, placed["id"], None if as_json else out)
+            except asyncio.CancelledError:
+                await client.end(placed["id"])  # Ctrl-C: whoever gives up the call ends it
+                raise
 
     try:
         ended = run(work())

@@ -7,7 +7,6 @@ as it would anywhere; the call is placed, followed and its webhook received thro
 import asyncio
 import contextlib
 import logging
-import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -24,17 +23,18 @@ from starlette.routing import Route
 
 from api.console import (
     EXIT_FAILED,
-    EXIT_USAGE,
+    LOG_LEVELS,
     err,
     fail,
     log_to_stderr,
     out,
     print_json,
     run,
+    settings_or_fail,
     started,
 )
 from api.live import ApiError, Client, follow
-from api.settings import Settings, SettingsError, load_settings
+from api.settings import Settings
 from pbx.testbed import PERSONAS, TestBed, TestBedError
 
 #: The example call, in the words that the starter models know.
@@ -90,7 +90,7 @@ class Receiver:
     help="Who answers.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print only the call object.")
-@click.option("--log-level", default="error", show_default=True)
+@click.option("--log-level", default="error", show_default=True, type=LOG_LEVELS)
 def demo(model_set: str, persona: str, as_json: bool, log_level: str) -> None:
     """Place one real call on this machine, with two Asterisks, and show it live."""
     log_to_stderr(log_level)
@@ -132,9 +132,7 @@ async def _demo(model_set: str, number: str, *, quiet: bool) -> dict[str, Any]:
 
 def demo_settings(bed: TestBed, folder: Path, model_set: str) -> Settings:
     """Settings of a server on the test bed; recordings stay in `offhook-data/demo`."""
-    env = {name: value for name, value in os.environ.items() if name.startswith("OFFHOOK_MODELS__")}
-    base = load_settings(Path(os.devnull), env)
-    tree = base.model_dump()
+    tree = Settings(models=settings_or_fail(None).models).model_dump()
     tree["server"]["port"] = 0
     tree["store"]["path"] = folder / "offhook.db"
     tree["recordings"]["dir"] = Path("offhook-data/demo").resolve()
@@ -145,14 +143,10 @@ def demo_settings(bed: TestBed, folder: Path, model_set: str) -> Settings:
         "username": bed.username,
         "secret": bed.secret,
     }
-    tree["pbx"]["fastagi"] |= {"host": bed.host, "port": bed.ports.agi}
     tree["calls"]["numbers"] = (CALLER_NUMBER,)
     tree["webhooks"] |= {"allow_http": True, "allowed_networks": ("127.0.0.0/8",)}
     tree["models"]["set"] = model_set
-    try:
-        return Settings.model_validate(tree)
-    except SettingsError as error:
-        fail(str(error), EXIT_USAGE)
+    return Settings.model_validate(tree)
 
 
 @contextlib.asynccontextmanager

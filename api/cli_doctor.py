@@ -47,17 +47,17 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
     from pbx.switch import SwitchError
 
     media = media_server(settings)
+    findings = []
     try:
         await media.start()
     except MediaError as error:
-        return [Finding("rtp", ok=False, message=str(error))]
+        findings.append(Finding("rtp", ok=False, message=str(error)))
     switch = AsteriskSwitch(asterisk_config(settings), media)
-    rtp = Finding("rtp", ok=True, message="UDP {}:{} is free".format(*media.address))
     try:
         await switch.start()
-        return [*await switch.check(), rtp]
+        return await switch.check()
     except SwitchError as error:
-        return [Finding("ami", ok=False, message=str(error)), rtp]
+        return [*findings, Finding("ami", ok=False, message=str(error))]
     finally:
         await switch.close()
         await media.close()

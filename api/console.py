@@ -23,6 +23,8 @@ T = TypeVar("T")
 #: settings, 3 the server or the PBX cannot be reached.
 EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHABLE = 1, 2, 3
 
+LOG_LEVELS = click.Choice(["debug", "info", "warning", "error"])
+
 out = Console()
 err = Console(stderr=True)
 

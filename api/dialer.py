@@ -7,7 +7,8 @@ An order is claimed (its channel id is on disk) before the PBX is told, so that 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from api.records import Claim, Ended
 from api.runner import CallRunner, RunnerConfig, finish_result
@@ -67,7 +68,8 @@ class Dialer:
             await self._switch.hang_up_channel(channel_id)
         for left in unfinished:
             if left.call.over:
-                await finish_result(self._store, left.call, self._engines)
+                # New calls need not wait for old results.
+                self._spawn(left.call.id, finish_result(self._store, left.call, self._engines))
                 continue
             found = left.attempt is not None and left.attempt.channel_id in living
             message = "The server was restarted in the middle of the call" + (
@@ -106,20 +108,27 @@ class Dialer:
     def _start(self, claim: Claim) -> None:
         runner = CallRunner(claim, self._store, self._switch, self._engines, self._config)
         self._runners[claim.call.id] = runner
-        task = asyncio.create_task(self._run(claim.call.id, runner))
+        self._spawn(claim.call.id, self._run(claim.call.id, runner))
+
+    def _spawn(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._bounded(call_id, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, call_id: str, runner: CallRunner) -> None:
         try:
             await runner.run()
-        except Exception:
-            # The boundary of one call: nothing of it may reach another.
-            log.exception("call %s: ended by a fault of ours", call_id)
-            await self._close_faulty(call_id)
         finally:
             del self._runners[call_id]
             self._slots.release()
+
+    async def _bounded(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """The boundary of one call: nothing of it may reach another."""
+        try:
+            await work
+        except Exception:
+            log.exception("call %s: ended by a fault of ours", call_id)
+            await self._close_faulty(call_id)
 
     async def _close_faulty(self, call_id: str) -> None:
         try:

@@ -12,7 +12,7 @@ from api.records import CallEvent
 QUEUE_LIMIT = 256
 
 
-class Lagged(Exception):  # noqa: N818 - it tells of a state, not of a fault
+class Lagged(Exception):
     """This subscriber fell more than its queue behind and was dropped."""
 
 

@@ -33,7 +33,10 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self._http = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=_TIMEOUT,
+            trust_env=False,  # a proxy of the environment is no business of a local call
         )
         self._url = url
 
@@ -51,10 +54,11 @@ class Client:
         """The call object as it stands. Raises ApiError."""
         return await self._json("GET", f"/v1/calls/{call_id}")
 
-    async def hang_up(self, call: Mapping[str, Any]) -> None:
-        """Cancel or hang up, whichever the call's status allows."""
+    async def end(self, call_id: str) -> None:
+        """Cancel or hang up, whichever the call's status allows. Raises ApiError."""
+        call = await self.call(call_id)
         door = "hangup" if call["status"] == "in_progress" else "cancel"
-        await self._json("POST", f"/v1/calls/{call['id']}/{door}")
+        await self._json("POST", f"/v1/calls/{call_id}/{door}")
 
     async def events(self, call_id: str) -> AsyncIterator[dict[str, Any]]:
         """Every event of a call, live, to the last one; resumes a broken stream."""

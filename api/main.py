@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import sys
-from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from api.records import Call
 from api.runner import RunnerConfig
 from api.services import Check, Services
 from api.settings import Settings
+from api.signing import new_secret
 from api.store import Store
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
@@ -212,19 +211,23 @@ async def _dial(server: Server) -> None:
 
     A PBX that is down or refuses us is reported and tried again: the API stays up meanwhile.
     """
+    for step in (server.switch.start, server.dialer.reconcile):
+        await _until_done(step)
+    await server.dialer.run()
+
+
+async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
     tries = 0
     while True:
         try:
-            await server.switch.start()
-            await server.dialer.reconcile()
+            await step()
         except SwitchError as error:
             wait = _RECONNECT_S[min(tries, len(_RECONNECT_S) - 1)]
             log.error("PBX: %s (trying again in %.0f s)", error, wait)
             await asyncio.sleep(wait)
             tries += 1
         else:
-            break
-    await server.dialer.run()
+            return
 
 
 async def _stop(http: uvicorn.Server, task: asyncio.Task[None]) -> None:
@@ -264,9 +267,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def _webhook_secret(settings: Settings, store: Store) -> str:
     if settings.webhooks.secret is not None:
         return settings.webhooks.secret.get_secret_value()
-    return await store.keys.kept(
-        "webhook_secret", lambda: "whsec_" + b64encode(secrets.token_bytes(24)).decode()
-    )
+    return await store.keys.kept("webhook_secret", new_secret)
 
 
 async def _health(server: Server) -> Mapping[str, Check]:

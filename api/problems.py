@@ -28,7 +28,7 @@ class FieldError:
     """Name of a query parameter or header."""
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's own word
+class Problem(Exception):
     """Raise it anywhere in a handler: it becomes the answer."""
 
     def __init__(

@@ -6,13 +6,17 @@ loses the last second, not the call.
 """
 
 import asyncio
+import logging
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from voice_loop.audio import Samples, frame_samples
 from voice_loop.ports import AudioPeer
+
+log = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 1.0
 #: Unwritten audio beyond this is dropped, oldest first: a stuck disk must not eat the memory.
@@ -36,6 +40,7 @@ class RecordedPeer:
         self._pending: list[tuple[Samples, Samples]] = []
         self._recording = False
         self._file: wave.Wave_write | None = None
+        self._broken = False
         self.dropped_frames = 0
 
     def start(self) -> None:
@@ -63,14 +68,23 @@ class RecordedPeer:
         await self._flush()
         if self._file is None:
             return False
-        await asyncio.to_thread(self._file.close)
+        await self._on_disk(self._file.close)
         self._file = None
-        return True
+        return not self._broken
 
     async def _flush(self) -> None:
         pending, self._pending = self._pending, []
         if pending:
-            await asyncio.to_thread(self._append, pending)
+            await self._on_disk(lambda: self._append(pending))
+
+    async def _on_disk(self, work: Callable[[], None]) -> None:
+        """A disk that fails ends the recording, never the call."""
+        try:
+            await asyncio.to_thread(work)
+        except OSError as error:
+            self._recording = False
+            self._broken = True
+            log.error("recording %s is given up: %s", self._path.name, error)
 
     def _append(self, pending: list[tuple[Samples, Samples]]) -> None:
         if self._file is None:

@@ -250,7 +250,7 @@ class CallRunner:
                 cause=cause,
                 end_reason=reason,
                 awaits_result=answered and cause.state == "completed" and bool(self._call.returns),
-                answered_by="human" if answered else None,
+                answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
                 recording_path=self._file_name if recorded else None,
             )

@@ -95,15 +95,6 @@ class Ami(Section):
     )
 
 
-class FastAgi(Section):
-    """The FastAGI server that the PBX's dialplan may call."""
-
-    host: str = Field(
-        default="127.0.0.1", description="Address that Offhook's FastAGI server listens on."
-    )
-    port: int = Field(default=4573, ge=0, le=65535, description="Its TCP port; 0 takes a free one.")
-
-
 class Pbx(Section):
     """The operator's PBX."""
 
@@ -117,7 +108,6 @@ class Pbx(Section):
         default="ulaw", description="Codec between Offhook and the PBX."
     )
     ami: Ami = Ami()
-    fastagi: FastAgi = FastAgi()
 
 
 class Rtp(Section):
@@ -139,7 +129,7 @@ class Models(Section):
         default="starter", description="Name of the model set; see `offhook models list`."
     )
     dir: Path | None = Field(
-        default=None, description="Folder of pulled sets; unset means the user's cache directory."
+        default=None, description="Folder of pulled sets; unset means the user's data directory."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where the engines run."
@@ -256,14 +246,6 @@ class Recordings(Section):
     )
 
 
-class Privacy(Section):
-    """What may be written to logs."""
-
-    log_transcripts: bool = Field(
-        default=False, description="Whether logs may hold what was said and the numbers called."
-    )
-
-
 class Settings(Section):
     """All settings of one Offhook process."""
 
@@ -276,7 +258,6 @@ class Settings(Section):
     calls: Calls = Calls()
     webhooks: Webhooks = Webhooks()
     recordings: Recordings = Recordings()
-    privacy: Privacy = Privacy()
 
 
 def iter_fields(

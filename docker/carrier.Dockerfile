@@ -4,17 +4,17 @@ FROM debian:forky-slim
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        asterisk asterisk-core-sounds-en-wav python3-minimal \
+        asterisk asterisk-core-sounds-en-wav python3 \
     && rm -rf /var/lib/apt/lists/*
 
 COPY docker/asterisk/render /usr/local/bin/
 COPY pbx/testbed/carrier /usr/share/offhook/carrier
 COPY pbx/testbed/sounds /usr/share/offhook/sounds
-COPY pbx/testbed/personas.py /tmp/personas.py
-RUN cd /tmp \
+COPY pbx/testbed/personas.py pbx/testbed/sounds/sentences.json /tmp/
+RUN cd /tmp && mkdir sounds && mv sentences.json sounds/ \
     && python3 -c 'import personas; print(personas.dialplan("/usr/share/offhook/sounds"), end="")' \
         > /etc/asterisk/extensions.conf \
-    && rm /tmp/personas.py
+    && rm -r /tmp/personas.py /tmp/sounds
 
 ENV OFFHOOK_ASTERISK_SIP_BIND=127.0.0.1:5070 \
     OFFHOOK_ASTERISK_TRUNK_HOST=127.0.0.1 \

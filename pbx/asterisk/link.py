@@ -125,7 +125,11 @@ class AmiLink:
     async def open(self) -> None:
         """Log in, then keep the link up until `close()`. Raises SwitchUnavailable."""
         await self._connect()
-        await self._on_up()
+        try:
+            await self._on_up()
+        except BaseException:
+            self._disconnect()
+            raise
         self._connected = True
         self._keeper = asyncio.create_task(self._keep(), name="ami-link")
 

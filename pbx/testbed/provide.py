@@ -19,7 +19,6 @@ Say = Callable[[str], None]
 
 _PACKAGES = ("asterisk", "asterisk-core-sounds-en-wav")
 _SUITE = "forky"
-_FALLBACK_MIRROR = "http://mirror.example/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _LEAST_VERSION = 20
 _ADMINISTRATORS_PATH: tuple[str, ...] = ("/usr/sbin", "/usr/local/sbin")
@@ -176,7 +175,7 @@ def _download(environment: dict[str, str], say: Say) -> None:
 
 
 def _mirror() -> str:
-    """The Debian mirror that this machine's own apt sources name."""
+    """The Debian mirror that this machine's own apt sources name. Raises TestBedError."""
     configuration = Path("/etc/apt")
     files = [
         configuration / "sources.list",
@@ -192,7 +191,10 @@ def _mirror() -> str:
             entry = re.match(r"(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(\S+/debian/?)(?:\s|$)", line)
             if entry is not None:
                 return entry[1]
-    return _FALLBACK_MIRROR
+    raise TestBedError(
+        "this machine's apt sources name no Debian mirror: install Asterisk 20 or newer yourself, "
+        "and the test bed will use it"
+    )
 
 
 def _architecture() -> str:

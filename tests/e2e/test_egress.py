@@ -1,4 +1,7 @@
-"""Nothing leaves the premises: every connection of a whole demo call is watched."""
+"""Nothing leaves the premises: every connection of a whole demo call is watched.
+
+The hook sees what Python code opens; the engines' C++ libraries open no sockets of their own.
+"""
 
 from pathlib import Path
 
@@ -24,8 +27,8 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 async def test_demo_speaks_to_loopback_only(tmp_path: Path) -> None:
     log = tmp_path / "connections"
     (tmp_path / "sitecustomize.py").write_text(_WATCH.format(log=str(log)))
-    code, _, err = await command("demo", "--json", "--persona", "busy", PYTHONPATH=str(tmp_path))
-    assert code == 1, err  # the person is busy; what matters is who was spoken to
+    code, _, err = await command("demo", "--json", PYTHONPATH=str(tmp_path))
+    assert code == 0, err
     seen = {line.split(" ", 1)[1] for line in log.read_text().splitlines()}
     assert "127.0.0.1" in seen
     assert {host for host in seen if host not in _LOOPBACK and not host.startswith("/")} == set()

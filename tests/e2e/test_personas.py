@@ -37,6 +37,19 @@ def ended_once(phone: Phone, call: dict[str, Any]) -> bool:
     return ends == [EVENT_OF[call["status"]]] == types[-1:]
 
 
+def talked(phone: Phone, call: dict[str, Any], reason: str) -> bool:
+    """Whether an answered call ended well: state, causes, times, one terminal event."""
+    assert (call["status"], call["end_reason"]) == ("completed", reason)
+    assert (call["sip_code"], call["q850_cause"], call["hangup_cause"]) == (200, 16, None)
+    assert call["error_code"] is None
+    assert at(call, "created_at") <= at(call, "started_at") <= at(call, "answered_at")
+    assert at(call, "answered_at") <= at(call, "ended_at") <= at(call, "updated_at")
+    seconds = (at(call, "ended_at") - at(call, "answered_at")).total_seconds()
+    assert abs(call["billed_duration_seconds"] - seconds) <= 1
+    assert call["reservation_status"] == "settled"
+    return ended_once(phone, call)
+
+
 @pytest.mark.parametrize("called", REFUSED)
 async def test_unanswered(phone: Phone, called: str) -> None:
     """CB-44, CB-57, CB-62, CB-63: what the network said decides the state; nothing is billed."""
@@ -68,16 +81,10 @@ async def test_talker(phone: Phone) -> None:
     """The whole way: transcript, typed result, recording, signed webhooks (CB-46…53, CB-64…91)."""
     before = len(phone.receiver.verified)
     call = await phone.call("talker")
-    assert call["status"] == "completed"
-    assert call["end_reason"] == "agent_hangup"
+    assert talked(phone, call, "agent_hangup")
     assert call["result_status"] == "completed"
     assert call["result"]["confirmed"] is True
     assert set(call["result"]) == {"confirmed", "day", "time"}
-    assert at(call, "started_at") <= at(call, "answered_at") < at(call, "ended_at")
-    talked = (at(call, "ended_at") - at(call, "answered_at")).total_seconds()
-    assert abs(call["billed_duration_seconds"] - talked) < 1
-    assert call["hangup_cause"] is None
-    assert ended_once(phone, call)
 
     turns = await phone.turns(call["id"])
     said = [turn["text"] for turn in turns if turn["speaker"] == "person"]
@@ -101,7 +108,7 @@ async def test_talker(phone: Phone) -> None:
         assert recording.getnchannels() == 2
         seconds = recording.getnframes() / recording.getframerate()
         audio = np.frombuffer(recording.readframes(recording.getnframes()), "<i2").reshape(-1, 2)
-    assert abs(seconds - talked) < 1.5
+    assert abs(seconds - call["billed_duration_seconds"]) < 2
     for side in (0, 1):
         blocks = [level_dbfs(block) for block in np.array_split(audio[:, side], len(audio) // 1600)]
         assert max(blocks) > -30
@@ -122,8 +129,50 @@ async def test_talker(phone: Phone) -> None:
 
 async def test_rescheduler(phone: Phone) -> None:
     call = await phone.call("rescheduler")
-    assert call["status"] == "completed"
+    assert talked(phone, call, "agent_hangup")
     assert call["result"] == {"confirmed": True, "day": "thursday", "time": "two p m"}
+
+
+SURVEY = {
+    "prompt": "Do a short survey about the last visit.",
+    "context": {"name": "Maria Lopez", "company": "North Dental"},
+    "returns": {"rating": "integer", "recommend": "boolean"},
+}
+DELIVERY = {
+    "prompt": "Agree on the delivery. If nobody is at home, ask where to leave it.",
+    "context": {"name": "Maria Lopez", "company": "North Parcels", "day": "friday"},
+    "returns": {"at_home": "boolean", "place": "string", "time": "string"},
+}
+
+
+@pytest.mark.parametrize(
+    ("called", "fields", "result"),
+    [
+        ("survey", SURVEY, {"rating": 8, "recommend": True}),
+        ("delivery", DELIVERY, {"at_home": False, "place": "front door", "time": None}),
+        ("wrong person", {}, {"confirmed": None, "day": None, "time": None}),
+        ("decliner", {}, {"confirmed": False, "day": None, "time": None}),
+    ],
+)
+async def test_other_conversations(
+    phone: Phone, called: str, fields: dict[str, Any], result: dict[str, Any]
+) -> None:
+    call = await phone.call(called, **fields)
+    assert talked(phone, call, "agent_hangup")
+    assert call["result"] == result
+
+
+@pytest.mark.parametrize(
+    ("called", "seconds", "reason"),
+    [("stutterer", 20, "person_hangup"), ("voicemail", 8, "max_duration"), ("echo", 8, None)],
+)
+async def test_who_does_not_converse(
+    phone: Phone, called: str, seconds: int, reason: str | None
+) -> None:
+    """Whoever or whatever answers, the call ends in time and in order."""
+    call = await phone.call(called, max_duration_seconds=seconds)
+    assert talked(phone, call, reason or call["end_reason"])
+    assert call["billed_duration_seconds"] <= seconds + 1
 
 
 async def test_interrupter(phone: Phone) -> None:
@@ -135,31 +184,28 @@ async def test_interrupter(phone: Phone) -> None:
     assert cut[0]["speaker"] == "agent"
     assert "does that work for you" not in cut[0]["text"]
     assert "sorry can you repeat that" in [turn["text"] for turn in turns]
-    assert call["status"] == "completed"
+    assert talked(phone, call, "agent_hangup")
     assert call["result"]["confirmed"] is True
 
 
 async def test_hasty(phone: Phone) -> None:
     call = await phone.call("hasty")
-    assert (call["status"], call["end_reason"]) == ("completed", "person_hangup")
-    assert call["answered_at"] is not None
+    assert talked(phone, call, "person_hangup")
     assert call["billed_duration_seconds"] <= 1
-    assert ended_once(phone, call)
 
 
 async def test_quitter(phone: Phone) -> None:
     """The person hangs up in the middle of the agent's sentence."""
     call = await phone.call("quitter")
-    assert (call["status"], call["end_reason"]) == ("completed", "person_hangup")
+    assert talked(phone, call, "person_hangup")
     turns = await phone.turns(call["id"])
     assert turns[-1]["speaker"] == "agent"
-    assert ended_once(phone, call)
 
 
 async def test_silent(phone: Phone) -> None:
     """The agent asks whether one is there, then says goodbye."""
     call = await phone.call("silent")
-    assert (call["status"], call["end_reason"]) == ("completed", "silence")
+    assert talked(phone, call, "silence")
     texts = [turn["text"] for turn in await phone.turns(call["id"])]
     assert "are you still there?" in texts
     assert texts[-1].endswith("goodbye.")
@@ -171,12 +217,13 @@ async def test_late_answerer(phone: Phone) -> None:
     types = phone.types(call["id"])
     assert types.index("call.early_media") < types.index("call.answered")
     assert (at(call, "answered_at") - at(call, "started_at")).total_seconds() > 0.8
-    assert call["status"] == "completed"
+    assert talked(phone, call, "agent_hangup")
     assert call["result"]["confirmed"] is True
 
 
 async def test_key_presser(phone: Phone) -> None:
     call = await phone.call("key presser", max_duration_seconds=8)
+    assert talked(phone, call, "max_duration")
     keys = [turn["text"] for turn in await phone.turns(call["id"]) if turn["speaker"] == "keypad"]
     assert keys == ["123#"]
     digits = [
@@ -190,7 +237,7 @@ async def test_key_presser(phone: Phone) -> None:
 async def test_longest_conversation(phone: Phone) -> None:
     """The agent says in time that time is up."""
     call = await phone.call("noise", max_duration_seconds=8)
-    assert (call["status"], call["end_reason"]) == ("completed", "max_duration")
+    assert talked(phone, call, "max_duration")
     assert 3 <= call["billed_duration_seconds"] <= 9
 
 
@@ -212,14 +259,13 @@ async def test_hang_up_in_the_middle(phone: Phone) -> None:
             break
     await phone.client._json("POST", f"/v1/calls/{placed['id']}/hangup")
     call = await phone.wait(placed["id"])
-    assert (call["status"], call["end_reason"]) == ("completed", "operator_hangup")
-    assert ended_once(phone, call)
+    assert talked(phone, call, "operator_hangup")
 
 
 async def test_nothing_is_left_behind(phone: Phone) -> None:
     """After all of the above: no channel on either Asterisk, no media leg, no running call."""
     async with asyncio.timeout(10):
-        while await phone.bed.ours.channels():
+        while await phone.bed.ours.channels() or await phone.bed.carrier.channels():
             await asyncio.sleep(0.1)
     assert phone.server.dialer.active == 0
     assert phone.server.media.open_legs == 0

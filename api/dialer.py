@@ -8,10 +8,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from api.records import Claim, Ended
 from api.runner import CallRunner, RunnerConfig, finish_result
+from api.scribe import insist
 from api.store import Store, StoreError
 from pbx.switch import Cause, Switch, SwitchError
 from voice_loop.ports import Engines
@@ -50,12 +52,12 @@ class Dialer:
     async def cancel(self, call_id: str) -> None:
         """Cancel a call that the PBX is dialling (`CallControl`)."""
         if runner := self._runners.get(call_id):
-            await runner.cancel()
+            await runner.end("canceled")
 
     async def hang_up(self, call_id: str) -> None:
         """End an answered call (`CallControl`)."""
         if runner := self._runners.get(call_id):
-            await runner.hang_up("operator_hangup")
+            await runner.end("operator_hangup")
 
     async def reconcile(self) -> None:
         """Settle what an earlier run of this server left behind: no zombie, no call without end.
@@ -76,9 +78,8 @@ class Dialer:
                 "; its channel was still up and was hung up." if found else "."
             )
             cause = Cause("failed", "server_restart", message)
-            await self._store.calls.record_ended(
-                left.call.id, Ended(time.time(), cause, "server_restart")
-            )
+            ended = Ended(time.time(), cause, "server_restart")
+            await insist(left.call.id, partial(self._store.calls.record_ended, left.call.id, ended))
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
@@ -131,22 +132,23 @@ class Dialer:
             await self._close_faulty(call_id)
 
     async def _close_faulty(self, call_id: str) -> None:
+        calls = self._store.calls
         try:
-            call = await self._store.calls.get(call_id)
+            call = await insist(call_id, partial(calls.get, call_id))
             if call.over:
-                await self._store.calls.record_result(call_id, None, "internal error; see the log")
+                message = "internal error; the log tells more"
+                await insist(call_id, partial(calls.record_result, call_id, None, message))
                 return
             cause = Cause("failed", "internal_error", "Offhook failed; the log tells more.")
-            await self._store.calls.record_ended(
-                call_id, Ended(time.time(), cause, "internal_error")
-            )
+            ended = Ended(time.time(), cause, "internal_error")
+            await insist(call_id, partial(calls.record_ended, call_id, ended))
         except Exception:
             log.exception("call %s: its end could not be written down", call_id)
 
     async def _shut_down(self) -> None:
         for runner in list(self._runners.values()):
             try:
-                await runner.hang_up("server_shutdown")
+                await runner.end("server_shutdown")
             except SwitchError as error:
                 log.warning("hanging up at shutdown: %s", error)
         if self._tasks:

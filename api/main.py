@@ -19,7 +19,7 @@ from api.runner import RunnerConfig
 from api.services import Check, Services
 from api.settings import Settings
 from api.signing import new_secret
-from api.store import Store
+from api.store import Store, StoreError
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
@@ -112,7 +112,8 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             )
         )
         deliverer = WebhookDeliverer(store, settings.webhooks, secret)
-        stack.push_async_callback(_ended, asyncio.create_task(deliverer.run()))
+        delivering = asyncio.create_task(_until_done(deliverer.run))
+        stack.push_async_callback(_ended, delivering)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
         http = _HttpServer(
             uvicorn.Config(
@@ -211,23 +212,26 @@ async def _dial(server: Server) -> None:
 
     A PBX that is down or refuses us is reported and tried again: the API stays up meanwhile.
     """
-    for step in (server.switch.start, server.dialer.reconcile):
-        await _until_done(step)
-    await server.dialer.run()
+    await _until_done(server.switch.start)
+    await _until_done(server.dialer.reconcile)
+    await _until_done(server.dialer.run)
 
 
 async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
+    """Do a step, again when it fails: only a stop ends what the server is for."""
     tries = 0
     while True:
         try:
-            await step()
-        except SwitchError as error:
-            wait = _RECONNECT_S[min(tries, len(_RECONNECT_S) - 1)]
-            log.error("PBX: %s (trying again in %.0f s)", error, wait)
-            await asyncio.sleep(wait)
-            tries += 1
-        else:
-            return
+            return await step()
+        except (SwitchError, StoreError) as error:
+            reason: Exception = error
+        except Exception as error:
+            log.exception("interrupted by a fault of ours")
+            reason = error
+        wait = _RECONNECT_S[min(tries, len(_RECONNECT_S) - 1)]
+        log.error("%s (trying again in %.0f s)", reason, wait)
+        await asyncio.sleep(wait)
+        tries += 1
 
 
 async def _stop(http: uvicorn.Server, task: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ loses the last second, not the call.
 """
 
 import asyncio
+import contextlib
 import logging
 import wave
 from collections.abc import Callable
@@ -41,6 +42,8 @@ class RecordedPeer:
         self._recording = False
         self._file: wave.Wave_write | None = None
         self._broken = False
+        self._closing = asyncio.Event()
+        self._writing = asyncio.Lock()
         self.dropped_frames = 0
 
     def start(self) -> None:
@@ -57,19 +60,23 @@ class RecordedPeer:
         return said
 
     async def write(self) -> None:
-        """Write what has been recorded about once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(_FLUSH_SECONDS)
-            await self._flush()
+        """Write what has been recorded about once a second, until `close`."""
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _FLUSH_SECONDS)
+            async with self._writing:
+                await self._flush()
 
     async def close(self) -> bool:
         """Write the rest and close the file; True when there is a recording."""
         self._recording = False
-        await self._flush()
-        if self._file is None:
-            return False
-        await self._on_disk(self._file.close)
-        self._file = None
+        self._closing.set()
+        async with self._writing:
+            await self._flush()
+            if self._file is None:
+                return False
+            await self._on_disk(self._file.close)
+            self._file = None
         return not self._broken
 
     async def _flush(self) -> None:

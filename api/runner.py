@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from api.recording import RecordedPeer
 from api.records import Call, Claim, Turn
 from api.records import Ended as Ending
 from api.returns import result_schema
+from api.scribe import Scribe, insist
 from api.store import Store
 from pbx.switch import (
     Answered,
@@ -79,24 +81,27 @@ class CallRunner:
         self._answered_at: float | None = None
         self._canceled = False
         self._end_reason: str | None = None
-        self._turns: asyncio.Queue[events.Turn | None] = asyncio.Queue(256)
+        self._talk: asyncio.Task[events.EndReason] | None = None
+        self._scribe = Scribe(claim.call.id)
 
-    async def cancel(self) -> None:
-        """Give the call up before the answer."""
+    async def end(self, reason: Literal["canceled", "operator_hangup", "server_shutdown"]) -> None:
+        """End the call wherever it is: before the answer it is canceled, then hung up."""
         self._canceled = True
-        if self._attempt is not None and self._answered_at is None:
-            await self._attempt.hang_up()
-
-    async def hang_up(self, reason: Literal["operator_hangup", "server_shutdown"]) -> None:
-        """End the call wherever it is."""
-        if self._answered_at is None or self._conversation is None:
-            await self.cancel()
-        else:
-            self._end_reason = reason
+        self._end_reason = self._end_reason or reason
+        if self._talk is not None and self._conversation is not None:
             self._conversation.stop()
+        elif self._attempt is not None:
+            await self._attempt.hang_up()
 
     async def run(self) -> None:
         """Dial, converse, write down, extract."""
+        try:
+            await self._run()
+        finally:
+            if self._attempt is not None:
+                await self._attempt.hang_up()
+
+    async def _run(self) -> None:
         try:
             engines = self._engines(self._call.language)
             attempt = await self._dial()
@@ -109,15 +114,15 @@ class CallRunner:
         else:
             if attempt is None:
                 canceled = Cause("canceled", "originator_cancel", "The call was canceled.")
-                await self._over(Ending(time.time(), canceled, "canceled"))
+                await self._over(Ending(time.time(), canceled, self._end_reason or "canceled"))
             else:
                 await self._attend(attempt, engines)
 
     async def _dial(self) -> Attempt | None:
         """Ask the PBX; None when the call was canceled before."""
         # A cancel may have come between the claim and this runner's being known.
-        asked = (await self._store.calls.get(self._call.id)).cancel_requested_at is not None
-        if asked or self._cancel_requested():
+        now = await insist(self._call.id, partial(self._store.calls.get, self._call.id))
+        if now.cancel_requested_at is not None or self._cancel_requested():
             return None
         self._attempt = await self._switch.originate(
             Dial(
@@ -145,14 +150,31 @@ class CallRunner:
         )
         recorder = self._recorder(conversation, attempt.rate)
         attempt.attach(recorder or conversation)
-        helpers = [
-            asyncio.create_task(conversation.prepare()),
-            asyncio.create_task(self._write_turns()),
-        ]
-        if recorder is not None:
-            helpers.append(asyncio.create_task(recorder.write()))
-        talk: asyncio.Task[events.EndReason] | None = None
+        prepare = asyncio.create_task(conversation.prepare())
+        writing = asyncio.create_task(self._scribe.run())
+        recording = None if recorder is None else asyncio.create_task(recorder.write())
         end: Ended | None = None
+        try:
+            end = await self._follow(attempt, conversation, recorder)
+        finally:
+            await attempt.hang_up()
+            attempt.attach(None)
+            conversation.hung_up()
+            if self._talk is not None:
+                self._end_reason = await self._reason(self._talk)
+            prepare.cancel()
+            await self._scribe.close()
+            await asyncio.gather(prepare, writing, return_exceptions=True)
+            recorded = recorder is not None and await recorder.close()
+            if recording is not None:
+                await recording
+        await self._ended(attempt, end, recorded)
+
+    async def _follow(
+        self, attempt: Attempt, conversation: Conversation, recorder: RecordedPeer | None
+    ) -> Ended | None:
+        """Note what the PBX tells, until the end; None when it does not tell the end in time."""
+        calls, call_id = self._store.calls, self._call.id
         limit = self._config.ring_timeout_s + self._call.max_duration_s + _WATCHDOG_SLACK_S
         try:
             async with asyncio.timeout(limit):
@@ -161,41 +183,34 @@ class CallRunner:
                         case Dialing():
                             pass
                         case Ringing(at):
-                            await self._store.calls.record_ringing(self._call.id, at)
+                            self._scribe.note(partial(calls.record_ringing, call_id, at))
                         case EarlyMedia(at):
-                            await self._store.calls.record_early_media(self._call.id, at)
+                            self._scribe.note(partial(calls.record_early_media, call_id, at))
                         case Answered(at):
                             self._answered_at = at
                             if recorder is not None:
                                 recorder.start()
-                            # The person hears us before the disk does.
-                            talk = asyncio.create_task(conversation.run(attempt))
-                            await self._store.calls.record_answered(self._call.id, at)
+                            self._talk = asyncio.create_task(conversation.run(attempt))
+                            self._scribe.note(partial(calls.record_answered, call_id, at))
                         case Digit(at, digit, duration_ms):
                             conversation.press(digit, time.monotonic())
-                            await self._store.calls.record_digit(
-                                self._call.id, at, digit, duration_ms
+                            self._scribe.note(
+                                partial(calls.record_digit, call_id, at, digit, duration_ms)
                             )
                         case Ended():
-                            end = event
-                            conversation.hung_up()
+                            return event
         except TimeoutError:
-            log.error("call %s: no end within %.0f s; hanging up", self._call.id, limit)
-        finally:
-            await attempt.hang_up()
-            attempt.attach(None)
-            if talk is not None:
-                conversation.hung_up()
-                reason = await talk
-                self._end_reason = self._end_reason or reason
-            helpers[0].cancel()
-            await self._turns.put(None)
-            await helpers[1]
-            for task in helpers:
-                task.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-            recorded = recorder is not None and await recorder.close()
-        await self._ended(attempt, end, recorded)
+            log.error("call %s: no end within %.0f s; hanging up", call_id, limit)
+        return None
+
+    async def _reason(self, talk: asyncio.Task[events.EndReason]) -> str:
+        """Why the conversation ended; ours goes before the person's hanging up after it."""
+        try:
+            reason = await talk
+        except Exception:
+            log.exception("call %s: the conversation failed", self._call.id)
+            return "engine_error"
+        return self._end_reason or reason
 
     def _recorder(self, conversation: Conversation, rate: int) -> RecordedPeer | None:
         if self._config.recordings is None:
@@ -207,28 +222,18 @@ class CallRunner:
         return f"{self._call.id}.wav"
 
     def _on_turn(self, turn: events.Turn) -> None:
-        try:
-            self._turns.put_nowait(turn)
-        except asyncio.QueueFull:
-            log.error("call %s: the store has stalled, a turn is lost", self._call.id)
-
-    async def _write_turns(self) -> None:
-        """Write turns down in order, as they come."""
-        while (turn := await self._turns.get()) is not None:
-            assert self._answered_at is not None
-            timings = {} if turn.timings is None else asdict(turn.timings)
-            await self._store.calls.add_turn(
-                self._call.id,
-                Turn(
-                    speaker="keypad" if turn.keys else turn.speaker,
-                    text=turn.text,
-                    started_at=self._answered_at + turn.started_ms / 1000,
-                    ended_at=self._answered_at + turn.ended_ms / 1000,
-                    interrupted=turn.interrupted,
-                    confidence=turn.confidence,
-                    timings={name: ms for name, ms in timings.items() if ms is not None},
-                ),
-            )
+        assert self._answered_at is not None
+        timings = {} if turn.timings is None else asdict(turn.timings)
+        stored = Turn(
+            speaker="keypad" if turn.keys else turn.speaker,
+            text=turn.text,
+            started_at=self._answered_at + turn.started_ms / 1000,
+            ended_at=self._answered_at + turn.ended_ms / 1000,
+            interrupted=turn.interrupted,
+            confidence=turn.confidence,
+            timings={name: ms for name, ms in timings.items() if ms is not None},
+        )
+        self._scribe.note(partial(self._store.calls.add_turn, self._call.id, stored))
 
     async def _ended(self, attempt: Attempt, end: Ended | None, recorded: bool) -> None:
         at = time.time() if end is None else end.at
@@ -249,7 +254,7 @@ class CallRunner:
                 at=at,
                 cause=cause,
                 end_reason=reason,
-                awaits_result=answered and cause.state == "completed" and bool(self._call.returns),
+                awaits_result=answered and reason != "engine_error" and bool(self._call.returns),
                 answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
                 recording_path=self._file_name if recorded else None,
@@ -261,14 +266,16 @@ class CallRunner:
         await self._over(Ending(time.time(), Cause("failed", name, message), reason))
 
     async def _over(self, ending: Ending) -> None:
-        await self._store.calls.record_ended(self._call.id, ending)
+        calls, call_id = self._store.calls, self._call.id
+        await insist(call_id, partial(calls.record_ended, call_id, ending))
         if ending.awaits_result:
             await finish_result(self._store, self._call, self._engines)
 
 
 async def finish_result(store: Store, call: Call, engines: Callable[[str], Engines]) -> None:
     """Extract the result of an ended call from its stored turns and write it down."""
-    turns = await store.calls.turns(call.id)
+    turns = await insist(call.id, partial(store.calls.turns, call.id))
+    result, error = None, None
     try:
         async with asyncio.timeout(_EXTRACTION_TIMEOUT_S):
             result = await extract(
@@ -278,12 +285,10 @@ async def finish_result(store: Store, call: Call, engines: Callable[[str], Engin
                 _spoken(turns),
             )
     except TimeoutError:
-        seconds = f"{_EXTRACTION_TIMEOUT_S:.0f}"
-        await store.calls.record_result(call.id, None, f"extraction took more than {seconds} s")
-    except (ExtractionError, EngineError) as error:
-        await store.calls.record_result(call.id, None, str(error))
-    else:
-        await store.calls.record_result(call.id, result)
+        error = f"extraction took more than {_EXTRACTION_TIMEOUT_S:.0f} s"
+    except (ExtractionError, EngineError) as failure:
+        error = str(failure)
+    await insist(call.id, partial(store.calls.record_result, call.id, result, error))
 
 
 def _spoken(turns: Sequence[Turn]) -> list[tuple[Literal["agent", "person"], str]]:

@@ -326,10 +326,15 @@ class MediaServer:
 
     def _on_timer(self) -> None:
         now = self._clock()
-        if now >= self._pacer.deadline:
-            skipped = self._pacer.tick(now)
-            self._drain(now)
-            for leg in self._connected:
-                leg.tick(now, skipped)
-        if self._socket is not None:
-            self._schedule()
+        try:
+            if now >= self._pacer.deadline:
+                skipped = self._pacer.tick(now)
+                self._drain(now)
+                for leg in self._connected:
+                    leg.tick(now, skipped)
+        except Exception:
+            # One leg's fault must not silence every call.
+            _log.exception("a fault in the media tick")
+        finally:
+            if self._socket is not None:
+                self._schedule()

@@ -168,6 +168,14 @@ class Conversation:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
         if not self._answered:
             return None
+        try:
+            return self._trade(heard, arrived_at, now)
+        except Exception:
+            # Without the tick there is no clock either: the call would never end.
+            self._post(_Over("engine_error"))
+            raise
+
+    def _trade(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         self._listen(heard, arrived_at)
         speech, frame = self._playout.speech, self._playout.next_frame()
         if speech is None:

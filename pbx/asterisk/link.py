@@ -263,6 +263,11 @@ class AmiLink:
                     told = str(error)
                     _log.warning("cannot reconnect: %s", error)
                 continue
+            except Exception:
+                # Whatever it is, a link that is given up would stop every later call.
+                self._disconnect()
+                _log.exception("cannot reconnect")
+                continue
             self._connected = True
             _log.info("the AMI connection to %s is back", self._address)
             return

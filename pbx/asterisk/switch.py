@@ -140,7 +140,7 @@ class AsteriskSwitch:
         except SwitchRefused:
             self._drop(attempt)
             raise
-        except (SwitchUnavailable, asyncio.CancelledError):
+        except BaseException:
             # Its fate is unknown: never sent again, and hung up wherever it shows itself.
             self._condemn(dial.id)
             self._drop(attempt)

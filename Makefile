@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 LOCK_SUM := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(LOCK_SUM)
 
-.PHONY: help setup demo test lint bench train scores lock
+.PHONY: help setup demo test lint bench train test-training scores lock
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,10 +46,14 @@ bench: setup ## Measure: turn latency, engines, media path
 	@$(BIN)/offhook bench $(ARGS)
 
 .venv-train/.installed: pyproject.toml
+	@bash docker/system-packages $(PYTHON)
 	@test -x .venv-train/bin/python || $(PYTHON) -m venv .venv-train
 	@echo "==> Installing what training needs (torch's CPU build is enough)"
-	@.venv-train/bin/python -m pip install --disable-pip-version-check --editable '.[train]'
+	@.venv-train/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[train]'
 	@touch $@
+
+test-training: .venv-train/.installed ## A few steps of each training, as a smoke test
+	@.venv-train/bin/python -m pytest tests/models/test_speech_training.py tests/models/test_llama_training.py
 
 train: .venv-train/.installed ## Train the starter models anew (about three hours on two cores)
 	@.venv-train/bin/python -m models.training.voice --out models/starter

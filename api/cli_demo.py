@@ -66,7 +66,8 @@ class Receiver:
     """A small webhook receiver that verifies what it is sent."""
 
     secret: str = ""
-    verified: list[str] = field(default_factory=list)
+    verified: list[tuple[str, str]] = field(default_factory=list)
+    """Call id and event type, in the order of arrival."""
     rejected: int = 0
 
     async def receive(self, request: Request) -> Response:
@@ -76,7 +77,7 @@ class Receiver:
         except WebhookVerificationError:
             self.rejected += 1
             return Response(status_code=401)
-        self.verified.append(event["type"])
+        self.verified.append((event["id"], event["type"]))
         return Response(status_code=204)
 
 
@@ -177,7 +178,7 @@ def _tell(settings: Settings, ended: Mapping[str, Any], receiver: Receiver) -> N
         out.print("Recording (left: person, right: agent): ", end="")
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
     out.print(
-        f"Webhooks received and verified: {', '.join(receiver.verified)}"
+        f"Webhooks received and verified: {', '.join(kind for _, kind in receiver.verified)}"
         + (f"; {receiver.rejected} rejected" if receiver.rejected else "")
     )
     out.print(_NEXT, markup=False, highlight=False, soft_wrap=True)

@@ -27,6 +27,7 @@ class Phone:
     bed: TestBed
     key: str
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    under_way: dict[str, asyncio.Task[dict[str, Any]]] = field(default_factory=dict)
 
     async def place(self, called: str, **fields: Any) -> dict[str, Any]:
         """Start a call to a persona (by name)."""
@@ -39,8 +40,18 @@ class Phone:
             self.events[call_id] = [event async for event in self.client.events(call_id)]
         return await self.client.call(call_id)
 
+    def call_ahead(self, called: str, **fields: Any) -> None:
+        """Start a call that a later `call` with the same words will wait for."""
+        task = asyncio.create_task(self._call(called, **fields))
+        self.under_way[f"{called} {fields}"] = task
+
     async def call(self, called: str, **fields: Any) -> dict[str, Any]:
         """Call a persona and wait for the end."""
+        if ahead := self.under_way.pop(f"{called} {fields}", None):
+            return await ahead
+        return await self._call(called, **fields)
+
+    async def _call(self, called: str, **fields: Any) -> dict[str, Any]:
         placed = await self.place(called, **fields)
         return await self.wait(placed["id"])
 

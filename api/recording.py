@@ -11,6 +11,7 @@ import logging
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class RecordedPeer:
         self._silence = np.zeros(frame_samples(rate), dtype=np.int16)
         self._pending: list[tuple[Samples, Samples]] = []
         self._recording = False
+        self._raw: BinaryIO | None = None
         self._file: wave.Wave_write | None = None
         self._broken = False
         self._closing = asyncio.Event()
@@ -75,9 +77,15 @@ class RecordedPeer:
             await self._flush()
             if self._file is None:
                 return False
-            await self._on_disk(self._file.close)
-            self._file = None
+            await self._on_disk(self._close_file)
         return not self._broken
+
+    def _close_file(self) -> None:
+        assert self._raw is not None
+        assert self._file is not None
+        file, self._file = self._file, None
+        with self._raw:
+            file.close()
 
     async def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -85,19 +93,22 @@ class RecordedPeer:
             await self._on_disk(lambda: self._append(pending))
 
     async def _on_disk(self, work: Callable[[], None]) -> None:
-        """A disk that fails ends the recording, never the call."""
+        """A recording that fails, mostly by its disk, ends itself and never the call."""
         try:
             await asyncio.to_thread(work)
-        except OSError as error:
+        except Exception as error:
             self._recording = False
             self._broken = True
-            log.error("recording %s is given up: %s", self._path.name, error)
+            is_disk = isinstance(error, OSError)
+            log.error("recording %s is given up: %r", self._path.name, error, exc_info=not is_disk)
 
     def _append(self, pending: list[tuple[Samples, Samples]]) -> None:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # The file outlives this call on purpose: `close` ends it.
-            self._file = wave.open(str(self._path), "wb")  # noqa: SIM115
+            # Outlives this call on purpose: `_close_file` ends it. `wave.open` of a path that
+            # cannot be written would complain once more when it is collected.
+            self._raw = self._path.open("wb")
+            self._file = wave.open(self._raw, "wb")  # noqa: SIM115
             self._file.setnchannels(2)
             self._file.setsampwidth(2)
             self._file.setframerate(self._rate)

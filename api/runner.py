@@ -87,8 +87,10 @@ class CallRunner:
     async def end(self, reason: Literal["canceled", "operator_hangup", "server_shutdown"]) -> None:
         """End the call wherever it is: before the answer it is canceled, then hung up."""
         self._canceled = True
-        self._end_reason = self._end_reason or reason
-        if self._talk is not None and self._conversation is not None:
+        if self._talk is None or not self._talk.done():
+            # A conversation that is over has a reason of its own.
+            self._end_reason = self._end_reason or reason
+        if self._talk is not None and self._conversation is not None and not self._talk.done():
             self._conversation.stop()
         elif self._attempt is not None:
             await self._attempt.hang_up()
@@ -155,19 +157,25 @@ class CallRunner:
         recording = None if recorder is None else asyncio.create_task(recorder.write())
         end: Ended | None = None
         try:
-            end = await self._follow(attempt, conversation, recorder)
+            try:
+                end = await self._follow(attempt, conversation, recorder)
+            finally:
+                attempt.attach(None)
+                conversation.hung_up()
+                await attempt.hang_up()
+                if self._talk is not None:
+                    self._end_reason = await self._reason(self._talk)
+                await self._scribe.close()
+                await asyncio.wait([writing])
         finally:
-            await attempt.hang_up()
-            attempt.attach(None)
-            conversation.hung_up()
-            if self._talk is not None:
-                self._end_reason = await self._reason(self._talk)
-            prepare.cancel()
-            await self._scribe.close()
-            await asyncio.gather(prepare, writing, return_exceptions=True)
+            # Reached at once when the server stops in the middle of the waits above.
+            beside = [task for task in (prepare, writing, self._talk) if task is not None]
+            for task in beside:
+                task.cancel()
             recorded = recorder is not None and await recorder.close()
             if recording is not None:
                 await recording
+            await asyncio.gather(*beside, return_exceptions=True)
         await self._ended(attempt, end, recorded)
 
     async def _follow(
@@ -191,7 +199,10 @@ class CallRunner:
                             if recorder is not None:
                                 recorder.start()
                             self._talk = asyncio.create_task(conversation.run(attempt))
-                            self._scribe.note(partial(calls.record_answered, call_id, at))
+                            # Without it the store would not take the end of the call.
+                            self._scribe.note(
+                                partial(calls.record_answered, call_id, at), vital=True
+                            )
                         case Digit(at, digit, duration_ms):
                             conversation.press(digit, time.monotonic())
                             self._scribe.note(
@@ -246,6 +257,9 @@ class CallRunner:
         if answered and cause.state in ("canceled", "busy"):
             cause = replace(cause, state="completed")
         reason = self._end_reason or cause.state
+        if cause.state == "failed" and reason == "person_hangup":
+            # The line is gone, but nobody knows that they hung up.
+            reason = cause.state
         if answered and reason == "engine_error":
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)

@@ -1,7 +1,8 @@
 """Writes one call's facts down: in order, beside the call, and again when the store fails.
 
 A call never waits for the disk. What happens on the line is noted at once and written as soon as
-the store takes it; only a fact that the store refuses for half a minute is lost, and logged.
+the store takes it; only a fact that the store refuses for half a minute (a vital one: for ten) is
+lost, and logged.
 """
 
 import asyncio
@@ -29,20 +30,21 @@ class Scribe:
 
     def __init__(self, call_id: str) -> None:
         self._call_id = call_id
-        self._notes: asyncio.Queue[Write | None] = asyncio.Queue(_LIMIT)
+        self._notes: asyncio.Queue[tuple[Write, tuple[float, ...]] | None] = asyncio.Queue(_LIMIT)
 
-    def note(self, write: Write) -> None:
-        """Have a fact written after those before it."""
+    def note(self, write: Write, *, vital: bool = False) -> None:
+        """Have a fact written after those before it; a vital one is what the end builds on."""
         try:
-            self._notes.put_nowait(write)
+            self._notes.put_nowait((write, _END_WAITS if vital else _NOTE_WAITS))
         except asyncio.QueueFull:
             log.error("call %s: the store has stalled, a fact is lost", self._call_id)
 
     async def run(self) -> None:
         """Write until `close`."""
-        while (write := await self._notes.get()) is not None:
+        while (noted := await self._notes.get()) is not None:
+            write, waits = noted
             try:
-                await insist(self._call_id, write, _NOTE_WAITS)
+                await insist(self._call_id, write, waits)
             except Exception:
                 # One fact that cannot be written must not take the others with it.
                 log.exception("call %s: a fact could not be written down", self._call_id)

@@ -15,7 +15,7 @@ from api.records import Claim, Ended
 from api.runner import CallRunner, RunnerConfig, finish_result
 from api.scribe import insist
 from api.store import Store, StoreError
-from pbx.switch import Cause, Switch, SwitchError
+from pbx.switch import Cause, Switch, SwitchError, SwitchRefused
 from voice_loop.ports import Engines
 
 log = logging.getLogger(__name__)
@@ -65,21 +65,27 @@ class Dialer:
         Raises SwitchError when the PBX cannot be asked.
         """
         unfinished = await self._store.calls.unfinished()
-        living = set(await self._switch.living_channels())
-        for channel_id in living:
-            await self._switch.hang_up_channel(channel_id)
+        found: dict[str, str] = {}
+        for channel_id in await self._switch.living_channels():
+            try:
+                await self._switch.hang_up_channel(channel_id)
+                found[channel_id] = "; its channel was still up and was hung up"
+            except SwitchRefused as error:
+                log.error("channel %s is still up: %s", channel_id, error)
+                found[channel_id] = f"; its channel is still up: {error}"
         for left in unfinished:
             if left.call.over:
                 # New calls need not wait for old results.
                 self._spawn(left.call.id, finish_result(self._store, left.call, self._engines))
-                continue
-            found = left.attempt is not None and left.attempt.channel_id in living
-            message = "The server was restarted in the middle of the call" + (
-                "; its channel was still up and was hung up." if found else "."
-            )
-            cause = Cause("failed", "server_restart", message)
-            ended = Ended(time.time(), cause, "server_restart")
-            await insist(left.call.id, partial(self._store.calls.record_ended, left.call.id, ended))
+            else:
+                channel_id = "" if left.attempt is None else left.attempt.channel_id
+                ended = self._restarted(left.call.id, found.get(channel_id, ""))
+                await self._bounded(left.call.id, ended)
+
+    async def _restarted(self, call_id: str, channel: str) -> None:
+        message = f"The server was restarted in the middle of the call{channel}."
+        ended = Ended(time.time(), Cause("failed", "server_restart", message), "server_restart")
+        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended))
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
@@ -100,8 +106,10 @@ class Dialer:
             await asyncio.sleep(_LINK_CHECK_S)
         try:
             claims = await self._store.calls.claim_queued(1)
-        except StoreError as error:
-            log.error("cannot claim a call: %s", error)
+        except Exception as error:
+            # Calls under way must not pay for it.
+            is_store = isinstance(error, StoreError)
+            log.error("cannot claim a call: %s", error, exc_info=not is_store)
             await asyncio.sleep(_LINK_CHECK_S)
             return None
         return claims[0] if claims else None

@@ -51,6 +51,7 @@ class PlayedAttempt:
         self.hang_ups = 0
         self.obeys = True
         """Whether a hang-up is confirmed."""
+        self.hang_up_fault: Exception | None = None
         self.peer: AudioPeer | None = None
         self._answered = False
         self._over = False
@@ -74,6 +75,8 @@ class PlayedAttempt:
 
     async def hang_up(self) -> None:
         self.hang_ups += 1
+        if self.hang_up_fault is not None:
+            raise self.hang_up_fault
         if self.obeys:
             self.end(NORMAL if self._answered else CANCELED)
 

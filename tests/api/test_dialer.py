@@ -1,0 +1,395 @@
+"""Claims and runs calls, ends them at a stop, settles what an earlier run left behind."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.dialer import Dialer
+from api.records import Ended, Turn
+from api.store import Store, StoreError
+from pbx.switch import SwitchRefused, SwitchUnavailable
+from tests.api.story import NORMAL, answered, claimed, completed, new_call
+from tests.api.switchboard import (
+    Fault,
+    Office,
+    assert_nothing_is_left,
+    impatient,
+    over,
+    story,
+    until,
+)
+from tests.voice_loop.scripted import settle
+from voice_loop.ports import EngineError, SpeechDetector
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left(monkeypatch: pytest.MonkeyPatch, store: Store) -> AsyncIterator[None]:
+    """Nobody waits long here, and every call gives back its tasks and its file."""
+    impatient(monkeypatch)
+    monkeypatch.setattr("api.dialer._LINK_CHECK_S", 0.0)
+    before = asyncio.all_tasks()
+    yield
+    await assert_nothing_is_left(before)
+
+
+@pytest.fixture
+def office(store: Store, tmp_path: Path) -> Office:
+    return Office(store, tmp_path / "recordings")
+
+
+@contextlib.asynccontextmanager
+async def dialing(office: Office, max_concurrent: int = 1) -> AsyncIterator[Dialer]:
+    """A dialer at work; stopped at the end."""
+    dialer = office.dialer(max_concurrent)
+    task = asyncio.create_task(dialer.run())
+    try:
+        yield dialer
+    finally:
+        await stopped(task)
+
+
+async def stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+
+
+# -- claiming --------------------------------------------------------------------------------------
+
+
+async def test_calls_wait_their_turn(office: Office, store: Store) -> None:
+    calls = [await new_call(store) for _ in range(3)]
+    async with dialing(office, max_concurrent=2) as dialer:
+        second = await office.switch.dialed(2)
+        assert dialer.active == 2
+        assert await story(store, calls[2].id) == ["queued"]
+        assert len(office.switch.attempts) == 2
+        second.end()
+        await until(store, calls[2].id, "initiated")
+        third = await office.switch.dialed(3)
+        assert dialer.active == 2
+        assert third.dial.number == calls[2].to_number
+        for attempt in office.switch.attempts:
+            attempt.end()
+        for call in calls:
+            await until(store, call.id, "failed")
+
+
+async def test_nothing_is_claimed_without_a_link(office: Office, store: Store) -> None:
+    office.switch.connected = False
+    call = await new_call(store)
+    async with dialing(office):
+        await settle()
+        assert (await store.calls.get(call.id)).status == "queued"
+        office.switch.connected = True
+        await office.switch.dialed()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_claim_that_fails_is_tried_again(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    await new_call(store)
+    Fault(monkeypatch, store, "claim_queued", times)
+    async with dialing(office):
+        await office.switch.dialed()
+
+
+async def test_a_claim_that_is_broken_costs_no_call_under_way(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dialing(office, max_concurrent=2):
+        await new_call(store)
+        attempt = await office.switch.dialed()
+        with monkeypatch.context() as patch:
+            Fault(patch, store, "claim_queued", 2, KeyError("a bug"))
+            await new_call(store)
+            await office.switch.dialed(2)
+        assert attempt.hang_ups == 0
+
+
+async def test_a_fault_of_one_call_ends_it_and_frees_its_slot(office: Office, store: Store) -> None:
+    def broken(rate: int) -> SpeechDetector:
+        raise KeyError("a bug")
+
+    sound, office.new_detector = office.new_detector, broken
+    first = await new_call(store)
+    async with dialing(office) as dialer:
+        attempt = await office.switch.dialed()
+        await until(store, first.id, "failed")
+        done = await over(store, first.id)
+        assert (done.status, done.hangup_cause, done.end_reason) == (
+            "failed",
+            "internal_error",
+            "internal_error",
+        )
+        assert attempt.hang_ups >= 1
+        office.new_detector = sound
+        await new_call(store)
+        await office.switch.dialed(2)
+        assert dialer.active == 1
+
+
+async def test_a_fault_is_told_although_the_store_fails(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.switch.fault = KeyError("a bug")
+    Fault(monkeypatch, store, "record_ended", 3)
+    call = await new_call(store)
+    async with dialing(office):
+        await until(store, call.id, "failed")
+    assert (await over(store, call.id)).end_reason == "internal_error"
+
+
+async def test_an_end_that_the_store_never_takes_frees_the_slot(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await new_call(store)
+    async with dialing(office):
+        attempt = await office.switch.dialed()
+        with monkeypatch.context() as patch:
+            fault = Fault(patch, store, "record_ended", None)
+            attempt.end()
+            await new_call(store)
+            await office.switch.dialed(2)
+            async with asyncio.timeout(5):
+                while fault.tries < 12:
+                    await asyncio.sleep(0)
+    (left,) = await store.calls.unfinished()
+    assert left.call.id == first.id
+
+
+async def test_a_model_with_a_bug_costs_the_result_only(office: Office, store: Store) -> None:
+    office.mind.result_fault = KeyError("a bug")
+    call = await new_call(store, returns={"ok": "boolean"})
+    async with dialing(office):
+        attempt = await office.switch.dialed()
+        attempt.answer()
+        await until(store, call.id, "answered")
+        attempt.end()
+        await until(store, call.id, "completed")
+    done = await over(store, call.id)
+    assert (done.status, done.result_status) == ("completed", "failed")
+    assert done.result_error == "internal error; the log tells more"
+
+
+# -- canceling and hanging up ----------------------------------------------------------------------
+
+
+async def test_the_dialer_ends_the_call_that_is_meant(office: Office, store: Store) -> None:
+    one, other = await new_call(store), await new_call(store)
+    async with dialing(office, max_concurrent=2) as dialer:
+        await office.switch.dialed(2)
+        ringing, talking = office.switch.attempts
+        ringing.ring()
+        talking.answer()
+        await until(store, other.id, "answered")
+        await store.calls.request_cancel(one.id)
+        await dialer.cancel(one.id)
+        await until(store, one.id, "canceled")
+        assert talking.hang_ups == 0
+        await dialer.hang_up(other.id)
+        await until(store, other.id, "completed")
+        await dialer.cancel(one.id)
+        await dialer.hang_up("unknown")
+    assert (await over(store, one.id)).end_reason == "canceled"
+    assert (await over(store, other.id)).end_reason == "operator_hangup"
+
+
+async def test_canceled_while_being_claimed(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim is on disk, nobody runs it yet: the cancel finds no runner."""
+    call = await new_call(store)
+    claim, claimed_, go_on = store.calls.claim_queued, asyncio.Event(), asyncio.Event()
+
+    async def slow(limit: int) -> object:
+        claims = await claim(limit)
+        claimed_.set()
+        await go_on.wait()
+        return claims
+
+    monkeypatch.setattr(store.calls, "claim_queued", slow)
+    async with dialing(office) as dialer:
+        await asyncio.wait_for(claimed_.wait(), 5)
+        assert await store.calls.request_cancel(call.id) == "requested"
+        await dialer.cancel(call.id)
+        go_on.set()
+        await until(store, call.id, "canceled")
+    await over(store, call.id)
+    assert office.switch.attempts == []
+
+
+# -- stopping --------------------------------------------------------------------------------------
+
+
+async def test_a_stop_ends_every_call(office: Office, store: Store) -> None:
+    calls = [await new_call(store) for _ in range(3)]
+    async with dialing(office, max_concurrent=2):
+        await office.switch.dialed(2)
+        ringing, talking = office.switch.attempts
+        ringing.ring()
+        talking.answer()
+        await until(store, calls[1].id, "answered")
+        await talking.until_spoken()
+    one, other = [await over(store, call.id) for call in calls[:2]]
+    assert (one.status, one.end_reason) == ("canceled", "server_shutdown")
+    assert (other.status, other.end_reason) == ("completed", "server_shutdown")
+    assert (await store.calls.get(calls[2].id)).status == "queued"
+    assert all(attempt.hang_ups for attempt in office.switch.attempts)
+
+
+async def test_a_stop_does_not_wait_for_a_deaf_pbx(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.dialer._SHUTDOWN_S", 0.01)
+    office.switch.obeys = False
+    call = await new_call(store)
+    async with dialing(office):
+        attempt = await office.switch.dialed()
+        attempt.answer()
+        await until(store, call.id, "answered")
+    assert attempt.hang_ups >= 1
+    (left,) = await store.calls.unfinished()
+    assert left.call.id == call.id
+
+
+async def test_a_hang_up_that_fails_at_a_stop_does_not_spare_the_others(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.dialer._SHUTDOWN_S", 0.01)
+    for _ in range(2):
+        await new_call(store)
+    async with dialing(office, max_concurrent=2):
+        await office.switch.dialed(2)
+        office.switch.attempts[0].hang_up_fault = SwitchUnavailable("the link is down")
+    assert all(attempt.hang_ups for attempt in office.switch.attempts)
+
+
+async def test_a_call_claimed_during_a_stop_is_settled_by_the_next_start(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await new_call(store)
+    claim, claimed_ = store.calls.claim_queued, asyncio.Event()
+
+    async def slow(limit: int) -> None:
+        await claim(limit)
+        claimed_.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.calls, "claim_queued", slow)
+        async with dialing(office):
+            await asyncio.wait_for(claimed_.wait(), 5)
+    assert (await store.calls.get(call.id)).status == "initiated"
+    await office.dialer().reconcile()
+    assert (await over(store, call.id)).end_reason == "server_restart"
+
+
+# -- after a restart -------------------------------------------------------------------------------
+
+
+async def test_a_restart_settles_everything_once(office: Office, store: Store) -> None:
+    dead, living = await claimed(store), await claimed(store)
+    talking = await answered(store)
+    finished = await completed(store)
+    resultless = await answered(store, returns={"ok": "boolean"})
+    at = time.time()
+    await store.calls.add_turn(resultless.id, Turn("person", "yes", at, at))
+    end = Ended(at, NORMAL, "person_hangup", awaits_result=True)
+    await store.calls.record_ended(resultless.id, end)
+    waiting = await new_call(store)
+    before = await story(store, finished.id)
+    office.switch.living = [living.attempt.channel_id, "offhook-nobodys"]
+
+    dialer = office.dialer()
+    await dialer.reconcile()
+    await until(store, resultless.id, "completed")
+
+    assert sorted(office.switch.hung_up) == sorted(office.switch.living)
+    for call_id in (dead.call.id, living.call.id, talking.id):
+        done = await over(store, call_id)
+        assert (done.status, done.end_reason) == ("failed", "server_restart")
+        assert done.error_message is not None
+        assert ("still up" in done.error_message) == (call_id == living.call.id)
+    assert (await over(store, resultless.id)).result == {"ok": True}
+    assert await story(store, finished.id) == before
+    assert (await store.calls.get(waiting.id)).status == "queued"
+    assert await store.calls.unfinished() == []
+    await dialer.reconcile()
+    assert office.mind.extractions == 1
+
+
+async def test_a_result_that_fails_after_a_restart_is_told(office: Office, store: Store) -> None:
+    office.engines_fault = EngineError("no such language any more")
+    call = await answered(store, returns={"ok": "boolean"})
+    await store.calls.record_ended(
+        call.id, Ended(time.time(), NORMAL, "person_hangup", awaits_result=True)
+    )
+    await office.dialer().reconcile()
+    await until(store, call.id, "completed")
+    done = await over(store, call.id)
+    assert (done.result_status, done.result_error) == ("failed", "no such language any more")
+
+
+async def test_a_pbx_that_cannot_be_asked_is_told(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down() -> list[str]:
+        raise SwitchUnavailable("the link is down")
+
+    call = (await claimed(store)).call
+    monkeypatch.setattr(office.switch, "living_channels", down)
+    with pytest.raises(SwitchUnavailable):
+        await office.dialer().reconcile()
+    assert not (await store.calls.get(call.id)).over
+
+
+async def test_a_call_that_cannot_be_settled_does_not_stop_the_others(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = await claimed(store), await claimed(store)
+    real = store.calls.record_ended
+
+    async def broken(call_id: str, ended: Ended) -> object:
+        if call_id == bad.call.id:
+            raise StoreError("the page is damaged")
+        return await real(call_id, ended)
+
+    monkeypatch.setattr(store.calls, "record_ended", broken)
+    await office.dialer().reconcile()
+    assert (await over(store, good.call.id)).end_reason == "server_restart"
+
+
+async def test_a_channel_that_cannot_be_hung_up_does_not_spare_the_others(
+    office: Office, store: Store
+) -> None:
+    claims = [await claimed(store) for _ in range(3)]
+    office.switch.living = [claim.attempt.channel_id for claim in claims]
+    stubborn = claims[1]
+    fault = SwitchRefused("no permission")
+    office.switch.stubborn[stubborn.attempt.channel_id] = fault
+    await office.dialer().reconcile()
+    assert len(office.switch.hung_up) == 2
+    for claim in claims:
+        done = await over(store, claim.call.id)
+        assert done.error_message is not None
+        assert ("still up: no permission" in done.error_message) == (claim is stubborn)
+
+
+async def test_a_link_that_breaks_closes_no_call_unseen(office: Office, store: Store) -> None:
+    """The server reconciles again once the link is back."""
+    claims = [await claimed(store) for _ in range(2)]
+    office.switch.living = [claim.attempt.channel_id for claim in claims]
+    gone = office.switch.living[0]
+    office.switch.stubborn[gone] = SwitchUnavailable("the link is down")
+    with pytest.raises(SwitchUnavailable):
+        await office.dialer().reconcile()
+    assert len(await store.calls.unfinished()) == 2
+    office.switch.stubborn.clear()
+    await office.dialer().reconcile()
+    assert await store.calls.unfinished() == []

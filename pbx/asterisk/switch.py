@@ -202,7 +202,7 @@ class AsteriskSwitch:
         try:
             leg = self._media.open_leg(self._config.codec)
         except MediaError as error:
-            _log.warning("no room for a call to %s: %s", call.number, error)
+            _log.warning("no room for an inbound call: %s", error)
             await session.command(f"EXEC Hangup {_NO_CIRCUIT}")
             return
         now = time.monotonic()

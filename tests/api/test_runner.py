@@ -18,6 +18,7 @@ from api.store import Store
 from pbx.switch import Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
 from tests.api.story import BUSY, claimed
 from tests.api.switchboard import (
+    CANCELED,
     RING_TIMEOUT_S,
     Fault,
     Office,
@@ -340,6 +341,18 @@ async def test_canceled_once_the_conversation_is_on(office: Office) -> None:
     done = await call.over()
     assert (done.status, done.end_reason) == ("completed", "canceled")
     assert attempt.hang_ups >= 1
+
+
+@pytest.mark.parametrize("cause", [CANCELED, BUSY])
+async def test_an_answered_call_is_completed_whatever_the_pbx_calls_it(
+    office: Office, cause: Cause
+) -> None:
+    call = await running(office)
+    attempt = await call.answered()
+    attempt.end(cause)
+    done = await call.over()
+    assert (done.status, done.end_reason) == ("completed", "person_hangup")
+    assert (done.hangup_cause, done.sip_code) == (cause.name, cause.sip_code)
 
 
 async def test_canceled_and_then_refused_ends_once(office: Office) -> None:

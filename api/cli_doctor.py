@@ -27,7 +27,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     else:
         for finding in findings:
             mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
-            out.print(f"{mark}  {finding.check:<10}", end="")
+            out.print(f"{mark}  {finding.check:<13}", end="")
             out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise SystemExit(EXIT_FAILED)

@@ -352,11 +352,6 @@ def _nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str | None
     return matches[0] if matches else None
 
 
-def _unknown(word: str, known: Iterable[str]) -> str:
-    near = _nearest(word, known)
-    return f"{word}: no such setting" + (f"; did you mean {near}?" if near else "")
-
-
 def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     key = ".".join(map(str, loc))
     if kind == "extra_forbidden":

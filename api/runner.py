@@ -102,6 +102,9 @@ class CallRunner:
         finally:
             if self._attempt is not None:
                 await self._attempt.hang_up()
+            # The conversation knows us and holds half a minute of audio: do not wait for the
+            # garbage collector to find the circle.
+            self._conversation = None
 
     async def _run(self) -> None:
         try:

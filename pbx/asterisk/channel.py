@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
@@ -17,11 +16,11 @@ from pbx.asterisk.attempt import (
 )
 from pbx.media import MediaError, MediaLeg
 from pbx.switch import Digit, Ended, MediaStats, Progress, SwitchRefused
+from pbx.values import check_digits
 from voice_loop.ports import AudioPeer
 
 _log = logging.getLogger(__name__)
 
-_DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
 #: Digits beyond this many unread ones are dropped: nobody presses so many keys.
 _QUEUE: Final = 256
 _RESERVED: Final = 16
@@ -86,8 +85,7 @@ class AsteriskAttempt:
 
     async def send_digits(self, digits: str) -> None:
         """Press keys, one after the other. Raises SwitchRefused, SwitchUnavailable."""
-        if not _DIGITS.fullmatch(digits):
-            raise SwitchRefused("digits must be 1 to 64 of 0-9, A-D, * and #", "digits")
+        check_digits(digits)
         for digit in digits:
             channel = self._core.far_channel
             if channel is None or self._core.far_gone or self._core.over:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from pbx.asterisk.link import refuse_control_characters
 from pbx.switch import SwitchUnavailable
+from pbx.values import refuse_control_characters
 
 _log = logging.getLogger(__name__)
 

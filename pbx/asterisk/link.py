@@ -9,7 +9,6 @@ be reconciled before anything else happens.
 import asyncio
 import contextlib
 import logging
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -20,18 +19,12 @@ from panoramisk.actions import Action
 from pbx.asterisk.attempt import Event
 from pbx.asterisk.config import AsteriskConfig
 from pbx.switch import SwitchRefused, SwitchUnavailable
+from pbx.values import refuse_control_characters
 
 _log = logging.getLogger(__name__)
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _BOOT_S: Final = 3.0
 _NEVER_S: Final = 10**9
-
-
-def refuse_control_characters(field: str, value: str) -> None:
-    """Raise SwitchRefused, naming `field`, if a line break or the like is in `value`."""
-    if _CONTROL.search(value) or any("\ud800" <= char <= "\udfff" for char in value):
-        raise SwitchRefused(f"{field} holds a line break or another control character", field)
 
 
 class _Connection(Manager):  # type: ignore[misc]

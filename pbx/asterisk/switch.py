@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import logging
-import re
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Final
@@ -14,7 +13,7 @@ from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
 from pbx.asterisk.incoming import IncomingCall, OnIncoming, read_request
-from pbx.asterisk.link import AmiLink, refuse_control_characters
+from pbx.asterisk.link import AmiLink
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.media import MediaError, MediaServer
 from pbx.switch import (
@@ -26,14 +25,10 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
+from pbx.values import ID_PREFIX, check_dial, check_id
 
 _log = logging.getLogger(__name__)
 
-ID_PREFIX: Final = "offhook-"
-_ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
-_NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
-_TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
-_NAME_LENGTH: Final = 80
 #: Seconds that a good trunk is trusted to be good.
 _TRUNK_TRUST_S: Final = 5.0
 _DIGIT_MS: Final = 120
@@ -121,7 +116,7 @@ class AsteriskSwitch:
     async def originate(self, dial: Dial) -> Attempt:
         """Dial. Returns once Asterisk has the request; raises SwitchError, never retries."""
         trunk = dial.trunk or self._config.trunk
-        _check_dial(dial, trunk)
+        check_dial(dial, trunk)
         if dial.id in self._attempts:
             raise SwitchRefused(f"{dial.id} is being dialled already", "id")
         await self._require_trunk(trunk)
@@ -155,8 +150,7 @@ class AsteriskSwitch:
 
     async def hang_up_channel(self, channel_id: str) -> None:
         """Hang up a channel that no attempt of this process owns (after a restart)."""
-        if not _ID.fullmatch(channel_id):
-            raise SwitchRefused(f"{channel_id!r} is no channel of ours", "id")
+        check_id(channel_id)
         try:
             await self._link.act("Hangup", {"Channel": channel_id})
         except SwitchRefused:
@@ -372,26 +366,6 @@ class AsteriskSwitch:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _check_dial(dial: Dial, trunk: str) -> None:
-    """Refuse what could be more than a value to Asterisk: `&`, `,`, `@`, line breaks, …"""
-    if not _ID.fullmatch(dial.id):
-        raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
-    if not _NUMBER.fullmatch(dial.number):
-        raise SwitchRefused("the number must be a plus sign and digits", "number")
-    if dial.caller_number is not None and not _NUMBER.fullmatch(dial.caller_number):
-        raise SwitchRefused("the caller number must be a plus sign and digits", "caller_number")
-    if dial.caller_name is not None:
-        refuse_control_characters("caller_name", dial.caller_name)
-        if len(dial.caller_name) > _NAME_LENGTH:
-            raise SwitchRefused(
-                f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
-            )
-    if not _TRUNK.fullmatch(trunk):
-        raise SwitchRefused("the trunk must be the name of a PJSIP endpoint", "trunk")
-    if not 1 <= dial.ring_timeout_s <= 600:
-        raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
 
 
 def _caller_id(name: str | None, number: str | None) -> str:

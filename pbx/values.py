@@ -1,0 +1,59 @@
+"""What any value must satisfy before it may reach a PBX, whatever its protocol."""
+
+import re
+from typing import Final
+
+from pbx.switch import Dial, SwitchRefused
+
+ID_PREFIX: Final = "offhook-"
+_ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
+_NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
+_TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+_DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
+_NAME_LENGTH: Final = 80
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+def refuse_control_characters(field: str, value: str) -> None:
+    """Raise SwitchRefused, naming `field`, if a line break or the like is in `value`."""
+    if _CONTROL.search(value) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise SwitchRefused(f"{field} holds a line break or another control character", field)
+
+
+def check_id(channel_id: str) -> None:
+    """Raises SwitchRefused for what is no id of ours."""
+    if not _ID.fullmatch(channel_id):
+        raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
+
+
+def check_digits(digits: str) -> None:
+    """Raises SwitchRefused for what are no DTMF keys."""
+    if not _DIGITS.fullmatch(digits):
+        raise SwitchRefused("digits must be 1 to 64 of 0-9, A-D, * and #", "digits")
+
+
+def check_number(number: str) -> None:
+    """Raises SwitchRefused for what is no number."""
+    if not _NUMBER.fullmatch(number):
+        raise SwitchRefused("the number must be a plus sign and digits", "number")
+
+
+def check_dial(dial: Dial, trunk: str) -> None:
+    """Refuse what could be more than a value to a PBX: `&`, `,`, `@`, line breaks, …
+
+    Raises SwitchRefused with the field's name.
+    """
+    check_id(dial.id)
+    check_number(dial.number)
+    if dial.caller_number is not None and not _NUMBER.fullmatch(dial.caller_number):
+        raise SwitchRefused("the caller number must be a plus sign and digits", "caller_number")
+    if dial.caller_name is not None:
+        refuse_control_characters("caller_name", dial.caller_name)
+        if len(dial.caller_name) > _NAME_LENGTH:
+            raise SwitchRefused(
+                f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
+            )
+    if not _TRUNK.fullmatch(trunk):
+        raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
+    if not 1 <= dial.ring_timeout_s <= 600:
+        raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")

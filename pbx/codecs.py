@@ -1,7 +1,8 @@
-"""The codecs that a media leg may speak, between RTP payloads and int16 samples.
+"""The codecs that a media leg may speak, between payloads and int16 samples.
 
 G.711 goes through tables: a byte is a sample, so decoding is one look-up among 256 and encoding
-one among 65536. Wideband is Asterisk's `slin16`, linear samples in network byte order.
+one among 65536. Asterisk's wideband `slin16` is linear samples in network byte order; FreeSWITCH's
+`unicast` is linear samples, too, as a little-endian machine keeps them in memory.
 """
 
 from dataclasses import dataclass, field
@@ -14,25 +15,19 @@ from voice_loop.audio import Samples, frame_samples
 
 
 @dataclass(frozen=True, eq=False)
-class Codec:
-    """One audio format of RTP (RFC 3551 §4.5, and Asterisk's own payload type 118)."""
+class Encoding:
+    """How samples lie in a payload."""
 
     name: str
-    """The encoding's name as in SDP: `PCMU`, `PCMA`, `L16`."""
-    payload_type: int
+    """The encoding's name as in SDP: `PCMU`, `PCMA`, `L16`; ours where SDP has none."""
     rate: int
     """Samples per second."""
-    asterisk_format: str
-    """What `UnicastRTP/…/c(<format>)` calls it."""
     sample_bytes: int
     """Bytes of payload per sample."""
-    _decoding: NDArray[np.int16] | None = field(default=None, repr=False)
-    _encoding: NDArray[np.uint8] | None = field(default=None, repr=False)
-
-    @property
-    def clock(self) -> int:
-        """RTP timestamp units per second."""
-        return self.rate
+    linear: np.dtype[np.int16] = field(default=np.dtype(">i2"), repr=False, kw_only=True)
+    """Byte order of linear samples: RTP's is the network's (RFC 3551 §4.5.11)."""
+    _decoding: NDArray[np.int16] | None = field(default=None, repr=False, kw_only=True)
+    _encoding: NDArray[np.uint8] | None = field(default=None, repr=False, kw_only=True)
 
     @property
     def frame_bytes(self) -> int:
@@ -44,7 +39,7 @@ class Codec:
         if self._decoding is not None:
             return self._decoding.take(np.frombuffer(payload, dtype=np.uint8))
         whole = len(payload) // 2
-        return np.frombuffer(payload, dtype=">i2", count=whole).astype(np.int16)
+        return np.frombuffer(payload, dtype=self.linear, count=whole).astype(np.int16)
 
     def encode(self, samples: Samples) -> bytes:
         """Payload of int16 samples of any length. Raises ValueError for other than int16."""
@@ -52,7 +47,21 @@ class Codec:
             raise ValueError(f"audio must be int16 samples, not {samples.dtype}")
         if self._encoding is not None:
             return self._encoding.take(samples.view(np.uint16)).tobytes()
-        return samples.byteswap().tobytes() if np.little_endian else samples.tobytes()
+        return samples.astype(self.linear, copy=False).tobytes()
+
+
+@dataclass(frozen=True, eq=False)
+class Codec(Encoding):
+    """An encoding that RTP carries (RFC 3551 §4.5, and Asterisk's own payload type 118)."""
+
+    payload_type: int
+    asterisk_format: str
+    """What `UnicastRTP/…/c(<format>)` calls it."""
+
+    @property
+    def clock(self) -> int:
+        """RTP timestamp units per second."""
+        return self.rate
 
 
 def _mu_law_decoding() -> NDArray[np.int16]:
@@ -94,9 +103,17 @@ def _nearest(decoding: NDArray[np.int16], zero: int) -> NDArray[np.uint8]:
 _MU_LAW = _mu_law_decoding()
 _A_LAW = _a_law_decoding()
 
-PCMU: Final = Codec("PCMU", 0, 8000, "ulaw", 1, _MU_LAW, _nearest(_MU_LAW, zero=0xFF))
-PCMA: Final = Codec("PCMA", 8, 8000, "alaw", 1, _A_LAW, _nearest(_A_LAW, zero=0xD5))
-SLIN16: Final = Codec("L16", 118, 16000, "slin16", 2)
+PCMU: Final = Codec(
+    "PCMU", 8000, 1, 0, "ulaw", _decoding=_MU_LAW, _encoding=_nearest(_MU_LAW, zero=0xFF)
+)
+PCMA: Final = Codec(
+    "PCMA", 8000, 1, 8, "alaw", _decoding=_A_LAW, _encoding=_nearest(_A_LAW, zero=0xD5)
+)
+SLIN16: Final = Codec("L16", 16000, 2, 118, "slin16")
 
-#: Every codec by the name that Asterisk gives it.
+#: Every RTP codec by the name that Asterisk gives it.
 CODECS: Final = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}
+
+#: FreeSWITCH's `unicast` beside a channel whose codec runs at 8 kHz, and at 16 kHz.
+UNICAST8: Final = Encoding("unicast8", 8000, 2, linear=np.dtype("<i2"))
+UNICAST16: Final = Encoding("unicast16", 16000, 2, linear=np.dtype("<i2"))

@@ -1,21 +1,38 @@
-"""How frames of audio lie in datagrams: the only thing that differs between kinds of PBX."""
+"""How frames of audio lie in datagrams: with the codec, all that differs between kinds of PBX.
+
+RTP numbers its packets and tells their time. FreeSWITCH's `unicast` sends bare samples, one frame
+in each datagram, so that number and time must be made here, of nothing but the arrivals.
+"""
 
 import random
 import struct
 from typing import Final, Protocol
 
-from pbx.codecs import Codec
+from pbx.codecs import Codec, Encoding
+from pbx.jitter import GREATEST_MS
 from pbx.rtp import RtpPacket, parse
-from voice_loop.audio import frame_samples
+from voice_loop.audio import FRAMES_PER_SECOND, frame_samples
 
 _HEADER: Final = struct.Struct("!BBHII")
+_PAUSE_S: Final = GREATEST_MS / 1000
+
+
+class FrameSizeError(ValueError):
+    """A bare datagram that is not one frame of 20 ms."""
 
 
 class Framing(Protocol):
     """Reads and writes one leg's datagrams."""
 
-    def read(self, datagram: bytes) -> RtpPacket:
-        """The packet in a datagram; raises RtpError for one that is malformed."""
+    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:
+        """The packet in a datagram; its payload is empty where that is no audio.
+
+        Args:
+            datagram: as it came.
+            arrived_at: when, in seconds of a steady clock.
+
+        Raises RtpError or FrameSizeError for one that is malformed.
+        """
         ...
 
     def write(self, payload: bytes) -> bytes:
@@ -38,9 +55,10 @@ class RtpFraming:
         self._timestamp = random.getrandbits(32)
         self._marker = 0x80  # a talk spurt begins (RFC 3551 §4.1)
 
-    def read(self, datagram: bytes) -> RtpPacket:
-        """Raises RtpError."""
-        return parse(datagram)
+    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:  # noqa: ARG002
+        """Raises RtpError. Other payload types (telephone events, comfort noise) are no audio."""
+        packet = parse(datagram)
+        return packet if packet.payload_type == self._payload_type else packet._replace(payload=b"")
 
     def write(self, payload: bytes) -> bytes:
         """One RTP packet."""
@@ -56,3 +74,55 @@ class RtpFraming:
         """Advances the timestamp, not the sequence number, and marks the next packet."""
         self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
         self._marker = 0x80
+
+
+class UnicastFraming:
+    """FreeSWITCH's `unicast`: a frame's samples are the datagram, without any header.
+
+    Each datagram read is taken for the one after the last: a lost one cannot be told from one that
+    was never sent. Only after a silence longer than any delay of the jitter buffer has time passed
+    in the stream (the channel was held, or parked anew); anything shorter may be jitter, with the
+    rest under way.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._size = encoding.frame_bytes
+        self._rate = encoding.rate
+        self._step = frame_samples(encoding.rate)
+        self._sequence = 0
+        self._timestamp = 0
+        self._arrived_at = 0.0
+
+    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:
+        """Raises FrameSizeError."""
+        self._check(len(datagram), "came")
+        passed = arrived_at - self._arrived_at
+        frames = round(passed * FRAMES_PER_SECOND) if passed > _PAUSE_S else 1
+        self._arrived_at = arrived_at
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
+        return RtpPacket(0, self._sequence, self._timestamp, 0, datagram)
+
+    def write(self, payload: bytes) -> bytes:
+        """The payload itself. Raises FrameSizeError: an empty datagram would end it for good.
+
+        FreeSWITCH's reader takes a datagram of no bytes for the end of its stream
+        (`unicast_thread_run` in switch_ivr.c), and plays any other size at the wrong pace.
+        """
+        self._check(len(payload), "were to be sent")
+        return payload
+
+    def skip(self, frames: int) -> None:
+        """Nothing: there is no clock in the stream."""
+
+    def _check(self, size: int, what: str) -> None:
+        if size != self._size:
+            raise FrameSizeError(
+                f"{size} bytes {what}, 20 ms at {self._rate} Hz are {self._size}: the channel's "
+                "codec must run at that rate, with a packet time of 20 ms"
+            )
+
+
+def framing_of(encoding: Encoding) -> Framing:
+    """Codecs travel in RTP; an encoding that RTP has no payload type for, in bare datagrams."""
+    return RtpFraming(encoding) if isinstance(encoding, Codec) else UnicastFraming(encoding)

@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from pbx.codecs import Codec
-from pbx.framing import Framing, RtpFraming
+from pbx.codecs import Encoding
+from pbx.framing import FrameSizeError, Framing, framing_of
 from pbx.jitter import JitterBuffer
 from pbx.pacer import Lateness, Pacer
 from pbx.rtp import RtpError
@@ -52,7 +52,7 @@ class MediaError(Exception):
 class MediaLeg:
     """The audio of one call at our end. Made by `MediaServer.open_leg`."""
 
-    def __init__(self, server: "MediaServer", codec: Codec, framing: Framing) -> None:
+    def __init__(self, server: "MediaServer", codec: Encoding, framing: Framing) -> None:
         self.codec = codec
         self._server = server
         self._framing = framing
@@ -62,6 +62,8 @@ class MediaLeg:
         self._source: SourceAddress | None = None
         self._peer: AudioPeer | None = None
         self._closed = False
+        self._heard = False
+        self._news = asyncio.Event()  # it was heard, or there is nobody to hear any more
         self._sent = 0
         self._malformed = 0
         self._send_failures = 0
@@ -87,6 +89,31 @@ class MediaLeg:
         source = self._server.source_address(remote)
         self._server.lock(self, self._source, source)
         self._source = source
+        self._heard = False
+        self._news.clear()
+
+    async def wait_heard(self, timeout_s: float) -> bool:
+        """Whether a datagram of audio comes, or has come, since the last `connect`.
+
+        False after `timeout_s` seconds, or at once when the leg is disconnected or closed.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return self._heard
+
+    def disconnect(self) -> None:
+        """Forget the far end: neither send nor hear until the next `connect`.
+
+        Its peer waits meanwhile, with no frame missed. Does nothing without a far end.
+        """
+        if self._source is not None:
+            self._server.unlock(self._source)
+            self._source = None
+            self._heard = False
+            self._news.set()
 
     def attach(self, peer: AudioPeer | None) -> None:
         """Trade frames with `peer` from the next tick on; None sends silence."""
@@ -98,7 +125,9 @@ class MediaLeg:
             return
         self._closed = True
         self._peer = None
-        self._server.release(self, self._source)
+        self.disconnect()
+        self._news.set()
+        self._server.release(self)
 
     def stats(self) -> MediaStats:
         """What was counted so far; also after closing."""
@@ -119,15 +148,16 @@ class MediaLeg:
     def receive(self, datagram: bytes, now: float) -> None:
         """Take one datagram from the far end; what is malformed is dropped."""
         try:
-            packet = self._framing.read(datagram)
-        except RtpError as error:
+            packet = self._framing.read(datagram, now)
+        except (RtpError, FrameSizeError) as error:
             if self._malformed == 0:
                 _log.warning("%r: dropped a malformed datagram: %s", self, error)
             self._malformed += 1
             return
-        is_audio = packet.payload_type == self.codec.payload_type
-        payload = packet.payload if is_audio else b""
-        self._buffer.push(packet, self.codec.decode(payload), now)
+        self._buffer.push(packet, self.codec.decode(packet.payload), now)
+        if not self._heard:
+            self._heard = True
+            self._news.set()
 
     def tick(self, now: float, skipped: int) -> None:
         """Hear, trade and send one frame."""
@@ -148,7 +178,10 @@ class MediaLeg:
             except Exception:
                 _log.exception("%r: its peer failed and is detached; silence from here on", self)
                 self._peer = None
-        if self._closed:
+        self._send(payload)
+
+    def _send(self, payload: bytes) -> None:
+        if self._source is None:  # its peer let go of it
             return
         try:
             self._server.send(self._framing.write(payload), self._source)
@@ -214,11 +247,14 @@ class MediaServer:
         """Legs that are open now."""
         return len(self._legs)
 
-    def open_leg(self, codec: Codec) -> MediaLeg:
-        """A new leg, silent until it is connected. Raises MediaError beyond `max_legs`."""
+    def open_leg(self, codec: Encoding) -> MediaLeg:
+        """A new leg, silent until it is connected; the codec says how its audio is framed.
+
+        Raises MediaError beyond `max_legs`.
+        """
         if len(self._legs) >= self._max_legs:
             raise MediaError(f"all {self._max_legs} media legs are in use; wait for a call to end")
-        leg = MediaLeg(self, codec, RtpFraming(codec))
+        leg = MediaLeg(self, codec, framing_of(codec))
         self._legs.add(leg)
         return leg
 
@@ -264,12 +300,14 @@ class MediaServer:
         self._by_source[new] = leg
         self._connected = tuple(self._by_source.values())
 
-    def release(self, leg: MediaLeg, source: SourceAddress | None) -> None:
+    def unlock(self, source: SourceAddress) -> None:
+        """Hear `source` no more."""
+        del self._by_source[source]
+        self._connected = tuple(self._by_source.values())
+
+    def release(self, leg: MediaLeg) -> None:
         """Forget a leg that closes."""
         self._legs.discard(leg)
-        if source is not None:
-            del self._by_source[source]
-            self._connected = tuple(self._by_source.values())
 
     def _open_socket(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET

@@ -1,0 +1,1 @@
+"""FreeSWITCH over the Event Socket (through greenswitch)."""

@@ -7,7 +7,7 @@ RUN apt-get update \
         asterisk asterisk-core-sounds-en-wav python3 \
     && rm -rf /var/lib/apt/lists/*
 
-COPY docker/asterisk/render /usr/local/bin/
+COPY docker/render /usr/local/bin/
 COPY pbx/testbed/carrier /usr/share/offhook/carrier
 COPY pbx/testbed/sounds /usr/share/offhook/sounds
 COPY pbx/testbed/personas.py pbx/testbed/sounds/sentences.json /tmp/
@@ -23,4 +23,4 @@ ENV OFFHOOK_ASTERISK_SIP_BIND=127.0.0.1:5070 \
     OFFHOOK_ASTERISK_RTP_START=14000 \
     OFFHOOK_ASTERISK_RTP_END=14999
 
-ENTRYPOINT ["sh", "-ec", "render /usr/share/offhook/carrier /etc/asterisk; exec asterisk -f -n"]
+ENTRYPOINT ["sh", "-ec", "render OFFHOOK_ASTERISK /usr/share/offhook/carrier /etc/asterisk; exec asterisk -f -n"]

@@ -1,12 +1,9 @@
 """Two real Asterisks on loopback: ours, as users run it, and the carrier behind the trunk."""
 
 import asyncio
-import os
-import random
 import re
 import secrets
 import socket
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,14 +13,13 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from pbx.testbed.instance import Asterisk
+from pbx.testbed.loopback import HOST, RTP_PORTS, SHIPPED, free_block, free_ports, render
 from pbx.testbed.personas import dialplan
 from pbx.testbed.provide import Installation, Say, TestBedError, provide
 
-_HOST = "127.0.0.1"
-_SHIPPED = Path(__file__).resolve().parents[2] / "docker/asterisk"
+_PREFIX = "OFFHOOK_ASTERISK"
 _CARRIER = Path(__file__).resolve().parent / "carrier"
 SOUNDS = Path(__file__).resolve().parent / "sounds"
-_RTP_PORTS = 600
 _TRUNK_S = 15.0
 
 
@@ -47,6 +43,7 @@ class TestBed:
     Args:
         say: told what is being done, a line at a time.
         codecs: what the trunk speaks, as in `pjsip.conf` (`ulaw`, `alaw,ulaw`, …).
+        carrier_sip: UDP port of the carrier, for a PBX that has it in its configuration.
 
     Raises TestBedError on entering.
     """
@@ -55,14 +52,19 @@ class TestBed:
 
     username = "offhook"
     trunk = "trunk"
-    host = _HOST
+    host = HOST
 
-    def __init__(self, say: Say = lambda _: None, codecs: str = "ulaw,alaw,slin16") -> None:
+    def __init__(
+        self,
+        say: Say = lambda _: None,
+        codecs: str = "ulaw,alaw,slin16",
+        carrier_sip: int | None = None,
+    ) -> None:
         self._say = say
         self._codecs = codecs
         self._stack = ExitStack()
         self.secret = secrets.token_hex(16)
-        self.ports = _free_ports()
+        self.ports = _free_ports(carrier_sip)
         self._installation: Installation | None = None
         self._ours: Asterisk | None = None
         self._carrier: Asterisk | None = None
@@ -137,33 +139,35 @@ class TestBed:
 
     def _make_ours(self, installation: Installation, home: Path) -> Asterisk:
         asterisk = Asterisk("our Asterisk", installation, home)
-        _render(
-            _SHIPPED / "etc",
+        render(
+            _PREFIX,
+            SHIPPED / "asterisk/etc",
             asterisk.etc,
-            AMI_BIND=_HOST,
+            AMI_BIND=HOST,
             AMI_PORT=self.ports.ami,
             AMI_SECRET=self.secret,
-            AMI_PERMIT=f"{_HOST}/255.255.255.255",
-            AGI_HOST=_HOST,
+            AMI_PERMIT=f"{HOST}/255.255.255.255",
+            AGI_HOST=HOST,
             AGI_PORT=self.ports.agi,
-            SIP_BIND=f"{_HOST}:{self.ports.sip}",
-            TRUNK_HOST=_HOST,
+            SIP_BIND=f"{HOST}:{self.ports.sip}",
+            TRUNK_HOST=HOST,
             TRUNK_PORT=self.ports.carrier_sip,
             CODECS=self._codecs,
             RTP_START=self.ports.rtp,
-            RTP_END=self.ports.rtp + _RTP_PORTS - 1,
+            RTP_END=self.ports.rtp + RTP_PORTS - 1,
         )
         return asterisk
 
     def _make_carrier(self, installation: Installation, home: Path) -> Asterisk:
         asterisk = Asterisk("the carrier", installation, home)
-        _render(
+        render(
+            _PREFIX,
             _CARRIER,
             asterisk.etc,
             RTP_START=self.ports.carrier_rtp,
-            RTP_END=self.ports.carrier_rtp + _RTP_PORTS - 1,
-            SIP_BIND=f"{_HOST}:{self.ports.carrier_sip}",
-            TRUNK_HOST=_HOST,
+            RTP_END=self.ports.carrier_rtp + RTP_PORTS - 1,
+            SIP_BIND=f"{HOST}:{self.ports.carrier_sip}",
+            TRUNK_HOST=HOST,
             TRUNK_PORT=self.ports.sip,
             CODECS=self._codecs,
         )
@@ -171,52 +175,14 @@ class TestBed:
         return asterisk
 
 
-def _render(source: Path, target: Path, **values: str | int) -> None:
-    """Write the configuration with the very script that the Docker image uses."""
-    script = _SHIPPED / "render"
-    if not script.exists():
-        raise TestBedError(f"{script} is missing: the test bed needs Offhook's source checkout")
-    environment = {f"OFFHOOK_ASTERISK_{name}": str(value) for name, value in values.items()}
-    done = subprocess.run(
-        ["sh", str(script), str(source), str(target)],
-        env={"PATH": os.environ.get("PATH", os.defpath), **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+def _free_ports(carrier_sip: int | None) -> Ports:
+    ami, agi = free_ports(socket.SOCK_STREAM, 2)
+    sip, any_sip = free_ports(socket.SOCK_DGRAM, 2)
+    return Ports(
+        ami=ami,
+        agi=agi,
+        sip=sip,
+        carrier_sip=any_sip if carrier_sip is None else carrier_sip,
+        rtp=free_block(RTP_PORTS),
+        carrier_rtp=free_block(RTP_PORTS),
     )
-    if done.returncode != 0:
-        raise TestBedError(f"could not write Asterisk's configuration: {done.stderr.strip()}")
-
-
-def _free_ports() -> Ports:
-    with ExitStack() as stack:
-
-        def free(kind: socket.SocketKind) -> int:
-            one = stack.enter_context(socket.socket(socket.AF_INET, kind))
-            one.bind((_HOST, 0))
-            return int(one.getsockname()[1])
-
-        return Ports(
-            ami=free(socket.SOCK_STREAM),
-            agi=free(socket.SOCK_STREAM),
-            sip=free(socket.SOCK_DGRAM),
-            carrier_sip=free(socket.SOCK_DGRAM),
-            rtp=_free_block(),
-            carrier_rtp=_free_block(),
-        )
-
-
-def _free_block() -> int:
-    """The first of `_RTP_PORTS` UDP ports below the ephemeral range that nobody uses now."""
-    for _ in range(50):
-        first = random.randrange(11_000, 32_000 - _RTP_PORTS, 2)
-        try:
-            with ExitStack() as stack:
-                for port in range(first, first + _RTP_PORTS):
-                    one = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                    one.bind(("", port))
-        except OSError:
-            continue
-        return first
-    raise TestBedError("no free block of UDP ports on this machine")

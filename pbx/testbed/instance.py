@@ -1,15 +1,13 @@
 """One Asterisk process on loopback, with directories of its own."""
 
 import asyncio
-import contextlib
 import os
 import re
-import shutil
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pbx.testbed.process import end, spawn
 from pbx.testbed.provide import Installation, TestBedError
 
 _READY_S = 60.0
@@ -60,16 +58,7 @@ class Asterisk:
     async def start(self) -> None:
         """Start it and wait until it is fully booted. Raises TestBedError."""
         self._write_asterisk_conf()
-        command = [*self._own_death(), *self._command(), "-f", "-n"]
-        with (self.home / "log/output").open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env={**os.environ, "HOME": str(self.home)},
-            )
+        self._process = await spawn((*self._command(), "-f", "-n"), self.home)
         try:
             async with asyncio.timeout(_READY_S):
                 while not (self.home / "run/asterisk.ctl").exists():
@@ -88,25 +77,13 @@ class Asterisk:
 
     async def stop(self) -> None:
         """End it: SIGTERM to its process group, then SIGKILL. Nothing when it is not running."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        for number, patience in ((signal.SIGTERM, _STOP_S), (signal.SIGKILL, _STOP_S)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            try:
-                async with asyncio.timeout(patience):
-                    await process.wait()
-                return
-            except TimeoutError:
-                continue
+        if self._process is not None:
+            await end(self._process, _STOP_S)
 
     async def kill(self) -> None:
         """End it without a word, as a crash does."""
-        process = self._process
-        if process is not None and process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        if self.running and self._process is not None:
+            await end(self._process, None)
             (self.home / "run/asterisk.ctl").unlink(missing_ok=True)
 
     async def cli(self, command: str) -> str:
@@ -165,12 +142,6 @@ class Asterisk:
 
     def _command(self) -> tuple[str, ...]:
         return (*self._installation.command, "-C", str(self.etc / "asterisk.conf"))
-
-    @staticmethod
-    def _own_death() -> tuple[str, ...]:
-        """A prefix with which it dies when we die without a word (util-linux's setpriv)."""
-        tool = shutil.which("setpriv")
-        return (tool, "--pdeathsig", "KILL") if tool is not None else ()
 
     def _write_asterisk_conf(self) -> None:
         own: Mapping[str, Path] = {

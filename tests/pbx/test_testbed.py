@@ -11,7 +11,7 @@ import pytest
 
 from pbx.testbed import PERSONAS, SENTENCES, SOUNDS, TestBed, TestBedError, persona
 from pbx.testbed import provide as provide_module
-from pbx.testbed.bed import _render
+from pbx.testbed.loopback import render
 from pbx.testbed.personas import dialplan
 from pbx.testbed.provide import provide
 
@@ -77,14 +77,14 @@ def test_a_value_that_is_missing_is_an_error_that_names_it(tmp_path: Path) -> No
     source.mkdir()
     (source / "a.conf").write_text("port = @AMI_PORT@, again @AMI_PORT@\nhost = @AMI_BIND@\n")
     with pytest.raises(TestBedError, match="OFFHOOK_ASTERISK_AMI_BIND"):
-        _render(source, tmp_path / "out", AMI_PORT=1)
+        render("OFFHOOK_ASTERISK", source, tmp_path / "out", AMI_PORT=1)
 
 
 def test_values_are_written_as_they_are(tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
     (source / "a.conf").write_text("secret = @AMI_SECRET@ ; user@example.org\n")
-    _render(source, tmp_path / "out", AMI_SECRET=r"&\1|/@X@")
+    render("OFFHOOK_ASTERISK", source, tmp_path / "out", AMI_SECRET=r"&\1|/@X@")
     assert (tmp_path / "out/a.conf").read_text() == r"secret = &\1|/@X@ ; user@example.org" + "\n"
 
 

@@ -78,6 +78,13 @@ class Digit:
 
 
 @dataclass(frozen=True)
+class Transferred:
+    """The far end talks to somebody else now, not to us; `Ended` tells when we are out of it."""
+
+    at: float
+
+
+@dataclass(frozen=True)
 class Ended:
     """The last event of every attempt, exactly once."""
 
@@ -85,7 +92,7 @@ class Ended:
     cause: Cause
 
 
-Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Ended
+Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Transferred | Ended
 
 
 class SwitchError(Exception):
@@ -141,6 +148,24 @@ class Attempt(Protocol):
         ...
 
     async def send_digits(self, digits: str) -> None: ...
+
+    async def refer(self, number: str) -> None:
+        """Blind transfer: have the far end call `number` instead of us (SIP REFER, RFC 3515).
+
+        Returns when it has agreed: `Transferred` and `Ended` (completed) follow, and what becomes
+        of that call is no more for us to know. Raises SwitchRefused when the far end will not,
+        or SwitchUnavailable; the call then goes on with us.
+        """
+        ...
+
+    async def join(self, other: "Attempt") -> None:
+        """Connect the far ends of two answered attempts to one another, and leave.
+
+        Both are `Transferred`, and `Ended` when their call is over; hanging one up ends it.
+        Raises SwitchRefused or SwitchUnavailable; both calls then go on with us. With `other`
+        asked first this is an attended transfer; `pbx.transfer.bridge` dials and joins.
+        """
+        ...
 
     def media_stats(self) -> MediaStats: ...
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pbx import causes
+from pbx.attempt import CloseMedia, ConnectMedia
 from pbx.switch import (
     Answered,
     Cause,
@@ -37,19 +38,6 @@ _HANG_UP_S: Final = 4.0
 _HANG_UP_TRIES: Final = 3
 #: Seconds to wait for the far leg's own word when the media leg is gone already.
 _LAST_WORD_S: Final = 1.0
-
-
-@dataclass(frozen=True)
-class ConnectMedia:
-    """Send audio there; hear audio from there only."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True)
-class CloseMedia:
-    """The media leg is gone; its port may soon be another call's."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +106,11 @@ class AttemptCore:
     @property
     def over(self) -> bool:
         return self._phase == "over"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far end talks to us now."""
+        return self._phase == "answered" and not self._far_gone
 
     @property
     def far_channel(self) -> str | None:

@@ -4,18 +4,20 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel
-from pbx.asterisk.channel import AsteriskAttempt, Command
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
-from pbx.asterisk.incoming import IncomingCall, OnIncoming, read_request
+from pbx.asterisk.incoming import read_request
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.trunk import look_at_trunk
+from pbx.attempt import LiveAttempt
+from pbx.incoming import IncomingCall, OnIncoming
 from pbx.media import MediaError, MediaServer
+from pbx.registry import Registry
 from pbx.switch import (
     Attempt,
     Dial,
@@ -33,9 +35,6 @@ _log = logging.getLogger(__name__)
 _TRUNK_TRUST_S: Final = 5.0
 _DIGIT_MS: Final = 120
 _DIGIT_GAP_S: Final = 0.1
-#: How long an id whose originate has an unknown fate is hung up on sight.
-_CONDEMNED_S: Final = 600.0
-_CLOSE_S: Final = 5.0
 #: Q.850 "no circuit available": SIP 503 to the caller.
 _NO_CIRCUIT: Final = 34
 #: Seconds that an inbound channel may take to open its media leg.
@@ -60,13 +59,9 @@ class AsteriskSwitch:
         self._agi = FastAgiServer(self._take_call)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: dict[str, AsteriskAttempt] = {}
+        self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
         self._originating: dict[str, asyncio.Future[Event]] = {}
-        self._condemned: dict[str, float] = {}
         self._good_trunks: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._grace: asyncio.TimerHandle | None = None
-        self._patrol: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
@@ -82,30 +77,13 @@ class AsteriskSwitch:
             except SwitchUnavailable:
                 await self._link.close()
                 raise
-        self._patrol = asyncio.create_task(self._go_round(), name="asterisk-patrol")
+        self._attempts.patrol(self._config.reconcile_interval_s, self._reconcile_if_connected)
 
     async def close(self) -> None:
         """Hang up every attempt that we own and disconnect."""
-        if self._patrol is not None:
-            self._patrol.cancel()
-            await asyncio.gather(self._patrol, return_exceptions=True)
-            self._patrol = None
-        attempts = list(self._attempts.values())
-        for attempt in attempts:
-            await attempt.hang_up()
-        if attempts and self._link.connected:
-            waiting = [asyncio.create_task(one.finished.wait()) for one in attempts]
-            _, late = await asyncio.wait(waiting, timeout=_CLOSE_S)
-            for task in late:
-                task.cancel()
-        for attempt in list(self._attempts.values()):
-            attempt.lose("Offhook was shut down before the PBX confirmed the hang-up.")
+        await self._attempts.hang_up_all(confirmed=self._link.connected)
         await self._agi.close()
-        if self._grace is not None:
-            self._grace.cancel()
-        for pending in list(self._tasks):
-            pending.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._attempts.close()
         await self._link.close()
 
     @property
@@ -126,20 +104,18 @@ class AsteriskSwitch:
             raise SwitchRefused(str(error), "rtp") from error
         now = time.monotonic()
         core = AttemptCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
-        attempt = AsteriskAttempt(
-            core, leg, self._run_command, self._play_digit, self._on_attempt_ended
-        )
-        self._attempts[dial.id] = attempt
+        attempt = LiveAttempt(core, leg, self)
+        self._attempts.add(attempt)
         try:
             await self._place(dial, trunk)
         except SwitchRefused:
-            self._drop(attempt)
+            self._attempts.drop(attempt)
             raise
         except BaseException:
             # Its fate is unknown: never sent again, and hung up wherever it shows itself.
-            self._condemn(dial.id)
-            self._drop(attempt)
-            self._spawn(self._hang_up_quietly(dial.id))
+            self._attempts.condemn(dial.id)
+            self._attempts.drop(attempt)
+            self._attempts.spawn(self._hang_up_quietly(dial.id))
             raise
         return attempt
 
@@ -201,11 +177,9 @@ class AsteriskSwitch:
             return
         now = time.monotonic()
         core = AttemptCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
-        attempt = AsteriskAttempt(
-            core, leg, self._run_command, self._play_digit, self._on_attempt_ended
-        )
-        self._attempts[attempt.id] = attempt
-        self._spawn(
+        attempt = LiveAttempt(core, leg, self)
+        self._attempts.add(attempt)
+        self._attempts.spawn(
             self._announce(IncomingCall(attempt, call.number, call.caller_number, call.caller_name))
         )
         host, port = self._media_address()
@@ -259,37 +233,29 @@ class AsteriskSwitch:
         linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
         attempt = self._attempts.get(linked)
         if attempt is not None:
-            attempt.on_event(event)
-        elif event.get("Event") == "Newchannel" and event.get("Uniqueid") in self._condemned:
-            self._spawn(self._hang_up_quietly(event["Uniqueid"]))
+            attempt.core.on_event(event, time.monotonic())
+            attempt.pump()
+        elif event.get("Event") == "Newchannel" and self._attempts.condemned(
+            event.get("Uniqueid", "")
+        ):
+            self._attempts.spawn(self._hang_up_quietly(event["Uniqueid"]))
 
     def _on_link_down(self) -> None:
         self._good_trunks.clear()
-        if self._grace is not None:
-            self._grace.cancel()
-        loop = asyncio.get_running_loop()
-        self._grace = loop.call_later(self._config.link_grace_s, self._give_up)
-
-    def _give_up(self) -> None:
-        """The link has been down for too long: nobody can say what became of the calls."""
-        self._grace = None
-        for attempt in list(self._attempts.values()):
-            attempt.lose("The manager link to the PBX was down for too long.")
+        self._attempts.link_down()
 
     async def _reconcile(self) -> None:
         """Compare our attempts with Asterisk's channels: adopt the living, end the dead."""
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+        self._attempts.link_up()
         # Chosen before asking: a call that begins meanwhile need not be in the answer.
-        attempts = [one for one in self._attempts.values() if one.id not in self._originating]
+        attempts = [one for one in self._attempts if one.id not in self._originating]
         channels = await self._channels()
         for attempt in attempts:
-            attempt.reconcile([one for one in channels if one.get("Linkedid") == attempt.id])
-        now = time.monotonic()
-        self._condemned = {one: until for one, until in self._condemned.items() if until > now}
+            its = [one for one in channels if one.get("Linkedid") == attempt.id]
+            attempt.core.reconcile(its, time.monotonic())
+            attempt.pump()
         for one in self._strays(channels):
-            self._spawn(self._hang_up_quietly(one))
+            self._attempts.spawn(self._hang_up_quietly(one))
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
         """Channels to hang up: the condemned, and media legs to our port that nobody owns."""
@@ -303,30 +269,25 @@ class AsteriskSwitch:
                 and linked not in self._attempts
                 and not unique_id.startswith(ID_PREFIX)
             )
-            if unique_id in self._condemned or orphan:
+            if self._attempts.condemned(unique_id) or orphan:
                 strays.append(one.get("Channel", ""))
         return strays
 
-    async def _go_round(self) -> None:
-        """Reconcile every now and then, should an event ever have been missed."""
-        while True:
-            await asyncio.sleep(self._config.reconcile_interval_s)
-            if self._link.connected:
-                try:
-                    await self._reconcile()
-                except SwitchError as error:
-                    _log.warning("could not compare the calls with Asterisk: %s", error)
+    async def _reconcile_if_connected(self) -> None:
+        if self._link.connected:
+            await self._reconcile()
 
     async def _channels(self) -> Sequence[Event]:
         answers = await self._link.act("CoreShowChannels", listing=True)
         return [one for one in answers if one.get("Event") == "CoreShowChannel"]
 
-    def _run_command(self, attempt: AsteriskAttempt, command: Command) -> None:
+    def carry_out(self, attempt: LiveAttempt[AttemptCore], command: Any) -> None:
+        """As `pbx.attempt.Driver`, like the methods below."""
         match command:
             case HangUpChannel(channel):
-                self._spawn(self._hang_up_quietly(channel))
+                self._attempts.spawn(self._hang_up_quietly(channel))
             case AskCallId(channel):
-                self._spawn(self._ask_call_id(attempt, channel))
+                self._attempts.spawn(self._ask_call_id(attempt, channel))
 
     async def _hang_up_quietly(self, channel: str) -> None:
         try:
@@ -334,7 +295,7 @@ class AsteriskSwitch:
         except SwitchError as error:
             _log.debug("hanging up %s: %s", channel, error)
 
-    async def _ask_call_id(self, attempt: AsteriskAttempt, channel: str) -> None:
+    async def _ask_call_id(self, attempt: LiveAttempt[AttemptCore], channel: str) -> None:
         try:
             answer = await self._link.act(
                 "Getvar", {"Channel": channel, "Variable": "CHANNEL(pjsip,call-id)"}
@@ -342,30 +303,30 @@ class AsteriskSwitch:
         except SwitchError as error:
             _log.debug("asking for the Call-ID of %s: %s", channel, error)
         else:
-            attempt.on_call_id(answer[0].get("Value", ""))
+            attempt.core.call_id(answer[0].get("Value", ""))
 
-    async def _play_digit(self, channel: str, digit: str) -> None:
-        await self._link.act(
-            "PlayDTMF", {"Channel": channel, "Digit": digit, "Duration": str(_DIGIT_MS)}
-        )
-        await asyncio.sleep(_DIGIT_GAP_S)
+    async def send_digits(self, attempt: LiveAttempt[AttemptCore], digits: str) -> None:
+        for digit in digits:
+            channel = attempt.core.far_channel
+            if channel is None or not attempt.core.answered:
+                raise SwitchRefused("the call is over", "digits")
+            await self._link.act(
+                "PlayDTMF", {"Channel": channel, "Digit": digit, "Duration": str(_DIGIT_MS)}
+            )
+            await asyncio.sleep(_DIGIT_GAP_S)
 
-    def _on_attempt_ended(self, attempt: AsteriskAttempt, ended: Ended) -> None:
-        self._attempts.pop(attempt.id, None)
-        if ended.cause.name == "pbx_lost_call":
-            self._condemn(attempt.id)
+    async def refer(self, attempt: LiveAttempt[AttemptCore], number: str) -> None:  # noqa: ARG002
+        raise SwitchRefused("this trunk cannot transfer by REFER", "transfer")
 
-    def _drop(self, attempt: AsteriskAttempt) -> None:
-        self._attempts.pop(attempt.id, None)
-        attempt.discard()
+    async def join(
+        self,
+        attempt: LiveAttempt[AttemptCore],  # noqa: ARG002
+        other: LiveAttempt[AttemptCore],  # noqa: ARG002
+    ) -> None:
+        raise SwitchRefused("this PBX cannot join calls", "transfer")
 
-    def _condemn(self, channel_id: str) -> None:
-        self._condemned[channel_id] = time.monotonic() + _CONDEMNED_S
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def attempt_ended(self, attempt: LiveAttempt[AttemptCore], ended: Ended) -> None:
+        self._attempts.ended(attempt, ended)
 
 
 def _caller_id(name: str | None, number: str | None) -> str:

@@ -83,6 +83,12 @@ class PlayedAttempt:
     async def send_digits(self, digits: str) -> None:
         raise AssertionError("nobody sends digits")
 
+    async def refer(self, number: str) -> None:
+        raise AssertionError("nobody transfers")
+
+    async def join(self, other: Attempt) -> None:
+        raise AssertionError("nobody transfers")
+
     def media_stats(self) -> MediaStats:
         return MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5)
 

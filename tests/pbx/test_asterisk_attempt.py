@@ -8,15 +8,8 @@ from typing import Any
 
 import pytest
 
-from pbx.asterisk.attempt import (
-    AskCallId,
-    AttemptCore,
-    CloseMedia,
-    ConnectMedia,
-    Event,
-    HangUpChannel,
-    Output,
-)
+from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel, Output
+from pbx.attempt import CloseMedia, ConnectMedia
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
 
 RECORDINGS = Path(__file__).parent / "recordings"

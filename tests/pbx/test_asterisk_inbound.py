@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from pbx.asterisk import AsteriskSwitch, IncomingCall
+from pbx.asterisk import AsteriskSwitch
 from pbx.asterisk.incoming import read_request
+from pbx.incoming import IncomingCall
 from pbx.media import MediaServer
 from pbx.switch import Answered, Digit, Ended, SwitchUnavailable
 from pbx.testbed import TestBed

@@ -1,0 +1,246 @@
+"""An attempt as the rest of Offhook sees it, whatever the PBX: a core with audio and timers.
+
+Each kind of PBX brings a sans-IO core, which turns the PBX's events into outputs, and a driver,
+which carries out what the core asks of the PBX.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from pbx.media import MediaError, MediaLeg
+from pbx.switch import (
+    Answered,
+    Attempt,
+    Dialing,
+    Digit,
+    EarlyMedia,
+    Ended,
+    MediaStats,
+    Progress,
+    Ringing,
+    SwitchRefused,
+    Transferred,
+)
+from pbx.values import check_digits, check_number
+from voice_loop.ports import AudioPeer
+
+_log = logging.getLogger(__name__)
+
+#: Digits beyond this many unread ones are dropped: nobody presses so many keys.
+_QUEUE: Final = 256
+_RESERVED: Final = 16
+
+
+@dataclass(frozen=True)
+class ConnectMedia:
+    """Send audio there; hear audio from there only."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class DisconnectMedia:
+    """Nobody is at the other end for the moment; the leg may be connected again."""
+
+
+@dataclass(frozen=True)
+class CloseMedia:
+    """The far end of the audio is gone for good; its port may soon be another call's."""
+
+
+class Core(Protocol):
+    """The life of one attempt, told by the PBX's events. Times are seconds of a steady clock."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def over(self) -> bool: ...
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far end talks to us now: answered, not over, not transferred."""
+        ...
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `on_deadline`, or None."""
+        ...
+
+    def take(self) -> list[Any]:
+        """What has come of the calls since the last `take()`: progress, media, commands."""
+        ...
+
+    def hang_up(self, now: float) -> None:
+        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
+        ...
+
+    def fail(self, message: str, now: float) -> None:
+        """Hang it up because of something on our side; `message` says what."""
+        ...
+
+    def lose(self, message: str, now: float) -> None:
+        """It is gone and nobody can tell how; `message` says what is known."""
+        ...
+
+    def on_deadline(self, now: float) -> None:
+        """Force what did not come by itself."""
+        ...
+
+
+CoreT = TypeVar("CoreT", bound=Core)
+
+
+class Driver(Protocol[CoreT]):
+    """What an attempt asks of the switch that made it."""
+
+    def carry_out(self, attempt: "LiveAttempt[CoreT]", command: Any) -> None:
+        """Begin to do what the core asks of the PBX; must not block."""
+        ...
+
+    async def send_digits(self, attempt: "LiveAttempt[CoreT]", digits: str) -> None:
+        """Press keys (checked already) on the far end's channel."""
+        ...
+
+    async def refer(self, attempt: "LiveAttempt[CoreT]", number: str) -> None:
+        """Have the far end call `number` (checked already) instead of us."""
+        ...
+
+    async def join(self, attempt: "LiveAttempt[CoreT]", other: "LiveAttempt[CoreT]") -> None:
+        """Connect the far ends of two answered attempts to one another."""
+        ...
+
+    def attempt_ended(self, attempt: "LiveAttempt[CoreT]", ended: Ended) -> None:
+        """Called once, at the end."""
+        ...
+
+
+class LiveAttempt(Generic[CoreT]):
+    """Implements `pbx.switch.Attempt`.
+
+    Args:
+        core: what has happened so far.
+        leg: its audio; closed with the attempt.
+        driver: the switch.
+    """
+
+    def __init__(self, core: CoreT, leg: MediaLeg, driver: Driver[CoreT]) -> None:
+        self.core = core
+        """After calling it, call `pump()`."""
+        self.leg = leg
+        self.finished = asyncio.Event()
+        """Set when the attempt is over."""
+        self._driver = driver
+        self._queue: asyncio.Queue[Progress] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self.pump()
+
+    @property
+    def id(self) -> str:
+        return self.core.id
+
+    @property
+    def rate(self) -> int:
+        return self.leg.rate
+
+    async def progress(self) -> AsyncIterator[Progress]:
+        """Every event from the start, in order, ending after `Ended`. One consumer."""
+        while True:
+            event = await self._queue.get()
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    def attach(self, peer: AudioPeer | None) -> None:
+        """Connect the audio, early media included, to `peer`; None sends silence."""
+        self.leg.attach(peer)
+
+    async def hang_up(self) -> None:
+        """End the attempt: cancels while ringing. Does nothing when it is over."""
+        self.core.hang_up(time.monotonic())
+        self.pump()
+
+    async def send_digits(self, digits: str) -> None:
+        """Press keys, one after the other. Raises SwitchRefused, SwitchUnavailable."""
+        check_digits(digits)
+        self._require_answered("digits")
+        await self._driver.send_digits(self, digits)
+
+    async def refer(self, number: str) -> None:
+        """Have the far end call `number` instead of us (SIP REFER, RFC 3515)."""
+        check_number(number)
+        self._require_answered("transfer")
+        await self._driver.refer(self, number)
+
+    async def join(self, other: Attempt) -> None:
+        """Connect the far ends of this attempt and another one; our audio leaves both."""
+        self._require_answered("transfer")
+        if other is self or not isinstance(other, LiveAttempt) or other._driver is not self._driver:
+            raise SwitchRefused("only two attempts of one PBX can be joined", "transfer")
+        other._require_answered("transfer")
+        await self._driver.join(self, other)
+
+    def media_stats(self) -> MediaStats:
+        return self.leg.stats()
+
+    def lose(self, message: str) -> None:
+        """End it without the PBX's word."""
+        self.core.lose(message, time.monotonic())
+        self.pump()
+
+    def discard(self) -> None:
+        """Give everything back without a word: it never began."""
+        self._cancel_timer()
+        self.leg.close()
+        self.finished.set()
+
+    def pump(self) -> None:
+        """Hand on what the core has put out, and set the timer for its deadline."""
+        for output in self.core.take():
+            match output:
+                case ConnectMedia(host, port):
+                    try:
+                        self.leg.connect((host, port))
+                    except MediaError as error:
+                        _log.error("%s: no audio: %s", self.id, error)
+                        self.core.fail(f"There was no audio: {error}", time.monotonic())
+                        self.pump()
+                        return
+                case DisconnectMedia():
+                    self.leg.disconnect()
+                case CloseMedia():
+                    self.leg.close()
+                case Ended():
+                    self._queue.put_nowait(output)
+                    self.leg.close()
+                    self.finished.set()
+                    self._driver.attempt_ended(self, output)
+                case Digit() if self._queue.qsize() >= _QUEUE - _RESERVED:
+                    _log.warning("%s: too many unread digits; one is dropped", self.id)
+                case Dialing() | Ringing() | EarlyMedia() | Answered() | Digit() | Transferred():
+                    self._queue.put_nowait(output)
+                case _:
+                    self._driver.carry_out(self, output)
+        self._cancel_timer()
+        if self.core.deadline is not None:
+            delay = max(0.0, self.core.deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _require_answered(self, field: str) -> None:
+        if not self.core.answered:
+            raise SwitchRefused("nobody is on the line: the call is not answered or over", field)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.core.on_deadline(time.monotonic())
+        self.pump()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,399 @@
+"""One attempt as FreeSWITCH's events tell it: events and `now` in, progress out. No I/O.
+
+An attempt is one channel, whose uuid we choose (outbound) or learn (inbound). Originate leaves it
+in `park`; only there does `unicast`, which carries the audio, work, and only after CHANNEL_PARK
+with Answer-State `answered` or `early`: sent any sooner it crashes FreeSWITCH. So an inbound
+channel, which parks unanswered, is answered and parked anew first. Events come in no fixed order
+beside that, and whatever FreeSWITCH fails to say in time is forced by deadlines, so that every
+attempt ends exactly once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pbx import causes
+from pbx.attempt import CloseMedia, DisconnectMedia
+from pbx.switch import (
+    Answered,
+    Cause,
+    Dialing,
+    Digit,
+    EarlyMedia,
+    Ended,
+    Progress,
+    Ringing,
+    Transferred,
+)
+
+Event = Mapping[str, str]
+"""One ESL event: header to value."""
+
+#: Seconds from the originate until the channel must be there.
+_START_S: Final = 10.0
+#: Seconds for a hang-up to take effect before it is asked for again, and how often.
+_HANG_UP_S: Final = 4.0
+_HANG_UP_TRIES: Final = 3
+#: Seconds to wait for the channel's own word when originate has failed already.
+_LAST_WORD_S: Final = 1.0
+#: Seconds for a channel to park after it was asked to.
+_PARK_S: Final = 5.0
+#: How often the audio is tried, each time on another port.
+_AUDIO_TRIES: Final = 3
+#: RFC 4733 clock of `DTMF-Duration`, per millisecond.
+_DTMF_CLOCK_KHZ: Final = 8
+_PTIME: Final = "20"
+
+
+@dataclass(frozen=True)
+class OpenAudio:
+    """Start `unicast` on this channel now; answer with `audio_opened()` or `audio_failed()`."""
+
+    turn: int
+    """Which opening this is; the answer names it."""
+
+
+@dataclass(frozen=True)
+class Park:
+    """Send the channel to `park`, from wherever it is."""
+
+    answer: bool
+    """Whether to answer it first."""
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """End the channel."""
+
+    cause: str
+    """Name of the hangup cause, as FreeSWITCH calls it."""
+
+
+Output = Progress | DisconnectMedia | CloseMedia | OpenAudio | Park | HangUp
+Phase = Literal["starting", "dialing", "answered", "transferred", "over"]
+Audio = Literal["none", "opening", "open"]
+
+
+class AttemptCore:
+    """The life of one attempt.
+
+    Args:
+        id: the channel's uuid.
+        now: seconds of a steady clock, as in every method.
+        epoch: what to add to that clock for Unix seconds.
+        ring_timeout_s: from the originate to the answer; then it is hung up.
+        rate: samples per second that the audio must have.
+        inbound: whether the channel called us.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the interface's word
+        now: float,
+        epoch: float,
+        *,
+        ring_timeout_s: float = 30,
+        rate: int = 8000,
+        inbound: bool = False,
+    ) -> None:
+        self.id = id
+        self._epoch = epoch
+        self._ring_timeout_s = ring_timeout_s
+        self._rate = str(rate)
+        self._inbound = inbound
+        self._outputs: list[Output] = []
+        self._phase: Phase = "dialing" if inbound else "starting"
+        self._deadline: float | None = now + (_PARK_S if inbound else _START_S)
+        self._audio: Audio = "none"
+        self._turn = 0
+        self._failures = 0
+        self._ringing = False
+        self._early = False
+        self._timed_out = False
+        self._job_failure: str | None = None
+        self._sip_code: int | None = None
+        self._q850: int | None = None
+        self._cause_name: str | None = None
+        self._call_id: str | None = None
+        self._hang_ups = 0
+        self._wanted_over = False
+        self._complaint: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self._phase == "over"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far end talks to us now."""
+        return self._phase == "answered" and not self._wanted_over
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `on_deadline`, or None."""
+        return self._deadline
+
+    @property
+    def hangup_cause(self) -> str | None:
+        """FreeSWITCH's word for why the channel ended, once it did."""
+        return self._cause_name
+
+    def take(self) -> list[Output]:
+        """What has come of the calls since the last `take()`."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def on_event(self, event: Event, now: float) -> None:
+        """Digest one event of this channel; others' are not for here."""
+        if self.over:
+            return
+        self._call_id = event.get("variable_sip_call_id") or self._call_id
+        match event.get("Event-Name"):
+            case "CHANNEL_CREATE":
+                self._start(now)
+            case "CHANNEL_PROGRESS":
+                self._start(now)
+                self._ring(now)
+            case "CHANNEL_PROGRESS_MEDIA":
+                self._start(now)
+                self._on_early_media(now)
+            case "CHANNEL_ANSWER":
+                self._start(now)
+                self._answer(now)
+            case "CHANNEL_PARK":
+                self._start(now)
+                self._on_park(event, now)
+            case "CHANNEL_UNPARK":
+                self._stop_audio()
+            case "CHANNEL_BRIDGE":
+                self._transfer(now)
+            case "DTMF":
+                self._on_digit(event, now)
+            case "CHANNEL_HANGUP":
+                self._note_cause(event)
+                self._stop_audio()
+            case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_DESTROY":
+                self._note_cause(event)
+                self._finish(now)
+            case _:
+                pass
+
+    def on_originate(self, failure: str | None, now: float) -> None:
+        """The result of the originate: None for success, else the name of the cause."""
+        if failure is not None and not self.over:
+            # The channel's own events say more; they may come before or after this.
+            self._job_failure = failure
+            self._deadline = now + _LAST_WORD_S
+
+    def audio_opened(self, turn: int) -> None:
+        """Audio has come from FreeSWITCH."""
+        if turn == self._turn and self._audio == "opening":
+            self._audio = "open"
+            self._failures = 0
+
+    def audio_failed(self, turn: int, message: str, now: float) -> None:
+        """None has; `message` says what is known."""
+        if turn != self._turn or self._audio != "opening" or self.over:
+            return
+        self._stop_audio()
+        self._failures += 1
+        if self._failures >= _AUDIO_TRIES:
+            self.fail(f"There was no audio: {message}", now)
+        else:
+            self._outputs.append(Park(answer=False))
+
+    def hang_up(self, now: float) -> None:
+        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
+        if not self.over and not self._wanted_over:
+            self._wanted_over = True
+            self._force(now)
+
+    def fail(self, message: str, now: float) -> None:
+        """Hang it up because of something on our side; `message` says what."""
+        if not self.over and self._complaint is None:
+            self._complaint = message
+            self._force(now)
+
+    def lose(self, message: str, now: float) -> None:
+        """It is gone and nobody can tell how; `message` says what is known."""
+        if not self.over:
+            self._end(causes.lost(message, self._call_id), now)
+
+    def referred(self, now: float) -> None:
+        """The far end has agreed to call somebody else; it will hang up on us."""
+        self._transfer(now)
+        self._deadline = now + _HANG_UP_S
+
+    def reconcile(self, channel: Event | None, now: float) -> None:
+        """Catch up after a lost link.
+
+        Args:
+            channel: `uuid_dump` of the channel: its state now; None when there is none.
+            now: as always.
+        """
+        if self.over:
+            return
+        if channel is None:
+            self.lose("The call ended on the PBX while its link was down.", now)
+            return
+        self._call_id = channel.get("variable_sip_call_id") or self._call_id
+        self._start(now)
+        match channel.get("Answer-State"):
+            case "ringing" if channel.get("Channel-Call-State") == "RINGING":
+                self._ring(now)
+            case "early":
+                self._on_early_media(now)
+            case "answered":
+                self._answer(now)
+        if self._wanted_over or self._complaint is not None:
+            self._hang_ups = 0
+            self._force(now)
+        elif channel.get("Other-Leg-Unique-ID") and self._phase == "answered":
+            self._transfer(now)
+        elif self._audio == "none" and channel.get("Answer-State") in ("early", "answered"):
+            self._outputs.append(Park(answer=False))
+
+    def on_deadline(self, now: float) -> None:
+        """Force what did not come by itself."""
+        if self.over or self._deadline is None or now < self._deadline:
+            return
+        if self._job_failure is not None:
+            self._finish(now)
+        elif self._hang_ups >= _HANG_UP_TRIES:
+            self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
+        else:
+            if self._hang_ups == 0:
+                self._give_up_waiting()
+            self._force(now)
+
+    def _give_up_waiting(self) -> None:
+        if self._phase == "starting":
+            self._complaint = "FreeSWITCH did not begin to dial in time."
+        elif self._phase == "dialing" and self._inbound:
+            self._complaint = "FreeSWITCH did not answer the call in time."
+        elif self._phase == "dialing":
+            self._timed_out = True
+
+    def _start(self, now: float) -> None:
+        if self._phase == "starting":
+            self._phase = "dialing"
+            self._tell(Dialing(now + self._epoch))
+            if self._wanted_over:
+                self._force(now)  # the first one may have come before there was a channel
+            else:
+                self._deadline = now + self._ring_timeout_s
+
+    def _ring(self, now: float) -> None:
+        if not self._ringing and self._phase == "dialing" and not self._inbound:
+            self._ringing = True
+            self._tell(Ringing(now + self._epoch))
+
+    def _on_early_media(self, now: float) -> None:
+        if not self._early and self._phase == "dialing" and not self._inbound:
+            self._early = True
+            self._tell(EarlyMedia(now + self._epoch))
+
+    def _answer(self, now: float) -> None:
+        if self._phase == "dialing":
+            self._phase = "answered"
+            if not self._wanted_over:
+                self._deadline = None
+            self._tell(Answered(now + self._epoch))
+
+    def _on_park(self, event: Event, now: float) -> None:
+        state = event.get("Answer-State")
+        if state == "answered":
+            self._answer(now)
+        if self._wanted_over or self._complaint is not None or self._phase == "transferred":
+            return
+        if state not in ("answered", "early"):
+            if self._inbound:
+                self._outputs.append(Park(answer=True))
+        elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
+            ptime = event["variable_rtp_use_codec_ptime"]
+            self.fail(f"There was no audio: the trunk speaks packets of {ptime} ms, not 20.", now)
+        elif event.get("Channel-Read-Codec-Rate", self._rate) != self._rate:
+            rate = event["Channel-Read-Codec-Rate"]
+            self.fail(
+                f"There was no audio: the trunk speaks at {rate} Hz, not {self._rate}; "
+                "let it offer PCMU or PCMA only.",
+                now,
+            )
+        elif self._audio == "none":
+            self._audio = "opening"
+            self._turn += 1
+            self._outputs.append(OpenAudio(self._turn))
+
+    def _stop_audio(self) -> None:
+        if self._audio != "none":
+            self._audio = "none"
+            self._outputs.append(DisconnectMedia())
+
+    def _transfer(self, now: float) -> None:
+        if self._phase == "answered":
+            self._stop_audio()
+            self._phase = "transferred"
+            self._outputs.append(CloseMedia())
+            self._tell(Transferred(now + self._epoch))
+
+    def _on_digit(self, event: Event, now: float) -> None:
+        digit = event.get("DTMF-Digit", "")
+        if len(digit) == 1:
+            clocks = _number(event.get("DTMF-Duration", "")) or 0
+            self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
+
+    def _note_cause(self, event: Event) -> None:
+        self._cause_name = event.get("Hangup-Cause") or self._cause_name
+        self._q850 = _number(event.get("variable_hangup_cause_q850", "")) or self._q850
+        self._sip_code = _number(event.get("variable_sip_term_status", "")) or self._sip_code
+
+    def _force(self, now: float) -> None:
+        ring_timeout = self._timed_out and not self._wanted_over
+        self._outputs.append(HangUp("NO_ANSWER" if ring_timeout else "NORMAL_CLEARING"))
+        self._hang_ups += 1
+        self._deadline = now + _HANG_UP_S
+
+    def _finish(self, now: float) -> None:
+        cause_name = self._cause_name or self._job_failure
+        alerted = self._ringing or self._early
+        if cause_name == "SYSTEM_SHUTDOWN":
+            cause = causes.lost("FreeSWITCH was shut down during the call.", self._call_id)
+        elif self._phase in ("answered", "transferred") and self._complaint is None:
+            cause = causes.completed(self._q850, self._call_id)
+        elif self._wanted_over or (self._inbound and self._complaint is None):
+            cause = causes.canceled(dialled=alerted, sip_call_id=self._call_id)
+        elif self._complaint is not None:
+            cause = causes.lost(self._complaint, self._call_id)
+        elif self._timed_out or (cause_name == "NO_ANSWER" and self._sip_code is None):
+            cause = causes.unanswered(
+                sip_code=None,
+                q850=None,
+                dial_status="NOANSWER",
+                alerted=alerted,
+                sip_call_id=self._call_id,
+            )
+        else:
+            cause = causes.unanswered(
+                sip_code=self._sip_code,
+                q850=self._q850,
+                dial_status=None,
+                alerted=alerted,
+                sip_call_id=self._call_id,
+            )
+        self._end(cause, now)
+
+    def _end(self, cause: Cause, now: float) -> None:
+        transferred = self._phase == "transferred"
+        self._phase = "over"
+        self._deadline = None
+        if not transferred:
+            self._outputs.append(CloseMedia())
+        self._tell(Ended(now + self._epoch, cause))
+
+    def _tell(self, progress: Progress) -> None:
+        self._outputs.append(progress)
+
+
+def _number(text: str) -> int | None:
+    """A header's number; 0 is as good as none."""
+    return int(text) or None if text.isascii() and text.isdigit() else None

@@ -118,6 +118,7 @@ class AttemptCore:
         self._hang_ups = 0
         self._wanted_over = False
         self._complaint: str | None = None
+        self._referring = False
 
     @property
     def over(self) -> bool:
@@ -191,6 +192,11 @@ class AttemptCore:
             self._audio = "open"
             self._failures = 0
 
+    def audio_interrupted(self, turn: int) -> None:
+        """Nobody knows, for the link was lost; `reconcile` begins anew."""
+        if turn == self._turn and self._audio == "opening":
+            self._stop_audio()
+
     def audio_failed(self, turn: int, message: str, now: float) -> None:
         """None has; `message` says what is known."""
         if turn != self._turn or self._audio != "opening" or self.over:
@@ -219,10 +225,19 @@ class AttemptCore:
         if not self.over:
             self._end(causes.lost(message, self._call_id), now)
 
+    def referring(self, under_way: bool) -> None:
+        """Whether the far end is being asked to call somebody else: it may then hang up first."""
+        self._referring = under_way
+
     def referred(self, now: float) -> None:
-        """The far end has agreed to call somebody else; it will hang up on us."""
+        """The far end has agreed to call somebody else: we are done with it."""
+        if self._phase == "answered":
+            self._transfer(now)
+            self._force(now)
+
+    def joined(self, now: float) -> None:
+        """It is connected to somebody else's channel."""
         self._transfer(now)
-        self._deadline = now + _HANG_UP_S
 
     def reconcile(self, channel: Event | None, now: float) -> None:
         """Catch up after a lost link.
@@ -354,6 +369,8 @@ class AttemptCore:
         self._deadline = now + _HANG_UP_S
 
     def _finish(self, now: float) -> None:
+        if self._referring and not self._wanted_over:
+            self._transfer(now)
         cause_name = self._cause_name or self._job_failure
         alerted = self._ringing or self._early
         if cause_name == "SYSTEM_SHUTDOWN":

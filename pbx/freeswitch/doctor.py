@@ -1,0 +1,56 @@
+"""What `offhook doctor` asks of FreeSWITCH: each finding says how to mend what is wrong."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pbx.freeswitch.config import FreeSwitchConfig
+from pbx.freeswitch.gateway import look_at_gateway
+from pbx.freeswitch.link import EslLink
+from pbx.media import MediaError, MediaServer
+from pbx.switch import Finding, SwitchError
+
+_MODULES: Final = ("mod_sofia", "mod_commands", "mod_dptools")
+
+
+async def examine(config: FreeSwitchConfig, link: EslLink, media: MediaServer) -> Sequence[Finding]:
+    """Findings on the ESL link, FreeSWITCH's modules, the gateway and the audio port."""
+    findings = [_media_port(media)]
+    try:
+        version = (await link.api("version")).split(" ~")[0].removeprefix("FreeSWITCH ")
+    except SwitchError as error:
+        return [Finding("esl", False, str(error)), *findings]
+    address = f"{config.host}:{config.port}"
+    findings.insert(0, Finding("esl", True, f"logged in at {address}, FreeSWITCH {version}"))
+    for check in (_modules, _trunk):
+        try:
+            findings.append(await check(config, link))
+        except SwitchError as error:
+            findings.append(Finding("trunk" if check is _trunk else "esl", False, str(error)))
+    return findings
+
+
+def _media_port(media: MediaServer) -> Finding:
+    try:
+        host, port = media.address
+    except MediaError as error:
+        return Finding("rtp", False, str(error))
+    return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
+
+
+async def _modules(config: FreeSwitchConfig, link: EslLink) -> Finding:  # noqa: ARG001
+    missing = [one for one in _MODULES if await link.job("module_exists", one) != "true"]
+    if missing:
+        names = ", ".join(missing)
+        return Finding("modules", False, f"not loaded: {names}; see modules.conf.xml")
+    return Finding("modules", True, "every module that calls need is loaded")
+
+
+async def _trunk(config: FreeSwitchConfig, link: EslLink) -> Finding:
+    gateway = await look_at_gateway(link, config.trunk)
+    if gateway.problem is not None:
+        return Finding("trunk", False, gateway.problem)
+    return Finding(
+        "trunk",
+        True,
+        f"{gateway.name!r} at {gateway.host} ({gateway.status}, registration {gateway.state})",
+    )

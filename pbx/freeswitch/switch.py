@@ -1,0 +1,405 @@
+"""FreeSWITCH as a `Switch`: originates over ESL, joins events to attempts, reconciles."""
+
+import asyncio
+import ipaddress
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pbx.attempt import LiveAttempt
+from pbx.codecs import UNICAST8
+from pbx.freeswitch.attempt import AttemptCore, Event, HangUp, OpenAudio, Park
+from pbx.freeswitch.config import FreeSwitchConfig
+from pbx.freeswitch.doctor import examine
+from pbx.freeswitch.gateway import Gateway, look_at_gateway
+from pbx.freeswitch.link import EslLink
+from pbx.freeswitch.originate import originate_argument
+from pbx.freeswitch.ports import UnicastPorts
+from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, IncomingCall, OnIncoming, one_line
+from pbx.media import MediaError, MediaLeg, MediaServer
+from pbx.registry import Registry
+from pbx.switch import (
+    Attempt,
+    Dial,
+    Ended,
+    Finding,
+    SwitchError,
+    SwitchRefused,
+    SwitchUnavailable,
+)
+from pbx.values import ID_PREFIX, check_dial, check_id
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that a good trunk is trusted to be good.
+_TRUNK_TRUST_S: Final = 5.0
+#: Seconds of silence after which a `unicast` has failed: it answers +OK whatever comes of it.
+_FIRST_AUDIO_S: Final = 1.0
+_DIGIT_MS: Final = 120
+#: Seconds after which the result of an originate will not come any more.
+_LONGEST_RING_S: Final = 660.0
+_GONE: Final = "-ERR No such channel"
+#: Seconds for the other side to say what it thinks of a REFER, and how often to look.
+_REFER_S: Final = 10.0
+_REFER_LOOK_S: Final = 0.1
+
+LiveCall = LiveAttempt[AttemptCore]
+
+
+class FreeSwitchSwitch:
+    """Implements `pbx.switch.Switch` over ESL.
+
+    Args:
+        config: see there.
+        media: started; every attempt opens a leg of it.
+        on_incoming: awaited with each inbound call, in a task of its own; None takes none.
+    """
+
+    def __init__(
+        self, config: FreeSwitchConfig, media: MediaServer, on_incoming: OnIncoming | None = None
+    ) -> None:
+        self._config = config
+        self._on_incoming = on_incoming
+        self._media = media
+        self._link = EslLink(config, self._on_event, self._reconcile, self._on_link_down)
+        self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
+        self._created: dict[str, asyncio.Event] = {}
+        self._trunks: dict[str, str] = {}
+        self._gateways: dict[str, tuple[float, Gateway]] = {}
+        self._ports = UnicastPorts(config.unicast_port_min, config.unicast_port_max)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a working ESL link now."""
+        return self._link.connected
+
+    async def start(self) -> None:
+        """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
+        await self._link.open()
+        self._attempts.patrol(self._config.reconcile_interval_s, self._reconcile_if_connected)
+
+    async def close(self) -> None:
+        """Hang up every attempt that we own and disconnect."""
+        await self._attempts.hang_up_all(confirmed=self._link.connected)
+        await self._attempts.close()
+        await self._link.close()
+
+    async def originate(self, dial: Dial) -> Attempt:
+        """Dial. Returns once FreeSWITCH has made the channel; raises SwitchError, never retries."""
+        trunk = dial.trunk or self._config.trunk
+        check_dial(dial, trunk)
+        if dial.id in self._attempts:
+            raise SwitchRefused(f"{dial.id} is being dialled already", "id")
+        gateway = await self._gateway(trunk)
+        if gateway.problem is not None:
+            raise SwitchRefused(gateway.problem, "trunk")
+        if await self._link.job("uuid_exists", dial.id) == "true":
+            raise SwitchRefused(f"FreeSWITCH has a channel {dial.id} already", "id")
+        now = time.monotonic()
+        core = AttemptCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
+        attempt = LiveAttempt(core, self._open_leg(), self)
+        self._attempts.add(attempt)
+        self._trunks[dial.id] = trunk
+        try:
+            await self._place(attempt, originate_argument(dial, trunk, self._config))
+        except SwitchRefused:
+            self._forget(attempt)
+            raise
+        except BaseException:
+            # Its fate is unknown: never sent again, and hung up wherever it shows itself.
+            self._attempts.condemn(dial.id)
+            self._forget(attempt)
+            self._attempts.spawn(self._kill(dial.id, "NORMAL_CLEARING"))
+            raise
+        return attempt
+
+    async def living_channels(self) -> Sequence[str]:
+        """Ids of the channels on FreeSWITCH that bear our `offhook-` prefix, now."""
+        listed = json.loads(await self._link.api("show", "channels as json"))
+        ids = {row.get("uuid", "") for row in listed.get("rows", [])}
+        # The list lags behind the channels; of our own we know better.
+        ids |= {one.id for one in self._attempts}
+        ours = sorted(one for one in ids if one.startswith(ID_PREFIX))
+        living = await asyncio.gather(*(self._link.job("uuid_exists", one) for one in ours))
+        return [one for one, lives in zip(ours, living, strict=True) if lives == "true"]
+
+    async def hang_up_channel(self, channel_id: str) -> None:
+        """Hang up a channel that no attempt of this process owns (after a restart)."""
+        check_id(channel_id)
+        answer = await self._link.job("uuid_kill", channel_id)
+        if answer.startswith("-") and not answer.startswith(_GONE):
+            raise SwitchRefused(f"FreeSWITCH refused to hang {channel_id} up: {answer}", "id")
+
+    async def check(self) -> Sequence[Finding]:
+        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
+        return await examine(self._config, self._link, self._media)
+
+    def carry_out(self, attempt: LiveCall, command: Any) -> None:
+        """As `pbx.attempt.Driver`, like the methods below."""
+        match command:
+            case HangUp(cause):
+                self._attempts.spawn(self._kill(attempt.id, cause))
+            case Park(answer):
+                self._attempts.spawn(self._park(attempt.id, answer=answer))
+            case OpenAudio(turn):
+                self._attempts.spawn(self._open_audio(attempt, turn))
+
+    async def send_digits(self, attempt: LiveCall, digits: str) -> None:
+        await self._link.api("uuid_send_dtmf", f"{attempt.id} {digits}@{_DIGIT_MS}")
+
+    async def refer(self, attempt: LiveCall, number: str) -> None:
+        trunk = self._trunks.get(attempt.id, self._config.trunk)
+        host = (await self._gateway(trunk)).host
+        # Without it FreeSWITCH hangs up whatever the far end answers.
+        await self._set(attempt.id, "sip_refer_continue_after_reply", "true")
+        for name in ("sip_refer_status_code", "sip_refer_target_status_code"):
+            await self._set(attempt.id, name, "")
+        attempt.core.referring(True)
+        try:
+            await self._link.api("uuid_deflect", f"{attempt.id} sip:{number}@{host}")
+            await self._await_refer(attempt)
+        finally:
+            attempt.core.referring(False)
+        attempt.core.referred(time.monotonic())
+        attempt.pump()
+
+    async def join(self, attempt: LiveCall, other: LiveCall) -> None:
+        for one in (attempt, other):
+            await self._set(one.id, "hangup_after_bridge", "true")
+        await self._link.api("uuid_bridge", f"{attempt.id} {other.id}")
+        for one in (attempt, other):
+            one.core.joined(time.monotonic())
+            one.pump()
+
+    def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
+        self._attempts.ended(attempt, ended)
+        self._trunks.pop(attempt.id, None)
+        self._ports.give_back(attempt.id)
+
+    def _open_leg(self) -> MediaLeg:
+        try:
+            return self._media.open_leg(UNICAST8)
+        except MediaError as error:
+            raise SwitchRefused(str(error), "rtp") from error
+
+    async def _place(self, attempt: LiveCall, argument: str) -> None:
+        """Send the one originate, and wait until there is a channel or a refusal."""
+        created = self._created[attempt.id] = asyncio.Event()
+        job = asyncio.create_task(self._link.job("originate", argument, limit_s=_LONGEST_RING_S))
+        waiting = asyncio.create_task(created.wait())
+        try:
+            await asyncio.wait(
+                {job, waiting},
+                timeout=self._config.command_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not created.is_set():
+                if not job.done():
+                    raise SwitchUnavailable("FreeSWITCH took the originate but did not act on it")
+                result = job.result()
+                if result.startswith("-"):
+                    raise _refusal(result)
+        except BaseException:
+            job.cancel()
+            raise
+        finally:
+            waiting.cancel()
+            del self._created[attempt.id]
+        self._attempts.spawn(self._follow(attempt, job))
+
+    async def _follow(self, attempt: LiveCall, job: asyncio.Task[str]) -> None:
+        """Tell the attempt what its originate comes to; the channel's events say the same."""
+        try:
+            result = await job
+        except SwitchError as error:
+            _log.debug("%s: the originate's result is lost: %s", attempt.id, error)
+            return
+        failure = result.removeprefix("-ERR ").strip() if result.startswith("-") else None
+        attempt.core.on_originate(failure, time.monotonic())
+        attempt.pump()
+
+    async def _gateway(self, trunk: str) -> Gateway:
+        """Raises SwitchRefused for a trunk that is missing."""
+        now = time.monotonic()
+        until, gateway = self._gateways.get(trunk, (0.0, None))
+        if gateway is None or until <= now:
+            gateway = await look_at_gateway(self._link, trunk)
+            if gateway.problem is None:
+                self._gateways[trunk] = (now + _TRUNK_TRUST_S, gateway)
+        return gateway
+
+    def _media_address(self) -> tuple[str, int]:
+        host, port = self._media.address
+        if self._config.media_host is not None:
+            host = self._config.media_host
+        elif ipaddress.ip_address(host).is_unspecified:
+            host = self._link.local_host or host
+        return host, port
+
+    async def _open_audio(self, attempt: LiveCall, turn: int) -> None:
+        """`unicast`, which says +OK to everything: only audio that comes is a success."""
+        problem = "FreeSWITCH sent none: are its `unicast` ports free, and is ours reachable?"
+        try:
+            port = self._ports.take(attempt.id)
+            theirs = self._config.unicast_host or self._link.peer_host or self._config.host
+            host, our_port = self._media_address()
+            attempt.leg.connect((theirs, port))
+            await self._link.message(
+                attempt.id,
+                {
+                    "call-command": "unicast",
+                    "local-ip": theirs,
+                    "local-port": str(port),
+                    "remote-ip": host,
+                    "remote-port": str(our_port),
+                    "transport": "udp",
+                },
+            )
+            heard = await attempt.leg.wait_heard(_FIRST_AUDIO_S)
+        except SwitchUnavailable as error:
+            # The link is gone; once it is back, the reconciliation parks the channel anew.
+            _log.warning("%s: no audio yet: %s", attempt.id, error)
+            attempt.core.audio_interrupted(turn)
+            attempt.pump()
+            return
+        except (SwitchRefused, MediaError) as error:
+            heard, problem = False, str(error)
+        if heard:
+            attempt.core.audio_opened(turn)
+        else:
+            attempt.core.audio_failed(turn, problem, time.monotonic())
+        attempt.pump()
+
+    def _on_event(self, event: Event) -> None:
+        channel_id = event.get("Unique-ID", "")
+        created = self._created.get(channel_id)
+        if created is not None and event.get("Event-Name") == "CHANNEL_CREATE":
+            created.set()
+        attempt = self._attempts.get(channel_id)
+        if attempt is not None:
+            attempt.core.on_event(event, time.monotonic())
+            attempt.pump()
+        elif event.get("Event-Name") not in ("CHANNEL_CREATE", "CHANNEL_PARK"):
+            return
+        elif self._attempts.condemned(channel_id):
+            self._attempts.spawn(self._kill(channel_id, "NORMAL_CLEARING"))
+        elif event.get("Event-Name") == "CHANNEL_PARK" and (
+            event.get("Call-Direction") == "inbound"
+        ):
+            self._take_call(event)
+
+    def _take_call(self, event: Event) -> None:
+        """An inbound call has parked: answer it, and have it announced."""
+        if self._on_incoming is None or event.get("variable_offhook") != "true":
+            return
+        channel_id = event["Unique-ID"]
+        try:
+            leg = self._open_leg()
+        except SwitchRefused as error:
+            _log.warning("no room for an inbound call: %s", error)
+            self._attempts.spawn(self._kill(channel_id, "NORMAL_CIRCUIT_CONGESTION"))
+            return
+        now = time.monotonic()
+        core = AttemptCore(channel_id, now, time.time() - now, inbound=True)
+        attempt = LiveAttempt(core, leg, self)
+        self._attempts.add(attempt)
+        core.on_event(event, now)
+        attempt.pump()
+        self._attempts.spawn(
+            self._announce(
+                IncomingCall(
+                    attempt,
+                    one_line(event.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
+                    one_line(event.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
+                    one_line(event.get("Caller-Caller-ID-Name"), NAME_LENGTH),
+                )
+            )
+        )
+
+    async def _announce(self, call: IncomingCall) -> None:
+        if self._on_incoming is not None:
+            try:
+                await self._on_incoming(call)
+            except Exception:
+                _log.exception("nobody could take the call %s", call.attempt.id)
+                await call.attempt.hang_up()
+
+    def _on_link_down(self) -> None:
+        self._gateways.clear()
+        self._attempts.link_down()
+
+    async def _reconcile_if_connected(self) -> None:
+        if self._link.connected:
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
+        """Compare our attempts with FreeSWITCH's channels: adopt the living, end the dead."""
+        self._attempts.link_up()
+        attempts = [one for one in self._attempts if one.id not in self._created]
+        answers = await asyncio.gather(
+            *(self._link.job("uuid_dump", f"{one.id} json") for one in attempts)
+        )
+        for attempt, answer in zip(attempts, answers, strict=True):
+            attempt.core.reconcile(_dumped(answer), time.monotonic())
+            attempt.pump()
+        for channel_id in self._attempts.all_condemned():
+            await self._kill(channel_id, "NORMAL_CLEARING")
+
+    async def _park(self, channel_id: str, *, answer: bool) -> None:
+        applications = "answer,park" if answer else "park"
+        await self._quietly("uuid_transfer", f"{channel_id} '{applications}' inline")
+
+    async def _kill(self, channel_id: str, cause: str) -> None:
+        await self._quietly("uuid_kill", f"{channel_id} {cause}")
+
+    async def _quietly(self, command: str, argument: str) -> None:
+        """Do that if it can be done; the attempts' deadlines mind the rest."""
+        try:
+            await self._link.api(command, argument)
+        except SwitchError as error:
+            _log.debug("%s %s: %s", command, argument, error)
+
+    async def _set(self, channel_id: str, name: str, value: str) -> None:
+        await self._link.api("uuid_setvar", f"{channel_id} {name} {value}".rstrip())
+
+    async def _await_refer(self, attempt: LiveCall) -> None:
+        """Wait until the far end has agreed to a REFER. Raises SwitchRefused if it does not."""
+        async with asyncio.timeout(_REFER_S) as patience:
+            while attempt.core.answered:
+                agreed = await self._variable(attempt.id, "sip_refer_status_code")
+                outcome = await self._variable(attempt.id, "sip_refer_target_status_code")
+                code = outcome or agreed
+                if code is not None and code >= 300:
+                    raise SwitchRefused(
+                        f"the far end refused the transfer (SIP {code})", "transfer"
+                    )
+                if outcome is not None:
+                    return
+                await asyncio.sleep(_REFER_LOOK_S)
+        if patience.expired():
+            raise SwitchRefused("the far end did not answer the REFER", "transfer")
+
+    async def _variable(self, channel_id: str, name: str) -> int | None:
+        text = await self._link.job("uuid_getvar", f"{channel_id} {name}")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    def _forget(self, attempt: LiveCall) -> None:
+        self._attempts.drop(attempt)
+        self._trunks.pop(attempt.id, None)
+
+
+def _refusal(result: str) -> SwitchRefused:
+    """An originate that made no channel."""
+    reason = result.removeprefix("-ERR").strip()
+    field = "trunk" if "GATEWAY" in reason or "PROFILE" in reason else None
+    return SwitchRefused(f"FreeSWITCH refused to dial: {reason}", field)
+
+
+def _dumped(answer: str) -> Event | None:
+    """A `uuid_dump` as an event; None when there is no such channel."""
+    if answer.startswith("-"):
+        return None
+    found = json.loads(answer)
+    return {str(name): str(value) for name, value in found.items()}

@@ -41,8 +41,8 @@ async def examine(settings: Settings) -> Sequence[Finding]:
 
 
 async def _pbx(settings: Settings) -> Sequence[Finding]:
-    from api.main import asterisk_config, media_server
-    from pbx.asterisk import AsteriskSwitch
+    from api.main import media_server
+    from api.switches import make_switch
     from pbx.media import MediaError, MediaServer
     from pbx.switch import SwitchError
 
@@ -55,13 +55,14 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
         # The PBX can be looked at all the same, with any port.
         media = MediaServer("127.0.0.1", 0, 0)
         await media.start()
-    switch = AsteriskSwitch(asterisk_config(settings), media)
+    link = "esl" if settings.pbx.kind == "freeswitch" else "ami"
+    switch = make_switch(settings, media)
     try:
         await switch.start()
         checked = await switch.check()
         return [*findings, *(one for one in checked if not (findings and one.check == "rtp"))]
     except SwitchError as error:
-        return [*findings, Finding("ami", ok=False, message=str(error))]
+        return [*findings, Finding(link, ok=False, message=str(error))]
     finally:
         await switch.close()
         await media.close()

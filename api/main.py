@@ -6,24 +6,22 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
 from api.app import create_app
 from api.dialer import Dialer
+from api.http_server import http_server, listen
 from api.records import Call
 from api.runner import RunnerConfig
 from api.services import Check, Services
 from api.settings import Settings
 from api.signing import new_secret
 from api.store import Store, StoreError
+from api.switches import make_switch
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
-from pbx.asterisk import AsteriskConfig, AsteriskSwitch
-from pbx.codecs import PCMA, PCMU
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
 from voice_loop.conversation import ConversationConfig
@@ -37,12 +35,7 @@ Say = Callable[[str], None]
 _SWITCH_INTERVAL_S = 0.0005
 #: Replies made at one time; more calls than that wait their turn for a few milliseconds.
 _MAX_SEQUENCES = 16
-#: Open event streams are cut this long after a stop was asked for, seconds.
-_GRACE_S = 3
 _RECONNECT_S = (1.0, 2.0, 5.0, 10.0)
-
-
-_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA)}
 
 
 class StartError(Exception):
@@ -87,7 +80,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         say(f"Loading the engines (model set {settings.models.set})")
         engines = await asyncio.to_thread(load_engines, engine_config(settings), say)
         stack.push_async_callback(asyncio.to_thread, engines.close)
-        switch = AsteriskSwitch(asterisk_config(settings), media)
+        switch = make_switch(settings, media)
         stack.push_async_callback(switch.close)
         dialer = Dialer(
             store,
@@ -115,18 +108,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         delivering = asyncio.create_task(_until_done(deliverer.run))
         stack.push_async_callback(_ended, delivering)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
-        http = _HttpServer(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
-        stack.push_async_callback(_stop, http, asyncio.create_task(http.serve([listener])))
-        while not http.started:  # noqa: ASYNC110 - uvicorn offers no event
-            await asyncio.sleep(0.01)
+        await stack.enter_async_context(http_server(app, listener))
         say(f"Listening on {url}")
         yield server
 
@@ -183,30 +165,6 @@ def models_directory(settings: Settings) -> Path:
     return Path(data) / "offhook/models"
 
 
-def asterisk_config(settings: Settings) -> AsteriskConfig:
-    """The PBX's share of the settings."""
-    pbx = settings.pbx
-    return AsteriskConfig(
-        host=pbx.ami.host,
-        port=pbx.ami.port,
-        username=pbx.ami.username,
-        secret=pbx.ami.secret.get_secret_value(),
-        trunk=pbx.trunk,
-        codec=_CODECS[pbx.codec],
-        media_host=settings.rtp.advertise,
-        connect_timeout_s=pbx.ami.timeout_s,
-        action_timeout_s=pbx.ami.timeout_s,
-    )
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn without its signal handlers: signals belong to the command line."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _dial(server: Server) -> None:
     """Connect to the PBX, settle what an earlier run left, then dial until cancelled.
 
@@ -234,13 +192,6 @@ async def _until_done(step: Callable[[], Awaitable[None]]) -> None:
         tries += 1
 
 
-async def _stop(http: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    """Let requests under way finish, within the grace."""
-    http.should_exit = True
-    await asyncio.wait([task], timeout=_GRACE_S + 2)
-    await _ended(task)
-
-
 async def _ended(task: asyncio.Task[None]) -> None:
     if not task.done():
         task.cancel()
@@ -252,20 +203,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 def _listen(settings: Settings) -> socket.socket:
     host, port = settings.server.host, settings.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY; without, answers wait 40 ms for an ACK.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
+        return listen(host, port)
     except OSError as error:
-        listener.close()
         raise StartError(
             f"cannot listen on {host}:{port} ({error.strerror}); "
             "choose a free one with `server.host` and `server.port`"
         ) from error
-    return listener
 
 
 async def _webhook_secret(settings: Settings, store: Store) -> str:

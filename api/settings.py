@@ -10,7 +10,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, Self, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -95,19 +96,58 @@ class Ami(Section):
     )
 
 
+class Esl(Section):
+    """The Event Socket of the PBX."""
+
+    host: str = Field(default="127.0.0.1", description="Host of FreeSWITCH's event socket.")
+    port: Port = Field(default=8021, description="Its TCP port.")
+    password: SecretStr = Field(
+        default=SecretStr(""), description="Its password, as in event_socket.conf.xml."
+    )
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
+    )
+    unicast_host: str | None = Field(
+        default=None,
+        description="FreeSWITCH's own IP address for its end of the audio; unset means the one "
+        "that its event socket is reached at.",
+    )
+    unicast_port_min: int = Field(
+        default=20000,
+        ge=1024,
+        le=65535,
+        description="First UDP port that FreeSWITCH may take for its end of the audio; apart from "
+        "its own RTP ports.",
+    )
+    unicast_port_max: int = Field(
+        default=21999, ge=1024, le=65535, description="Last one of that range."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.unicast_port_min > self.unicast_port_max:
+            raise ValueError("unicast_port_min must not be greater than unicast_port_max")
+        return self
+
+
 class Pbx(Section):
     """The operator's PBX."""
 
-    kind: Literal["asterisk"] = Field(default="asterisk", description="Which PBX it is.")
+    kind: Literal["asterisk", "freeswitch"] = Field(
+        default="asterisk", description="Which PBX it is."
+    )
     trunk: str = Field(
         default="trunk",
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="Name of the PJSIP endpoint of the SIP trunk.",
+        description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway.",
     )
     codec: Literal["ulaw", "alaw"] = Field(
-        default="ulaw", description="Codec between Offhook and the PBX."
+        default="ulaw",
+        description="Asterisk: the codec between it and Offhook. FreeSWITCH: the codec that the "
+        "trunk is offered first.",
     )
     ami: Ami = Ami()
+    esl: Esl = Esl()
 
 
 class Rtp(Section):

@@ -1,7 +1,7 @@
 """Turn latency of real calls: from the person's last voiced packet to our first voiced one.
 
 Places calls to the test bed's talking person through the whole stack, and prints where each
-answer's time went. `python -m bench.turns [--calls N] [--models SET] [--json]`
+answer's time went: `python -m bench.turns --help`.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from api.cli_demo import EXAMPLE, demo_settings
+from api.example import EXAMPLE, demo_settings
 from api.live import Client, follow
 from api.main import serving
 from pbx.testbed import TestBed, persona
+from pbx.testbed.freeswitch import FreeSwitch
 
 #: The steps in the order in which they happen.
 STEPS = ("transcript_ms", "first_token_ms", "first_audio_ms", "endpoint_ms", "wire_ms")
@@ -26,14 +27,17 @@ STEPS = ("transcript_ms", "first_token_ms", "first_audio_ms", "endpoint_ms", "wi
 PEER_WIRE_MS = 640.0
 
 
-async def measure(calls: int, model_set: str) -> dict[str, Any]:
+async def measure(calls: int, model_set: str, pbx: str = "asterisk") -> dict[str, Any]:
     """Place `calls` calls one after the other; gives {step: {p50, p95}} in ms, and counts."""
     marks: dict[str, list[float]] = defaultdict(list)
     completed = 0
     async with contextlib.AsyncExitStack() as stack:
         bed = await stack.enter_async_context(TestBed())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        settings = demo_settings(bed, folder, model_set)
+        freeswitch = None
+        if pbx == "freeswitch":
+            freeswitch = await stack.enter_async_context(FreeSwitch(bed.ports.carrier_sip))
+        settings = demo_settings(bed, folder, model_set, freeswitch)
         server = await stack.enter_async_context(serving(settings))
         _, key = await server.store.keys.create("bench")
         client = await stack.enter_async_context(Client(server.url, key))
@@ -86,9 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=5)
     parser.add_argument("--models", default="starter")
+    parser.add_argument("--pbx", choices=("asterisk", "freeswitch"), default="asterisk")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures = asyncio.run(measure(options.calls, options.models))
+    figures = asyncio.run(measure(options.calls, options.models, options.pbx))
     sys.stdout.write((json.dumps(figures, indent=2) if options.json else report(figures)) + "\n")
 
 

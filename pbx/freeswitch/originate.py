@@ -17,7 +17,7 @@ from pbx.switch import Dial
 _RING_GRACE_S: Final = 5
 _SEPARATOR: Final = "|"
 _LOOK_ALIKE: Final = str.maketrans(
-    {"'": "’", '"': "”", "\\": "/", _SEPARATOR: "/", "{": "(", "}": ")", "^": "ˆ"}
+    {"'": "’", '"': "”", "\\": "/", _SEPARATOR: "/", "{": "(", "}": ")", "^": "ˆ", "%": "％"}
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.cli_demo import EXAMPLE, Receiver, demo_settings, serve_receiver
+from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.live import Client
 from api.main import Server, serving
 from pbx.testbed import TestBed, persona

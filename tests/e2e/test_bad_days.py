@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.cli_demo import demo_settings
 from api.cli_doctor import examine
+from api.example import demo_settings
 from api.live import Client
 from api.main import serving
 from api.settings import Settings

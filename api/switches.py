@@ -1,0 +1,51 @@
+"""The PBX that the settings name, as a `Switch`."""
+
+from api.settings import Settings
+from pbx.asterisk import AsteriskConfig, AsteriskSwitch
+from pbx.codecs import PCMA, PCMU
+from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
+from pbx.media import MediaServer
+from pbx.switch import Switch
+
+_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA)}
+
+
+def make_switch(settings: Settings, media: MediaServer) -> Switch:
+    """The switch that `pbx.kind` names, not started; every attempt opens a leg of `media`."""
+    if settings.pbx.kind == "freeswitch":
+        return FreeSwitchSwitch(freeswitch_config(settings), media)
+    return AsteriskSwitch(asterisk_config(settings), media)
+
+
+def asterisk_config(settings: Settings) -> AsteriskConfig:
+    """Asterisk's share of the settings."""
+    pbx = settings.pbx
+    return AsteriskConfig(
+        host=pbx.ami.host,
+        port=pbx.ami.port,
+        username=pbx.ami.username,
+        secret=pbx.ami.secret.get_secret_value(),
+        trunk=pbx.trunk,
+        codec=_CODECS[pbx.codec],
+        media_host=settings.rtp.advertise,
+        connect_timeout_s=pbx.ami.timeout_s,
+        action_timeout_s=pbx.ami.timeout_s,
+    )
+
+
+def freeswitch_config(settings: Settings) -> FreeSwitchConfig:
+    """FreeSWITCH's share of the settings."""
+    pbx = settings.pbx
+    return FreeSwitchConfig(
+        host=pbx.esl.host,
+        port=pbx.esl.port,
+        password=pbx.esl.password.get_secret_value(),
+        trunk=pbx.trunk,
+        codec=_CODECS[pbx.codec],
+        media_host=settings.rtp.advertise,
+        unicast_host=pbx.esl.unicast_host,
+        unicast_port_min=pbx.esl.unicast_port_min,
+        unicast_port_max=pbx.esl.unicast_port_max,
+        connect_timeout_s=pbx.esl.timeout_s,
+        command_timeout_s=pbx.esl.timeout_s,
+    )

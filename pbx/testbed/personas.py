@@ -155,6 +155,21 @@ PERSONAS: Final[Sequence[Persona]] = (
         "rings, is answered, and hangs up after three seconds without a word",
         steps=(*_ANSWER, "Wait(3)", "Hangup(16)"),
     ),
+    Persona(
+        "+1555010026",
+        "referable",
+        "returns what it hears, and lets itself be transferred (REFER) to numbers from +1555",
+        steps=(
+            *_RING, "Set(TRANSFER_CONTEXT=referred)", "Dial(Local/echo@rooms/n)", "Hangup(16)"
+        ),
+    ),
+    Persona(
+        "+1555010027",
+        "listener",
+        "says nothing, and logs that it hears something once it does",
+        steps=(*_ANSWER, "WaitForNoise(200,1,60)", "Log(NOTICE,listener ${WAITSTATUS})",
+               "Wait(600)"),
+    ),
 )  # fmt: skip
 
 #: `CAUSE_NUMBER.format(cause)` is refused with that Q.850 cause.
@@ -187,6 +202,17 @@ def dialplan(sounds: str) -> str:
         "from ${CALLERID(num)})",
         " same => n,GotoIf($[${DIALPLAN_EXISTS(personas,${EXTEN},1)}]?personas,${EXTEN},1)",
         " same => n,Hangup(1)",
+        "",
+        "; Where who was asked to call somebody else (REFER) goes; any other number is a 404.",
+        "[referred]",
+        "exten => _+1555X!,1,Log(NOTICE,referred ${EXTEN})",
+        " same => n,Dial(Local/${EXTEN}@personas/n)",
+        " same => n,Hangup(16)",
+        "",
+        "; A REFER is taken on a channel that is bridged only: this is the other side.",
+        "[rooms]",
+        "exten => echo,1,Answer()",
+        " same => n,Echo()",
         "",
         "[personas]",
         f"exten => _{CAUSE_NUMBER[:9]}XXX,1,Hangup(${{EXTEN:-3}})",

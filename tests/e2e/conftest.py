@@ -1,6 +1,7 @@
 """The whole server on the test bed: real Asterisks, real engines, real HTTP."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.live import Client
 from api.main import Server, serving
 from pbx.testbed import TestBed, persona
+from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, Witness, installed
 
 
 @dataclass
@@ -81,11 +83,12 @@ async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-@pytest.fixture(scope="session")
-async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+@contextlib.asynccontextmanager
+async def phoning(
+    bed: TestBed, folder: Path, freeswitch: Witness | None = None
+) -> AsyncIterator[Phone]:
     """A running server, and a client of it."""
-    folder = tmp_path_factory.mktemp("server")
-    base = demo_settings(bed, folder, "starter")
+    base = demo_settings(bed, folder, "starter", freeswitch)
     settings = base.model_copy(
         update={
             "calls": base.calls.model_copy(update={"ring_timeout_s": 4}),
@@ -98,3 +101,22 @@ async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> Async
         _, key = await server.store.keys.create("tests")
         async with serve_receiver(receiver) as hook, Client(server.url, key) as client:
             yield Phone(server, client, receiver, hook, bed, key)
+
+
+@pytest.fixture(scope="session")
+async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+    """A running server whose PBX is the test bed's Asterisk."""
+    async with phoning(bed, tmp_path_factory.mktemp("server")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+async def freeswitch_phone(
+    bed: TestBed, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Phone]:
+    """A running server whose PBX is a FreeSWITCH, where one is installed."""
+    if installed() is None:
+        pytest.skip(f"no FreeSWITCH is installed, and {PROGRAM_VARIABLE} names none")
+    folder = tmp_path_factory.mktemp("freeswitch-server")
+    async with FreeSwitch(bed.ports.carrier_sip) as pbx, phoning(bed, folder, pbx) as one:
+        yield one

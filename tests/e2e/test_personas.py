@@ -51,6 +51,15 @@ AHEAD: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+@pytest.fixture(
+    scope="module", params=["phone", "freeswitch_phone"], ids=["asterisk", "freeswitch"]
+)
+def phone(request: pytest.FixtureRequest) -> Phone:
+    """Over both kinds of PBX; FreeSWITCH where one is installed."""
+    one: Phone = request.getfixturevalue(request.param)
+    return one
+
+
 @pytest.fixture(scope="module", autouse=True)
 async def all_at_once(phone: Phone) -> None:
     """The calls do not know of each other: place them together, as a busy deployment would."""

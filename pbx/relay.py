@@ -1,0 +1,39 @@
+"""Lets two legs hear each other before the PBX joins their channels.
+
+While a transfer dials, its ringback and early media are on a leg of ours only; over a relay the
+waiting caller hears them.
+"""
+
+from collections import deque
+from typing import Final
+
+from voice_loop.audio import Samples
+
+_FRAMES: Final = 2  # one on its way, and one for a tick that takes the legs in the other order
+
+
+class Relay:
+    """Two audio peers; each plays what the other heard. Both legs must run at one rate.
+
+    Legs of one media server tick together, so that a frame waits for one tick at most. What is
+    heard while the other leg does not tick is dropped, oldest first.
+    """
+
+    def __init__(self) -> None:
+        to_first: deque[Samples] = deque(maxlen=_FRAMES)
+        to_second: deque[Samples] = deque(maxlen=_FRAMES)
+        self.first = RelayEnd(to_first, to_second)
+        self.second = RelayEnd(to_second, to_first)
+
+
+class RelayEnd:
+    """One leg's peer: an `AudioPeer`. Made by `Relay`."""
+
+    def __init__(self, incoming: deque[Samples], outgoing: deque[Samples]) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:  # noqa: ARG002
+        """Give what this leg heard, take what the other did; None (silence) before anything."""
+        self._outgoing.append(heard)
+        return self._incoming.popleft() if self._incoming else None

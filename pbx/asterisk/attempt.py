@@ -7,14 +7,24 @@ have hung up. Asterisk tells what the network answered in `HangupRequest` and `H
 leg (`Cause` is Q.850, `TechCause` the SIP response), the rest in `DialBegin`, `DialState` and
 `DialEnd`. Whatever the PBX fails to say in time is forced by deadlines, so that every attempt
 ends exactly once.
+
+A transfer takes the far leg away from the media leg, which ends. It comes back, with another
+media leg, when the far end refuses a REFER; else the attempt lives on as its far leg alone.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from pbx import causes
-from pbx.attempt import CloseMedia, ConnectMedia
+from pbx.asterisk.outputs import (
+    AskCallId,
+    AskMedia,
+    Event,
+    HangUpChannel,
+    Output,
+    ReferAnswered,
+)
+from pbx.attempt import CloseMedia, ConnectMedia, DisconnectMedia
 from pbx.switch import (
     Answered,
     Cause,
@@ -24,10 +34,8 @@ from pbx.switch import (
     Ended,
     Progress,
     Ringing,
+    Transferred,
 )
-
-Event = Mapping[str, str]
-"""One manager event: header to value."""
 
 #: Seconds from the originate until Dial must have begun.
 _START_S: Final = 10.0
@@ -38,24 +46,15 @@ _HANG_UP_S: Final = 4.0
 _HANG_UP_TRIES: Final = 3
 #: Seconds to wait for the far leg's own word when the media leg is gone already.
 _LAST_WORD_S: Final = 1.0
+#: Seconds for the answer to a REFER. After 32 s without any (64 times T1, RFC 3261 section
+#: 17.1.2.2) Asterisk reports 408, so that later than this it was taken, and there it rings on.
+_REFER_S: Final = 40.0
+#: A REFER's final status is a SIP code from here on; 500 is also told for an end of the call.
+_SIP_FAILURE: Final = 300
+_SIP_SERVER_ERROR: Final = 500
 
 
-@dataclass(frozen=True)
-class HangUpChannel:
-    """Ask the PBX to hang that channel up."""
-
-    channel: str
-
-
-@dataclass(frozen=True)
-class AskCallId:
-    """Ask the PBX for the SIP Call-ID of that channel; answer with `call_id()`."""
-
-    channel: str
-
-
-Output = Progress | ConnectMedia | CloseMedia | HangUpChannel | AskCallId
-Phase = Literal["starting", "dialing", "answered", "over"]
+Phase = Literal["starting", "dialing", "answered", "joining", "referring", "transferred", "over"]
 
 
 class AttemptCore:
@@ -82,6 +81,7 @@ class AttemptCore:
         self._epoch = epoch
         self._ring_timeout_s = ring_timeout_s
         self._inbound = far_channel is not None
+        self._far_leads = self._inbound
         self._outputs: list[Output] = []
         self._phase: Phase = "starting"
         self._deadline: float | None = now + _START_S
@@ -100,6 +100,8 @@ class AttemptCore:
         self._hang_ups = 0
         self._wanted_over = False
         self._complaint: str | None = None
+        self._refer_code: int | None = None
+        self._doubtful = False
         if far_channel is not None:
             self._outputs.append(AskCallId(far_channel))
 
@@ -113,9 +115,19 @@ class AttemptCore:
         return self._phase == "answered" and not self._far_gone
 
     @property
+    def transferred(self) -> bool:
+        """Whether the far end talks to somebody else now."""
+        return self._phase == "transferred"
+
+    @property
     def far_channel(self) -> str | None:
         """Name of the trunk's channel, once there is one."""
         return self._far_channel
+
+    @property
+    def far_id(self) -> str | None:
+        """Unique id of the trunk's channel, once there is one."""
+        return self._far_id
 
     @property
     def far_gone(self) -> bool:
@@ -136,8 +148,10 @@ class AttemptCore:
         if self.over:
             return
         match event.get("Event"):
-            case "Newchannel" | "VarSet":
+            case "Newchannel" | "VarSet" if _is_media(event):
                 self._on_media_leg(event)
+            case "VarSet" if self._is_far(event):
+                self._on_refer_status(event, now)
             case "DialBegin":
                 self._on_dial_begin(event, now)
             case "DialState":
@@ -160,6 +174,53 @@ class AttemptCore:
         """The answer to `AskCallId`."""
         self._call_id = value or self._call_id
 
+    def media_at(self, channel: str, host: str, port: int) -> None:
+        """The answer to `AskMedia`; also told by events, should they not be missed."""
+        if self.over or self.transferred:
+            return
+        self._media_channel = channel
+        self._outputs.append(ConnectMedia(host, port))
+        if self._phase == "referring":
+            self.stay()
+            self._outputs.append(ReferAnswered(False, self._refer_code))
+
+    def begin_join(self) -> None:
+        """The far leg is about to be moved to another one: `transferred()` or `stay()` follows."""
+        self._phase = "joining"
+        self._doubtful = False
+
+    def begin_refer(self, now: float) -> None:
+        """The far leg is about to be sent to the dialplan that refers it; or `stay()` follows."""
+        self._phase = "referring"
+        self._doubtful = False
+        self._far_leads = True
+        self._refer_code = None
+        self._deadline = now + _REFER_S
+
+    def stay(self) -> None:
+        """The far leg was not moved: the call goes on with us."""
+        if self._away:
+            self._phase = "answered"
+            if not self._wanted_over:
+                self._deadline = None
+
+    def doubt(self) -> None:
+        """Nobody knows whether the far leg was moved; `reconcile()` will tell."""
+        self._doubtful = True
+
+    def transfer(self, now: float) -> None:
+        """The far leg talks to somebody else."""
+        if not self._away:
+            return
+        referred = self._phase == "referring"
+        self._phase = "transferred"
+        if not self._wanted_over:
+            self._deadline = now + _HANG_UP_S if referred else None
+        self._outputs.append(CloseMedia())
+        self._tell(Transferred(now + self._epoch))
+        if referred:
+            self._outputs.append(ReferAnswered(True))
+
     def hang_up(self, now: float) -> None:
         """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
         if not self.over and not self._wanted_over:
@@ -174,21 +235,31 @@ class AttemptCore:
 
     def lose(self, message: str, now: float) -> None:
         """It is gone and nobody can tell how; `message` says what is known."""
-        if not self.over:
+        if self.transferred:  # that succeeded; only the end of it is not known
+            self._end(causes.completed(self._q850, self._call_id), now)
+        elif not self.over:
             self._end(causes.lost(message, self._call_id), now)
+
+    def owns(self, channel: Event) -> bool:
+        """Whether that living channel is this attempt's."""
+        # Asterisk gives joined channels one Linkedid: that of either.
+        return channel.get("Linkedid") == self.id or channel.get("Uniqueid") == self._far_id
 
     def reconcile(self, channels: Iterable[Event], now: float) -> None:
         """Catch up after a lost link.
 
         Args:
-            channels: `CoreShowChannel` events of this Linkedid: what lives now.
+            channels: `CoreShowChannel` events of the channels that it `owns()`: what lives now.
             now: as always.
         """
         if self.over or self._media_gone:
             return
         living = list(channels)
-        media = [one for one in living if one.get("Channel", "").startswith("UnicastRTP/")]
+        media = [one for one in living if _is_media(one)]
         far = [one for one in living if one not in media]
+        if self._away or self.transferred:
+            self._reconcile_moved(media, [one for one in far if self._is_far(one)], now)
+            return
         if not media and far and self._inbound and self._media_channel is None:
             return  # the caller's channel has not dialled us yet
         if not media:
@@ -212,7 +283,11 @@ class AttemptCore:
         if self.over or self._deadline is None or now < self._deadline:
             return
         if self._media_gone:
+            if self._far_channel is not None and not self._far_gone:
+                self._outputs.append(HangUpChannel(self._far_channel))
             self._finish(now)
+        elif self._phase == "referring" and self._hang_ups == 0:
+            self.transfer(now)
         elif self._hang_ups >= _HANG_UP_TRIES:
             self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
@@ -224,15 +299,43 @@ class AttemptCore:
                 )
             self._force(now)
 
+    def _reconcile_moved(self, media: list[Event], far: list[Event], now: float) -> None:
+        """The far leg was taken from the media leg, or is just being taken."""
+        if not far:
+            self._on_far_gone(now)
+        elif self._phase == "joining" and self._doubtful:
+            if media:
+                self.stay()
+            else:
+                self.transfer(now)
+        elif self._phase == "referring" and media:
+            channel = media[0].get("Channel", "")
+            if channel != self._media_channel:
+                self._outputs.append(AskMedia(channel))
+            elif self._doubtful:
+                self.stay()
+        if self._wanted_over and not self.over:
+            self._hang_ups = 0
+            self._force(now)
+
     def _on_media_leg(self, event: Event) -> None:
-        if not event.get("Channel", "").startswith("UnicastRTP/"):
+        if self.transferred:
             return
-        self._media_channel = event.get("Channel")
-        value = event.get("Value", "")
+        channel, value = event.get("Channel", ""), event.get("Value", "")
+        self._media_channel = channel
         if event.get("Variable") == "UNICASTRTP_LOCAL_ADDRESS":
             self._media_host = value
         elif event.get("Variable") == "UNICASTRTP_LOCAL_PORT" and self._media_host:
-            self._outputs.append(ConnectMedia(self._media_host, _number(value) or 0))
+            self.media_at(channel, self._media_host, _number(value) or 0)
+
+    def _on_refer_status(self, event: Event, now: float) -> None:
+        if self._phase != "referring":
+            return
+        if event.get("Variable") == "TRANSFERSTATUSPROTOCOL":
+            code = _number(event.get("Value", "")) or 0
+            self._refer_code = code if code >= _SIP_FAILURE else None
+        elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
+            self.transfer(now)
 
     def _on_dial_begin(self, event: Event, now: float) -> None:
         # The originate itself is told as a DialBegin of the media leg, without a caller.
@@ -268,30 +371,54 @@ class AttemptCore:
     def _on_digit(self, event: Event, now: float) -> None:
         # It fires for both legs; what came from the far end is `Received` on the far leg.
         digit = event.get("Digit", "")
+        if self.transferred:
+            return
         if event.get("Direction") == "Received" and self._is_far(event) and len(digit) == 1:
             duration_ms = _number(event.get("DurationMs", "")) or 0
             self._tell(Digit(now + self._epoch, digit, duration_ms))
 
     def _on_hang_up(self, event: Event, now: float) -> None:
-        if event.get("Channel", "").startswith("UnicastRTP/"):
-            self._media_gone = True
-            self._outputs.append(CloseMedia())
-            if self._far_id is None:
-                self._note_cause(event)
+        if _is_media(event):
+            self._on_media_hang_up(event, now)
         elif self._is_far(event):
-            self._far_gone = True
             self._note_cause(event)
-        else:
+            self._on_far_gone(now)
+
+    def _on_media_hang_up(self, event: Event, now: float) -> None:
+        if self.transferred or self._media_channel not in (None, event.get("Channel")):
+            return  # a leg that the attempt has left
+        if self._away and not self._far_gone:
+            self._media_channel = None
+            self._outputs.append(DisconnectMedia())
             return
-        if self._inbound and self._far_gone and self._media_channel is None:
-            self._media_gone = True
-        if self._media_gone and (self._far_gone or self._far_id is None):
+        self._media_gone = True
+        self._outputs.append(CloseMedia())
+        if self._far_id is None:
+            self._note_cause(event)
+        if self._far_gone or self._far_id is None:
             self._finish(now)
-        elif self._media_gone:
+        else:
             self._deadline = now + _LAST_WORD_S
-        elif self._far_gone:
+
+    def _on_far_gone(self, now: float) -> None:
+        self._far_gone = True
+        if self._phase == "referring" and not self._unwilling:
+            self.transfer(now)
+        alone = self._media_channel is None and (self._far_leads or self._away)
+        if self._media_gone or alone or self.transferred:
+            self._finish(now)
+        else:
             # Dial ends by itself now; the deadline is for the day when it does not.
             self._deadline = now + _HANG_UP_S
+
+    @property
+    def _unwilling(self) -> bool:
+        """Whether the REFER was refused, or we ended the call ourselves.
+
+        Where neither is so, a far end that hangs up has agreed: not every one says so first.
+        """
+        refused = self._refer_code not in (None, _SIP_SERVER_ERROR)
+        return refused or self._wanted_over or self._complaint is not None
 
     def _note_cause(self, event: Event) -> None:
         self._q850 = self._q850 or _number(event.get("Cause", ""))
@@ -304,6 +431,10 @@ class AttemptCore:
         if "DestUniqueid" in event:
             return event["DestUniqueid"] == self._far_id
         return event.get("Uniqueid") == self._far_id
+
+    @property
+    def _away(self) -> bool:
+        return self._phase in ("joining", "referring")
 
     @property
     def _before_answer(self) -> bool:
@@ -323,13 +454,14 @@ class AttemptCore:
 
     def _force(self, now: float) -> None:
         # By name where it is known: an id matches a stranger's channel only by design.
-        channel = self._far_channel if self._inbound else self._media_channel
+        by_far = self._far_leads or self._away or self.transferred
+        channel = self._far_channel if by_far else self._media_channel
         self._outputs.append(HangUpChannel(channel or self.id))
         self._hang_ups += 1
         self._deadline = now + _HANG_UP_S
 
     def _finish(self, now: float) -> None:
-        if self._phase == "answered" and self._complaint is None:
+        if not self._before_answer and self._complaint is None:
             cause = causes.completed(self._q850, self._call_id)
         elif self._wanted_over or self._inbound:
             cause = causes.canceled(dialled=self._ringing or self._early, sip_call_id=self._call_id)
@@ -346,14 +478,20 @@ class AttemptCore:
         self._end(cause, now)
 
     def _end(self, cause: Cause, now: float) -> None:
+        closed = self._media_gone or self.transferred
         self._phase = "over"
         self._deadline = None
-        if not self._media_gone:
+        if not closed:
             self._outputs.append(CloseMedia())
         self._tell(Ended(now + self._epoch, cause))
 
     def _tell(self, progress: Progress) -> None:
         self._outputs.append(progress)
+
+
+def _is_media(event: Event) -> bool:
+    """Whether the event is about a media leg."""
+    return event.get("Channel", "").startswith("UnicastRTP/")
 
 
 def _number(text: str) -> int | None:

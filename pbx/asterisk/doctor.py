@@ -5,6 +5,7 @@ from typing import Final
 
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.link import AmiLink
+from pbx.asterisk.transfers import CONTEXT, dialplan_can_refer
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
@@ -22,7 +23,7 @@ async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> 
     version = status[0].get("AsteriskVersion", "of an unknown version")
     address = f"{config.host}:{config.port}"
     findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
-    for check in (_modules, _trunk, _registrations):
+    for check in (_modules, _trunk, _registrations, _transfer):
         try:
             findings += await check(config, link)
         except SwitchError as error:
@@ -77,3 +78,15 @@ async def _registrations(config: AsteriskConfig, link: AmiLink) -> Sequence[Find
         )
         for one in details
     ]
+
+
+async def _transfer(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
+    """No fault either way: without the context, transfers dial and bridge."""
+    if not await dialplan_can_refer(link):
+        message = f"by bridging; for REFER take the context {CONTEXT} from Offhook's extensions.conf"
+        return [Finding("transfer", True, message)]
+    try:
+        await link.act("ModuleCheck", {"Module": "app_transfer"})
+    except SwitchRefused:
+        return [Finding("transfer", True, "by bridging; for REFER load app_transfer")]
+    return [Finding("transfer", True, "by bridging and by REFER")]

@@ -16,8 +16,8 @@ from typing import Any, Final
 from panoramisk import Manager
 from panoramisk.actions import Action
 
-from pbx.asterisk.attempt import Event
 from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.outputs import Event
 from pbx.switch import SwitchRefused, SwitchUnavailable
 from pbx.values import refuse_control_characters
 

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel
+from pbx.asterisk.attempt import AttemptCore
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
 from pbx.asterisk.incoming import read_request
 from pbx.asterisk.link import AmiLink
+from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
+from pbx.asterisk.transfers import Transfers
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.incoming import IncomingCall, OnIncoming
@@ -60,6 +62,9 @@ class AsteriskSwitch:
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
         self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
+        self._transfers = Transfers(
+            self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
+        )
         self._originating: dict[str, asyncio.Future[Event]] = {}
         self._good_trunks: dict[str, float] = {}
 
@@ -121,17 +126,19 @@ class AsteriskSwitch:
 
     async def living_channels(self) -> Sequence[str]:
         """Ids of the channels on Asterisk that bear our `offhook-` prefix, now."""
-        ids = [one.get("Uniqueid", "") for one in await self._channels()]
-        return [one for one in ids if one.startswith(ID_PREFIX)]
+        return list(dict.fromkeys(_id(one) for one in await self._channels() if _id(one)))
 
     async def hang_up_channel(self, channel_id: str) -> None:
         """Hang up a channel that no attempt of this process owns (after a restart)."""
         check_id(channel_id)
-        try:
-            await self._link.act("Hangup", {"Channel": channel_id})
-        except SwitchRefused:
-            if channel_id in await self.living_channels():
-                raise
+        for one in await self._channels():
+            if _id(one) != channel_id:
+                continue
+            try:
+                await self._link.act("Hangup", {"Channel": one.get("Channel", "")})
+            except SwitchRefused:
+                if channel_id in await self.living_channels():
+                    raise
 
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
@@ -139,10 +146,9 @@ class AsteriskSwitch:
 
     async def _place(self, dial: Dial, trunk: str) -> None:
         """Send the one Originate and wait until Asterisk has taken it up."""
-        host, port = self._media_address()
         fields = {
             "ActionID": dial.id,
-            "Channel": f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})",
+            "Channel": self._audio(),
             "ChannelId": dial.id,
             "Application": "Dial",
             "Data": f"PJSIP/{dial.number}@{trunk},{dial.ring_timeout_s}",
@@ -182,10 +188,8 @@ class AsteriskSwitch:
         self._attempts.spawn(
             self._announce(IncomingCall(attempt, call.number, call.caller_number, call.caller_name))
         )
-        host, port = self._media_address()
-        target = f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})"
         try:
-            await session.command(f'EXEC Dial "{target},{_MEDIA_LEG_S}"')
+            await session.command(f'EXEC Dial "{self._audio()},{_MEDIA_LEG_S}"')
         except AgiError:
             await attempt.hang_up()
             raise
@@ -224,6 +228,11 @@ class AsteriskSwitch:
             host = self._link.local_host or host
         return (f"[{host}]" if ":" in host else host), port
 
+    def _audio(self) -> str:
+        """What Asterisk dials to reach our audio."""
+        host, port = self._media_address()
+        return f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})"
+
     def _on_event(self, event: Event) -> None:
         if event.get("Event") == "OriginateResponse":
             waiting = self._originating.get(event.get("ActionID", ""))
@@ -231,7 +240,7 @@ class AsteriskSwitch:
                 waiting.set_result(event)
             return
         linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
-        attempt = self._attempts.get(linked)
+        attempt = self._transfers.owner(event) or self._attempts.get(linked)
         if attempt is not None:
             attempt.core.on_event(event, time.monotonic())
             attempt.pump()
@@ -251,7 +260,7 @@ class AsteriskSwitch:
         attempts = [one for one in self._attempts if one.id not in self._originating]
         channels = await self._channels()
         for attempt in attempts:
-            its = [one for one in channels if one.get("Linkedid") == attempt.id]
+            its = [one for one in channels if attempt.core.owns(one)]
             attempt.core.reconcile(its, time.monotonic())
             attempt.pump()
         for one in self._strays(channels):
@@ -273,6 +282,13 @@ class AsteriskSwitch:
                 strays.append(one.get("Channel", ""))
         return strays
 
+    async def _look(self) -> None:
+        """Reconcile now, if that can be done; else it is when the link is back."""
+        try:
+            await self._reconcile_if_connected()
+        except SwitchError as error:
+            _log.debug("could not compare the calls with the PBX: %s", error)
+
     async def _reconcile_if_connected(self) -> None:
         if self._link.connected:
             await self._reconcile()
@@ -288,6 +304,10 @@ class AsteriskSwitch:
                 self._attempts.spawn(self._hang_up_quietly(channel))
             case AskCallId(channel):
                 self._attempts.spawn(self._ask_call_id(attempt, channel))
+            case AskMedia(channel):
+                self._attempts.spawn(self._ask_media(attempt, channel))
+            case ReferAnswered():
+                self._transfers.answered(attempt, command)
 
     async def _hang_up_quietly(self, channel: str) -> None:
         try:
@@ -296,14 +316,24 @@ class AsteriskSwitch:
             _log.debug("hanging up %s: %s", channel, error)
 
     async def _ask_call_id(self, attempt: LiveAttempt[AttemptCore], channel: str) -> None:
+        value = await self._variable(channel, "CHANNEL(pjsip,call-id)")
+        attempt.core.call_id(value)
+
+    async def _ask_media(self, attempt: LiveAttempt[AttemptCore], channel: str) -> None:
+        host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
+        port = await self._variable(channel, "UNICASTRTP_LOCAL_PORT")
+        if host and port.isdigit():
+            attempt.core.media_at(channel, host, int(port))
+            attempt.pump()
+
+    async def _variable(self, channel: str, name: str) -> str:
+        """A variable of a channel; empty where it or the channel is not there."""
         try:
-            answer = await self._link.act(
-                "Getvar", {"Channel": channel, "Variable": "CHANNEL(pjsip,call-id)"}
-            )
+            answer = await self._link.act("Getvar", {"Channel": channel, "Variable": name})
         except SwitchError as error:
-            _log.debug("asking for the Call-ID of %s: %s", channel, error)
-        else:
-            attempt.core.call_id(answer[0].get("Value", ""))
+            _log.debug("asking for %s of %s: %s", name, channel, error)
+            return ""
+        return answer[0].get("Value", "")
 
     async def send_digits(self, attempt: LiveAttempt[AttemptCore], digits: str) -> None:
         for digit in digits:
@@ -315,18 +345,30 @@ class AsteriskSwitch:
             )
             await asyncio.sleep(_DIGIT_GAP_S)
 
-    async def refer(self, attempt: LiveAttempt[AttemptCore], number: str) -> None:  # noqa: ARG002
-        raise SwitchRefused("this trunk cannot transfer by REFER", "transfer")
+    async def refer(self, attempt: LiveAttempt[AttemptCore], number: str) -> None:
+        await self._transfers.refer(attempt, number)
 
     async def join(
-        self,
-        attempt: LiveAttempt[AttemptCore],  # noqa: ARG002
-        other: LiveAttempt[AttemptCore],  # noqa: ARG002
+        self, attempt: LiveAttempt[AttemptCore], other: LiveAttempt[AttemptCore]
     ) -> None:
-        raise SwitchRefused("this PBX cannot join calls", "transfer")
+        await self._transfers.join(attempt, other)
 
     def attempt_ended(self, attempt: LiveAttempt[AttemptCore], ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
+        self._transfers.ended(attempt)
+
+
+def _id(channel: Event) -> str:
+    """The id, chosen by us, whose channel that is; empty where it is nobody's.
+
+    The media leg bears it: as its own at first, and as its Linkedid once a refused transfer has
+    given the attempt another media leg.
+    """
+    unique_id, linked = channel.get("Uniqueid", ""), channel.get("Linkedid", "")
+    if unique_id.startswith(ID_PREFIX):
+        return unique_id
+    media = channel.get("Channel", "").startswith("UnicastRTP/")
+    return linked if media and linked.startswith(ID_PREFIX) else ""
 
 
 def _caller_id(name: str | None, number: str | None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pbx.asterisk.attempt import AskCallId, AttemptCore, Event, HangUpChannel, Output
+from pbx.asterisk.attempt import AttemptCore
+from pbx.asterisk.outputs import AskCallId, Event, HangUpChannel, Output
 from pbx.attempt import CloseMedia, ConnectMedia
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
 

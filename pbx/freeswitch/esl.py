@@ -8,6 +8,7 @@ with a body of its own. The lines are split before anything is decoded: a caller
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -22,6 +23,7 @@ MAX_BODY: Final = 1024 * 1024
 """Bytes of a message's body."""
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+_SHORT: Final = 200
 _UNLOADING: Final = ("unload", "reload")
 
 
@@ -103,7 +105,7 @@ def read_event(body: bytes) -> dict[str, str]:
         if colon:
             raw.setdefault(name, value.strip())
     event = {
-        name: unquote(value) if "%" in value else value
+        name: _decode(value) if "%" in value else value
         for name, value in raw.items()
         if value != "_undef_"
     }
@@ -134,6 +136,16 @@ def write_command(command: str, headers: Mapping[str, str] = _NO_HEADERS) -> byt
     if "mod_event_socket" in folded and any(word in folded for word in _UNLOADING):
         raise SwitchRefused("a command must not unload or reload the event socket", "command")
     return f"{text}\n\n".encode()
+
+
+def _decode(value: str) -> str:
+    return _decode_short(value) if len(value) <= _SHORT else unquote(value)
+
+
+@lru_cache(maxsize=2048)
+def _decode_short(value: str) -> str:
+    """Each event of a call repeats the call's values, and decoding is the dearest part of it."""
+    return unquote(value)
 
 
 def _lines(block: bytes | bytearray) -> list[str]:

@@ -41,9 +41,16 @@ _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
 _GONE: Final = "-ERR No such channel"
-#: Seconds for the other side to say what it thinks of a REFER, and how often to look.
+#: Seconds for the far end to answer a REFER, to tell more once it has agreed, to ring the target.
 _REFER_S: Final = 10.0
+_REFER_SILENCE_S: Final = 3.0
+_REFER_RING_S: Final = 60.0
 _REFER_LOOK_S: Final = 0.1
+_REFER_RESULTS: Final = (
+    "sip_refer_status_code",
+    "sip_refer_target_provisional_status_code",
+    "sip_refer_target_status_code",
+)
 
 LiveCall = LiveAttempt[AttemptCore]
 
@@ -154,7 +161,7 @@ class FreeSwitchSwitch:
         host = (await self._gateway(trunk)).host
         # Without it FreeSWITCH hangs up whatever the far end answers.
         await self._set(attempt.id, "sip_refer_continue_after_reply", "true")
-        for name in ("sip_refer_status_code", "sip_refer_target_status_code"):
+        for name in _REFER_RESULTS:
             await self._set(attempt.id, name, "")
         attempt.core.referring(True)
         try:
@@ -365,20 +372,32 @@ class FreeSwitchSwitch:
         await self._link.api("uuid_setvar", f"{channel_id} {name} {value}".rstrip())
 
     async def _await_refer(self, attempt: LiveCall) -> None:
-        """Wait until the far end has agreed to a REFER. Raises SwitchRefused if it does not."""
-        async with asyncio.timeout(_REFER_S) as patience:
-            while attempt.core.answered:
-                agreed = await self._variable(attempt.id, "sip_refer_status_code")
-                outcome = await self._variable(attempt.id, "sip_refer_target_status_code")
-                code = outcome or agreed
-                if code is not None and code >= 300:
-                    raise SwitchRefused(
-                        f"the far end refused the transfer (SIP {code})", "transfer"
-                    )
-                if outcome is not None:
-                    return
-                await asyncio.sleep(_REFER_LOOK_S)
-        if patience.expired():
+        """Wait until the far end has agreed to a REFER. Raises SwitchRefused if it does not.
+
+        RFC 3515: the response to the REFER comes first, then NOTIFYs tell how the new call fares.
+        Who agrees and then says nothing has agreed; where the new call rings, its end is awaited.
+        """
+        status = None
+        agreed_at = now = time.monotonic()
+        deadline = now + _REFER_S
+        while attempt.core.answered and now < deadline:
+            status, ringing, outcome = await asyncio.gather(
+                *(self._variable(attempt.id, name) for name in _REFER_RESULTS)
+            )
+            code = outcome or status or 0
+            if code >= 300:
+                raise SwitchRefused(f"the far end refused the transfer (SIP {code})", "transfer")
+            if outcome is not None:
+                return
+            if status is None:
+                agreed_at = now
+            elif (ringing or 0) >= 180:
+                deadline = max(deadline, agreed_at + _REFER_RING_S)
+            elif now - agreed_at > _REFER_SILENCE_S:
+                return
+            await asyncio.sleep(_REFER_LOOK_S)
+            now = time.monotonic()
+        if attempt.core.answered and status is None:
             raise SwitchRefused("the far end did not answer the REFER", "transfer")
 
     async def _variable(self, channel_id: str, name: str) -> int | None:

@@ -2,8 +2,9 @@
 
     python -m bench.media [--calls 50 200] [--seconds 10] [--json]
 
-Each number of calls is run twice: through `pbx.media.MediaServer` (one socket and one ticker for
-all calls), and with one socket and one task per call around the same parser, jitter buffer and
+Each number of calls is run three times: through `pbx.media.MediaServer` (one socket and one ticker
+for all calls) with RTP as Asterisk speaks it, with headerless datagrams as FreeSWITCH's `unicast`
+speaks them, and with one socket and one task per call around the same parser, jitter buffer and
 codec, as a voice agent is usually written. The generator is a process of its own on loopback; it
 spreads the calls evenly over the 20 ms, as a PBX does.
 """
@@ -16,14 +17,14 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import cast
 
-from pbx.codecs import PCMU
-from pbx.framing import RtpFraming
+from pbx.codecs import PCMU, UNICAST8, Encoding
+from pbx.framing import RtpFraming, framing_of
 from pbx.jitter import JitterBuffer
 from pbx.media import MediaServer
 from pbx.pacer import Lateness, Pacer
@@ -32,6 +33,7 @@ from voice_loop.audio import FRAMES_PER_SECOND, Samples
 
 LOOPBACK = "127.0.0.1"
 WARM_UP_S = 1.0
+VOICE = bytes(range(96)) + bytes(range(128, 192))  # without µ-law's second zero, 0x7F
 SLOTS = 20  # steps of 1 ms that the generator spreads its calls over
 
 Address = tuple[str, int]
@@ -99,12 +101,14 @@ class PerCall(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def one_socket(remotes: list[Address]) -> AsyncIterator[tuple[list[Address], Figures]]:
+async def one_socket(
+    encoding: Encoding, remotes: list[Address]
+) -> AsyncIterator[tuple[list[Address], Figures]]:
     """All calls through the media server."""
     server = MediaServer(LOOPBACK, 44000, 44999, max_legs=len(remotes))
     await server.start()
     for remote in remotes:
-        leg = server.open_leg(PCMU)
+        leg = server.open_leg(encoding)
         leg.attach(Echo())
         leg.connect(remote)
     yield [server.address], server.lateness
@@ -145,7 +149,7 @@ async def socket_per_call(remotes: list[Address]) -> AsyncIterator[tuple[list[Ad
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def generate(parent: Connection, calls: int, seconds: float) -> None:
+def generate(parent: Connection, way: str, calls: int, seconds: float) -> None:
     """The far ends of all calls: sends in real time, counts the echoes. Runs in its own process."""
     sockets = []
     for _ in range(calls):
@@ -154,8 +158,9 @@ def generate(parent: Connection, calls: int, seconds: float) -> None:
         sockets.append(udp)
     parent.send([udp.getsockname() for udp in sockets])
     targets = parent.recv()
-    framings = [RtpFraming(PCMU) for _ in sockets]
-    voice = bytes(range(96)) + bytes(range(128, 192))  # without the second code of zero, 0x7F
+    encoding, _ = WAYS[way]
+    framings = [framing_of(encoding) for _ in sockets]
+    voice = VOICE * (encoding.frame_bytes // len(VOICE))
     sent = echoed = 0
     begin = time.monotonic()
     for slot in range(int(seconds * FRAMES_PER_SECOND) * SLOTS):
@@ -175,12 +180,18 @@ def _drain(udp: socket.socket, voice: bytes) -> int:
     echoed = 0
     while True:
         try:
-            echoed += udp.recv(2048)[12:] == voice
+            echoed += udp.recv(2048).endswith(voice)
         except BlockingIOError:
             return echoed
 
 
-WAYS = {"one socket": one_socket, "socket per call": socket_per_call}
+Way = Callable[[list[Address]], AbstractAsyncContextManager[tuple[list[Address], Figures]]]
+
+WAYS: dict[str, tuple[Encoding, Way]] = {
+    "RTP": (PCMU, partial(one_socket, PCMU)),
+    "unicast": (UNICAST8, partial(one_socket, UNICAST8)),
+    "socket per call": (PCMU, socket_per_call),
+}
 
 
 async def measure(way: str, calls: int, seconds: float) -> Result:
@@ -188,10 +199,12 @@ async def measure(way: str, calls: int, seconds: float) -> Result:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     lasts = seconds + 2 * WARM_UP_S
-    generator = context.Process(target=generate, args=(theirs, calls, lasts), daemon=True)
+    _, serve = WAYS[way]
+    far_ends = (theirs, way, calls, lasts)
+    generator = context.Process(target=generate, args=far_ends, daemon=True)
     generator.start()
     try:
-        async with WAYS[way](await asyncio.to_thread(ours.recv)) as (targets, figures):
+        async with serve(await asyncio.to_thread(ours.recv)) as (targets, figures):
             ours.send(targets)
             await asyncio.sleep(WARM_UP_S)
             cpu, wall = time.process_time(), time.monotonic()
@@ -234,23 +247,24 @@ def main(arguments: list[str] | None = None) -> int:
             result = asyncio.run(measure(way, calls, options.seconds))
             results.append(result)
             if not options.json:
-                cost = result.cpu_ms_per_call_second
-                figures = [cost, cost / 10, result.frame_us]
+                spent = result.cpu_ms_per_call_second
+                figures = [spent, spent / 10, result.frame_us]
                 figures += [result.lateness_p50_ms, result.lateness_p99_ms]
                 cells = [f"{figure:.2f}" for figure in figures]
                 loss = f"{result.loss_percent:.2f}"
                 print(row.format(way, calls, *cells, result.skipped_ticks, loss), flush=True)
-    ratios = {
-        ours.calls: naive.frame_us / ours.frame_us
-        for ours, naive in zip(results[::2], results[1::2], strict=True)
-    }
+    cost = {(one.calls, one.way): one.frame_us for one in results}
+    ratios = {n: cost[n, "socket per call"] / cost[n, "RTP"] for n in options.calls}
+    unicast = {n: cost[n, "unicast"] / cost[n, "RTP"] for n in options.calls}
     if options.json:
-        json.dump({"runs": [asdict(result) for result in results], "ratio": ratios}, sys.stdout)
+        runs = [asdict(result) for result in results]
+        json.dump({"runs": runs, "ratio": ratios, "unicast_ratio": unicast}, sys.stdout)
         print()
     else:
-        for calls, ratio in ratios.items():
+        for n in options.calls:
             print(
-                f"{calls} calls: a socket and a task per call cost {ratio:.1f} × the CPU per frame"
+                f"{n} calls, CPU per frame against RTP on one socket: {ratios[n]:.1f} × with a socket "
+                f"and a task per call, {unicast[n]:.2f} × with unicast's datagrams"
             )
     return 0
 

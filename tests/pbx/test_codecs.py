@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, Codec
+from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, UNICAST8, UNICAST16, Codec, Encoding
 from voice_loop.audio import frame_samples, silence
 
-EVERY = pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+EVERY = pytest.mark.parametrize(
+    "codec", [*CODECS.values(), UNICAST8, UNICAST16], ids=lambda codec: codec.name
+)
 G711 = pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: codec.name)
 
 
@@ -59,11 +61,27 @@ def test_wideband_samples_travel_in_network_order() -> None:
     assert SLIN16.decode(b"\x12\x34\x56").tolist() == [0x1234]
 
 
+@pytest.mark.parametrize("encoding", [UNICAST8, UNICAST16], ids=lambda one: one.name)
+def test_freeswitch_takes_samples_with_the_low_byte_first(encoding: Encoding) -> None:
+    samples = np.array([1, -2, 0x1234, -32768], dtype=np.int16)
+    assert encoding.encode(samples) == b"\x01\x00\xfe\xff\x34\x12\x00\x80"
+    assert np.array_equal(encoding.decode(encoding.encode(samples)), samples)
+    assert encoding.decode(b"\x34\x12\x56").tolist() == [0x1234]
+
+
+def test_datagrams_of_unicast_have_the_sizes_that_freeswitch_sends() -> None:
+    assert (UNICAST8.frame_bytes, UNICAST16.frame_bytes) == (320, 640)
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+def test_the_rtp_clock_is_the_sampling_rate(codec: Codec) -> None:
+    assert codec.clock == codec.rate
+
+
 @EVERY
-def test_frames_have_the_size_that_the_wire_needs(codec: Codec) -> None:
+def test_frames_have_the_size_that_the_wire_needs(codec: Encoding) -> None:
     payload = codec.encode(silence(codec.rate))
     assert len(payload) == codec.frame_bytes
-    assert codec.clock == codec.rate
     decoded = codec.decode(payload)
     assert decoded.dtype == np.int16
     assert decoded.size == frame_samples(codec.rate)
@@ -71,7 +89,7 @@ def test_frames_have_the_size_that_the_wire_needs(codec: Codec) -> None:
 
 
 @EVERY
-def test_anything_but_int16_is_refused(codec: Codec) -> None:
+def test_anything_but_int16_is_refused(codec: Encoding) -> None:
     with pytest.raises(ValueError, match="float32"):
         codec.encode(np.zeros(160, dtype=np.float32))
 

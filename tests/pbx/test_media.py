@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, Codec
+from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, UNICAST8, UNICAST16, Codec, Encoding
 from pbx.media import MediaError, MediaServer
 from pbx.pacer import Pacer
+from pbx.relay import Relay
 from pbx.rtp import RtpPacket, parse, serialize, timestamp_delta
 from voice_loop.audio import Samples, frame_samples
 
@@ -51,6 +52,33 @@ class FarEnd:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(10):
             return [parse(await loop.sock_recv(self.socket, 2048)) for _ in range(count)]
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class BareEnd:
+    """FreeSWITCH's end of a `unicast`: a socket, and datagrams of nothing but samples."""
+
+    def __init__(self, encoding: Encoding = UNICAST8) -> None:
+        self.encoding = encoding
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind((LOOPBACK, 0))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.socket.getsockname()
+        return host, port
+
+    def say(self, server: MediaServer, value: int) -> None:
+        samples = np.full(frame_samples(self.encoding.rate), value, dtype=np.int16)
+        self.socket.sendto(self.encoding.encode(samples), server.address)
+
+    async def hear(self, count: int) -> list[bytes]:
+        """The next `count` datagrams; fails after ten seconds."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            return [await loop.sock_recv(self.socket, 2048) for _ in range(count)]
 
     def close(self) -> None:
         self.socket.close()
@@ -119,6 +147,22 @@ async def far_ends() -> AsyncIterator[Callable[..., FarEnd]]:
 
 
 FarEnds = Callable[..., FarEnd]
+
+
+@pytest.fixture
+async def bare_ends() -> AsyncIterator[Callable[..., BareEnd]]:
+    made: list[BareEnd] = []
+
+    def make(encoding: Encoding = UNICAST8) -> BareEnd:
+        made.append(BareEnd(encoding))
+        return made[-1]
+
+    yield make
+    for end in made:
+        end.close()
+
+
+BareEnds = Callable[..., BareEnd]
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
@@ -405,6 +449,172 @@ async def test_closing_under_load_leaves_nothing(far_ends: FarEnds) -> None:
         assert open_files() == before
         with pytest.raises(MediaError, match="not started"):
             _ = server.address
+
+
+@pytest.mark.parametrize("encoding", [UNICAST8, UNICAST16], ids=lambda one: one.name)
+async def test_headerless_audio_goes_both_ways(
+    server: MediaServer, bare_ends: BareEnds, encoding: Encoding
+) -> None:
+    far, leg, peer = bare_ends(encoding), server.open_leg(encoding), Speaker(encoding.rate, 8001)
+    leg.attach(peer)
+    leg.connect(far.address)
+    assert leg.rate == encoding.rate
+    datagrams = []
+    for _ in range(10):
+        far.say(server, -4001)
+        datagrams += await far.hear(1)
+    await peer.has_heard(12)
+
+    assert {len(datagram) for datagram in datagrams} == {encoding.frame_bytes}
+    assert set(encoding.decode(b"".join(datagrams)).tolist()) == {8001}
+    assert min(int(frame.min()) for frame in peer.heard) == -4001, "linear samples arrive exactly"
+    stats = leg.stats()
+    assert (stats.received, stats.lost, stats.late, stats.duplicate) == (10, 0, 0, 0)
+
+
+async def test_headerless_silence_is_sent_whole_and_never_as_an_empty_datagram(
+    server: MediaServer, bare_ends: BareEnds
+) -> None:
+    """FreeSWITCH's reader stops for ever on a datagram of no bytes."""
+    far, leg = bare_ends(), server.open_leg(UNICAST8)
+    leg.connect(far.address)
+    heard = await far.hear(2)
+    leg.attach(Broken(lambda heard: heard[:0]))
+    heard += await far.hear(3)
+    leg.attach(Broken(lambda heard: heard[:-1]))
+    heard += await far.hear(3)
+    assert set(heard) == {bytes(320)}
+
+
+async def test_datagrams_of_another_size_are_told_once_and_dropped(
+    server: MediaServer, bare_ends: BareEnds, caplog: pytest.LogCaptureFixture
+) -> None:
+    far, leg, peer = bare_ends(), server.open_leg(UNICAST8), Speaker(8000)
+    leg.attach(peer)
+    leg.connect(far.address)
+    for datagram in (b"", b"\xff" * 160, b"\xff" * 640, b"\xff" * 3000):
+        far.socket.sendto(datagram, server.address)
+    far.say(server, 1000)
+    await peer.has_heard(5)
+    assert leg.stats().received == 1
+    assert {int(frame.max()) for frame in peer.heard} <= {0, 1000, 800, 500, 200}
+    told = [record.message for record in caplog.records if "malformed" in record.message]
+    assert len(told) == 1
+    assert "0 bytes came, 20 ms at 8000 Hz are 320" in told[0]
+
+
+async def test_rtp_and_headerless_audio_share_the_port(
+    server: MediaServer, far_ends: FarEnds, bare_ends: BareEnds
+) -> None:
+    rtp, bare = far_ends(SLIN16), bare_ends(UNICAST16)
+    relay = Relay()
+    for far, end in ((rtp, relay.first), (bare, relay.second)):
+        leg = server.open_leg(far.codec if isinstance(far, FarEnd) else far.encoding)
+        leg.attach(end)
+        leg.connect(far.address)
+    over_rtp, over_bare = set(), set()
+    for _ in range(20):
+        rtp.say(server, np.full(320, 1234, dtype=np.int16))
+        bare.say(server, -4321)
+        over_rtp |= set(SLIN16.decode((await rtp.hear(1))[0].payload).tolist())
+        over_bare |= set(UNICAST16.decode((await bare.hear(1))[0]).tolist())
+    assert -4321 in over_rtp
+    assert max(over_rtp) <= 0
+    assert 1234 in over_bare
+    assert min(over_bare) >= 0
+    assert server.stray_packets == 0
+
+
+async def test_a_leg_says_when_it_first_hears(
+    server: MediaServer, far_ends: FarEnds, bare_ends: BareEnds
+) -> None:
+    rtp, bare = far_ends(), bare_ends()
+    for far, leg in ((rtp, server.open_leg(PCMU)), (bare, server.open_leg(UNICAST8))):
+        assert not await leg.wait_heard(0.001), "it is not even connected"
+        leg.connect(far.address)
+        waiting = asyncio.create_task(leg.wait_heard(10))
+        far.socket.sendto(b"\x00" * 7, server.address)
+        await far.hear(3)  # it was taken in by the last of these ticks
+        assert not waiting.done(), "what is malformed is no audio"
+        if isinstance(far, FarEnd):
+            far.say(server, np.zeros(160, dtype=np.int16))
+        else:
+            far.say(server, 0)
+        assert await waiting
+        assert await leg.wait_heard(0), "it stays true"
+
+
+async def test_nobody_heard_in_time(server: MediaServer, bare_ends: BareEnds) -> None:
+    far, stranger, leg = bare_ends(), bare_ends(), server.open_leg(UNICAST8)
+    leg.connect(far.address)
+    stranger.say(server, 1)
+    begin = time.monotonic()
+    assert not await leg.wait_heard(0.1)
+    assert 0.1 <= time.monotonic() - begin < 5
+
+
+async def test_a_disconnected_leg_neither_sends_nor_hears_and_connects_anew(
+    server: MediaServer, bare_ends: BareEnds
+) -> None:
+    """As FreeSWITCH needs it: parked anew, its audio comes from another port."""
+    old, new, witness = bare_ends(), bare_ends(), bare_ends()
+    leg, other, peer = server.open_leg(UNICAST8), server.open_leg(UNICAST8), Speaker(8000)
+    other.connect(witness.address)
+    leg.attach(peer)
+    leg.connect(old.address)
+    old.say(server, 1000)
+    assert await leg.wait_heard(10)
+    leg.disconnect()
+    leg.disconnect()
+    sent, exchanged = leg.stats().sent, len(peer.heard)
+    await witness.hear(3)
+    old.say(server, 2000)
+    await strays_are_counted(server, 1)
+    assert (leg.stats().sent, len(peer.heard), server.open_legs) == (sent, exchanged, 2)
+    assert not await leg.wait_heard(10), "at once: there is nobody to hear"
+
+    leg.connect(new.address)
+    assert not await leg.wait_heard(0.001), "what the old far end said does not count"
+    for _ in range(5):
+        new.say(server, 3000)
+        await new.hear(1)
+    assert await leg.wait_heard(0)
+    await peer.has_heard(len(peer.heard) + 3)
+    assert max(int(frame.max()) for frame in peer.heard) == 3000
+    assert 2000 not in {int(frame.max()) for frame in peer.heard}
+    other.connect(old.address)  # nobody has it any more
+
+
+@pytest.mark.parametrize("end", ["disconnect", "close"])
+async def test_letting_go_wakes_who_waits(
+    server: MediaServer, bare_ends: BareEnds, end: str
+) -> None:
+    far, leg = bare_ends(), server.open_leg(UNICAST8)
+    leg.connect(far.address)
+    waiting = asyncio.create_task(leg.wait_heard(60))
+    await far.hear(1)
+    getattr(leg, end)()
+    async with asyncio.timeout(5):
+        assert not await waiting
+
+
+async def test_a_peer_may_let_go_of_the_far_end(server: MediaServer, bare_ends: BareEnds) -> None:
+    far, other = bare_ends(), bare_ends()
+    leg, witness = server.open_leg(UNICAST8), server.open_leg(UNICAST8)
+
+    def let_go(heard: Samples) -> Samples:
+        leg.disconnect()
+        return heard
+
+    peer = Broken(let_go)
+    leg.attach(peer)
+    leg.connect(far.address)
+    witness.connect(other.address)
+    await other.hear(3)
+    assert (peer.calls, leg.stats().sent) == (1, 0)
+    leg.connect(far.address)
+    await other.hear(3)
+    assert (peer.calls, leg.stats().sent) == (2, 0)
 
 
 class Clock:

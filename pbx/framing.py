@@ -15,21 +15,25 @@ from voice_loop.audio import FRAMES_PER_SECOND, frame_samples
 
 _HEADER: Final = struct.Struct("!BBHII")
 _PAUSE_S: Final = GREATEST_MS / 1000
+#: Frames of nothing that may stand for a late packet; more are a pause.
+_LATE_FRAMES: Final = 2
 
 
 class FrameSizeError(ValueError):
-    """A bare datagram that is not one frame of 20 ms."""
+    """A bare datagram that is no frame of at most 20 ms."""
 
 
 class Framing(Protocol):
     """Reads and writes one leg's datagrams."""
 
-    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:
+    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket | None:
         """The packet in a datagram; its payload is empty where that is no audio.
 
         Args:
             datagram: as it came.
             arrived_at: when, in seconds of a steady clock.
+
+        None where it says only that nothing was there to send.
 
         Raises RtpError or FrameSizeError for one that is malformed.
         """
@@ -79,28 +83,42 @@ class RtpFraming:
 class UnicastFraming:
     """FreeSWITCH's `unicast`: a frame's samples are the datagram, without any header.
 
-    Each datagram read is taken for the one after the last: a lost one cannot be told from one that
-    was never sent. Only after a silence longer than any delay of the jitter buffer has time passed
-    in the stream (the channel was held, or parked anew); anything shorter may be jitter, with the
-    rest under way.
+    One comes each 20 ms, whether or not the trunk has sent anything: in place of a packet that is
+    not there, FreeSWITCH sends a frame of nothing but -1 (no G.711 code decodes to that), be it
+    that the far end is silent and sends none, or that its packet is late by a moment and will be
+    in the next datagram. So those frames are left out, as RTP would leave them out: a few of them
+    are a late packet, and what comes next follows on; more are a pause, in which time has passed
+    in the stream. A silence longer than any delay of the jitter buffer is a pause as well (the
+    channel was held, or parked anew). A lost datagram cannot be told from one never sent.
     """
 
     def __init__(self, encoding: Encoding) -> None:
         self._size = encoding.frame_bytes
         self._rate = encoding.rate
         self._step = frame_samples(encoding.rate)
+        self._nothing = b"\xff" * self._size
         self._sequence = 0
         self._timestamp = 0
+        self._last_step = 0
+        self._missing = 0
         self._arrived_at = 0.0
 
-    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:
-        """Raises FrameSizeError."""
-        self._check(len(datagram), "came")
+    def read(self, datagram: bytes, arrived_at: float) -> RtpPacket | None:
+        """Raises FrameSizeError. The last frame of a sound may be shorter than the others."""
+        if datagram == self._nothing:
+            self._missing += 1
+            return None
+        if not 0 < len(datagram) <= self._size or len(datagram) % 2:
+            raise self._wrong_size(len(datagram), "came")
         passed = arrived_at - self._arrived_at
-        frames = round(passed * FRAMES_PER_SECOND) if passed > _PAUSE_S else 1
+        step = self._last_step
+        if self._missing > _LATE_FRAMES or passed > _PAUSE_S:
+            step = round(passed * FRAMES_PER_SECOND) * self._step
         self._arrived_at = arrived_at
+        self._missing = 0
+        self._last_step = len(datagram) // 2
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
+        self._timestamp = (self._timestamp + step) & 0xFFFFFFFF
         return RtpPacket(0, self._sequence, self._timestamp, 0, datagram)
 
     def write(self, payload: bytes) -> bytes:
@@ -109,18 +127,18 @@ class UnicastFraming:
         FreeSWITCH's reader takes a datagram of no bytes for the end of its stream
         (`unicast_thread_run` in switch_ivr.c), and plays any other size at the wrong pace.
         """
-        self._check(len(payload), "were to be sent")
+        if len(payload) != self._size:
+            raise self._wrong_size(len(payload), "were to be sent")
         return payload
 
     def skip(self, frames: int) -> None:
         """Nothing: there is no clock in the stream."""
 
-    def _check(self, size: int, what: str) -> None:
-        if size != self._size:
-            raise FrameSizeError(
-                f"{size} bytes {what}, 20 ms at {self._rate} Hz are {self._size}: the channel's "
-                "codec must run at that rate, with a packet time of 20 ms"
-            )
+    def _wrong_size(self, size: int, what: str) -> FrameSizeError:
+        return FrameSizeError(
+            f"{size} bytes {what}, 20 ms at {self._rate} Hz are {self._size}: the channel's "
+            "codec must run at that rate, with a packet time of 20 ms"
+        )
 
 
 def framing_of(encoding: Encoding) -> Framing:

@@ -154,7 +154,8 @@ class MediaLeg:
                 _log.warning("%r: dropped a malformed datagram: %s", self, error)
             self._malformed += 1
             return
-        self._buffer.push(packet, self.codec.decode(packet.payload), now)
+        if packet is not None:
+            self._buffer.push(packet, self.codec.decode(packet.payload), now)
         if not self._heard:
             self._heard = True
             self._news.set()

@@ -271,6 +271,7 @@ class EslConnection:
                 self._poke = None
             watcher.close()
             hub.destroy(destroy_loop=True)
+            hub.throw(gevent.GreenletExit)  # destroy() leaves it suspended, and so never freed
 
     def _hand_over(self, item: Callable[[], None]) -> None:
         if len(self._outbox) >= MAX_WAITING:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import struct
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import gevent.hub
 import gevent.monkey
 import pytest
 
@@ -111,7 +113,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        sock = socket.socket(family)
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         sock.bind((self._host, 0))
         self.port = sock.getsockname()[1]
@@ -215,6 +217,15 @@ async def test_it_logs_in_asks_for_our_events_only_and_leaves_nothing() -> None:
     assert watched.link.local_host is None
     assert open_files() == before
     assert not gevent.monkey.is_anything_patched()
+
+
+async def test_a_connection_that_has_ended_is_freed() -> None:
+    """Reconnecting for a weekend must not eat the memory: a hub keeps all of its thread alive."""
+    for _ in range(3):
+        async with linked(obey) as (_, watched):
+            await watched.link.api("hostname")
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, gevent.hub.Hub)]
 
 
 async def test_ipv6() -> None:

@@ -445,6 +445,8 @@ async def test_however_a_link_ends_who_waits_is_told_and_it_comes_back(
         pending = [asyncio.create_task(watched.link.api("originate", str(n))) for n in range(2)]
         results = await asyncio.gather(*pending, return_exceptions=True)
         assert [type(result) for result in results] == [SwitchUnavailable] * 2
+        assert all("connection was lost" in str(result) for result in results)
+        assert all(reason in str(result) for result in results)
         await watched.downs.get()
         await watched.ups.get()
         assert await watched.link.api("again") == "again"
@@ -718,6 +720,34 @@ async def test_close_tells_who_waits() -> None:
         with pytest.raises(SwitchUnavailable, match="closed"):
             await waiting
         assert watched.downs.empty()
+
+
+async def test_nothing_is_heard_once_it_is_being_closed() -> None:
+    flood = 5000
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for _ in range(flood):
+            peer.event(b"Event-Name: HEARTBEAT\n\n")
+        await peer.gone()
+
+    heard = 0
+    closings: list[asyncio.Task[None]] = []
+
+    def close_at_once(event: Mapping[str, str]) -> None:
+        nonlocal heard
+        heard += 1
+        if not closings:
+            closings.append(asyncio.create_task(watched.link.close()))
+
+    async with asyncio.timeout(_SOON_S), Server(script) as server:
+        watched = Watched(server.port)
+        watched.on_event = close_at_once
+        await watched.link.open()
+        while not closings:
+            await asyncio.sleep(0)
+        await closings[0]
+    assert 1 <= heard <= 200
 
 
 async def test_what_on_up_raises_fails_the_open() -> None:

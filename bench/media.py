@@ -263,8 +263,8 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         for n in options.calls:
             print(
-                f"{n} calls, CPU per frame against RTP on one socket: {ratios[n]:.1f} × with a socket "
-                f"and a task per call, {unicast[n]:.2f} × with unicast's datagrams"
+                f"{n} calls: CPU per frame {ratios[n]:.1f} × RTP's with a socket and a task per "
+                f"call, {unicast[n]:.2f} × RTP's with unicast"
             )
     return 0
 

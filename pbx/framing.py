@@ -105,16 +105,18 @@ class UnicastFraming:
 
     def read(self, datagram: bytes, arrived_at: float) -> RtpPacket | None:
         """Raises FrameSizeError. The last frame of a sound may be shorter than the others."""
-        if datagram == self._nothing:
-            self._missing += 1
-            return None
         if not 0 < len(datagram) <= self._size or len(datagram) % 2:
             raise self._wrong_size(len(datagram), "came")
         passed = arrived_at - self._arrived_at
-        step = self._last_step
-        if self._missing > _LATE_FRAMES or passed > _PAUSE_S:
-            step = round(passed * FRAMES_PER_SECOND) * self._step
         self._arrived_at = arrived_at
+        if passed > _PAUSE_S:
+            self._missing += round(passed * FRAMES_PER_SECOND) - 1
+        if datagram == self._nothing:
+            self._missing += 1
+            return None
+        step = self._last_step
+        if self._missing > _LATE_FRAMES:
+            step += self._missing * self._step
         self._missing = 0
         self._last_step = len(datagram) // 2
         self._sequence = (self._sequence + 1) & 0xFFFF

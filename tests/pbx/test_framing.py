@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,8 @@ TALKING, LISTENING = 100, 100  # frames of speech, then of quiet, in a conversat
 class Arrival(NamedTuple):
     at: float
     """When it reaches us, in milliseconds."""
-    number: int
+    number: int | None
+    """Which frame it is; None where FreeSWITCH says that it has nothing to send."""
     slot: int
     """Its place in the sender's time, in frames."""
 
@@ -30,6 +31,10 @@ Arrivals = list[Arrival]
 
 #: RTP with the samples of `unicast`: nothing but the header is different.
 PCM = Codec("L16", 8000, 2, 118, "slin")
+
+
+#: What FreeSWITCH sends for a packet that is not there: samples of -1.
+NOTHING = b"\xff" * 320
 
 
 def frame_of(number: int, *, loud: bool) -> Samples:
@@ -76,13 +81,20 @@ class Line:
         return self
 
     def _receive(self, arrival: Arrival) -> None:
-        samples = frame_of(arrival.number, loud=self._loud(arrival.number))
-        datagram = self._encoding.encode(samples)
-        if self._encoding is PCM:
-            sequence, timestamp = arrival.number & 0xFFFF, arrival.slot * 160
-            datagram = serialize(RtpPacket(118, sequence, timestamp, 7, datagram))
+        number = arrival.number
+        if number is None:
+            datagram = NOTHING
+            if self._encoding is PCM:
+                return  # RTP sends nothing by not sending
+        else:
+            datagram = self._encoding.encode(frame_of(number, loud=self._loud(number)))
+            if self._encoding is PCM:
+                timestamp = arrival.slot * 160
+                datagram = serialize(RtpPacket(118, number & 0xFFFF, timestamp, 7, datagram))
         packet = self._framing.read(datagram, arrival.at / 1000)
-        self.buffer.push(packet, self._encoding.decode(packet.payload), arrival.at / 1000)
+        assert (packet is None) == (number is None)
+        if packet is not None:
+            self.buffer.push(packet, self._encoding.decode(packet.payload), arrival.at / 1000)
 
     @property
     def numbers(self) -> list[int]:
@@ -111,44 +123,64 @@ def both(arrivals: Arrivals, ticks: int, loud: Callable[[int], bool] = always) -
     return bare, Line(RtpFraming(PCM), loud).run(arrivals, ticks)
 
 
+def read(framing: Framing, datagram: bytes, arrived_at: float) -> RtpPacket:
+    """The packet that must be in a datagram."""
+    packet = framing.read(datagram, arrived_at)
+    assert packet is not None
+    return packet
+
+
 @BOTH_RATES
 def test_the_datagram_is_the_payload(encoding: Encoding) -> None:
     framing = framing_of(encoding)
     payload = random.Random(1).randbytes(encoding.frame_bytes)
     assert framing.write(payload) == payload
-    packet = framing.read(payload, 5.0)
+    packet = read(framing, payload, 5.0)
     assert packet.payload == payload
 
 
 @BOTH_RATES
-@pytest.mark.parametrize("wrong", [0, 1, 12, 160, 319, 321, 480, 639, 641, 1280, 2048])
-def test_any_other_size_is_an_error_that_names_both(encoding: Encoding, wrong: int) -> None:
-    framing = UnicastFraming(encoding)
-    expected = f"{wrong} bytes .* 20 ms at {encoding.rate} Hz are {encoding.frame_bytes}"
+@pytest.mark.parametrize("wrong", [0, 1, 13, 319, 641, 642, 1280, 2048])
+def test_no_frame_is_an_error_that_names_both_sizes(encoding: Encoding, wrong: int) -> None:
+    expected = f"{wrong} bytes came, 20 ms at {encoding.rate} Hz are {encoding.frame_bytes}"
     with pytest.raises(FrameSizeError, match=expected):
-        framing.read(bytes(wrong), 1.0)
+        UnicastFraming(encoding).read(bytes(wrong), 1.0)
+
+
+@BOTH_RATES
+@pytest.mark.parametrize("wrong", [0, 1, 160, 318, 319, 321, 480, 639, 641])
+def test_nothing_but_whole_frames_is_sent(encoding: Encoding, wrong: int) -> None:
+    expected = f"{wrong} bytes were to be sent, .* are {encoding.frame_bytes}"
     with pytest.raises(FrameSizeError, match=expected):
-        framing.write(bytes(wrong))
+        UnicastFraming(encoding).write(bytes(wrong))
 
 
 @BOTH_RATES
 def test_what_was_refused_leaves_no_trace(encoding: Encoding) -> None:
     framing = UnicastFraming(encoding)
     frame = bytes(encoding.frame_bytes)
-    first = framing.read(frame, 10.0)
+    first = read(framing, frame, 10.0)
     with pytest.raises(FrameSizeError):
         framing.read(b"", 10.01)
-    second = framing.read(frame, 10.02)
+    second = read(framing, frame, 10.02)
     assert (second.sequence - first.sequence, second.timestamp - first.timestamp) == (
         1,
         encoding.frame_bytes // 2,
     )
 
 
-def steps(arrivals: list[float], encoding: Encoding = UNICAST8) -> list[tuple[int, int]]:
+def steps(
+    arrivals: list[float], encoding: Encoding = UNICAST8, nothing: Container[float] = ()
+) -> list[tuple[int, int]]:
     """Sequence numbers and frames of timestamp between datagrams arriving at these seconds."""
     framing = UnicastFraming(encoding)
-    packets = [framing.read(bytes(encoding.frame_bytes), at) for at in arrivals]
+    packets = []
+    for at in arrivals:
+        frame = (b"\xff" if at in nothing else b"\x00") * encoding.frame_bytes
+        packet = framing.read(frame, at)
+        assert (packet is None) == (at in nothing)
+        if packet is not None:
+            packets.append(packet)
     return [
         (
             (later.sequence - earlier.sequence) & 0xFFFF,
@@ -174,12 +206,42 @@ def test_a_gap_of_arrivals_is_a_gap_of_timestamps(
     assert steps([100.0, 100.0 + gap, 100.02 + gap], encoding) == [(1, frames), (1, 1)]
 
 
+@BOTH_RATES
+@pytest.mark.parametrize(
+    ("nothings", "frames"), [(1, 1), (2, 1), (3, 4), (5, 6), (9, 10), (50, 51), (1000, 1001)]
+)
+@pytest.mark.parametrize("jitter", [-0.015, 0.0, 0.015])
+def test_frames_of_nothing_are_a_late_packet_or_a_pause(
+    encoding: Encoding, nothings: int, frames: int, jitter: float
+) -> None:
+    quiet = [100.0 + 0.02 * n + jitter for n in range(1, nothings + 1)]
+    after = 100.0 + 0.02 * (nothings + 1)
+    assert steps([100.0, *quiet, after, after + 0.02], encoding, quiet) == [(1, frames), (1, 1)]
+
+
+@pytest.mark.parametrize("held", [0.5, 3.0])
+def test_a_channel_held_between_frames_of_nothing_is_one_pause(held: float) -> None:
+    quiet = [100.02, 100.02 + held]
+    assert steps([100.0, *quiet, 100.04 + held], UNICAST8, quiet) == [(1, round(held * 50) + 2)]
+
+
+@BOTH_RATES
+def test_a_short_frame_lasts_as_long_as_its_samples(encoding: Encoding) -> None:
+    """The end of a sound that FreeSWITCH or the trunk plays."""
+    framing = UnicastFraming(encoding)
+    sizes = [encoding.frame_bytes, 100, 2, encoding.frame_bytes, encoding.frame_bytes]
+    packets = [read(framing, bytes(size), 1.0 + n / 50) for n, size in enumerate(sizes)]
+    assert [len(packet.payload) for packet in packets] == sizes
+    lasted = [timestamp_delta(b.timestamp, a.timestamp) for a, b in itertools.pairwise(packets)]
+    assert lasted == [size // 2 for size in sizes[:-1]]
+
+
 def test_numbers_and_time_wrap_as_in_rtp() -> None:
     """A call of a day, and one datagram after every pause of an hour."""
     framing = UnicastFraming(UNICAST16)
     frame = bytes(640)
     for n in range(70_000):
-        packet = framing.read(frame, 1.0 + 3600.0 * n)
+        packet = read(framing, frame, 1.0 + 3600.0 * n)
         assert serialize(packet)
 
 
@@ -228,6 +290,35 @@ def test_a_pause_is_heard_as_in_rtp_and_costs_no_delay(paused: int) -> None:
     assert bare.buffer.reception.lost == 0
 
 
+@pytest.mark.parametrize("paused", [3, 5, 11, 150, 3000])
+@pytest.mark.parametrize("jitter", [0, 15])
+def test_a_pause_of_frames_of_nothing_is_heard_as_in_rtp(paused: int, jitter: int) -> None:
+    """The far end suppresses its silence; FreeSWITCH sends its frames of nothing meanwhile."""
+    rng, at, arrivals = random.Random(paused), 0.0, []
+    spoken = steady(200, slot=1) + steady(300, first=200, slot=201 + paused)
+    quiet = [one._replace(number=None) for one in steady(paused, slot=201)]
+    for one in sorted(spoken + quiet, key=lambda one: one.slot):
+        at = max(at, one.at + rng.uniform(-jitter, jitter))
+        arrivals.append(one._replace(at=at))
+    bare, rtp = both(arrivals, 505 + paused)
+    assert bare.pattern == rtp.pattern
+    assert len(bare.numbers) >= 499, "one skipped at most: the delay returns"
+    assert max(bare.delays) <= 80
+    assert bare.buffer.reception.lost == 0
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_a_packet_that_is_late_at_freeswitch_is_no_loss(late: int) -> None:
+    """Frames of nothing first, then every packet, so much later."""
+    arrivals = steady(200)
+    arrivals += [one._replace(number=None) for one in steady(late, slot=200)]
+    arrivals += steady(300, first=200, slot=200 + late)
+    bare, _ = both(arrivals, 503)
+    assert bare.numbers[-300:] == list(range(200, 500))
+    assert max(bare.delays[-300:]) <= 30
+    assert bare.pattern.count(None) <= 2 + late + 1
+
+
 @pytest.mark.parametrize("paused", range(1, 11))
 def test_a_pause_too_short_to_tell_from_jitter_costs_no_delay_either(paused: int) -> None:
     arrivals = steady(200) + steady(300, first=200, slot=200 + paused)
@@ -252,7 +343,7 @@ def test_many_pauses_do_not_add_up() -> None:
 def test_a_stall_is_heard_as_in_rtp(stalled: int) -> None:
     """Frames that come late, all at once: no pause, and nothing is lost."""
     arrivals = [
-        one._replace(at=1000.0 + 20 * (40 + stalled)) if 40 <= one.number < 40 + stalled else one
+        one._replace(at=1000.0 + 20 * (40 + stalled)) if 40 <= one.slot < 40 + stalled else one
         for one in steady(1000)
     ]
     bare, rtp = both(arrivals, 1001, by_turns)
@@ -287,7 +378,7 @@ def test_lost_datagrams_cost_no_more_than_in_rtp_and_no_delay(percent: int) -> N
 def test_heavy_loss_looks_like_jitter_but_its_delay_is_bounded_and_goes() -> None:
     """One in five lost for a minute, then a good line for another."""
     rng = random.Random(20)
-    arrivals = [one for one in steady(6000) if one.number >= 3000 or rng.random() >= 0.2]
+    arrivals = [one for one in steady(6000) if one.slot >= 3000 or rng.random() >= 0.2]
     bare, _ = both(arrivals, 6001, by_turns)
     assert max(bare.delays) <= 200
     assert max(bare.delays[-2000:]) <= 50
@@ -312,7 +403,7 @@ def samples_of(encoding: Encoding) -> Samples:
 def test_what_is_written_can_be_read(encoding: Encoding) -> None:
     ours, theirs = framing_of(encoding), framing_of(encoding)
     payload = encoding.encode(samples_of(encoding))
-    packets = [theirs.read(ours.write(payload), 1.0 + n / 50) for n in range(3)]
+    packets = [read(theirs, ours.write(payload), 1.0 + n / 50) for n in range(3)]
     assert {packet.payload for packet in packets} == {payload}
     assert [timestamp_delta(b.timestamp, a.timestamp) for a, b in itertools.pairwise(packets)] == [
         encoding.rate // 50

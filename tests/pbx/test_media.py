@@ -492,7 +492,7 @@ async def test_datagrams_of_another_size_are_told_once_and_dropped(
     far, leg, peer = bare_ends(), server.open_leg(UNICAST8), Speaker(8000)
     leg.attach(peer)
     leg.connect(far.address)
-    for datagram in (b"", b"\xff" * 160, b"\xff" * 640, b"\xff" * 3000):
+    for datagram in (b"", b"\x7f" * 161, b"\x7f" * 640, b"\x7f" * 3000):
         far.socket.sendto(datagram, server.address)
     far.say(server, 1000)
     await peer.has_heard(5)
@@ -542,6 +542,21 @@ async def test_a_leg_says_when_it_first_hears(
             far.say(server, 0)
         assert await waiting
         assert await leg.wait_heard(0), "it stays true"
+
+
+async def test_a_frame_of_nothing_is_a_sign_of_life_but_not_heard(
+    server: MediaServer, bare_ends: BareEnds
+) -> None:
+    """What FreeSWITCH sends while the trunk sends nothing."""
+    far, leg, peer = bare_ends(), server.open_leg(UNICAST8), Speaker(8000)
+    leg.attach(peer)
+    leg.connect(far.address)
+    for _ in range(5):
+        far.say(server, -1)
+        await far.hear(1)
+    assert await leg.wait_heard(10)
+    assert not any(frame.any() for frame in peer.heard)
+    assert (leg.stats().received, leg.stats().concealed_frames) == (0, 0)
 
 
 async def test_nobody_heard_in_time(server: MediaServer, bare_ends: BareEnds) -> None:

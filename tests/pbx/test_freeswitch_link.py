@@ -460,11 +460,8 @@ async def test_however_a_link_ends_who_waits_is_told_and_it_comes_back(
 
 
 async def test_without_a_link_a_command_fails_at_once() -> None:
-    async def close(peer: Peer) -> None:
-        await peer.welcome()
-        peer.writer.close()
-
-    async with linked(close, obey, reconnect_min_s=60.0) as (_, watched):
+    async with linked(obey, reconnect_min_s=60.0) as (server, watched):
+        server.peers[0].writer.close()
         await watched.downs.get()
         assert not watched.link.connected
         with pytest.raises(SwitchUnavailable, match="there is no ESL connection"):
@@ -782,10 +779,6 @@ async def test_it_reconnects_until_everything_is_well_again(
 ) -> None:
     """The server is away, then refuses, then our own reconciliation fails, then all is well."""
 
-    async def short(peer: Peer) -> None:
-        await peer.welcome()
-        peer.writer.close()
-
     faults: list[Exception] = [ValueError("a fault"), SwitchRefused("cannot reconcile")]
 
     async def reconcile() -> None:
@@ -793,11 +786,12 @@ async def test_it_reconnects_until_everything_is_well_again(
         if faults and len(server.peers) > 1:
             raise faults.pop()
 
-    async with asyncio.timeout(_SOON_S), Server(short, closing, denying, obey) as server:
+    async with asyncio.timeout(_SOON_S), Server(obey, closing, denying, obey) as server:
         watched = Watched(server.port)
         watched.on_up = reconcile
         await watched.link.open()
         await watched.ups.get()
+        server.peers[0].writer.close()
         await watched.ups.get()
         assert await watched.link.api("here") == "here"
         assert watched.link.connected

@@ -102,6 +102,7 @@ class AttemptCore:
         self._complaint: str | None = None
         self._refer_code: int | None = None
         self._doubtful = False
+        self._fading = False
         if far_channel is not None:
             self._outputs.append(AskCallId(far_channel))
 
@@ -201,6 +202,7 @@ class AttemptCore:
         """The far leg was not moved: the call goes on with us."""
         if self._away:
             self._phase = "answered"
+            self._fading = False
             if not self._wanted_over:
                 self._deadline = None
 
@@ -286,6 +288,8 @@ class AttemptCore:
             if self._far_channel is not None and not self._far_gone:
                 self._outputs.append(HangUpChannel(self._far_channel))
             self._finish(now)
+        elif self._fading:
+            self._on_far_gone(now)
         elif self._phase == "referring" and self._hang_ups == 0:
             self.transfer(now)
         elif self._hang_ups >= _HANG_UP_TRIES:
@@ -329,11 +333,16 @@ class AttemptCore:
             self.media_at(channel, self._media_host, _number(value) or 0)
 
     def _on_refer_status(self, event: Event, now: float) -> None:
-        if self._phase != "referring":
+        if self._phase not in ("referring", "transferred"):
             return
         if event.get("Variable") == "TRANSFERSTATUSPROTOCOL":
             code = _number(event.get("Value", "")) or 0
             self._refer_code = code if code >= _SIP_FAILURE else None
+            if code == 0:
+                # Success, or the channel is hung up; its Hangup event, should the far end still
+                # owe us a NOTIFY, comes with that only.
+                self._fading = True
+                self._deadline = now + _LAST_WORD_S
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
 

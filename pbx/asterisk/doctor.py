@@ -83,8 +83,8 @@ async def _registrations(config: AsteriskConfig, link: AmiLink) -> Sequence[Find
 async def _transfer(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
     """No fault either way: without the context, transfers dial and bridge."""
     if not await dialplan_can_refer(link):
-        message = f"by bridging; for REFER take the context {CONTEXT} from Offhook's extensions.conf"
-        return [Finding("transfer", True, message)]
+        missing = f"for REFER take the context {CONTEXT} from Offhook's extensions.conf"
+        return [Finding("transfer", True, f"by bridging; {missing}")]
     try:
         await link.act("ModuleCheck", {"Module": "app_transfer"})
     except SwitchRefused:

@@ -159,9 +159,7 @@ PERSONAS: Final[Sequence[Persona]] = (
         "+1555010026",
         "referable",
         "returns what it hears, and lets itself be transferred (REFER) to numbers from +1555",
-        steps=(
-            *_RING, "Set(TRANSFER_CONTEXT=referred)", "Dial(Local/echo@rooms/n)", "Hangup(16)"
-        ),
+        steps=(*_RING, "Dial(Local/echo@rooms/n)", "Hangup(16)"),
     ),
     Persona(
         "+1555010027",
@@ -193,13 +191,14 @@ def dialplan(sounds: str) -> str:
     lines = [
         "[globals]",
         f"SOUNDS = {sounds}",
+        "TRANSFER_CONTEXT = referred",
         "",
         "; What Offhook's Asterisk dials. Every call leaves one line in the log before anything",
         "; else: the witness against double dialling.",
         "[from-customer]",
         "exten => _X!,1,Hangup(1)",
         "exten => _+X!,1,Log(NOTICE,dialled ${EXTEN} ${CHANNEL(pjsip,call-id)} "
-        "from ${CALLERID(num)})",
+        "from ${CALLERID(num)} named ${CALLERID(name)})",
         " same => n,GotoIf($[${DIALPLAN_EXISTS(personas,${EXTEN},1)}]?personas,${EXTEN},1)",
         " same => n,Hangup(1)",
         "",

@@ -15,7 +15,8 @@ from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.live import Client
 from api.main import Server, serving
 from pbx.testbed import TestBed, persona
-from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, Witness, installed
+from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, installed
+from pbx.testbed.instance import Asterisk
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Phone:
     receiver: Receiver
     hook: str
     bed: TestBed
+    pbx: Asterisk | FreeSwitch
+    """The witness: what dials, asked by a way of its own."""
     key: str
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     under_way: dict[str, asyncio.Task[dict[str, Any]]] = field(default_factory=dict)
@@ -85,7 +88,7 @@ async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
 
 @contextlib.asynccontextmanager
 async def phoning(
-    bed: TestBed, folder: Path, freeswitch: Witness | None = None
+    bed: TestBed, folder: Path, freeswitch: FreeSwitch | None = None
 ) -> AsyncIterator[Phone]:
     """A running server, and a client of it."""
     base = demo_settings(bed, folder, "starter", freeswitch)
@@ -100,7 +103,7 @@ async def phoning(
         receiver = Receiver(server.webhook_secret)
         _, key = await server.store.keys.create("tests")
         async with serve_receiver(receiver) as hook, Client(server.url, key) as client:
-            yield Phone(server, client, receiver, hook, bed, key)
+            yield Phone(server, client, receiver, hook, bed, freeswitch or bed.ours, key)
 
 
 @pytest.fixture(scope="session")
@@ -120,3 +123,12 @@ async def freeswitch_phone(
     folder = tmp_path_factory.mktemp("freeswitch-server")
     async with FreeSwitch(bed.ports.carrier_sip) as pbx, phoning(bed, folder, pbx) as one:
         yield one
+
+
+@pytest.fixture(
+    scope="session", params=["phone", "freeswitch_phone"], ids=["asterisk", "freeswitch"]
+)
+def either_phone(request: pytest.FixtureRequest) -> Phone:
+    """Both kinds of PBX, one after the other; FreeSWITCH where one is installed."""
+    one: Phone = request.getfixturevalue(request.param)
+    return one

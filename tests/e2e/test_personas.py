@@ -51,13 +51,9 @@ AHEAD: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.fixture(
-    scope="module", params=["phone", "freeswitch_phone"], ids=["asterisk", "freeswitch"]
-)
-def phone(request: pytest.FixtureRequest) -> Phone:
-    """Over both kinds of PBX; FreeSWITCH where one is installed."""
-    one: Phone = request.getfixturevalue(request.param)
-    return one
+@pytest.fixture(scope="module")
+def phone(either_phone: Phone) -> Phone:
+    return either_phone
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -27,7 +27,8 @@ _GROWTH_MB = 24
 
 
 @pytest.mark.timeout(600)
-async def test_soak(phone: Phone) -> None:
+async def test_soak(either_phone: Phone) -> None:
+    phone = either_phone
     process = psutil.Process()
     mix = itertools.cycle(_MIX)
     ended: list[str] = []
@@ -61,8 +62,8 @@ async def test_soak(phone: Phone) -> None:
 
 
 async def settled(phone: Phone) -> None:
-    """No channel on our Asterisk (it is asked), no leg, no running call."""
+    """No channel on the PBX (it is asked), no leg, no running call."""
     async with asyncio.timeout(15):
-        while await phone.bed.ours.channels() or phone.server.dialer.active:
+        while await phone.pbx.channels() or phone.server.dialer.active:
             await asyncio.sleep(0.1)
     assert phone.server.media.open_legs == 0

@@ -613,7 +613,9 @@ async def test_letting_go_wakes_who_waits(
         assert not await waiting
 
 
-async def test_a_peer_may_let_go_of_the_far_end(server: MediaServer, bare_ends: BareEnds) -> None:
+async def test_a_peer_may_let_go_of_the_far_end(
+    server: MediaServer, bare_ends: BareEnds, caplog: pytest.LogCaptureFixture
+) -> None:
     far, other = bare_ends(), bare_ends()
     leg, witness = server.open_leg(UNICAST8), server.open_leg(UNICAST8)
 
@@ -630,6 +632,21 @@ async def test_a_peer_may_let_go_of_the_far_end(server: MediaServer, bare_ends: 
     leg.connect(far.address)
     await other.hear(3)
     assert (peer.calls, leg.stats().sent) == (2, 0)
+    assert not caplog.records
+
+
+async def test_a_leg_that_moves_listens_anew(server: MediaServer, bare_ends: BareEnds) -> None:
+    old, new, leg = bare_ends(), bare_ends(), server.open_leg(UNICAST8)
+    leg.connect(old.address)
+    old.say(server, 1000)
+    assert await leg.wait_heard(10)
+    leg.connect(new.address)
+    waiting = asyncio.create_task(leg.wait_heard(10))
+    await new.hear(3)
+    assert not waiting.done()
+    assert not await leg.wait_heard(0)
+    new.say(server, 1000)
+    assert await waiting
 
 
 class Clock:

@@ -117,6 +117,7 @@ class AttemptCore:
         self._call_id: str | None = None
         self._hang_ups = 0
         self._wanted_over = False
+        self._answering = False
         self._complaint: str | None = None
         self._referring = False
 
@@ -277,6 +278,7 @@ class AttemptCore:
         elif self._hang_ups >= _HANG_UP_TRIES:
             self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
+            self._answering = False
             if self._hang_ups == 0:
                 self._give_up_waiting()
             self._force(now)
@@ -314,6 +316,10 @@ class AttemptCore:
             if not self._wanted_over:
                 self._deadline = None
             self._tell(Answered(now + self._epoch))
+            if self._answering:
+                self._answering = False
+                if self._wanted_over or self._complaint is not None:
+                    self._force(now)
 
     def _on_park(self, event: Event, now: float) -> None:
         state = event.get("Answer-State")
@@ -323,6 +329,7 @@ class AttemptCore:
             return
         if state not in ("answered", "early"):
             if self._inbound:
+                self._answering = True
                 self._outputs.append(Park(answer=True))
         elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
             ptime = event["variable_rtp_use_codec_ptime"]
@@ -363,6 +370,10 @@ class AttemptCore:
         self._sip_code = _number(event.get("variable_sip_term_status", "")) or self._sip_code
 
     def _force(self, now: float) -> None:
+        if self._answering:
+            # Killed in the midst of `answer`, FreeSWITCH sends 200 and forgets that it did: the
+            # caller would wait for ever. The deadline of the answer still holds.
+            return
         ring_timeout = self._timed_out and not self._wanted_over
         self._outputs.append(HangUp("NO_ANSWER" if ring_timeout else "NORMAL_CLEARING"))
         self._hang_ups += 1

@@ -3,7 +3,8 @@
 FreeSWITCH takes the line apart four times over, with rules of its own each time: at spaces, at
 `:_:`, at brackets, at the variables' separator. There is no quoting that survives all four, so
 the separator is one that a name cannot hold, and a name's other special characters are written
-with their look-alikes.
+with their look-alikes. So are those by which it takes a name for a URI, of which it would keep
+the end only (`switch_sanitize_number`), or decodes it (`check_decode`, both of mod_sofia).
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,10 @@ from pbx.switch import Dial
 #: Seconds that FreeSWITCH lets it ring beyond what we do, should our word not reach it.
 _RING_GRACE_S: Final = 5
 _SEPARATOR: Final = "|"
+_FULL_WIDTH: Final = 0xFEE0  # from an ASCII character to its full-width form in Unicode
 _LOOK_ALIKE: Final = str.maketrans(
-    {"'": "’", '"': "”", "\\": "/", _SEPARATOR: "/", "{": "(", "}": ")", "^": "ˆ", "%": "％"}
+    {"'": "’", '"': "”", "{": "(", "}": ")"}
+    | {char: chr(ord(char) + _FULL_WIDTH) for char in f"{_SEPARATOR}\\/:@^%"}
 )
 
 
@@ -58,5 +61,5 @@ def _caller_id(dial: Dial) -> Mapping[str, str]:
 
 
 def plain_name(name: str) -> str:
-    """A caller's name without a character that means something in a dial string."""
-    return name.translate(_LOOK_ALIKE).replace(":_:", ":-:").strip()
+    """A caller's name without a character that means something on its way to the carrier."""
+    return name.translate(_LOOK_ALIKE).strip()

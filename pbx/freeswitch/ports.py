@@ -1,10 +1,14 @@
 """The UDP ports that we have FreeSWITCH bind for its end of the audio."""
 
+import random
+
 from pbx.switch import SwitchRefused
 
 
 class UnicastPorts:
     """Hands out each port of a range in turn, so that one given back rests the longest.
+
+    The first is any: an Offhook that ran before this one may have left calls on its own.
 
     Args:
         first: the lowest port.
@@ -14,7 +18,7 @@ class UnicastPorts:
     def __init__(self, first: int, last: int) -> None:
         self._first = first
         self._count = last - first + 1
-        self._next = 0
+        self._next = random.randrange(self._count)
         self._owners: dict[int, str] = {}
 
     def take(self, owner: str) -> int:

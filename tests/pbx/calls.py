@@ -4,13 +4,16 @@ import asyncio
 import uuid
 
 import numpy as np
+import pytest
 
 from pbx.asterisk import AsteriskConfig
-from pbx.switch import Attempt, Cause, Dial, Ended, Progress
+from pbx.switch import Attempt, Cause, Dial, Ended, Progress, Switch
 from pbx.testbed import TestBed, persona
 from voice_loop.audio import Samples
 
 PATIENCE_S = 20.0
+#: For a test of what every kind of PBX must do, through the fixture `pbx`.
+every_kind = pytest.mark.parametrize("pbx", ["asterisk", "freeswitch"], indirect=True)
 
 
 class Ear:
@@ -75,6 +78,19 @@ async def until(attempt: Attempt, kind: type[Progress]) -> list[Progress]:
             if isinstance(event, kind):
                 return seen
     raise AssertionError(f"no {kind.__name__} among {seen}")
+
+
+async def connected(switch: Switch, wanted: bool = True) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while switch.connected is not wanted:
+            await asyncio.sleep(0.01)
+
+
+async def heard(ear: "Ear", frames: int = 75, level: float = 4000) -> None:
+    """Wait until that many frames were heard, and one that was so loud."""
+    async with asyncio.timeout(PATIENCE_S):
+        while ear.level() < level or len(ear.heard) < frames:
+            await asyncio.sleep(0.02)
 
 
 async def no_channels(bed: TestBed) -> None:

@@ -1,0 +1,331 @@
+"""Each kind of PBX as the contract tests need it: switches for it, and a witness of its calls.
+
+A witness is asked what really happened, through none of the code under test: the PBX's own
+console or event socket, and the carrier's log.
+"""
+
+import asyncio
+import re
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pbx.asterisk import AsteriskConfig, AsteriskSwitch
+from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
+from pbx.incoming import OnIncoming
+from pbx.media import MediaServer
+from pbx.switch import Attempt, Switch
+from pbx.testbed import TestBed
+from pbx.testbed.freeswitch import FreeSwitch, Witness
+from tests.pbx.cable import Cable
+
+OUR_NUMBER = "+15550777"
+PATIENCE_S = 20.0
+_DIALLED = re.compile(r"NOTICE.*: dialled (\S+) (\S+) from (\S*) named (.*)")
+
+
+@dataclass(frozen=True)
+class Dialled:
+    """A call that reached the carrier."""
+
+    number: str
+    call_id: str
+    caller_number: str
+    caller_name: str
+
+
+class Pbx(ABC):
+    """One PBX for one test. Its switches reach it through `cable`, which is plugged in."""
+
+    kind: ClassVar[str]
+    link: ClassVar[str]
+    """The doctor's word for the link."""
+    password_setting: ClassVar[str]
+    port_setting: ClassVar[str]
+    legs: ClassVar[Sequence[str]]
+    """The channels of one call, by the beginnings of their names where they have some."""
+
+    def __init__(self, cable: Cable) -> None:
+        self.cable = cable
+
+    @abstractmethod
+    def make(
+        self, media: MediaServer, on_incoming: OnIncoming | None = None, **settings: Any
+    ) -> Switch:
+        """A switch, not started. Settings: port, password, trunk, codec, link_grace_s, timeout_s,
+        reconcile_interval_s."""
+
+    @property
+    def can_die(self) -> bool:
+        """Whether `kill`, `stop` and `start_again` are for the tests to use."""
+        return True
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """End the PBX without a word."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Ask the PBX to end, and wait."""
+
+    @abstractmethod
+    async def start_again(self) -> None:
+        """Start it after `kill` or `stop`."""
+
+    @abstractmethod
+    def dialled(self) -> Sequence[Dialled]:
+        """The calls that reached the carrier since the test began."""
+
+    @abstractmethod
+    async def until_calls(self, count: int) -> None:
+        """Wait until the PBX has just so many calls; for none, the carrier too."""
+
+    @abstractmethod
+    async def until_answered(self) -> None:
+        """Wait until one of the PBX's calls is answered."""
+
+    @abstractmethod
+    async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
+        """The operator hangs a channel of a call up; there is only that call."""
+
+    @abstractmethod
+    def ring(self, application: str = "Echo", data: str = "", name: str = "Ann") -> None:
+        """The carrier calls OUR_NUMBER; `application` runs on its side at the answer."""
+
+    @abstractmethod
+    def invite(self, display_name: str) -> None:
+        """A call to OUR_NUMBER whose From holds that display name, byte for byte."""
+
+    @abstractmethod
+    def keys_at_carrier(self) -> str:
+        """The keys that the persona `key reader` has read last."""
+
+    @abstractmethod
+    async def clear_carrier(self) -> None:
+        """End the carrier's sides of calls that a dead PBX has left behind."""
+
+
+class LivePbx(Pbx):
+    """One that runs beside a real carrier.
+
+    Args:
+        bed: for the carrier.
+        sip: UDP port on loopback where the carrier reaches it.
+        cable: to it.
+    """
+
+    def __init__(self, bed: TestBed, sip: int, cable: Cable) -> None:
+        super().__init__(cable)
+        self.bed = bed
+        self._sip = sip
+        self._log_from = len(bed.carrier.log())
+        self._phone: socket.socket | None = None
+
+    @abstractmethod
+    async def channels(self) -> Sequence[tuple[str, bool]]:
+        """(name or id, whether it is answered) of the channels that live now."""
+
+    def dialled(self) -> Sequence[Dialled]:
+        found = _DIALLED.findall(self.bed.carrier.log()[self._log_from :])
+        # The carrier does not undo the quoted pairs of a display name (RFC 3261 section 25.1).
+        return [
+            Dialled(number, call_id, caller, re.sub(r"\\(.)", r"\1", name))
+            for number, call_id, caller, name in found
+        ]
+
+    async def until_calls(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await self.channels()) != count * len(self.legs):
+                await asyncio.sleep(0.05)
+            while count == 0 and await self.bed.carrier.channels():
+                await asyncio.sleep(0.05)
+
+    async def until_answered(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(
+                answered and name.startswith(self.legs[-1])
+                for name, answered in await self.channels()
+            ):
+                await asyncio.sleep(0.05)
+
+    @property
+    @abstractmethod
+    def inbound_route(self) -> str:
+        """What the carrier dials to reach OUR_NUMBER."""
+
+    def ring(self, application: str = "Echo", data: str = "", name: str = "Ann") -> None:
+        self.bed.carrier.call_in(
+            self.inbound_route,
+            caller_id=f'"{name}" <+15550888>',
+            application=application,
+            data=data,
+        )
+
+    def invite(self, display_name: str) -> None:
+        phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._phone = phone
+        phone.bind(("127.0.0.1", 0))
+        host, port = phone.getsockname()
+        sdp = (
+            f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port + 1} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+        invite = (
+            f"INVITE sip:{OUR_NUMBER}@{host}:{self._sip} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{port};rport\r\n"
+            f'From: "{display_name}" <sip:+15550666@{host}>;tag=1\r\n'
+            f"To: <sip:{OUR_NUMBER}@{host}>\r\n"
+            f"Call-ID: raw-{port}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"
+            f"Contact: <sip:x@{host}:{port}>\r\nContent-Type: application/sdp\r\n"
+            f"Content-Length: {len(sdp)}\r\n\r\n{sdp}"
+        )
+        phone.sendto(invite.encode(), (host, self._sip))
+
+    def keys_at_carrier(self) -> str:
+        read: list[str] = re.findall(r"keys (\S*)$", self.bed.carrier.log(), re.MULTILINE)
+        return read[-1] if read else ""
+
+    async def clear_carrier(self) -> None:
+        await self.bed.carrier.cli("channel request hangup all")
+
+    def close(self) -> None:
+        """Give the socket of `invite` back."""
+        if self._phone is not None:
+            self._phone.close()
+
+
+class AsteriskPbx(LivePbx):
+    """The test bed's own Asterisk."""
+
+    kind = "asterisk"
+    link = "ami"
+    password_setting = "pbx.ami.secret"
+    port_setting = "pbx.ami.port"
+    legs = ("UnicastRTP", "PJSIP")
+
+    def __init__(self, bed: TestBed, cable: Cable) -> None:
+        super().__init__(bed, bed.ports.sip, cable)
+
+    def make(
+        self, media: MediaServer, on_incoming: OnIncoming | None = None, **settings: Any
+    ) -> AsteriskSwitch:
+        names = {"password": "secret", "timeout_s": "action_timeout_s"}
+        given = {names.get(name, name): value for name, value in settings.items()}
+        config = AsteriskConfig(
+            **{
+                "host": "127.0.0.1",
+                "port": self.cable.port,
+                "username": self.bed.username,
+                "secret": self.bed.secret,
+                "trunk": self.bed.trunk,
+                "fastagi_port": self.bed.ports.agi if on_incoming else 0,
+                "reconnect_min_s": 0.05,
+                **given,
+            }
+        )
+        return AsteriskSwitch(config, media, on_incoming)
+
+    async def kill(self) -> None:
+        await self.bed.ours.kill()
+
+    async def stop(self) -> None:
+        await self.bed.ours.stop()
+
+    async def start_again(self) -> None:
+        await self.bed.restart_ours()
+
+    async def channels(self) -> Sequence[tuple[str, bool]]:
+        return [(one.name, one.state == "Up") for one in await self.bed.ours.channels()]
+
+    async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
+        (name,) = [name for name, _ in await self.channels() if name.startswith(leg)]
+        await self.bed.ours.cli(f"channel request hangup {name}")
+
+    @property
+    def inbound_route(self) -> str:
+        return f"PJSIP/{OUR_NUMBER}@customer"
+
+
+class FreeSwitchPbx(LivePbx):
+    """A FreeSWITCH that answers.
+
+    Args:
+        bed: for the carrier.
+        server: asked as a witness; started by us (then it may also be killed) or not.
+        sip: UDP port where the carrier rings it.
+        cable: to it.
+    """
+
+    kind = "freeswitch"
+    link = "esl"
+    password_setting = "pbx.esl.password"
+    port_setting = "pbx.esl.port"
+    legs = ("",)
+
+    def __init__(self, bed: TestBed, server: Witness, sip: int, cable: Cable) -> None:
+        super().__init__(bed, sip, cable)
+        self._server = server
+
+    def make(
+        self, media: MediaServer, on_incoming: OnIncoming | None = None, **settings: Any
+    ) -> FreeSwitchSwitch:
+        return freeswitch_switch(self.cable, self._server.password, media, on_incoming, settings)
+
+    @property
+    def can_die(self) -> bool:
+        return isinstance(self._server, FreeSwitch)
+
+    async def kill(self) -> None:
+        assert isinstance(self._server, FreeSwitch)
+        await self._server.kill()
+
+    async def stop(self) -> None:
+        assert isinstance(self._server, FreeSwitch)
+        await self._server.stop()
+
+    async def start_again(self) -> None:
+        assert isinstance(self._server, FreeSwitch)
+        await self._server.start()
+
+    async def channels(self) -> Sequence[tuple[str, bool]]:
+        lines = (await self._server.api("show channels as delim |")).splitlines()
+        if not lines or "callstate" not in lines[0]:
+            return []
+        names = lines[0].split("|")
+        rows = [dict(zip(names, line.split("|"), strict=False)) for line in lines[1:]]
+        return [(row["uuid"], row["callstate"] == "ACTIVE") for row in rows if "callstate" in row]
+
+    async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
+        await self._server.api(f"uuid_kill {attempt.id}")
+
+    @property
+    def inbound_route(self) -> str:
+        return f"PJSIP/customer/sip:{OUR_NUMBER}@127.0.0.1:{self._sip}"
+
+
+def freeswitch_switch(
+    cable: Cable,
+    password: str,
+    media: MediaServer,
+    on_incoming: OnIncoming | None,
+    settings: Mapping[str, Any],
+) -> FreeSwitchSwitch:
+    """A switch at the other end of the cable; neither pings nor patrols fall into a test."""
+    given = {
+        {"timeout_s": "command_timeout_s"}.get(name, name): value
+        for name, value in settings.items()
+    }
+    config = FreeSwitchConfig(
+        **{
+            "host": "127.0.0.1",
+            "port": cable.port,
+            "password": password,
+            "reconnect_min_s": 0.05,
+            "ping_interval_s": 60.0,
+            "reconcile_interval_s": 300.0,
+            **given,
+        }
+    )
+    return FreeSwitchSwitch(config, media, on_incoming)

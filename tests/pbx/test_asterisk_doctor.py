@@ -1,0 +1,53 @@
+"""What `offhook doctor` says of an Asterisk that is not set up as it should be."""
+
+import asyncio
+
+import pytest
+
+from pbx.media import MediaServer
+from pbx.switch import SwitchRefused
+from pbx.testbed import TestBed
+from tests.pbx.calls import PATIENCE_S, dial
+from tests.pbx.kinds import Pbx
+
+
+async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: MediaServer) -> None:
+    registration = bed.ours.etc / "pjsip_registration.conf"
+    registration.write_text(
+        "[login]\ntype = registration\nserver_uri = sip:127.0.0.1:9\n"
+        "client_uri = sip:me@127.0.0.1:9\n"
+        "[deaf]\ntype = endpoint\naors = deaf-aor\nallow = ulaw\n"
+        "[deaf-aor]\ntype = aor\ncontact = sip:127.0.0.1:9\nqualify_frequency = 60\n"
+        "qualify_timeout = 0.2\n"
+        "[empty]\ntype = endpoint\nallow = ulaw\n"
+    )
+    await bed.ours.cli("module reload res_pjsip.so")
+    await bed.ours.cli("module unload app_senddtmf.so")
+    async with asyncio.timeout(PATIENCE_S):
+        while "deaf" not in await bed.ours.cli("pjsip show contacts"):
+            await asyncio.sleep(0.05)
+        await bed.ours.cli("pjsip qualify deaf")
+        while "Unavail" not in await bed.ours.cli("pjsip show contacts"):
+            await asyncio.sleep(0.05)
+    try:
+        wrong: dict[str, str] = {}
+        for trunk in ("nowhere", "deaf", "empty"):
+            switch = pbx.make(media, trunk=trunk)
+            await switch.start()
+            findings = await switch.check()
+            assert any(one.check == "ami" and one.ok for one in findings)
+            wrong |= {f"{trunk} {one.check}": one.message for one in findings if not one.ok}
+            with pytest.raises(SwitchRefused) as refusal:
+                await switch.originate(dial("busy"))
+            assert refusal.value.field == "trunk"
+            await switch.close()
+    finally:
+        registration.unlink()
+        await bed.ours.cli("module load app_senddtmf.so")
+        await bed.ours.cli("module reload res_pjsip.so")
+
+    assert "pjsip.conf" in wrong["nowhere trunk"]
+    assert "does not answer OPTIONS at sip:127.0.0.1:9" in wrong["deaf trunk"]
+    assert "no contact" in wrong["empty trunk"]
+    assert "app_senddtmf" in wrong["deaf modules"]
+    assert "login" in wrong["deaf registration"]

@@ -394,8 +394,9 @@ class AttemptCore:
             self._on_far_gone(now)
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
-        if self.transferred or self._media_channel not in (None, event.get("Channel")):
-            return  # a leg that the attempt has left
+        left = self._media_channel not in (None, event.get("Channel"))
+        if left or self.transferred or self._media_gone:
+            return
         if self._away and not self._far_gone:
             self._media_channel = None
             self._outputs.append(DisconnectMedia())

@@ -124,7 +124,7 @@ class FreeSwitchSwitch:
 
     async def living_channels(self) -> Sequence[str]:
         """Ids of the channels on FreeSWITCH that bear our `offhook-` prefix, now."""
-        listed = json.loads(await self._link.api("show", "channels as json"))
+        listed = json.loads(await self._link.api("show", f"channels like {ID_PREFIX} as json"))
         ids = {row.get("uuid", "") for row in listed.get("rows", [])}
         # The list lags behind the channels; of our own we know better.
         ids |= {one.id for one in self._attempts}

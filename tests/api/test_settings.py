@@ -62,6 +62,8 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("", {"OFFHOOK_PBX__TRUNK": "a\r\nb"}, "pbx.trunk"),
         ("", {"OFFHOOK_WEBHOOKS__SECRET": "x"}, "a signing secret is whsec_"),
         ("", {"OFFHOOK_WEBHOOKS__ALLOWED_NETWORKS": "10.0.0.0/99"}, "webhooks.allowed_networks.0"),
+        ("[pbx]\nkind = 'yate'\n", {}, "'asterisk' or 'freeswitch'"),
+        ("[pbx.esl]\nunicast_port_min = 30000\n", {}, "pbx.esl"),
         ("server = 1\n", {"OFFHOOK_SERVER__PORT": "1"}, "server (environment"),
         ("[server\n", {}, "is not valid TOML"),
     ],

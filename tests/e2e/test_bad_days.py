@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from api.cli_doctor import examine
 from api.example import demo_settings
-from api.live import Client
+from api.live import ApiError, Client
 from api.main import serving
 from api.settings import Settings
 from pbx.media import MediaError
@@ -67,6 +67,25 @@ async def test_doctor_names_what_is_wrong(settings: Settings, tmp_path: Path) ->
     (tmp_path / "file").write_text("in the way")
     disk = await wrong(changed(settings, "recordings", dir=tmp_path / "file" / "below"))
     assert "recordings.dir" in disk["recordings"]
+
+
+async def test_doctor_of_a_freeswitch_that_is_not_there(settings: Settings) -> None:
+    esl = settings.pbx.esl.model_copy(update={"port": free_port()})
+    found = await wrong(changed(settings, "pbx", kind="freeswitch", esl=esl))
+    assert "pbx.esl.port" in found["esl"]
+    assert set(found) == {"esl"}
+
+
+async def test_calls_wait_for_a_freeswitch_that_is_not_there(settings: Settings) -> None:
+    esl = settings.pbx.esl.model_copy(update={"port": free_port()})
+    async with serving(changed(settings, "pbx", kind="freeswitch", esl=esl)) as server:
+        _, key = await server.store.keys.create("test")
+        async with Client(server.url, key) as client:
+            placed = await client.create_call({"to": persona("busy").number})
+            await asyncio.sleep(0.5)
+            assert (await client.call(placed["id"]))["status"] == "queued"
+            with pytest.raises(ApiError, match="503"):
+                await client._json("GET", "/healthz")
 
 
 async def test_rtp_ports_in_use(settings: Settings) -> None:

@@ -68,6 +68,11 @@ class Core(Protocol):
         ...
 
     @property
+    def transferred(self) -> bool:
+        """Whether the far end talks to somebody else now; then `lose` ends it as completed."""
+        ...
+
+    @property
     def deadline(self) -> float | None:
         """When to call `on_deadline`, or None."""
         ...

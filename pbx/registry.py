@@ -89,7 +89,7 @@ class Registry(Generic[CoreT]):
         self._patrol = asyncio.create_task(self._go_round(interval_s, reconcile), name="patrol")
 
     async def hang_up_all(self, *, confirmed: bool) -> None:
-        """End every attempt.
+        """End every attempt; those that were transferred go on without us.
 
         Args:
             confirmed: whether the PBX can be expected to confirm; five seconds are given to it.
@@ -98,7 +98,7 @@ class Registry(Generic[CoreT]):
             self._patrol.cancel()
             await asyncio.gather(self._patrol, return_exceptions=True)
             self._patrol = None
-        attempts = list(self)
+        attempts = [one for one in self if not one.core.transferred]
         for attempt in attempts:
             await attempt.hang_up()
         if attempts and confirmed:

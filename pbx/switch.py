@@ -154,7 +154,8 @@ class Attempt(Protocol):
 
         Returns when it has agreed: `Transferred` and `Ended` (completed) follow, and what becomes
         of that call is no more for us to know. Raises SwitchRefused when the far end will not,
-        or SwitchUnavailable; the call then goes on with us.
+        or SwitchUnavailable; the call then goes on with us. (Not over FreeSWITCH when the far end
+        agreed first and the call that it made failed: FreeSWITCH then hangs ours up.)
         """
         ...
 
@@ -189,7 +190,7 @@ class Switch(Protocol):
         ...
 
     async def close(self) -> None:
-        """Hang up every attempt that we own and disconnect."""
+        """Hang up every attempt that is with us and disconnect; transferred calls go on."""
         ...
 
     @property
@@ -200,7 +201,10 @@ class Switch(Protocol):
         ...
 
     async def living_channels(self) -> Sequence[str]:
-        """Ids of the channels on the PBX that bear our `offhook-` prefix, now."""
+        """Ids of the channels on the PBX that bear our `offhook-` prefix, now.
+
+        Without those of transferred calls: people are talking there.
+        """
         ...
 
     async def hang_up_channel(self, channel_id: str) -> None:

@@ -131,14 +131,14 @@ class AttemptCore:
         return self._phase == "answered" and not self._wanted_over
 
     @property
+    def transferred(self) -> bool:
+        """Whether the far end talks to somebody else now."""
+        return self._phase == "transferred"
+
+    @property
     def deadline(self) -> float | None:
         """When to call `on_deadline`, or None."""
         return self._deadline
-
-    @property
-    def hangup_cause(self) -> str | None:
-        """FreeSWITCH's word for why the channel ended, once it did."""
-        return self._cause_name
 
     def take(self) -> list[Output]:
         """What has come of the calls since the last `take()`."""
@@ -223,7 +223,9 @@ class AttemptCore:
 
     def lose(self, message: str, now: float) -> None:
         """It is gone and nobody can tell how; `message` says what is known."""
-        if not self.over:
+        if self.transferred:  # that succeeded; only the end of it is not known
+            self._end(causes.completed(None, self._call_id), now)
+        elif not self.over:
             self._end(causes.lost(message, self._call_id), now)
 
     def referring(self, under_way: bool) -> None:
@@ -264,7 +266,9 @@ class AttemptCore:
         if self._wanted_over or self._complaint is not None:
             self._hang_ups = 0
             self._force(now)
-        elif channel.get("Other-Leg-Unique-ID") and self._phase == "answered":
+        elif self.transferred:
+            pass
+        elif channel.get("Other-Leg-Unique-ID"):
             self._transfer(now)
         elif self._audio == "none" and channel.get("Answer-State") in ("early", "answered"):
             self._outputs.append(Park(answer=False))
@@ -360,7 +364,7 @@ class AttemptCore:
 
     def _on_digit(self, event: Event, now: float) -> None:
         digit = event.get("DTMF-Digit", "")
-        if len(digit) == 1:
+        if len(digit) == 1 and not self.transferred:
             clocks = _number(event.get("DTMF-Duration", "")) or 0
             self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
 

@@ -40,6 +40,8 @@ _FIRST_AUDIO_S: Final = 1.0
 _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
+#: Channel variable of a call that is no more ours: people are talking.
+_TRANSFERRED: Final = "offhook_transferred"
 _GONE: Final = "-ERR No such channel"
 #: Seconds for the far end to answer a REFER, to tell more once it has agreed, to ring the target.
 _REFER_S: Final = 10.0
@@ -129,8 +131,14 @@ class FreeSwitchSwitch:
         # The list lags behind the channels; of our own we know better.
         ids |= {one.id for one in self._attempts}
         ours = sorted(one for one in ids if one.startswith(ID_PREFIX))
-        living = await asyncio.gather(*(self._link.job("uuid_exists", one) for one in ours))
-        return [one for one, lives in zip(ours, living, strict=True) if lives == "true"]
+        marks = await asyncio.gather(
+            *(self._link.job("uuid_getvar", f"{one} {_TRANSFERRED}") for one in ours)
+        )
+        return [
+            one
+            for one, mark in zip(ours, marks, strict=True)
+            if mark != "true" and not mark.startswith("-")
+        ]
 
     async def hang_up_channel(self, channel_id: str) -> None:
         """Hang up a channel that no attempt of this process owns (after a restart)."""
@@ -175,7 +183,13 @@ class FreeSwitchSwitch:
     async def join(self, attempt: LiveCall, other: LiveCall) -> None:
         for one in (attempt, other):
             await self._set(one.id, "hangup_after_bridge", "true")
-        await self._link.api("uuid_bridge", f"{attempt.id} {other.id}")
+            await self._set(one.id, _TRANSFERRED, "true")
+        try:
+            await self._link.api("uuid_bridge", f"{attempt.id} {other.id}")
+        except SwitchError:
+            for one in (attempt, other):
+                await self._quietly("uuid_setvar", f"{one.id} {_TRANSFERRED}")
+            raise
         for one in (attempt, other):
             one.core.joined(time.monotonic())
             one.pump()
@@ -384,9 +398,17 @@ class FreeSwitchSwitch:
             status, ringing, outcome = await asyncio.gather(
                 *(self._variable(attempt.id, name) for name in _REFER_RESULTS)
             )
-            code = outcome or status or 0
-            if code >= 300:
-                raise SwitchRefused(f"the far end refused the transfer (SIP {code})", "transfer")
+            if (status or 0) >= 300:
+                raise SwitchRefused(f"the far end refused the transfer (SIP {status})", "transfer")
+            if (outcome or 0) >= 300:
+                # With the last NOTIFY FreeSWITCH (to 1.11 at least) hangs up without a word to
+                # its own channel, which would linger.
+                await attempt.hang_up()
+                raise SwitchRefused(
+                    f"the far end agreed, but the call that it made failed (SIP {outcome}); "
+                    "FreeSWITCH has hung up ours with it",
+                    "transfer",
+                )
             if outcome is not None:
                 return
             if status is None:

@@ -51,12 +51,12 @@ class Cable:
         """Drop every connection and refuse new ones."""
         assert self._server is not None
         self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers.clear()
+        writers = list(self._writers)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -77,6 +77,7 @@ class Cable:
     async def _pump(
         self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter, ours: bool
     ) -> None:
+        ended_by_us = ours
         try:
             with contextlib.suppress(OSError):
                 while data := await source.read(65536):
@@ -86,8 +87,11 @@ class Cable:
                         self._tap.passed(number, data, ours=ours)
                     sink.write(data)
                     await sink.drain()
+        except asyncio.CancelledError:
+            ended_by_us = True
+            raise
         finally:
             if self._tap is not None:
-                self._tap.closed(number, ours=ours)
+                self._tap.closed(number, ours=ended_by_us)
             sink.close()
             self._writers.discard(sink)

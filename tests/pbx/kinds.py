@@ -5,12 +5,13 @@ console or event socket, and the carrier's log.
 """
 
 import asyncio
+import json
 import re
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar, Literal
 
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
@@ -20,6 +21,8 @@ from pbx.switch import Attempt, Switch
 from pbx.testbed import TestBed
 from pbx.testbed.freeswitch import FreeSwitch, Witness
 from tests.pbx.cable import Cable
+from tests.pbx.esl_peer import EslPeer
+from tests.pbx.tape import PASSWORD, TapeWriter
 
 OUR_NUMBER = "+15550777"
 PATIENCE_S = 20.0
@@ -75,7 +78,25 @@ class Pbx(ABC):
         """Start it after `kill` or `stop`."""
 
     @abstractmethod
-    def dialled(self) -> Sequence[Dialled]:
+    async def ask(self, what: str, question: Callable[[], Awaitable[Any]]) -> Any:
+        """What a witness says; must be such that JSON can hold it."""
+
+    async def until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until a witness says that it is so."""
+
+        async def look() -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await condition():
+                    await asyncio.sleep(0.03)
+
+        await self.ask(f"until {what}", look)
+
+    @abstractmethod
+    async def act(self, what: str, action: Callable[[], Awaitable[Any]]) -> None:
+        """Have something happen at the PBX or the carrier, through none of the code under test."""
+
+    @abstractmethod
+    async def dialled(self) -> Sequence[Dialled]:
         """The calls that reached the carrier since the test began."""
 
     @abstractmethod
@@ -99,7 +120,7 @@ class Pbx(ABC):
         """A call to OUR_NUMBER whose From holds that display name, byte for byte."""
 
     @abstractmethod
-    def keys_at_carrier(self) -> str:
+    async def keys_at_carrier(self) -> str:
         """The keys that the persona `key reader` has read last."""
 
     @abstractmethod
@@ -114,11 +135,15 @@ class LivePbx(Pbx):
         bed: for the carrier.
         sip: UDP port on loopback where the carrier reaches it.
         cable: to it.
+        tape: told what is done to it, and what its witness says.
     """
 
-    def __init__(self, bed: TestBed, sip: int, cable: Cable) -> None:
+    def __init__(
+        self, bed: TestBed, sip: int, cable: Cable, tape: TapeWriter | None = None
+    ) -> None:
         super().__init__(cable)
         self.bed = bed
+        self.tape = tape
         self._sip = sip
         self._log_from = len(bed.carrier.log())
         self._phone: socket.socket | None = None
@@ -127,28 +152,46 @@ class LivePbx(Pbx):
     async def channels(self) -> Sequence[tuple[str, bool]]:
         """(name or id, whether it is answered) of the channels that live now."""
 
-    def dialled(self) -> Sequence[Dialled]:
+    def note(self, mark: Literal["do", "ask", "answer"], text: str) -> None:
+        """For the tape, if there is one."""
+        if self.tape is not None:
+            self.tape.note(mark, text)
+
+    async def ask(self, what: str, question: Callable[[], Awaitable[Any]]) -> Any:
+        self.note("ask", what)
+        answer = await question()
+        self.note("answer", json.dumps(answer))
+        return answer
+
+    async def act(self, what: str, action: Callable[[], Awaitable[Any]]) -> None:
+        self.note("do", what)
+        await action()
+
+    async def dialled(self) -> Sequence[Dialled]:
         found = _DIALLED.findall(self.bed.carrier.log()[self._log_from :])
         # The carrier does not undo the quoted pairs of a display name (RFC 3261 section 25.1).
-        return [
+        calls = [
             Dialled(number, call_id, caller, re.sub(r"\\(.)", r"\1", name))
             for number, call_id, caller, name in found
         ]
+        self.note("ask", "dialled")
+        self.note("answer", json.dumps([astuple(call) for call in calls]))
+        return calls
 
     async def until_calls(self, count: int) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while len(await self.channels()) != count * len(self.legs):
-                await asyncio.sleep(0.05)
-            while count == 0 and await self.bed.carrier.channels():
-                await asyncio.sleep(0.05)
+        async def none_or_so_many() -> bool:
+            if len(await self.channels()) != count * len(self.legs):
+                return False
+            return count != 0 or not await self.bed.carrier.channels()
+
+        await self.until(f"calls {count}", none_or_so_many)
 
     async def until_answered(self) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not any(
-                answered and name.startswith(self.legs[-1])
-                for name, answered in await self.channels()
-            ):
-                await asyncio.sleep(0.05)
+        async def one_is() -> bool:
+            leg = self.legs[-1]
+            return any(up and name.startswith(leg) for name, up in await self.channels())
+
+        await self.until("answered", one_is)
 
     @property
     @abstractmethod
@@ -156,6 +199,7 @@ class LivePbx(Pbx):
         """What the carrier dials to reach OUR_NUMBER."""
 
     def ring(self, application: str = "Echo", data: str = "", name: str = "Ann") -> None:
+        self.note("do", f"ring {application}")
         self.bed.carrier.call_in(
             self.inbound_route,
             caller_id=f'"{name}" <+15550888>',
@@ -164,6 +208,7 @@ class LivePbx(Pbx):
         )
 
     def invite(self, display_name: str) -> None:
+        self.note("do", "invite")
         phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._phone = phone
         phone.bind(("127.0.0.1", 0))
@@ -183,12 +228,15 @@ class LivePbx(Pbx):
         )
         phone.sendto(invite.encode(), (host, self._sip))
 
-    def keys_at_carrier(self) -> str:
+    async def keys_at_carrier(self) -> str:
         read: list[str] = re.findall(r"keys (\S*)$", self.bed.carrier.log(), re.MULTILINE)
-        return read[-1] if read else ""
+        keys = read[-1] if read else ""
+        self.note("ask", "keys")
+        self.note("answer", json.dumps(keys))
+        return keys
 
     async def clear_carrier(self) -> None:
-        await self.bed.carrier.cli("channel request hangup all")
+        await self.act("clear carrier", lambda: self.bed.carrier.cli("channel request hangup all"))
 
     def close(self) -> None:
         """Give the socket of `invite` back."""
@@ -248,15 +296,8 @@ class AsteriskPbx(LivePbx):
         return f"PJSIP/{OUR_NUMBER}@customer"
 
 
-class FreeSwitchPbx(LivePbx):
-    """A FreeSWITCH that answers.
-
-    Args:
-        bed: for the carrier.
-        server: asked as a witness; started by us (then it may also be killed) or not.
-        sip: UDP port where the carrier rings it.
-        cable: to it.
-    """
+class AnyFreeSwitch(Pbx):
+    """What a FreeSWITCH has in common with one that is played from a tape."""
 
     kind = "freeswitch"
     link = "esl"
@@ -264,8 +305,27 @@ class FreeSwitchPbx(LivePbx):
     port_setting = "pbx.esl.port"
     legs = ("",)
 
-    def __init__(self, bed: TestBed, server: Witness, sip: int, cable: Cable) -> None:
-        super().__init__(bed, sip, cable)
+
+class FreeSwitchPbx(AnyFreeSwitch, LivePbx):
+    """A FreeSWITCH that answers.
+
+    Args:
+        bed: for the carrier.
+        server: asked as a witness; started by us (then it may also be killed) or not.
+        sip: UDP port where the carrier rings it.
+        cable: to it.
+        tape: see `LivePbx`.
+    """
+
+    def __init__(
+        self,
+        bed: TestBed,
+        server: Witness,
+        sip: int,
+        cable: Cable,
+        tape: TapeWriter | None = None,
+    ) -> None:
+        super().__init__(bed, sip, cable, tape)
         self._server = server
 
     def make(
@@ -279,10 +339,12 @@ class FreeSwitchPbx(LivePbx):
 
     async def kill(self) -> None:
         assert isinstance(self._server, FreeSwitch)
+        self.tape = None
         await self._server.kill()
 
     async def stop(self) -> None:
         assert isinstance(self._server, FreeSwitch)
+        self.tape = None
         await self._server.stop()
 
     async def start_again(self) -> None:
@@ -298,11 +360,73 @@ class FreeSwitchPbx(LivePbx):
         return [(row["uuid"], row["callstate"] == "ACTIVE") for row in rows if "callstate" in row]
 
     async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
-        await self._server.api(f"uuid_kill {attempt.id}")
+        await self.act("hang up on console", lambda: self._server.api(f"uuid_kill {attempt.id}"))
 
     @property
     def inbound_route(self) -> str:
         return f"PJSIP/customer/sip:{OUR_NUMBER}@127.0.0.1:{self._sip}"
+
+
+class ReplayedFreeSwitch(AnyFreeSwitch):
+    """One that a peer plays from a tape; the witness's answers are on it too.
+
+    Args:
+        peer: plays.
+        cable: to it.
+    """
+
+    def __init__(self, peer: EslPeer, cable: Cable) -> None:
+        super().__init__(cable)
+        self._peer = peer
+
+    def make(
+        self, media: MediaServer, on_incoming: OnIncoming | None = None, **settings: Any
+    ) -> FreeSwitchSwitch:
+        return freeswitch_switch(self.cable, PASSWORD, media, on_incoming, settings)
+
+    @property
+    def can_die(self) -> bool:
+        return False
+
+    async def kill(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        raise NotImplementedError
+
+    async def start_again(self) -> None:
+        raise NotImplementedError
+
+    async def ask(self, what: str, question: Callable[[], Awaitable[Any]]) -> Any:
+        return json.loads(await self._peer.ask(what))
+
+    async def act(self, what: str, action: Callable[[], Awaitable[Any]]) -> None:
+        self._peer.do(what)
+
+    async def dialled(self) -> Sequence[Dialled]:
+        return [Dialled(*fields) for fields in json.loads(await self._peer.ask("dialled"))]
+
+    async def until_calls(self, count: int) -> None:
+        await self._peer.ask(f"until calls {count}")
+
+    async def until_answered(self) -> None:
+        await self._peer.ask("until answered")
+
+    async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
+        self._peer.do("hang up on console")
+
+    def ring(self, application: str = "Echo", data: str = "", name: str = "Ann") -> None:
+        self._peer.do(f"ring {application}")
+
+    def invite(self, display_name: str) -> None:
+        self._peer.do("invite")
+
+    async def keys_at_carrier(self) -> str:
+        keys: str = json.loads(await self._peer.ask("keys"))
+        return keys
+
+    async def clear_carrier(self) -> None:
+        self._peer.do("clear carrier")
 
 
 def freeswitch_switch(

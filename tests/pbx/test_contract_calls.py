@@ -65,7 +65,7 @@ async def test_each_number_ends_as_it_should(  # noqa: PLR0917
     assert kinds(events) == [*before, Ended]
     end = cause(events)
     assert (end.state, end.name, end.q850, end.sip_code) == (state, cause_name, q850, sip_code)
-    assert [one.number for one in pbx.dialled()] == [wish.number]
+    assert [one.number for one in await pbx.dialled()] == [wish.number]
     assert [event.at for event in events] == sorted(event.at for event in events)
     await pbx.until_calls(0)
 
@@ -142,7 +142,7 @@ async def test_the_call_id_is_that_of_the_trunk(pbx: Pbx, switch: Switch) -> Non
 
     end = cause(await until_over(attempt))
 
-    assert [end.sip_call_id] == [one.call_id for one in pbx.dialled()]
+    assert [end.sip_call_id] == [one.call_id for one in await pbx.dialled()]
 
 
 @pytest.mark.parametrize("codec", [PCMU, PCMA], ids=lambda codec: str(codec.name))
@@ -188,7 +188,7 @@ async def test_keys_pressed_here_arrive(pbx: Pbx, switch: Switch) -> None:
 
     end = cause(await until_over(attempt))
     assert end.state == "completed"
-    assert pbx.keys_at_carrier() == "42*9"
+    assert await pbx.keys_at_carrier() == "42*9"
     with pytest.raises(SwitchRefused) as refusal:
         await attempt.send_digits("1")
     assert refusal.value.field == "digits"
@@ -209,7 +209,7 @@ async def test_one_id_is_dialled_once(pbx: Pbx, switch: Switch, media: MediaServ
 
     assert (here.value.field, elsewhere.value.field) == ("id", "id")
     assert await switch.living_channels() == [wish.id]
-    assert len(pbx.dialled()) == 1
+    assert len(await pbx.dialled()) == 1
     await attempt.hang_up()
     assert cause(await until_over(attempt)).state == "completed"
 
@@ -266,7 +266,7 @@ async def test_hostile_values_do_not_reach_the_pbx(
     with pytest.raises(SwitchRefused) as refusal:
         await switch.originate(spoilt(field, value))
     assert refusal.value.field == field
-    assert pbx.dialled() == []
+    assert await pbx.dialled() == []
     await pbx.until_calls(0)
 
 
@@ -304,7 +304,7 @@ async def test_a_strange_caller_name_is_only_a_name(pbx: Pbx, switch: Switch, wh
     end = cause(await until_over(await switch.originate(wish)))
 
     assert end.state == "busy"
-    (call,) = pbx.dialled()
+    (call,) = await pbx.dialled()
     assert (call.number, call.caller_number) == (wish.number, "+15550199")
     assert call.caller_name in (name, name.translate(LOOK_ALIKE))
     await pbx.until_calls(0)

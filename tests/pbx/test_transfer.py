@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,30 +47,61 @@ async def call(switch: Switch, *names: str) -> Sequence[Attempt]:
     return attempts
 
 
-async def listener_hears(bed: TestBed, before: int = 0) -> None:
+async def listener_hears(pbx: Pbx, bed: TestBed, before: int = 0) -> None:
     """Wait until listeners have heard something, more often than `before`."""
-    async with asyncio.timeout(PATIENCE_S):
-        while noises(bed) <= before:
-            await asyncio.sleep(0.02)
+
+    async def it_does() -> bool:
+        return noises(bed) > before
+
+    await pbx.until("the listener hears", it_does)
 
 
 def noises(bed: TestBed) -> int:
     return len(re.findall("NOTICE.*listener NOISE", bed.carrier.log()))
 
 
-def referred(bed: TestBed) -> Sequence[str]:
-    """The numbers that the carrier was asked to call instead of us."""
+def referrals(bed: TestBed) -> Sequence[str]:
+    """The numbers that the carrier was ever asked to call instead of us."""
     return re.findall(r"NOTICE.*: referred (\S+)", bed.carrier.log())
 
 
-async def hang_up_at_carrier(bed: TestBed, name: str) -> None:
+async def referred(pbx: Pbx, bed: TestBed, before: int) -> Any:
+    """Those since the first `before`."""
+
+    async def numbers() -> Sequence[str]:
+        return referrals(bed)[before:]
+
+    return await pbx.ask("referred", numbers)
+
+
+async def carrier_talks_to(pbx: Pbx, bed: TestBed) -> Any:
+    """The extensions in which the carrier's channels are."""
+
+    async def extensions() -> Sequence[str]:
+        return [one.extension for one in await bed.carrier.channels()]
+
+    return await pbx.ask("carrier's channels", extensions)
+
+
+async def until_carrier_has_two(pbx: Pbx, bed: TestBed) -> None:
+    async def it_has() -> bool:
+        return len(await bed.carrier.channels()) >= 2
+
+    await pbx.until("the carrier has two channels", it_has)
+
+
+async def hang_up_at_carrier(pbx: Pbx, bed: TestBed, name: str) -> None:
     """The person of that name hangs up."""
-    (theirs,) = [
-        one.name
-        for one in await bed.carrier.channels()
-        if one.extension == persona(name).number and one.name.startswith("PJSIP")
-    ]
-    await bed.carrier.cli(f"channel request hangup {theirs}")
+
+    async def hang_up() -> None:
+        (theirs,) = [
+            one.name
+            for one in await bed.carrier.channels()
+            if one.extension == persona(name).number and one.name.startswith("PJSIP")
+        ]
+        await bed.carrier.cli(f"channel request hangup {theirs}")
+
+    await pbx.act(f"{name} hangs up", hang_up)
 
 
 async def goes_on(attempt: Attempt) -> None:
@@ -88,7 +120,7 @@ async def goes_on(attempt: Attempt) -> None:
 async def test_a_far_end_that_agrees_to_a_refer(
     bed: TestBed, pbx: Pbx, switch: Switch, media: MediaServer
 ) -> None:
-    before = len(referred(bed))
+    before = len(referrals(bed))
     (attempt,) = await call(switch, "referable")
 
     await attempt.refer(persona("silent").number)
@@ -96,9 +128,9 @@ async def test_a_far_end_that_agrees_to_a_refer(
     events = await until_over(attempt)
     assert kinds(events) == [Transferred, Ended]
     assert cause(events).state == "completed"
-    assert referred(bed)[before:] == [persona("silent").number]
+    assert await referred(pbx, bed, before) == [persona("silent").number]
     assert media.open_legs == 0
-    assert any(one.extension == persona("silent").number for one in await bed.carrier.channels())
+    assert persona("silent").number in await carrier_talks_to(pbx, bed)
     await pbx.clear_carrier()
     await pbx.until_calls(0)
 
@@ -118,7 +150,7 @@ async def no_transfers(bed: TestBed) -> AsyncIterator[None]:
 @every_kind
 @pytest.mark.usefixtures("no_transfers")
 async def test_a_trunk_that_takes_no_refer(bed: TestBed, pbx: Pbx, switch: Switch) -> None:
-    before = len(referred(bed))
+    before = len(referrals(bed))
     (attempt,) = await call(switch, "referable")
 
     for _ in range(2):
@@ -127,7 +159,7 @@ async def test_a_trunk_that_takes_no_refer(bed: TestBed, pbx: Pbx, switch: Switc
         assert refusal.value.field == "transfer"
 
     await goes_on(attempt)
-    assert referred(bed)[before:] == []
+    assert await referred(pbx, bed, before) == []
     await pbx.until_calls(0)
 
 
@@ -143,7 +175,7 @@ async def test_a_far_end_that_fails_stays(
     bed: TestBed, pbx: Pbx, switch: Switch, name: str, number: str
 ) -> None:
     """It agreed to the REFER (202), and told later (NOTIFY) that nothing came of it."""
-    before = len(referred(bed))
+    before = len(referrals(bed))
     (attempt,) = await call(switch, name)
 
     for _ in range(2):
@@ -152,7 +184,7 @@ async def test_a_far_end_that_fails_stays(
         assert refusal.value.field == "transfer"
 
     await goes_on(attempt)
-    assert referred(bed)[before:] == []
+    assert await referred(pbx, bed, before) == []
     await pbx.until_calls(0)
 
 
@@ -205,13 +237,14 @@ async def test_a_call_that_rings_cannot_be_transferred(pbx: Pbx, switch: Switch)
 async def test_hanging_up_while_the_far_end_is_asked(
     bed: TestBed, pbx: Pbx, switch: Switch
 ) -> None:
-    before = len(referred(bed))
+    before = len(referrals(bed))
     (attempt,) = await call(switch, "referable")
     asking = asyncio.create_task(attempt.refer(persona("no answer").number))
-    async with asyncio.timeout(PATIENCE_S):
-        while len(referred(bed)) == before:
-            await asyncio.sleep(0.02)
 
+    async def it_is_asked() -> bool:
+        return len(referrals(bed)) > before
+
+    await pbx.until("it is asked", it_is_asked)
     await attempt.hang_up()
 
     assert cause(await until_over(attempt)).state == "completed"
@@ -235,13 +268,13 @@ async def test_joined_far_ends_hear_each_other_and_end_together(
     for attempt in (noise, listener):
         assert kinds(await until(attempt, Transferred)) == [Transferred]
     assert media.open_legs == 0
-    await listener_hears(bed, before)
+    await listener_hears(pbx, bed, before)
     with pytest.raises(SwitchRefused):
         await listener.join(noise)
     with pytest.raises(SwitchRefused):
         await noise.send_digits("1")
     if end == "person":
-        await hang_up_at_carrier(bed, "listener")
+        await hang_up_at_carrier(pbx, bed, "listener")
     else:
         await (noise if end == "first" else listener).hang_up()
     for attempt in (noise, listener):
@@ -292,8 +325,8 @@ async def test_a_caller_is_put_through(
 
     await (caller.join(listener) if caller_first else listener.join(caller))
 
-    await listener_hears(bed, before)
-    await hang_up_at_carrier(bed, "listener")
+    await listener_hears(pbx, bed, before)
+    await hang_up_at_carrier(pbx, bed, "listener")
     for attempt in (caller, listener):
         events = await until_over(attempt)
         assert kinds(events) == [Transferred, Ended]
@@ -312,13 +345,16 @@ async def test_a_caller_is_referred(bed: TestBed, pbx: Pbx, media: MediaServer) 
     async with asyncio.timeout(PATIENCE_S):
         caller = (await calls.get()).attempt
         await until(caller, Answered)
-        while "rooms" not in [one.context for one in await bed.carrier.channels()]:
-            await asyncio.sleep(0.02)
+
+    async def they_talk() -> bool:
+        return "rooms" in [one.context for one in await bed.carrier.channels()]
+
+    await pbx.until("the caller talks to somebody", they_talk)
 
     await caller.refer(persona("silent").number)
 
     assert kinds(await until_over(caller)) == [Transferred, Ended]
-    assert persona("silent").number in [one.extension for one in await bed.carrier.channels()]
+    assert persona("silent").number in await carrier_talks_to(pbx, bed)
     assert calls.empty()
     await pbx.clear_carrier()
     await pbx.until_calls(0)
@@ -355,12 +391,12 @@ async def test_a_joined_call_outlives_a_cut_link(
     await pbx.cable.cut()
     await connected(switch, False)
     if ends_meanwhile:
-        await hang_up_at_carrier(bed, "listener")
+        await hang_up_at_carrier(pbx, bed, "listener")
         await pbx.until_calls(0)
     await pbx.cable.plug_in()
     await connected(switch)
     if not ends_meanwhile:
-        assert len(await bed.carrier.channels()) == 2
+        assert len(await carrier_talks_to(pbx, bed)) == 2
         await listener.hang_up()
 
     for attempt in (noise, listener):
@@ -379,7 +415,7 @@ async def test_a_bridge_to_somebody_who_answers(
 
     assert await bridge(switch, caller, dial("listener")) is None
 
-    await listener_hears(bed, before)
+    await listener_hears(pbx, bed, before)
     assert media.open_legs == 0
     await caller.hang_up()
     assert kinds(await until_over(caller)) == [Transferred, Ended]
@@ -409,7 +445,7 @@ async def test_a_bridge_nobody_answers_is_heard_to_ring(
 
     assert isinstance(answer, Cause)
     assert answer.state == "no_answer"
-    await listener_hears(bed, before)
+    await listener_hears(pbx, bed, before)
     await caller.hang_up()
     await until_over(caller)
     await pbx.until_calls(0)
@@ -426,7 +462,7 @@ async def test_an_announcement_is_heard_by_who_is_bridged(
 
     assert isinstance(answer, Cause)
     assert answer.sip_code == 404
-    await listener_hears(bed, before)
+    await listener_hears(pbx, bed, before)
     await caller.hang_up()
     await until_over(caller)
     await pbx.until_calls(0)
@@ -436,9 +472,7 @@ async def test_an_announcement_is_heard_by_who_is_bridged(
 async def test_a_bridge_is_given_up_while_it_rings(bed: TestBed, pbx: Pbx, switch: Switch) -> None:
     (caller,) = await call(switch, "echo")
     bridging = asyncio.create_task(bridge(switch, caller, dial("no answer")))
-    async with asyncio.timeout(PATIENCE_S):
-        while len(await bed.carrier.channels()) < 2:
-            await asyncio.sleep(0.02)
+    await until_carrier_has_two(pbx, bed)
 
     bridging.cancel()
     await asyncio.gather(bridging, return_exceptions=True)
@@ -452,9 +486,7 @@ async def test_a_bridge_is_given_up_while_it_rings(bed: TestBed, pbx: Pbx, switc
 async def test_the_caller_hangs_up_while_it_rings(bed: TestBed, pbx: Pbx, switch: Switch) -> None:
     (caller,) = await call(switch, "echo")
     bridging = asyncio.create_task(bridge(switch, caller, dial("listener")))
-    async with asyncio.timeout(PATIENCE_S):
-        while len(await bed.carrier.channels()) < 2:
-            await asyncio.sleep(0.02)
+    await until_carrier_has_two(pbx, bed)
 
     await caller.hang_up()
 

@@ -32,8 +32,8 @@ from pbx.testbed.freeswitch import FreeSwitch
 
 _NEXT = """
 To use your own PBX and trunk:
-  1. docker/asterisk/README.md: what your Asterisk needs
-  2. offhook.toml: [pbx] trunk, [pbx.ami] host and secret, [calls] numbers
+  1. docker/asterisk/README.md: what your Asterisk needs (FreeSWITCH: docker/freeswitch/README.md)
+  2. offhook.toml: [pbx] trunk, [pbx.ami] host and secret ([pbx.esl]), [calls] numbers
   3. offhook models pull small        real weights instead of the starter models
   4. offhook doctor                   says what is still missing
   5. offhook serve                    then POST /v1/calls, or `offhook call`

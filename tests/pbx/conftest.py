@@ -1,5 +1,6 @@
 """A media server and a switch on the test bed, new for each test, over any kind of PBX."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ from tests.pbx.tape import TapeWriter, read_tape, tape_name
 #: `host:port:password` of a FreeSWITCH that answers; see `python -m pbx.testbed freeswitch`.
 RUNNING: Final = "OFFHOOK_TEST_FREESWITCH"
 _RUNNING_SIP: Final = 5060
+_TRUNK_S: Final = 40.0
 #: Folder for tapes of what passes between Offhook and a real FreeSWITCH; see `tape`.
 RECORD: Final = "OFFHOOK_RECORD_ESL"
 _PASSED: Final = pytest.StashKey[bool]()
@@ -50,7 +52,12 @@ async def freeswitch(bed: TestBed) -> AsyncIterator[LiveFreeSwitch | None]:
     """One that answers already, or one that is installed; None where there is neither."""
     if address := os.environ.get(RUNNING):
         host, port, password = address.split(":", 2)
-        yield LiveFreeSwitch(Witness(host, int(port), password), _RUNNING_SIP)
+        witness = Witness(host, int(port), password)
+        async with asyncio.timeout(_TRUNK_S):
+            # It asks the carrier, which has only just come up, every 15 seconds.
+            while "<status>UP" not in await witness.api("sofia xmlstatus gateway trunk"):
+                await asyncio.sleep(0.5)
+        yield LiveFreeSwitch(witness, _RUNNING_SIP)
     elif installed() is not None:
         async with FreeSwitch(bed.ports.carrier_sip) as one:
             yield LiveFreeSwitch(one, one.sip)

@@ -328,7 +328,7 @@ class _Calls:
         self._sounds: dict[str, Sound] = {}
         self._ringing: Sound = "silence"
         self._ready: set[str] = set()  # for `unicast`
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
 
     @property
     def heard(self) -> bool:
@@ -361,7 +361,7 @@ class _Calls:
             ports = {name: int(port) for name, port in re.findall(r"(\w+)-port: (\d+)", command)}
             self._end(uuid_)
             sound = self._sounds.get(uuid_, self._ringing)
-            self._streams[uuid_] = _Stream(sound, ports["local"], ports["remote"], self._complain)
+            self._streams[uuid_] = Stream(sound, ports["local"], ports["remote"], self._complain)
 
     def told(self, body: str) -> None:
         """An event went out; others than events have no such headers."""
@@ -388,7 +388,7 @@ class _Calls:
             stream.close()
 
 
-class _Stream(asyncio.DatagramProtocol):
+class Stream(asyncio.DatagramProtocol):
     """One channel's headerless audio: a frame every 20 ms, from the port it was told."""
 
     def __init__(

@@ -337,3 +337,17 @@ async def test_the_doctor_is_content(pbx: Pbx, switch: Switch) -> None:
     findings = await switch.check()
     assert {finding.check for finding in findings} >= {pbx.link, "modules", "trunk", "rtp"}
     assert [finding for finding in findings if not finding.ok] == []
+
+
+async def test_the_doctor_names_a_trunk_that_is_not_there(pbx: Pbx, media: MediaServer) -> None:
+    switch = pbx.make(media, trunk="nowhere")
+    await switch.start()
+
+    (wrong,) = [finding for finding in await switch.check() if not finding.ok]
+
+    assert wrong.check == "trunk"
+    assert "nowhere" in wrong.message
+    with pytest.raises(SwitchRefused, match="nowhere") as refusal:
+        await switch.originate(dial("busy"))
+    assert refusal.value.field == "trunk"
+    await switch.close()

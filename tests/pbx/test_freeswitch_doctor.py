@@ -1,0 +1,193 @@
+"""What the doctor, and a call, make of a FreeSWITCH that is not set up as it should be."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from pbx.freeswitch.config import FreeSwitchConfig
+from pbx.freeswitch.doctor import examine
+from pbx.freeswitch.gateway import Gateway, look_at_gateway
+from pbx.freeswitch.link import EslLink
+from pbx.freeswitch.switch import FreeSwitchSwitch
+from pbx.media import MediaServer
+from pbx.switch import Finding, SwitchRefused, SwitchUnavailable
+from tests.pbx.calls import dial
+from tests.pbx.test_freeswitch_link import Peer, Script, Server, linked
+
+# As `sofia xmlstatus gateway` writes it, without what does not matter here.
+_XML = """<?xml version="1.0" encoding="ISO-8859-1"?>
+  <gateway>
+    <name>trunk</name>
+    <profile>offhook</profile>
+    <realm>sip.example.org</realm>
+    <proxy>{proxy}</proxy>
+    <state>{state}</state>
+    <status>{status}</status>
+  </gateway>
+"""
+_PROXY = "sip:192.0.2.7:5080"
+GOOD = {
+    "version": "FreeSWITCH Version 1.11.2-release~64bit ( 64bit)",
+    "sofia xmlstatus gateway trunk": _XML.format(proxy=_PROXY, state="NOREG", status="UP"),
+}
+
+
+def answering(answers: Mapping[str, str]) -> Script:
+    """A FreeSWITCH that says so; of its modules it has every one that is not named."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        while True:
+            number, command = await peer.take()
+            usual = "true" if command.startswith("module_exists") else "-ERR Command not found!"
+            peer.finish(number, answers.get(command, usual))
+
+    return script
+
+
+async def found(answers: Mapping[str, str], media: MediaServer) -> Mapping[str, Finding]:
+    """The doctor's findings by what was looked at."""
+    async with linked(answering(answers)) as (server, watched):
+        config = FreeSwitchConfig(port=server.port)
+        return {one.check: one for one in await examine(config, watched.link, media)}
+
+
+async def test_all_is_well(media: MediaServer) -> None:
+    findings = await found(GOOD, media)
+    assert {name: one.ok for name, one in findings.items()} == dict.fromkeys(
+        ["esl", "rtp", "modules", "trunk"], True
+    )
+    assert "1.11.2" in findings["esl"].message
+    assert "'trunk' at 192.0.2.7:5080 (UP, registration NOREG)" in findings["trunk"].message
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "told"),
+    [
+        ("NOREG", "DOWN", "does not answer OPTIONS at 192.0.2.7:5080: check that address"),
+        ("FAIL_WAIT", "DOWN", "is not registered at 192.0.2.7:5080 (FAIL_WAIT): check its user"),
+        ("EXPIRED", "UP", "is not registered"),
+    ],
+)
+async def test_a_trunk_that_carries_nothing(
+    media: MediaServer, state: str, status: str, told: str
+) -> None:
+    xml = _XML.format(proxy=_PROXY, state=state, status=status)
+    findings = await found({**GOOD, "sofia xmlstatus gateway trunk": xml}, media)
+    assert not findings["trunk"].ok
+    assert told in findings["trunk"].message
+    assert findings["esl"].ok
+
+
+@pytest.mark.parametrize("answer", ["Invalid Gateway!", "-ERR sofia Command not found!", ""])
+async def test_a_trunk_that_is_not_there(media: MediaServer, answer: str) -> None:
+    findings = await found({**GOOD, "sofia xmlstatus gateway trunk": answer}, media)
+    assert not findings["trunk"].ok
+    assert "mend pbx.trunk" in findings["trunk"].message
+
+
+async def test_a_module_that_is_missing(media: MediaServer) -> None:
+    findings = await found({**GOOD, "module_exists mod_sofia": "false"}, media)
+    assert not findings["modules"].ok
+    assert "mod_sofia" in findings["modules"].message
+    assert "modules.conf.xml" in findings["modules"].message
+
+
+async def test_a_media_server_that_has_no_port() -> None:
+    findings = await found(GOOD, MediaServer("127.0.0.1", 40000, 40001))
+    assert not findings["rtp"].ok
+
+
+@pytest.mark.parametrize(
+    ("proxy", "host"),
+    [
+        ("sip:192.0.2.7:5080", "192.0.2.7:5080"),
+        ("sip:sip.example.org", "sip.example.org"),
+        ("<sip:sip.example.org;transport=tcp>", "sip.example.org"),
+        ("sips:user@[2001:db8::1]:5061;x=y", "[2001:db8::1]:5061"),
+        ("", "sip.example.org"),
+    ],
+)
+async def test_where_the_carrier_is(proxy: str, host: str) -> None:
+    xml = _XML.format(
+        proxy=proxy.replace("<", "&lt;").replace(">", "&gt;"), state="REGED", status="UP"
+    )
+    async with linked(answering({"sofia xmlstatus gateway trunk": xml})) as (_, watched):
+        gateway = await look_at_gateway(watched.link, "trunk")
+    assert gateway == Gateway("trunk", host, "UP", "REGED")
+    assert gateway.problem is None
+
+
+@contextlib.asynccontextmanager
+async def switch_over(script: Script, media: MediaServer) -> AsyncIterator[FreeSwitchSwitch]:
+    async with asyncio.timeout(10), Server(script) as server:
+        config = FreeSwitchConfig(port=server.port, password="x", command_timeout_s=0.3)
+        switch = FreeSwitchSwitch(config, media)
+        await switch.start()
+        yield switch
+        await switch.close()
+
+
+async def test_a_trunk_that_fails_between_the_question_and_the_call(media: MediaServer) -> None:
+    """As a real FreeSWITCH does: no CHANNEL_CREATE, a CHANNEL_DESTROY, the job's -ERR."""
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        while True:
+            number, command = await peer.take()
+            if command.startswith("originate"):
+                uuid = command.split("origination_uuid=")[1].split("|")[0]
+                peer.event(
+                    f"Event-Name: CHANNEL_DESTROY\nUnique-ID: {uuid}\n"
+                    "Hangup-Cause: GATEWAY_DOWN\n\n".encode()
+                )
+                peer.finish(number, "-ERR GATEWAY_DOWN\n")
+            else:
+                peer.finish(number, GOOD.get(command, "false"))
+
+    async with switch_over(script, media) as switch:
+        for _ in range(2):
+            with pytest.raises(SwitchRefused, match="GATEWAY_DOWN") as refusal:
+                await switch.originate(dial("busy"))
+            assert refusal.value.field == "trunk"
+        assert media.open_legs == 0
+
+
+async def test_an_originate_that_freeswitch_takes_and_does_not_act_on(media: MediaServer) -> None:
+    """Its fate is unknown: never sent again, and killed whenever it shows itself."""
+    commands: list[str] = []
+    shown = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        while True:
+            number, command = await peer.take()
+            commands.append(command)
+            if command.startswith("originate"):
+                continue
+            if command.startswith("uuid_kill") and not shown.is_set():
+                shown.set()
+                uuid = command.split()[1]
+                peer.finish(number, "-ERR No such channel!\n")
+                peer.event(f"Event-Name: CHANNEL_CREATE\nUnique-ID: {uuid}\n\n".encode())
+            else:
+                peer.finish(number, GOOD.get(command, "false"))
+
+    async with switch_over(script, media) as switch:
+        wish = dial("silent")
+        with pytest.raises(SwitchUnavailable, match="did not act on it"):
+            await switch.originate(wish)
+        kill = f"uuid_kill {wish.id} NORMAL_CLEARING"
+        while commands.count(kill) < 2:
+            await asyncio.sleep(0.01)
+        assert media.open_legs == 0
+        assert len([one for one in commands if one.startswith("originate")]) == 1
+
+
+async def test_the_link_is_down(media: MediaServer) -> None:
+    async with linked(answering(GOOD)) as (_, watched):
+        link: EslLink = watched.link
+    findings = await examine(FreeSwitchConfig(), link, media)
+    assert [one.check for one in findings if not one.ok] == ["esl"]

@@ -1,0 +1,137 @@
+"""The originate line: whatever a caller is called, FreeSWITCH takes it apart into the same parts.
+
+`parts` does what FreeSWITCH's documentation says of `originate` and of dial strings.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from pbx.codecs import PCMA
+from pbx.freeswitch.config import FreeSwitchConfig
+from pbx.freeswitch.esl import EslParser, write_command
+from pbx.freeswitch.originate import originate_argument
+from pbx.switch import Dial, SwitchRefused
+from pbx.values import check_dial
+
+ID = "offhook-00000000-0000-4000-8000-000000000000"
+
+
+def words(line: str) -> list[str]:
+    """Cut at spaces, but not within apostrophes; a backslash takes the next character's meaning."""
+    found, quoted, position = [""], False, 0
+    while position < len(line):
+        char = line[position]
+        if char == "\\":
+            position += 1
+            found[-1] += line[position : position + 1]
+        elif char == "'":
+            quoted = not quoted
+        elif char == " " and not quoted:
+            found.append("")
+        else:
+            found[-1] += char
+        position += 1
+    assert not quoted
+    return [word for word in found if word]
+
+
+def parts(line: str) -> tuple[Mapping[str, str], str, str]:
+    """(variables, endpoint, application) of the one leg that it dials."""
+    dial_string, application = words(line)
+    assert ":_:" not in dial_string, "enterprise originate: more than one dial string"
+    assert dial_string.startswith("{^^")
+    separator = dial_string[3]
+    depth, end = 0, 0
+    for end, char in enumerate(dial_string):  # noqa: B007 - the place is what is sought
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if depth == 0:
+            break
+    inside, endpoint = dial_string[4:end], dial_string[end + 1 :]
+    assert not set(endpoint) & set(",|{}[]<>"), "several legs, or variables of a leg"
+    assert "${" not in line
+    assert "$${" not in line
+    variables = dict(part.split("=", 1) for part in inside.split(separator))
+    return variables, endpoint, application
+
+
+def argument(caller_name: str | None, caller_number: str | None = "+15550199") -> str:
+    wish = Dial(ID, "+15550100", caller_number, caller_name, 30)
+    check_dial(wish, "trunk")
+    return originate_argument(wish, "trunk", FreeSwitchConfig())
+
+
+def test_the_parts() -> None:
+    variables, endpoint, application = parts(argument("Ann"))
+    assert endpoint == "sofia/gateway/trunk/+15550100"
+    assert application == "&park()"
+    assert variables == {
+        "origination_uuid": ID,
+        "offhook": "true",
+        "originate_timeout": "35",
+        "absolute_codec_string": "PCMU@8000h@20i,PCMA@8000h@20i",
+        "hangup_after_bridge": "true",
+        "origination_caller_id_number": "+15550199",
+        "origination_caller_id_name": "Ann",
+    }
+
+
+def test_the_configured_codec_is_offered_first() -> None:
+    config = FreeSwitchConfig(codec=PCMA)
+    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), "trunk", config))
+    assert variables["absolute_codec_string"] == "PCMA@8000h@20i,PCMU@8000h@20i"
+
+
+def test_without_a_name_the_number_is_the_name() -> None:
+    assert parts(argument(None))[0]["origination_caller_id_name"] == "+15550199"
+    assert "origination_caller_id_name" not in parts(argument(None, None))[0]
+
+
+@given(st.text(max_size=80))
+@example("O'Neil")
+@example("a\\")
+@example("a|sip_h_X-Evil=1")
+@example("a}sofia/gateway/trunk/+1999")
+@example("a:_:{x=y}sofia/gateway/trunk/+1999")
+@example("^^,a,b")
+@example("' &system(id) '")
+@example("%22 <sip:a@b>")
+@example("${system(id)}")
+@example("  ")
+def test_a_name_is_one_value_whatever_it_holds(name: str) -> None:
+    try:
+        line = argument(name)
+    except SwitchRefused as refusal:
+        assume(refusal.field != "caller_name")
+        raise
+
+    usual, endpoint, application = parts(argument("Ann"))
+    variables, its_endpoint, its_application = parts(line)
+    assert (its_endpoint, its_application) == (endpoint, application)
+    shown = variables.get("origination_caller_id_name", "")
+    assert {**variables, "origination_caller_id_name": "Ann"} == usual
+    assert len(shown) == len(name.strip()) or not name
+    assert unquote(shown) == shown
+    assert not set(shown) & set("/:@\"'\\|{}^%")
+    write_command(f"bgapi originate {line}", {"Job-UUID": "1"})
+
+
+@given(st.text(max_size=80))
+def test_a_line_of_any_name_is_one_command(name: str) -> None:
+    try:
+        raw = write_command(f"bgapi originate {argument(name)}")
+    except SwitchRefused:
+        return
+    assert raw.endswith(b"\n\n")
+    assert raw.count(b"\n") == 2
+    ((message),) = EslParser().feed(b"Content-Type: " + raw)
+    assert message.body == b""
+
+
+@pytest.mark.parametrize("word", ["reload mod_event_socket", "UNLOAD MOD_EVENT_SOCKET"])
+def test_a_name_that_freeswitch_would_take_for_an_order_is_refused(word: str) -> None:
+    with pytest.raises(SwitchRefused):
+        write_command(f"bgapi originate {argument(word)}")

@@ -332,8 +332,9 @@ class AttemptCore:
         if self._wanted_over or self._complaint is not None or self._phase == "transferred":
             return
         if state not in ("answered", "early"):
-            if self._inbound:
+            if self._inbound and self._phase == "dialing":
                 self._answering = True
+                self._deadline = now + _PARK_S
                 self._outputs.append(Park(answer=True))
         elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
             ptime = event["variable_rtp_use_codec_ptime"]

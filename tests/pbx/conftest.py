@@ -124,8 +124,10 @@ async def _replayed(node: pytest.Item) -> AsyncIterator[Pbx]:
 @asynccontextmanager
 async def plugged(cable: Cable) -> AsyncIterator[Cable]:
     await cable.plug_in()
-    yield cable
-    await cable.cut()
+    try:
+        yield cable
+    finally:
+        await cable.cut()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pbx.attempt import CloseMedia, DisconnectMedia
@@ -515,6 +515,13 @@ STEPS = st.one_of(
 )
 
 
+@example(
+    steps=[
+        ("CHANNEL_ANSWER", {"Answer_State": "ringing"}),
+        ("CHANNEL_PARK", {"Answer_State": "ringing"}),
+    ],
+    inbound=True,
+)
 @given(st.lists(STEPS, max_size=25), st.booleans())
 def test_whatever_comes_it_ends_once_and_never_crashes_freeswitch(
     steps: Sequence[str | tuple[str, Mapping[str, str]]], inbound: bool

@@ -1,4 +1,8 @@
-"""The ledger of calls: every change is one transaction with its event and its webhooks."""
+"""The ledger of calls: every change is one transaction with its event and its webhooks.
+
+A commit's answer can be lost, and whoever wrote then tells it again (`api.scribe`): turns, ends
+and results that are there already are not written twice.
+"""
 
 import asyncio
 import uuid
@@ -29,14 +33,16 @@ from api.store.rows import (
     attempt_of,
     call_of,
     has_terminal_event,
+    is_same_turn,
     latency_of,
+    latest_turn,
     load_call,
     select_calls,
     turn_of,
     update_attempt,
     update_call,
 )
-from api.store.tables import attempts, call_events, calls, turns
+from api.store.tables import attempts, call_events, calls, storable, turns
 
 CHANNEL_PREFIX = "offhook-"
 
@@ -235,15 +241,17 @@ class CallLedger:
         await self._database.write(work)
 
     async def add_turn(self, call_id: str, turn: Turn) -> Turn:
-        """Add a turn; returned with its number."""
+        """Add a turn; returned with its number. The same turn again: nothing happens."""
 
         async def work(transaction: Transaction) -> Turn:
-            count = select(func.count()).where(turns.c.call_id == call_id).scalar_subquery()
+            latest = await latest_turn(transaction.connection, call_id)
+            if latest is not None and is_same_turn(latest, turn):
+                return latest
             row = await transaction.connection.execute(
                 insert(turns)
                 .values(
                     call_id=call_id,
-                    seq=count + 1,
+                    seq=1 if latest is None else latest.seq + 1,
                     speaker=turn.speaker,
                     text=turn.text,
                     interrupted=turn.interrupted,
@@ -265,14 +273,19 @@ class CallLedger:
         """The attempt is over and the call has its last status.
 
         The terminal event goes out now, or with `record_result` when `ended.awaits_result`.
+        The same end again: nothing happens. Raises IllegalMoveError after another end.
         """
         cause = ended.cause
 
         async def work(transaction: Transaction) -> Call:
             call = await load_call(transaction.connection, call_id, lock=True)
-            check_move(call_id, call.status, cause.state)
             times = [call.created_at, call.started_at, call.answered_at, ended.at]
             at = max(time for time in times if time is not None)
+            told_before = (call.status, call.ended_at, call.end_reason)
+            if told_before == (cause.state, at, ended.end_reason):
+                transaction.after_commit.append(self._webhook_due.set)
+                return call
+            check_move(call_id, call.status, cause.state)
             facts: dict[str, Any] = {
                 "hangup_cause": cause.name,
                 "q850_cause": cause.q850,
@@ -309,13 +322,18 @@ class CallLedger:
     ) -> Call:
         """The extraction is done, or failed with `error`: the terminal event goes out with it.
 
-        Raises IllegalMoveError for a call that is not over or has its terminal event already.
+        The same result again: nothing happens. Raises IllegalMoveError for a call that is not
+        over or has its terminal event already.
         """
         now = self._clock()
 
         async def work(transaction: Transaction) -> Call:
             call = await load_call(transaction.connection, call_id, lock=True)
             if not call.over or await has_terminal_event(transaction.connection, call_id):
+                told_before = (call.result, call.result_error)
+                if call.result_status != "pending" and told_before == (storable(result), error):
+                    transaction.after_commit.append(self._webhook_due.set)
+                    return call
                 raise IllegalMoveError(call_id, call.status, "given a result")
             await update_call(
                 transaction,

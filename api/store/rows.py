@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, select, update
@@ -9,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.records import Attempt, Call, CallEvent, Turn
 from api.store.database import Transaction
-from api.store.tables import attempts, call_events, calls, turns, webhook_deliveries
+from api.store.tables import (
+    attempts,
+    call_events,
+    calls,
+    storable,
+    turns,
+    webhook_deliveries,
+)
 
 
 class UnknownCallError(Exception):
@@ -114,6 +122,17 @@ async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
         select(call_events.c.seq).where(call_events.c.call_id == call_id, call_events.c.terminal)
     )
     return found is not None
+
+
+async def latest_turn(connection: AsyncConnection, call_id: str) -> Turn | None:
+    query = select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq.desc()).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else turn_of(row)
+
+
+def is_same_turn(stored: Turn, told: Turn) -> bool:
+    """Whether `told` is the telling that made `stored`: nobody says two things at one time."""
+    return replace(told, text=storable(told.text), seq=stored.seq) == stored
 
 
 async def latency_of(connection: AsyncConnection, call_id: str) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import json
 import sqlite3
 import stat
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from api.call_object import call_object
 from api.events import EventBus, Lagged
 from api.lifecycle import EVENT_OF, MOVES, STATUSES, TERMINAL, WEBHOOK_EVENTS, IllegalMoveError
 from api.records import Ended, NewCall, Turn
+from api.scribe import insist
 from api.store import Store, StoreError
 from api.store.database import Database, Transaction
 from api.store.keys import hash_key
@@ -249,6 +252,59 @@ async def test_a_restart_finds_what_is_unfinished(tmp_path: Path) -> None:
     assert ended.ended_at is not None
     assert [claim.call.id for claim in await store.calls.claim_queued(9)] == [last.id]
     await store.close()
+
+
+# -- writes whose answer was lost ----------------------------------------------------------------
+
+
+class Lost:
+    """A write that is committed the first time, and answered only the second."""
+
+    def __init__(self, write: Callable[[], Awaitable[object]]) -> None:
+        self._write = write
+        self.told: list[object] = []
+
+    async def __call__(self) -> object:
+        self.told.append(await self._write())
+        if len(self.told) == 1:
+            raise StoreError("the commit's answer was lost")
+        return self.told[-1]
+
+
+async def twice(write: Callable[[], Awaitable[object]]) -> None:
+    """Tell it as the scribe does where the first answer is lost; both answers are the same."""
+    lost = Lost(write)
+    await insist("call", lost, (0.0, 0.0))
+    assert lost.told[0] == lost.told[1]
+
+
+async def test_a_turn_whose_answer_was_lost_is_not_said_twice(store: Store) -> None:
+    call = await answered(store)
+    for turn in (
+        Turn("agent", "hello", 10.0, 11.0, timings={"wire_ms": 1.0}),
+        Turn("person", "a\0b", 12.0, 12.5, confidence=0.9),
+        Turn("person", "a\0b", 13.0, 13.5, confidence=0.9),
+        Turn("keypad", "1", 14.0, 14.1),
+    ):
+        await twice(partial(store.calls.add_turn, call.id, turn))
+    assert [turn.started_at for turn in await store.calls.turns(call.id)] == [10, 12, 13, 14]
+    assert (await types(store, call.id)).count("call.turn") == 4
+
+
+@pytest.mark.parametrize("awaits_result", [False, True])
+async def test_an_end_whose_answer_was_lost_ends_once(store: Store, awaits_result: bool) -> None:
+    call = await answered(store, webhook_url="https://hooks.example.org/")
+    ended = Ended(time.time() + 5, NORMAL, "agent_hangup", awaits_result)
+    await twice(partial(store.calls.record_ended, call.id, ended))
+    if awaits_result:
+        await twice(partial(store.calls.record_result, call.id, {"k\0": 1}))
+        with pytest.raises(IllegalMoveError):
+            await store.calls.record_result(call.id, {"k": 2})
+    assert (await types(store, call.id))[-2:] == ["call.ended", "call.completed"]
+    with pytest.raises(IllegalMoveError):
+        await store.calls.record_ended(call.id, Ended(ended.at, BUSY, "agent_hangup"))
+    with pytest.raises(IllegalMoveError):
+        await store.calls.record_ended(call.id, Ended(ended.at, NORMAL, "person_hangup"))
 
 
 # -- the table of moves --------------------------------------------------------------------------

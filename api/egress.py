@@ -22,6 +22,12 @@ _PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
 
 
+def destination(url: str) -> str:
+    """Scheme, host and port: what deliveries to one receiver share."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
 class EgressError(ValueError):
     """This URL or address may not be delivered to; the message says why."""
 

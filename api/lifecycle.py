@@ -40,6 +40,14 @@ EVENT_OF: Final[Mapping[CallStatus, str]] = {
 #: What webhooks are told: CallingBox's eight lifecycle events.
 WEBHOOK_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) - {"call.initiated"}
 
+#: Every event of a call; a webhook endpoint may ask for any of them.
+CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
+    "call.early_media",
+    "call.digit",
+    "call.turn",
+    "call.ended",
+}
+
 
 class IllegalMoveError(Exception):
     """A call was asked to go where its status does not lead."""

@@ -207,17 +207,3 @@ class Idempotency:
     key: str
     fingerprint: str
     """SHA-256 of method, path and body."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One event on its way to one webhook receiver."""
-
-    id: str
-    call_id: str
-    url: str
-    destination: str
-    """Scheme, host and port."""
-    attempt_count: int
-    """Attempts made before this one."""
-    event: CallEvent

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every such secret
 SECRET_BYTES = 32
@@ -26,19 +27,23 @@ def decode_secret(secret: str) -> bytes:
     return key
 
 
-def signed_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def signed_headers(
+    keys: Sequence[str], message_id: str, timestamp: int, body: bytes
+) -> dict[str, str]:
     """The three headers of a message (Standard Webhooks 1.0, "Signature scheme").
 
     Args:
-        secret: `whsec_…`.
+        keys: each `whsec_…`; a message signed with several is good for who knows one of them.
         message_id: the event's id, the same on every retry.
         timestamp: Unix seconds of this attempt.
         body: exactly the bytes that are sent.
     """
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
-    digest = hmac.new(decode_secret(secret), signed, hashlib.sha256).digest()
+    digests = [hmac.digest(decode_secret(secret), signed, hashlib.sha256) for secret in keys]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-signature": " ".join(
+            f"v1,{base64.b64encode(digest).decode()}" for digest in digests
+        ),
     }

@@ -1,7 +1,8 @@
 """The webhook deliverer: empties the outbox, in order per call, signed, retried.
 
 Its decisions (when to retry, what an answer means) are pure; the shell owns sockets and time.
-A slow receiver only ever holds its own places: attempts are bounded per receiver and in all.
+A slow receiver only ever holds its own places: attempts are bounded per receiver and in all, and
+receivers that did not answer in time get one place each, together half of all.
 """
 
 import asyncio
@@ -23,15 +24,16 @@ import httpx
 
 from api.call_object import rfc3339
 from api.egress import Address, EgressError, EgressPolicy
-from api.records import CallEvent, Delivery
 from api.settings import Webhooks
 from api.signing import signed_headers
 from api.store import Store, StoreError
-from api.store.outbox import Attempted
+from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
 MAX_ERROR_TEXT = 300
 STORE_PAUSE_S = 1.0
+#: Receivers that are remembered as slow; the one known longest is forgotten first.
+MAX_SLOW = 500
 
 log = logging.getLogger(__name__)
 
@@ -93,20 +95,24 @@ def retry_after_s(value: str | None, now: float) -> float:
     return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)
 
 
-def payload(event: CallEvent, style: Literal["call", "envelope"]) -> bytes:
+def payload(event: WebhookEvent, style: Literal["call", "envelope"]) -> bytes:
     """The body for `event`, the same bytes on every attempt (CB-113).
 
     `call` is the call object itself with a `type` key; `envelope` is Standard Webhooks' shape.
+    Where an event carries no call object, its facts stand in that place.
     """
+    data = dict(event.data)
+    if "call" not in data and event.call_id is not None:
+        data = {"call_id": event.call_id} | data
     content: dict[str, Any]
     if style == "call":
-        content = {"type": event.type} | dict(event.data["call"])
+        content = {"type": event.type} | data.get("call", data)
     else:
         content = {
             "id": event.id,
             "type": event.type,
             "timestamp": rfc3339(event.at),
-            "data": event.data,
+            "data": data,
         }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -140,6 +146,8 @@ class WebhookDeliverer:
         self._schedule = RetrySchedule(settings.retry_schedule_s, settings.retry_jitter)
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._per_host: Counter[str] = Counter()
+        self._slow: dict[str, None] = {}
+        """Destinations that did not answer in time the last time they were asked."""
 
     async def run(self) -> None:
         """Deliver until cancelled; attempts under way are then given up and made again later."""
@@ -186,14 +194,23 @@ class WebhookDeliverer:
         room = self._settings.concurrency - len(self._under_way)
         if room <= 0:
             return False
-        busy = [host for host, count in self._per_host.items() if count >= self._settings.per_host]
+        busy = [host for host in {*self._per_host, *self._slow} if not self._has_place(host)]
         found = await self._store.outbox.due(now, room, busy=busy, under_way=list(self._under_way))
         for delivery in found:
-            if self._per_host[delivery.destination] >= self._settings.per_host:
+            if not self._has_place(delivery.destination):
                 continue
             self._per_host[delivery.destination] += 1
             self._under_way[delivery.id] = asyncio.create_task(self._attempt(client, delivery))
         return bool(found)
+
+    def _has_place(self, destination: str) -> bool:
+        """Whether one more attempt may be made there now."""
+        if destination not in self._slow:
+            return self._per_host[destination] < self._settings.per_host
+        if self._per_host[destination]:
+            return False
+        waiting = sum(count for host, count in self._per_host.items() if host in self._slow)
+        return waiting < max(1, self._settings.concurrency // 2)
 
     async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
         try:
@@ -202,7 +219,7 @@ class WebhookDeliverer:
                 log.warning(
                     "webhook %s of call %s to %s failed: %s",
                     delivery.event.id,
-                    delivery.call_id,
+                    delivery.event.call_id,
                     delivery.destination,
                     attempted.error,
                 )
@@ -220,27 +237,37 @@ class WebhookDeliverer:
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> Attempted:
         status = None
         wanted_s = 0.0
+        at, begun = self._clock(), time.monotonic()
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 response = await self._post(client, delivery)
+            self._slow.pop(delivery.destination, None)
             status = response.status_code
             verdict = judge(status)
             wanted_s = retry_after_s(response.headers.get("retry-after"), self._clock())
         except TimeoutError:
             verdict = Verdict(False, f"no answer within {self._settings.timeout_s:g} s")
+            self._slow[delivery.destination] = None
+            if len(self._slow) > MAX_SLOW:
+                del self._slow[next(iter(self._slow))]
         except EgressError as error:
             verdict = Verdict(False, str(error), final=True)
         except Exception as error:  # whatever a hostile receiver provokes is a failed attempt
             text = f"{type(error).__name__}: {error}".rstrip(": ")
             verdict = Verdict(False, text[:MAX_ERROR_TEXT])
-        if verdict.delivered:
-            return Attempted(True, status)
-        delay_s = self._schedule.delay_s(delivery.attempt_count + 1, self._chance(), wanted_s)
+        next_at = None
+        # A test is tried once: who asked for it is waiting for what came of it.
+        if not (verdict.delivered or verdict.final or delivery.event.type == TEST_EVENT):
+            delay_s = self._schedule.delay_s(delivery.failures + 1, self._chance(), wanted_s)
+            next_at = None if delay_s is None else self._clock() + delay_s
         return Attempted(
-            False,
-            status,
-            verdict.error,
-            None if verdict.final or delay_s is None else self._clock() + delay_s,
+            delivered=verdict.delivered,
+            at=at,
+            duration_ms=round((time.monotonic() - begun) * 1000),
+            response_status=status,
+            error=verdict.error,
+            next_attempt_at=next_at,
+            gone=status == HTTPStatus.GONE,
         )
 
     async def _post(self, client: httpx.AsyncClient, delivery: Delivery) -> httpx.Response:
@@ -248,7 +275,9 @@ class WebhookDeliverer:
         parts = self._egress.check_url(delivery.url)
         host = parts.hostname or ""
         body = payload(delivery.event, self._settings.payload)
-        headers = signed_headers(self._secret, delivery.event.id, int(self._clock()), body)
+        # A call's own URL is told its secret by the deployment, even where it is an endpoint too.
+        secrets = delivery.secrets + ((self._secret,) if delivery.inline else ())
+        headers = signed_headers(secrets, delivery.event.id, int(self._clock()), body)
         headers["Host"] = parts.netloc
         failure: httpx.TransportError | None = None
         for address in await self._resolve(host, parts.port or 443):

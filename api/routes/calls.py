@@ -15,7 +15,7 @@ from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
 from api.problems import FieldError, Problem, invalid
 from api.records import Call
 from api.schemas import CreateCall, parse_call
-from api.store.queries import CursorError
+from api.store.cursors import CursorError
 from api.store.rows import UnknownCallError
 
 PAGE_LIMIT = 200

@@ -1,4 +1,5 @@
-"""The ledger: calls, attempts, turns, events, the webhook outbox and API keys in one database."""
+"""The ledger: calls, attempts, turns, events, webhooks with their outbox, and API keys in one
+database."""
 
 import asyncio
 import time
@@ -10,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.events import EventBus
 from api.store.database import Database, StoreError
+from api.store.deliveries import Deliveries
+from api.store.endpoints import WebhookEndpoints
 from api.store.idempotency import IdempotentAnswers
 from api.store.keys import Keys
 from api.store.outbox import Outbox
@@ -29,6 +32,8 @@ class Store:
         self.calls = Calls(database, bus.publish, self.webhook_due, clock)
         self.keys = Keys(database, clock)
         self.outbox = Outbox(database)
+        self.endpoints = WebhookEndpoints(database, self.webhook_due, clock)
+        self.deliveries = Deliveries(database, self.webhook_due, clock)
         self.answers = IdempotentAnswers(database)
 
     @classmethod

@@ -432,8 +432,6 @@ class CallLedger:
                 data=dict(data),
             )
         )
-        if webhook_url is not None and await add_deliveries(
-            transaction.connection, event, [webhook_url], self._clock()
-        ):
+        if await add_deliveries(transaction.connection, event, webhook_url, self._clock()):
             transaction.after_commit.append(self._webhook_due.set)
         transaction.after_commit.append(lambda: self._publish(event))

@@ -1,65 +1,78 @@
-"""The outbox: one row per event and receiver, written with the event, kept until delivered."""
+"""The outbox: one row per event and receiver, written with the event, kept with its history."""
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
-from api.records import CallEvent, Delivery
+from api.records import CallEvent
 from api.store.database import Database, Transaction
-from api.store.tables import call_events, calls, webhook_deliveries
-
-
-def destination(url: str) -> str:
-    """Scheme, host and port: what deliveries to one receiver share."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+from api.store.endpoints import count_outcome, disable, receivers
+from api.store.tables import (
+    call_events,
+    calls,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+)
+from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
 
 
 async def add_deliveries(
-    connection: AsyncConnection, event: CallEvent, urls: Sequence[str], now: float
+    connection: AsyncConnection, event: CallEvent, inline_url: str | None, now: float
 ) -> bool:
-    """Put `event` in the outbox for `urls`; False if webhooks are not told of its kind."""
-    if event.type not in WEBHOOK_EVENTS or not urls:
+    """Put `event` in the outbox, once for each URL; False if nobody wants it.
+
+    Args:
+        connection: of the transaction that writes the event.
+        event: a call's.
+        inline_url: the call's own `webhook_url`, which is told of lifecycle events.
+        now: Unix seconds.
+    """
+    endpoints: dict[str, str | None] = dict(await receivers(connection, event.type))
+    if inline_url is not None and event.type in WEBHOOK_EVENTS:
+        endpoints.setdefault(inline_url, None)
+    else:
+        inline_url = None
+    if not endpoints:
         return False
     await connection.execute(
         insert(webhook_deliveries),
         [
-            {
-                "id": str(uuid.uuid4()),
+            new_delivery(url, now)
+            | {
                 "call_id": event.call_id,
                 "event_id": event.id,
                 "event_seq": event.seq,
                 "event_type": event.type,
                 "terminal": event.terminal,
-                "url": url,
-                "destination": destination(url),
-                "status": "pending",
-                "attempt_count": 0,
-                "next_attempt_at": now,
-                "created_at": now,
-                "updated_at": now,
+                "endpoint_id": endpoint_id,
+                "inline": url == inline_url,
             }
-            for url in urls
+            for url, endpoint_id in endpoints.items()
         ],
     )
     return True
 
 
-@dataclass(frozen=True)
-class Attempted:
-    """How one attempt at a delivery went."""
-
-    delivered: bool
-    response_status: int | None = None
-    error: str | None = None
-    next_attempt_at: float | None = None
-    """When to try again; None after a failure means never."""
+def new_delivery(url: str, now: float) -> dict[str, Any]:
+    """What every row of a new delivery has."""
+    return {
+        "id": str(uuid.uuid4()),
+        "url": url,
+        "destination": destination(url),
+        "status": "pending",
+        "attempt_count": 0,
+        "failures": 0,
+        "manual_retry_count": 0,
+        "next_attempt_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 class Outbox:
@@ -84,13 +97,17 @@ class Outbox:
         earlier = webhook_deliveries.alias("earlier")
         query = (
             select(
-                webhook_deliveries.c.id.label("delivery_id"),
-                webhook_deliveries.c.url,
-                webhook_deliveries.c.destination,
-                webhook_deliveries.c.attempt_count,
-                call_events,
+                webhook_deliveries,
+                call_events.c.at,
+                call_events.c.data.label("event_data"),
+                webhook_endpoints.c.secret,
+                webhook_endpoints.c.previous_secret,
+                webhook_endpoints.c.previous_secret_until,
             )
-            .join(call_events, call_events.c.id == webhook_deliveries.c.event_id)
+            .outerjoin(call_events, call_events.c.id == webhook_deliveries.c.event_id)
+            .outerjoin(
+                webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id
+            )
             .where(
                 webhook_deliveries.c.status == "pending",
                 webhook_deliveries.c.next_attempt_at <= now,
@@ -108,7 +125,7 @@ class Outbox:
         )
 
         async def work(connection: AsyncConnection) -> list[Delivery]:
-            return [_delivery(row) for row in await connection.execute(query)]
+            return [_delivery(row, now) for row in await connection.execute(query)]
 
         return await self._database.read(work)
 
@@ -127,49 +144,92 @@ class Outbox:
         return await self._database.read(work)
 
     async def record(self, delivery: Delivery, attempted: Attempted, now: float) -> None:
-        """Book one attempt."""
-        if attempted.delivered:
-            status = "delivered"
-        else:
-            status = "exhausted" if attempted.next_attempt_at is None else "pending"
+        """Book one attempt, and what it means for its endpoint."""
+        again = attempted.next_attempt_at is not None
+        status = "delivered" if attempted.delivered else "pending" if again else "exhausted"
+        booked: dict[str, Any] = {"delivered_at": now} if attempted.delivered else {}
 
         async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
+            connection = transaction.connection
+            number = await connection.scalar(
                 update(webhook_deliveries)
                 .where(webhook_deliveries.c.id == delivery.id)
                 .values(
                     status=status,
                     attempt_count=webhook_deliveries.c.attempt_count + 1,
+                    failures=webhook_deliveries.c.failures + (not attempted.delivered),
                     next_attempt_at=attempted.next_attempt_at,
                     last_error=attempted.error,
                     last_response_status=attempted.response_status,
-                    delivered_at=now if attempted.delivered else None,
                     updated_at=now,
+                    **booked,
+                )
+                .returning(webhook_deliveries.c.attempt_count)
+            )
+            if number is None:
+                return  # deleted meanwhile, with its endpoint or its call
+            await connection.execute(
+                insert(webhook_attempts).values(
+                    delivery_id=delivery.id,
+                    number=number,
+                    at=attempted.at,
+                    duration_ms=attempted.duration_ms,
+                    response_status=attempted.response_status,
+                    error=attempted.error,
                 )
             )
-            await transaction.connection.execute(
+            await connection.execute(
                 update(calls)
-                .where(calls.c.id == delivery.call_id, calls.c.updated_at < now)
+                .where(calls.c.id == delivery.event.call_id, calls.c.updated_at < now)
                 .values(updated_at=now)
             )
+            if delivery.endpoint_id is not None:
+                await _tell_endpoint(connection, delivery, attempted, now)
 
         await self._database.write(work)
 
 
-def _delivery(row: Any) -> Delivery:
+async def _tell_endpoint(
+    connection: AsyncConnection, delivery: Delivery, attempted: Attempted, now: float
+) -> None:
+    endpoint_id = delivery.endpoint_id
+    assert endpoint_id is not None
+    if attempted.gone:
+        await disable(connection, endpoint_id, "gone", now)
+    if attempted.next_attempt_at is None:
+        if delivery.event.type != TEST_EVENT:
+            await count_outcome(connection, endpoint_id, delivered=attempted.delivered, now=now)
+    elif not delivery.inline:
+        # It may have been disabled while this attempt was under way.
+        await connection.execute(
+            update(webhook_deliveries)
+            .where(
+                webhook_deliveries.c.id == delivery.id,
+                exists().where(
+                    webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.status == "disabled"
+                ),
+            )
+            .values(status="held", next_attempt_at=None)
+        )
+
+
+def _delivery(row: Any, now: float) -> Delivery:
+    secrets: tuple[str, ...] = () if row.secret is None else (row.secret,)
+    if row.previous_secret is not None and now < row.previous_secret_until:
+        secrets = (*secrets, row.previous_secret)
     return Delivery(
-        id=row.delivery_id,
-        call_id=row.call_id,
+        id=row.id,
+        endpoint_id=row.endpoint_id,
+        inline=row.inline,
         url=row.url,
         destination=row.destination,
-        attempt_count=row.attempt_count,
-        event=CallEvent(
-            id=row.id,
+        failures=row.failures,
+        secrets=secrets,
+        event=WebhookEvent(
+            id=row.event_id,
+            type=row.event_type,
+            at=row.created_at if row.at is None else row.at,
             call_id=row.call_id,
-            seq=row.seq,
-            type=row.type,
-            at=row.at,
-            terminal=row.terminal,
-            data=row.data,
+            data=row.event_data if row.data is None else row.data,
         ),
     )

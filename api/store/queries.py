@@ -1,21 +1,14 @@
 """Reading the ledger: one call, pages of calls, transcripts, events."""
 
-import base64
-import binascii
-import json
-
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.lifecycle import CallStatus
 from api.records import Call, CallEvent, Page, Turn
 from api.store.calls import CallLedger
+from api.store.cursors import decode_cursor, encode_cursor
 from api.store.rows import call_of, event_of, load_call, select_calls, turn_of
 from api.store.tables import call_events, calls, turns
-
-
-class CursorError(ValueError):
-    """This is no cursor of ours."""
 
 
 class Calls(CallLedger):
@@ -37,12 +30,14 @@ class Calls(CallLedger):
         if status is not None:
             query = query.where(calls.c.status == status)
         if cursor is not None:
-            query = query.where(tuple_(calls.c.created_at, calls.c.id) < tuple_(*_decode(cursor)))
+            before = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(calls.c.created_at, calls.c.id) < before)
 
         async def work(connection: AsyncConnection) -> Page:
             rows = (await connection.execute(query.limit(limit + 1))).all()
             found = tuple(call_of(row) for row in rows[:limit])
-            return Page(found, _encode(found[-1]) if len(rows) > limit else None)
+            more = len(rows) > limit
+            return Page(found, encode_cursor(found[-1].created_at, found[-1].id) if more else None)
 
         return await self._database.read(work)
 
@@ -69,15 +64,3 @@ class Calls(CallLedger):
             return [event_of(row) for row in rows]
 
         return await self._database.read(work)
-
-
-def _encode(call: Call) -> str:
-    return base64.urlsafe_b64encode(json.dumps([call.created_at, call.id]).encode()).decode()
-
-
-def _decode(cursor: str) -> tuple[float, str]:
-    try:
-        created_at, call_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return float(created_at), str(call_id)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise CursorError("not a cursor of this API") from error

@@ -36,7 +36,7 @@ def _webhook_status() -> ColumnElement[str]:
         .where(
             webhook_deliveries.c.call_id == calls.c.id,
             webhook_deliveries.c.terminal,
-            webhook_deliveries.c.endpoint_id.is_(None),
+            webhook_deliveries.c.inline,
         )
         .scalar_subquery()
     )
@@ -49,7 +49,7 @@ def _webhook_error() -> ScalarSelect[str | None]:
         .where(
             webhook_deliveries.c.call_id == calls.c.id,
             webhook_deliveries.c.status != "delivered",
-            webhook_deliveries.c.endpoint_id.is_(None),
+            webhook_deliveries.c.inline,
             webhook_deliveries.c.last_error.is_not(None),
         )
         .order_by(webhook_deliveries.c.updated_at.desc())

@@ -234,28 +234,54 @@ call_events = Table(
     ),
 )
 
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("enabled_events", Json, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("disabled_reason", String(32)),
+    Column("disabled_at", Double),
+    Column("consecutive_failures", Integer, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text),
+    Column("previous_secret_until", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("status", ("enabled", "disabled")),
+    one_of("disabled_reason", ("requested", "too_many_failures", "gone")),
+    CheckConstraint("(status = 'disabled') = (disabled_reason IS NOT NULL)", name="disabled"),
+)
+
+#: `held` waits for its endpoint to be enabled again. `data` is there where no call has the event.
 webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,
     Column("id", String(36), primary_key=True),
-    _call_id(index=True),
-    Column("event_id", ForeignKey("call_events.id", ondelete="CASCADE"), nullable=False),
+    Column("call_id", ForeignKey("calls.id", ondelete="CASCADE"), index=True),
+    Column("event_id", String(40), nullable=False),
     Column("event_seq", Integer, nullable=False),
     Column("event_type", String(32), nullable=False),
     Column("terminal", Boolean, nullable=False),
-    Column("endpoint_id", String(36)),
+    Column("data", Json),
+    Column("endpoint_id", ForeignKey("webhook_endpoints.id", ondelete="CASCADE")),
+    Column("inline", Boolean, nullable=False),
     Column("url", Text, nullable=False),
     Column("destination", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("attempt_count", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("manual_retry_count", Integer, nullable=False),
     Column("next_attempt_at", Double),
     Column("last_error", FreeText),
     Column("last_response_status", Integer),
     Column("delivered_at", Double),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    UniqueConstraint("event_id", "url"),
-    one_of("status", ("pending", "delivered", "exhausted")),
+    UniqueConstraint("event_id", "endpoint_id"),
+    one_of("status", ("pending", "held", "delivered", "exhausted")),
     CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="due"),
     Index(
         "ix_webhook_deliveries_due",
@@ -263,6 +289,28 @@ webhook_deliveries = Table(
         sqlite_where=text("status = 'pending'"),
         postgresql_where=text("status = 'pending'"),
     ),
+    Index(
+        "uq_webhook_deliveries_inline",
+        "event_id",
+        unique=True,
+        sqlite_where=text("inline"),
+        postgresql_where=text("inline"),
+    ),
+    Index("ix_webhook_deliveries_endpoint_id_created_at_id", "endpoint_id", "created_at", "id"),
+    Index("ix_webhook_deliveries_created_at_id", "created_at", "id"),
+)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column(
+        "delivery_id", ForeignKey("webhook_deliveries.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("number", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("response_status", Integer),
+    Column("error", FreeText),
 )
 
 idempotency_keys = Table(

@@ -13,10 +13,11 @@ import pytest
 
 from api.call_object import call_object
 from api.egress import EgressError, EgressPolicy
-from api.records import Call, CallEvent
+from api.records import Call
 from api.settings import Webhooks, load_settings
 from api.signing import decode_secret, new_secret, signed_headers
 from api.store import Store
+from api.webhook_records import WebhookEvent
 from api.webhooks import RetrySchedule, WebhookDeliverer, judge, payload, retry_after_s
 from tests.api.receiver import Received, receiving, status
 from tests.api.story import answered, completed, new_call
@@ -292,7 +293,7 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> 
 
 
 def test_the_body_is_one_line_of_json() -> None:
-    event = CallEvent("evt_1", "c", 1, "call.queued", 0.0, False, {"call": {"prompt": "a\nü"}})
+    event = WebhookEvent("evt_1", "call.queued", 0.0, "c", {"call": {"prompt": "a\nü"}})
     assert payload(event, "call") == '{"type":"call.queued","prompt":"a\\nü"}'.encode()
     assert json.loads(payload(event, "envelope"))["timestamp"] == "1970-01-01T00:00:00.000Z"
 
@@ -306,7 +307,7 @@ def test_a_secret_that_is_none_is_refused(secret: str) -> None:
 def test_the_signature_is_that_of_the_specification() -> None:
     """The example of the Standard Webhooks documentation and libraries."""
     headers = signed_headers(
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1614265330,
         b'{"test": 2432232314}',

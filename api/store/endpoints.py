@@ -1,0 +1,286 @@
+"""Stored webhook endpoints: who is told of the events of all calls, and who no longer is."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.egress import destination
+from api.lifecycle import WEBHOOK_EVENTS
+from api.signing import new_secret
+from api.store.database import Database, Transaction
+from api.store.tables import webhook_deliveries, webhook_endpoints
+from api.webhook_records import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
+
+#: Each event is matched against each endpoint, inside the transaction that tells of it.
+MAX_ENDPOINTS: Final = 100
+#: Deliveries given up in a row after which an endpoint is disabled (X-CB-16).
+MAX_FAILURES: Final = 10
+
+
+class UnknownEndpointError(Exception):
+    """There is no webhook endpoint with this id."""
+
+
+class EndpointTakenError(Exception):
+    """Another endpoint has this URL."""
+
+
+class TooManyEndpointsError(Exception):
+    """There are `MAX_ENDPOINTS` already."""
+
+
+class WebhookEndpoints:
+    """Makes, reads, changes and deletes endpoints."""
+
+    def __init__(
+        self, database: Database, webhook_due: asyncio.Event, clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._webhook_due = webhook_due
+        self._clock = clock
+
+    async def create(self, new: NewEndpoint) -> WebhookEndpoint:
+        """Add an endpoint with a fresh secret. Raises EndpointTakenError, TooManyEndpointsError."""
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> WebhookEndpoint:
+            connection = transaction.connection
+            count = await connection.scalar(select(func.count()).select_from(webhook_endpoints))
+            if (count or 0) >= MAX_ENDPOINTS:
+                raise TooManyEndpointsError
+            row = await connection.execute(
+                insert(webhook_endpoints)
+                .values(
+                    id=str(uuid.uuid4()),
+                    url=new.url,
+                    description=new.description,
+                    enabled_events=list(new.enabled_events),
+                    consecutive_failures=0,
+                    secret=new_secret(),
+                    created_at=now,
+                    **_status(None if new.status == "enabled" else "requested", now),
+                )
+                .returning(webhook_endpoints)
+            )
+            return _endpoint(row.one())
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError as error:
+            raise EndpointTakenError(new.url) from error
+
+    async def list(self) -> list[WebhookEndpoint]:
+        """All of them, oldest first."""
+
+        async def work(connection: AsyncConnection) -> list[WebhookEndpoint]:
+            rows = await connection.execute(
+                select(webhook_endpoints).order_by(
+                    webhook_endpoints.c.created_at, webhook_endpoints.c.id
+                )
+            )
+            return [_endpoint(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def get(self, endpoint_id: str) -> WebhookEndpoint:
+        """Raises UnknownEndpointError."""
+
+        async def work(connection: AsyncConnection) -> WebhookEndpoint:
+            return await load_endpoint(connection, endpoint_id)
+
+        return await self._database.read(work)
+
+    async def change(self, endpoint_id: str, changes: dict[str, Any]) -> WebhookEndpoint:
+        """Change an endpoint.
+
+        What waits for it goes to the new URL. Disabling holds what waits; enabling sends it and
+        forgets the failures (X-CB-16).
+
+        Args:
+            endpoint_id: whose.
+            changes: some of the fields of `NewEndpoint`.
+
+        Raises UnknownEndpointError, EndpointTakenError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> WebhookEndpoint:
+            connection = transaction.connection
+            before = await load_endpoint(connection, endpoint_id, lock=True)
+            values = {"updated_at": now} | changes
+            status = values.pop("status", before.status)
+            await connection.execute(
+                update(webhook_endpoints)
+                .where(webhook_endpoints.c.id == endpoint_id)
+                .values(values)
+            )
+            if "url" in changes:
+                await connection.execute(
+                    update(webhook_deliveries)
+                    .where(_own(endpoint_id), webhook_deliveries.c.status.in_(("pending", "held")))
+                    .values(url=changes["url"], destination=destination(changes["url"]))
+                )
+            if status != before.status:
+                if status == "enabled":
+                    await _enable(connection, endpoint_id, now)
+                    transaction.after_commit.append(self._webhook_due.set)
+                else:
+                    await disable(connection, endpoint_id, "requested", now)
+            return await load_endpoint(connection, endpoint_id)
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError as error:
+            raise EndpointTakenError(changes.get("url")) from error
+
+    async def rotate(self, endpoint_id: str, overlap_s: float) -> WebhookEndpoint:
+        """Give it a new secret; the old one signs too for `overlap_s` (X-CB-18).
+
+        Raises UnknownEndpointError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> WebhookEndpoint:
+            connection = transaction.connection
+            before = await load_endpoint(connection, endpoint_id, lock=True)
+            row = await connection.execute(
+                update(webhook_endpoints)
+                .where(webhook_endpoints.c.id == endpoint_id)
+                .values(
+                    secret=new_secret(),
+                    previous_secret=before.secret if overlap_s > 0 else None,
+                    previous_secret_until=now + overlap_s if overlap_s > 0 else None,
+                    updated_at=now,
+                )
+                .returning(webhook_endpoints)
+            )
+            return _endpoint(row.one())
+
+        return await self._database.write(work)
+
+    async def delete(self, endpoint_id: str) -> None:
+        """Delete it with its deliveries. Raises UnknownEndpointError.
+
+        Those that go to a call's own URL as well stay, as that call's.
+        """
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            await connection.execute(
+                update(webhook_deliveries)
+                .where(webhook_deliveries.c.endpoint_id == endpoint_id, webhook_deliveries.c.inline)
+                .values(endpoint_id=None)
+            )
+            gone = await connection.execute(
+                delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+            )
+            if not gone.rowcount:
+                raise UnknownEndpointError(endpoint_id)
+
+        await self._database.write(work)
+
+
+async def load_endpoint(
+    connection: AsyncConnection, endpoint_id: str, *, lock: bool = False
+) -> WebhookEndpoint:
+    query = select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+    if lock:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownEndpointError(endpoint_id)
+    return _endpoint(row)
+
+
+async def receivers(connection: AsyncConnection, event_type: str) -> dict[str, str]:
+    """Ids of the enabled endpoints that want such an event, by URL."""
+    rows = await connection.execute(
+        select(
+            webhook_endpoints.c.url, webhook_endpoints.c.id, webhook_endpoints.c.enabled_events
+        ).where(webhook_endpoints.c.status == "enabled")
+    )
+    return {
+        row.url: row.id
+        for row in rows
+        if event_type in row.enabled_events
+        or (EVERY_EVENT in row.enabled_events and event_type in WEBHOOK_EVENTS)
+    }
+
+
+async def disable(
+    connection: AsyncConnection, endpoint_id: str, reason: DisabledReason, now: float
+) -> None:
+    """Send nothing more to an enabled endpoint; what waits for it is held."""
+    disabled = await connection.execute(
+        update(webhook_endpoints)
+        .where(webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.status == "enabled")
+        .values(_status(reason, now))
+    )
+    if disabled.rowcount:
+        await connection.execute(
+            update(webhook_deliveries)
+            .where(_own(endpoint_id), webhook_deliveries.c.status == "pending")
+            .values(status="held", next_attempt_at=None)
+        )
+
+
+async def _enable(connection: AsyncConnection, endpoint_id: str, now: float) -> None:
+    await connection.execute(
+        update(webhook_endpoints)
+        .where(webhook_endpoints.c.id == endpoint_id)
+        .values(consecutive_failures=0, **_status(None, now))
+    )
+    await connection.execute(
+        update(webhook_deliveries)
+        .where(_own(endpoint_id), webhook_deliveries.c.status == "held")
+        .values(status="pending", next_attempt_at=now, failures=0)
+    )
+
+
+async def count_outcome(
+    connection: AsyncConnection, endpoint_id: str, *, delivered: bool, now: float
+) -> None:
+    """Count a delivery that arrived or was given up; too many of those disable the endpoint."""
+    if delivered:
+        await connection.execute(
+            update(webhook_endpoints)
+            .where(
+                webhook_endpoints.c.id == endpoint_id,
+                webhook_endpoints.c.consecutive_failures > 0,
+            )
+            .values(consecutive_failures=0)
+        )
+        return
+    failures = await connection.scalar(
+        update(webhook_endpoints)
+        .where(webhook_endpoints.c.id == endpoint_id)
+        .values(consecutive_failures=webhook_endpoints.c.consecutive_failures + 1)
+        .returning(webhook_endpoints.c.consecutive_failures)
+    )
+    if failures is not None and failures >= MAX_FAILURES:
+        await disable(connection, endpoint_id, "too_many_failures", now)
+
+
+def _own(endpoint_id: str) -> ColumnElement[bool]:
+    """The endpoint's deliveries that are not a call's own as well."""
+    return and_(webhook_deliveries.c.endpoint_id == endpoint_id, ~webhook_deliveries.c.inline)
+
+
+def _status(reason: DisabledReason | None, now: float) -> dict[str, Any]:
+    return {
+        "status": "enabled" if reason is None else "disabled",
+        "disabled_reason": reason,
+        "disabled_at": None if reason is None else now,
+        "updated_at": now,
+    }
+
+
+def _endpoint(row: Any) -> WebhookEndpoint:
+    values = dict(row._mapping)
+    values["enabled_events"] = tuple(values["enabled_events"])
+    return WebhookEndpoint(**values)

@@ -55,12 +55,14 @@ def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
 
 
 def free_block(count: int) -> int:
-    """The first of `count` UDP ports in a row below the ephemeral range that nobody uses now.
+    """The first of `count` UDP ports in a row that nobody uses now.
+
+    Above those that FreeSWITCH is told to take for `unicast`, below the ephemeral range.
 
     Raises TestBedError.
     """
     for _ in range(50):
-        first = random.randrange(11_000, 32_000 - count, 2)
+        first = random.randrange(22_000, 32_000 - count, 2)
         try:
             with ExitStack() as stack:
                 for port in range(first, first + count):

@@ -328,6 +328,7 @@ class _Calls:
         self._sounds: dict[str, Sound] = {}
         self._ringing: Sound = "silence"
         self._ready: set[str] = set()  # for `unicast`
+        self._answering: set[str] = set()
         self._streams: dict[str, Stream] = {}
 
     @property
@@ -351,6 +352,10 @@ class _Calls:
                 self._sounds[uuid[1]] = "tone"
             elif number[1] in _ECHOES:
                 self._sounds[uuid[1]] = "echo"
+        elif found := re.match(r"bgapi uuid_transfer (\S+) 'answer,", command):
+            self._answering.add(found[1])
+        elif (found := re.match(r"bgapi uuid_kill (\S+)", command)) and found[1] in self._answering:
+            self._complain(f"FreeSWITCH forgets that it has answered: a kill of {found[1]}")
         elif "\ncall-command: unicast\n" in command:
             uuid_ = command.split("\n", 1)[0].split()[1]
             if uuid_ not in self._ready:
@@ -370,10 +375,13 @@ class _Calls:
         match headers.get("Event-Name"):
             case "CHANNEL_PARK" if headers.get("Answer-State") in ("answered", "early"):
                 self._ready.add(uuid)
+            case "CHANNEL_ANSWER":
+                self._answering.discard(uuid)
             case "CHANNEL_UNPARK" if headers.get("Answer-State") != "hangup":
                 self._ready.discard(uuid)
                 self._end(uuid)
             case "CHANNEL_HANGUP":
+                self._answering.discard(uuid)
                 self._ready.add(uuid)  # it takes no notice any more
                 self._end(uuid)
             case _:

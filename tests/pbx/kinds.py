@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, ClassVar, Literal
 
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
+from pbx.attempt import LiveAttempt
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
 from pbx.incoming import OnIncoming
 from pbx.media import MediaServer
@@ -122,6 +123,9 @@ class Pbx(ABC):
     @abstractmethod
     async def keys_at_carrier(self) -> str:
         """The keys that the persona `key reader` has read last."""
+
+    async def settled(self, attempt: Attempt) -> None:  # noqa: B027 - for most there is nothing
+        """Wait until nothing more is done about a call that was answered."""
 
     @abstractmethod
     async def clear_carrier(self) -> None:
@@ -304,6 +308,10 @@ class AnyFreeSwitch(Pbx):
     password_setting = "pbx.esl.password"
     port_setting = "pbx.esl.port"
     legs = ("",)
+
+    async def settled(self, attempt: Attempt) -> None:
+        assert isinstance(attempt, LiveAttempt)
+        assert await attempt.leg.wait_heard(PATIENCE_S)
 
 
 class FreeSwitchPbx(AnyFreeSwitch, LivePbx):

@@ -134,6 +134,7 @@ async def test_a_link_that_stays_down_ends_the_calls(pbx: Pbx, media: MediaServe
     await switch.start()
     attempt = await switch.originate(dial("silent"))
     await until(attempt, Answered)
+    await pbx.settled(attempt)
     await pbx.cable.cut()
 
     events = await until_over(attempt)
@@ -152,6 +153,7 @@ async def test_a_channel_of_an_earlier_life_can_be_hung_up(pbx: Pbx, media: Medi
     await earlier.start()
     attempt = await earlier.originate(dial("silent"))
     await until(attempt, Answered)
+    await pbx.settled(attempt)
     await pbx.cable.cut()
     await until_over(attempt)
     await earlier.close()
@@ -175,7 +177,7 @@ async def test_calls_beside_those_of_an_earlier_life_are_heard(
     left = [await earlier.originate(dial("silent")) for _ in range(4)]
     for attempt in left:
         await until(attempt, Answered)
-    await asyncio.sleep(0.2)
+        await pbx.settled(attempt)
     await pbx.cable.cut()
     for attempt in left:
         await until_over(attempt)
@@ -280,6 +282,7 @@ async def test_closing_hangs_everything_up(pbx: Pbx, media: MediaServer) -> None
     await switch.start()
     attempts = [await switch.originate(dial(name)) for name in ("echo", "silent", "no answer")]
     await until(attempts[0], Answered)
+    await pbx.settled(attempts[0])
 
     await switch.close()
 

@@ -101,6 +101,7 @@ async def test_two_calls_at_once_are_two(pbx: Pbx, reception: Reception) -> None
     assert {first.caller_name, second.caller_name} == {"Ann", "Bob"}
     for call in (first, second):
         await until(call.attempt, Answered)
+        await pbx.settled(call.attempt)
         await call.attempt.hang_up()
         await until_over(call.attempt)
     await pbx.until_calls(0)
@@ -125,6 +126,7 @@ async def test_a_hostile_display_name_is_only_a_name(
     pbx.ring(name=HOSTILE_NAMES[which])
     call = await reception.next_call()
     await until(call.attempt, Answered)
+    await pbx.settled(call.attempt)
 
     assert call.caller_name is None or len(call.caller_name) <= 80
     assert not any(char < " " for char in call.caller_name or "")
@@ -143,6 +145,7 @@ async def test_a_display_name_with_control_characters(pbx: Pbx, reception: Recep
     assert call.caller_name is not None
     assert not any(char < " " or char == "\x7f" for char in call.caller_name)
     await until(call.attempt, Answered)
+    await pbx.settled(call.attempt)
     await call.attempt.hang_up()
     assert cause(await until_over(call.attempt)).state == "completed"
 

@@ -1,8 +1,6 @@
-"""What the doctor, and a call, make of a FreeSWITCH that is not set up as it should be."""
+"""What the doctor makes of a FreeSWITCH that is not set up as it should be."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,11 +8,9 @@ from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_gateway
 from pbx.freeswitch.link import EslLink
-from pbx.freeswitch.switch import FreeSwitchSwitch
 from pbx.media import MediaServer
-from pbx.switch import Finding, SwitchRefused, SwitchUnavailable
-from tests.pbx.calls import dial
-from tests.pbx.test_freeswitch_link import Peer, Script, Server, linked
+from pbx.switch import Finding
+from tests.pbx.test_freeswitch_link import Peer, Script, linked
 
 # As `sofia xmlstatus gateway` writes it, without what does not matter here.
 _XML = """<?xml version="1.0" encoding="ISO-8859-1"?>
@@ -118,72 +114,6 @@ async def test_where_the_carrier_is(proxy: str, host: str) -> None:
         gateway = await look_at_gateway(watched.link, "trunk")
     assert gateway == Gateway("trunk", host, "UP", "REGED")
     assert gateway.problem is None
-
-
-@contextlib.asynccontextmanager
-async def switch_over(script: Script, media: MediaServer) -> AsyncIterator[FreeSwitchSwitch]:
-    async with asyncio.timeout(10), Server(script) as server:
-        config = FreeSwitchConfig(port=server.port, password="x", command_timeout_s=0.3)
-        switch = FreeSwitchSwitch(config, media)
-        await switch.start()
-        yield switch
-        await switch.close()
-
-
-async def test_a_trunk_that_fails_between_the_question_and_the_call(media: MediaServer) -> None:
-    """As a real FreeSWITCH does: no CHANNEL_CREATE, a CHANNEL_DESTROY, the job's -ERR."""
-
-    async def script(peer: Peer) -> None:
-        await peer.welcome()
-        while True:
-            number, command = await peer.take()
-            if command.startswith("originate"):
-                uuid = command.split("origination_uuid=")[1].split("|")[0]
-                peer.event(
-                    f"Event-Name: CHANNEL_DESTROY\nUnique-ID: {uuid}\n"
-                    "Hangup-Cause: GATEWAY_DOWN\n\n".encode()
-                )
-                peer.finish(number, "-ERR GATEWAY_DOWN\n")
-            else:
-                peer.finish(number, GOOD.get(command, "false"))
-
-    async with switch_over(script, media) as switch:
-        for _ in range(2):
-            with pytest.raises(SwitchRefused, match="GATEWAY_DOWN") as refusal:
-                await switch.originate(dial("busy"))
-            assert refusal.value.field == "trunk"
-        assert media.open_legs == 0
-
-
-async def test_an_originate_that_freeswitch_takes_and_does_not_act_on(media: MediaServer) -> None:
-    """Its fate is unknown: never sent again, and killed whenever it shows itself."""
-    commands: list[str] = []
-    shown = asyncio.Event()
-
-    async def script(peer: Peer) -> None:
-        await peer.welcome()
-        while True:
-            number, command = await peer.take()
-            commands.append(command)
-            if command.startswith("originate"):
-                continue
-            if command.startswith("uuid_kill") and not shown.is_set():
-                shown.set()
-                uuid = command.split()[1]
-                peer.finish(number, "-ERR No such channel!\n")
-                peer.event(f"Event-Name: CHANNEL_CREATE\nUnique-ID: {uuid}\n\n".encode())
-            else:
-                peer.finish(number, GOOD.get(command, "false"))
-
-    async with switch_over(script, media) as switch:
-        wish = dial("silent")
-        with pytest.raises(SwitchUnavailable, match="did not act on it"):
-            await switch.originate(wish)
-        kill = f"uuid_kill {wish.id} NORMAL_CLEARING"
-        while commands.count(kill) < 2:
-            await asyncio.sleep(0.01)
-        assert media.open_legs == 0
-        assert len([one for one in commands if one.startswith("originate")]) == 1
 
 
 async def test_the_link_is_down(media: MediaServer) -> None:

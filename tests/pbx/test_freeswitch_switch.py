@@ -33,8 +33,11 @@ async def switch_over(
         await switch.close()
 
 
-async def test_a_trunk_that_fails_between_the_question_and_the_call(media: MediaServer) -> None:
-    """As a real FreeSWITCH does: no CHANNEL_CREATE, a CHANNEL_DESTROY, the job's -ERR."""
+@pytest.mark.parametrize("destroyed", [True, False])
+async def test_a_trunk_that_fails_between_the_question_and_the_call(
+    media: MediaServer, destroyed: bool
+) -> None:
+    """As a real FreeSWITCH does: no CHANNEL_CREATE, a CHANNEL_DESTROY or none, the job's -ERR."""
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -42,10 +45,9 @@ async def test_a_trunk_that_fails_between_the_question_and_the_call(media: Media
             number, command = await peer.take()
             if command.startswith("originate"):
                 uuid = command.split("origination_uuid=")[1].split("|")[0]
-                peer.event(
-                    f"Event-Name: CHANNEL_DESTROY\nUnique-ID: {uuid}\n"
-                    "Hangup-Cause: GATEWAY_DOWN\n\n".encode()
-                )
+                event = f"Event-Name: CHANNEL_DESTROY\nUnique-ID: {uuid}\n\n"
+                if destroyed:
+                    peer.event(event.encode())
                 peer.finish(number, "-ERR GATEWAY_DOWN\n")
             else:
                 peer.finish(number, GOOD.get(command, "false"))

@@ -27,6 +27,7 @@ class Registry(Generic[CoreT]):
         self._link_grace_s = link_grace_s
         self._attempts: dict[str, LiveAttempt[CoreT]] = {}
         self._condemned: dict[str, float] = {}
+        self._down_since: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._grace: asyncio.TimerHandle | None = None
         self._patrol: asyncio.Task[None] | None = None
@@ -59,11 +60,11 @@ class Registry(Generic[CoreT]):
         self._condemned[channel_id] = time.monotonic() + _CONDEMNED_S
 
     def condemned(self, channel_id: str) -> bool:
-        return self._condemned.get(channel_id, 0.0) > time.monotonic()
+        return self._condemned.get(channel_id, 0.0) > self._judged_at()
 
     def all_condemned(self) -> list[str]:
         """Those that are to be hung up on sight now."""
-        now = time.monotonic()
+        now = self._judged_at()
         self._condemned = {one: until for one, until in self._condemned.items() if until > now}
         return list(self._condemned)
 
@@ -76,13 +77,15 @@ class Registry(Generic[CoreT]):
     def link_down(self) -> None:
         """From now on the calls' patience runs."""
         self.link_up()
+        self._down_since = time.monotonic()
         self._grace = asyncio.get_running_loop().call_later(self._link_grace_s, self._give_up)
 
     def link_up(self) -> None:
-        """The link is back; the calls are about to be reconciled."""
+        """The link is back, and the calls are reconciled."""
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
+        self._down_since = None
 
     def patrol(self, interval_s: float, reconcile: Callable[[], Awaitable[None]]) -> None:
         """Reconcile every now and then, should an event ever have been missed."""
@@ -123,6 +126,13 @@ class Registry(Generic[CoreT]):
                 await reconcile()
             except SwitchError as error:
                 _log.warning("could not compare the calls with the PBX: %s", error)
+            except Exception:
+                # Nobody else would notice that the patrol is gone.
+                _log.exception("a fault in comparing the calls with the PBX")
+
+    def _judged_at(self) -> float:
+        """While the link is down nobody is hung up, and so nothing is forgiven."""
+        return time.monotonic() if self._down_since is None else self._down_since
 
     def _give_up(self) -> None:
         """The link has been down for too long: nobody can say what became of the calls."""

@@ -255,7 +255,6 @@ class AsteriskSwitch:
 
     async def _reconcile(self) -> None:
         """Compare our attempts with Asterisk's channels: adopt the living, end the dead."""
-        self._attempts.link_up()
         # Chosen before asking: a call that begins meanwhile need not be in the answer.
         attempts = [one for one in self._attempts if one.id not in self._originating]
         channels = await self._channels()
@@ -265,6 +264,7 @@ class AsteriskSwitch:
             attempt.pump()
         for one in self._strays(channels):
             self._attempts.spawn(self._hang_up_quietly(one))
+        self._attempts.link_up()  # not before: should the link be lost in the midst of this
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
         """Channels to hang up: the condemned, and media legs to our port that nobody owns."""

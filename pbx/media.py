@@ -63,6 +63,7 @@ class MediaLeg:
         self._peer: AudioPeer | None = None
         self._closed = False
         self._heard = False
+        self._heard_at = 0.0
         self._news = asyncio.Event()  # it was heard, or there is nobody to hear any more
         self._sent = 0
         self._malformed = 0
@@ -90,6 +91,7 @@ class MediaLeg:
         self._server.lock(self, self._source, source)
         self._source = source
         self._heard = False
+        self._heard_at = self._server.now()
         self._news.clear()
 
     async def wait_heard(self, timeout_s: float) -> bool:
@@ -103,6 +105,10 @@ class MediaLeg:
         except TimeoutError:
             return False
         return self._heard
+
+    def unheard_s(self) -> float:
+        """Seconds since its far end was heard last, or connected; 0 where there is none."""
+        return self._server.now() - self._heard_at if self._source is not None else 0.0
 
     def disconnect(self) -> None:
         """Forget the far end: neither send nor hear until the next `connect`.
@@ -156,6 +162,7 @@ class MediaLeg:
             return
         if packet is not None:
             self._buffer.push(packet, self.codec.decode(packet.payload), now)
+        self._heard_at = now
         if not self._heard:
             self._heard = True
             self._news.set()
@@ -258,6 +265,10 @@ class MediaServer:
         leg = MediaLeg(self, codec, framing_of(codec))
         self._legs.add(leg)
         return leg
+
+    def now(self) -> float:
+        """Seconds of its clock."""
+        return self._clock()
 
     def lateness(self) -> Lateness:
         """How late the last minute's ticks were."""

@@ -34,7 +34,7 @@ _START_S: Final = 10.0
 #: Seconds for a hang-up to take effect before it is asked for again, and how often.
 _HANG_UP_S: Final = 4.0
 _HANG_UP_TRIES: Final = 3
-#: Seconds to wait for the channel's own word when originate has failed already.
+#: Seconds to wait for the channel's own word when originate has failed, or it is gone, already.
 _LAST_WORD_S: Final = 1.0
 #: Seconds for a channel to park after it was asked to.
 _PARK_S: Final = 5.0
@@ -111,6 +111,7 @@ class AttemptCore:
         self._early = False
         self._timed_out = False
         self._job_failure: str | None = None
+        self._gone = False
         self._sip_code: int | None = None
         self._q850: int | None = None
         self._cause_name: str | None = None
@@ -187,6 +188,13 @@ class AttemptCore:
             self._job_failure = failure
             self._deadline = now + _LAST_WORD_S
 
+    def awaits_audio(self, turn: int) -> bool:
+        """Whether that opening is still to be made; else it would be the parking's second one.
+
+        FreeSWITCH would take that, and free the last one only (`switch_ivr_deactivate_unicast`).
+        """
+        return turn == self._turn and self._audio == "opening" and not self.over
+
     def audio_opened(self, turn: int) -> None:
         """Audio has come from FreeSWITCH."""
         if turn == self._turn and self._audio == "opening":
@@ -196,6 +204,11 @@ class AttemptCore:
     def audio_interrupted(self, turn: int) -> None:
         """Nobody knows, for the link was lost; `reconcile` begins anew."""
         if turn == self._turn and self._audio == "opening":
+            self._stop_audio()
+
+    def audio_stopped(self) -> None:
+        """It was open and has ceased, unsaid by FreeSWITCH; `reconcile` begins anew."""
+        if self._audio == "open":
             self._stop_audio()
 
     def audio_failed(self, turn: int, message: str, now: float) -> None:
@@ -243,7 +256,7 @@ class AttemptCore:
         self._transfer(now)
 
     def reconcile(self, channel: Event | None, now: float) -> None:
-        """Catch up after a lost link.
+        """Catch up after a lost link, or with whatever was missed.
 
         Args:
             channel: `uuid_dump` of the channel: its state now; None when there is none.
@@ -252,7 +265,9 @@ class AttemptCore:
         if self.over:
             return
         if channel is None:
-            self.lose("The call ended on the PBX while its link was down.", now)
+            if not self._gone:  # its last events may be on their way yet
+                self._gone = True
+                self._deadline = now + _LAST_WORD_S
             return
         self._call_id = channel.get("variable_sip_call_id") or self._call_id
         self._start(now)
@@ -277,8 +292,10 @@ class AttemptCore:
         """Force what did not come by itself."""
         if self.over or self._deadline is None or now < self._deadline:
             return
-        if self._job_failure is not None:
-            self._finish(now)
+        if self._gone:
+            self._finish_unheard(now)
+        elif self._job_failure is not None:
+            self._give_up_originate(now)
         elif self._hang_ups >= _HANG_UP_TRIES:
             self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
@@ -286,6 +303,25 @@ class AttemptCore:
             if self._hang_ups == 0:
                 self._give_up_waiting()
             self._force(now)
+
+    def _finish_unheard(self, now: float) -> None:
+        if self._cause_name is not None or self._wanted_over or self._job_failure is not None:
+            self._finish(now)
+        else:
+            self.lose("The call ended on the PBX and nobody heard how: was its link down?", now)
+
+    def _give_up_originate(self, now: float) -> None:
+        """The originate failed, and the channel says nothing: there may be one all the same."""
+        failure, self._job_failure = self._job_failure, None
+        if self._phase == "answered" and not self._wanted_over:
+            self.fail(f"FreeSWITCH gave the call up: {failure}.", now)
+        elif self._phase == "answered":
+            self._force(now)
+        elif self._phase != "transferred":
+            self._job_failure = failure
+            if self._phase != "starting":
+                self._outputs.append(HangUp("NORMAL_CLEARING"))
+            self._finish(now)
 
     def _give_up_waiting(self) -> None:
         if self._phase == "starting":
@@ -317,7 +353,7 @@ class AttemptCore:
     def _answer(self, now: float) -> None:
         if self._phase == "dialing":
             self._phase = "answered"
-            if not self._wanted_over:
+            if self._hang_ups == 0 and not self._gone and self._job_failure is None:
                 self._deadline = None
             self._tell(Answered(now + self._epoch))
             if self._answering:

@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 _TRUNK_TRUST_S: Final = 5.0
 #: Seconds of silence after which a `unicast` has failed: it answers +OK whatever comes of it.
 _FIRST_AUDIO_S: Final = 1.0
+#: Seconds of silence after which an open `unicast` has died: it sends a frame each 20 ms, of
+#: nothing if need be, until it dies without a word (`uuid_broadcast` kills it, or a failed send).
+_AUDIO_GONE_S: Final = 10.0
 _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
@@ -137,7 +140,7 @@ class FreeSwitchSwitch:
         return [
             one
             for one, mark in zip(ours, marks, strict=True)
-            if mark != "true" and not mark.startswith("-")
+            if mark != "true" and not mark.startswith(_GONE)
         ]
 
     async def hang_up_channel(self, channel_id: str) -> None:
@@ -261,6 +264,8 @@ class FreeSwitchSwitch:
 
     async def _open_audio(self, attempt: LiveCall, turn: int) -> None:
         """`unicast`, which says +OK to everything: only audio that comes is a success."""
+        if attempt.finished.is_set() or not attempt.core.awaits_audio(turn):
+            return  # events that came at once with the CHANNEL_PARK have overtaken it
         problem = "FreeSWITCH sent none: are its `unicast` ports free, and is ours reachable?"
         try:
             port = self._ports.take(attempt.id)
@@ -357,16 +362,18 @@ class FreeSwitchSwitch:
 
     async def _reconcile(self) -> None:
         """Compare our attempts with FreeSWITCH's channels: adopt the living, end the dead."""
-        self._attempts.link_up()
         attempts = [one for one in self._attempts if one.id not in self._created]
         answers = await asyncio.gather(
             *(self._link.job("uuid_dump", f"{one.id} json") for one in attempts)
         )
         for attempt, answer in zip(attempts, answers, strict=True):
+            if attempt.leg.unheard_s() > _AUDIO_GONE_S:
+                attempt.core.audio_stopped()
             attempt.core.reconcile(_dumped(answer), time.monotonic())
             attempt.pump()
         for channel_id in self._attempts.all_condemned():
-            await self._kill(channel_id, "NORMAL_CLEARING")
+            await self._link.job("uuid_kill", channel_id)
+        self._attempts.link_up()  # not before: should the link be lost in the midst of this
 
     async def _park(self, channel_id: str, *, answer: bool) -> None:
         applications = "answer,park" if answer else "park"
@@ -429,18 +436,24 @@ class FreeSwitchSwitch:
     def _forget(self, attempt: LiveCall) -> None:
         self._attempts.drop(attempt)
         self._trunks.pop(attempt.id, None)
+        self._ports.give_back(attempt.id)
 
 
 def _refusal(result: str) -> SwitchRefused:
     """An originate that made no channel."""
     reason = result.removeprefix("-ERR").strip()
     field = "trunk" if "GATEWAY" in reason or "PROFILE" in reason else None
+    if reason == "DESTINATION_OUT_OF_ORDER":
+        reason += " (as it does at max-sessions and sessions-per-second: see switch.conf.xml)"
     return SwitchRefused(f"FreeSWITCH refused to dial: {reason}", field)
 
 
 def _dumped(answer: str) -> Event | None:
-    """A `uuid_dump` as an event; None when there is no such channel."""
-    if answer.startswith("-"):
+    """A `uuid_dump` as an event; None when there is no such channel. Raises SwitchRefused."""
+    if answer.startswith(_GONE):
         return None
-    found = json.loads(answer)
+    try:
+        found = json.loads(answer)
+    except ValueError as error:  # while mod_commands is being reloaded, for one
+        raise SwitchRefused(f"FreeSWITCH does not tell of its channels: {answer[:80]}") from error
     return {str(name): str(value) for name, value in found.items()}

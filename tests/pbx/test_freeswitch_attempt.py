@@ -307,6 +307,66 @@ def test_an_originate_that_fails_is_explained_by_the_channel_if_it_speaks_in_tim
     assert life.end("USER_BUSY", "17", "486").state == "busy"
 
 
+def test_an_originate_that_fails_leaves_no_channel_behind() -> None:
+    life = Life()
+    life.on("CHANNEL_CREATE")
+    life.job("NORMAL_TEMPORARY_FAILURE")
+    outputs = life.wait(1)
+    assert kinds(outputs) == [HangUp, CloseMedia, Ended]
+    assert cause_of(outputs).state == "failed"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_originate_that_fails_once_the_call_is_answered(ours: bool) -> None:
+    """As when an operator takes the media away in between: the channel lives on."""
+    life = Life()
+    life.on("CHANNEL_CREATE")
+    life.on("CHANNEL_ANSWER")
+    if ours:
+        assert life.hang_up() == [CLEAR]
+    life.job("MANDATORY_IE_MISSING")
+    assert life.wait(1) == [CLEAR]
+    assert life.wait(4) == [CLEAR], "until it is gone"
+    cause = life.end("NORMAL_CLEARING")
+    assert cause.state == ("completed" if ours else "failed")
+
+
+def test_an_answer_does_not_call_off_a_hang_up_for_a_reason_of_ours() -> None:
+    life = Life()
+    life.on("CHANNEL_CREATE")
+    life.core.fail("no audio", life.now)
+    assert life.core.take() == [CLEAR]
+    assert life.on("CHANNEL_ANSWER") == [Answered(UNIX)]
+    assert life.wait(4) == [CLEAR]
+
+
+def test_an_opening_that_events_have_overtaken_is_not_made() -> None:
+    """FreeSWITCH would take two in one parking, and free the last one only."""
+    life = Life()
+    life.on("CHANNEL_CREATE")
+    life.on("CHANNEL_ANSWER")
+    assert life.park() == [OpenAudio(1)]
+    assert life.core.awaits_audio(1)
+    life.on("CHANNEL_UNPARK", Answer_State="answered")
+    assert not life.core.awaits_audio(1)
+    assert life.park() == [OpenAudio(2)]
+    assert not life.core.awaits_audio(1)
+    assert life.core.awaits_audio(2)
+    life.end("NORMAL_CLEARING")
+    assert not life.core.awaits_audio(2)
+
+
+def test_audio_that_has_ceased_is_opened_anew() -> None:
+    life = Life.answered()
+    life.core.audio_stopped()
+    assert life.core.take() == [DisconnectMedia()]
+    assert life.reconcile(UP) == [Park(answer=False)]
+    life.on("CHANNEL_UNPARK", Answer_State="answered")
+    assert life.park() == [OpenAudio(2)]
+    life.core.audio_stopped()  # it is not open yet
+    assert life.core.take() == []
+
+
 def test_a_channel_that_is_only_destroyed() -> None:
     life = Life()
     outputs = life.on("CHANNEL_DESTROY", Hangup_Cause="INVALID_GATEWAY")
@@ -395,7 +455,8 @@ def test_a_joined_call_whose_end_nobody_saw_was_completed() -> None:
     life = Life.answered()
     life.core.joined(life.now)
     life.core.take()
-    assert cause_of(life.reconcile(None)).state == "completed"
+    assert life.reconcile(None) == []
+    assert cause_of(life.wait(1)).state == "completed"
 
 
 def test_a_far_end_that_agrees_to_call_somebody_else_is_let_go() -> None:
@@ -428,8 +489,36 @@ UP = {"Answer-State": "answered", "variable_sip_call_id": "abc"}
 
 
 def test_catching_up_with_a_call_that_is_gone() -> None:
-    cause = cause_of(Life.answered().reconcile(None))
-    assert (cause.name, "link was down" in cause.message) == ("pbx_lost_call", True)
+    life = Life.answered()
+    assert life.reconcile(None) == []
+    assert life.wait(0.9) == []
+    cause = cause_of(life.wait(0.1))
+    assert (cause.name, "nobody heard how" in cause.message) == ("pbx_lost_call", True)
+
+
+def test_a_call_that_ends_while_we_look_ends_as_its_last_events_say() -> None:
+    life = Life.answered()
+    life.reconcile(None)  # a channel that hangs up is not told of any more
+    assert life.end("NORMAL_CLEARING", "16").state == "completed"
+
+
+def test_a_call_that_hung_up_and_is_gone_is_completed_without_its_last_event() -> None:
+    life = Life.answered()
+    life.on("CHANNEL_HANGUP", Hangup_Cause="NORMAL_CLEARING")
+    life.reconcile(None)
+    assert cause_of(life.wait(1)).state == "completed"
+
+
+def test_a_hang_up_of_ours_that_nobody_saw_take_effect() -> None:
+    life = Life.answered()
+    assert life.hang_up() == [CLEAR]
+    assert life.reconcile(None) == []
+    assert cause_of(life.wait(1)).state == "completed"
+    ringing = Life()
+    ringing.on("CHANNEL_CREATE")
+    ringing.hang_up()
+    ringing.reconcile(None)
+    assert cause_of(ringing.wait(1)).state == "canceled"
 
 
 def test_catching_up_with_a_call_that_goes_on() -> None:

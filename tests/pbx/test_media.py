@@ -559,6 +559,20 @@ async def test_a_frame_of_nothing_is_a_sign_of_life_but_not_heard(
     assert (leg.stats().received, leg.stats().concealed_frames) == (0, 0)
 
 
+async def test_how_long_ago_a_far_end_was_heard(server: MediaServer, bare_ends: BareEnds) -> None:
+    far, leg = bare_ends(), server.open_leg(UNICAST8)
+    assert leg.unheard_s() == 0, "there is none"
+    leg.connect(far.address)
+    await far.hear(5)
+    unheard = leg.unheard_s()
+    assert unheard > 0.05
+    far.say(server, -1)  # a frame of nothing is a sign of life
+    assert await leg.wait_heard(10)
+    assert leg.unheard_s() < unheard
+    leg.disconnect()
+    assert leg.unheard_s() == 0
+
+
 async def test_nobody_heard_in_time(server: MediaServer, bare_ends: BareEnds) -> None:
     far, stranger, leg = bare_ends(), bare_ends(), server.open_leg(UNICAST8)
     leg.connect(far.address)

@@ -22,7 +22,7 @@ class Exchange:
     key: ApiKey | None
     """Who asks; None on public routes."""
     body: bytes = b""
-    """Of a POST."""
+    """Of a POST or PATCH."""
     idempotent: Idempotency | None = None
     """Where the request has an `Idempotency-Key`."""
 
@@ -52,13 +52,14 @@ class Answer:
 class Endpoint:
     """A method on a path."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     handler: Callable[[Exchange], Awaitable[Response]]
     summary: str
     tag: str
     answers: Mapping[int, Answer]
     body: type[BaseModel] | None = None
+    body_required: bool = True
     parameters: tuple[Parameter, ...] = ()
     public: bool = False
     keeps_answer: bool = False

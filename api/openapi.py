@@ -81,6 +81,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         parameters.append(IDEMPOTENCY_KEY)
         answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
         answers.setdefault(422, Answer("The Idempotency-Key was used with another body."))
+    if endpoint.method in {"POST", "PATCH"}:
         answers.setdefault(413, Answer("The body is too large."))
         answers[408] = Answer("The body did not arrive in time.")
     answers[500] = Answer("A fault of the server; its log has the request id.")
@@ -107,7 +108,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         ]
     if endpoint.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": endpoint.body_required,
             "content": {"application/json": {"schema": _reference(endpoint.body)}},
         }
     return operation

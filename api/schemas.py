@@ -1,15 +1,14 @@
 """The body of `POST /v1/calls`: a superset of the hosted services' fields, checked to the bone.
 
-Every error carries a JSON pointer. Control characters go no further than this module.
+Every error carries a JSON pointer.
 """
 
-import difflib
-from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from api.egress import EgressError, EgressPolicy
+from api.fields import Body, parse_fields
 from api.numbers import is_e164
 from api.problems import FieldError, invalid, pointer
 from api.records import NewCall
@@ -17,17 +16,13 @@ from api.returns import check_returns
 from api.settings import Calls
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
-MAX_DEPTH: Final = 16
 
 #: Fields whose texts may hold line breaks and tabs: they reach the language model only.
 _FREE_TEXT = frozenset({"prompt", "context", "metadata"})
-_LINE_BREAKS = frozenset("\t\n\r")
 
 
-class CreateCall(BaseModel):
+class CreateCall(Body):
     """A call to place at once."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     to: str = Field(
         description="Number to call, E.164. `to_number` is the same field.",
@@ -80,25 +75,9 @@ def parse_call(body: Any, calls: Calls, languages: frozenset[str], egress: Egres
     Raises:
         Problem: 422 with a pointer to every wrong field.
     """
-    if not isinstance(body, dict):
-        raise invalid([FieldError("must be a JSON object", "")])
-    errors = list(_check_texts(body, ()))
-    if errors:
-        raise invalid(errors)
-    number_key = "to"
-    if "to_number" in body:
-        if "to" in body:
-            raise invalid([FieldError("give either to or to_number, not both", "/to_number")])
-        number_key = "to_number"
-        body = {"to" if key == "to_number" else key: value for key, value in body.items()}
-    try:
-        asked = CreateCall.model_validate(body)
-    except ValidationError as error:
-        raise invalid(
-            _field_error(item["loc"], item["type"], item["msg"], number_key)
-            for item in error.errors()
-        ) from error
-
+    asked = parse_fields(CreateCall, body, free_text=_FREE_TEXT, aliases={"to_number": "to"})
+    errors: list[FieldError] = []
+    number_key = "to_number" if "to_number" in body else "to"
     if not is_e164(asked.to):
         errors.append(
             FieldError(
@@ -171,44 +150,3 @@ def _caller_number(asked: str | None, numbers: tuple[str, ...]) -> str:
             "from_number_not_allowed",
         )
     return asked
-
-
-def _field_error(
-    loc: tuple[int | str, ...], kind: str, message: str, number_key: str
-) -> FieldError:
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), [*CreateCall.model_fields, "to_number"], 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return FieldError(f"unknown key{hint}", pointer(*loc))
-    if loc == ("to",):
-        loc = (number_key,)
-    return FieldError(message, pointer(*loc))
-
-
-def _check_texts(value: Any, place: tuple[str | int, ...]) -> Iterator[FieldError]:
-    """Refuse what no field may hold: control characters, broken Unicode, endless nesting."""
-    if len(place) > MAX_DEPTH:
-        yield FieldError(f"nested deeper than {MAX_DEPTH} levels", pointer(*place[:2]))
-    elif isinstance(value, str):
-        allowed = _LINE_BREAKS if place and place[0] in _FREE_TEXT else frozenset()
-        if (wrong := _wrong_character(value, allowed)) is not None:
-            yield FieldError(f"must not hold {wrong}", pointer(*place))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if (wrong := _wrong_character(key, frozenset())) is not None:
-                yield FieldError(f"a key must not hold {wrong}", pointer(*place, key))
-            else:
-                yield from _check_texts(item, (*place, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _check_texts(item, (*place, index))
-
-
-def _wrong_character(text: str, allowed: frozenset[str]) -> str | None:
-    for character in text:
-        code = ord(character)
-        if 0xD800 <= code <= 0xDFFF:
-            return "a lone surrogate (broken Unicode)"
-        if (code < 0x20 or 0x7F <= code <= 0x9F) and character not in allowed:
-            return f"the control character U+{code:04X}"
-    return None

@@ -1,12 +1,22 @@
 """The routes, one noun per module, and the table of them all."""
 
 from api.endpoint import Endpoint
-from api.routes import calls, events, recordings, system, webhooks
+from api.routes import (
+    calls,
+    events,
+    recordings,
+    system,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhooks,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *calls.ENDPOINTS,
     *recordings.ENDPOINTS,
     *events.ENDPOINTS,
+    *webhook_endpoints.ENDPOINTS,
+    *webhook_deliveries.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *system.ENDPOINTS,
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
@@ -12,14 +12,12 @@ from api.call_object import CallObject, TurnObject, call_object, turn_object
 from api.egress import EgressPolicy
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.problems import FieldError, Problem, invalid
+from api.paging import bad_cursor, page_parameters, read_page_query
+from api.problems import Problem
 from api.records import Call
 from api.schemas import CreateCall, parse_call
 from api.store.cursors import CursorError
 from api.store.rows import UnknownCallError
-
-PAGE_LIMIT = 200
-PAGE_DEFAULT = 50
 
 CALL_ID = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
 
@@ -61,25 +59,15 @@ async def create_call(exchange: Exchange) -> Response:
 
 
 async def list_calls(exchange: Exchange) -> Response:
-    query = exchange.request.query_params
-    unknown = set(query) - {"limit", "cursor", "status"}
-    if unknown:
-        name = min(unknown)
-        raise invalid([FieldError("unknown parameter", parameter=name)])
-    status = query.get("status")
-    if status is not None and status not in STATUSES:
-        raise invalid([FieldError(f"must be one of {', '.join(STATUSES)}", parameter="status")])
-    limit = query.get("limit", str(PAGE_DEFAULT))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= PAGE_LIMIT):
-        raise invalid([FieldError(f"must be 1 to {PAGE_LIMIT}", parameter="limit")])
+    query = read_page_query(exchange, {"status": STATUSES})
     try:
         page = await exchange.services.store.calls.page(
-            limit=int(limit),
-            cursor=query.get("cursor"),
-            status=status,
+            limit=query.limit,
+            cursor=query.cursor,
+            status=cast("CallStatus | None", query.filters.get("status")),
         )
     except CursorError as error:
-        raise invalid([FieldError(str(error), parameter="cursor")]) from error
+        raise bad_cursor(error) from error
     return JSONResponse(
         {
             "data": [call_object(call) for call in page.calls],
@@ -178,13 +166,7 @@ ENDPOINTS = (
         "calls",
         {200: Answer("A page of calls.", CallPage), 422: Answer("A parameter is wrong.")},
         parameters=(
-            Parameter(
-                "limit",
-                "query",
-                "Calls on the page.",
-                {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_DEFAULT},
-            ),
-            Parameter("cursor", "query", "`next_cursor` of the page before."),
+            *page_parameters("Calls"),
             Parameter(
                 "status", "query", "Only these calls.", {"type": "string", "enum": list(STATUSES)}
             ),

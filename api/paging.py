@@ -1,0 +1,54 @@
+"""The query of a list: `limit`, `cursor` and its filters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.endpoint import Exchange, Parameter
+from api.problems import FieldError, invalid
+
+PAGE_LIMIT: Final = 200
+PAGE_DEFAULT: Final = 50
+
+#: Allowed values by parameter; None where any text is.
+Filters = Mapping[str, tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """What was asked for."""
+
+    limit: int
+    cursor: str | None
+    filters: Mapping[str, str]
+
+
+def read_page_query(exchange: Exchange, filters: Filters) -> PageQuery:
+    """Read the parameters; 422 for one that is unknown or wrong."""
+    query = exchange.request.query_params
+    unknown = set(query) - {"limit", "cursor", *filters}
+    if unknown:
+        raise invalid([FieldError("unknown parameter", parameter=min(unknown))])
+    found = {name: query[name] for name in filters if name in query}
+    for name, value in found.items():
+        allowed = filters[name]
+        if allowed is not None and value not in allowed:
+            raise invalid([FieldError(f"must be one of {', '.join(allowed)}", parameter=name)])
+    limit = query.get("limit", str(PAGE_DEFAULT))
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= PAGE_LIMIT):
+        raise invalid([FieldError(f"must be 1 to {PAGE_LIMIT}", parameter="limit")])
+    return PageQuery(int(limit), query.get("cursor"), found)
+
+
+def bad_cursor(error: Exception) -> Exception:
+    """422 for a `cursor` that is none of ours."""
+    return invalid([FieldError(str(error), parameter="cursor")])
+
+
+def page_parameters(what: str) -> tuple[Parameter, ...]:
+    """`limit` and `cursor` in the words of the documentation."""
+    limit: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT}
+    return (
+        Parameter("limit", "query", f"{what} on the page.", limit | {"default": PAGE_DEFAULT}),
+        Parameter("cursor", "query", "`next_cursor` of the page before."),
+    )

@@ -1,0 +1,232 @@
+"""Webhook endpoints and deliveries as the API tells and takes them (X-CB-16…20)."""
+
+import difflib
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from api.call_object import Timestamp, rfc3339
+from api.egress import EgressError, EgressPolicy
+from api.fields import Body
+from api.lifecycle import CALL_EVENTS
+from api.problems import FieldError, invalid, pointer
+from api.webhook_records import (
+    EVERY_EVENT,
+    DeliveryStatus,
+    DisabledReason,
+    EndpointStatus,
+    PastDelivery,
+    WebhookEndpoint,
+)
+
+DAY_S: Final = 24 * 3600
+
+_EVENTS = Field(
+    default=[EVERY_EVENT],
+    min_length=1,
+    max_length=2 * len(CALL_EVENTS),
+    description="Types of the events wanted, such as `call.completed`, `call.turn`; `*` stands "
+    "for every lifecycle event.",
+    examples=[["call.completed", "call.failed"]],
+)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+class CreateEndpoint(Body):
+    """A webhook endpoint to add."""
+
+    url: str = Field(
+        description="Where to `POST`; each endpoint has its own URL.",
+        examples=["https://your-server.example/events"],
+    )
+    description: str = Field(default="", max_length=500, description="Yours.")
+    enabled_events: list[str] = _EVENTS
+    status: EndpointStatus = "enabled"
+
+
+class ChangeEndpoint(Body):
+    """What to change; the rest stays."""
+
+    url: str = Field(
+        default="",
+        description="What waits to be delivered goes there too.",
+        json_schema_extra=_without_default,
+    )
+    description: str = Field(default="", max_length=500, json_schema_extra=_without_default)
+    enabled_events: list[str] = Field(
+        default=[],
+        min_length=1,
+        max_length=2 * len(CALL_EVENTS),
+        json_schema_extra=_without_default,
+    )
+    status: EndpointStatus = Field(
+        default="enabled",
+        description="`disabled` holds what waits to be delivered; `enabled` sends it and counts "
+        "failures from 0.",
+        json_schema_extra=_without_default,
+    )
+
+
+class RotateSecret(Body):
+    """How to rotate."""
+
+    overlap_seconds: int = Field(
+        default=DAY_S,
+        ge=0,
+        le=7 * DAY_S,
+        description="How long deliveries are signed with the old secret too.",
+    )
+
+
+def check_endpoint(body: CreateEndpoint | ChangeEndpoint, egress: EgressPolicy) -> None:
+    """Check what a model cannot: 422 for a URL that is refused or an event that does not exist."""
+    errors = []
+    given = body.model_fields_set
+    if "url" in given:
+        try:
+            egress.check_url(body.url)
+        except EgressError as error:
+            errors.append(FieldError(str(error), pointer("url")))
+    if "enabled_events" in given:
+        for index, name in enumerate(body.enabled_events):
+            if name not in CALL_EVENTS | {EVERY_EVENT}:
+                near = difflib.get_close_matches(name, CALL_EVENTS, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                place = pointer("enabled_events", index)
+                errors.append(FieldError(f"there is no such event{hint}", place))
+    if errors:
+        raise invalid(errors)
+
+
+class EndpointObject(BaseModel):
+    """A webhook endpoint."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    url: str
+    description: str
+    enabled_events: list[str]
+    status: EndpointStatus
+    disabled_reason: DisabledReason | None = Field(
+        description="`requested`; `too_many_failures`: ten deliveries in a row were given up; "
+        "`gone`: it answered 410."
+    )
+    disabled_at: str | None = Timestamp
+    consecutive_failures: int = Field(
+        description="Deliveries given up since the last one that arrived."
+    )
+    previous_secret_until: str | None = Field(
+        description="Until when deliveries are signed with the previous secret too.",
+        json_schema_extra={"format": "date-time"},
+    )
+    created_at: str = Timestamp
+    updated_at: str = Timestamp
+
+
+class EndpointWithSecret(EndpointObject):
+    """A webhook endpoint with its secret, which is told only here."""
+
+    signing_secret: str = Field(description="`whsec_…`, as Standard Webhooks libraries take it.")
+
+
+class EndpointList(BaseModel):
+    """Every endpoint, oldest first."""
+
+    data: list[EndpointObject]
+    has_more: Literal[False]
+    next_cursor: None
+
+
+class AttemptObject(BaseModel):
+    """One attempt at a delivery."""
+
+    number: int = Field(description="1 for the first.")
+    at: str = Timestamp
+    duration_ms: int
+    response_status: int | None = Field(description="HTTP status; null where none came.")
+    error: str | None
+
+
+class DeliveryObject(BaseModel):
+    """One event for one receiver."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    endpoint_id: str | None = Field(description="null: only the call's own `webhook_url` wants it.")
+    call_id: str | None = Field(description="null for a test.")
+    event_id: str = Field(description="The `webhook-id`, the same on every attempt.")
+    event_type: str
+    url: str
+    status: DeliveryStatus = Field(
+        description="`held`: waits for its endpoint to be enabled; `exhausted`: given up."
+    )
+    attempt_count: int
+    manual_retry_count: int = Field(description="How often it was asked to be sent again.")
+    next_attempt_at: str | None = Timestamp
+    last_error: str | None
+    last_response_status: int | None
+    delivered_at: str | None = Timestamp
+    created_at: str = Timestamp
+    updated_at: str = Timestamp
+    attempts: list[AttemptObject]
+
+
+class DeliveryList(BaseModel):
+    """Deliveries, newest first."""
+
+    data: list[DeliveryObject]
+    has_more: bool
+    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
+
+
+def endpoint_object(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """The JSON object of `endpoint`, without its secret."""
+    return EndpointObject(
+        id=endpoint.id,
+        url=endpoint.url,
+        description=endpoint.description,
+        enabled_events=list(endpoint.enabled_events),
+        status=endpoint.status,
+        disabled_reason=endpoint.disabled_reason,
+        disabled_at=_time(endpoint.disabled_at),
+        consecutive_failures=endpoint.consecutive_failures,
+        previous_secret_until=_time(endpoint.previous_secret_until),
+        created_at=rfc3339(endpoint.created_at),
+        updated_at=rfc3339(endpoint.updated_at),
+    ).model_dump()
+
+
+def delivery_object(delivery: PastDelivery) -> dict[str, Any]:
+    """The JSON object of `delivery`."""
+    return DeliveryObject(
+        id=delivery.id,
+        endpoint_id=delivery.endpoint_id,
+        call_id=delivery.call_id,
+        event_id=delivery.event_id,
+        event_type=delivery.event_type,
+        url=delivery.url,
+        status=delivery.status,
+        attempt_count=delivery.attempt_count,
+        manual_retry_count=delivery.manual_retry_count,
+        next_attempt_at=_time(delivery.next_attempt_at),
+        last_error=delivery.last_error,
+        last_response_status=delivery.last_response_status,
+        delivered_at=_time(delivery.delivered_at),
+        created_at=rfc3339(delivery.created_at),
+        updated_at=rfc3339(delivery.updated_at),
+        attempts=[
+            AttemptObject(
+                number=attempt.number,
+                at=rfc3339(attempt.at),
+                duration_ms=attempt.duration_ms,
+                response_status=attempt.response_status,
+                error=attempt.error,
+            )
+            for attempt in delivery.attempts
+        ],
+    ).model_dump()
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)

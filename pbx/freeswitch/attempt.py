@@ -121,6 +121,7 @@ class AttemptCore:
         self._answering = False
         self._complaint: str | None = None
         self._referring = False
+        self._bridged = False
 
     @property
     def over(self) -> bool:
@@ -135,6 +136,11 @@ class AttemptCore:
     def transferred(self) -> bool:
         """Whether the far end talks to somebody else now."""
         return self._phase == "transferred"
+
+    @property
+    def bridged(self) -> bool:
+        """Whether FreeSWITCH has said that it is bridged; of two channels it says it of one."""
+        return self._bridged
 
     @property
     def deadline(self) -> float | None:
@@ -169,6 +175,7 @@ class AttemptCore:
             case "CHANNEL_UNPARK":
                 self._stop_audio()
             case "CHANNEL_BRIDGE":
+                self._bridged = True
                 self._transfer(now)
             case "DTMF":
                 self._on_digit(event, now)

@@ -40,6 +40,8 @@ _FIRST_AUDIO_S: Final = 1.0
 #: Seconds of silence after which an open `unicast` has died: it sends a frame each 20 ms, of
 #: nothing if need be, until it dies without a word (`uuid_broadcast` kills it, or a failed send).
 _AUDIO_GONE_S: Final = 10.0
+#: Seconds for the second of two joined calls to end when the first did before the bridge.
+_JOIN_S: Final = 3.0
 _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
@@ -196,6 +198,22 @@ class FreeSwitchSwitch:
         for one in (attempt, other):
             one.core.joined(time.monotonic())
             one.pump()
+        self._attempts.spawn(self._see_joined(attempt, other))
+
+    async def _see_joined(self, attempt: LiveCall, other: LiveCall) -> None:
+        """Hang up who is left alone: where one ends before the bridge, the other waits for ever.
+
+        `uuid_bridge` has said +OK by then. Once they are bridged, `hangup_after_bridge` holds.
+        """
+        ends = [asyncio.create_task(one.finished.wait()) for one in (attempt, other)]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if not (attempt.core.bridged or other.core.bridged):
+                await asyncio.wait(ends, timeout=_JOIN_S)
+                await asyncio.gather(attempt.hang_up(), other.hang_up())
+        finally:
+            for end in ends:
+                end.cancel()
 
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         self._attempts.ended(attempt, ended)

@@ -2,10 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.switch import FreeSwitchSwitch
 from pbx.media import MediaServer
-from tests.pbx.calls import cause, dial, until_over
+from pbx.switch import Answered
+from tests.pbx.calls import cause, dial, until, until_over
 from tests.pbx.test_freeswitch_doctor import GOOD
 from tests.pbx.test_freeswitch_link import Peer, Script, Server
 
@@ -133,3 +136,46 @@ async def test_a_freeswitch_that_cannot_tell_of_its_channels_has_not_lost_them(
         await attempt.hang_up()
         assert cause(await until_over(attempt)).state == "completed"
         await switch.close()
+
+
+@pytest.mark.parametrize("bridged", [True, False])
+async def test_who_is_left_alone_by_a_join_that_came_to_nothing_is_hung_up(
+    media: MediaServer, bridged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a real FreeSWITCH does when one hangs up at that very moment: +OK, and a wait for ever.
+
+    Once they were bridged it is an operator who has put the other one through to somebody.
+    """
+    monkeypatch.setattr("pbx.freeswitch.switch._JOIN_S", 0.05)
+    left = dial("echo")
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        while True:
+            number, command = await peer.take()
+            name, *arguments = command.split()
+            peer.finish(number, GOOD.get(command, "+OK"))
+            if name == "originate":
+                uuid = command.split("origination_uuid=")[1].split("|", maxsplit=1)[0]
+                tell(peer, uuid, "CREATE")
+                tell(peer, uuid, "ANSWER")
+            elif name == "uuid_bridge":
+                if bridged:
+                    tell(peer, arguments[0], "BRIDGE")
+                tell(peer, arguments[1], "HANGUP_COMPLETE")
+            elif name == "uuid_kill":
+                tell(peer, arguments[0], "HANGUP_COMPLETE")
+
+    async with asyncio.timeout(20), Server(script) as server:
+        config = FreeSwitchConfig(port=server.port, password="x")
+        switch = FreeSwitchSwitch(config, media)
+        await switch.start()
+        attempt, other = await switch.originate(left), await switch.originate(dial("silent"))
+        await asyncio.gather(until(attempt, Answered), until(other, Answered))
+        await attempt.join(other)
+        await until_over(other)
+        over = asyncio.create_task(until_over(attempt))
+        _, waiting = await asyncio.wait({over}, timeout=0.5)
+        assert bool(waiting) == bridged
+        await switch.close()
+        assert cause(await over).state == "completed"

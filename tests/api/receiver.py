@@ -45,6 +45,8 @@ class Receiver:
     got: list[Received] = field(default_factory=list)
     port: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    close: Callable[[], None] = lambda: None
+    """Stop listening."""
 
     @property
     def url(self) -> str:
@@ -84,6 +86,7 @@ async def receiving(
     """A receiver for the time of the `async with`."""
     receiver = Receiver() if answer is None else Receiver(answer)
     server = await asyncio.start_server(receiver._serve, "127.0.0.1", 0, ssl=tls)
+    receiver.close = server.close
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

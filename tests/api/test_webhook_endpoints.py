@@ -14,9 +14,17 @@ from api.store.endpoints import MAX_ENDPOINTS, MAX_FAILURES
 from api.webhook_objects import DeliveryList, EndpointWithSecret
 from api.webhook_records import NewEndpoint
 from tests.api.conftest import Bench
-from tests.api.receiver import Received, receiving, status
+from tests.api.receiver import Answer, Received, receiving, status
 from tests.api.story import answered, completed, new_call
-from tests.api.test_webhooks import SECRET, delivering, hang, settled
+from tests.api.test_webhooks import (
+    SECRET,
+    babble,
+    delivering,
+    drip,
+    hang,
+    hang_up,
+    settled,
+)
 
 PATH = "/v1/webhook_endpoints"
 LIFE = ["call.queued", "call.ringing", "call.answered", "call.completed"]
@@ -257,6 +265,64 @@ async def test_after_a_rotation_both_secrets_verify_until_the_overlap_is_over(
         at_once.verified(new)
     wrong = await bench.client.post(f"{path}/rotate_secret", json={"overlap_seconds": -1})
     assert wrong.json()["errors"][0]["pointer"] == "/overlap_seconds"
+
+
+async def test_endpoints_do_not_wait_for_each_other_and_each_keeps_the_order(bench: Bench) -> None:
+    async with (
+        receiving(status(500)) as failing,
+        receiving(hang) as hanging,
+        receiving() as sound,
+        delivering(bench.store, retry_schedule_s=[0.02] * 50),
+    ):
+        for receiver in (failing, hanging, sound):
+            await add(bench, receiver.url)
+        await completed(bench.store)
+        await sound.wait(4)
+        await failing.wait(3)
+        assert set(kinds(failing.got)) == {"call.queued"}
+        assert kinds(hanging.got) == ["call.queued"]
+        refused = len(failing.got)
+        failing.answer = status(204)
+        await failing.wait(refused + 4)
+    assert kinds(sound.got) == LIFE
+    told = kinds(failing.got)
+    assert told == sorted(told, key=LIFE.index)
+    assert set(told) == set(LIFE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "allowed", "told"),
+    [
+        (hang, True, "no answer within 0.2 s"),
+        (drip, True, "no answer within 0.2 s"),
+        (hang_up, True, "RemoteProtocolError"),
+        (babble, True, "RemoteProtocolError"),
+        (status(302, "Location: http://127.0.0.1/"), True, "302 Found; redirects are not followed"),
+        (None, True, "ConnectError"),
+        (status(204), False, "refused; webhooks.allowed_networks"),
+    ],
+    ids=["hangs", "drips", "hangs-up", "babbles", "redirects", "vanished", "forbidden"],
+)
+async def test_what_is_wrong_with_an_endpoint_is_told(
+    bench: Bench, answer: Answer | None, allowed: bool, told: str
+) -> None:
+    """A forbidden address is one that its name leads to only later."""
+    rules: dict[str, Any] = {} if allowed else {"allowed_networks": []}
+    async with receiving(answer) as receiver:
+        made = await add(
+            bench, f"http://localhost:{receiver.port}/", enabled_events=["call.queued"]
+        )
+        if answer is None:
+            receiver.close()
+        async with delivering(bench.store, retry_schedule_s=[], timeout_s=0.2, **rules):
+            await new_call(bench.store)
+            path = f"{PATH}/{made['id']}"
+            await until(bench, path, failed(1))
+            (delivery,) = (await read(bench, f"{path}/deliveries"))["data"]
+    assert delivery["status"] == "exhausted"
+    assert told in delivery["last_error"]
+    assert told in delivery["attempts"][0]["error"]
+    assert len(receiver.got) == (answer is not None and allowed)
 
 
 # -- disabling -----------------------------------------------------------------------------------

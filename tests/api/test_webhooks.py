@@ -5,7 +5,8 @@ import json
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,67 @@ async def test_a_slow_receiver_delays_nobody_else(store: Store) -> None:
                 await new_call(store, webhook_url=quick.url)
             await quick.wait(10)
             assert len(slow.got) == 2
+
+
+async def test_many_slow_receivers_leave_half_of_the_places_to_the_others(store: Store) -> None:
+    """Once they are known: the history of their attempts shows no more than two at a time."""
+    async with AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(receiving(hang)) for _ in range(6)]
+        quick = await stack.enter_async_context(receiving())
+        for receiver in slow * 2:
+            await new_call(store, webhook_url=receiver.url)
+        retries = [0.0] * 3
+        async with delivering(store, concurrency=4, timeout_s=0.1, retry_schedule_s=retries):
+            for receiver in slow:
+                await receiver.wait(2)
+            for _ in range(10):
+                await new_call(store, webhook_url=quick.url)
+            await quick.wait(10)
+            async with asyncio.timeout(20):
+                while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+                    await asyncio.sleep(0.02)
+    page = await store.deliveries.page(limit=99)
+    edges = []
+    for delivery in page.deliveries:
+        for attempt in delivery.attempts[1:]:
+            if delivery.url != quick.url:
+                end = attempt.at + (attempt.duration_ms - 1) / 1000
+                edges += [(attempt.at, 1), (end, -1)]
+    assert len(edges) == 2 * 12 * len(retries)
+    waiting = list(accumulate(step for _, step in sorted(edges)))
+    assert max(waiting) == 2
+
+
+async def test_a_slow_receiver_that_recovers_gets_its_places_back(store: Store) -> None:
+    arrived = asyncio.Event()
+    waiting: list[str] = []
+
+    async def wait_for_three(request: Received, writer: asyncio.StreamWriter) -> None:
+        waiting.append(request.headers["webhook-id"])
+        if len(waiting) == 3:
+            arrived.set()
+        await arrived.wait()
+        await status(204)(request, writer)
+
+    async with (
+        receiving(hang) as receiver,
+        delivering(store, per_host=3, timeout_s=0.5, retry_schedule_s=[0.0] * 20),
+    ):
+        calls = [await new_call(store, webhook_url=receiver.url) for _ in range(3)]
+        await receiver.wait(4)
+        receiver.answer = status(204)
+        async with asyncio.timeout(20):
+            while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+                await asyncio.sleep(0.01)
+        receiver.answer = wait_for_three
+        calls = [await new_call(store, webhook_url=receiver.url) for _ in calls]
+        await asyncio.wait_for(arrived.wait(), 10)
+        async with asyncio.timeout(20):
+            while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+                await asyncio.sleep(0.01)
+    page = await store.deliveries.page(limit=3)
+    assert {delivery.call_id for delivery in page.deliveries} == {call.id for call in calls}
+    assert [delivery.attempt_count for delivery in page.deliveries] == [1, 1, 1]
 
 
 async def test_what_was_pending_is_delivered_after_a_restart(store: Store) -> None:

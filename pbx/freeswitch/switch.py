@@ -17,6 +17,7 @@ from pbx.freeswitch.gateway import Gateway, look_at_gateway
 from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
+from pbx.freeswitch.transfers import TRANSFERRED, Transfers
 from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, IncomingCall, OnIncoming, one_line
 from pbx.media import MediaError, MediaLeg, MediaServer
 from pbx.registry import Registry
@@ -40,24 +41,10 @@ _FIRST_AUDIO_S: Final = 1.0
 #: Seconds of silence after which an open `unicast` has died: it sends a frame each 20 ms, of
 #: nothing if need be, until it dies without a word (`uuid_broadcast` kills it, or a failed send).
 _AUDIO_GONE_S: Final = 10.0
-#: Seconds for the second of two joined calls to end when the first did before the bridge.
-_JOIN_S: Final = 3.0
 _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
-#: Channel variable of a call that is no more ours: people are talking.
-_TRANSFERRED: Final = "offhook_transferred"
 _GONE: Final = "-ERR No such channel"
-#: Seconds for the far end to answer a REFER, to tell more once it has agreed, to ring the target.
-_REFER_S: Final = 10.0
-_REFER_SILENCE_S: Final = 3.0
-_REFER_RING_S: Final = 60.0
-_REFER_LOOK_S: Final = 0.1
-_REFER_RESULTS: Final = (
-    "sip_refer_status_code",
-    "sip_refer_target_provisional_status_code",
-    "sip_refer_target_status_code",
-)
 
 LiveCall = LiveAttempt[AttemptCore]
 
@@ -82,6 +69,7 @@ class FreeSwitchSwitch:
         self._created: dict[str, asyncio.Event] = {}
         self._trunks: dict[str, str] = {}
         self._gateways: dict[str, tuple[float, Gateway]] = {}
+        self._transfers = Transfers(self._link, self._attempts)
         self._ports = UnicastPorts(config.unicast_port_min, config.unicast_port_max)
 
     @property
@@ -137,7 +125,7 @@ class FreeSwitchSwitch:
         ids |= {one.id for one in self._attempts}
         ours = sorted(one for one in ids if one.startswith(ID_PREFIX))
         marks = await asyncio.gather(
-            *(self._link.job("uuid_getvar", f"{one} {_TRANSFERRED}") for one in ours)
+            *(self._link.job("uuid_getvar", f"{one} {TRANSFERRED}") for one in ours)
         )
         return [
             one
@@ -171,49 +159,10 @@ class FreeSwitchSwitch:
 
     async def refer(self, attempt: LiveCall, number: str) -> None:
         trunk = self._trunks.get(attempt.id, self._config.trunk)
-        host = (await self._gateway(trunk)).host
-        # Without it FreeSWITCH hangs up whatever the far end answers.
-        await self._set(attempt.id, "sip_refer_continue_after_reply", "true")
-        for name in _REFER_RESULTS:
-            await self._set(attempt.id, name, "")
-        attempt.core.referring(True)
-        try:
-            await self._link.api("uuid_deflect", f"{attempt.id} sip:{number}@{host}")
-            await self._await_refer(attempt)
-        finally:
-            attempt.core.referring(False)
-        attempt.core.referred(time.monotonic())
-        attempt.pump()
+        await self._transfers.refer(attempt, number, (await self._gateway(trunk)).host)
 
     async def join(self, attempt: LiveCall, other: LiveCall) -> None:
-        for one in (attempt, other):
-            await self._set(one.id, "hangup_after_bridge", "true")
-            await self._set(one.id, _TRANSFERRED, "true")
-        try:
-            await self._link.api("uuid_bridge", f"{attempt.id} {other.id}")
-        except SwitchError:
-            for one in (attempt, other):
-                await self._quietly("uuid_setvar", f"{one.id} {_TRANSFERRED}")
-            raise
-        for one in (attempt, other):
-            one.core.joined(time.monotonic())
-            one.pump()
-        self._attempts.spawn(self._see_joined(attempt, other))
-
-    async def _see_joined(self, attempt: LiveCall, other: LiveCall) -> None:
-        """Hang up who is left alone: where one ends before the bridge, the other waits for ever.
-
-        `uuid_bridge` has said +OK by then. Once they are bridged, `hangup_after_bridge` holds.
-        """
-        ends = [asyncio.create_task(one.finished.wait()) for one in (attempt, other)]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if not (attempt.core.bridged or other.core.bridged):
-                await asyncio.wait(ends, timeout=_JOIN_S)
-                await asyncio.gather(attempt.hang_up(), other.hang_up())
-        finally:
-            for end in ends:
-                end.cancel()
+        await self._transfers.join(attempt, other)
 
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
@@ -406,50 +355,6 @@ class FreeSwitchSwitch:
             await self._link.api(command, argument)
         except SwitchError as error:
             _log.debug("%s %s: %s", command, argument, error)
-
-    async def _set(self, channel_id: str, name: str, value: str) -> None:
-        await self._link.api("uuid_setvar", f"{channel_id} {name} {value}".rstrip())
-
-    async def _await_refer(self, attempt: LiveCall) -> None:
-        """Wait until the far end has agreed to a REFER. Raises SwitchRefused if it does not.
-
-        RFC 3515: the response to the REFER comes first, then NOTIFYs tell how the new call fares.
-        Who agrees and then says nothing has agreed; where the new call rings, its end is awaited.
-        """
-        status = None
-        agreed_at = now = time.monotonic()
-        deadline = now + _REFER_S
-        while attempt.core.answered and now < deadline:
-            status, ringing, outcome = await asyncio.gather(
-                *(self._variable(attempt.id, name) for name in _REFER_RESULTS)
-            )
-            if (status or 0) >= 300:
-                raise SwitchRefused(f"the far end refused the transfer (SIP {status})", "transfer")
-            if (outcome or 0) >= 300:
-                # With the last NOTIFY FreeSWITCH (to 1.11 at least) hangs up without a word to
-                # its own channel, which would linger.
-                await attempt.hang_up()
-                raise SwitchRefused(
-                    f"the far end agreed, but the call that it made failed (SIP {outcome}); "
-                    "FreeSWITCH has hung up ours with it",
-                    "transfer",
-                )
-            if outcome is not None:
-                return
-            if status is None:
-                agreed_at = now
-            elif (ringing or 0) >= 180:
-                deadline = max(deadline, agreed_at + _REFER_RING_S)
-            elif now - agreed_at > _REFER_SILENCE_S:
-                return
-            await asyncio.sleep(_REFER_LOOK_S)
-            now = time.monotonic()
-        if attempt.core.answered and status is None:
-            raise SwitchRefused("the far end did not answer the REFER", "transfer")
-
-    async def _variable(self, channel_id: str, name: str) -> int | None:
-        text = await self._link.job("uuid_getvar", f"{channel_id} {name}")
-        return int(text) if text.isascii() and text.isdigit() else None
 
     def _forget(self, attempt: LiveCall) -> None:
         self._attempts.drop(attempt)

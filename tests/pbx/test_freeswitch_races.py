@@ -146,7 +146,7 @@ async def test_who_is_left_alone_by_a_join_that_came_to_nothing_is_hung_up(
 
     Once they were bridged it is an operator who has put the other one through to somebody.
     """
-    monkeypatch.setattr("pbx.freeswitch.switch._JOIN_S", 0.05)
+    monkeypatch.setattr("pbx.freeswitch.transfers._JOIN_S", 0.05)
     left = dial("echo")
 
     async def script(peer: Peer) -> None:

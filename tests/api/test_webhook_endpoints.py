@@ -293,8 +293,8 @@ async def test_endpoints_do_not_wait_for_each_other_and_each_keeps_the_order(ben
 @pytest.mark.parametrize(
     ("answer", "allowed", "told"),
     [
-        (hang, True, "no answer within 0.2 s"),
-        (drip, True, "no answer within 0.2 s"),
+        (hang, True, "no answer within 1 s"),
+        (drip, True, "no answer within 1 s"),
         (hang_up, True, "RemoteProtocolError"),
         (babble, True, "RemoteProtocolError"),
         (status(302, "Location: http://127.0.0.1/"), True, "302 Found; redirects are not followed"),
@@ -314,7 +314,7 @@ async def test_what_is_wrong_with_an_endpoint_is_told(
         )
         if answer is None:
             receiver.close()
-        async with delivering(bench.store, retry_schedule_s=[], timeout_s=0.2, **rules):
+        async with delivering(bench.store, retry_schedule_s=[], timeout_s=1.0, **rules):
             await new_call(bench.store)
             path = f"{PATH}/{made['id']}"
             await until(bench, path, failed(1))
@@ -428,7 +428,11 @@ async def test_an_endpoint_disabled_during_an_attempt_stays_so(bench: Bench) -> 
 
 
 async def test_an_endpoint_deleted_during_an_attempt_is_forgotten(bench: Bench) -> None:
-    async with receiving(hang) as receiver, delivering(bench.store, timeout_s=0.3):
+    quick: dict[str, Any] = {
+        "timeout_s": 0.3,
+        "retry_schedule_s": [0.05] * 50,
+    }  # a busy machine may miss some
+    async with receiving(hang) as receiver, delivering(bench.store, **quick):
         made = await add(bench, receiver.url)
         await new_call(bench.store)
         await receiver.wait(1)

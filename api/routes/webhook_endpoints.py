@@ -1,5 +1,8 @@
 """Webhook endpoints: who is told of the events of all calls."""
 
+import contextlib
+from collections.abc import Iterator
+
 from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
@@ -61,46 +64,30 @@ async def get_webhook_endpoint(exchange: Exchange) -> Response:
 async def change_webhook_endpoint(exchange: Exchange) -> Response:
     asked = parse_fields(ChangeEndpoint, parse_json(exchange.body))
     check_endpoint(asked, EgressPolicy(exchange.services.settings.webhooks))
-    endpoint_id = exchange.request.path_params["endpoint_id"]
     changes = asked.model_dump(include=asked.model_fields_set)
-    try:
+    with _named_endpoint(exchange) as endpoint_id:
         endpoint = await exchange.services.store.endpoints.change(endpoint_id, changes)
-    except UnknownEndpointError as error:
-        raise not_found("webhook endpoint") from error
-    except EndpointTakenError as error:
-        raise _taken() from error
     return JSONResponse(endpoint_object(endpoint))
 
 
 async def delete_webhook_endpoint(exchange: Exchange) -> Response:
-    endpoint_id = exchange.request.path_params["endpoint_id"]
-    try:
+    with _named_endpoint(exchange) as endpoint_id:
         await exchange.services.store.endpoints.delete(endpoint_id)
-    except UnknownEndpointError as error:
-        raise not_found("webhook endpoint") from error
     return Response(status_code=204)
 
 
 async def rotate_webhook_secret(exchange: Exchange) -> Response:
     asked = parse_fields(RotateSecret, parse_json(exchange.body) if exchange.body else {})
-    endpoint_id = exchange.request.path_params["endpoint_id"]
-    try:
+    with _named_endpoint(exchange) as endpoint_id:
         endpoint = await exchange.services.store.endpoints.rotate(
             endpoint_id, asked.overlap_seconds
         )
-    except UnknownEndpointError as error:
-        raise not_found("webhook endpoint") from error
     return _with_secret(endpoint, 200)
 
 
 async def send_test_event(exchange: Exchange) -> Response:
-    endpoint_id = exchange.request.path_params["endpoint_id"]
-    try:
+    with _named_endpoint(exchange) as endpoint_id:
         delivery = await exchange.services.store.deliveries.test(endpoint_id)
-    except UnknownEndpointError as error:
-        raise not_found("webhook endpoint") from error
-    except EndpointDisabledError as error:
-        raise disabled() from error
     return JSONResponse(
         delivery_object(delivery), 202, {"Location": f"/v1/webhook_deliveries/{delivery.id}"}
     )
@@ -108,11 +95,21 @@ async def send_test_event(exchange: Exchange) -> Response:
 
 async def find_endpoint(exchange: Exchange) -> WebhookEndpoint:
     """The endpoint that the path names; 404 without one."""
-    endpoint_id = exchange.request.path_params["endpoint_id"]
-    try:
+    with _named_endpoint(exchange) as endpoint_id:
         return await exchange.services.store.endpoints.get(endpoint_id)
+
+
+@contextlib.contextmanager
+def _named_endpoint(exchange: Exchange) -> Iterator[str]:
+    """The endpoint id that the path names; what the store objects to becomes its problem."""
+    try:
+        yield exchange.request.path_params["endpoint_id"]
     except UnknownEndpointError as error:
         raise not_found("webhook endpoint") from error
+    except EndpointTakenError as error:
+        raise _taken() from error
+    except EndpointDisabledError as error:
+        raise disabled() from error
 
 
 def disabled() -> Problem:

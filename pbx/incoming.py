@@ -1,11 +1,14 @@
 """An inbound call, the same whatever the PBX."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from pbx.switch import Attempt
+
+_log = logging.getLogger(__name__)
 
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 NAME_LENGTH: Final = 80
@@ -26,6 +29,15 @@ class IncomingCall:
 
 
 OnIncoming = Callable[[IncomingCall], Awaitable[None]]
+
+
+async def announce(call: IncomingCall, on_incoming: OnIncoming) -> None:
+    """Present a call; where that fails, it is hung up."""
+    try:
+        await on_incoming(call)
+    except Exception:
+        _log.exception("nobody could take the call %s", call.attempt.id)
+        await call.attempt.hang_up()
 
 
 def one_line(value: str | None, length: int) -> str | None:

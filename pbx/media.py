@@ -25,7 +25,7 @@ from pbx.framing import FrameSizeError, Framing, framing_of
 from pbx.jitter import JitterBuffer
 from pbx.pacer import Lateness, Pacer
 from pbx.rtp import RtpError
-from pbx.switch import MediaStats
+from pbx.switch import Finding, MediaStats
 from voice_loop.audio import frame_samples
 from voice_loop.ports import AudioPeer
 
@@ -249,6 +249,28 @@ class MediaServer:
             raise MediaError("the media server is not started")
         host, port = self._socket.getsockname()[:2]
         return host, port
+
+    def address_for(self, told: str | None, local_host: str | None) -> tuple[str, int]:
+        """As `address`, for a PBX that may be elsewhere.
+
+        Args:
+            told: where the operator says that the PBX reaches us; None for nothing said.
+            local_host: our address on the way to the PBX, for where we listen on all of ours.
+        """
+        host, port = self.address
+        if told is not None:
+            host = told
+        elif ipaddress.ip_address(host).is_unspecified:
+            host = local_host or host
+        return host, port
+
+    def look(self) -> Finding:
+        """What `offhook doctor` is to say of the port."""
+        try:
+            host, port = self.address
+        except MediaError as error:
+            return Finding("rtp", False, str(error))
+        return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
 
     @property
     def open_legs(self) -> int:

@@ -1,4 +1,4 @@
-"""What any value must satisfy before it may reach a PBX, whatever its protocol."""
+"""Values on their way to a PBX, checked whatever its protocol; and what one writes, read."""
 
 import re
 from typing import Final
@@ -57,3 +57,8 @@ def check_dial(dial: Dial, trunk: str) -> None:
         raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
     if not 1 <= dial.ring_timeout_s <= 600:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
+
+
+def whole_number(text: str) -> int | None:
+    """The number in a header of a PBX; 0 is how it writes that it knows none."""
+    return int(text) or None if text.isascii() and text.isdigit() else None

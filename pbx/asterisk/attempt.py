@@ -36,6 +36,7 @@ from pbx.switch import (
     Ringing,
     Transferred,
 )
+from pbx.values import whole_number
 
 #: Seconds from the originate until Dial must have begun.
 _START_S: Final = 10.0
@@ -129,10 +130,6 @@ class AttemptCore:
     def far_id(self) -> str | None:
         """Unique id of the trunk's channel, once there is one."""
         return self._far_id
-
-    @property
-    def far_gone(self) -> bool:
-        return self._far_gone
 
     @property
     def deadline(self) -> float | None:
@@ -330,13 +327,13 @@ class AttemptCore:
         if event.get("Variable") == "UNICASTRTP_LOCAL_ADDRESS":
             self._media_host = value
         elif event.get("Variable") == "UNICASTRTP_LOCAL_PORT" and self._media_host:
-            self.media_at(channel, self._media_host, _number(value) or 0)
+            self.media_at(channel, self._media_host, whole_number(value) or 0)
 
     def _on_refer_status(self, event: Event, now: float) -> None:
         if self._phase not in ("referring", "transferred"):
             return
         if event.get("Variable") == "TRANSFERSTATUSPROTOCOL":
-            code = _number(event.get("Value", "")) or 0
+            code = whole_number(event.get("Value", "")) or 0
             self._refer_code = code if code >= _SIP_FAILURE else None
             if code == 0:
                 # Success, or the channel is hung up; its Hangup event, should the far end still
@@ -383,7 +380,7 @@ class AttemptCore:
         if self.transferred:
             return
         if event.get("Direction") == "Received" and self._is_far(event) and len(digit) == 1:
-            duration_ms = _number(event.get("DurationMs", "")) or 0
+            duration_ms = whole_number(event.get("DurationMs", "")) or 0
             self._tell(Digit(now + self._epoch, digit, duration_ms))
 
     def _on_hang_up(self, event: Event, now: float) -> None:
@@ -431,8 +428,8 @@ class AttemptCore:
         return refused or self._wanted_over or self._complaint is not None
 
     def _note_cause(self, event: Event) -> None:
-        self._q850 = self._q850 or _number(event.get("Cause", ""))
-        self._sip_code = self._sip_code or _number(event.get("TechCause", ""))
+        self._q850 = self._q850 or whole_number(event.get("Cause", ""))
+        self._sip_code = self._sip_code or whole_number(event.get("TechCause", ""))
 
     def _is_far(self, event: Event) -> bool:
         """Whether the event is about the far leg (as a dialled leg, or by itself)."""
@@ -502,8 +499,3 @@ class AttemptCore:
 def _is_media(event: Event) -> bool:
     """Whether the event is about a media leg."""
     return event.get("Channel", "").startswith("UnicastRTP/")
-
-
-def _number(text: str) -> int | None:
-    """A header's number; 0 is how Asterisk writes that it knows none."""
-    return int(text) or None if text.isascii() and text.isdigit() else None

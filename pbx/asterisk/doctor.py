@@ -7,7 +7,7 @@ from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.transfers import CONTEXT, dialplan_can_refer
 from pbx.asterisk.trunk import look_at_trunk
-from pbx.media import MediaError, MediaServer
+from pbx.media import MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
@@ -15,7 +15,7 @@ _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_ag
 
 async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> Sequence[Finding]:
     """Findings on the AMI link, Asterisk's modules, the trunk and the audio port."""
-    findings = [_media_port(media)]
+    findings = [media.look()]
     try:
         status = await link.act("CoreSettings")
     except SwitchError as error:
@@ -29,14 +29,6 @@ async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> 
         except SwitchError as error:
             findings.append(Finding("ami", False, str(error)))
     return findings
-
-
-def _media_port(media: MediaServer) -> Finding:
-    try:
-        host, port = media.address
-    except MediaError as error:
-        return Finding("rtp", False, str(error))
-    return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
 
 
 async def _modules(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001

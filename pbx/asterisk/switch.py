@@ -1,7 +1,6 @@
 """Asterisk as a `Switch`: originates over AMI, joins events to attempts, reconciles."""
 
 import asyncio
-import ipaddress
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, Refe
 from pbx.asterisk.transfers import Transfers
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
-from pbx.incoming import IncomingCall, OnIncoming
+from pbx.incoming import IncomingCall, OnIncoming, announce
 from pbx.media import MediaError, MediaServer
 from pbx.registry import Registry
 from pbx.switch import (
@@ -186,21 +185,16 @@ class AsteriskSwitch:
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
         self._attempts.spawn(
-            self._announce(IncomingCall(attempt, call.number, call.caller_number, call.caller_name))
+            announce(
+                IncomingCall(attempt, call.number, call.caller_number, call.caller_name),
+                self._on_incoming,
+            )
         )
         try:
             await session.command(f'EXEC Dial "{self._audio()},{_MEDIA_LEG_S}"')
         except AgiError:
             await attempt.hang_up()
             raise
-
-    async def _announce(self, call: IncomingCall) -> None:
-        if self._on_incoming is not None:
-            try:
-                await self._on_incoming(call)
-            except Exception:
-                _log.exception("nobody could take the call %s", call.attempt.id)
-                await call.attempt.hang_up()
 
     async def _why_refused(self, channel_id: str, outcome: Event) -> SwitchRefused:
         if channel_id in await self.living_channels():
@@ -221,11 +215,7 @@ class AsteriskSwitch:
         self._good_trunks[trunk] = now + _TRUNK_TRUST_S
 
     def _media_address(self) -> tuple[str, int]:
-        host, port = self._media.address
-        if self._config.media_host is not None:
-            host = self._config.media_host
-        elif ipaddress.ip_address(host).is_unspecified:
-            host = self._link.local_host or host
+        host, port = self._media.address_for(self._config.media_host, self._link.local_host)
         return (f"[{host}]" if ":" in host else host), port
 
     def _audio(self) -> str:

@@ -25,6 +25,7 @@ from pbx.switch import (
     Ringing,
     Transferred,
 )
+from pbx.values import whole_number
 
 Event = Mapping[str, str]
 """One ESL event: header to value."""
@@ -409,13 +410,13 @@ class AttemptCore:
     def _on_digit(self, event: Event, now: float) -> None:
         digit = event.get("DTMF-Digit", "")
         if len(digit) == 1 and not self.transferred:
-            clocks = _number(event.get("DTMF-Duration", "")) or 0
+            clocks = whole_number(event.get("DTMF-Duration", "")) or 0
             self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
 
     def _note_cause(self, event: Event) -> None:
         self._cause_name = event.get("Hangup-Cause") or self._cause_name
-        self._q850 = _number(event.get("variable_hangup_cause_q850", "")) or self._q850
-        self._sip_code = _number(event.get("variable_sip_term_status", "")) or self._sip_code
+        self._q850 = whole_number(event.get("variable_hangup_cause_q850", "")) or self._q850
+        self._sip_code = whole_number(event.get("variable_sip_term_status", "")) or self._sip_code
 
     def _force(self, now: float) -> None:
         if self._answering:
@@ -468,8 +469,3 @@ class AttemptCore:
 
     def _tell(self, progress: Progress) -> None:
         self._outputs.append(progress)
-
-
-def _number(text: str) -> int | None:
-    """A header's number; 0 is as good as none."""
-    return int(text) or None if text.isascii() and text.isdigit() else None

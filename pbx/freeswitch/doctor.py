@@ -6,7 +6,7 @@ from typing import Final
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.gateway import look_at_gateway
 from pbx.freeswitch.link import EslLink
-from pbx.media import MediaError, MediaServer
+from pbx.media import MediaServer
 from pbx.switch import Finding, SwitchError
 
 _MODULES: Final = ("mod_sofia", "mod_commands", "mod_dptools")
@@ -14,7 +14,7 @@ _MODULES: Final = ("mod_sofia", "mod_commands", "mod_dptools")
 
 async def examine(config: FreeSwitchConfig, link: EslLink, media: MediaServer) -> Sequence[Finding]:
     """Findings on the ESL link, FreeSWITCH's modules, the gateway and the audio port."""
-    findings = [_media_port(media)]
+    findings = [media.look()]
     try:
         version = (await link.api("version")).split(" ~")[0].removeprefix("FreeSWITCH ")
     except SwitchError as error:
@@ -27,14 +27,6 @@ async def examine(config: FreeSwitchConfig, link: EslLink, media: MediaServer) -
         except SwitchError as error:
             findings.append(Finding("trunk" if check is _trunk else "esl", False, str(error)))
     return findings
-
-
-def _media_port(media: MediaServer) -> Finding:
-    try:
-        host, port = media.address
-    except MediaError as error:
-        return Finding("rtp", False, str(error))
-    return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
 
 
 async def _modules(config: FreeSwitchConfig, link: EslLink) -> Finding:  # noqa: ARG001

@@ -1,7 +1,6 @@
 """FreeSWITCH as a `Switch`: originates over ESL, joins events to attempts, reconciles."""
 
 import asyncio
-import ipaddress
 import json
 import logging
 import time
@@ -18,7 +17,7 @@ from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
 from pbx.freeswitch.transfers import TRANSFERRED, Transfers
-from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, IncomingCall, OnIncoming, one_line
+from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, IncomingCall, OnIncoming, announce, one_line
 from pbx.media import MediaError, MediaLeg, MediaServer
 from pbx.registry import Registry
 from pbx.switch import (
@@ -221,14 +220,6 @@ class FreeSwitchSwitch:
                 self._gateways[trunk] = (now + _TRUNK_TRUST_S, gateway)
         return gateway
 
-    def _media_address(self) -> tuple[str, int]:
-        host, port = self._media.address
-        if self._config.media_host is not None:
-            host = self._config.media_host
-        elif ipaddress.ip_address(host).is_unspecified:
-            host = self._link.local_host or host
-        return host, port
-
     async def _open_audio(self, attempt: LiveCall, turn: int) -> None:
         """`unicast`, which says +OK to everything: only audio that comes is a success."""
         if attempt.finished.is_set() or not attempt.core.awaits_audio(turn):
@@ -237,7 +228,7 @@ class FreeSwitchSwitch:
         try:
             port = self._ports.take(attempt.id)
             theirs = self._config.unicast_host or self._link.peer_host or self._config.host
-            host, our_port = self._media_address()
+            host, our_port = self._media.address_for(self._config.media_host, self._link.local_host)
             attempt.leg.connect((theirs, port))
             await self._link.message(
                 attempt.id,
@@ -301,23 +292,16 @@ class FreeSwitchSwitch:
         core.on_event(event, now)
         attempt.pump()
         self._attempts.spawn(
-            self._announce(
+            announce(
                 IncomingCall(
                     attempt,
                     one_line(event.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
                     one_line(event.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
                     one_line(event.get("Caller-Caller-ID-Name"), NAME_LENGTH),
-                )
+                ),
+                self._on_incoming,
             )
         )
-
-    async def _announce(self, call: IncomingCall) -> None:
-        if self._on_incoming is not None:
-            try:
-                await self._on_incoming(call)
-            except Exception:
-                _log.exception("nobody could take the call %s", call.attempt.id)
-                await call.attempt.hang_up()
 
     def _on_link_down(self) -> None:
         self._gateways.clear()

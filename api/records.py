@@ -1,18 +1,29 @@
 """What the store takes and gives: frozen records. Times are Unix seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from api.dialing.retry import RetryPolicy
 from api.lifecycle import TERMINAL, CallStatus
+from api.money import Rate
 from pbx.switch import Cause
 
 Direction = Literal["outbound", "inbound"]
 ResultStatus = Literal["pending", "completed", "failed"]
+ReservationStatus = Literal["reserved", "settled", "released"]
 WebhookStatus = Literal["none", "pending", "delivered", "failed"]
 AnsweredBy = Literal["human", "machine", "ivr", "screening", "unknown"]
 Speaker = Literal["agent", "person", "keypad"]
 JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """At most `maximum` calls of all that bear `key` are live at one time (RV-255…259)."""
+
+    key: str
+    maximum: int
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,19 @@ class NewCall:
     webhook_url: str | None = None
     max_duration_s: int = 600
     direction: Direction = "outbound"
+    trunk: str | None = None
+    """Name of the trunk to dial over; None is the PBX's default."""
+    scheduled_at: float | None = None
+    retry: RetryPolicy | None = None
+    zones: tuple[str, ...] = ()
+    """Where the callee may be, frozen: IANA names. Empty without `retry`."""
+    force_now: bool = False
+    concurrency: Concurrency | None = None
+    rate: Rate | None = None
+    """What the call costs, frozen; None: nothing."""
+    campaign_id: str | None = None
+    api_key_id: str | None = None
+    """Of the key that placed it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +95,28 @@ class Call:
     media: JsonObject | None
     latency: JsonObject
     """Per timing name: `{"p50": ms, "max": ms}` over the agent's turns; empty before the end."""
+    summary: str | None
+    scheduled_at: float | None
+    retry: JsonObject | None
+    """As `retry_json` writes it."""
+    zones: Sequence[str]
+    force_now: bool
+    concurrency_key: str | None
+    concurrency_max: int | None
+    campaign_id: str | None
+    api_key_id: str | None
+    trunk: str | None
+    attempt_count: int
+    next_attempt_at: float | None
+    """When the dialer looks at it next; None unless it is queued."""
+    waiting_for: str | None
+    """Why not now, as the dial policy last said."""
+    hangup_requested_at: float | None
+    rate: JsonObject | None
+    reservation_status: ReservationStatus
+    reserved_milli_cents: int
+    amount_milli_cents: int | None
+    """None until the call is over."""
     webhook_status: WebhookStatus
     webhook_error: str | None
 
@@ -101,6 +147,17 @@ class Attempt:
     q850_cause: int | None
     sip_code: int | None
     sip_call_id: str | None
+    trunk: str | None
+    concurrency_key: str | None
+    node_id: str | None
+    """Of the process that dialled."""
+    answered_by: AnsweredBy | None
+    end_reason: str | None
+    unknown: bool
+    """Nobody can say how it ended: it may have rung, or talked."""
+    media: JsonObject | None
+    recording_path: str | None
+    amount_milli_cents: int | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +192,8 @@ class Turn:
     """Milliseconds by name."""
     seq: int = 0
     """1 for the first turn of the call; given by the store."""
+    attempt: int = 1
+    """In which attempt; given by the store."""
 
 
 @dataclass(frozen=True)

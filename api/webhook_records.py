@@ -42,6 +42,8 @@ class WebhookEndpoint:
     previous_secret: str | None = field(repr=False)
     previous_secret_until: float | None
     """Until when deliveries are signed with the previous secret too."""
+    payload: str | None
+    """Style of the body; None is the deployment's (`webhooks.payload`)."""
     created_at: float
     updated_at: float
 

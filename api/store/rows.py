@@ -132,7 +132,8 @@ async def latest_turn(connection: AsyncConnection, call_id: str) -> Turn | None:
 
 def is_same_turn(stored: Turn, told: Turn) -> bool:
     """Whether `told` is the telling that made `stored`: nobody says two things at one time."""
-    return replace(told, text=storable(told.text), seq=stored.seq) == stored
+    given = {"text": storable(told.text), "seq": stored.seq, "attempt": stored.attempt}
+    return replace(told, **given) == stored
 
 
 async def latency_of(connection: AsyncConnection, call_id: str) -> dict[str, Any]:

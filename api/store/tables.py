@@ -101,6 +101,8 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("prefix", String(16), nullable=False),
     Column("key_hash", String(64), nullable=False, unique=True),
+    Column("scope", String(16), nullable=False, server_default="admin"),
+    Column("rate_limit_per_minute", Integer),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
 )
@@ -113,6 +115,130 @@ kept_values = Table(
     Column("value", Text, nullable=False),
 )
 
+#: What processes hold for a time: `node:<id>` says that the process lives.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
+#: `name` is what the PBX calls the trunk. No prefix means that every number may be dialled.
+trunks = Table(
+    "trunks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("allowed_prefixes", Json, nullable=False),
+    Column("max_channels", Integer),
+    Column("calls_per_second", Integer),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("status", ("active", "inactive")),
+)
+
+#: Caller numbers; one without a trunk may be shown on all of them.
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("number", String(16), nullable=False, unique=True),
+    Column("trunk", ForeignKey("trunks.name")),
+    Column("status", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("status", ("active", "inactive")),
+)
+
+do_not_call = Table(
+    "do_not_call",
+    metadata,
+    Column("number", String(16), primary_key=True),
+    Column("source", String(16), nullable=False),
+    Column("reason", FreeText, nullable=False),
+    Column("call_id", String(36)),
+    Column("created_at", Double, nullable=False),
+    one_of("source", ("api", "import", "outcome")),
+    Index("ix_do_not_call_created_at_number", "created_at", "number"),
+)
+
+#: The rate card: what a connected minute to numbers with this prefix costs.
+rates = Table(
+    "rates",
+    metadata,
+    Column("prefix", String(16), primary_key=True),
+    Column("milli_cents_per_minute", BigInteger, nullable=False),
+    Column("increment_seconds", Integer, nullable=False),
+    Column("minimum_seconds", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    CheckConstraint("milli_cents_per_minute >= 0", name="price"),
+    CheckConstraint("increment_seconds > 0 AND minimum_seconds >= 0", name="seconds"),
+)
+
+#: One row. `reserved` is the sum of what open calls hold; without a limit nothing is refused.
+budget = Table(
+    "budget",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("limit_milli_cents", BigInteger),
+    Column("spent_milli_cents", BigInteger, nullable=False),
+    Column("reserved_milli_cents", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+    CheckConstraint("reserved_milli_cents >= 0 AND spent_milli_cents >= 0", name="amounts"),
+)
+
+budget_entries = Table(
+    "budget_entries",
+    metadata,
+    Column("row_id", RowId, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("call_id", String(36), index=True),
+    Column("kind", String(16), nullable=False),
+    Column("milli_cents", BigInteger),
+    one_of("kind", ("reserve", "settle", "release", "limit")),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("paused_reason", String(32)),
+    Column("template", Json, nullable=False),
+    Column("max_concurrent", Integer, nullable=False),
+    Column("api_key_id", String(36)),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("completed_at", Double),
+    Column("updated_at", Double, nullable=False),
+    one_of("status", ("draft", "running", "paused", "completed", "canceled")),
+    Index("ix_campaigns_created_at_id", "created_at", "id"),
+)
+
+campaign_contacts = Table(
+    "campaign_contacts",
+    metadata,
+    Column("campaign_id", ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("to_number", String(16), nullable=False),
+    Column("context", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("call_id", String(36), unique=True),
+    Column("error", FreeText),
+    one_of("status", ("pending", "ordered", "refused")),
+    Index("ix_campaign_contacts_campaign_id_status_seq", "campaign_id", "status", "seq"),
+)
+
+#: `next_attempt_at` and `waiting_for` are what the dial policy said of a queued call. What holds
+#: a due one back (a full trunk, its concurrency key, …) is seen when it is read.
 calls = Table(
     "calls",
     metadata,
@@ -149,12 +275,63 @@ calls = Table(
     Column("media", Json),
     Column("latency", Json, nullable=False),
     Column("event_count", Integer, nullable=False),
+    Column("summary", FreeText),
+    Column("scheduled_at", Double),
+    Column("retry", Json),
+    Column("zones", Json, nullable=False, server_default=text("'[]'")),
+    Column("force_now", Boolean, nullable=False, server_default=false()),
+    Column("concurrency_key", String(128)),
+    Column("concurrency_max", Integer),
+    Column("campaign_id", String(36)),
+    Column("api_key_id", String(36)),
+    Column("trunk", String(64)),
+    Column("attempt_count", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Double),
+    Column("waiting_for", String(32)),
+    Column("hangup_requested_at", Double),
+    Column("rate", Json),
+    Column("reservation_status", String(16), nullable=False, server_default="released"),
+    Column("reserved_milli_cents", BigInteger, nullable=False, server_default="0"),
+    Column("amount_milli_cents", BigInteger),
     one_of("status", STATUSES),
     one_of("direction", ("outbound", "inbound")),
     one_of("result_status", ("pending", "completed", "failed")),
     one_of("answered_by", ("human", "machine", "ivr", "screening", "unknown")),
     Index("ix_calls_created_at_id", "created_at", "id"),
     Index("ix_calls_status_created_at_id", "status", "created_at", "id"),
+    Index("ix_calls_to_number_created_at_id", "to_number", "created_at", "id"),
+    Index(
+        "ix_calls_due",
+        "next_attempt_at",
+        "created_at",
+        sqlite_where=text("status = 'queued'"),
+        postgresql_where=text("status = 'queued'"),
+    ),
+    Index(
+        "ix_calls_campaign_id_status",
+        "campaign_id",
+        "status",
+        sqlite_where=text("campaign_id IS NOT NULL"),
+        postgresql_where=text("campaign_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_calls_concurrency_key_created_at_id",
+        "concurrency_key",
+        "created_at",
+        "id",
+        sqlite_where=text("concurrency_key IS NOT NULL"),
+        postgresql_where=text("concurrency_key IS NOT NULL"),
+    ),
+)
+
+#: The texts among a call's top-level metadata, by which lists are filtered.
+call_metadata = Table(
+    "call_metadata",
+    metadata,
+    _call_id(primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("value", String(256), nullable=False),
+    Index("ix_call_metadata_key_value_call_id", "key", "value", "call_id"),
 )
 
 attempts = Table(
@@ -175,6 +352,15 @@ attempts = Table(
     Column("q850_cause", Integer),
     Column("sip_code", Integer),
     Column("sip_call_id", FreeText),
+    Column("trunk", String(64)),
+    Column("concurrency_key", String(128)),
+    Column("node_id", String(36)),
+    Column("answered_by", String(16)),
+    Column("end_reason", String(64)),
+    Column("unknown", Boolean, nullable=False, server_default=false()),
+    Column("media", Json),
+    Column("recording_path", Text),
+    Column("amount_milli_cents", BigInteger),
     UniqueConstraint("call_id", "number"),
     one_of(
         "state",
@@ -196,6 +382,13 @@ attempts = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    Index("ix_attempts_trunk_created_at", "trunk", "created_at"),
+    Index(
+        "ix_attempts_live_concurrency_key",
+        "concurrency_key",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 turns = Table(
@@ -210,6 +403,7 @@ turns = Table(
     Column("ended_at", Double, nullable=False),
     Column("confidence", Double),
     Column("timings", Json, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="1"),
     one_of("speaker", ("agent", "person", "keypad")),
 )
 
@@ -248,6 +442,7 @@ webhook_endpoints = Table(
     Column("secret", Text, nullable=False),
     Column("previous_secret", Text),
     Column("previous_secret_until", Double),
+    Column("payload", String(16)),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     one_of("status", ("enabled", "disabled")),

@@ -433,7 +433,7 @@ async def test_the_migrations_make_the_tables_of_the_code(store: Store) -> None:
         if isinstance(item, CheckConstraint)
     ]
     assert schema.count(" CHECK ") == len(checks) > 5
-    assert schema.count("WHERE") == 4
+    assert schema.count("WHERE") == 8
 
 
 async def test_opening_twice_migrates_once_and_keeps_everything(tmp_path: Path) -> None:

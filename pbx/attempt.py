@@ -143,6 +143,7 @@ class LiveAttempt(Generic[CoreT]):
         self._driver = driver
         self._queue: asyncio.Queue[Progress] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_for: float | None = None
         self.pump()
 
     @property
@@ -231,21 +232,26 @@ class LiveAttempt(Generic[CoreT]):
                     self._queue.put_nowait(output)
                 case _:
                     self._driver.carry_out(self, output)
-        self._cancel_timer()
-        if self.core.deadline is not None:
-            delay = max(0.0, self.core.deadline - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        if self.core.deadline != self._timer_for:
+            self._cancel_timer()
+            self._set_timer(self.core.deadline)
 
     def _require_answered(self, field: str) -> None:
         if not self.core.answered:
             raise SwitchRefused("nobody is on the line: the call is not answered or over", field)
 
+    def _set_timer(self, deadline: float | None) -> None:
+        if deadline is not None:
+            delay = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+            self._timer_for = deadline
+
     def _on_timer(self) -> None:
-        self._timer = None
+        self._cancel_timer()
         self.core.on_deadline(time.monotonic())
         self.pump()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer = self._timer_for = None

@@ -268,7 +268,8 @@ class AmiLink:
 
 def _plain(message: Any) -> Event:
     """Header to value; of a header that comes twice the first counts."""
+    # Its own items() looks every header up again, which was a fifth of what a call costs.
     return {
-        str(name): str(value[0] if isinstance(value, list) else value)
-        for name, value in message.items()
+        name: value[0] if isinstance(value, list) else value
+        for name, value in message._store.values()
     }

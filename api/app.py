@@ -16,13 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import authenticate
+from api.auth import Guard
 from api.body import read_body
-from api.endpoint import Endpoint, Exchange
+from api.endpoint import Endpoint, Exchange, FileBody
 from api.idempotency import IdempotencyGate
 from api.openapi import openapi_document
 from api.problems import Problem
-from api.records import ApiKey
+from api.records import Idempotency
 from api.routes import ENDPOINTS
 from api.services import Services
 from api.store import StoreError
@@ -34,9 +34,8 @@ log = logging.getLogger(__name__)
 
 def create_app(services: Services) -> Starlette:
     """The HTTP side of Offhook; `services` are started and stopped by the caller."""
-    gate = IdempotencyGate(services.store.answers)
     app = Starlette(
-        routes=_routes(services, gate),
+        routes=_routes(services),
         middleware=[Middleware(Front)],
         exception_handlers={Problem: _problem, HTTPException: _http_exception},
     )
@@ -44,42 +43,45 @@ def create_app(services: Services) -> Starlette:
     return app
 
 
-def _routes(services: Services, gate: IdempotencyGate) -> list[Route]:
+def _routes(services: Services) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
+    gate = IdempotencyGate(services.store.answers)
+    guard = Guard(services.store.keys, services.settings.server.rate_limit_per_minute)
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return [
-        Route(path, _handler(methods, services, gate), methods=list(methods))
+        Route(path, _handler(methods, services, guard, gate), methods=list(methods))
         for path, methods in paths.items()
     ]
 
 
 def _handler(
-    methods: dict[str, Endpoint], services: Services, gate: IdempotencyGate
+    methods: dict[str, Endpoint], services: Services, guard: Guard, gate: IdempotencyGate
 ) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
-        key: ApiKey | None = None
-        if not endpoint.public:
-            key = await authenticate(request, services.store.keys)
-        if endpoint.method not in {"POST", "PATCH"} or key is None:
+        if endpoint.public:
+            return await endpoint.handler(Exchange(services, request, None))
+        key = await guard.admit(request, endpoint)
+        if endpoint.method in {"GET", "DELETE"}:
             return await endpoint.handler(Exchange(services, request, key))
-        body = await read_body(request, services.settings.server.max_body_bytes)
-        if endpoint.method == "PATCH":  # twice is as good as once: it needs no Idempotency-Key
+        limit = services.settings.server.max_body_bytes
+        if isinstance(endpoint.body, FileBody):
+            limit = endpoint.body.max_bytes
+        body = await read_body(request, limit)
+        if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
             return await endpoint.handler(Exchange(services, request, key, body))
         fingerprint = hashlib.sha256(
             b"\0".join((request.method.encode(), request.url.path.encode(), body))
         ).hexdigest()
-        async with gate.enter(key.id, request.headers, fingerprint) as entered:
-            if entered.replay is not None:
-                return entered.replay
-            answer = await endpoint.handler(
-                Exchange(services, request, key, body, entered.idempotent)
-            )
-            if not endpoint.keeps_answer:
-                await entered.keep(answer)
-            return answer
+
+        async def work(idempotent: Idempotency | None) -> Response:
+            return await endpoint.handler(Exchange(services, request, key, body, idempotent))
+
+        return await gate.answer(
+            key.id, request.headers, fingerprint, work, reserve=not endpoint.keeps_answer
+        )
 
     return handle
 
@@ -126,7 +128,9 @@ class Front:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(getattr(request.state, "rate_limit", {}))
             await send(message)
 
         try:

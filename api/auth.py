@@ -1,29 +1,103 @@
-"""Bearer keys (RFC 6750): `Authorization: Bearer sk_…`."""
+"""Who may ask for what, and how often: bearer keys (RFC 6750), `Authorization: Bearer sk_…`."""
+
+import ipaddress
+import logging
+import time
+from typing import Final
 
 from starlette.requests import Request
 
+from api.endpoint import Endpoint
+from api.key_records import ApiKey, allows
 from api.problems import Problem
-from api.records import ApiKey
+from api.ratelimit import Standing, TokenBuckets
 from api.store.keys import KEY_PREFIX, Keys
 
-MAX_KEY = 200
+MAX_KEY: Final = 200
+#: Wrong keys that one address may show in a minute before it is told to wait.
+FAILURES_PER_MINUTE: Final = 60
+#: Addresses and keys that are remembered; who has not asked for longest is forgotten.
+MAX_REMEMBERED: Final = 10_000
+
+_REALM: Final = 'Bearer realm="offhook"'
+
+log = logging.getLogger(__name__)
 
 
-async def authenticate(request: Request, keys: Keys) -> ApiKey:
-    """Who asks; 401 unless the request bears a live key."""
-    given = request.headers.get("authorization")
-    if given is None:
-        raise _unauthorized("send the header Authorization: Bearer sk_…", "")
-    scheme, _, key = given.partition(" ")
-    key = key.strip()
-    if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX) or len(key) > MAX_KEY:
-        raise _unauthorized("the Authorization header must be Bearer and a key sk_…")
-    found = await keys.recognise(key)
-    if found is None:
-        raise _unauthorized("this API key is unknown or revoked")
-    return found
+class Guard:
+    """Lets a request in, or raises the problem that it is answered with."""
+
+    def __init__(self, keys: Keys, rate_limit_per_minute: int) -> None:
+        self._keys = keys
+        self._limit = rate_limit_per_minute
+        self._requests = TokenBuckets(MAX_REMEMBERED)
+        self._failures = TokenBuckets(MAX_REMEMBERED)
+
+    async def admit(self, request: Request, endpoint: Endpoint) -> ApiKey:
+        """Who asks. Raises Problem: 401 without a live key, 429 too often, 403 with too little."""
+        try:
+            key = await self._authenticate(request)
+        except Problem:
+            self._count_failure(request)
+            raise
+        limit = self._limit if key.rate_limit_per_minute is None else key.rate_limit_per_minute
+        if limit:
+            standing = self._requests.take(key.id, limit, time.monotonic())
+            request.state.rate_limit = standing.headers("key")
+            if standing.retry_after_s is not None:
+                raise _too_many(standing, f"this key may make {limit} requests a minute")
+        needed = endpoint.needed_scope
+        if not allows(key.scope, needed):
+            challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
+            detail = f"this needs a key with the scope {needed}; this key's is {key.scope}"
+            raise Problem(
+                403, "insufficient_scope", detail, headers={"WWW-Authenticate": challenge}
+            )
+        return key
+
+    async def _authenticate(self, request: Request) -> ApiKey:
+        given = request.headers.get("authorization")
+        if given is None:
+            raise _unauthorized("send the header Authorization: Bearer sk_…", "")
+        scheme, _, key = given.partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX) or len(key) > MAX_KEY:
+            raise _unauthorized("the Authorization header must be Bearer and a key sk_…")
+        found = await self._keys.recognise(key)
+        if found is None:
+            raise _unauthorized("this API key is unknown or revoked")
+        return found
+
+    def _count_failure(self, request: Request) -> None:
+        """429 once an address has failed too often.
+
+        Only failures are refused: behind one address (NAT, a proxy) others may have good keys.
+        """
+        address = _network(request)
+        standing = self._failures.take(address, FAILURES_PER_MINUTE, time.monotonic())
+        if standing.retry_after_s is not None:
+            raise _too_many(standing, "too many requests without a live API key")
+        if standing.remaining == 0:
+            log.warning("requests without a live API key keep coming from %s", address)
+
+
+def _network(request: Request) -> str:
+    """The peer's address; of IPv6 the /64, which one host has to itself (RFC 6177)."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.IPv6Network((address.packed[:8] + bytes(8), 64)))
+    return str(address)
+
+
+def _too_many(standing: Standing, detail: str) -> Problem:
+    """429 (RFC 6585)."""
+    wait = str(standing.retry_after_s)
+    return Problem(429, "rate_limited", detail, headers={"Retry-After": wait})
 
 
 def _unauthorized(detail: str, error: str = ', error="invalid_token"') -> Problem:
-    challenge = f'Bearer realm="offhook"{error}'
-    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": challenge})
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": _REALM + error})

@@ -29,6 +29,7 @@ from api.console import (
     started,
     table,
 )
+from api.key_records import MAX_RATE_LIMIT, SCOPES, KeyScope
 from api.settings import Settings
 
 
@@ -64,17 +65,31 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
+@click.option(
+    "--scope",
+    default="admin",
+    show_default=True,
+    type=click.Choice(SCOPES),
+    help="read: read; call: place and end calls too; admin: configure too.",
+)
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(0, MAX_RATE_LIMIT),
+    help="Requests per minute, 0 for no limit; default server.rate_limit_per_minute.",
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
-def keys_create(name: str, config: Path | None, as_json: bool) -> None:
+def keys_create(
+    name: str, scope: KeyScope, rate_limit: int | None, config: Path | None, as_json: bool
+) -> None:
     """Make an API key called NAME; it is shown this once."""
     settings = settings_or_fail(config)
 
     async def work() -> None:
         async with _store(settings) as store:
-            key, secret = await store.keys.create(name)
+            key, secret = await store.keys.create(name, scope, rate_limit)
         if as_json:
-            print_json({"id": key.id, "name": key.name, "key": secret})
+            print_json({"id": key.id, "name": key.name, "scope": key.scope, "key": secret})
         else:
             out.print(secret, markup=False, highlight=False)
             err.print("Keep it: only its hash is stored.", style="dim")
@@ -96,10 +111,18 @@ def keys_list(config: Path | None, as_json: bool) -> None:
             print_json([asdict(key) for key in found])
             return
         rows = [
-            (key.id, key.name, key.prefix + "…", _day(key.created_at), _day(key.revoked_at))
+            (
+                key.id,
+                key.name,
+                key.prefix + "…",
+                key.scope,
+                "" if key.rate_limit_per_minute is None else str(key.rate_limit_per_minute),
+                _day(key.created_at),
+                _day(key.revoked_at),
+            )
             for key in found
         ]
-        out.print(table(("id", "name", "key", "created", "revoked"), rows))
+        out.print(table(("id", "name", "key", "scope", "rate limit", "created", "revoked"), rows))
 
     run(work())
 

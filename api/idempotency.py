@@ -1,74 +1,76 @@
-"""`Idempotency-Key` on POST: same key and body, same answer; other body, 422; in flight, 409."""
+"""`Idempotency-Key` on POST: same key and body, same answer; other body, 422; in flight, 409.
 
-import json
+The store alone decides, so it holds for all processes on one store.
+"""
+
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.problems import FieldError, Problem, invalid
 from api.records import Idempotency, StoredAnswer
-from api.store.idempotency import IdempotentAnswers, KeyTakenError
+from api.store.idempotency import UNDER_WAY, IdempotentAnswers, KeyTakenError
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
-
-@dataclass(frozen=True)
-class Entered:
-    """A request that may go on."""
-
-    answers: IdempotentAnswers
-    idempotent: Idempotency | None = None
-    replay: Response | None = None
-    """The answer given before; send it instead of doing anything."""
-
-    async def keep(self, answer: Response) -> None:
-        """Store the answer of a request that did its work."""
-        if self.idempotent is not None and 200 <= answer.status_code < 300:
-            body = json.loads(bytes(answer.body))
-            await self.answers.keep(self.idempotent, answer.status_code, body, time.time())
+Work = Callable[[Idempotency | None], Awaitable[Response]]
 
 
 class IdempotencyGate:
-    """Lets one request per key through at a time."""
+    """Lets one request per key through at a time, and answers it once."""
 
     def __init__(self, answers: IdempotentAnswers) -> None:
         self._answers = answers
-        self._in_flight: set[tuple[str, str]] = set()
 
-    @asynccontextmanager
-    async def enter(
-        self, api_key_id: str, headers: Headers, fingerprint: str
-    ) -> AsyncIterator[Entered]:
-        """Around a request; raises Problem 409 or 422."""
+    async def answer(
+        self, api_key_id: str, headers: Headers, fingerprint: str, work: Work, *, reserve: bool
+    ) -> Response:
+        """The answer of `work`, or the one that its Idempotency-Key was given before.
+
+        Args:
+            api_key_id: who asks; keys of others are others.
+            headers: the request's.
+            fingerprint: of its method, path and body.
+            work: does what is asked for.
+            reserve: take the key before the work and keep the answer after it. Without, `work`
+                keeps its own answer in its own transaction.
+
+        Raises Problem 409 or 422.
+        """
         key = headers.get(HEADER)
         if key is None:
-            yield Entered(self._answers)
-            return
+            return await work(None)
         if _KEY.fullmatch(key) is None:
             raise invalid(
                 [FieldError("must be 1 to 255 printable ASCII characters", parameter=HEADER)]
             )
-        flight = (api_key_id, key)
-        if flight in self._in_flight:
-            raise _under_way()
-        self._in_flight.add(flight)
+        request = Idempotency(api_key_id, key, fingerprint)
         try:
-            stored = await self._answers.find(api_key_id, key, time.time())
-            yield Entered(
-                self._answers,
-                Idempotency(api_key_id, key, fingerprint),
-                None if stored is None else _replay(stored, fingerprint),
-            )
-        except KeyTakenError as error:  # by one whose client went away while it was committed
+            stored = await self._answers.find(request, time.time())
+            if stored is not None:
+                return _replay(stored, fingerprint)
+            return await (self._reserved(request, work) if reserve else work(request))
+        except KeyTakenError as error:  # while we were at it
             raise _under_way() from error
-        finally:
-            self._in_flight.discard(flight)
+
+    async def _reserved(self, request: Idempotency, work: Work) -> Response:
+        now = time.time()
+        await self._answers.reserve(request, now)
+        try:
+            answer = await work(request)
+        except Exception:
+            await self._answers.release(request, now)
+            raise
+        if 200 <= answer.status_code < 300:
+            body = bytes(answer.body).decode()
+            await self._answers.keep(request, now, answer.status_code, body)
+        else:
+            await self._answers.release(request, now)
+        return answer
 
 
 def _under_way() -> Problem:
@@ -86,6 +88,8 @@ def _replay(stored: StoredAnswer, fingerprint: str) -> Response:
             [FieldError("was used with another body or path", parameter=HEADER)],
             "idempotency_key_reused",
         )
+    if stored.status_code == UNDER_WAY:
+        raise _under_way()
     return Response(
         stored.body,
         stored.status_code,

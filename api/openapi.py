@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.endpoint import Answer, Endpoint, Parameter
+from api.endpoint import Answer, Endpoint, FileBody, Parameter
 from api.problems import MEDIA_TYPE, ProblemObject
 
 _REF = "#/components/schemas/{model}"
@@ -57,7 +57,11 @@ def _version() -> str:
 
 
 def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
-    bodies = {endpoint.body for endpoint in endpoints if endpoint.body is not None}
+    bodies = {
+        endpoint.body
+        for endpoint in endpoints
+        if endpoint.body is not None and not isinstance(endpoint.body, FileBody)
+    }
     answers = {
         answer.model
         for endpoint in endpoints
@@ -77,6 +81,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     parameters = list(endpoint.parameters)
     if not endpoint.public:
         answers[401] = Answer("No live API key was given.")
+        answers[403] = Answer(f"The key's scope is not `{endpoint.needed_scope}` or above.")
+        wait = {"Retry-After": "Seconds until a request may come again."}
+        answers[429] = Answer("Too many requests.", headers=wait)
     if endpoint.method == "POST":
         parameters.append(IDEMPOTENCY_KEY)
         answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
@@ -90,7 +97,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "operationId": endpoint.operation_id,
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
-        "security": [] if endpoint.public else [{"key": []}],
+        "security": [] if endpoint.public else [{"key": [endpoint.needed_scope]}],
         "responses": {
             str(status): _response(status, answer) for status, answer in sorted(answers.items())
         },
@@ -109,9 +116,15 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": endpoint.body_required,
-            "content": {"application/json": {"schema": _reference(endpoint.body)}},
+            "content": _body(endpoint.body),
         }
     return operation
+
+
+def _body(body: type[BaseModel] | FileBody) -> dict[str, Any]:
+    if isinstance(body, FileBody):
+        return {body.media_type: {"schema": {"type": "string"}, "example": body.example}}
+    return {"application/json": {"schema": _reference(body)}}
 
 
 def _response(status: int, answer: Answer) -> dict[str, Any]:

@@ -70,6 +70,12 @@ class Server(Section):
         ge=1024,
         description="Largest request body in bytes; more is answered with 413.",
     )
+    rate_limit_per_minute: int = Field(
+        default=6000,
+        ge=0,
+        description="Requests per minute that an API key may make of this process, unless the key "
+        "has a limit of its own; more is answered with 429. 0 is no limit.",
+    )
     sse_heartbeat_s: float = Field(
         default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."
     )

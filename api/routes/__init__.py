@@ -2,6 +2,7 @@
 
 from api.endpoint import Endpoint
 from api.routes import (
+    api_keys,
     calls,
     events,
     recordings,
@@ -18,5 +19,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *webhook_endpoints.ENDPOINTS,
     *webhook_deliveries.ENDPOINTS,
     *webhooks.ENDPOINTS,
+    *api_keys.ENDPOINTS,
     *system.ENDPOINTS,
 )

@@ -156,6 +156,7 @@ ENDPOINTS = (
             422: Answer("A field is wrong."),
         },
         body=CreateCall,
+        scope="call",
         keeps_answer=True,
     ),
     Endpoint(
@@ -211,6 +212,7 @@ ENDPOINTS = (
             409: Answer("It is answered or over."),
         },
         parameters=(CALL_ID,),
+        scope="call",
     ),
     Endpoint(
         "POST",
@@ -224,5 +226,6 @@ ENDPOINTS = (
             409: Answer("It is not answered, or over."),
         },
         parameters=(CALL_ID,),
+        scope="call",
     ),
 )

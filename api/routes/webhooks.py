@@ -30,5 +30,6 @@ ENDPOINTS = (
         "Read the secret that signs webhooks",
         "webhooks",
         {200: Answer("The secret.", WebhookSecret)},
+        scope="admin",
     ),
 )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,10 +13,14 @@ from api.store.database import Database, Transaction
 from api.store.tables import idempotency_keys
 
 KEEP_S = 24 * 3600
+#: A key that was taken and got no answer: its process died. No request lasts this long.
+ABANDONED_S = 60
+#: Status of a key that is taken by a request under way.
+UNDER_WAY = 0
 
 
 class KeyTakenError(Exception):
-    """Another request has been answered under this Idempotency-Key."""
+    """Another request has this Idempotency-Key."""
 
 
 async def remember(
@@ -27,8 +31,14 @@ async def remember(
     now: float,
 ) -> None:
     """Keep an answer within the transaction of `connection`. Raises KeyTakenError."""
+    await _insert(connection, request, status_code, json.dumps(body, ensure_ascii=False), now)
+
+
+async def _insert(
+    connection: AsyncConnection, request: Idempotency, status_code: int, body: str, now: float
+) -> None:
     await connection.execute(
-        delete(idempotency_keys).where(idempotency_keys.c.created_at <= now - KEEP_S)
+        delete(idempotency_keys).where(_expired(now) | (_of(request) & _abandoned(now)))
     )
     try:
         await connection.execute(
@@ -37,7 +47,7 @@ async def remember(
                 key=request.key,
                 fingerprint=request.fingerprint,
                 status_code=status_code,
-                body=json.dumps(body, ensure_ascii=False),
+                body=body,
                 created_at=now,
             )
         )
@@ -45,23 +55,38 @@ async def remember(
         raise KeyTakenError(request.key) from error
 
 
+def _expired(now: float) -> ColumnElement[bool]:
+    return idempotency_keys.c.created_at <= now - KEEP_S
+
+
+def _abandoned(now: float) -> ColumnElement[bool]:
+    return and_(
+        idempotency_keys.c.status_code == UNDER_WAY,
+        idempotency_keys.c.created_at <= now - ABANDONED_S,
+    )
+
+
+def _of(request: Idempotency) -> ColumnElement[bool]:
+    return and_(
+        idempotency_keys.c.api_key_id == request.api_key_id,
+        idempotency_keys.c.key == request.key,
+    )
+
+
 class IdempotentAnswers:
-    """Looks answers up, and keeps those of requests that are a transaction of their own."""
+    """Looks answers up, and keeps those of requests that are no transaction of their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, api_key_id: str, key: str, now: float) -> StoredAnswer | None:
-        """The answer given under `key` in the last 24 hours."""
+    async def find(self, request: Idempotency, now: float) -> StoredAnswer | None:
+        """The answer given under this key in the last 24 hours; `UNDER_WAY` is its status until
+        there is one."""
 
         async def work(connection: AsyncConnection) -> StoredAnswer | None:
             row = (
                 await connection.execute(
-                    select(idempotency_keys).where(
-                        idempotency_keys.c.api_key_id == api_key_id,
-                        idempotency_keys.c.key == key,
-                        idempotency_keys.c.created_at > now - KEEP_S,
-                    )
+                    select(idempotency_keys).where(_of(request), ~_expired(now), ~_abandoned(now))
                 )
             ).one_or_none()
             if row is None:
@@ -70,12 +95,36 @@ class IdempotentAnswers:
 
         return await self._database.read(work)
 
-    async def keep(
-        self, request: Idempotency, status_code: int, body: Mapping[str, Any], now: float
-    ) -> None:
-        """Keep an answer. Raises KeyTakenError."""
+    async def reserve(self, request: Idempotency, now: float) -> None:
+        """Take the key before the work. Raises KeyTakenError."""
 
         async def work(transaction: Transaction) -> None:
-            await remember(transaction.connection, request, status_code, body, now)
+            await _insert(transaction.connection, request, UNDER_WAY, "", now)
+
+        await self._database.write(work)
+
+    async def keep(
+        self, request: Idempotency, reserved_at: float, status_code: int, body: str
+    ) -> None:
+        """Keep the answer under the key that was reserved at `reserved_at`."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                update(idempotency_keys)
+                .where(_of(request), idempotency_keys.c.created_at == reserved_at)
+                .values(status_code=status_code, body=body)
+            )
+
+        await self._database.write(work)
+
+    async def release(self, request: Idempotency, reserved_at: float) -> None:
+        """Give back a key that was reserved at `reserved_at`: the request was refused."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                delete(idempotency_keys).where(
+                    _of(request), idempotency_keys.c.created_at == reserved_at
+                )
+            )
 
         await self._database.write(work)

@@ -6,10 +6,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.records import ApiKey
+from api.key_objects import key_object
+from api.key_records import ApiKey, KeyPage, KeyScope
+from api.records import Idempotency
+from api.store import idempotency
+from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
 from api.store.tables import api_keys, kept_values
 
@@ -22,6 +26,10 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+class UnknownKeyError(Exception):
+    """There is no API key with this id."""
+
+
 class Keys:
     """Creates, lists, revokes and recognises API keys."""
 
@@ -29,10 +37,22 @@ class Keys:
         self._database = database
         self._clock = clock
 
-    async def create(self, name: str) -> tuple[ApiKey, str]:
-        """Make a key. The second value is the key itself: shown once, never stored."""
+    async def create(
+        self,
+        name: str,
+        scope: KeyScope = "admin",
+        rate_limit_per_minute: int | None = None,
+        idempotent: Idempotency | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key. The second value is the key itself: shown once, never stored.
+
+        With `idempotent`, the 201 answer without the key is kept in the same transaction; raises
+        KeyTakenError when that Idempotency-Key has an answer already.
+        """
         key = KEY_PREFIX + secrets.token_urlsafe(32)
-        record = ApiKey(str(uuid.uuid4()), name, key[:SHOWN], self._clock(), None)
+        record = ApiKey(
+            str(uuid.uuid4()), name, key[:SHOWN], scope, rate_limit_per_minute, self._clock(), None
+        )
 
         async def work(transaction: Transaction) -> None:
             await transaction.connection.execute(
@@ -41,9 +61,16 @@ class Keys:
                     name=name,
                     prefix=record.prefix,
                     key_hash=hash_key(key),
+                    scope=scope,
+                    rate_limit_per_minute=rate_limit_per_minute,
                     created_at=record.created_at,
                 )
             )
+            if idempotent is not None:
+                answer = key_object(record) | {"key": None}
+                await idempotency.remember(
+                    transaction.connection, idempotent, 201, answer, record.created_at
+                )
 
         await self._database.write(work)
         return record, key
@@ -54,6 +81,36 @@ class Keys:
         async def work(connection: AsyncConnection) -> list[ApiKey]:
             rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at))
             return [_api_key(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def page(self, *, limit: int, cursor: str | None = None) -> KeyPage:
+        """Keys from newest to oldest. Raises CursorError."""
+        query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
+        if cursor is not None:
+            before = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(api_keys.c.created_at, api_keys.c.id) < before)
+
+        async def work(connection: AsyncConnection) -> KeyPage:
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+            found = tuple(_api_key(row) for row in rows[:limit])
+            more = len(rows) > limit
+            last = found[-1] if found else None
+            return KeyPage(
+                found, encode_cursor(last.created_at, last.id) if last and more else None
+            )
+
+        return await self._database.read(work)
+
+    async def get(self, key_id: str) -> ApiKey:
+        """Raises UnknownKeyError."""
+
+        async def work(connection: AsyncConnection) -> ApiKey:
+            found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
+            row = found.one_or_none()
+            if row is None:
+                raise UnknownKeyError(key_id)
+            return _api_key(row)
 
         return await self._database.read(work)
 
@@ -106,4 +163,12 @@ class Keys:
 
 
 def _api_key(row: Any) -> ApiKey:
-    return ApiKey(row.id, row.name, row.prefix, row.created_at, row.revoked_at)
+    return ApiKey(
+        row.id,
+        row.name,
+        row.prefix,
+        row.scope,
+        row.rate_limit_per_minute,
+        row.created_at,
+        row.revoked_at,
+    )

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from api.app import create_app
 from api.call_object import CallObject
+from api.key_records import SCOPES
 from api.openapi import openapi_document
 from api.routes import ENDPOINTS
 from api.schemas import CreateCall, parse_call
@@ -54,8 +55,13 @@ def test_every_operation_is_told_completely() -> None:
                 headers = {p["name"] for p in operation["parameters"] if p["in"] == "header"}
                 assert "Idempotency-Key" in headers
             public = path in {"/healthz", "/openapi.json"}
-            assert operation["security"] == ([] if public else [{"key": []}])
-            assert ("401" in operation["responses"]) is not public
+            if public:
+                assert operation["security"] == []
+            else:
+                ((scope,),) = (one["key"] for one in operation["security"])
+                assert scope in SCOPES
+            for status in ("401", "403", "429"):
+                assert (status in operation["responses"]) is not public
     assert len(set(names)) == len(names)
 
 

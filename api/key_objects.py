@@ -1,0 +1,82 @@
+"""API keys as the API tells and takes them."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from api.call_object import Timestamp, rfc3339
+from api.fields import Body
+from api.key_records import MAX_RATE_LIMIT, ApiKey, KeyScope
+
+_SCOPE = (
+    "`read`: read everything but secrets and keys. `call`: place and end calls too. `admin`: "
+    "configure, and manage keys."
+)
+
+
+class CreateKey(Body):
+    """An API key to make."""
+
+    name: str = Field(min_length=1, max_length=100, description="What it is for.", examples=["crm"])
+    scope: KeyScope = Field(description=_SCOPE, examples=["call"])
+    rate_limit_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_RATE_LIMIT,
+        description="Requests per minute; 0 is no limit, null the deployment's "
+        "`server.rate_limit_per_minute`.",
+        examples=[600],
+    )
+
+
+class KeyObject(BaseModel):
+    """An API key; the key itself is told when it is made, never again."""
+
+    id: str = Field(
+        json_schema_extra={"format": "uuid"}, examples=["5b2f7a52-3a0f-4a57-9f0e-6d7f6f6f2c11"]
+    )
+    name: str = Field(examples=["crm"])
+    prefix: str = Field(description="How the key begins.", examples=["sk_Yk3vPzq"])
+    scope: KeyScope = Field(description=_SCOPE, examples=["call"])
+    rate_limit_per_minute: int | None = Field(
+        description="null: the deployment's; 0: no limit.", examples=[600]
+    )
+    created_at: str = Timestamp
+    revoked_at: str | None = Field(
+        description="From then on it was worth nothing.",
+        json_schema_extra={"format": "date-time"},
+        examples=[None],
+    )
+
+
+class KeyWithSecret(KeyObject):
+    """An API key with the key itself."""
+
+    key: str | None = Field(
+        description="`sk_…`. Keep it: only its hash is stored. null where the answer is given "
+        "again under its `Idempotency-Key`.",
+        examples=["sk_Yk3vPzqW8vJt0bqk2m0d1nB6yKQmQ3gH0uR4sT5xZ7c"],
+    )
+
+
+class KeyList(BaseModel):
+    """API keys, newest first, revoked ones too."""
+
+    data: list[KeyObject]
+    has_more: bool
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+
+def key_object(key: ApiKey) -> dict[str, Any]:
+    """The JSON object of `key`."""
+    return KeyObject(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        scope=key.scope,
+        rate_limit_per_minute=key.rate_limit_per_minute,
+        created_at=rfc3339(key.created_at),
+        revoked_at=None if key.revoked_at is None else rfc3339(key.revoked_at),
+    ).model_dump()

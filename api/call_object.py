@@ -11,7 +11,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.lifecycle import CallStatus
-from api.records import AnsweredBy, Call, Direction, ResultStatus, Turn, WebhookStatus
+from api.records import (
+    AnsweredBy,
+    Attempt,
+    Call,
+    Direction,
+    ReservationStatus,
+    ResultStatus,
+    Turn,
+    WebhookStatus,
+)
 
 
 def rfc3339(at: float) -> str:
@@ -25,6 +34,13 @@ def whole_seconds(start: float, end: float) -> int:
 
 
 Timestamp = Field(json_schema_extra={"format": "date-time"})
+
+
+class ConcurrencyObject(BaseModel):
+    """At most `max` calls of all that bear `key` are live at one time."""
+
+    key: str
+    max: int
 
 
 class CallObject(BaseModel):
@@ -68,8 +84,13 @@ class CallObject(BaseModel):
     billed_duration_seconds: int | None = Field(
         description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine."
     )
-    billing_amount_milli_cents: int | None = Field(description="0: no rate card is configured.")
-    reservation_status: Literal["reserved", "settled", "released"]
+    billing_amount_milli_cents: int | None = Field(
+        description="What the billed time cost by the rate card, in thousandths of a cent; 0 "
+        "without one."
+    )
+    reservation_status: ReservationStatus = Field(
+        description="The hold on the budget: `settled` if somebody was reached, else `released`."
+    )
     error_code: str | None = Field(
         description="SIP status such as `486`, else the cause's name; null on success."
     )
@@ -90,18 +111,37 @@ class CallObject(BaseModel):
     latency: dict[str, Any] = Field(
         description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end."
     )
+    summary: str | None = Field(description="What happened and why the outcome is what it is.")
+    scheduled_at: str | None = Timestamp
+    retry: dict[str, Any] | None = Field(
+        description="The retry policy, completed by its defaults; null: one attempt."
+    )
+    force_now: bool
+    concurrency: ConcurrencyObject | None
+    campaign_id: str | None
+    attempt_count: int = Field(description="Attempts made; `/attempts` tells of each.")
+    next_attempt_at: str | None = Field(
+        description="When a queued call falls due.", json_schema_extra={"format": "date-time"}
+    )
+    waiting_for: str | None = Field(
+        description="What a queued call waits for: `scheduled_at`, `retry_delay`, "
+        "`calling_window`; once it is due, `concurrency_key`, `trunk_channels`, "
+        "`calls_per_second`, `trunk_inactive`, `number_inactive`, `campaign_paused`, `budget`, or "
+        "`free_slot`. `result`: it is over and its result is being extracted."
+    )
 
 
 def call_object(call: Call) -> dict[str, Any]:
     """The JSON object of `call`."""
-    human = call.answered_at is not None and call.answered_by != "machine"
     failed = call.over and call.status != "completed"
-    duration = billed = amount = None
+    duration = billed = None
     if call.ended_at is not None:
         start = call.started_at if call.started_at is not None else call.ended_at
         duration = whole_seconds(start, call.ended_at)
-        billed = whole_seconds(call.answered_at or 0.0, call.ended_at) if human else 0
-        amount = 0
+        billed = billable_seconds(call) or 0
+    concurrency = None
+    if call.concurrency_key is not None and call.concurrency_max is not None:
+        concurrency = ConcurrencyObject(key=call.concurrency_key, max=call.concurrency_max)
     return CallObject(
         id=call.id,
         to_number=call.to_number,
@@ -124,8 +164,8 @@ def call_object(call: Call) -> dict[str, Any]:
         ended_at=_time(call.ended_at),
         duration_seconds=duration,
         billed_duration_seconds=billed,
-        billing_amount_milli_cents=amount,
-        reservation_status=("settled" if human else "released") if call.over else "reserved",
+        billing_amount_milli_cents=call.amount_milli_cents,
+        reservation_status=call.reservation_status,
         error_code=(str(call.sip_code) if call.sip_code else call.hangup_cause) if failed else None,
         error_message=call.error_message if failed else None,
         hangup_cause=call.hangup_cause if failed else None,
@@ -140,17 +180,81 @@ def call_object(call: Call) -> dict[str, Any]:
         sip_call_id=call.sip_call_id,
         recording_available=call.recording_path is not None,
         latency=dict(call.latency),
+        summary=call.summary,
+        scheduled_at=_time(call.scheduled_at),
+        retry=None if call.retry is None else dict(call.retry),
+        force_now=call.force_now,
+        concurrency=concurrency,
+        campaign_id=call.campaign_id,
+        attempt_count=call.attempt_count,
+        next_attempt_at=_time(call.next_attempt_at),
+        waiting_for=call.waiting_for,
     ).model_dump()
+
+
+def billable_seconds(call: Call) -> int | None:
+    """Connected seconds of a call that is over; None if no human was reached (CB-45, CB-63)."""
+    if call.answered_at is None or call.ended_at is None or call.answered_by == "machine":
+        return None
+    return whole_seconds(call.answered_at, call.ended_at)
 
 
 def _time(at: float | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
+class AttemptObject(BaseModel):
+    """One time that the PBX dialled for a call."""
+
+    number: int = Field(description="1 for the first.")
+    state: str
+    trunk: str | None
+    created_at: str = Timestamp
+    ringing_at: str | None = Timestamp
+    early_media_at: str | None = Timestamp
+    answered_at: str | None = Timestamp
+    ended_at: str | None = Timestamp
+    answered_by: AnsweredBy | None
+    end_reason: str | None
+    hangup_cause: str | None = Field(description="Q.850 cause in lower snake case.")
+    message: str | None
+    q850_cause: int | None
+    sip_code: int | None
+    sip_call_id: str | None
+    unknown: bool = Field(description="Nobody can say how it ended, so there is no other one.")
+    recording_available: bool
+    media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
+
+
+def attempt_object(attempt: Attempt) -> dict[str, Any]:
+    """The JSON object of `attempt`."""
+    return AttemptObject(
+        number=attempt.number,
+        state=attempt.state,
+        trunk=attempt.trunk,
+        created_at=rfc3339(attempt.created_at),
+        ringing_at=_time(attempt.ringing_at),
+        early_media_at=_time(attempt.early_media_at),
+        answered_at=_time(attempt.answered_at),
+        ended_at=_time(attempt.ended_at),
+        answered_by=attempt.answered_by,
+        end_reason=attempt.end_reason,
+        hangup_cause=attempt.hangup_cause,
+        message=attempt.message,
+        q850_cause=attempt.q850_cause,
+        sip_code=attempt.sip_code,
+        sip_call_id=attempt.sip_call_id,
+        unknown=attempt.unknown,
+        recording_available=attempt.recording_path is not None,
+        media=None if attempt.media is None else dict(attempt.media),
+    ).model_dump()
+
+
 class TurnObject(BaseModel):
     """What was said once."""
 
     seq: int = Field(description="1 for the first turn.")
+    attempt: int = Field(description="In which attempt, 1 for the first.")
     speaker: Literal["agent", "person", "keypad"]
     text: str = Field(description="For the agent, only the words that were heard.")
     interrupted: bool
@@ -164,6 +268,7 @@ def turn_object(turn: Turn) -> dict[str, Any]:
     """The JSON object of `turn`."""
     return TurnObject(
         seq=turn.seq,
+        attempt=turn.attempt,
         speaker=turn.speaker,
         text=turn.text,
         interrupted=turn.interrupted,

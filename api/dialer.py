@@ -1,18 +1,20 @@
-"""Takes queued orders in turn and runs them, as many at a time as are allowed.
+"""Takes due calls from the queue and runs them, as many at a time as are allowed.
 
-An order is claimed (its channel id is on disk) before the PBX is told, so that after a crash
+A call is claimed (its channel id is on disk) before the PBX is told, so that after a crash
 `reconcile` knows what to look for on the PBX.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
+import uuid
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from api.records import Claim, Ended
-from api.runner import CallRunner, RunnerConfig, finish_result
+from api.records import Call, Claim, Claimed, Ended, Unfinished
+from api.runner import EXTRACTION_TIMEOUT_S, CallRunner, RunnerConfig, finish_result
 from api.scribe import insist
 from api.store import Store, StoreError
 from pbx.switch import Cause, Switch, SwitchError, SwitchRefused
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 #: How often a lost PBX link is looked at again before claiming goes on.
 _LINK_CHECK_S = 0.5
 _SHUTDOWN_S = 20.0
+#: Others take this process for dead once its sign of life is older than that.
+_LEASE_S: Final = 20.0
+_HEARTBEAT_S: Final = 5.0
 
 
 class Dialer:
@@ -36,13 +41,17 @@ class Dialer:
         config: RunnerConfig,
         max_concurrent: int,
     ) -> None:
+        self.node_id = str(uuid.uuid4())
+        """Of this run of the server, in the ledger."""
         self._store = store
         self._switch = switch
         self._engines = engines
         self._config = config
-        self._slots = asyncio.Semaphore(max_concurrent)
+        self._max_concurrent = max_concurrent
         self._runners: dict[str, CallRunner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lives_until = 0.0
+        self._settling: set[str] = set()
 
     @property
     def active(self) -> int:
@@ -60,59 +69,110 @@ class Dialer:
             await runner.end("operator_hangup")
 
     async def reconcile(self) -> None:
-        """Settle what an earlier run of this server left behind: no zombie, no call without end.
+        """Settle what processes that are gone left behind: no zombie, no call without end.
 
         Raises SwitchError when the PBX cannot be asked.
         """
-        unfinished = await self._store.calls.unfinished()
+        if not self._store.shared:
+            # Nobody else can have this store open.
+            await self._store.leases.clear()
+        await self._beat()
+        living = await self._switch.living_channels()
+        orphans = await self._store.calls.orphans()
+        owned = await self._store.claims.owned_channels()
         found: dict[str, str] = {}
-        for channel_id in await self._switch.living_channels():
+        for channel_id in living:
+            if channel_id in owned:
+                continue
             try:
                 await self._switch.hang_up_channel(channel_id)
                 found[channel_id] = "; its channel was still up and was hung up"
             except SwitchRefused as error:
                 log.error("channel %s is still up: %s", channel_id, error)
                 found[channel_id] = f"; its channel is still up: {error}"
-        for left in unfinished:
+        for left in orphans:
             if left.call.over:
-                # New calls need not wait for old results.
-                self._spawn(left.call.id, finish_result(self._store, left.call, self._engines))
+                if left.call.id not in self._settling:
+                    # New calls need not wait for old results.
+                    self._settling.add(left.call.id)
+                    self._spawn(left.call.id, self._finish(left.call))
             else:
                 channel_id = "" if left.attempt is None else left.attempt.channel_id
-                ended = self._restarted(left.call.id, found.get(channel_id, ""))
+                ended = self._abandoned(left, found.get(channel_id, ""))
                 await self._bounded(left.call.id, ended)
 
-    async def _restarted(self, call_id: str, channel: str) -> None:
+    async def _finish(self, call: Call) -> None:
+        try:
+            lease = f"result:{call.id}"
+            if await self._store.leases.take(lease, self.node_id, EXTRACTION_TIMEOUT_S):
+                await finish_result(self._store, call, self._engines)
+                await self._store.leases.release(lease, self.node_id)
+        finally:
+            self._settling.discard(call.id)
+
+    async def _abandoned(self, left: Unfinished, channel: str) -> None:
+        """Nobody knows what became of the attempt: the number is not dialled again."""
         message = f"The server was restarted in the middle of the call{channel}."
-        ended = Ended(time.time(), Cause("failed", "server_restart", message), "server_restart")
-        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended))
+        cause = Cause("failed", "server_restart", message)
+        ended = Ended(time.time(), cause, "server_restart", unknown=True)
+        number = None if left.attempt is None else left.attempt.number
+        call_id = left.call.id
+        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
+        heart = asyncio.create_task(self._live())
+        again_at: float | None = None
         try:
             while True:
-                await self._store.calls.wait_for_work()
-                await self._slots.acquire()
-                claim = await self._next()
-                if claim is None:
-                    self._slots.release()
-                else:
-                    self._start(claim)
+                await self._store.claims.wait(again_at)
+                again_at = None
+                if (free := self._max_concurrent - self.active) > 0:
+                    claimed = await self._next(free)
+                    again_at = claimed.again_at
+                    for claim in claimed.claims:
+                        self._start(claim)
         finally:
+            heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await heart
             await self._shut_down()
+            with contextlib.suppress(StoreError):
+                await self._store.leases.release(f"node:{self.node_id}", self.node_id)
 
-    async def _next(self) -> Claim | None:
+    async def _next(self, free: int) -> Claimed:
         while not self._switch.connected:  # noqa: ASYNC110 - the link tells no event
             await asyncio.sleep(_LINK_CHECK_S)
         try:
-            claims = await self._store.calls.claim_queued(1)
+            if time.monotonic() > self._lives_until:
+                await self._beat()
+            return await self._store.claims.take(free, self.node_id)
         except Exception as error:
             # Calls under way must not pay for it.
             is_store = isinstance(error, StoreError)
             log.error("cannot claim a call: %s", error, exc_info=not is_store)
             await asyncio.sleep(_LINK_CHECK_S)
-            return None
-        return claims[0] if claims else None
+            self._store.claims.wake()
+            return Claimed((), None)
+
+    async def _live(self) -> None:
+        """Give signs of life; on a shared store, settle what dead processes left."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            try:
+                await self._beat()
+                if self._store.shared and await self._store.calls.orphans():
+                    await self.reconcile()
+            except (StoreError, SwitchError) as error:
+                log.error("sign of life: %s", error)
+            except Exception:
+                log.exception("sign of life: a fault of ours")
+
+    async def _beat(self) -> None:
+        # What counts is when it was begun: nobody may take us for dead before we do.
+        begun = time.monotonic()
+        await self._store.leases.take(f"node:{self.node_id}", self.node_id, _LEASE_S)
+        self._lives_until = begun + _LEASE_S - _HEARTBEAT_S
 
     def _start(self, claim: Claim) -> None:
         runner = CallRunner(claim, self._store, self._switch, self._engines, self._config)
@@ -129,7 +189,7 @@ class Dialer:
             await runner.run()
         finally:
             del self._runners[call_id]
-            self._slots.release()
+            self._store.claims.wake()
 
     async def _bounded(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
         """The boundary of one call: nothing of it may reach another."""

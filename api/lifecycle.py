@@ -18,11 +18,15 @@ STATUSES: Final[tuple[CallStatus, ...]] = get_args(CallStatus)
 
 #: Where a call may go from each status. A missing entry is the error: `check_move` raises.
 MOVES: Final[Mapping[CallStatus, frozenset[CallStatus]]] = {
-    "queued": frozenset({"initiated", "canceled", "failed"}),
-    "initiated": frozenset({"ringing", "in_progress", "no_answer", "busy", "canceled", "failed"}),
-    "ringing": frozenset({"in_progress", "no_answer", "busy", "canceled", "failed"}),
+    # From here it may end in any way: with the status of its last attempt.
+    "queued": frozenset({"initiated", "no_answer", "busy", "canceled", "failed"}),
+    # Back to the queue: its retry policy wants another attempt.
+    "initiated": frozenset(
+        {"ringing", "in_progress", "no_answer", "busy", "canceled", "failed", "queued"}
+    ),
+    "ringing": frozenset({"in_progress", "no_answer", "busy", "canceled", "failed", "queued"}),
     # An answered call that turns out to be a voicemail ends as no_answer (CB-58).
-    "in_progress": frozenset({"completed", "no_answer", "failed"}),
+    "in_progress": frozenset({"completed", "no_answer", "failed", "queued"}),
     "completed": frozenset(),
     "no_answer": frozenset(),
     "busy": frozenset(),
@@ -46,6 +50,7 @@ CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
     "call.digit",
     "call.turn",
     "call.ended",
+    "call.attempt_ended",
 }
 
 

@@ -169,8 +169,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """What the dialer got."""
+
+    claims: tuple[Claim, ...]
+    again_at: float | None
+    """When a call falls due next, Unix seconds; None: only news can help."""
+
+
+@dataclass(frozen=True)
 class Unfinished:
-    """A call that another run of the server left without its terminal event."""
+    """A call without its terminal event, whose process is gone."""
 
     call: Call
     attempt: Attempt | None
@@ -198,7 +207,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a call ended."""
+    """How an attempt ended, and with it the call, unless its retry policy wants another."""
 
     at: float
     cause: Cause
@@ -207,6 +216,8 @@ class Ended:
     """Lower snake case, up to 64 characters."""
     awaits_result: bool = False
     """Whether `record_result` follows; until then the terminal event is withheld (CB-53)."""
+    unknown: bool = False
+    """Nobody can say what became of the attempt, so the number is not dialled again."""
     answered_by: AnsweredBy | None = None
     media: JsonObject | None = None
     recording_path: str | None = None

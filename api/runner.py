@@ -36,7 +36,7 @@ from voice_loop.ports import EngineError, Engines
 
 log = logging.getLogger(__name__)
 
-_EXTRACTION_TIMEOUT_S = 120.0
+EXTRACTION_TIMEOUT_S = 120.0
 #: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
 _WATCHDOG_SLACK_S = 30.0
 
@@ -71,7 +71,7 @@ class CallRunner:
             config: what else it needs to know.
         """
         self._call = claim.call
-        self._channel_id = claim.attempt.channel_id
+        self._claimed = claim.attempt
         self._store = store
         self._switch = switch
         self._engines = engines
@@ -115,7 +115,8 @@ class CallRunner:
         except SwitchRefused as error:
             await self._failed("request_refused", str(error), "pbx_refused")
         except SwitchError as error:
-            await self._failed("pbx_unavailable", str(error), "pbx_unavailable")
+            # The PBX may have the wish and dial.
+            await self._failed("pbx_unavailable", str(error), "pbx_unavailable", unknown=True)
         else:
             if attempt is None:
                 canceled = Cause("canceled", "originator_cancel", "The call was canceled.")
@@ -131,10 +132,11 @@ class CallRunner:
             return None
         self._attempt = await self._switch.originate(
             Dial(
-                id=self._channel_id,
+                id=self._claimed.channel_id,
                 number=self._call.to_number,
                 caller_number=self._call.from_number,
                 ring_timeout_s=self._config.ring_timeout_s,
+                trunk=self._call.trunk,
             )
         )
         if self._cancel_requested():
@@ -233,7 +235,8 @@ class CallRunner:
 
     @property
     def _file_name(self) -> str:
-        return f"{self._call.id}.wav"
+        number = self._claimed.number
+        return f"{self._call.id}.wav" if number == 1 else f"{self._call.id}-{number}.wav"
 
     def _on_turn(self, turn: events.Turn) -> None:
         assert self._answered_at is not None
@@ -272,21 +275,24 @@ class CallRunner:
                 cause=cause,
                 end_reason=reason,
                 awaits_result=answered and reason != "engine_error" and bool(self._call.returns),
+                unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
                 recording_path=self._file_name if recorded else None,
             )
         )
 
-    async def _failed(self, name: str, message: str, reason: str) -> None:
+    async def _failed(self, name: str, message: str, reason: str, *, unknown: bool = False) -> None:
         log.error("call %s: %s", self._call.id, message)
-        await self._over(Ending(time.time(), Cause("failed", name, message), reason))
+        cause = Cause("failed", name, message)
+        await self._over(Ending(time.time(), cause, reason, unknown=unknown))
 
     async def _over(self, ending: Ending) -> None:
         calls, call_id = self._store.calls, self._call.id
-        await insist(call_id, partial(calls.record_ended, call_id, ending))
-        if ending.awaits_result:
-            await finish_result(self._store, self._call, self._engines)
+        number = self._claimed.number
+        call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
+        if call.over and ending.awaits_result:
+            await finish_result(self._store, call, self._engines)
 
 
 async def finish_result(store: Store, call: Call, engines: Callable[[str], Engines]) -> None:
@@ -294,15 +300,15 @@ async def finish_result(store: Store, call: Call, engines: Callable[[str], Engin
     turns = await insist(call.id, partial(store.calls.turns, call.id))
     result, error = None, None
     try:
-        async with asyncio.timeout(_EXTRACTION_TIMEOUT_S):
+        async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
             result = await extract(
                 engines(call.language).llm,
                 call.returns,
                 result_schema(call.returns),
-                _spoken(turns),
+                _spoken([turn for turn in turns if turn.attempt == call.attempt_count]),
             )
     except TimeoutError:
-        error = f"extraction took more than {_EXTRACTION_TIMEOUT_S:.0f} s"
+        error = f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
     except (ExtractionError, EngineError) as failure:
         error = str(failure)
     await insist(call.id, partial(store.calls.record_result, call.id, result, error))

@@ -3,15 +3,20 @@
 Every error carries a JSON pointer.
 """
 
+import contextlib
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import Field
 
+from api.dialing.calendar import never_open
+from api.dialing.retry import RetryPolicy, parse_retry
+from api.dialing.zones import zones_of
 from api.egress import EgressError, EgressPolicy
 from api.fields import Body, parse_fields
 from api.numbers import is_e164
-from api.problems import FieldError, invalid, pointer
-from api.records import NewCall
+from api.problems import FieldError, Problem, invalid, pointer
+from api.records import Concurrency, NewCall
 from api.returns import check_returns
 from api.settings import Calls
 
@@ -21,8 +26,21 @@ DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
 _FREE_TEXT = frozenset({"prompt", "context", "metadata"})
 
 
+#: How far ahead a call may be scheduled: a year.
+MAX_AHEAD_S: Final = 366 * 24 * 3600
+
+
+class ConcurrencyField(Body):
+    """A limit shared by all calls with the same key."""
+
+    key: str = Field(
+        min_length=1, max_length=128, description="Any text.", examples=["clinic-berlin"]
+    )
+    max: int = Field(ge=1, le=10_000, description="Most live calls with this key.", examples=[2])
+
+
 class CreateCall(Body):
-    """A call to place at once."""
+    """A call to place: at once, or as `scheduled_at` and `retry` say."""
 
     to: str = Field(
         description="Number to call, E.164. `to_number` is the same field.",
@@ -61,9 +79,30 @@ class CreateCall(Body):
     max_duration_seconds: int | None = Field(
         default=None, ge=5, description="Longest conversation; at most `calls.max_duration_s`."
     )
+    scheduled_at: str | int | float | None = Field(
+        default=None,
+        description="Not before this time: RFC 3339, or Unix seconds. Past or null: at once. At "
+        "most a year ahead.",
+        examples=["2027-03-01T09:00:00Z"],
+    )
+    retry: dict[str, Any] | None = Field(
+        default=None,
+        description="When and how often to try until a human is reached: `allowed_days`, "
+        "`calling_windows` (`start`, `end`, `retry_delay_seconds`), `call_twice_in_a_row`, "
+        "`max_attempts`, `timezone`. What is left out is completed: Monday to Friday, 10:00 to "
+        "18:00 where the callee is, 7200 s, 3 attempts. Null: one attempt, at any hour.",
+        examples=[{"max_attempts": 2, "timezone": "America/New_York"}],
+    )
+    force_now: bool = Field(
+        default=False,
+        description="The first attempt ignores calling windows and days; every limit holds.",
+    )
+    concurrency: ConcurrencyField | None = None
 
 
-def parse_call(body: Any, calls: Calls, languages: frozenset[str], egress: EgressPolicy) -> NewCall:
+def parse_call(
+    body: Any, calls: Calls, languages: frozenset[str], egress: EgressPolicy, now: float
+) -> NewCall:
     """Check a request's JSON and fill in the defaults.
 
     Args:
@@ -71,6 +110,7 @@ def parse_call(body: Any, calls: Calls, languages: frozenset[str], egress: Egres
         calls: the deployment's numbers, default language and longest duration.
         languages: those that the loaded models speak.
         egress: where webhooks may go.
+        now: Unix seconds.
 
     Raises:
         Problem: 422 with a pointer to every wrong field.
@@ -110,6 +150,14 @@ def parse_call(body: Any, calls: Calls, languages: frozenset[str], egress: Egres
             egress.check_url(asked.webhook_url)
         except EgressError as error:
             errors.append(FieldError(str(error), pointer("webhook_url")))
+    scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)
+    retry = _retry(asked.retry, errors)
+    zones: tuple[str, ...] = ()
+    if not errors and retry is not None:
+        zones = zones_of(asked.to, calls.default_timezone)
+        closed = never_open(retry, zones, scheduled_at or now)
+        if closed is not None and not asked.force_now:
+            errors.append(closed)
     if errors:
         raise invalid(errors)
     return NewCall(
@@ -122,7 +170,45 @@ def parse_call(body: Any, calls: Calls, languages: frozenset[str], egress: Egres
         metadata=asked.metadata or {},
         webhook_url=asked.webhook_url,
         max_duration_s=asked.max_duration_seconds or calls.max_duration_s,
+        scheduled_at=scheduled_at,
+        retry=retry,
+        zones=zones,
+        force_now=asked.force_now,
+        concurrency=None
+        if asked.concurrency is None
+        else Concurrency(asked.concurrency.key, asked.concurrency.max),
     )
+
+
+def _scheduled_at(asked: str | float | None, now: float, errors: list[FieldError]) -> float | None:
+    """RV-266…270: RFC 3339 or Unix seconds; None if it is not in the future."""
+    if asked is None:
+        return None
+    at: float | None = None
+    if not isinstance(asked, str):
+        at = float(asked)
+    else:
+        with contextlib.suppress(ValueError):
+            parsed = datetime.fromisoformat(asked)
+            at = None if parsed.tzinfo is None else parsed.timestamp()
+    place = pointer("scheduled_at")
+    if at is None:
+        detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z"
+        errors.append(FieldError(detail, place))
+        return None
+    if at > now + MAX_AHEAD_S:
+        errors.append(FieldError("must be within a year from now", place))
+    return at if at > now else None
+
+
+def _retry(asked: dict[str, Any] | None, errors: list[FieldError]) -> RetryPolicy | None:
+    if asked is None:
+        return None
+    try:
+        return parse_retry(asked)
+    except Problem as problem:
+        errors += problem.errors
+        return None
 
 
 def _caller_number(asked: str | None, numbers: tuple[str, ...]) -> str:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from api.dialing.zones import zone
 from api.numbers import is_e164
 from api.signing import decode_secret
 
@@ -48,6 +49,11 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
     except ValueError as error:
         raise ValueError(str(error)) from error
     return secret
+
+
+def _time_zone(name: str) -> str:
+    zone(name)
+    return name
 
 
 E164 = Annotated[str, AfterValidator(_e164)]
@@ -232,6 +238,11 @@ class Calls(Section):
         description="Caller numbers of this deployment, oldest first; the first is the default.",
     )
     default_language: str = Field(default="en", description="Language of a call that names none.")
+    default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
+        default=None,
+        description="Time zone of callees whose number no numbering plan knows, as "
+        "`Europe/Berlin`; unset means that they need `retry.timezone`.",
+    )
     max_concurrent: int = Field(default=10, ge=1, description="Most calls in progress at one time.")
     ring_timeout_s: int = Field(default=30, ge=1, le=600, description="Seconds to let it ring.")
     max_duration_s: int = Field(

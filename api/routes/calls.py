@@ -1,23 +1,50 @@
 """Placing, reading and ending calls."""
 
+import contextlib
 import hashlib
 import json
-from typing import Any, cast
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, cast
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
-from api.call_object import CallObject, TurnObject, call_object, turn_object
+from api.call_object import (
+    AttemptObject,
+    CallObject,
+    TurnObject,
+    attempt_object,
+    call_object,
+    turn_object,
+)
 from api.egress import EgressPolicy
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.paging import bad_cursor, page_parameters, read_page_query
-from api.problems import Problem
+from api.paging import Filters, bad_cursor, page_parameters, read_page_query
+from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call
 from api.schemas import CreateCall, parse_call
+from api.store.budget import BudgetExceededError
 from api.store.cursors import CursorError
+from api.store.orders import DoNotCallError
+from api.store.queries import CallFilter
 from api.store.rows import UnknownCallError
+
+FILTERS: Final[Filters] = {
+    "status": STATUSES,
+    "to_number": None,
+    "from_number": None,
+    "campaign_id": None,
+    "concurrency_key": None,
+    "api_key_id": None,
+    "created_after": None,
+    "created_before": None,
+    "metadata": None,
+}
 
 CALL_ID = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
 
@@ -28,6 +55,12 @@ class CallPage(BaseModel):
     data: list[CallObject]
     has_more: bool
     next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
+
+
+class AttemptList(BaseModel):
+    """The attempts of a call, in order."""
+
+    data: list[AttemptObject]
 
 
 class Transcript(BaseModel):
@@ -53,18 +86,24 @@ async def create_call(exchange: Exchange) -> Response:
         services.settings.calls,
         services.languages,
         EgressPolicy(services.settings.webhooks),
+        time.time(),
     )
-    call = await services.store.calls.create(new, exchange.idempotent)
+    new = replace(new, api_key_id=None if exchange.key is None else exchange.key.id)
+    try:
+        call = await services.store.calls.create(new, exchange.idempotent)
+    except DoNotCallError as error:
+        raise invalid([FieldError(str(error), pointer("to"))], "do_not_call") from error
+    except BudgetExceededError as error:
+        detail = f"the budget is used up: {error}"
+        raise Problem(402, "budget_exceeded", detail) from error
     return JSONResponse(call_object(call), 201, {"Location": f"/v1/calls/{call.id}"})
 
 
 async def list_calls(exchange: Exchange) -> Response:
-    query = read_page_query(exchange, {"status": STATUSES})
+    query = read_page_query(exchange, FILTERS)
     try:
         page = await exchange.services.store.calls.page(
-            limit=query.limit,
-            cursor=query.cursor,
-            status=cast("CallStatus | None", query.filters.get("status")),
+            limit=query.limit, cursor=query.cursor, wanted=_wanted(exchange, query.filters)
         )
     except CursorError as error:
         raise bad_cursor(error) from error
@@ -75,6 +114,45 @@ async def list_calls(exchange: Exchange) -> Response:
             "next_cursor": page.next_cursor,
         }
     )
+
+
+def _wanted(exchange: Exchange, filters: Mapping[str, str]) -> CallFilter:
+    return CallFilter(
+        status=cast("CallStatus | None", filters.get("status")),
+        to_number=filters.get("to_number"),
+        from_number=filters.get("from_number"),
+        campaign_id=filters.get("campaign_id"),
+        concurrency_key=filters.get("concurrency_key"),
+        api_key_id=filters.get("api_key_id"),
+        created_after=_time(filters, "created_after"),
+        created_before=_time(filters, "created_before"),
+        metadata=dict(map(_label, exchange.request.query_params.getlist("metadata"))),
+    )
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not key or not colon:
+        detail = "must be a key and its text, as customer:42"
+        raise invalid([FieldError(detail, parameter="metadata")])
+    return key, value
+
+
+def _time(filters: Mapping[str, str], name: str) -> float | None:
+    if name not in filters:
+        return None
+    with contextlib.suppress(ValueError, OverflowError):
+        parsed = datetime.fromisoformat(filters[name])
+        if parsed.tzinfo is not None:
+            return parsed.timestamp()
+    detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z"
+    raise invalid([FieldError(detail, parameter=name)])
+
+
+async def list_attempts(exchange: Exchange) -> Response:
+    call = await find_call(exchange)
+    tried = await exchange.services.store.calls.attempts(call.id)
+    return _tagged(exchange, {"data": [attempt_object(one) for one in tried]})
 
 
 async def get_call(exchange: Exchange) -> Response:
@@ -119,8 +197,10 @@ async def cancel_call(exchange: Exchange) -> Response:
 
 async def hang_up_call(exchange: Exchange) -> Response:
     call = await find_call(exchange)
-    if call.status != "in_progress":
-        raise _conflict(call.status, "use cancel")
+    try:
+        await exchange.services.store.calls.request_hang_up(call.id)
+    except IllegalMoveError as error:
+        raise _conflict(error.current, "use cancel") from error
     await exchange.services.control.hang_up(call.id)
     return await _current(exchange, call.id, 202)
 
@@ -138,6 +218,9 @@ async def _current(exchange: Exchange, call_id: str, status_code: int) -> Respon
     return JSONResponse(call_object(call), status_code)
 
 
+_SOME_ID = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
+_SOME_TIME = "2027-03-01T09:00:00Z"
+_TIME = {"type": "string", "format": "date-time"}
 _TAG = {"ETag": "Changes with the content; send it back in `If-None-Match`."}
 _UNDER_WAY = Answer("It is being ended; its events tell when it is over.", CallObject)
 _IF_NONE_MATCH = Parameter("If-None-Match", "header", "ETag of an earlier answer.")
@@ -153,6 +236,7 @@ ENDPOINTS = (
             201: Answer("The call is queued.", CallObject, headers={"Location": "Its path."}),
             400: Answer("The body is not JSON."),
             413: Answer("The body is too large."),
+            402: Answer("The budget does not allow it."),
             422: Answer("A field is wrong."),
         },
         body=CreateCall,
@@ -171,7 +255,35 @@ ENDPOINTS = (
             Parameter(
                 "status", "query", "Only these calls.", {"type": "string", "enum": list(STATUSES)}
             ),
+            Parameter("to_number", "query", "Number called.", example="+15551234567"),
+            Parameter("from_number", "query", "Caller number shown.", example="+15559876543"),
+            Parameter("campaign_id", "query", "Calls of one campaign.", example=_SOME_ID),
+            Parameter("concurrency_key", "query", "Calls with this key.", example="clinic-berlin"),
+            Parameter("api_key_id", "query", "Calls placed with this key.", example=_SOME_ID),
+            Parameter("created_after", "query", "From this time on.", _TIME, _SOME_TIME),
+            Parameter("created_before", "query", "Before this time.", _TIME, _SOME_TIME),
+            Parameter(
+                "metadata",
+                "query",
+                "A key and its text, as `customer:42`; several are all to hold. Only texts of up "
+                "to 256 characters among the top-level members of `metadata` are looked at.",
+                {"type": "array", "items": {"type": "string"}},
+                ["customer:42"],
+            ),
         ),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/calls/{call_id}/attempts",
+        list_attempts,
+        "Read the attempts of a call",
+        "calls",
+        {
+            200: Answer("Every attempt, in order.", AttemptList, headers=_TAG),
+            304: Answer("Not changed."),
+            404: Answer("No such call."),
+        },
+        parameters=(CALL_ID, _IF_NONE_MATCH),
     ),
     Endpoint(
         "GET",

@@ -10,11 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.events import EventBus
+from api.store.change import Signals
+from api.store.claims import Claims
 from api.store.database import Database, StoreError
 from api.store.deliveries import Deliveries
 from api.store.endpoints import WebhookEndpoints
 from api.store.idempotency import IdempotentAnswers
 from api.store.keys import Keys
+from api.store.leases import Leases
 from api.store.outbox import Outbox
 from api.store.queries import Calls
 
@@ -29,7 +32,11 @@ class Store:
         self.bus = bus
         self.webhook_due = asyncio.Event()
         """Set whenever a delivery was put in the outbox."""
-        self.calls = Calls(database, bus.publish, self.webhook_due, clock)
+        signals = Signals(bus.publish, self.webhook_due, asyncio.Event(), clock)
+        signals.work.set()  # after a start there may be something to do
+        self.calls = Calls(database, signals)
+        self.claims = Claims(database, signals)
+        self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
         self.outbox = Outbox(database)
         self.endpoints = WebhookEndpoints(database, self.webhook_due, clock)
@@ -50,6 +57,11 @@ class Store:
         database = Database(path)
         await database.open()
         return cls(database, bus or EventBus(), clock)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use the store beside this one."""
+        return False
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises StoreError."""

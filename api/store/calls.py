@@ -4,20 +4,18 @@ A commit's answer can be lost, and whoever wrote then tells it again (`api.scrib
 and results that are there already are not written twice.
 """
 
-import asyncio
-import uuid
-from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.call_object import call_object, turn_object
-from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, IllegalMoveError, check_move
+from api.call_object import attempt_object, call_object, turn_object
+from api.dialing.facts import attempt_facts, order_facts
+from api.dialing.policy import DialNow, Stop, WaitUntil, decide
+from api.lifecycle import IllegalMoveError, check_move
 from api.records import (
+    Attempt,
     Call,
-    CallEvent,
-    Claim,
     Ended,
     Idempotency,
     JsonObject,
@@ -26,133 +24,50 @@ from api.records import (
     Unfinished,
 )
 from api.store import idempotency
+from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
-from api.store.outbox import add_deliveries
+from api.store.orders import insert_order, is_listed, stop_order
 from api.store.rows import (
-    UnknownCallError,
-    attempt_of,
     call_of,
     has_terminal_event,
     is_same_turn,
     latency_of,
     latest_turn,
-    load_call,
+    load_attempts,
     select_calls,
     turn_of,
     update_attempt,
-    update_call,
 )
-from api.store.tables import attempts, call_events, calls, storable, turns
-
-CHANNEL_PREFIX = "offhook-"
+from api.store.tables import attempts, calls, leases, storable, turns
 
 
 class CallLedger:
     """Writes the story of each call; `Calls` in `queries` reads it."""
 
-    def __init__(
-        self,
-        database: Database,
-        publish: Callable[[CallEvent], None],
-        webhook_due: asyncio.Event,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, database: Database, signals: Signals) -> None:
         self._database = database
-        self._publish = publish
-        self._webhook_due = webhook_due
-        self._clock = clock
-        self._work = asyncio.Event()
-        self._work.set()
-
-    async def wait_for_work(self) -> None:
-        """Return once a call may be waiting to be claimed; at once after a start."""
-        await self._work.wait()
+        self._signals = signals
+        self._clock = signals.clock
 
     # -- the order ---------------------------------------------------------------------------
 
     async def create(self, new: NewCall, idempotent: Idempotency | None = None) -> Call:
         """Queue a call. With `idempotent`, its 201 answer is kept in the same transaction.
 
-        Raises KeyTakenError when that Idempotency-Key has an answer already.
+        Raises KeyTakenError when that Idempotency-Key has an answer already, or
+        BudgetExceededError.
         """
         now = self._clock()
 
         async def work(transaction: Transaction) -> Call:
-            call_id = str(uuid.uuid4())
-            await transaction.connection.execute(
-                insert(calls).values(
-                    id=call_id,
-                    status="queued",
-                    direction=new.direction,
-                    to_number=new.to_number,
-                    from_number=new.from_number,
-                    prompt=new.prompt,
-                    context=dict(new.context),
-                    returns=dict(new.returns),
-                    language=new.language,
-                    webhook_url=new.webhook_url,
-                    metadata=dict(new.metadata),
-                    max_duration_s=new.max_duration_s,
-                    result_status="pending",
-                    created_at=now,
-                    updated_at=now,
-                    latency={},
-                    event_count=0,
-                )
-            )
-            call = await self._status_event(transaction, call_id, now)
+            call = await insert_order(transaction, new, now, self._signals)
             if idempotent is not None:
                 await idempotency.remember(
                     transaction.connection, idempotent, 201, call_object(call), now
                 )
-            transaction.after_commit.append(self._work.set)
             return call
 
         return await self._database.write(work)
-
-    async def claim_queued(self, limit: int) -> list[Claim]:
-        """Take up to `limit` of the oldest queued calls: each becomes `initiated` and gets an
-        attempt whose channel id is on disk before the PBX hears of it."""
-        if limit <= 0:
-            return []
-        self._work.clear()
-        now = self._clock()
-
-        async def work(transaction: Transaction) -> list[Claim]:
-            ids = await transaction.connection.scalars(
-                select(calls.c.id)
-                .where(calls.c.status == "queued")
-                .order_by(calls.c.created_at, calls.c.id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            return [await self._claim(transaction, call_id, now) for call_id in ids.all()]
-
-        try:
-            claims = await self._database.write(work)
-        except BaseException:
-            self._work.set()
-            raise
-        if len(claims) == limit:
-            self._work.set()
-        return claims
-
-    async def _claim(self, transaction: Transaction, call_id: str, now: float) -> Claim:
-        call = await self._move(transaction, call_id, "initiated", now)
-        count = select(func.count()).where(attempts.c.call_id == call_id).scalar_subquery()
-        row = await transaction.connection.execute(
-            insert(attempts)
-            .values(
-                id=str(uuid.uuid4()),
-                call_id=call_id,
-                number=count + 1,
-                channel_id=f"{CHANNEL_PREFIX}{uuid.uuid4()}",
-                state="dialing",
-                created_at=now,
-            )
-            .returning(attempts)
-        )
-        return Claim(call, attempt_of(row.one()))
 
     async def request_cancel(self, call_id: str) -> Literal["canceled", "requested"]:
         """Cancel a call that nobody has answered yet.
@@ -166,23 +81,35 @@ class CallLedger:
         now = self._clock()
 
         async def work(transaction: Transaction) -> Literal["canceled", "requested"]:
-            call = await load_call(transaction.connection, call_id, lock=True)
-            check_move(call_id, call.status, "canceled")
-            await update_call(transaction, call_id, cancel_requested_at=now, updated_at=now)
-            if call.status != "queued":
+            change = await CallChange.of(transaction, call_id, self._signals)
+            check_move(call_id, change.call.status, "canceled")
+            change.set(cancel_requested_at=now, updated_at=max(now, change.call.updated_at))
+            if change.call.status != "queued":
+                await change.save()
                 return "requested"
-            await self._move(
-                transaction,
-                call_id,
-                "canceled",
-                now,
-                ended_at=now,
-                end_reason="canceled",
-                error_message="The call was canceled before it was dialled.",
-            )
+            if change.call.attempt_count == 0:
+                change.set(error_message="The call was canceled before it was dialled.")
+            await change.finish("canceled", now, end_reason="canceled")
+            await change.save()
             return "canceled"
 
         return await self._database.write(work)
+
+    async def request_hang_up(self, call_id: str) -> None:
+        """Note that an answered call is to be ended by whoever runs it.
+
+        Raises UnknownCallError, or IllegalMoveError for a call that is not answered, or over.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> None:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            if change.call.status != "in_progress":
+                raise IllegalMoveError(call_id, change.call.status, "hung up")
+            change.set(hangup_requested_at=now)
+            await change.save()
+
+        await self._database.write(work)
 
     # -- the attempt -------------------------------------------------------------------------
 
@@ -190,7 +117,9 @@ class CallLedger:
         """The far end rings (SIP 180). Again on a ringing call: nothing happens."""
 
         async def work(transaction: Transaction) -> None:
-            await self._ring(transaction, call_id, at)
+            change = await CallChange.of(transaction, call_id, self._signals)
+            await _ring(change, transaction.connection, at)
+            await change.save()
 
         await self._database.write(work)
 
@@ -198,36 +127,39 @@ class CallLedger:
         """The network plays audio before the answer (SIP 183), which counts as ringing."""
 
         async def work(transaction: Transaction) -> None:
-            await self._ring(transaction, call_id, at)
-            await update_attempt(transaction, call_id, early_media_at=at)
-            await self._event(transaction, call_id, "call.early_media", at, {})
+            connection = transaction.connection
+            change = await CallChange.of(transaction, call_id, self._signals)
+            await _ring(change, connection, at)
+            number = change.call.attempt_count
+            await update_attempt(connection, call_id, number, early_media_at=at)
+            change.tell("call.early_media", at, {})
+            await change.save()
 
         await self._database.write(work)
 
-    async def _ring(self, transaction: Transaction, call_id: str, at: float) -> None:
-        call = await load_call(transaction.connection, call_id, lock=True)
-        if call.status == "ringing":
-            return
-        at = max(at, call.created_at)
-        await update_attempt(transaction, call_id, state="ringing", ringing_at=at)
-        await self._move(transaction, call_id, "ringing", at, started_at=at)
-
     async def record_answered(self, call_id: str, at: float) -> None:
-        """Somebody, or something, picked up (SIP 200)."""
+        """Somebody, or something, picked up (SIP 200). Again: nothing happens."""
 
         async def work(transaction: Transaction) -> None:
-            call = await load_call(transaction.connection, call_id, lock=True)
-            started = call.started_at if call.started_at is not None else call.created_at
-            answered = max(at, started)
-            await update_attempt(transaction, call_id, state="in_progress", answered_at=answered)
-            await self._move(
-                transaction,
+            change = await CallChange.of(transaction, call_id, self._signals)
+            call = change.call
+            if call.status == "in_progress" and call.answered_at == max(at, _started(call)):
+                return
+            answered = max(at, _started(call))
+            await update_attempt(
+                transaction.connection,
                 call_id,
-                "in_progress",
-                answered,
-                started_at=call.started_at if call.started_at is not None else answered,
+                call.attempt_count,
+                state="in_progress",
                 answered_at=answered,
             )
+            change.move(
+                "in_progress",
+                answered,
+                started_at=answered if call.started_at is None else call.started_at,
+                answered_at=answered,
+            )
+            await change.save()
 
         await self._database.write(work)
 
@@ -235,8 +167,9 @@ class CallLedger:
         """The person pressed a key."""
 
         async def work(transaction: Transaction) -> None:
-            data = {"digit": digit, "duration_ms": duration_ms}
-            await self._event(transaction, call_id, "call.digit", at, data)
+            change = await CallChange.of(transaction, call_id, self._signals)
+            change.tell("call.digit", at, {"digit": digit, "duration_ms": duration_ms})
+            await change.save()
 
         await self._database.write(work)
 
@@ -244,6 +177,7 @@ class CallLedger:
         """Add a turn; returned with its number. The same turn again: nothing happens."""
 
         async def work(transaction: Transaction) -> Turn:
+            change = await CallChange.of(transaction, call_id, self._signals)
             latest = await latest_turn(transaction.connection, call_id)
             if latest is not None and is_same_turn(latest, turn):
                 return latest
@@ -259,63 +193,93 @@ class CallLedger:
                     ended_at=turn.ended_at,
                     confidence=turn.confidence,
                     timings=dict(turn.timings),
+                    attempt=max(1, change.call.attempt_count),
                 )
                 .returning(turns)
             )
             added = turn_of(row.one())
-            data = {"turn": turn_object(added)}
-            await self._event(transaction, call_id, "call.turn", turn.ended_at, data)
+            change.tell("call.turn", turn.ended_at, {"turn": turn_object(added)})
+            await change.save()
             return added
 
         return await self._database.write(work)
 
-    async def record_ended(self, call_id: str, ended: Ended) -> Call:
-        """The attempt is over and the call has its last status.
+    async def record_ended(self, call_id: str, ended: Ended, attempt: int | None = None) -> Call:
+        """An attempt is over. The call is too, or waits for its next attempt: the policy says.
 
         The terminal event goes out now, or with `record_result` when `ended.awaits_result`.
         The same end again: nothing happens. Raises IllegalMoveError after another end.
+
+        Args:
+            attempt: the attempt's number; None is the latest.
         """
-        cause = ended.cause
 
         async def work(transaction: Transaction) -> Call:
-            call = await load_call(transaction.connection, call_id, lock=True)
-            times = [call.created_at, call.started_at, call.answered_at, ended.at]
+            connection = transaction.connection
+            change = await CallChange.of(transaction, call_id, self._signals)
+            tried = await load_attempts(connection, call_id)
+            if not tried:
+                raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
+            mine = tried[-1] if attempt is None else tried[attempt - 1]
+            times = [change.call.created_at, mine.ringing_at, mine.answered_at, ended.at]
             at = max(time for time in times if time is not None)
-            told_before = (call.status, call.ended_at, call.end_reason)
-            if told_before == (cause.state, at, ended.end_reason):
-                transaction.after_commit.append(self._webhook_due.set)
-                return call
-            check_move(call_id, call.status, cause.state)
-            facts: dict[str, Any] = {
-                "hangup_cause": cause.name,
-                "q850_cause": cause.q850,
-                "sip_code": cause.sip_code,
-                "sip_call_id": cause.sip_call_id,
-            }
+            told = (mine.state, mine.ended_at, mine.end_reason)
+            if told == (ended.cause.state, at, ended.end_reason):
+                transaction.after_commit.append(self._signals.webhook_due.set)
+                return change.call
+            check_move(call_id, change.call.status, ended.cause.state)
+            if mine.ended_at is not None:
+                raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
+            facts = _facts(ended)
             await update_attempt(
-                transaction, call_id, state=cause.state, ended_at=at, message=cause.message, **facts
-            )
-            await update_call(
-                transaction,
+                connection,
                 call_id,
-                status=cause.state,
+                mine.number,
+                state=ended.cause.state,
                 ended_at=at,
-                updated_at=max(at, self._clock()),
-                error_message=cause.message,
-                end_reason=ended.end_reason,
-                answered_by=ended.answered_by,
-                media=None if ended.media is None else dict(ended.media),
+                message=ended.cause.message,
+                unknown=ended.unknown,
                 recording_path=ended.recording_path,
-                latency=await latency_of(transaction.connection, call_id),
                 **facts,
             )
-            told = {"status": cause.state, "end_reason": ended.end_reason} | facts
-            await self._event(transaction, call_id, "call.ended", at, told)
-            if ended.awaits_result:
-                return await load_call(transaction.connection, call_id)
-            return await self._status_event(transaction, call_id, at)
+            if ended.recording_path is not None:
+                change.set(recording_path=ended.recording_path)
+            change.set(error_message=ended.cause.message, **facts)
+            tried = await load_attempts(connection, call_id)
+            await self._after_attempt(change, transaction, tried, ended, at)
+            transaction.after_commit.append(self._signals.work.set)
+            return await change.save()
 
         return await self._database.write(work)
+
+    async def _after_attempt(
+        self,
+        change: CallChange,
+        transaction: Transaction,
+        tried: list[Attempt],
+        ended: Ended,
+        at: float,
+    ) -> None:
+        """Queue the call again, or end it."""
+        call = change.call
+        listed = call.retry is not None and await is_listed(transaction, call.to_number)
+        facts = order_facts(call, do_not_call=listed)
+        decision = decide(facts, [attempt_facts(one) for one in tried], max(at, self._clock()))
+        told = {"attempt": attempt_object(tried[-1])}
+        match decision:
+            case WaitUntil(next_at, why) if next_at is not None:
+                change.tell("call.attempt_ended", at, told)
+                _queue_again(change, next_at, why)
+            case DialNow():
+                change.tell("call.attempt_ended", at, told)
+                _queue_again(change, max(at, self._clock()), "free_slot")
+            case Stop() as stop if stop.why in {"do_not_call", "never_open"}:
+                change.tell("call.attempt_ended", at, told)
+                await stop_order(change, stop, at)
+            case _:
+                change.set(latency=await latency_of(transaction.connection, call.id, len(tried)))
+                change.tell("call.ended", at, {"status": ended.cause.state} | _told(ended))
+                await change.finish(ended.cause.state, at, awaits_result=ended.awaits_result)
 
     async def record_result(
         self, call_id: str, result: JsonObject | None, error: str | None = None
@@ -328,110 +292,98 @@ class CallLedger:
         now = self._clock()
 
         async def work(transaction: Transaction) -> Call:
-            call = await load_call(transaction.connection, call_id, lock=True)
+            change = await CallChange.of(transaction, call_id, self._signals)
+            call = change.call
             if not call.over or await has_terminal_event(transaction.connection, call_id):
                 told_before = (call.result, call.result_error)
                 if call.result_status != "pending" and told_before == (storable(result), error):
-                    transaction.after_commit.append(self._webhook_due.set)
+                    transaction.after_commit.append(self._signals.webhook_due.set)
                     return call
                 raise IllegalMoveError(call_id, call.status, "given a result")
-            await update_call(
-                transaction,
-                call_id,
+            change.set(
                 result=None if result is None else dict(result),
                 result_status="failed" if error is not None else "completed",
                 result_error=error,
+                waiting_for=None,
                 updated_at=max(now, call.updated_at),
             )
-            return await self._status_event(transaction, call_id, now)
+            change.tell_status(now)
+            return await change.save()
 
         return await self._database.write(work)
 
-    async def unfinished(self) -> list[Unfinished]:
-        """Calls beyond the queue that have no terminal event: what a restart has to settle."""
+    async def orphans(self) -> list[Unfinished]:
+        """Calls beyond the queue without a terminal event whose process does not live: what a
+        restart, or the process beside it, has to settle."""
+        now = self._clock()
 
         async def work(connection: AsyncConnection) -> list[Unfinished]:
-            told = select(call_events.c.call_id).where(call_events.c.terminal)
+            alive = exists().where(
+                attempts.c.call_id == calls.c.id,
+                attempts.c.number == calls.c.attempt_count,
+                leases.c.name == "node:" + attempts.c.node_id,
+                leases.c.expires_at > now,
+            )
             rows = await connection.execute(
                 select_calls()
-                .where(calls.c.status != "queued", calls.c.id.not_in(told))
+                .where(
+                    or_(
+                        calls.c.status.in_(("initiated", "ringing", "in_progress")),
+                        calls.c.waiting_for == "result",
+                    ),
+                    ~alive,
+                )
                 .order_by(calls.c.created_at)
             )
             found = [call_of(row) for row in rows]
-            tried = await connection.execute(
-                select(attempts)
-                .where(attempts.c.call_id.in_([call.id for call in found]))
-                .order_by(attempts.c.number)
-            )
-            latest = {row.call_id: attempt_of(row) for row in tried}
-            return [Unfinished(call, latest.get(call.id)) for call in found]
+            left = []
+            for call in found:
+                tried = await load_attempts(connection, call.id)
+                left.append(Unfinished(call, tried[-1] if tried else None))
+            return left
 
         return await self._database.read(work)
 
-    # -- inside a transaction ----------------------------------------------------------------
 
-    async def _move(
-        self, transaction: Transaction, call_id: str, to: CallStatus, at: float, **values: Any
-    ) -> Call:
-        """The one setter of a status before the end, with its event."""
-        call = await load_call(transaction.connection, call_id, lock=True)
-        check_move(call_id, call.status, to)
-        updated = max(self._clock(), at, call.updated_at)
-        await update_call(transaction, call_id, status=to, updated_at=updated, **values)
-        return await self._status_event(transaction, call_id, at)
+async def _ring(change: CallChange, connection: AsyncConnection, at: float) -> None:
+    call = change.call
+    if call.status == "ringing":
+        return
+    at = max(at, call.created_at)
+    await update_attempt(connection, call.id, call.attempt_count, state="ringing", ringing_at=at)
+    change.move("ringing", at, started_at=at)
 
-    async def _status_event(self, transaction: Transaction, call_id: str, at: float) -> Call:
-        call = await load_call(transaction.connection, call_id)
-        await self._event(
-            transaction,
-            call_id,
-            EVENT_OF[call.status],
-            at,
-            {"call": call_object(call)},
-            terminal=call.status in TERMINAL,
-            webhook_url=call.webhook_url,
-        )
-        return call
 
-    async def _event(
-        self,
-        transaction: Transaction,
-        call_id: str,
-        kind: str,
-        at: float,
-        data: Mapping[str, Any],
-        *,
-        terminal: bool = False,
-        webhook_url: str | None = None,
-    ) -> None:
-        seq = await transaction.connection.scalar(
-            update(calls)
-            .where(calls.c.id == call_id)
-            .values(event_count=calls.c.event_count + 1)
-            .returning(calls.c.event_count)
-        )
-        if seq is None:
-            raise UnknownCallError(call_id)
-        event = CallEvent(
-            id=f"evt_{uuid.uuid4().hex}",
-            call_id=call_id,
-            seq=seq,
-            type=kind,
-            at=at,
-            terminal=terminal,
-            data=data,
-        )
-        await transaction.connection.execute(
-            insert(call_events).values(
-                id=event.id,
-                call_id=call_id,
-                seq=seq,
-                type=kind,
-                at=at,
-                terminal=terminal,
-                data=dict(data),
-            )
-        )
-        if await add_deliveries(transaction.connection, event, webhook_url, self._clock()):
-            transaction.after_commit.append(self._webhook_due.set)
-        transaction.after_commit.append(lambda: self._publish(event))
+def _started(call: Call) -> float:
+    return call.created_at if call.started_at is None else call.started_at
+
+
+def _queue_again(change: CallChange, next_attempt_at: float, why: str) -> None:
+    call = change.call
+    check_move(call.id, call.status, "queued")
+    change.set(
+        status="queued",
+        next_attempt_at=next_attempt_at,
+        waiting_for=why,
+        started_at=None,
+        answered_at=None,
+        answered_by=None,
+    )
+
+
+def _told(ended: Ended) -> dict[str, Any]:
+    return {
+        "end_reason": ended.end_reason,
+        "hangup_cause": ended.cause.name,
+        "q850_cause": ended.cause.q850,
+        "sip_code": ended.cause.sip_code,
+        "sip_call_id": ended.cause.sip_call_id,
+    }
+
+
+def _facts(ended: Ended) -> dict[str, Any]:
+    """What the call and its attempt have in common."""
+    return _told(ended) | {
+        "answered_by": ended.answered_by,
+        "media": None if ended.media is None else dict(ended.media),
+    }

@@ -1,14 +1,62 @@
-"""Reading the ledger: one call, pages of calls, transcripts, events."""
+"""Reading the ledger: one call, pages of calls, attempts, transcripts, events."""
 
-from sqlalchemy import select, tuple_
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.dialing.facts import wish
 from api.lifecycle import CallStatus
-from api.records import Call, CallEvent, Page, Turn
+from api.records import Attempt, Call, CallEvent, Page, Turn
 from api.store.calls import CallLedger
+from api.store.claims import read_gates
 from api.store.cursors import decode_cursor, encode_cursor
-from api.store.rows import call_of, event_of, load_call, select_calls, turn_of
-from api.store.tables import call_events, calls, turns
+from api.store.rows import call_of, event_of, load_attempts, load_call, select_calls, turn_of
+from api.store.tables import call_events, call_metadata, calls, turns
+
+
+@dataclass(frozen=True)
+class CallFilter:
+    """Which calls are wanted; what is None or empty does not matter."""
+
+    status: CallStatus | None = None
+    to_number: str | None = None
+    from_number: str | None = None
+    campaign_id: str | None = None
+    concurrency_key: str | None = None
+    api_key_id: str | None = None
+    created_after: float | None = None
+    """Unix seconds, inclusive."""
+    created_before: float | None = None
+    """Unix seconds, exclusive."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL."""
+        equal: dict[Any, Any] = {
+            calls.c.status: self.status,
+            calls.c.to_number: self.to_number,
+            calls.c.from_number: self.from_number,
+            calls.c.campaign_id: self.campaign_id,
+            calls.c.concurrency_key: self.concurrency_key,
+            calls.c.api_key_id: self.api_key_id,
+        }
+        found = [column == value for column, value in equal.items() if value is not None]
+        if self.created_after is not None:
+            found.append(calls.c.created_at >= self.created_after)
+        if self.created_before is not None:
+            found.append(calls.c.created_at < self.created_before)
+        found += [
+            exists().where(
+                call_metadata.c.call_id == calls.c.id,
+                call_metadata.c.key == key,
+                call_metadata.c.value == value,
+            )
+            for key, value in self.metadata.items()
+        ]
+        return found
 
 
 class Calls(CallLedger):
@@ -18,26 +66,49 @@ class Calls(CallLedger):
         """Raises UnknownCallError."""
 
         async def work(connection: AsyncConnection) -> Call:
-            return await load_call(connection, call_id)
+            (call,) = await self._held(connection, [await load_call(connection, call_id)])
+            return call
 
         return await self._database.read(work)
 
     async def page(
-        self, *, limit: int, cursor: str | None = None, status: CallStatus | None = None
+        self, *, limit: int, cursor: str | None = None, wanted: CallFilter | None = None
     ) -> Page:
         """Calls from newest to oldest. Raises CursorError."""
         query = select_calls().order_by(calls.c.created_at.desc(), calls.c.id.desc())
-        if status is not None:
-            query = query.where(calls.c.status == status)
+        if wanted is not None:
+            query = query.where(*wanted.conditions())
         if cursor is not None:
             before = tuple_(*decode_cursor(cursor))
             query = query.where(tuple_(calls.c.created_at, calls.c.id) < before)
 
         async def work(connection: AsyncConnection) -> Page:
             rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(call_of(row) for row in rows[:limit])
+            found = tuple(await self._held(connection, [call_of(row) for row in rows[:limit]]))
             more = len(rows) > limit
             return Page(found, encode_cursor(found[-1].created_at, found[-1].id) if more else None)
+
+        return await self._database.read(work)
+
+    async def _held(self, connection: AsyncConnection, found: Sequence[Call]) -> list[Call]:
+        """Say of calls that are due what holds them back now."""
+        now = self._clock()
+        due = {call.id for call in found if call.status == "queued" and _is_due(call, now)}
+        if not due:
+            return list(found)
+        gates = await read_gates(connection, now)
+        return [
+            replace(call, waiting_for=gates.hold(wish(call)) or "free_slot")
+            if call.id in due
+            else call
+            for call in found
+        ]
+
+    async def attempts(self, call_id: str) -> list[Attempt]:
+        """Every attempt of the call, in order."""
+
+        async def work(connection: AsyncConnection) -> list[Attempt]:
+            return await load_attempts(connection, call_id)
 
         return await self._database.read(work)
 
@@ -64,3 +135,7 @@ class Calls(CallLedger):
             return [event_of(row) for row in rows]
 
         return await self._database.read(work)
+
+
+def _is_due(call: Call, now: float) -> bool:
+    return call.next_attempt_at is not None and call.next_attempt_at <= now

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.records import Attempt, Call, CallEvent, Turn
-from api.store.database import Transaction
 from api.store.tables import (
     attempts,
     call_events,
@@ -69,9 +68,14 @@ def select_calls() -> Any:
 
 def call_of(row: Row[Any]) -> Call:
     """The record of a row of `select_calls`."""
+    return split_row(row)[0]
+
+
+def split_row(row: Row[Any]) -> tuple[Call, int]:
+    """The record of a row of `select_calls`, and how many events it has."""
     values = dict(row._mapping)
-    del values["event_count"]
-    return Call(**values)
+    event_count: int = values.pop("event_count")
+    return Call(**values), event_count
 
 
 def turn_of(row: Row[Any]) -> Turn:
@@ -92,27 +96,35 @@ def attempt_of(row: Row[Any]) -> Attempt:
     return Attempt(**row._mapping)
 
 
-async def load_call(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Call:
+async def load_row(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Row[Any]:
+    """A row of `select_calls`. Raises UnknownCallError."""
     query = select_calls().where(calls.c.id == call_id)
     if lock:
         query = query.with_for_update(of=calls)
-    row = (await connection.execute(query)).one_or_none()
+    row: Row[Any] | None = (await connection.execute(query)).one_or_none()
     if row is None:
         raise UnknownCallError(call_id)
-    return call_of(row)
+    return row
 
 
-async def update_call(transaction: Transaction, call_id: str, **values: Any) -> None:
-    await transaction.connection.execute(
-        update(calls).where(calls.c.id == call_id).values(**values)
+async def load_call(connection: AsyncConnection, call_id: str) -> Call:
+    return call_of(await load_row(connection, call_id))
+
+
+async def load_attempts(connection: AsyncConnection, call_id: str) -> list[Attempt]:
+    """Every attempt of a call, in order."""
+    rows = await connection.execute(
+        select(attempts).where(attempts.c.call_id == call_id).order_by(attempts.c.number)
     )
+    return [attempt_of(row) for row in rows]
 
 
-async def update_attempt(transaction: Transaction, call_id: str, **values: Any) -> None:
-    """Change the call's live attempt."""
-    await transaction.connection.execute(
+async def update_attempt(
+    connection: AsyncConnection, call_id: str, number: int, **values: Any
+) -> None:
+    await connection.execute(
         update(attempts)
-        .where(attempts.c.call_id == call_id, attempts.c.ended_at.is_(None))
+        .where(attempts.c.call_id == call_id, attempts.c.number == number)
         .values(**values)
     )
 
@@ -136,11 +148,15 @@ def is_same_turn(stored: Turn, told: Turn) -> bool:
     return replace(told, **given) == stored
 
 
-async def latency_of(connection: AsyncConnection, call_id: str) -> dict[str, Any]:
-    """Median and worst of every timing of the agent's turns, in milliseconds."""
+async def latency_of(connection: AsyncConnection, call_id: str, attempt: int) -> dict[str, Any]:
+    """Median and worst of every timing of the agent's turns in an attempt, in milliseconds."""
     rows: Sequence[Mapping[str, float]] = (
         await connection.scalars(
-            select(turns.c.timings).where(turns.c.call_id == call_id, turns.c.speaker == "agent")
+            select(turns.c.timings).where(
+                turns.c.call_id == call_id,
+                turns.c.attempt == attempt,
+                turns.c.speaker == "agent",
+            )
         )
     ).all()
     names = sorted({name for timings in rows for name in timings})

@@ -238,7 +238,8 @@ campaign_contacts = Table(
 )
 
 #: `next_attempt_at` and `waiting_for` are what the dial policy said of a queued call. What holds
-#: a due one back (a full trunk, its concurrency key, …) is seen when it is read.
+#: a due one back (a full trunk, its concurrency key, …) is seen when it is read. A call that is
+#: over and has no terminal event yet waits for its `result`.
 calls = Table(
     "calls",
     metadata,
@@ -306,6 +307,12 @@ calls = Table(
         "created_at",
         sqlite_where=text("status = 'queued'"),
         postgresql_where=text("status = 'queued'"),
+    ),
+    Index(
+        "ix_calls_awaiting_result",
+        "created_at",
+        sqlite_where=text("waiting_for = 'result'"),
+        postgresql_where=text("waiting_for = 'result'"),
     ),
     Index(
         "ix_calls_campaign_id_status",

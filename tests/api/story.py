@@ -9,6 +9,7 @@ from pbx.switch import Cause
 
 NUMBER = "+15551234567"
 OURS = "+15559876543"
+NODE = "node-1"
 NORMAL = Cause("completed", "normal_clearing", "The call ended normally.", 16, 200, "a@b")
 BUSY = Cause("busy", "user_busy", "The line was busy.", 17, 486, "c@d")
 
@@ -19,8 +20,18 @@ async def new_call(store: Store, **values: Any) -> Call:
 
 async def claimed(store: Store, **values: Any) -> Claim:
     await new_call(store, **values)
-    (claim,) = await store.calls.claim_queued(1)
-    return claim
+    return await _claim(store)
+
+
+async def _claim(store: Store) -> Claim:
+    """Claim the oldest due call, as a dialer does."""
+    (claimed,) = await claim_up_to(store, 1)
+    return claimed
+
+
+async def claim_up_to(store: Store, limit: int) -> list[Claim]:
+    """Claim what is due, as a dialer with that many free slots does."""
+    return list((await store.claims.take(limit, NODE)).claims)
 
 
 async def answered(store: Store, **values: Any) -> Call:

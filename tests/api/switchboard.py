@@ -270,7 +270,8 @@ class Fault:
         error: Exception | None = None,
     ) -> None:
         self.tries = 0
-        real = getattr(store.calls, write)
+        owner = store.claims if write == "take" else store.calls
+        real = getattr(owner, write)
 
         async def failing(*args: Any) -> Any:
             self.tries += 1
@@ -278,7 +279,7 @@ class Fault:
                 raise error or StoreError("the disk is full")
             return await real(*args)
 
-        monkeypatch.setattr(store.calls, write, failing)
+        monkeypatch.setattr(owner, write, failing)
 
 
 async def story(store: Store, call_id: str) -> list[str]:
@@ -304,7 +305,7 @@ async def over(store: Store, call_id: str) -> Call:
     assert events[-1].type == f"call.{call.status}"
     assert [event.type for event in events].count("call.ended") == 1
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert call_id not in [left.call.id for left in await store.calls.unfinished()]
+    assert call_id not in [left.call.id for left in await store.calls.orphans()]
     return call
 
 

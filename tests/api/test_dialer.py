@@ -94,7 +94,7 @@ async def test_a_claim_that_fails_is_tried_again(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     await new_call(store)
-    Fault(monkeypatch, store, "claim_queued", times)
+    Fault(monkeypatch, store, "take", times)
     async with dialing(office):
         await office.switch.dialed()
 
@@ -106,7 +106,7 @@ async def test_a_claim_that_is_broken_costs_no_call_under_way(
         await new_call(store)
         attempt = await office.switch.dialed()
         with monkeypatch.context() as patch:
-            Fault(patch, store, "claim_queued", 2, KeyError("a bug"))
+            Fault(patch, store, "take", 2, KeyError("a bug"))
             await new_call(store)
             await office.switch.dialed(2)
         assert attempt.hang_ups == 0
@@ -159,7 +159,7 @@ async def test_an_end_that_the_store_never_takes_frees_the_slot(
             async with asyncio.timeout(5):
                 while fault.tries < 12:
                     await asyncio.sleep(0)
-    (left,) = await store.calls.unfinished()
+    (left,) = await store.calls.orphans()
     assert left.call.id == first.id
 
 
@@ -205,15 +205,15 @@ async def test_canceled_while_being_claimed(
 ) -> None:
     """The claim is on disk, nobody runs it yet: the cancel finds no runner."""
     call = await new_call(store)
-    claim, claimed_, go_on = store.calls.claim_queued, asyncio.Event(), asyncio.Event()
+    claim, claimed_, go_on = store.claims.take, asyncio.Event(), asyncio.Event()
 
-    async def slow(limit: int) -> object:
-        claims = await claim(limit)
+    async def slow(limit: int, node_id: str) -> object:
+        claims = await claim(limit, node_id)
         claimed_.set()
         await go_on.wait()
         return claims
 
-    monkeypatch.setattr(store.calls, "claim_queued", slow)
+    monkeypatch.setattr(store.claims, "take", slow)
     async with dialing(office) as dialer:
         await asyncio.wait_for(claimed_.wait(), 5)
         assert await store.calls.request_cancel(call.id) == "requested"
@@ -254,8 +254,7 @@ async def test_a_stop_does_not_wait_for_a_deaf_pbx(
         attempt.answer()
         await until(store, call.id, "answered")
     assert attempt.hang_ups >= 1
-    (left,) = await store.calls.unfinished()
-    assert left.call.id == call.id
+    assert not (await store.calls.get(call.id)).over
 
 
 async def test_a_hang_up_that_fails_at_a_stop_does_not_spare_the_others(
@@ -274,15 +273,15 @@ async def test_a_call_claimed_during_a_stop_is_settled_by_the_next_start(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await new_call(store)
-    claim, claimed_ = store.calls.claim_queued, asyncio.Event()
+    claim, claimed_ = store.claims.take, asyncio.Event()
 
-    async def slow(limit: int) -> None:
-        await claim(limit)
+    async def slow(limit: int, node_id: str) -> None:
+        await claim(limit, node_id)
         claimed_.set()
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.calls, "claim_queued", slow)
+        patch.setattr(store.claims, "take", slow)
         async with dialing(office):
             await asyncio.wait_for(claimed_.wait(), 5)
     assert (await store.calls.get(call.id)).status == "initiated"
@@ -319,7 +318,7 @@ async def test_a_restart_settles_everything_once(office: Office, store: Store) -
     assert (await over(store, resultless.id)).result == {"ok": True}
     assert await story(store, finished.id) == before
     assert (await store.calls.get(waiting.id)).status == "queued"
-    assert await store.calls.unfinished() == []
+    assert await store.calls.orphans() == []
     await dialer.reconcile()
     assert office.mind.extractions == 1
 
@@ -355,10 +354,10 @@ async def test_a_call_that_cannot_be_settled_does_not_stop_the_others(
     bad, good = await claimed(store), await claimed(store)
     real = store.calls.record_ended
 
-    async def broken(call_id: str, ended: Ended) -> object:
+    async def broken(call_id: str, ended: Ended, attempt: int | None) -> object:
         if call_id == bad.call.id:
             raise StoreError("the page is damaged")
-        return await real(call_id, ended)
+        return await real(call_id, ended, attempt)
 
     monkeypatch.setattr(store.calls, "record_ended", broken)
     await office.dialer().reconcile()
@@ -389,7 +388,7 @@ async def test_a_link_that_breaks_closes_no_call_unseen(office: Office, store: S
     office.switch.stubborn[gone] = SwitchUnavailable("the link is down")
     with pytest.raises(SwitchUnavailable):
         await office.dialer().reconcile()
-    assert len(await store.calls.unfinished()) == 2
+    assert len(await store.calls.orphans()) == 2
     office.switch.stubborn.clear()
     await office.dialer().reconcile()
-    assert await store.calls.unfinished() == []
+    assert await store.calls.orphans() == []

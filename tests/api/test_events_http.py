@@ -12,7 +12,7 @@ from api.records import Ended, Turn
 from api.routes.events import frame, stream
 from api.store import Store
 from tests.api.conftest import Bench
-from tests.api.story import BUSY, NORMAL, claimed
+from tests.api.story import BUSY, NORMAL, claim_up_to, claimed
 
 
 async def follow(bench: Bench, call_id: str, last: int | None = None) -> AsyncGenerator[Any, None]:
@@ -36,7 +36,7 @@ async def follow(bench: Bench, call_id: str, last: int | None = None) -> AsyncGe
 
 
 async def tell(bench: Bench, call_id: str) -> None:
-    await bench.store.calls.claim_queued(9)
+    await claim_up_to(bench.store, 9)
     await bench.store.calls.record_ringing(call_id, time.time())
     await bench.store.calls.record_answered(call_id, time.time())
     await bench.store.calls.add_turn(call_id, Turn("agent", "hi\n\nevent: x", 1.0, 2.0))

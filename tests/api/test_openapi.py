@@ -1,5 +1,6 @@
 """The OpenAPI document is valid, whole, and true to what the server answers."""
 
+import time
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -78,6 +79,7 @@ def test_the_examples_of_the_seed_are_accepted(bench: Bench) -> None:
         services.settings.calls,
         services.languages,
         EgressPolicy(services.settings.webhooks),
+        time.time(),
     )
     assert new.returns == {"confirmed": "boolean", "reschedule_to": "string"}
 

@@ -37,6 +37,7 @@ from tests.api.story import (
     NUMBER,
     OURS,
     answered,
+    claim_up_to,
     claimed,
     completed,
     new_call,
@@ -190,31 +191,31 @@ async def test_latency_is_summed_up_at_the_end(store: Store) -> None:
 
 async def test_the_oldest_order_is_claimed_first_and_only_once(store: Store) -> None:
     made = [(await new_call(store)).id for _ in range(5)]
-    first = await store.calls.claim_queued(2)
-    rest = await asyncio.gather(*(store.calls.claim_queued(2) for _ in range(3)))
+    first = await claim_up_to(store, 2)
+    rest = await asyncio.gather(*(claim_up_to(store, 2) for _ in range(3)))
     got = [claim.call.id for claim in [*first, *(claim for part in rest for claim in part)]]
     assert [claim.call.id for claim in first] == made[:2]
     assert sorted(got) == sorted(made)
-    assert await store.calls.claim_queued(0) == []
+    assert await claim_up_to(store, 0) == []
 
 
 async def test_the_dialer_is_woken_at_once(store: Store) -> None:
-    await store.calls.wait_for_work()  # a fresh start may have work
-    assert await store.calls.claim_queued(5) == []
-    waiting = asyncio.create_task(store.calls.wait_for_work())
+    await store.claims.wait(None)  # a fresh start may have work
+    assert await claim_up_to(store, 5) == []
+    waiting = asyncio.create_task(store.claims.wait(None))
     await asyncio.sleep(0)
     assert not waiting.done()
     await new_call(store)
     await asyncio.wait_for(waiting, 5)
-    assert len(await store.calls.claim_queued(1)) == 1
-    await asyncio.wait_for(store.calls.wait_for_work(), 5)  # there may be more than the limit
+    assert len(await claim_up_to(store, 1)) == 1
+    await asyncio.wait_for(store.claims.wait(None), 5)  # there may be more than the limit
 
 
 async def test_cancel_depends_on_how_far_the_call_is(store: Store) -> None:
     queued = await new_call(store)
     assert await store.calls.request_cancel(queued.id) == "canceled"
     assert await types(store, queued.id) == ["call.queued", "call.canceled"]
-    assert await store.calls.claim_queued(9) == []
+    assert await claim_up_to(store, 9) == []
     dialling = await claimed(store)
     assert await store.calls.request_cancel(dialling.call.id) == "requested"
     found = await store.calls.get(dialling.call.id)
@@ -230,8 +231,8 @@ async def test_cancel_depends_on_how_far_the_call_is(store: Store) -> None:
 async def test_a_restart_finds_what_is_unfinished(tmp_path: Path) -> None:
     store = await Store.open(tmp_path / "a.db")
     queued = await new_call(store)
-    await store.calls.claim_queued(0)
-    dialling = (await store.calls.claim_queued(1))[0]
+    await claim_up_to(store, 0)
+    dialling = (await claim_up_to(store, 1))[0]
     live = await answered(store)
     pending = await answered(store)
     await store.calls.record_ended(pending.id, Ended(time.time(), NORMAL, "agent_hangup", True))
@@ -240,7 +241,7 @@ async def test_a_restart_finds_what_is_unfinished(tmp_path: Path) -> None:
     await store.close()
 
     store = await Store.open(tmp_path / "a.db")
-    found = {item.call.id: item for item in await store.calls.unfinished()}
+    found = {item.call.id: item for item in await store.calls.orphans()}
     assert set(found) == {dialling.call.id, live.id, pending.id}
     assert queued.id == dialling.call.id
     attempt = found[dialling.call.id].attempt
@@ -250,7 +251,7 @@ async def test_a_restart_finds_what_is_unfinished(tmp_path: Path) -> None:
     ended = found[pending.id].attempt
     assert ended is not None
     assert ended.ended_at is not None
-    assert [claim.call.id for claim in await store.calls.claim_queued(9)] == [last.id]
+    assert [claim.call.id for claim in await claim_up_to(store, 9)] == [last.id]
     await store.close()
 
 
@@ -345,7 +346,7 @@ async def test_whatever_is_told_a_call_keeps_its_promises(
         try:
             match step:
                 case "claim":
-                    await ledger.claim_queued(1000)
+                    await claim_up_to(store, 1000)
                 case "ringing":
                     await ledger.record_ringing(call.id, at)
                 case "early":
@@ -433,7 +434,7 @@ async def test_the_migrations_make_the_tables_of_the_code(store: Store) -> None:
         if isinstance(item, CheckConstraint)
     ]
     assert schema.count(" CHECK ") == len(checks) > 5
-    assert schema.count("WHERE") == 8
+    assert schema.count("WHERE") == 9
 
 
 async def test_opening_twice_migrates_once_and_keeps_everything(tmp_path: Path) -> None:

@@ -209,6 +209,10 @@ def _orders() -> None:
     ):
         op.add_column("calls", column)
     op.execute("UPDATE calls SET next_attempt_at = created_at WHERE status = 'queued'")
+    op.execute(
+        "UPDATE calls SET waiting_for = 'result' WHERE ended_at IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM call_events WHERE call_events.call_id = calls.id AND terminal)"
+    )
     op.execute("UPDATE calls SET amount_milli_cents = 0 WHERE ended_at IS NOT NULL")
     op.execute("UPDATE calls SET reservation_status = 'reserved' WHERE ended_at IS NULL")
     op.execute(
@@ -222,6 +226,7 @@ def _orders() -> None:
     op.create_index("ix_calls_to_number_created_at_id", "calls", ["to_number", "created_at", "id"])
     for name, columns, where in (
         ("ix_calls_due", ["next_attempt_at", "created_at"], "status = 'queued'"),
+        ("ix_calls_awaiting_result", ["created_at"], "waiting_for = 'result'"),
         (
             "ix_calls_campaign_id_status",
             ["campaign_id", "status"],

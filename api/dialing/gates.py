@@ -1,0 +1,109 @@
+"""What holds a due order back: its trunk, its number, its concurrency key, its campaign, money.
+
+The dial policy says when an order wants to be dialled, this says whether there is room now. All
+of it fails closed. Pure: whoever claims reads the state and counts what it takes.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Hold = Literal[
+    "campaign_paused",
+    "number_inactive",
+    "trunk_inactive",
+    "budget",
+    "concurrency_key",
+    "trunk_channels",
+    "calls_per_second",
+]
+
+#: A trunk's calls of one second are counted over a little more, for what the way to the PBX
+#: adds: two INVITEs may leave closer to one another than their claims were.
+RATE_WINDOW_S: Final = 1.01
+
+
+@dataclass
+class TrunkState:
+    """A trunk as it is now."""
+
+    active: bool = True
+    max_channels: int | None = None
+    calls_per_second: int | None = None
+    live: int = 0
+    """Attempts on it that are not over."""
+    started: Sequence[float] = ()
+    """When its latest `calls_per_second` attempts started, Unix seconds, in order."""
+
+    def opens_at(self, now: float) -> float:
+        """When its rate allows another attempt; `now` if at once."""
+        rate = self.calls_per_second
+        if rate is None or len(self.started) < rate:
+            return now
+        return max(now, self.started[-rate] + RATE_WINDOW_S)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What of an order the gates look at."""
+
+    from_number: str
+    trunk: str
+    concurrency_key: str | None
+    concurrency_max: int | None
+    campaign_id: str | None
+    costs: bool
+    """Whether its rate is above nothing."""
+
+
+@dataclass
+class Gates:
+    """The state of all that is limited, at `now`."""
+
+    now: float
+    trunks: Mapping[str, TrunkState] = field(default_factory=dict)
+    """Those that are limited or not active; any other is free."""
+    live_keys: Counter[str] = field(default_factory=Counter)
+    """Live attempts by concurrency key."""
+    inactive_numbers: frozenset[str] = frozenset()
+    paused_campaigns: frozenset[str] = frozenset()
+    overdrawn: bool = False
+    """Whether more is spent and reserved than the budget's limit."""
+
+    def hold(self, wish: Wish) -> Hold | None:
+        """What holds the order back; None: it may be dialled now."""
+        if wish.campaign_id in self.paused_campaigns:
+            return "campaign_paused"
+        if wish.from_number in self.inactive_numbers:
+            return "number_inactive"
+        trunk = self.trunks.get(wish.trunk)
+        if trunk is not None and not trunk.active:
+            return "trunk_inactive"
+        if self.overdrawn and wish.costs:
+            return "budget"
+        if self._key_is_full(wish):
+            return "concurrency_key"
+        if trunk is None:
+            return None
+        if trunk.max_channels is not None and trunk.live >= trunk.max_channels:
+            return "trunk_channels"
+        return "calls_per_second" if trunk.opens_at(self.now) > self.now else None
+
+    def take(self, wish: Wish) -> None:
+        """Count an order that is dialled now."""
+        if wish.concurrency_key is not None:
+            self.live_keys[wish.concurrency_key] += 1
+        if (trunk := self.trunks.get(wish.trunk)) is not None:
+            trunk.live += 1
+            trunk.started = [*trunk.started, self.now]
+
+    def opens_at(self) -> float | None:
+        """When the first trunk at its rate opens again; None if none is."""
+        openings = [trunk.opens_at(self.now) for trunk in self.trunks.values() if trunk.active]
+        return min((at for at in openings if at > self.now), default=None)
+
+    def _key_is_full(self, wish: Wish) -> bool:
+        if wish.concurrency_key is None or wish.concurrency_max is None:
+            return False
+        return self.live_keys[wish.concurrency_key] >= wish.concurrency_max

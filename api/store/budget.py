@@ -1,0 +1,68 @@
+"""The budget within a transaction: hold the worst case of a call, then settle or release it."""
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.store.tables import budget, budget_entries
+
+
+class BudgetExceededError(Exception):
+    """The budget does not allow the worst case of a call."""
+
+    def __init__(self, wanted: int, available: int) -> None:
+        super().__init__(f"{wanted} milli-cents are needed and {available} are left")
+        self.wanted = wanted
+        self.available = available
+
+
+async def reserve(connection: AsyncConnection, call_id: str, amount: int, now: float) -> None:
+    """Hold `amount` milli-cents for a call. Raises BudgetExceededError."""
+    if amount == 0:
+        return
+    spoken_for = budget.c.spent_milli_cents + budget.c.reserved_milli_cents
+    held = await connection.execute(
+        update(budget)
+        .where(
+            budget.c.limit_milli_cents.is_(None)
+            | (spoken_for + amount <= budget.c.limit_milli_cents)
+        )
+        .values(reserved_milli_cents=budget.c.reserved_milli_cents + amount, updated_at=now)
+    )
+    if held.rowcount == 0:
+        left = await connection.scalar(select(budget.c.limit_milli_cents - spoken_for))
+        raise BudgetExceededError(amount, max(0, left or 0))
+    await _enter(connection, call_id, "reserve", amount, now)
+
+
+async def settle(
+    connection: AsyncConnection, call_id: str, reserved: int, amount: int, now: float
+) -> None:
+    """Give back what was held, and spend `amount`: what the call cost."""
+    if reserved == 0 and amount == 0:
+        return
+    await connection.execute(
+        update(budget).values(
+            reserved_milli_cents=budget.c.reserved_milli_cents - reserved,
+            spent_milli_cents=budget.c.spent_milli_cents + amount,
+            updated_at=now,
+        )
+    )
+    await _enter(connection, call_id, "settle" if amount else "release", amount or reserved, now)
+
+
+async def is_overdrawn(connection: AsyncConnection) -> bool:
+    """Whether more is spent and held than the limit, which may have been lowered."""
+    found = await connection.scalar(
+        select(budget.c.id).where(
+            budget.c.spent_milli_cents + budget.c.reserved_milli_cents > budget.c.limit_milli_cents
+        )
+    )
+    return found is not None
+
+
+async def _enter(
+    connection: AsyncConnection, call_id: str, kind: str, amount: int, now: float
+) -> None:
+    await connection.execute(
+        insert(budget_entries).values(at=now, call_id=call_id, kind=kind, milli_cents=amount)
+    )

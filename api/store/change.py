@@ -1,0 +1,158 @@
+"""One call under change: what is set and told of it reaches the database in one go, at the end."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from api.call_object import billable_seconds, call_object
+from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
+from api.money import rate_of
+from api.records import Call, CallEvent
+from api.store.budget import settle
+from api.store.database import Transaction
+from api.store.outbox import add_deliveries
+from api.store.rows import load_row, split_row
+from api.store.tables import call_events, calls, storable
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Whom a commit wakes."""
+
+    publish: Callable[[CallEvent], None]
+    webhook_due: asyncio.Event
+    work: asyncio.Event
+    """A call may be waiting to be claimed."""
+    clock: Callable[[], float]
+    """Unix seconds."""
+
+
+class CallChange:
+    """A call that the transaction has locked. `save` writes what was changed and told."""
+
+    def __init__(
+        self, transaction: Transaction, call: Call, event_count: int, signals: Signals
+    ) -> None:
+        self.call = call
+        """As it will be."""
+        self._transaction = transaction
+        self._signals = signals
+        self._event_count = event_count
+        self._values: dict[str, Any] = {}
+        self._events: list[CallEvent] = []
+
+    @classmethod
+    async def of(cls, transaction: Transaction, call_id: str, signals: Signals) -> "CallChange":
+        """Lock a call. Raises UnknownCallError."""
+        row = await load_row(transaction.connection, call_id, lock=True)
+        call, event_count = split_row(row)
+        return cls(transaction, call, event_count, signals)
+
+    def set(self, **values: Any) -> None:
+        """Change columns."""
+        values = storable(values)  # what the row will hold is what is told
+        self._values |= values
+        self.call = replace(self.call, **values)
+
+    def move(self, to: CallStatus, at: float, **values: Any) -> None:
+        """Give it a new status, which is told. Raises IllegalMoveError."""
+        check_move(self.call.id, self.call.status, to)
+        updated = max(self._signals.clock(), at, self.call.updated_at)
+        self.set(status=to, updated_at=updated, **values)
+        self.tell_status(at)
+
+    async def finish(
+        self, to: CallStatus, at: float, *, awaits_result: bool = False, **values: Any
+    ) -> None:
+        """Give it its last status and settle what it cost.
+
+        Args:
+            awaits_result: the terminal event is told later (CB-53).
+        """
+        check_move(self.call.id, self.call.status, to)
+        updated = max(self._signals.clock(), at, self.call.updated_at)
+        self.set(
+            status=to,
+            ended_at=at,
+            updated_at=updated,
+            next_attempt_at=None,
+            waiting_for="result" if awaits_result else None,
+            **values,
+        )
+        seconds = billable_seconds(self.call)
+        rate = rate_of(self.call.rate)
+        amount = 0 if rate is None else rate.amount(seconds or 0)
+        self.set(
+            amount_milli_cents=amount,
+            reservation_status="released" if seconds is None else "settled",
+        )
+        await settle(
+            self._transaction.connection,
+            self.call.id,
+            self.call.reserved_milli_cents,
+            amount,
+            updated,
+        )
+        if not awaits_result:
+            self.tell_status(at)
+
+    def tell_status(self, at: float) -> None:
+        """Tell the status that it has."""
+        terminal = self.call.status in TERMINAL
+        told = {"call": call_object(self.call)}
+        self.tell(EVENT_OF[self.call.status], at, told, terminal=terminal)
+
+    def tell(
+        self, kind: str, at: float, data: Mapping[str, Any], *, terminal: bool = False
+    ) -> None:
+        """Tell an event of the call."""
+        self._event_count += 1
+        self._events.append(
+            CallEvent(
+                id=f"evt_{uuid.uuid4().hex}",
+                call_id=self.call.id,
+                seq=self._event_count,
+                type=kind,
+                at=at,
+                terminal=terminal,
+                data=data,
+            )
+        )
+
+    async def save(self) -> Call:
+        """Write everything; the events are published with the commit."""
+        transaction, signals = self._transaction, self._signals
+        connection = transaction.connection
+        await connection.execute(
+            update(calls)
+            .where(calls.c.id == self.call.id)
+            .values(**self._values, event_count=self._event_count)
+        )
+        if self._events:
+            await connection.execute(
+                insert(call_events), [_event_row(event) for event in self._events]
+            )
+        for event in self._events:
+            url = self.call.webhook_url
+            if await add_deliveries(connection, event, url, signals.clock()):
+                transaction.after_commit.append(signals.webhook_due.set)
+            transaction.after_commit.append(partial(signals.publish, event))
+        self._values, self._events = {}, []
+        return self.call
+
+
+def _event_row(event: CallEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "call_id": event.call_id,
+        "seq": event.seq,
+        "type": event.type,
+        "at": event.at,
+        "terminal": event.terminal,
+        "data": dict(event.data),
+    }

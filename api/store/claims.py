@@ -1,0 +1,250 @@
+"""What the dialer takes from the queue: due, wanted by the policy, and with room for it.
+
+One claim at a time is made on a store, also by several processes, so what is counted holds. That
+an attempt exists, with its channel id, is on disk before the PBX hears of it.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.dialing.facts import attempt_facts, order_facts, wish
+from api.dialing.gates import Gates, TrunkState
+from api.dialing.policy import Stop, WaitUntil, decide
+from api.records import Attempt, Call, Claim, Claimed
+from api.store.budget import is_overdrawn
+from api.store.change import CallChange, Signals
+from api.store.database import Database, Transaction
+from api.store.orders import stop_order
+from api.store.rows import attempt_of, load_attempts, select_calls, split_row
+from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
+
+CHANNEL_PREFIX: Final = "offhook-"
+#: Calls looked at in one transaction beyond those that are wanted.
+_LOOK_AHEAD: Final = 16
+
+#: What an earlier attempt left on the call, and the next one tells anew.
+_FRESH: Final = {
+    "started_at": None,
+    "answered_at": None,
+    "answered_by": None,
+    "end_reason": None,
+    "hangup_cause": None,
+    "error_message": None,
+    "q850_cause": None,
+    "sip_code": None,
+    "sip_call_id": None,
+    "media": None,
+    "hangup_requested_at": None,
+    "next_attempt_at": None,
+    "waiting_for": None,
+}
+
+
+class Claims:
+    """The dialer's side of the queue."""
+
+    def __init__(self, database: Database, signals: Signals) -> None:
+        self._database = database
+        self._signals = signals
+
+    def wake(self) -> None:
+        """Let `wait` return."""
+        self._signals.work.set()
+
+    async def wait(self, until: float | None) -> None:
+        """Return once there is news for the dialer, or at `until` (Unix seconds); at once after
+        a start."""
+        seconds = None if until is None else max(0.0, until - self._signals.clock())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._signals.work.wait()
+        self._signals.work.clear()
+
+    async def owned_channels(self) -> frozenset[str]:
+        """Channel ids of the attempts that a living process runs."""
+        now = self._signals.clock()
+
+        async def work(connection: AsyncConnection) -> frozenset[str]:
+            query = (
+                select(attempts.c.channel_id)
+                .join(leases, leases.c.name == "node:" + attempts.c.node_id)
+                .where(attempts.c.ended_at.is_(None), leases.c.expires_at > now)
+            )
+            return frozenset(await connection.scalars(query))
+
+        return await self._database.read(work)
+
+    async def take(self, limit: int, node_id: str) -> Claimed:
+        """Claim up to `limit` due calls, the longest due first: each becomes `initiated` and
+        gets an attempt. Calls that the policy wants later, or never again, are told so.
+
+        Args:
+            limit: free slots of this process.
+            node_id: of this process.
+        """
+        signals = self._signals
+        now = signals.clock()
+
+        async def work(transaction: Transaction) -> tuple[Claimed, bool]:
+            connection = transaction.connection
+            gates = await read_gates(connection, now)
+            rows = (await connection.execute(_due(gates).limit(limit + _LOOK_AHEAD))).all()
+            listed = await _listed(connection, [row.to_number for row in rows])
+            claims: list[Claim] = []
+            moved = 0
+            for row in rows:
+                if len(claims) == limit:
+                    break
+                call, event_count = split_row(row)
+                change = CallChange(transaction, call, event_count, signals)
+                tried = await load_attempts(connection, call.id) if call.attempt_count else []
+                facts = order_facts(call, do_not_call=call.to_number in listed)
+                match decide(facts, [attempt_facts(one) for one in tried], now):
+                    case Stop() as stop:
+                        await stop_order(change, stop, now)
+                    case WaitUntil(at, why):
+                        change.set(next_attempt_at=at, waiting_for=why)
+                    case _ if gates.hold(wish(call)) is not None:
+                        continue
+                    case _:
+                        gates.take(wish(call))
+                        claims.append(await _claim(change, connection, node_id, now))
+                moved += 1
+                await change.save()
+            more = len(claims) == limit or (len(rows) == limit + _LOOK_AHEAD and moved > 0)
+            return Claimed(tuple(claims), await _again_at(connection, gates)), more
+
+        try:
+            claimed, more = await self._database.write(work)
+        except BaseException:
+            signals.work.set()
+            raise
+        if more:
+            signals.work.set()
+        return claimed
+
+
+async def read_gates(connection: AsyncConnection, now: float) -> Gates:
+    """The state of everything that is limited."""
+    live = attempts.c.ended_at.is_(None)
+    on_trunk: dict[str, int] = {}
+    on_key: Counter[str] = Counter()
+    counted = await connection.execute(
+        select(attempts.c.trunk, attempts.c.concurrency_key, func.count().label("live"))
+        .where(live)
+        .group_by(attempts.c.trunk, attempts.c.concurrency_key)
+    )
+    for row in counted:
+        on_trunk[row.trunk or ""] = on_trunk.get(row.trunk or "", 0) + row.live
+        if row.concurrency_key is not None:
+            on_key[row.concurrency_key] += row.live
+    states = {}
+    for row in await connection.execute(select(trunks)):
+        started: Sequence[float] = ()
+        if row.calls_per_second is not None:
+            latest = await connection.scalars(
+                select(attempts.c.created_at)
+                .where(attempts.c.trunk == row.name)
+                .order_by(attempts.c.created_at.desc())
+                .limit(row.calls_per_second)
+            )
+            started = latest.all()[::-1]
+        states[row.name] = TrunkState(
+            active=row.status == "active",
+            max_channels=row.max_channels,
+            calls_per_second=row.calls_per_second,
+            live=on_trunk.get(row.name, 0),
+            started=started,
+        )
+    inactive = select(numbers.c.number).where(numbers.c.status == "inactive")
+    paused = select(campaigns.c.id).where(campaigns.c.status.in_(("paused", "canceled")))
+    return Gates(
+        now=now,
+        trunks=states,
+        live_keys=on_key,
+        inactive_numbers=frozenset(await connection.scalars(inactive)),
+        paused_campaigns=frozenset(await connection.scalars(paused)),
+        overdrawn=await is_overdrawn(connection),
+    )
+
+
+def _due(gates: Gates) -> Select[Any]:
+    """Due calls that no gate holds, the longest due first, locked."""
+    closed = [
+        name
+        for name, trunk in gates.trunks.items()
+        if not trunk.active
+        or (trunk.max_channels is not None and trunk.live >= trunk.max_channels)
+        or trunk.opens_at(gates.now) > gates.now
+    ]
+    full_keys = (
+        select(func.count())
+        .where(attempts.c.concurrency_key == calls.c.concurrency_key, attempts.c.ended_at.is_(None))
+        .correlate(calls)
+        .scalar_subquery()
+    )
+    query: Select[Any] = select_calls()
+    wanted: list[ColumnElement[bool]] = [
+        calls.c.status == "queued",
+        calls.c.next_attempt_at <= gates.now,
+        or_(calls.c.concurrency_key.is_(None), calls.c.concurrency_max > full_keys),
+        or_(calls.c.trunk.is_(None), calls.c.trunk.not_in(closed)),
+        calls.c.from_number.not_in(gates.inactive_numbers),
+        or_(calls.c.campaign_id.is_(None), calls.c.campaign_id.not_in(gates.paused_campaigns)),
+    ]
+    if gates.overdrawn:
+        wanted.append(calls.c.reserved_milli_cents == 0)
+    return (
+        query.where(*wanted)
+        .order_by(calls.c.next_attempt_at, calls.c.created_at)
+        .with_for_update(of=calls, skip_locked=True)
+    )
+
+
+async def _listed(connection: AsyncConnection, found: Sequence[str]) -> frozenset[str]:
+    if not found:
+        return frozenset()
+    query = select(do_not_call.c.number).where(do_not_call.c.number.in_(found))
+    return frozenset(await connection.scalars(query))
+
+
+async def _claim(
+    change: CallChange, connection: AsyncConnection, node_id: str, now: float
+) -> Claim:
+    call: Call = change.call
+    change.move("initiated", now, attempt_count=call.attempt_count + 1, **_FRESH)
+    row = await connection.execute(
+        insert(attempts)
+        .values(
+            id=str(uuid.uuid4()),
+            call_id=call.id,
+            number=call.attempt_count + 1,
+            channel_id=f"{CHANNEL_PREFIX}{uuid.uuid4()}",
+            state="dialing",
+            created_at=now,
+            trunk=call.trunk,
+            concurrency_key=call.concurrency_key,
+            node_id=node_id,
+            unknown=False,
+        )
+        .returning(attempts)
+    )
+    attempt: Attempt = attempt_of(row.one())
+    return Claim(change.call, attempt)
+
+
+async def _again_at(connection: AsyncConnection, gates: Gates) -> float | None:
+    soonest: float | None = await connection.scalar(
+        select(func.min(calls.c.next_attempt_at)).where(
+            calls.c.status == "queued", calls.c.next_attempt_at > gates.now
+        )
+    )
+    waits = [at for at in (soonest, gates.opens_at()) if at is not None]
+    return min(waits, default=None)

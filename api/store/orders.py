@@ -1,0 +1,114 @@
+"""Orders within a transaction: putting one in the queue, ending one that is not dialled."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import exists, insert, select
+
+from api.dialing.facts import order_facts
+from api.dialing.policy import Stop, WaitUntil, decide
+from api.dialing.retry import retry_json
+from api.records import Call, NewCall
+from api.store.budget import reserve
+from api.store.change import CallChange, Signals
+from api.store.database import Transaction
+from api.store.rows import load_row, split_row
+from api.store.tables import call_metadata, calls, do_not_call
+
+#: Longer keys and texts of `metadata` are stored and echoed, but lists are not filtered by them.
+MAX_LABEL_KEY: Final = 64
+MAX_LABEL: Final = 256
+
+
+class DoNotCallError(Exception):
+    """The number is on the do-not-call list."""
+
+    def __init__(self) -> None:
+        super().__init__("is on the do-not-call list")
+
+
+async def insert_order(
+    transaction: Transaction, new: NewCall, now: float, signals: Signals
+) -> Call:
+    """Queue a call: with its hold on the budget and the event that tells of it.
+
+    Raises DoNotCallError, BudgetExceededError.
+    """
+    connection = transaction.connection
+    if await is_listed(transaction, new.to_number):
+        raise DoNotCallError
+    call_id = str(uuid.uuid4())
+    held = 0 if new.rate is None else new.rate.amount(new.max_duration_s)
+    await reserve(connection, call_id, held, now)
+    await connection.execute(
+        insert(calls).values(
+            id=call_id,
+            status="queued",
+            direction=new.direction,
+            to_number=new.to_number,
+            from_number=new.from_number,
+            prompt=new.prompt,
+            context=dict(new.context),
+            returns=dict(new.returns),
+            language=new.language,
+            webhook_url=new.webhook_url,
+            metadata=dict(new.metadata),
+            max_duration_s=new.max_duration_s,
+            result_status="pending",
+            created_at=now,
+            updated_at=now,
+            latency={},
+            event_count=0,
+            scheduled_at=new.scheduled_at,
+            retry=None if new.retry is None else retry_json(new.retry),
+            zones=list(new.zones),
+            force_now=new.force_now,
+            concurrency_key=None if new.concurrency is None else new.concurrency.key,
+            concurrency_max=None if new.concurrency is None else new.concurrency.maximum,
+            campaign_id=new.campaign_id,
+            api_key_id=new.api_key_id,
+            trunk=new.trunk,
+            attempt_count=0,
+            next_attempt_at=now,
+            waiting_for="free_slot",
+            rate=None if new.rate is None else new.rate.json(),
+            reservation_status="reserved",
+            reserved_milli_cents=held,
+        )
+    )
+    if labels := _labels(new.metadata):
+        await connection.execute(
+            insert(call_metadata), [{"call_id": call_id} | label for label in labels]
+        )
+    call, event_count = split_row(await load_row(connection, call_id))
+    change = CallChange(transaction, call, event_count, signals)
+    decision = decide(order_facts(call), (), now)
+    if isinstance(decision, WaitUntil):
+        change.set(next_attempt_at=decision.at, waiting_for=decision.why)
+    change.tell_status(now)
+    transaction.after_commit.append(signals.work.set)
+    return await change.save()
+
+
+async def stop_order(change: CallChange, stop: Stop, at: float) -> None:
+    """End a queued call that the policy will not have dialled (again)."""
+    if change.call.attempt_count == 0:
+        change.set(error_message=stop.sentence)
+    await change.finish(stop.status, at, end_reason=stop.why)
+
+
+async def is_listed(transaction: Transaction, number: str) -> bool:
+    """Whether a number is on the do-not-call list."""
+    found: bool | None = await transaction.connection.scalar(
+        select(exists().where(do_not_call.c.number == number))
+    )
+    return bool(found)
+
+
+def _labels(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"key": key, "value": value}
+        for key, value in metadata.items()
+        if isinstance(value, str) and len(key) <= MAX_LABEL_KEY and len(value) <= MAX_LABEL
+    ]

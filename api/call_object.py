@@ -126,8 +126,9 @@ class CallObject(BaseModel):
     waiting_for: str | None = Field(
         description="What a queued call waits for: `scheduled_at`, `retry_delay`, "
         "`calling_window`; once it is due, `concurrency_key`, `trunk_channels`, "
-        "`calls_per_second`, `trunk_inactive`, `number_inactive`, `campaign_paused`, `budget`, or "
-        "`free_slot`. `result`: it is over and its result is being extracted."
+        "`calls_per_second`, `trunk_inactive`, `number_inactive`, `campaign_paused`, "
+        "`campaign_concurrency`, `budget`, or `free_slot`. `result`: it is over and its result is "
+        "being extracted."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 Hold = Literal[
     "campaign_paused",
+    "campaign_concurrency",
     "number_inactive",
     "trunk_inactive",
     "budget",
@@ -44,6 +45,19 @@ class TrunkState:
         return max(now, self.started[-rate] + RATE_WINDOW_S)
 
 
+@dataclass
+class CampaignState:
+    """A campaign whose orders may be dialled."""
+
+    max_concurrent: int
+    live: int = 0
+    """Its calls that are being dialled or held."""
+
+    @property
+    def full(self) -> bool:
+        return self.live >= self.max_concurrent
+
+
 @dataclass(frozen=True)
 class Wish:
     """What of an order the gates look at."""
@@ -67,13 +81,15 @@ class Gates:
     live_keys: Counter[str] = field(default_factory=Counter)
     """Live attempts by concurrency key."""
     inactive_numbers: frozenset[str] = frozenset()
-    paused_campaigns: frozenset[str] = frozenset()
+    campaigns: Mapping[str, CampaignState] = field(default_factory=dict)
+    """Those whose orders may be dialled."""
     overdrawn: bool = False
     """Whether more is spent and reserved than the budget's limit."""
 
     def hold(self, wish: Wish) -> Hold | None:
         """What holds the order back; None: it may be dialled now."""
-        if wish.campaign_id in self.paused_campaigns:
+        campaign = self.campaigns.get(wish.campaign_id or "")
+        if wish.campaign_id is not None and campaign is None:
             return "campaign_paused"
         if wish.from_number in self.inactive_numbers:
             return "number_inactive"
@@ -84,6 +100,8 @@ class Gates:
             return "budget"
         if self._key_is_full(wish):
             return "concurrency_key"
+        if campaign is not None and campaign.full:
+            return "campaign_concurrency"
         if trunk is None:
             return None
         if trunk.max_channels is not None and trunk.live >= trunk.max_channels:
@@ -94,6 +112,8 @@ class Gates:
         """Count an order that is dialled now."""
         if wish.concurrency_key is not None:
             self.live_keys[wish.concurrency_key] += 1
+        if (campaign := self.campaigns.get(wish.campaign_id or "")) is not None:
+            campaign.live += 1
         if (trunk := self.trunks.get(wish.trunk)) is not None:
             trunk.live += 1
             trunk.started = [*trunk.started, self.now]

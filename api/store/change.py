@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,8 @@ class Signals:
     """A call may be waiting to be claimed."""
     clock: Callable[[], float]
     """Unix seconds."""
+    pacing: asyncio.Event = field(default_factory=asyncio.Event)
+    """A campaign may have room for its next order, or money."""
 
 
 class CallChange:
@@ -142,6 +144,8 @@ class CallChange:
             if await add_deliveries(connection, event, url, signals.clock()):
                 transaction.after_commit.append(signals.webhook_due.set)
             transaction.after_commit.append(partial(signals.publish, event))
+        if self.call.campaign_id is not None or "reservation_status" in self._values:
+            transaction.after_commit.append(signals.pacing.set)
         self._values, self._events = {}, []
         return self.call
 

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.dialing.facts import attempt_facts, order_facts, wish
-from api.dialing.gates import Gates, TrunkState
+from api.dialing.gates import CampaignState, Gates, TrunkState
 from api.dialing.policy import Stop, WaitUntil, decide
 from api.records import Attempt, Call, Claim, Claimed
 from api.store.budget import is_overdrawn
@@ -67,17 +67,23 @@ class Claims:
                 await self._signals.work.wait()
         self._signals.work.clear()
 
-    async def owned_channels(self) -> frozenset[str]:
-        """Channel ids of the attempts that a living process runs."""
-        now = self._signals.clock()
+    async def abandoned(self, channel_ids: Sequence[str]) -> list[str]:
+        """Those of the channels that this store had dialled and no living process runs.
 
-        async def work(connection: AsyncConnection) -> frozenset[str]:
-            query = (
-                select(attempts.c.channel_id)
-                .join(leases, leases.c.name == "node:" + attempts.c.node_id)
-                .where(attempts.c.ended_at.is_(None), leases.c.expires_at > now)
+        A channel that it does not know is another deployment's: ids are on disk before the PBX
+        hears of them.
+        """
+        now = self._signals.clock()
+        alive = exists().where(
+            leases.c.name == "node:" + attempts.c.node_id, leases.c.expires_at > now
+        )
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            query = select(attempts.c.channel_id).where(
+                attempts.c.channel_id.in_(channel_ids),
+                or_(attempts.c.ended_at.is_not(None), ~alive),
             )
-            return frozenset(await connection.scalars(query))
+            return list(await connection.scalars(query))
 
         return await self._database.read(work)
 
@@ -164,15 +170,33 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
             started=started,
         )
     inactive = select(numbers.c.number).where(numbers.c.status == "inactive")
-    paused = select(campaigns.c.id).where(campaigns.c.status.in_(("paused", "canceled")))
     return Gates(
         now=now,
         trunks=states,
         live_keys=on_key,
         inactive_numbers=frozenset(await connection.scalars(inactive)),
-        paused_campaigns=frozenset(await connection.scalars(paused)),
+        campaigns=await _campaigns(connection),
         overdrawn=await is_overdrawn(connection),
     )
+
+
+async def _campaigns(connection: AsyncConnection) -> dict[str, CampaignState]:
+    """Those whose orders are dialled. One that cannot pay for more orders has paid for these."""
+    live = (
+        select(func.count())
+        .where(
+            calls.c.campaign_id == campaigns.c.id,
+            calls.c.status.in_(("initiated", "ringing", "in_progress")),
+        )
+        .correlate(campaigns)
+        .scalar_subquery()
+    )
+    rows = await connection.execute(
+        select(campaigns.c.id, campaigns.c.max_concurrent, live.label("live")).where(
+            or_(campaigns.c.status == "running", campaigns.c.paused_reason == "budget")
+        )
+    )
+    return {row.id: CampaignState(row.max_concurrent, row.live) for row in rows}
 
 
 def _due(gates: Gates) -> Select[Any]:
@@ -190,6 +214,7 @@ def _due(gates: Gates) -> Select[Any]:
         .correlate(calls)
         .scalar_subquery()
     )
+    open_campaigns = [name for name, campaign in gates.campaigns.items() if not campaign.full]
     query: Select[Any] = select_calls()
     wanted: list[ColumnElement[bool]] = [
         calls.c.status == "queued",
@@ -197,7 +222,7 @@ def _due(gates: Gates) -> Select[Any]:
         or_(calls.c.concurrency_key.is_(None), calls.c.concurrency_max > full_keys),
         or_(calls.c.trunk.is_(None), calls.c.trunk.not_in(closed)),
         calls.c.from_number.not_in(gates.inactive_numbers),
-        or_(calls.c.campaign_id.is_(None), calls.c.campaign_id.not_in(gates.paused_campaigns)),
+        or_(calls.c.campaign_id.is_(None), calls.c.campaign_id.in_(open_campaigns)),
     ]
     if gates.overdrawn:
         wanted.append(calls.c.reserved_milli_cents == 0)

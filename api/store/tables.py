@@ -233,6 +233,7 @@ campaign_contacts = Table(
     Column("status", String(16), nullable=False),
     Column("call_id", String(36), unique=True),
     Column("error", FreeText),
+    UniqueConstraint("campaign_id", "to_number"),
     one_of("status", ("pending", "ordered", "refused")),
     Index("ix_campaign_contacts_campaign_id_status_seq", "campaign_id", "status", "seq"),
 )
@@ -315,9 +316,10 @@ calls = Table(
         postgresql_where=text("waiting_for = 'result'"),
     ),
     Index(
-        "ix_calls_campaign_id_status",
+        "ix_calls_campaign_id_status_next_attempt_at",
         "campaign_id",
         "status",
+        "next_attempt_at",
         sqlite_where=text("campaign_id IS NOT NULL"),
         postgresql_where=text("campaign_id IS NOT NULL"),
     ),

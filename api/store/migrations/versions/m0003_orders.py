@@ -173,6 +173,9 @@ def _campaigns() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "seq", name=op.f("pk_campaign_contacts")),
         sa.UniqueConstraint("call_id", name=op.f("uq_campaign_contacts_call_id")),
+        sa.UniqueConstraint(
+            "campaign_id", "to_number", name=op.f("uq_campaign_contacts_campaign_id_to_number")
+        ),
     )
     op.create_index(
         "ix_campaign_contacts_campaign_id_status_seq",
@@ -228,8 +231,8 @@ def _orders() -> None:
         ("ix_calls_due", ["next_attempt_at", "created_at"], "status = 'queued'"),
         ("ix_calls_awaiting_result", ["created_at"], "waiting_for = 'result'"),
         (
-            "ix_calls_campaign_id_status",
-            ["campaign_id", "status"],
+            "ix_calls_campaign_id_status_next_attempt_at",
+            ["campaign_id", "status", "next_attempt_at"],
             "campaign_id IS NOT NULL",
         ),
         (

@@ -79,11 +79,8 @@ class Dialer:
         await self._beat()
         living = await self._switch.living_channels()
         orphans = await self._store.calls.orphans()
-        owned = await self._store.claims.owned_channels()
         found: dict[str, str] = {}
-        for channel_id in living:
-            if channel_id in owned:
-                continue
+        for channel_id in await self._store.claims.abandoned(living):
             try:
                 await self._switch.hang_up_channel(channel_id)
                 found[channel_id] = "; its channel was still up and was hung up"

@@ -17,7 +17,6 @@ from api.records import Call
 from api.runner import RunnerConfig
 from api.services import Check, Services
 from api.settings import Settings
-from api.signing import new_secret
 from api.store import Store, StoreError
 from api.switches import make_switch
 from api.webhooks import WebhookDeliverer
@@ -101,10 +100,9 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 control=dialer,
                 languages=frozenset(engines.languages),
                 health=lambda: _health(server),
-                webhook_secret=secret,
             )
         )
-        deliverer = WebhookDeliverer(store, settings.webhooks, secret)
+        deliverer = WebhookDeliverer(store, settings.webhooks)
         delivering = asyncio.create_task(_until_done(deliverer.run))
         stack.push_async_callback(_ended, delivering)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
@@ -215,7 +213,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def _webhook_secret(settings: Settings, store: Store) -> str:
     if settings.webhooks.secret is not None:
         return settings.webhooks.secret.get_secret_value()
-    return await store.keys.kept("webhook_secret", new_secret)
+    return (await store.signing_secret.get()).secret
 
 
 async def _health(server: Server) -> Mapping[str, Check]:

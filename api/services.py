@@ -40,5 +40,3 @@ class Services:
     """Language codes that the loaded models speak."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; the store is looked at by the route itself."""
-    webhook_secret: str
-    """`whsec_…`, the deployment's default signing secret."""

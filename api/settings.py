@@ -56,6 +56,8 @@ def _time_zone(name: str) -> str:
     return name
 
 
+#: Body of a webhook.
+PayloadStyle = Literal["call", "envelope", "callingbox"]
 E164 = Annotated[str, AfterValidator(_e164)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -283,14 +285,16 @@ class Webhooks(Section):
         default=4, ge=1, description="Most simultaneous deliveries to one receiver."
     )
     concurrency: int = Field(default=32, ge=1, description="Most simultaneous deliveries in all.")
-    payload: Literal["call", "envelope"] = Field(
+    payload: PayloadStyle = Field(
         default="call",
-        description="Body: the call object with a `type` key, or "
-        "`{id, type, timestamp, data: {call}}`.",
+        description="Body: `call`, the call object with a `type` key; `envelope`, "
+        "`{id, type, timestamp, data: {call}}`; `callingbox`, "
+        "`{id, type, created, api_version, data: {call}}`. An endpoint may choose its own.",
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
         default=None,
-        description="Signing secret (`whsec_…`); unset means one made at the first start.",
+        description="Default signing secret (`whsec_…`); unset means one made at the first start, "
+        "which can be rotated.",
     )
 
 

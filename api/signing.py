@@ -1,4 +1,9 @@
-"""Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body`, base64, `v1,`."""
+"""Signatures of webhooks: Standard Webhooks 1.0, and CallingBox's beside it.
+
+Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, base64, `v1,`; the key is what `whsec_…`
+encodes. CallingBox (X-CB-11): HMAC-SHA256 over `timestamp.body`, hex, `v1=`; the key is the secret
+as it is written.
+"""
 
 import base64
 import binascii
@@ -27,6 +32,15 @@ def decode_secret(secret: str) -> bytes:
     return key
 
 
+def signing_secrets(
+    secret: str, previous: str | None, previous_until: float | None, now: float
+) -> tuple[str, ...]:
+    """What to sign with at `now`, Unix seconds: the secret, and the one before it for a time."""
+    if previous is None or previous_until is None or now >= previous_until:
+        return (secret,)
+    return (secret, previous)
+
+
 def signed_headers(
     keys: Sequence[str], message_id: str, timestamp: int, body: bytes
 ) -> dict[str, str]:
@@ -47,3 +61,10 @@ def signed_headers(
             f"v1,{base64.b64encode(digest).decode()}" for digest in digests
         ),
     }
+
+
+def callingbox_signature(keys: Sequence[str], timestamp: int, body: bytes) -> str:
+    """The value of `CallingBox-Signature`: `t=<unix>,v1=<hex>`, a `v1` for each of `keys`."""
+    signed = b".".join((str(timestamp).encode(), body))
+    digests = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in keys]
+    return ",".join([f"t={timestamp}", *(f"v1={digest}" for digest in digests)])

@@ -10,8 +10,10 @@ from api.egress import EgressError, EgressPolicy
 from api.fields import Body
 from api.lifecycle import CALL_EVENTS
 from api.problems import FieldError, invalid, pointer
+from api.settings import PayloadStyle
 from api.webhook_records import (
     EVERY_EVENT,
+    DefaultSecret,
     DeliveryStatus,
     DisabledReason,
     EndpointStatus,
@@ -31,6 +33,12 @@ _EVENTS = Field(
 )
 
 
+_PAYLOAD = Field(
+    default=None,
+    description="Style of the body; null means the deployment's, `webhooks.payload`.",
+)
+
+
 def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
@@ -45,6 +53,7 @@ class CreateEndpoint(Body):
     description: str = Field(default="", max_length=500, description="Yours.")
     enabled_events: list[str] = _EVENTS
     status: EndpointStatus = "enabled"
+    payload: PayloadStyle | None = _PAYLOAD
 
 
 class ChangeEndpoint(Body):
@@ -68,6 +77,7 @@ class ChangeEndpoint(Body):
         "failures from 0.",
         json_schema_extra=_without_default,
     )
+    payload: PayloadStyle | None = _PAYLOAD
 
 
 class RotateSecret(Body):
@@ -109,6 +119,9 @@ class EndpointObject(BaseModel):
     description: str
     enabled_events: list[str]
     status: EndpointStatus
+    payload: PayloadStyle | None = Field(
+        description="Style of the body; null is the deployment's, `webhooks.payload`."
+    )
     disabled_reason: DisabledReason | None = Field(
         description="`requested`; `too_many_failures`: ten deliveries in a row were given up; "
         "`gone`: it answered 410."
@@ -180,6 +193,32 @@ class DeliveryList(BaseModel):
     next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
 
 
+class SecretObject(BaseModel):
+    """What may be told of the deployment's default signing secret."""
+
+    source: Literal["settings", "store"] = Field(
+        description="`settings`: it is `webhooks.secret`; `store`: Offhook made it, and it can be "
+        "rotated."
+    )
+    created_at: str | None = Field(
+        description="When it was made; null where the settings or an earlier release gave it.",
+        json_schema_extra={"format": "date-time"},
+    )
+    previous_secret_until: str | None = Field(
+        description="Until when deliveries are signed with the previous secret too.",
+        json_schema_extra={"format": "date-time"},
+    )
+
+
+class SecretWithSecret(SecretObject):
+    """The deployment's default signing secret, which is told only here."""
+
+    signing_secret: str = Field(
+        description="`whsec_…`, as Standard Webhooks libraries take it.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
+
+
 def endpoint_object(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """The JSON object of `endpoint`, without its secret."""
     return EndpointObject(
@@ -188,12 +227,22 @@ def endpoint_object(endpoint: WebhookEndpoint) -> dict[str, Any]:
         description=endpoint.description,
         enabled_events=list(endpoint.enabled_events),
         status=endpoint.status,
+        payload=endpoint.payload,
         disabled_reason=endpoint.disabled_reason,
         disabled_at=_time(endpoint.disabled_at),
         consecutive_failures=endpoint.consecutive_failures,
         previous_secret_until=_time(endpoint.previous_secret_until),
         created_at=rfc3339(endpoint.created_at),
         updated_at=rfc3339(endpoint.updated_at),
+    ).model_dump()
+
+
+def secret_object(secret: DefaultSecret | None) -> dict[str, Any]:
+    """What is told of `secret`, without it; None is the settings'."""
+    return SecretObject(
+        source="settings" if secret is None else "store",
+        created_at=None if secret is None else _time(secret.created_at),
+        previous_secret_until=None if secret is None else _time(secret.previous_secret_until),
     ).model_dump()
 
 

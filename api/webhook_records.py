@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from api.records import JsonObject
+from api.settings import PayloadStyle
+from api.signing import signing_secrets
 
 #: In an endpoint's filter: every lifecycle event.
 EVERY_EVENT: Final = "*"
@@ -22,6 +24,8 @@ class NewEndpoint:
     description: str = ""
     enabled_events: tuple[str, ...] = (EVERY_EVENT,)
     status: EndpointStatus = "enabled"
+    payload: PayloadStyle | None = None
+    """Style of the body; None is the deployment's."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,25 @@ class WebhookEndpoint:
     previous_secret: str | None = field(repr=False)
     previous_secret_until: float | None
     """Until when deliveries are signed with the previous secret too."""
-    payload: str | None
-    """Style of the body; None is the deployment's (`webhooks.payload`)."""
+    payload: PayloadStyle | None
+    """Style of the body; None is the deployment's."""
     created_at: float
     updated_at: float
+
+
+@dataclass(frozen=True)
+class DefaultSecret:
+    """The deployment's own signing secret."""
+
+    secret: str = field(repr=False)
+    created_at: float | None
+    """None where an earlier release made it."""
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_secret_until: float | None = None
+
+    def signing(self, now: float) -> tuple[str, ...]:
+        """What to sign with at `now`."""
+        return signing_secrets(self.secret, self.previous_secret, self.previous_secret_until, now)
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,9 @@ class Delivery:
     url: str
     destination: str
     """Scheme, host and port."""
+    payload: PayloadStyle | None
+    attempt_count: int
+    """Attempts booked so far."""
     failures: int
     """Attempts that failed since it was last put in the outbox."""
     secrets: tuple[str, ...] = field(repr=False)

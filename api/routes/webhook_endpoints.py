@@ -40,7 +40,9 @@ ENDPOINT_ID = Parameter(
 async def create_webhook_endpoint(exchange: Exchange) -> Response:
     asked = parse_fields(CreateEndpoint, parse_json(exchange.body))
     check_endpoint(asked, EgressPolicy(exchange.services.settings.webhooks))
-    new = NewEndpoint(asked.url, asked.description, tuple(asked.enabled_events), asked.status)
+    new = NewEndpoint(
+        asked.url, asked.description, tuple(asked.enabled_events), asked.status, asked.payload
+    )
     try:
         endpoint = await exchange.services.store.endpoints.create(new)
     except TooManyEndpointsError as error:

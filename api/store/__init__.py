@@ -20,6 +20,7 @@ from api.store.keys import Keys
 from api.store.leases import Leases
 from api.store.outbox import Outbox
 from api.store.queries import Calls
+from api.store.signing_secret import SigningSecret
 
 __all__ = ["Store", "StoreError"]
 
@@ -38,6 +39,7 @@ class Store:
         self.claims = Claims(database, signals)
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
+        self.signing_secret = SigningSecret(database, clock)
         self.outbox = Outbox(database)
         self.endpoints = WebhookEndpoints(database, self.webhook_due, clock)
         self.deliveries = Deliveries(database, self.webhook_due, clock)

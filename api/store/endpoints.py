@@ -60,6 +60,7 @@ class WebhookEndpoints:
                     url=new.url,
                     description=new.description,
                     enabled_events=list(new.enabled_events),
+                    payload=new.payload,
                     consecutive_failures=0,
                     secret=new_secret(),
                     created_at=now,

@@ -1,4 +1,4 @@
-"""API keys, kept as SHA-256 hashes, and the values that the deployment made up for itself."""
+"""API keys, kept as SHA-256 hashes."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from api.records import Idempotency
 from api.store import idempotency
 from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
-from api.store.tables import api_keys, kept_values
+from api.store.tables import api_keys
 
 KEY_PREFIX = "sk_"
 SHOWN = 10
@@ -144,22 +144,6 @@ class Keys:
             return None if row is None else _api_key(row)
 
         return await self._database.read(work)
-
-    async def kept(self, name: str, make: Callable[[], str]) -> str:
-        """The value kept under `name`, made by `make` the first time."""
-
-        async def work(transaction: Transaction) -> str:
-            found: str | None = await transaction.connection.scalar(
-                select(kept_values.c.value).where(kept_values.c.name == name)
-            )
-            if found is None:
-                found = make()
-                await transaction.connection.execute(
-                    insert(kept_values).values(name=name, value=found)
-                )
-            return found
-
-        return await self._database.write(work)
 
 
 def _api_key(row: Any) -> ApiKey:

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import Double, Integer, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
 from api.records import CallEvent
+from api.signing import signing_secrets
 from api.store.database import Database, Transaction
 from api.store.endpoints import count_outcome, disable, receivers
 from api.store.tables import (
@@ -103,6 +104,7 @@ class Outbox:
                 webhook_endpoints.c.secret,
                 webhook_endpoints.c.previous_secret,
                 webhook_endpoints.c.previous_secret_until,
+                webhook_endpoints.c.payload,
             )
             .outerjoin(call_events, call_events.c.id == webhook_deliveries.c.event_id)
             .outerjoin(
@@ -143,70 +145,121 @@ class Outbox:
 
         return await self._database.read(work)
 
-    async def record(self, delivery: Delivery, attempted: Attempted, now: float) -> None:
-        """Book one attempt, and what it means for its endpoint."""
-        again = attempted.next_attempt_at is not None
-        status = "delivered" if attempted.delivered else "pending" if again else "exhausted"
-        booked: dict[str, Any] = {"delivered_at": now} if attempted.delivered else {}
+    async def record(self, made: Sequence[tuple[Delivery, Attempted]], now: float) -> None:
+        """Book attempts, and what they mean for their endpoints.
+
+        Booked again, an attempt counts once; that of a delivery that is gone is forgotten.
+
+        Args:
+            made: at most one attempt for each delivery.
+            now: Unix seconds.
+        """
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
-            number = await connection.scalar(
-                update(webhook_deliveries)
-                .where(webhook_deliveries.c.id == delivery.id)
-                .values(
-                    status=status,
-                    attempt_count=webhook_deliveries.c.attempt_count + 1,
-                    failures=webhook_deliveries.c.failures + (not attempted.delivered),
-                    next_attempt_at=attempted.next_attempt_at,
-                    last_error=attempted.error,
-                    last_response_status=attempted.response_status,
-                    updated_at=now,
-                    **booked,
-                )
-                .returning(webhook_deliveries.c.attempt_count)
+            stored = await connection.execute(
+                select(webhook_deliveries.c.id, webhook_deliveries.c.attempt_count)
+                .where(webhook_deliveries.c.id.in_([delivery.id for delivery, _ in made]))
+                .order_by(webhook_deliveries.c.id)
+                .with_for_update()
             )
-            if number is None:
-                return  # deleted meanwhile, with its endpoint or its call
-            await connection.execute(
-                insert(webhook_attempts).values(
-                    delivery_id=delivery.id,
-                    number=number,
-                    at=attempted.at,
-                    duration_ms=attempted.duration_ms,
-                    response_status=attempted.response_status,
-                    error=attempted.error,
-                )
-            )
+            counts = {row.id: row.attempt_count for row in stored}
+            news = [one for one in made if counts.get(one[0].id) == one[0].attempt_count]
+            if not news:
+                return
+            await connection.execute(_BOOKED, [_booked(*one, now) for one in news])
+            await connection.execute(insert(webhook_attempts), [_attempt(*one) for one in news])
+            told = [one.event.call_id for one, _ in news]
             await connection.execute(
                 update(calls)
-                .where(calls.c.id == delivery.event.call_id, calls.c.updated_at < now)
+                .where(calls.c.id.in_(told), calls.c.updated_at < now)
                 .values(updated_at=now)
             )
-            if delivery.endpoint_id is not None:
-                await _tell_endpoint(connection, delivery, attempted, now)
+            await _tell_endpoints(connection, news, now)
 
         await self._database.write(work)
 
 
-async def _tell_endpoint(
-    connection: AsyncConnection, delivery: Delivery, attempted: Attempted, now: float
+_BOOKED = (
+    update(webhook_deliveries)
+    .where(webhook_deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        {
+            "failures": webhook_deliveries.c.failures + bindparam("failed", type_=Integer),
+            "delivered_at": func.coalesce(
+                bindparam("new_delivered_at", type_=Double), webhook_deliveries.c.delivered_at
+            ),
+        }
+        | {
+            column: bindparam(f"new_{column}")
+            for column in (
+                "status",
+                "attempt_count",
+                "next_attempt_at",
+                "last_error",
+                "last_response_status",
+                "updated_at",
+            )
+        }
+    )
+)
+
+
+def _booked(delivery: Delivery, attempted: Attempted, now: float) -> dict[str, Any]:
+    again = attempted.next_attempt_at is not None
+    return {
+        "delivery_id": delivery.id,
+        "new_status": "delivered" if attempted.delivered else "pending" if again else "exhausted",
+        "new_attempt_count": delivery.attempt_count + 1,
+        "failed": int(not attempted.delivered),
+        "new_next_attempt_at": attempted.next_attempt_at,
+        "new_last_error": attempted.error,
+        "new_last_response_status": attempted.response_status,
+        "new_delivered_at": now if attempted.delivered else None,
+        "new_updated_at": now,
+    }
+
+
+def _attempt(delivery: Delivery, attempted: Attempted) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery.id,
+        "number": delivery.attempt_count + 1,
+        "at": attempted.at,
+        "duration_ms": attempted.duration_ms,
+        "response_status": attempted.response_status,
+        "error": attempted.error,
+    }
+
+
+async def _tell_endpoints(
+    connection: AsyncConnection, made: Sequence[tuple[Delivery, Attempted]], now: float
 ) -> None:
-    endpoint_id = delivery.endpoint_id
-    assert endpoint_id is not None
-    if attempted.gone:
-        await disable(connection, endpoint_id, "gone", now)
-    if attempted.next_attempt_at is None:
-        if delivery.event.type != TEST_EVENT:
+    """Count what arrived and what was given up; hold retries where nothing is sent any more."""
+    counted_as_well: set[str] = set()
+    retried: list[str] = []
+    for delivery, attempted in made:
+        endpoint_id = delivery.endpoint_id
+        if endpoint_id is None:
+            continue
+        if attempted.gone:
+            await disable(connection, endpoint_id, "gone", now)
+        if attempted.next_attempt_at is not None:
+            if not delivery.inline:
+                retried.append(delivery.id)
+        elif delivery.event.type != TEST_EVENT:
+            if attempted.delivered and endpoint_id in counted_as_well:
+                continue  # once is enough for its failures to be forgotten
             await count_outcome(connection, endpoint_id, delivered=attempted.delivered, now=now)
-    elif not delivery.inline:
-        # It may have been disabled while this attempt was under way.
+            (counted_as_well.add if attempted.delivered else counted_as_well.discard)(endpoint_id)
+    if retried:
+        # Their endpoints may have been disabled while these attempts were under way.
         await connection.execute(
             update(webhook_deliveries)
             .where(
-                webhook_deliveries.c.id == delivery.id,
+                webhook_deliveries.c.id.in_(retried),
                 exists().where(
-                    webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.status == "disabled"
+                    webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id,
+                    webhook_endpoints.c.status == "disabled",
                 ),
             )
             .values(status="held", next_attempt_at=None)
@@ -214,15 +267,17 @@ async def _tell_endpoint(
 
 
 def _delivery(row: Any, now: float) -> Delivery:
-    secrets: tuple[str, ...] = () if row.secret is None else (row.secret,)
-    if row.previous_secret is not None and now < row.previous_secret_until:
-        secrets = (*secrets, row.previous_secret)
+    secrets: tuple[str, ...] = ()
+    if row.secret is not None:
+        secrets = signing_secrets(row.secret, row.previous_secret, row.previous_secret_until, now)
     return Delivery(
         id=row.id,
         endpoint_id=row.endpoint_id,
         inline=row.inline,
         url=row.url,
         destination=row.destination,
+        payload=row.payload,
+        attempt_count=row.attempt_count,
         failures=row.failures,
         secrets=secrets,
         event=WebhookEvent(

@@ -14,7 +14,6 @@ import uvicorn
 from api.app import create_app
 from api.services import Check, Services
 from api.settings import load_settings
-from api.signing import new_secret
 from api.store import Store
 
 SETTINGS = {
@@ -77,7 +76,7 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     async def ask_health() -> Mapping[str, Check]:
         return health
 
-    services = Services(settings, store, control, frozenset({"en", "es"}), ask_health, new_secret())
+    services = Services(settings, store, control, frozenset({"en", "es"}), ask_health)
     _, key = await store.keys.create("tests")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

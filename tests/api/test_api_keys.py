@@ -52,7 +52,7 @@ def test_what_configures_asks_for_admin() -> None:
     assert needed("POST", "/v1/calls/{call_id}/hangup") == "call"
     assert needed("GET", "/v1/calls") == "read"
     assert needed("POST", "/v1/webhook_endpoints") == "admin"
-    assert needed("GET", "/v1/webhook_secret") == "admin"
+    assert needed("POST", "/v1/webhook_secret/rotate") == "admin"
     assert needed("GET", "/v1/api_keys") == "admin"
 
 

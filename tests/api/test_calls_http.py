@@ -519,11 +519,6 @@ async def test_health_tells_of_every_part(bench: Bench) -> None:
     }
 
 
-async def test_the_webhook_secret_can_be_read(bench: Bench) -> None:
-    answer = (await bench.client.get("/v1/webhook_secret")).json()
-    assert answer == {"signing_secret": bench.services.webhook_secret}
-
-
 async def test_a_fault_of_ours_is_a_500_problem(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -560,12 +560,6 @@ async def test_keys_are_stored_as_hashes_only(store: Store, tmp_path: Path) -> N
     assert listed.revoked_at is not None
 
 
-async def test_a_kept_value_is_made_once(store: Store) -> None:
-    made = iter("abc")
-    values = await asyncio.gather(*(store.keys.kept("x", lambda: next(made)) for _ in range(3)))
-    assert values == ["a", "a", "a"]
-
-
 async def test_the_bus_tells_in_the_order_of_commits(store: Store) -> None:
     with store.bus.subscribe() as every:
         call = await completed(store)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.auth import Guard
 from api.body import read_body
 from api.endpoint import Endpoint, Exchange, FileBody
+from api.etag import Turns, conditional, require_match
 from api.idempotency import IdempotencyGate
 from api.openapi import openapi_document
 from api.problems import Problem
@@ -59,19 +60,27 @@ def _routes(services: Services) -> list[Route]:
 def _handler(
     methods: dict[str, Endpoint], services: Services, guard: Guard, gate: IdempotencyGate
 ) -> Callable[[Request], Awaitable[Response]]:
+    changing = Turns()
+
     async def handle(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
-        if endpoint.public:
-            return await endpoint.handler(Exchange(services, request, None))
-        key = await guard.admit(request, endpoint)
-        if endpoint.method in {"GET", "DELETE"}:
+        key = None if endpoint.public else await guard.admit(request, endpoint)
+        if endpoint.method == "GET":
+            return conditional(request, await endpoint.handler(Exchange(services, request, key)))
+        if endpoint.method == "DELETE" or key is None:
             return await endpoint.handler(Exchange(services, request, key))
         limit = services.settings.server.max_body_bytes
         if isinstance(endpoint.body, FileBody):
             limit = endpoint.body.max_bytes
         body = await read_body(request, limit)
         if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
-            return await endpoint.handler(Exchange(services, request, key, body))
+            async with changing.of(request.url.path):
+                if (read := methods.get("GET")) is not None:
+                    await require_match(
+                        request, lambda: read.handler(Exchange(services, request, key))
+                    )
+                answer = await endpoint.handler(Exchange(services, request, key, body))
+            return conditional(request, answer)
         fingerprint = hashlib.sha256(
             b"\0".join((request.method.encode(), request.url.path.encode(), body))
         ).hexdigest()

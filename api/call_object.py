@@ -39,30 +39,32 @@ Timestamp = Field(json_schema_extra={"format": "date-time"})
 class ConcurrencyObject(BaseModel):
     """At most `max` calls of all that bear `key` are live at one time."""
 
-    key: str
-    max: int
+    key: str = Field(examples=["clinic-berlin"])
+    max: int = Field(examples=[2])
 
 
 class CallObject(BaseModel):
     """One call, as the API tells it."""
 
     id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
-    to_number: str = Field(description="Number called, E.164.")
-    from_number: str = Field(description="Caller number shown, E.164.")
-    status: CallStatus
+    to_number: str = Field(examples=["+15551234567"], description="Number called, E.164.")
+    from_number: str = Field(examples=["+15559876543"], description="Caller number shown, E.164.")
+    status: CallStatus = Field(examples=["completed"])
     direction: Direction
-    prompt: str
-    context: dict[str, Any]
-    returns: dict[str, Any]
+    prompt: str = Field(examples=["Confirm the dental appointment."])
+    context: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
+    returns: dict[str, Any] = Field(examples=[{"confirmed": "boolean", "reschedule_to": "string"}])
     result: dict[str, Any] | None = Field(
-        description="What was extracted: every field of `returns`, null where it was not said."
+        examples=[{"confirmed": True, "reschedule_to": None}],
+        description="What was extracted: every field of `returns`, null where it was not said.",
     )
     result_status: ResultStatus = Field(
+        examples=["completed"],
         description="`pending` until the extraction is done; it stays so where none runs (no "
-        "`returns`, or nobody was reached)."
+        "`returns`, or nobody was reached).",
     )
     result_error: str | None
-    language: str
+    language: str = Field(examples=["en"])
     webhook_url: str | None
     webhook_status: WebhookStatus = Field(
         description="Delivery of the call's last event: `none` without a `webhook_url`."
@@ -72,24 +74,32 @@ class CallObject(BaseModel):
     )
     created_at: str = Timestamp
     started_at: str | None = Field(
+        examples=["2027-03-01T09:00:02.480Z"],
         description="When it started to ring; where the network told of no ringing, when it was "
         "answered.",
         json_schema_extra={"format": "date-time"},
     )
-    answered_at: str | None = Timestamp
-    ended_at: str | None = Timestamp
+    answered_at: str | None = Field(
+        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:06.120Z"]
+    )
+    ended_at: str | None = Field(
+        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:41.300Z"]
+    )
     duration_seconds: int | None = Field(
-        description="`started_at` to `ended_at`; 0 if it never rang."
+        examples=[39], description="`started_at` to `ended_at`; 0 if it never rang."
     )
     billed_duration_seconds: int | None = Field(
-        description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine."
+        examples=[35],
+        description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine.",
     )
     billing_amount_milli_cents: int | None = Field(
+        examples=[1750],
         description="What the billed time cost by the rate card, in thousandths of a cent; 0 "
-        "without one."
+        "without one.",
     )
     reservation_status: ReservationStatus = Field(
-        description="The hold on the budget: `settled` if somebody was reached, else `released`."
+        examples=["settled"],
+        description="The hold on the budget: `settled` if somebody was reached, else `released`.",
     )
     error_code: str | None = Field(
         description="SIP status such as `486`, else the cause's name; null on success."
@@ -98,25 +108,32 @@ class CallObject(BaseModel):
     hangup_cause: str | None = Field(
         description="Q.850 cause in lower snake case such as `user_busy`; null on success."
     )
-    metadata: dict[str, Any]
-    updated_at: str = Timestamp
-    max_duration_seconds: int
-    answered_by: AnsweredBy | None
-    end_reason: str | None = Field(description="Why the conversation ended, or the call before it.")
+    metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
+    updated_at: str = Field(
+        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:42.015Z"]
+    )
+    max_duration_seconds: int = Field(examples=[600])
+    answered_by: AnsweredBy | None = Field(examples=["human"])
+    end_reason: str | None = Field(
+        examples=["agent_hangup"], description="Why the conversation ended, or the call before it."
+    )
     outcome: str | None
-    sip_code: int | None
-    q850_cause: int | None = Field(description="Q.850 cause number, also of a normal end (16).")
-    sip_call_id: str | None
+    sip_code: int | None = Field(examples=[200])
+    q850_cause: int | None = Field(
+        examples=[16], description="Q.850 cause number, also of a normal end (16)."
+    )
+    sip_call_id: str | None = Field(examples=["3f7a9c1e@192.0.2.10"])
     recording_available: bool
     latency: dict[str, Any] = Field(
-        description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end."
+        examples=[{"first_voiced": {"p50": 479, "max": 612}}],
+        description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end.",
     )
     summary: str | None = Field(description="What happened and why the outcome is what it is.")
     scheduled_at: str | None = Timestamp
     retry: dict[str, Any] | None = Field(
         description="The retry policy, completed by its defaults; null: one attempt."
     )
-    force_now: bool
+    force_now: bool = Field(examples=[False])
     concurrency: ConcurrencyObject | None
     campaign_id: str | None
     attempt_count: int = Field(description="Attempts made; `/attempts` tells of each.")
@@ -208,7 +225,7 @@ class AttemptObject(BaseModel):
     """One time that the PBX dialled for a call."""
 
     number: int = Field(description="1 for the first.")
-    state: str
+    state: str = Field(examples=["ended"])
     trunk: str | None
     created_at: str = Timestamp
     ringing_at: str | None = Timestamp
@@ -257,7 +274,9 @@ class TurnObject(BaseModel):
     seq: int = Field(description="1 for the first turn.")
     attempt: int = Field(description="In which attempt, 1 for the first.")
     speaker: Literal["agent", "person", "keypad"]
-    text: str = Field(description="For the agent, only the words that were heard.")
+    text: str = Field(
+        examples=["Yes, speaking."], description="For the agent, only the words that were heard."
+    )
     interrupted: bool
     started_at: str = Timestamp
     ended_at: str = Timestamp

@@ -3,46 +3,100 @@
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.endpoint import Answer, Endpoint, FileBody, Parameter
 from api.problems import MEDIA_TYPE, ProblemObject
+from api.samples import NoExampleError, sample
 
 _REF = "#/components/schemas/{model}"
 
-IDEMPOTENCY_KEY = Parameter(
+DESCRIPTION: Final = (
+    "Every answer has an `X-Request-Id`, which the server's log has too. Answers to a key have "
+    "`RateLimit-Policy` and `RateLimit`: how many requests the key may make in a minute, how many "
+    "remain and in how many seconds all of them do. Errors are `application/problem+json` "
+    "(RFC 9457): `code` is for programs, `errors` points at each wrong field. Times are RFC 3339 "
+    "in UTC, numbers E.164."
+)
+
+#: Tag to description, in the order of the reference.
+TAGS: Final[Mapping[str, str]] = {
+    "calls": "Place calls, follow them, end them, read what came of them.",
+    "campaigns": "Many calls from one template, paced.",
+    "numbers": "Caller numbers.",
+    "trunks": "The lines that calls go out on, with their limits.",
+    "do not call": "Numbers that are never called.",
+    "money": "What calls cost, and how much may be spent.",
+    "webhooks": "Who is told of events, and what was delivered.",
+    "api keys": "Who may ask for what.",
+    "system": "The server about itself.",
+}
+
+IDEMPOTENCY_KEY: Final = Parameter(
     "Idempotency-Key",
     "header",
     "The same key and body get the same answer for 24 hours.",
-    {"type": "string", "maxLength": 255},
+    {"type": "string", "maxLength": 255, "pattern": "^[!-~]+$"},
+    "order-4711",
 )
+IF_NONE_MATCH: Final = Parameter(
+    "If-None-Match",
+    "header",
+    "`ETag` of an earlier answer: 304 if nothing has changed.",
+    example='"9f86d081884c7d659a2feaa0c55ad015"',
+)
+IF_MATCH: Final = Parameter(
+    "If-Match",
+    "header",
+    "`ETag` of an earlier answer: change nothing if it has changed since.",
+    example='"9f86d081884c7d659a2feaa0c55ad015"',
+)
+#: Headers of answers: name to description and example.
+HEADERS: Final[Mapping[str, tuple[str, str]]] = {
+    "X-Request-Id": ("The request's own, if it gave one.", "req_5b2f7a523a0f4a579f0e6d7f6f6f2c11"),
+    "ETag": ("Changes with the content.", '"9f86d081884c7d659a2feaa0c55ad015"'),
+    "RateLimit-Policy": ("Requests per 60 seconds.", '"key";q=6000;w=60'),
+    "RateLimit": ("What remains, and seconds until all does.", '"key";r=5999;t=1'),
+}
 
 
 def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Describe `endpoints`."""
     endpoints = tuple(endpoints)
+    schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    used = {endpoint.tag for endpoint in endpoints}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Offhook",
             "version": _version(),
             "summary": "AI phone calls on your own PBX, with local models.",
+            "description": DESCRIPTION,
             "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
         },
+        "servers": [{"url": "/", "description": "The server that gave you this document."}],
+        "tags": [{"name": name, "description": TAGS[name]} for name in TAGS if name in used],
         "paths": paths,
         "components": {
-            "schemas": _schemas(endpoints),
+            "schemas": schemas,
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}, "example": example}
+                for name, (text, example) in HEADERS.items()
+            },
             "securitySchemes": {
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key, `sk_…` (`offhook keys create`).",
+                    "description": "An API key, `sk_…`, as `offhook keys create` and "
+                    "`POST /v1/api_keys` make it. Each operation names the scope that it needs: "
+                    "`read` reads everything but secrets and keys, `call` also places and ends "
+                    "calls, `admin` also configures.",
                 }
             },
         },
@@ -76,76 +130,139 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     return definitions
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    answers = dict(endpoint.answers)
-    parameters = list(endpoint.parameters)
-    if not endpoint.public:
-        answers[401] = Answer("No live API key was given.")
-        answers[403] = Answer(f"The key's scope is not `{endpoint.needed_scope}` or above.")
-        wait = {"Retry-After": "Seconds until a request may come again."}
-        answers[429] = Answer("Too many requests.", headers=wait)
-    if endpoint.method == "POST":
-        parameters.append(IDEMPOTENCY_KEY)
-        answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
-        answers.setdefault(422, Answer("The Idempotency-Key was used with another body."))
-    if endpoint.method in {"POST", "PATCH"}:
-        answers.setdefault(413, Answer("The body is too large."))
-        answers[408] = Answer("The body did not arrive in time.")
-    answers[500] = Answer("A fault of the server; its log has the request id.")
-    answers.setdefault(503, Answer("The store is busy; try again."))
+def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]:
+    tagged = _has_tag(endpoint)
     operation: dict[str, Any] = {
         "operationId": endpoint.operation_id,
         "summary": endpoint.summary,
         "tags": [endpoint.tag],
         "security": [] if endpoint.public else [{"key": [endpoint.needed_scope]}],
         "responses": {
-            str(status): _response(status, answer) for status, answer in sorted(answers.items())
+            str(status): _response(status, answer, schemas, _headers(endpoint, status, tagged))
+            for status, answer in sorted(_answers(endpoint, tagged).items())
         },
     }
+    if endpoint.description:
+        operation["description"] = endpoint.description
+    parameters = list(endpoint.parameters)
+    if endpoint.method == "POST":
+        parameters.append(IDEMPOTENCY_KEY)
+    elif tagged:
+        parameters.append(IF_NONE_MATCH if endpoint.method == "GET" else IF_MATCH)
     if parameters:
-        operation["parameters"] = [
-            {
-                "name": parameter.name,
-                "in": parameter.place,
-                "required": parameter.place == "path",
-                "description": parameter.description,
-                "schema": dict(parameter.schema),
-            }
-            for parameter in parameters
-        ]
+        operation["parameters"] = [_parameter(parameter) for parameter in parameters]
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": endpoint.body_required,
-            "content": _body(endpoint.body),
+            "content": _body(endpoint.body, schemas),
         }
     return operation
 
 
-def _body(body: type[BaseModel] | FileBody) -> dict[str, Any]:
+def _has_tag(endpoint: Endpoint) -> bool:
+    """Whether its 200 has an ETag; see `api.etag`."""
+    good = endpoint.answers.get(HTTPStatus.OK)
+    return (
+        endpoint.method in {"GET", "PUT", "PATCH"}
+        and good is not None
+        and good.media_type == "application/json"
+        and "Cache-Control" not in good.headers
+    )
+
+
+def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
+    """With those that any route of its kind may give."""
+    answers = dict(endpoint.answers)
+    if not endpoint.public:
+        answers[401] = Answer("No live API key was given.")
+        answers[403] = Answer(f"The key's scope is not `{endpoint.needed_scope}` or above.")
+        wait = {"Retry-After": "Seconds until a request may come again."}
+        answers[429] = Answer("Too many requests.", headers=wait)
+    if endpoint.method == "POST":
+        answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
+        answers.setdefault(422, Answer("The Idempotency-Key was used with another body."))
+    elif tagged and endpoint.method == "GET":
+        answers[304] = Answer("Nothing has changed since `If-None-Match`.")
+    elif tagged:
+        answers[412] = Answer("It has changed since `If-Match`.")
+    if endpoint.method in {"POST", "PUT", "PATCH"}:
+        answers[408] = Answer("The body did not arrive in time.")
+        answers.setdefault(413, Answer("The body is too large."))
+    answers[500] = Answer("A fault of the server; its log has the request id.")
+    answers.setdefault(503, Answer("The store is busy; try again."))
+    return answers
+
+
+def _headers(endpoint: Endpoint, status: int, tagged: bool) -> list[str]:
+    """Names of the common headers of an answer."""
+    names = ["X-Request-Id"]
+    if tagged and status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
+        names.append("ETag")
+    if not endpoint.public and status != HTTPStatus.UNAUTHORIZED:
+        names += ["RateLimit-Policy", "RateLimit"]
+    return names
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+    example = parameter.example
+    if example is None:
+        example = _sample(parameter.schema, {})
+    return described if example is None else described | {"example": example}
+
+
+def _body(body: type[BaseModel] | FileBody, schemas: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(body, FileBody):
         return {body.media_type: {"schema": {"type": "string"}, "example": body.example}}
-    return {"application/json": {"schema": _reference(body)}}
+    return {
+        "application/json": _content(_reference(body), _sample(_reference(body), schemas, False))
+    }
 
 
-def _response(status: int, answer: Answer) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": answer.description}
-    if answer.headers:
-        response["headers"] = {
+def _response(
+    status: int, answer: Answer, schemas: Mapping[str, Any], common: list[str]
+) -> dict[str, Any]:
+    response: dict[str, Any] = {
+        "description": answer.description,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in common}
+        | {
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in answer.headers.items()
-        }
+        },
+    }
     if status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
         return response
     schema: Mapping[str, Any] = {}
-    media_type = answer.media_type
+    media_type, example = answer.media_type, answer.example
     if answer.model is not None:
         schema = _reference(answer.model)
+        example = _sample(schema, schemas) if example is None else example
     elif status >= 400 and media_type == "application/json":
         media_type, schema = MEDIA_TYPE, _reference(ProblemObject)
     elif media_type.startswith("audio/"):
         schema = {"type": "string", "contentMediaType": media_type}
-    response["content"] = {media_type: {"schema": schema}}
+    elif media_type.startswith("text/"):
+        schema = {"type": "string"}
+    response["content"] = {media_type: _content(schema, example)}
     return response
+
+
+def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+
+def _sample(schema: Mapping[str, Any], schemas: Mapping[str, Any], whole: bool = True) -> Any:
+    """None where a field has no example: a test names it, and the server starts all the same."""
+    try:
+        return sample(schema, schemas, whole=whole)
+    except NoExampleError:
+        return None
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

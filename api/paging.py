@@ -50,5 +50,10 @@ def page_parameters(what: str) -> tuple[Parameter, ...]:
     limit: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT}
     return (
         Parameter("limit", "query", f"{what} on the page.", limit | {"default": PAGE_DEFAULT}),
-        Parameter("cursor", "query", "`next_cursor` of the page before."),
+        Parameter(
+            "cursor",
+            "query",
+            "`next_cursor` of the page before.",
+            example="WzE3OTg3OTc2MDAuMCwgIjZmMWMyZDNlIl0=",
+        ),
     )

@@ -77,18 +77,23 @@ def invalid(errors: Iterable[FieldError], code: str = "validation_failed") -> Pr
 class FieldErrorObject(BaseModel):
     """One wrong value."""
 
-    detail: str
-    pointer: str | None = Field(default=None, description="JSON pointer into the request's body.")
+    detail: str = Field(examples=["unknown key; did you mean prompt?"])
+    pointer: str | None = Field(
+        default=None, description="JSON pointer into the request's body.", examples=["/promt"]
+    )
     parameter: str | None = Field(default=None, description="Name of the parameter or header.")
 
 
 class ProblemObject(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="What programs should look at.")
-    request_id: str = Field(description="Also in the `X-Request-Id` header and in the log.")
+    type: str = Field(examples=["urn:offhook:problem:validation_failed"])
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["/promt: unknown key; did you mean prompt?"])
+    code: str = Field(description="What programs should look at.", examples=["validation_failed"])
+    request_id: str = Field(
+        description="Also in the `X-Request-Id` header and in the log.",
+        examples=["req_5b2f7a523a0f4a579f0e6d7f6f6f2c11"],
+    )
     errors: list[FieldErrorObject] = []

@@ -250,17 +250,6 @@ class Page:
 
 
 @dataclass(frozen=True)
-class ApiKey:
-    """An API key as it is listed; the key itself is kept only as a hash."""
-
-    id: str
-    name: str
-    prefix: str
-    created_at: float
-    revoked_at: float | None
-
-
-@dataclass(frozen=True)
 class StoredAnswer:
     """The answer that a request with this `Idempotency-Key` was given."""
 

@@ -62,13 +62,17 @@ class ChangeEndpoint(Body):
     url: str = Field(
         default="",
         description="What waits to be delivered goes there too.",
+        examples=["https://your-server.example/new-place"],
         json_schema_extra=_without_default,
     )
-    description: str = Field(default="", max_length=500, json_schema_extra=_without_default)
+    description: str = Field(
+        default="", max_length=500, examples=["Our CRM"], json_schema_extra=_without_default
+    )
     enabled_events: list[str] = Field(
         default=[],
         min_length=1,
         max_length=2 * len(CALL_EVENTS),
+        examples=[["*"]],
         json_schema_extra=_without_default,
     )
     status: EndpointStatus = Field(
@@ -115,9 +119,9 @@ class EndpointObject(BaseModel):
     """A webhook endpoint."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
-    url: str
-    description: str
-    enabled_events: list[str]
+    url: str = Field(examples=["https://your-server.example/events"])
+    description: str = Field(examples=["Our CRM"])
+    enabled_events: list[str] = Field(examples=[["call.completed", "call.failed"]])
     status: EndpointStatus
     payload: PayloadStyle | None = Field(
         description="Style of the body; null is the deployment's, `webhooks.payload`."
@@ -141,7 +145,10 @@ class EndpointObject(BaseModel):
 class EndpointWithSecret(EndpointObject):
     """A webhook endpoint with its secret, which is told only here."""
 
-    signing_secret: str = Field(description="`whsec_…`, as Standard Webhooks libraries take it.")
+    signing_secret: str = Field(
+        description="`whsec_…`, as Standard Webhooks libraries take it.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
 
 
 class EndpointList(BaseModel):
@@ -152,7 +159,7 @@ class EndpointList(BaseModel):
     next_cursor: None
 
 
-class AttemptObject(BaseModel):
+class DeliveryAttemptObject(BaseModel):
     """One attempt at a delivery."""
 
     number: int = Field(description="1 for the first.")
@@ -168,9 +175,12 @@ class DeliveryObject(BaseModel):
     id: str = Field(json_schema_extra={"format": "uuid"})
     endpoint_id: str | None = Field(description="null: only the call's own `webhook_url` wants it.")
     call_id: str | None = Field(description="null for a test.")
-    event_id: str = Field(description="The `webhook-id`, the same on every attempt.")
-    event_type: str
-    url: str
+    event_id: str = Field(
+        description="The `webhook-id`, the same on every attempt.",
+        examples=["evt_2KWPBgLlAfxdpx2AI54pPJ85f4W"],
+    )
+    event_type: str = Field(examples=["call.completed"])
+    url: str = Field(examples=["https://your-server.example/events"])
     status: DeliveryStatus = Field(
         description="`held`: waits for its endpoint to be enabled; `exhausted`: given up."
     )
@@ -182,7 +192,7 @@ class DeliveryObject(BaseModel):
     delivered_at: str | None = Timestamp
     created_at: str = Timestamp
     updated_at: str = Timestamp
-    attempts: list[AttemptObject]
+    attempts: list[DeliveryAttemptObject]
 
 
 class DeliveryList(BaseModel):
@@ -265,7 +275,7 @@ def delivery_object(delivery: PastDelivery) -> dict[str, Any]:
         created_at=rfc3339(delivery.created_at),
         updated_at=rfc3339(delivery.updated_at),
         attempts=[
-            AttemptObject(
+            DeliveryAttemptObject(
                 number=attempt.number,
                 at=rfc3339(attempt.at),
                 duration_ms=attempt.duration_ms,

@@ -51,6 +51,7 @@ async def list_api_keys(exchange: Exchange) -> Response:
 
 
 async def get_api_key(exchange: Exchange) -> Response:
+    """What it may do; never the key itself."""
     return JSONResponse(key_object(await _find(exchange)))
 
 

@@ -1,13 +1,11 @@
 """Placing, reading and ending calls."""
 
 import contextlib
-import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
@@ -66,7 +64,7 @@ class AttemptList(BaseModel):
 class Transcript(BaseModel):
     """What was said, in order."""
 
-    call_id: str
+    call_id: str = Field(json_schema_extra={"format": "uuid"})
     status: CallStatus
     turns: list[TurnObject]
 
@@ -80,6 +78,9 @@ async def find_call(exchange: Exchange) -> Call:
 
 
 async def create_call(exchange: Exchange) -> Response:
+    """The call is on disk before the answer: it is neither lost nor dialled twice. Follow it by
+    `webhook_url`, by its events, or by reading it.
+    """
     services = exchange.services
     new = parse_call(
         parse_json(exchange.body),
@@ -100,6 +101,7 @@ async def create_call(exchange: Exchange) -> Response:
 
 
 async def list_calls(exchange: Exchange) -> Response:
+    """Filters may be combined. `next_cursor` stays good while calls are added."""
     query = read_page_query(exchange, FILTERS)
     try:
         page = await exchange.services.store.calls.page(
@@ -150,20 +152,28 @@ def _time(filters: Mapping[str, str], name: str) -> float | None:
 
 
 async def list_attempts(exchange: Exchange) -> Response:
+    """Each time that the PBX dialled, with the network's own facts. A call without `retry` has at
+    most one.
+    """
     call = await find_call(exchange)
     tried = await exchange.services.store.calls.attempts(call.id)
-    return _tagged(exchange, {"data": [attempt_object(one) for one in tried]})
+    return JSONResponse({"data": [attempt_object(one) for one in tried]})
 
 
 async def get_call(exchange: Exchange) -> Response:
-    return _tagged(exchange, call_object(await find_call(exchange)))
+    """Made for polling: send the `ETag` back in `If-None-Match`. `status` is final at the hang-up;
+    `result` follows when `result_status` is no longer `pending`.
+    """
+    return JSONResponse(call_object(await find_call(exchange)))
 
 
 async def get_transcript(exchange: Exchange) -> Response:
+    """Turns are added while the call is live. Of what the agent said, only the words that were
+    heard.
+    """
     call = await find_call(exchange)
     turns = await exchange.services.store.calls.turns(call.id)
-    return _tagged(
-        exchange,
+    return JSONResponse(
         {
             "call_id": call.id,
             "status": call.status,
@@ -172,19 +182,10 @@ async def get_transcript(exchange: Exchange) -> Response:
     )
 
 
-def _tagged(exchange: Exchange, content: dict[str, Any]) -> Response:
-    """200 with an ETag, or 304 (RFC 9110 13.1.2), so that polling is cheap."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    seen = exchange.request.headers.get("if-none-match", "")
-    tags = {tag.strip().removeprefix("W/") for tag in seen.split(",")}
-    if etag in tags or "*" in tags:
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
-
-
 async def cancel_call(exchange: Exchange) -> Response:
+    """Works until the answer: 200 for a queued call, which is over at once; 202 where the PBX is
+    dialling already.
+    """
     call = await find_call(exchange)
     try:
         outcome = await exchange.services.store.calls.request_cancel(call.id)
@@ -196,6 +197,7 @@ async def cancel_call(exchange: Exchange) -> Response:
 
 
 async def hang_up_call(exchange: Exchange) -> Response:
+    """Works from the answer on. The final event tells when the call is over."""
     call = await find_call(exchange)
     try:
         await exchange.services.store.calls.request_hang_up(call.id)
@@ -221,9 +223,7 @@ async def _current(exchange: Exchange, call_id: str, status_code: int) -> Respon
 _SOME_ID = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
 _SOME_TIME = "2027-03-01T09:00:00Z"
 _TIME = {"type": "string", "format": "date-time"}
-_TAG = {"ETag": "Changes with the content; send it back in `If-None-Match`."}
 _UNDER_WAY = Answer("It is being ended; its events tell when it is over.", CallObject)
-_IF_NONE_MATCH = Parameter("If-None-Match", "header", "ETag of an earlier answer.")
 
 ENDPOINTS = (
     Endpoint(
@@ -279,11 +279,10 @@ ENDPOINTS = (
         "Read the attempts of a call",
         "calls",
         {
-            200: Answer("Every attempt, in order.", AttemptList, headers=_TAG),
-            304: Answer("Not changed."),
+            200: Answer("Every attempt, in order.", AttemptList),
             404: Answer("No such call."),
         },
-        parameters=(CALL_ID, _IF_NONE_MATCH),
+        parameters=(CALL_ID,),
     ),
     Endpoint(
         "GET",
@@ -292,11 +291,10 @@ ENDPOINTS = (
         "Read a call",
         "calls",
         {
-            200: Answer("The call.", CallObject, headers=_TAG),
-            304: Answer("Not changed."),
+            200: Answer("The call.", CallObject),
             404: Answer("No such call."),
         },
-        parameters=(CALL_ID, _IF_NONE_MATCH),
+        parameters=(CALL_ID,),
     ),
     Endpoint(
         "GET",
@@ -305,11 +303,10 @@ ENDPOINTS = (
         "Read what was said",
         "calls",
         {
-            200: Answer("The transcript so far.", Transcript, headers=_TAG),
-            304: Answer("Not changed."),
+            200: Answer("The transcript so far.", Transcript),
             404: Answer("No such call."),
         },
-        parameters=(CALL_ID, _IF_NONE_MATCH),
+        parameters=(CALL_ID,),
     ),
     Endpoint(
         "POST",

@@ -23,18 +23,28 @@ from api.store import Store
 class EventObject(BaseModel):
     """The `data` of one event."""
 
-    id: str = Field(description="`evt_…`; the webhook of the same event has it as `webhook-id`.")
-    call_id: str
-    seq: int = Field(description="1 for the call's first event; also the SSE id.")
-    type: str = Field(description="Such as `call.ringing`, `call.turn`; also the SSE event name.")
+    id: str = Field(
+        description="`evt_…`; the webhook of the same event has it as `webhook-id`.",
+        examples=["evt_2KWPBgLlAfxdpx2AI54pPJ85f4W"],
+    )
+    call_id: str = Field(json_schema_extra={"format": "uuid"})
+    seq: int = Field(description="1 for the call's first event; also the SSE id.", examples=[3])
+    type: str = Field(
+        description="Such as `call.ringing`, `call.turn`; also the SSE event name.",
+        examples=["call.early_media"],
+    )
     timestamp: str = Field(json_schema_extra={"format": "date-time"})
     data: dict[str, object] = Field(
         description="`{call}` where the status changed, `{turn}` for `call.turn`, the facts of "
-        "the event otherwise."
+        "the event otherwise.",
+        examples=[{}],
     )
 
 
 async def stream_events(exchange: Exchange) -> Response:
+    """Server-Sent Events: what has happened so far, then each event as it happens. The stream ends
+    after the call's last event; `Last-Event-ID` resumes it.
+    """
     request, services = exchange.request, exchange.services
     last = request.headers.get("last-event-id", "0")
     if not (last.isascii() and last.isdigit() and len(last) < 10):

@@ -11,6 +11,9 @@ from api.routes.calls import CALL_ID, find_call
 
 
 async def get_recording(exchange: Exchange) -> Response:
+    """Two channels: the person left, the agent right. It is there once the call is over; the
+    call's `recording_available` says so. Ranges work.
+    """
     call = await find_call(exchange)
     if call.recording_path is None:
         state = "it was not recorded" if call.over else "the call is not over"
@@ -41,6 +44,6 @@ ENDPOINTS = (
             404: Answer("No such call, or no recording of it."),
             416: Answer("No such range.", media_type="text/plain"),
         },
-        parameters=(CALL_ID, Parameter("Range", "header", "Bytes wanted, `bytes=0-1023`.")),
+        parameters=(CALL_ID, Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")),
     ),
 )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from api.endpoint import Answer, Endpoint, Exchange
@@ -19,17 +19,24 @@ class CheckObject(BaseModel):
     """The state of one part."""
 
     ok: bool
-    message: str
+    message: str = Field(
+        description="What was seen; where it is wrong, also how to mend it.",
+        examples=["logged in"],
+    )
 
 
 class HealthObject(BaseModel):
     """The state of the server."""
 
     ok: bool
-    checks: dict[str, CheckObject]
+    checks: dict[str, CheckObject] = Field(examples=[{"pbx": {"ok": True, "message": "logged in"}}])
 
 
 async def get_health(exchange: Exchange) -> Response:
+    """Without a key, for probes: 200 if every part works, else 503.
+
+    `checks` says which part does not, and how to mend it.
+    """
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
             checks = dict(await exchange.services.health())
@@ -51,6 +58,10 @@ async def _store(exchange: Exchange) -> Check:
 
 
 async def get_openapi(exchange: Exchange) -> Response:
+    """OpenAPI 3.1, made from the table that the server routes by.
+
+    `/docs` shows it to people, `/llms.txt` sums it up for language models.
+    """
     return JSONResponse(exchange.request.app.state.openapi)
 
 
@@ -73,7 +84,7 @@ ENDPOINTS = (
         get_openapi,
         "Read this document",
         "system",
-        {200: Answer("OpenAPI 3.1.")},
+        {200: Answer("OpenAPI 3.1.", example={"openapi": "3.1.0", "paths": {}})},
         public=True,
     ),
 )

@@ -19,14 +19,17 @@ DELIVERY_ID = Parameter("delivery_id", "path", "Delivery id.", {"type": "string"
 
 
 async def list_webhook_deliveries(exchange: Exchange) -> Response:
+    """Of every receiver, each with its attempts."""
     return await _page(exchange)
 
 
 async def list_endpoint_deliveries(exchange: Exchange) -> Response:
+    """Each with its attempts, newest first."""
     return await _page(exchange, endpoint_id=(await find_endpoint(exchange)).id)
 
 
 async def list_call_deliveries(exchange: Exchange) -> Response:
+    """Each with its attempts, newest first."""
     return await _page(exchange, call_id=(await find_call(exchange)).id)
 
 
@@ -50,6 +53,7 @@ async def _page(exchange: Exchange, **of: str) -> Response:
 
 
 async def get_webhook_delivery(exchange: Exchange) -> Response:
+    """What each attempt was answered with, and when the next one is."""
     delivery_id = exchange.request.path_params["delivery_id"]
     try:
         delivery = await exchange.services.store.deliveries.get(delivery_id)
@@ -59,6 +63,7 @@ async def get_webhook_delivery(exchange: Exchange) -> Response:
 
 
 async def redeliver_webhook(exchange: Exchange) -> Response:
+    """The same `webhook-id` and body, with the whole schedule of retries."""
     delivery_id = exchange.request.path_params["delivery_id"]
     try:
         delivery = await exchange.services.store.deliveries.redeliver(delivery_id)

@@ -38,6 +38,9 @@ ENDPOINT_ID = Parameter(
 
 
 async def create_webhook_endpoint(exchange: Exchange) -> Response:
+    """It is told of the events of all calls from now on. `signing_secret` is told here and by a
+    rotation only.
+    """
     asked = parse_fields(CreateEndpoint, parse_json(exchange.body))
     check_endpoint(asked, EgressPolicy(exchange.services.settings.webhooks))
     new = NewEndpoint(
@@ -54,16 +57,21 @@ async def create_webhook_endpoint(exchange: Exchange) -> Response:
 
 
 async def list_webhook_endpoints(exchange: Exchange) -> Response:
+    """There are 100 at most, so they come on one page."""
     found = await exchange.services.store.endpoints.list()
     data = [endpoint_object(endpoint) for endpoint in found]
     return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
 
 
 async def get_webhook_endpoint(exchange: Exchange) -> Response:
+    """Without its secret."""
     return JSONResponse(endpoint_object(await find_endpoint(exchange)))
 
 
 async def change_webhook_endpoint(exchange: Exchange) -> Response:
+    """What is left out stays. A disabled endpoint is told of nothing new, and what waits for it is
+    held until it is enabled again.
+    """
     asked = parse_fields(ChangeEndpoint, parse_json(exchange.body))
     check_endpoint(asked, EgressPolicy(exchange.services.settings.webhooks))
     changes = asked.model_dump(include=asked.model_fields_set)
@@ -73,12 +81,14 @@ async def change_webhook_endpoint(exchange: Exchange) -> Response:
 
 
 async def delete_webhook_endpoint(exchange: Exchange) -> Response:
+    """What waits for it is not delivered any more."""
     with _named_endpoint(exchange) as endpoint_id:
         await exchange.services.store.endpoints.delete(endpoint_id)
     return Response(status_code=204)
 
 
 async def rotate_webhook_secret(exchange: Exchange) -> Response:
+    """The old secret signs too for `overlap_seconds`, so that receivers have time to change."""
     asked = parse_fields(RotateSecret, parse_json(exchange.body) if exchange.body else {})
     with _named_endpoint(exchange) as endpoint_id:
         endpoint = await exchange.services.store.endpoints.rotate(
@@ -88,6 +98,7 @@ async def rotate_webhook_secret(exchange: Exchange) -> Response:
 
 
 async def send_test_event(exchange: Exchange) -> Response:
+    """A `webhook.test` event, tried once."""
     with _named_endpoint(exchange) as endpoint_id:
         delivery = await exchange.services.store.deliveries.test(endpoint_id)
     return JSONResponse(

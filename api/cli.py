@@ -150,7 +150,7 @@ async def _store(settings: Settings) -> AsyncIterator[Any]:
     from api.store import Store, StoreError
 
     try:
-        store = await Store.open(settings.store.path)
+        store = await Store.open(settings.store)
     except StoreError as error:
         fail(str(error))
     try:

@@ -1,7 +1,7 @@
-"""The in-process bus: every committed event, in commit order, to whoever listens.
+"""The bus: every event committed in this process, to whoever listens here.
 
-A queue per subscriber is bounded. One that falls behind is cut off and told so (`Lagged`): it
-reads what it missed from the table and subscribes anew.
+A queue per subscriber is bounded. One that falls behind, or whose call another process has written
+to, is cut off and told so (`Lagged`): it reads what it missed from the table and subscribes anew.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ QUEUE_LIMIT = 256
 
 
 class Lagged(Exception):
-    """This subscriber fell more than its queue behind and was dropped."""
+    """The table has events that this subscriber was not given; it was dropped."""
 
 
 class Subscription:
@@ -37,11 +37,16 @@ class Subscription:
     def put(self, event: CallEvent) -> None:
         """Queue `event`, or drop the subscriber if its queue is full."""
         if len(self._queue) >= self._limit:
-            self._lagged = True
-            self._queue.clear()
-            self._bus.remove(self)
+            self.drop()
         else:
             self._queue.append(event)
+            self._filled.set()
+
+    def drop(self) -> None:
+        """Have `next` raise Lagged."""
+        self._lagged = True
+        self._queue.clear()
+        self._bus.remove(self)
         self._filled.set()
 
     async def next(self) -> CallEvent:
@@ -79,3 +84,10 @@ class EventBus:
         for key in (event.call_id, None):
             for subscription in tuple(self._subscriptions.get(key, ())):
                 subscription.put(event)
+
+    def missed(self, call_id: str | None) -> None:
+        """Another process has told an event of this call; None: perhaps of any."""
+        keys = tuple(self._subscriptions) if call_id is None else (call_id, None)
+        for key in keys:
+            for subscription in tuple(self._subscriptions.get(key, ())):
+                subscription.drop()

@@ -70,7 +70,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
     async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(_listen(settings))
         url = f"http://{settings.server.host}:{listener.getsockname()[1]}"
-        store = await Store.open(settings.store.path)
+        store = await Store.open(settings.store, exclusive=True)
         stack.push_async_callback(store.close)
         secret = await _webhook_secret(settings, store)
         media = media_server(settings)

@@ -51,6 +51,12 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _postgres_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("write it as postgresql://user:password@host:5432/database")
+    return url
+
+
 def _time_zone(name: str) -> str:
     zone(name)
     return name
@@ -95,6 +101,19 @@ class StoreSection(Section):
     path: Path = Field(
         default=Path("offhook-data/offhook.db"),
         description="SQLite file; its folder is made when absent.",
+    )
+    url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        default=None,
+        description="PostgreSQL database (14 or newer) in place of the file, as "
+        "`postgresql://user:password@host:5432/offhook`; several servers may share it.",
+    )
+    pool_size: int = Field(
+        default=10, ge=2, le=200, description="PostgreSQL: most connections of this process."
+    )
+    timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="PostgreSQL: seconds to wait for a connection, a lock or a statement.",
     )
 
 

@@ -1,7 +1,7 @@
 """A call's events as they happen: Server-Sent Events, resumed by `Last-Event-ID`.
 
-What is committed is in the table, and the bus only wakes us: a subscriber that was dropped for
-being slow reads on from the table, and nothing is told twice or left out.
+What is committed is in the table, and the bus only wakes us: a subscriber that was dropped, or finds
+a gap, reads on from the table, and nothing is told twice or left out.
 """
 
 import asyncio
@@ -78,6 +78,8 @@ async def stream(
                     event = await asyncio.wait_for(live.next(), heartbeat_s)
                     if event.seq <= last:
                         continue
+                    if event.seq > last + 1:
+                        break  # another process told the one before
                     yield frame(event)
                     last = event.seq
                     if event.terminal:

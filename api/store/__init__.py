@@ -10,17 +10,25 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.events import EventBus
+from api.settings import StoreSection
 from api.store.change import Signals
 from api.store.claims import Claims
 from api.store.database import Database, StoreError
 from api.store.deliveries import Deliveries
+from api.store.do_not_call import DoNotCall
 from api.store.endpoints import WebhookEndpoints
 from api.store.idempotency import IdempotentAnswers
 from api.store.keys import Keys
 from api.store.leases import Leases
+from api.store.money import BudgetBook
+from api.store.numbers import Numbers
 from api.store.outbox import Outbox
+from api.store.postgres import Postgres, PostgresDatabase
 from api.store.queries import Calls
+from api.store.rates import Rates
 from api.store.signing_secret import SigningSecret
+from api.store.sqlite import SqliteDatabase
+from api.store.trunks import Trunks
 
 __all__ = ["Store", "StoreError"]
 
@@ -30,40 +38,57 @@ class Store:
 
     def __init__(self, database: Database, bus: EventBus, clock: Callable[[], float]) -> None:
         self._database = database
+        self.notices = database.notices
+        """What any process on this store has done."""
         self.bus = bus
         self.webhook_due = asyncio.Event()
         """Set whenever a delivery was put in the outbox."""
-        signals = Signals(bus.publish, self.webhook_due, asyncio.Event(), clock)
+        signals = Signals(bus.publish, asyncio.Event(), clock)
         signals.work.set()  # after a start there may be something to do
+        self.notices.subscribe("work", lambda _: signals.work.set())
+        self.notices.subscribe("pacing", lambda _: signals.pacing.set())
+        self.notices.subscribe("webhooks", lambda _: self.webhook_due.set())
+        self.notices.subscribe("call", bus.missed)
         self.calls = Calls(database, signals)
         self.claims = Claims(database, signals)
+        self.trunks = Trunks(database, clock)
+        self.numbers = Numbers(database, clock)
+        self.do_not_call = DoNotCall(database, clock)
+        self.rates = Rates(database, clock)
+        self.budget = BudgetBook(database, clock)
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
         self.signing_secret = SigningSecret(database, clock)
         self.outbox = Outbox(database)
-        self.endpoints = WebhookEndpoints(database, self.webhook_due, clock)
-        self.deliveries = Deliveries(database, self.webhook_due, clock)
+        self.endpoints = WebhookEndpoints(database, clock)
+        self.deliveries = Deliveries(database, clock)
         self.answers = IdempotentAnswers(database)
 
     @classmethod
     async def open(
-        cls, path: Path, *, bus: EventBus | None = None, clock: Callable[[], float] = time.time
+        cls,
+        where: Path | StoreSection,
+        *,
+        exclusive: bool = False,
+        bus: EventBus | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> "Store":
-        """Open and migrate the SQLite file at `path`, made when absent. Raises StoreError.
+        """Open and migrate a store. Raises StoreError.
 
         Args:
-            path: the file.
+            where: a SQLite file, made when absent; or what the settings say.
+            exclusive: refuse a SQLite file that is open so already.
             bus: where committed events are published.
             clock: Unix seconds.
         """
-        database = Database(path)
+        database = _database(where, exclusive=exclusive)
         await database.open()
         return cls(database, bus or EventBus(), clock)
 
     @property
     def shared(self) -> bool:
         """Whether other processes may use the store beside this one."""
-        return False
+        return self._database.shared
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises StoreError."""
@@ -74,5 +99,15 @@ class Store:
         await self._database.read(work)
 
     async def close(self) -> None:
-        """Let transactions under way finish and close the file."""
+        """Let transactions under way finish and close every connection."""
         await self._database.close()
+
+
+def _database(where: Path | StoreSection, *, exclusive: bool) -> Database:
+    if isinstance(where, Path):
+        return SqliteDatabase(where, exclusive=exclusive)
+    if where.url is None:
+        return SqliteDatabase(where.path, exclusive=exclusive)
+    return PostgresDatabase(
+        Postgres(where.url.get_secret_value(), where.pool_size, where.timeout_s)
+    )

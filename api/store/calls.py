@@ -225,7 +225,7 @@ class CallLedger:
             at = max(time for time in times if time is not None)
             told = (mine.state, mine.ended_at, mine.end_reason)
             if told == (ended.cause.state, at, ended.end_reason):
-                transaction.after_commit.append(self._signals.webhook_due.set)
+                transaction.notify("webhooks")
                 return change.call
             check_move(call_id, change.call.status, ended.cause.state)
             if mine.ended_at is not None:
@@ -247,7 +247,7 @@ class CallLedger:
             change.set(error_message=ended.cause.message, **facts)
             tried = await load_attempts(connection, call_id)
             await self._after_attempt(change, transaction, tried, ended, at)
-            transaction.after_commit.append(self._signals.work.set)
+            transaction.notify("work")
             return await change.save()
 
         return await self._database.write(work)
@@ -297,7 +297,7 @@ class CallLedger:
             if not call.over or await has_terminal_event(transaction.connection, call_id):
                 told_before = (call.result, call.result_error)
                 if call.result_status != "pending" and told_before == (storable(result), error):
-                    transaction.after_commit.append(self._signals.webhook_due.set)
+                    transaction.notify("webhooks")
                     return call
                 raise IllegalMoveError(call_id, call.status, "given a result")
             change.set(

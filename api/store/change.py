@@ -25,7 +25,6 @@ class Signals:
     """Whom a commit wakes."""
 
     publish: Callable[[CallEvent], None]
-    webhook_due: asyncio.Event
     work: asyncio.Event
     """A call may be waiting to be claimed."""
     clock: Callable[[], float]
@@ -142,10 +141,13 @@ class CallChange:
         for event in self._events:
             url = self.call.webhook_url
             if await add_deliveries(connection, event, url, signals.clock()):
-                transaction.after_commit.append(signals.webhook_due.set)
+                transaction.notify("webhooks")
             transaction.after_commit.append(partial(signals.publish, event))
-        if self.call.campaign_id is not None or "reservation_status" in self._values:
-            transaction.after_commit.append(signals.pacing.set)
+            transaction.notify("call", self.call.id, others_only=True)
+        if "reservation_status" in self._values or (
+            self.call.campaign_id is not None and self._values.keys() & {"status", "waiting_for"}
+        ):
+            transaction.notify("pacing")
         self._values, self._events = {}, []
         return self.call
 

@@ -1,39 +1,68 @@
-"""One SQLite file: a single writer, a few readers, and transactions that cancelling cannot split.
+"""What every kind of database does here: transactions that cancelling cannot split, and notices.
 
-aiosqlite runs each connection in a thread of its own, and a connection shared by tasks mixes
-their transactions; a cancelled task would leave one open. So every transaction here is a task of
-its own, shielded from the one that asked for it, and all writes queue for one connection under
-`BEGIN IMMEDIATE`. What is published (events, wake-ups) runs right after the commit, in commit
-order.
+A cancelled task would leave its transaction open, so each one is a task of its own, shielded from
+whoever asked for it. What is published (events, wake-ups) runs right after the commit.
 """
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from api.store.connection import connect
 from api.store.migrate import upgrade
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 5000
-READERS = 4
+#: `work`: a call may be claimed. `pacing`: a campaign may have room. `webhooks`: a delivery may be
+#: due. `call`: the call with that id has a new event. `control`: the call with that id is to be
+#: canceled or hung up.
+Topic = Literal["work", "pacing", "webhooks", "call", "control"]
+Callback = Callable[[str | None], None]
+
+_UPDATES_COLLIDED: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
 
 log = logging.getLogger(__name__)
 
 
 class StoreError(Exception):
-    """The store cannot be opened or used; the message names the file and the fix."""
+    """The store cannot be opened or used; the message names the setting and the fix."""
+
+
+class CollisionError(StoreError):
+    """The database undid a transaction that got in the way of another; it may be run again."""
+
+
+class Notices:
+    """Who in this process listens to which topic.
+
+    A notice is a hint to look into the store, which alone is right: one may come twice, or for
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: dict[Topic, list[Callback]] = {}
+
+    def subscribe(self, topic: Topic, callback: Callback) -> None:
+        """Have `callback` called with each payload, and with None where some may have been
+        missed. It must not raise or block."""
+        self._callbacks.setdefault(topic, []).append(callback)
+
+    def deliver(self, topic: Topic, payload: str | None) -> None:
+        for callback in self._callbacks.get(topic, ()):
+            callback(payload)
+
+    def deliver_all(self) -> None:
+        """Say of every topic that something may have been missed."""
+        for topic in self._callbacks:
+            self.deliver(topic, None)
 
 
 @dataclass
@@ -41,110 +70,57 @@ class Transaction:
     """A write under way."""
 
     connection: AsyncConnection
+    database: "Database"
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     """Called in order once the commit is on disk; must not raise or block."""
 
+    def notify(self, topic: Topic, payload: str = "", *, others_only: bool = False) -> None:
+        """Tell every process that uses the store, after the commit.
 
-@asynccontextmanager
-async def _told(
-    begun: AbstractAsyncContextManager[AsyncConnection],
-) -> AsyncIterator[AsyncConnection]:
-    """Tell the database's own failures (locked, disk full, broken) as StoreError."""
-    try:
-        async with begun as connection:
-            yield connection
-    except IntegrityError:
-        raise  # an invariant: whoever wrote knows which
-    except SQLAlchemyError as error:
-        raise StoreError(f"the store does not answer: {error}") from error
+        Args:
+            topic: what it is about.
+            payload: such as a call's id; 1000 characters at most.
+            others_only: this process knows already.
+        """
+        if not others_only:
+            self.after_commit.append(partial(self.database.notices.deliver, topic, payload))
+        self.after_commit.append(partial(self.database.tell_others, topic, payload))
+
+    async def serialize(self, name: str) -> None:
+        """Wait until no other transaction that said `name` is under way."""
+        if self.connection.dialect.name == "postgresql":  # SQLite has one writer anyway
+            key = func.hashtextextended(f"offhook:{name}", 0)
+            await self.connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-class Database:
-    """Opens the file, migrates it, and runs reads and writes."""
+class Database(ABC):
+    """Opens and migrates a database, and runs reads and writes on it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = asyncio.Lock()
+    shared: bool
+    """Whether other servers may use it beside this one."""
+
+    def __init__(self) -> None:
+        self.notices = Notices()
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._writer = self._engine(1, "query_only=OFF")
-        # A read is one statement, which is a snapshot by itself: without BEGIN and COMMIT it
-        # takes half as many turns of the connection's thread.
-        self._readers = self._engine(
-            READERS,
-            "query_only=ON",
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
 
-        def began(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-        event.listen(self._writer.sync_engine, "begin", began)
-
-    def _engine(self, connections: int, mode: str, **options: Any) -> AsyncEngine:
-        engine = create_async_engine(
-            "sqlite+aiosqlite://",
-            async_creator=lambda: connect(self._path),
-            poolclass=AsyncAdaptedQueuePool,
-            pool_size=connections,
-            max_overflow=0,
-            pool_timeout=30,
-            hide_parameters=True,  # errors are logged, and callers' words are private
-            **options,
-        )
-
-        def connected(connection: Any, _record: ConnectionPoolEntry) -> None:
-            connection.isolation_level = None  # the driver opens no transaction by itself
-            cursor = connection.cursor()
-            # FULL: a committed order survives a power cut (promise 1 of the design).
-            for pragma in (
-                f"busy_timeout={BUSY_TIMEOUT_MS}",
-                "journal_mode=WAL",
-                "synchronous=FULL",
-                "foreign_keys=ON",
-                mode,
-            ):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-        event.listen(engine.sync_engine, "connect", connected)
-        return engine
-
+    @abstractmethod
     async def open(self) -> None:
-        """Make the folder and the file where absent (private to the user), migrate it.
+        """Connect and migrate.
 
         Raises StoreError, here and from then on whenever the database fails.
         """
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path.touch(mode=0o600, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"store.path {self._path}: {error.strerror}; name a file that this user can write"
-            ) from error
-
-        async def migrate(transaction: Transaction) -> None:
-            await transaction.connection.run_sync(upgrade)
-
-        try:
-            await self.write(migrate)
-        except Exception as error:
-            await self.close()
-            raise StoreError(
-                f"store.path {self._path} cannot be used as Offhook's SQLite file: {error}"
-            ) from error
 
     async def close(self) -> None:
         """Let what is under way finish, then close every connection."""
         while self._under_way:
             await asyncio.wait(self._under_way)
-        await self._readers.dispose()
-        await self._writer.dispose()
+        await self._disconnect()
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `work` in a write transaction: all of it is committed, or nothing.
 
-        A cancelled caller does not cancel it.
+        A cancelled caller does not cancel it. `work` is run again where its transaction collided
+        with another one's.
         """
         return await self._shielded(self._write(work))
 
@@ -152,18 +128,29 @@ class Database:
         """Run `work`; each of its statements sees what is committed when it starts."""
         return await self._shielded(self._read(work))
 
-    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async with self._lock:
-            async with _told(self._writer.begin()) as connection:
-                transaction = Transaction(connection)
-                result = await work(transaction)
-            for publish in transaction.after_commit:
-                publish()
-            return result
+    @abstractmethod
+    def tell_others(self, topic: Topic, payload: str) -> None:
+        """Give a notice to the other processes on this database."""
 
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        async with _told(self._readers.connect()) as connection:
-            return await work(connection)
+    @abstractmethod
+    async def _disconnect(self) -> None: ...
+
+    @abstractmethod
+    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
+
+    @abstractmethod
+    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T: ...
+
+    async def _transact(
+        self, engine: AsyncEngine, work: Callable[[Transaction], Awaitable[T]]
+    ) -> T:
+        """One transaction, and what follows its commit."""
+        async with told(), engine.begin() as connection:
+            transaction = Transaction(connection, self)
+            result = await work(transaction)
+        for publish in transaction.after_commit:
+            publish()
+        return result
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work)
@@ -176,3 +163,25 @@ class Database:
         # Looked at here too, because a cancelled caller no longer sees it.
         if not task.cancelled() and (error := task.exception()) is not None:
             log.debug("store: transaction rolled back: %r", error)
+
+
+@asynccontextmanager
+async def told() -> AsyncIterator[None]:
+    """Tell the database's own failures (locked, disk full, gone) as StoreError."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # an invariant: whoever wrote knows which
+    except DBAPIError as error:
+        collided = getattr(error.orig, "sqlstate", None) in _UPDATES_COLLIDED
+        kind = CollisionError if collided else StoreError
+        raise kind(f"the store does not answer: {error}") from error
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        reason = str(error) or "no answer in time"
+        raise StoreError(f"the store does not answer: {reason}") from error
+
+
+async def migrate(transaction: Transaction) -> None:
+    """Bring the schema up to date."""
+    await transaction.serialize("migrate")
+    await transaction.connection.run_sync(upgrade)

@@ -1,6 +1,5 @@
 """The history of webhook deliveries: reading it, sending one again, sending a test."""
 
-import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,11 +34,8 @@ class EndpointDisabledError(Exception):
 class Deliveries:
     """Webhook deliveries as operators see them."""
 
-    def __init__(
-        self, database: Database, webhook_due: asyncio.Event, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
-        self._webhook_due = webhook_due
         self._clock = clock
 
     async def get(self, delivery_id: str) -> PastDelivery:
@@ -121,7 +117,7 @@ class Deliveries:
                     updated_at=now,
                 )
             )
-            transaction.after_commit.append(self._webhook_due.set)
+            transaction.notify("webhooks")
             return await _load(connection, delivery_id)
 
         return await self._database.write(work)
@@ -149,7 +145,7 @@ class Deliveries:
                     inline=False,
                 )
             )
-            transaction.after_commit.append(self._webhook_due.set)
+            transaction.notify("webhooks")
             return await _load(connection, delivery["id"])
 
         return await self._database.write(work)

@@ -1,6 +1,5 @@
 """Stored webhook endpoints: who is told of the events of all calls, and who no longer is."""
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
@@ -37,11 +36,8 @@ class TooManyEndpointsError(Exception):
 class WebhookEndpoints:
     """Makes, reads, changes and deletes endpoints."""
 
-    def __init__(
-        self, database: Database, webhook_due: asyncio.Event, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
-        self._webhook_due = webhook_due
         self._clock = clock
 
     async def create(self, new: NewEndpoint) -> WebhookEndpoint:
@@ -129,7 +125,7 @@ class WebhookEndpoints:
             if status != before.status:
                 if status == "enabled":
                     await _enable(connection, endpoint_id, now)
-                    transaction.after_commit.append(self._webhook_due.set)
+                    transaction.notify("webhooks")
                 else:
                     await disable(connection, endpoint_id, "requested", now)
             return await load_endpoint(connection, endpoint_id)

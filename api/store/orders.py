@@ -87,7 +87,7 @@ async def insert_order(
     if isinstance(decision, WaitUntil):
         change.set(next_attempt_at=decision.at, waiting_for=decision.why)
     change.tell_status(now)
-    transaction.after_commit.append(signals.work.set)
+    transaction.notify("work")
     return await change.save()
 
 

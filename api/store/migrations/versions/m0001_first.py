@@ -146,7 +146,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("type", sa.String(length=32), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("terminal", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("terminal", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["call_id"], ["calls.id"], name=op.f("fk_call_events_call_id"), ondelete="CASCADE"

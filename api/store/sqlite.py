@@ -1,0 +1,140 @@
+"""One SQLite file: a single writer and a few readers.
+
+aiosqlite runs each connection in a thread of its own, and a connection shared by tasks mixes
+their transactions. So all writes queue for one connection under `BEGIN IMMEDIATE`.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+
+from api.store.connection import connect
+from api.store.database import Database, StoreError, Topic, Transaction, migrate, told
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 5000
+READERS = 4
+
+
+class SqliteDatabase(Database):
+    """The file at `path`, made when absent."""
+
+    shared = False
+
+    def __init__(self, path: Path, *, exclusive: bool = False) -> None:
+        """
+        Args:
+            path: the file.
+            exclusive: refuse to open it while somebody else has it open so: two servers on one
+                file would not hear of each other.
+        """
+        super().__init__()
+        self._path = path
+        self._exclusive = exclusive
+        self._locked: int | None = None
+        self._lock = asyncio.Lock()
+        self._writer = self._engine(1, "query_only=OFF")
+        # A read is one statement, which is a snapshot by itself: without BEGIN and COMMIT it
+        # takes half as many turns of the connection's thread.
+        self._readers = self._engine(
+            READERS,
+            "query_only=ON",
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+        )
+
+        def began(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        event.listen(self._writer.sync_engine, "begin", began)
+
+    def _engine(self, connections: int, mode: str, **options: Any) -> AsyncEngine:
+        engine = create_async_engine(
+            "sqlite+aiosqlite://",
+            async_creator=lambda: connect(self._path),
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=30,
+            hide_parameters=True,  # errors are logged, and callers' words are private
+            **options,
+        )
+
+        def connected(connection: Any, _record: ConnectionPoolEntry) -> None:
+            connection.isolation_level = None  # the driver opens no transaction by itself
+            cursor = connection.cursor()
+            # FULL: a committed order survives a power cut (promise 1 of the design).
+            for pragma in (
+                f"busy_timeout={BUSY_TIMEOUT_MS}",
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                mode,
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        event.listen(engine.sync_engine, "connect", connected)
+        return engine
+
+    async def open(self) -> None:
+        """Make the folder and the file where absent (private to the user), migrate it."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600, exist_ok=True)
+            if self._exclusive:
+                self._lock_file()
+        except BlockingIOError as error:
+            raise StoreError(
+                f"store.path {self._path} is in use by another server; stop that one, or share "
+                "a PostgreSQL database with `store.url`"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"store.path {self._path}: {error.strerror}; name a file that this user can write"
+            ) from error
+        try:
+            await self.write(migrate)
+        except Exception as error:
+            await self.close()
+            raise StoreError(
+                f"store.path {self._path} cannot be used as Offhook's SQLite file: {error}"
+            ) from error
+
+    def _lock_file(self) -> None:
+        # Not on the database itself: closing any descriptor of that would drop SQLite's own locks.
+        lock = self._path.with_name(f"{self._path.name}.lock")
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._locked = descriptor
+
+    def tell_others(self, topic: Topic, payload: str) -> None:
+        """Nobody: one server has the file, and a command beside it does not wait for news."""
+
+    async def _disconnect(self) -> None:
+        await self._readers.dispose()
+        await self._writer.dispose()
+        if self._locked is not None:
+            os.close(self._locked)
+            self._locked = None
+
+    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with self._lock:
+            return await self._transact(self._writer, work)
+
+    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with told(), self._readers.connect() as connection:
+            return await work(connection)

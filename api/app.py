@@ -24,6 +24,8 @@ from api.idempotency import IdempotencyGate
 from api.openapi import openapi_document
 from api.problems import Problem
 from api.records import Idempotency
+from api.reference.llms import llms_text
+from api.reference.page import reference_page
 from api.routes import ENDPOINTS
 from api.services import Services
 from api.store import StoreError
@@ -40,7 +42,10 @@ def create_app(services: Services) -> Starlette:
         middleware=[Middleware(Front)],
         exception_handlers={Problem: _problem, HTTPException: _http_exception},
     )
-    app.state.openapi = openapi_document(ENDPOINTS)
+    document = openapi_document(ENDPOINTS)
+    app.state.openapi = document
+    app.state.reference = reference_page(document)
+    app.state.llms = llms_text(document)
     return app
 
 

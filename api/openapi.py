@@ -165,8 +165,7 @@ def _has_tag(endpoint: Endpoint) -> bool:
     return (
         endpoint.method in {"GET", "PUT", "PATCH"}
         and good is not None
-        and good.media_type == "application/json"
-        and "Cache-Control" not in good.headers
+        and good.media_type in {"application/json", "text/html", "text/plain"}
     )
 
 

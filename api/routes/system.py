@@ -4,9 +4,10 @@ import asyncio
 import logging
 
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from api.endpoint import Answer, Endpoint, Exchange
+from api.reference.page import CONTENT_SECURITY_POLICY
 from api.services import Check
 from api.store import StoreError
 
@@ -65,6 +66,26 @@ async def get_openapi(exchange: Exchange) -> Response:
     return JSONResponse(exchange.request.app.state.openapi)
 
 
+async def get_reference(exchange: Exchange) -> Response:
+    """What `/openapi.json` holds as one page of HTML, with a `curl` command for each operation.
+
+    It runs no script and fetches nothing.
+    """
+    return HTMLResponse(
+        exchange.request.app.state.reference,
+        headers={
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+async def get_llms_text(exchange: Exchange) -> Response:
+    """What the API can do, in the form of llmstxt.org."""
+    return PlainTextResponse(exchange.request.app.state.llms)
+
+
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -85,6 +106,24 @@ ENDPOINTS = (
         "Read this document",
         "system",
         {200: Answer("OpenAPI 3.1.", example={"openapi": "3.1.0", "paths": {}})},
+        public=True,
+    ),
+    Endpoint(
+        "GET",
+        "/docs",
+        get_reference,
+        "Read the reference",
+        "system",
+        {200: Answer("HTML.", media_type="text/html", example="<!doctype html>")},
+        public=True,
+    ),
+    Endpoint(
+        "GET",
+        "/llms.txt",
+        get_llms_text,
+        "Read the summary for language models",
+        "system",
+        {200: Answer("Markdown.", media_type="text/plain", example="# Offhook")},
         public=True,
     ),
 )

@@ -1,0 +1,1 @@
+"""The OpenAPI document for people (`/docs`) and for language models (`/llms.txt`)."""

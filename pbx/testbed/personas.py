@@ -162,6 +162,19 @@ PERSONAS: Final[Sequence[Persona]] = (
         steps=(*_RING, "Dial(Local/echo@rooms/n)", "Hangup(16)"),
     ),
     Persona(
+        "+1555010028",
+        "relenting",
+        "is busy at the first call, lets the second one ring, confirms at the third; and again",
+        ("hello", "speaking", "confirm"),
+        (
+            "Set(GLOBAL(RELENTING)=$[0${RELENTING} + 1])",
+            "Set(TURN=$[${RELENTING} % 3])",
+            "GotoIf($[${TURN} = 1]?personas,+1555010010,1)",
+            "GotoIf($[${TURN} = 2]?personas,+1555010011,1)",
+            "Goto(personas,+1555010000,1)",
+        ),
+    ),
+    Persona(
         "+1555010027",
         "listener",
         "says nothing, and logs that it hears something once it does",

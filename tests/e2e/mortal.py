@@ -1,0 +1,91 @@
+"""`python -m tests.e2e.mortal POINT serve`: a server that is killed at one point of an order.
+
+Nothing of it is in the product: the point is armed around the method that it names.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from api.cli import main
+from api.lifecycle import EVENT_OF, TERMINAL
+from api.store.calls import CallLedger
+from api.store.claims import Claims
+from api.store.outbox import Outbox
+from pbx.asterisk.switch import AsteriskSwitch
+
+When = Literal["before", "after"]
+
+#: The points in the order in which a call comes by.
+POINTS: Final[dict[str, tuple[type, str, When]]] = {
+    "order to be written": (CallLedger, "create", "before"),
+    "order written": (CallLedger, "create", "after"),
+    "claim to be made": (Claims, "take", "before"),
+    "claimed, the PBX not told": (Claims, "take", "after"),
+    "PBX to be told": (AsteriskSwitch, "originate", "before"),
+    "PBX told": (AsteriskSwitch, "originate", "after"),
+    "ringing written": (CallLedger, "record_ringing", "after"),
+    "answer to be written": (CallLedger, "record_answered", "before"),
+    "answer written": (CallLedger, "record_answered", "after"),
+    "turn written": (CallLedger, "add_turn", "after"),
+    "end to be written": (CallLedger, "record_ended", "before"),
+    "end written": (CallLedger, "record_ended", "after"),
+    "result written": (CallLedger, "record_result", "after"),
+    "webhook delivered, not booked": (Outbox, "record", "before"),
+    "webhook booked": (Outbox, "record", "after"),
+}
+
+
+def arm(point: str) -> None:
+    """Have this process killed at `point`."""
+    owner, name, when = POINTS[point]
+    real: Callable[..., Any] = getattr(owner, name)
+
+    async def deadly(*arguments: Any, **options: Any) -> Any:
+        if when == "before" and _matters(owner, arguments, None):
+            _die()
+        result = await real(*arguments, **options)
+        if when == "after" and _matters(owner, arguments, result):
+            _die()
+        return result
+
+    setattr(owner, name, deadly)
+
+
+_created = False
+
+
+def _matters(owner: type, arguments: tuple[Any, ...], result: Any) -> bool:
+    """Claims count once there is something to claim, deliveries that of the last event."""
+    if owner is Claims:
+        return _created if result is None else bool(result.claims)
+    if owner is Outbox:
+        told = {delivery.event.type for delivery, _ in arguments[1]}
+        return bool(told & {EVENT_OF[status] for status in TERMINAL})
+    return True
+
+
+def _note_creation() -> None:
+    real = CallLedger.create
+
+    async def create(*arguments: Any, **options: Any) -> Any:
+        global _created  # noqa: PLW0603
+        call = await real(*arguments, **options)
+        _created = True
+        return call
+
+    CallLedger.create = create  # type: ignore[method-assign]
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _note_creation()
+    if sys.argv[1] != "nowhere":
+        arm(sys.argv[1])
+    sys.argv = ["offhook", *sys.argv[2:]]
+    main()

@@ -51,6 +51,9 @@ CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
     "call.turn",
     "call.ended",
     "call.attempt_ended",
+    "call.recording.available",
+    "call.transcript.final",
+    "call.analyzed",
 }
 
 

@@ -8,6 +8,7 @@ loses the last second, not the call.
 import asyncio
 import contextlib
 import logging
+import os
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,10 @@ class RecordedPeer:
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
         self.dropped_frames = 0
+        self.seconds = 0.0
+        """Written so far."""
+        self.bytes = 0
+        """Size of the file, once it is closed."""
 
     def start(self) -> None:
         """Record from here on (the answer)."""
@@ -86,6 +91,7 @@ class RecordedPeer:
         file, self._file = self._file, None
         with self._raw:
             file.close()
+            self.bytes = self._raw.seek(0, os.SEEK_END)
 
     async def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -115,3 +121,4 @@ class RecordedPeer:
         left = np.concatenate([heard for heard, _ in pending])
         right = np.concatenate([said for _, said in pending])
         self._file.writeframes(np.stack([left, right], axis=1).astype("<i2").tobytes())
+        self.seconds += len(left) / self._rate

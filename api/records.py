@@ -222,6 +222,9 @@ class Ended:
     media: JsonObject | None = None
     recording_path: str | None = None
     """Relative to the recordings folder."""
+    recording_seconds: float = 0.0
+    recording_bytes: int = 0
+    """Of the file."""
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ class CallRunner:
             if recording is not None:
                 await recording
             await asyncio.gather(*beside, return_exceptions=True)
-        await self._ended(attempt, end, recorded)
+        await self._ended(attempt, end, recorder if recorded else None)
 
     async def _follow(
         self, attempt: Attempt, conversation: Conversation, recorder: RecordedPeer | None
@@ -252,7 +252,9 @@ class CallRunner:
         )
         self._scribe.note(partial(self._store.calls.add_turn, self._call.id, stored))
 
-    async def _ended(self, attempt: Attempt, end: Ended | None, recorded: bool) -> None:
+    async def _ended(
+        self, attempt: Attempt, end: Ended | None, recorded: RecordedPeer | None
+    ) -> None:
         at = time.time() if end is None else end.at
         cause = (
             Cause("failed", "unknown", "The PBX did not tell how the call ended.")
@@ -278,7 +280,9 @@ class CallRunner:
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
-                recording_path=self._file_name if recorded else None,
+                recording_path=None if recorded is None else self._file_name,
+                recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),
+                recording_bytes=0 if recorded is None else recorded.bytes,
             )
         )
 

@@ -244,6 +244,13 @@ class CallLedger:
             )
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
+                recording = {
+                    "path": f"/v1/calls/{call_id}/recording",
+                    "attempt": mine.number,
+                    "duration_seconds": ended.recording_seconds,
+                    "bytes": ended.recording_bytes,
+                }
+                change.tell("call.recording.available", at, {"recording": recording})
             change.set(error_message=ended.cause.message, **facts)
             tried = await load_attempts(connection, call_id)
             await self._after_attempt(change, transaction, tried, ended, at)
@@ -307,6 +314,11 @@ class CallLedger:
                 waiting_for=None,
                 updated_at=max(now, call.updated_at),
             )
+            analysis = {
+                name: getattr(change.call, name)
+                for name in ("result", "result_status", "result_error", "outcome", "summary")
+            }
+            change.tell("call.analyzed", now, {"analysis": analysis})
             change.tell_status(now)
             return await change.save()
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from api.call_object import billable_seconds, call_object
+from api.call_object import billable_seconds, call_object, turn_object
 from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
 from api.money import rate_of
 from api.records import Call, CallEvent
 from api.store.budget import settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries
-from api.store.rows import load_row, split_row
+from api.store.rows import load_row, load_turns, split_row
 from api.store.tables import call_events, calls, storable
 
 
@@ -99,6 +99,11 @@ class CallChange:
             amount,
             updated,
         )
+        if self.call.attempt_count:
+            said = await load_turns(self._transaction.connection, self.call.id)
+            if said:
+                transcript = {"turns": [turn_object(turn) for turn in said]}
+                self.tell("call.transcript.final", at, {"transcript": transcript})
         if not awaits_result:
             self.tell_status(at)
 

@@ -13,8 +13,15 @@ from api.records import Attempt, Call, CallEvent, Page, Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
 from api.store.cursors import decode_cursor, encode_cursor
-from api.store.rows import call_of, event_of, load_attempts, load_call, select_calls, turn_of
-from api.store.tables import call_events, call_metadata, calls, turns
+from api.store.rows import (
+    call_of,
+    event_of,
+    load_attempts,
+    load_call,
+    load_turns,
+    select_calls,
+)
+from api.store.tables import call_events, call_metadata, calls
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,7 @@ class Calls(CallLedger):
         """The transcript so far, in order."""
 
         async def work(connection: AsyncConnection) -> list[Turn]:
-            rows = await connection.execute(
-                select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq)
-            )
-            return [turn_of(row) for row in rows]
+            return await load_turns(connection, call_id)
 
         return await self._database.read(work)
 

@@ -136,6 +136,11 @@ async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
     return found is not None
 
 
+async def load_turns(connection: AsyncConnection, call_id: str) -> list[Turn]:
+    query = select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq)
+    return [turn_of(row) for row in await connection.execute(query)]
+
+
 async def latest_turn(connection: AsyncConnection, call_id: str) -> Turn | None:
     query = select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()

@@ -29,6 +29,7 @@ async def test_both_sides_are_written(tmp_path: Path) -> None:
     for level in (100, 0, 300):
         peer.exchange(frame(level), 0.0, 0.0)
     assert await peer.close()
+    assert (peer.seconds, peer.bytes) == (0.06, path.stat().st_size)
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getframerate(), file.getnframes()) == (2, 8000, 480)
         audio = np.frombuffer(file.readframes(480), "<i2").reshape(-1, 2)

@@ -1,17 +1,19 @@
 """The call's typed result: one JSON object that the model takes from the transcript."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, NoReturn
 
 import jsonschema
 
 from voice_loop.ports import LanguageModel
-from voice_loop.prompts import JsonValue, extraction_messages
+from voice_loop.prompts import JsonValue, Message, extraction_messages
 
 #: Tokens that a result may take.
 _MAX_RESULT_TOKENS = 512
+#: Characters of an error's reason; it may hold what was said.
+_MAX_REASON = 200
 
 
 class ExtractionError(Exception):
@@ -42,20 +44,38 @@ async def extract(
     # A fixed order makes equal schemas equal prompts and equal grammars.
     properties = {name: schema["properties"][name] for name in sorted(schema["properties"])}
     ordered = {**schema, "properties": properties, "required": list(properties)}
+    result = await ask(llm, extraction_messages(returns, turns), ordered, "`returns`")
+    return {name: result[name] for name in returns}
+
+
+async def ask(
+    llm: LanguageModel, messages: Sequence[Message], schema: Mapping[str, Any], wanted: str
+) -> dict[str, Any]:
+    """Ask the model for one JSON object.
+
+    Args:
+        llm: the language model.
+        messages: the question.
+        schema: the JSON Schema of the answer, an object.
+        wanted: what the schema is, for the error's text.
+
+    Raises:
+        ExtractionError: what came does not match the schema.
+        EngineError: the engine failed.
+    """
     text = ""
-    reply = llm.stream(
-        extraction_messages(returns, turns), max_tokens=_MAX_RESULT_TOKENS, schema=ordered
-    )
-    async with aclosing(reply) as pieces:
+    async with aclosing(
+        llm.stream(messages, max_tokens=_MAX_RESULT_TOKENS, schema=schema)
+    ) as pieces:
         async for piece in pieces:
             text += piece
     try:
-        result: dict[str, Any] = json.loads(text, parse_constant=_refuse)
-        jsonschema.validate(result, schema)
+        answer: dict[str, Any] = json.loads(text, parse_constant=_refuse)
+        jsonschema.validate(answer, schema)
     except (ValueError, RecursionError, jsonschema.ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise ExtractionError(f"the model's answer does not match `returns`: {reason}") from error
-    return {name: result[name] for name in returns}
+        reason = str(error).splitlines()[0][:_MAX_REASON]
+        raise ExtractionError(f"the model's answer does not match {wanted}: {reason}") from error
+    return answer
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -7,7 +7,7 @@ line reaches the system prompt: only the operator's own task and context do.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict, get_args
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
@@ -18,6 +18,17 @@ class Message(TypedDict):
     role: Literal["system", "user", "assistant"]
     content: str
 
+
+#: What a call came to for the business.
+Outcome = Literal[
+    "do_not_contact",
+    "requested_callback_new_number",
+    "requested_callback_later",
+    "completed",
+    "not_interested",
+    "interested",
+]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Spanish"}
 
@@ -63,12 +74,45 @@ def extraction_messages(
         returns: field name to type, as the API client gave it.
         turns: who spoke and what was heard, in order.
     """
-    transcript = "\n".join(f"{speaker}: {text}" for speaker, text in turns)
     return [
         {
             "role": "system",
             "content": "Read the phone call and answer with one JSON object of this form, "
             f"null for what was not said: {compact_json(returns)}",
         },
-        {"role": "user", "content": transcript},
+        {"role": "user", "content": _transcript(turns)},
     ]
+
+
+_ANALYSIS = """\
+Read the task that an agent had and its phone call. Answer with one JSON object:
+"summary": what happened and why that is the outcome, in one to three short sentences.
+"quote": the line of the person that shows the outcome, copied exactly, or null.
+"outcome": the first of these that fits.
+- do_not_contact: the person said that they want no more calls, or want their number deleted. To \
+decline, to be annoyed or busy, or to be the wrong person is not that.
+- requested_callback_new_number: the person asked to be called on another number.
+- requested_callback_later: the person asked to be called at another time, or could not decide yet.
+- completed: the task was done: what was to be told, asked or agreed on has been.
+- not_interested: the person declined or cancelled what the call was about.
+- interested: the person was willing, but the call ended before the task was done.
+- null: nothing of that, such as a wrong number, a machine, or a call that broke off."""
+
+
+def analysis_messages(
+    task: str, turns: Iterable[tuple[Literal["agent", "person"], str]]
+) -> list[Message]:
+    """The messages that ask what the call came to.
+
+    Args:
+        task: the call's `prompt`, as the API client wrote it.
+        turns: who spoke and what was heard, in order.
+    """
+    return [
+        {"role": "system", "content": _ANALYSIS},
+        {"role": "user", "content": f"Task: {task.strip()}\n{_transcript(turns)}"},
+    ]
+
+
+def _transcript(turns: Iterable[tuple[Literal["agent", "person"], str]]) -> str:
+    return "\n".join(f"{speaker}: {text}" for speaker, text in turns)

@@ -58,15 +58,15 @@ async def analyse(llm: LanguageModel, task: str, turns: Turns) -> Analysis:
 def analysis_schema(turns: Turns) -> dict[str, Any] | None:
     """The JSON Schema of an analysis; None when the person said nothing.
 
-    The explanation comes before what it explains, and the quote can only be a line of the person:
+    What was said comes before what is made of it, and the quote can only be a line of the person:
     an outcome rests on words that were said.
     """
     lines = dict.fromkeys(text for speaker, text in turns if speaker == "person" and text.strip())
     if not lines:
         return None
     properties = {
-        "summary": {"type": "string", "minLength": 1, "maxLength": MAX_SUMMARY},
         "quote": {"enum": [*lines, None]},
+        "summary": {"type": "string", "minLength": 1, "maxLength": MAX_SUMMARY},
         "outcome": {"enum": [*OUTCOMES, None]},
     }
     return {

@@ -86,8 +86,8 @@ def extraction_messages(
 
 _ANALYSIS = """\
 Read the task that an agent had and its phone call. Answer with one JSON object:
-"summary": what happened and why that is the outcome, in one to three short sentences.
 "quote": the line of the person that shows the outcome, copied exactly, or null.
+"summary": what happened and why that is the outcome, in one to three short sentences.
 "outcome": the first of these that fits.
 - do_not_contact: the person said that they want no more calls, or want their number deleted. To \
 decline, to be annoyed or busy, or to be the wrong person is not that.

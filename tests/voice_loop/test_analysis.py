@@ -61,12 +61,12 @@ async def test_the_model_is_not_asked_when_nobody_spoke(turns: list[Any]) -> Non
     assert llm.asked == []
 
 
-async def test_the_model_explains_first_and_can_only_quote_the_person() -> None:
+async def test_the_model_quotes_the_person_before_it_judges() -> None:
     llm = mind(answer(None, None))
     await analyse(llm, TASK, TURNS)
     schema = llm.schemas[0]
     assert schema is not None
-    assert list(schema["properties"]) == schema["required"] == ["summary", "quote", "outcome"]
+    assert list(schema["properties"]) == schema["required"] == ["quote", "summary", "outcome"]
     assert schema["properties"]["quote"] == {"enum": ["hello", TURNS[3][1], None]}
     assert schema["properties"]["summary"]["maxLength"] == MAX_SUMMARY
 

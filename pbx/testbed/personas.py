@@ -81,6 +81,12 @@ PERSONAS: Final[Sequence[Persona]] = (
     _talker(
         "+1555010005", "decliner", "can not make it", "hello", "speaking", "cannot", "bye"
     ),
+    _talker(
+        "+1555010029",
+        "objector",
+        "wants to be called no more",
+        "hello", "speaking", "no_more_calls",
+    ),
     Persona(
         "+1555010006",
         "interrupter",

@@ -1,10 +1,10 @@
-"""Run benchmarks, one process each: `python -m bench [--json] [turns] [engines] [media] …`."""
+"""Run benchmarks, one process each: `python -m bench [--json] [turns] [originates] …`."""
 
 import json
 import subprocess
 import sys
 
-ALL = ("turns", "engines", "media")
+ALL = ("turns", "engines", "media", "originates", "ledger", "lists", "outbox")
 #: These need the repository's tests.
 MORE = ("conversation",)
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.events import EventBus
 from api.settings import StoreSection
+from api.store.campaigns import Campaigns
 from api.store.change import Signals
 from api.store.claims import Claims
 from api.store.database import Database, StoreError
@@ -23,6 +24,7 @@ from api.store.leases import Leases
 from api.store.money import BudgetBook
 from api.store.numbers import Numbers
 from api.store.outbox import Outbox
+from api.store.pacing import Pacing
 from api.store.postgres import Postgres, PostgresDatabase
 from api.store.queries import Calls
 from api.store.rates import Rates
@@ -51,6 +53,8 @@ class Store:
         self.notices.subscribe("call", bus.missed)
         self.calls = Calls(database, signals)
         self.claims = Claims(database, signals)
+        self.campaigns = Campaigns(database, clock)
+        self.pacing = Pacing(database, signals)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

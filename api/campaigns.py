@@ -1,0 +1,88 @@
+"""Turns the contacts of running campaigns into orders, no faster than there is room for them.
+
+It keeps no state: each step reads where a campaign stands and does one transaction, so that it
+goes on after a crash between any two of them, and several processes can pace one campaign.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from api.campaign_objects import order_body
+from api.campaign_records import Campaign, Contact, Standing
+from api.ordering import check_template, read_order
+from api.problems import Problem
+from api.services import Services
+from api.store.budget import BudgetExceededError
+from api.store.orders import DoNotCallError
+
+#: Orders for one campaign before it is the next one's turn.
+_BATCH: Final = 10
+
+log = logging.getLogger(__name__)
+
+
+class Pacer:
+    """Paces every campaign of the store."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._pacing = services.store.pacing
+
+    async def run(self) -> None:
+        """Pace until cancelled. Raises StoreError; run it again then."""
+        self._pacing.wake()
+        while True:
+            await self._pacing.wait()
+            while [one for one in await self._pacing.open_campaigns() if await self._turn(one)]:
+                pass
+
+    async def _turn(self, campaign_id: str) -> bool:
+        """Do some steps for a campaign; whether there may be more to do now."""
+        for _ in range(_BATCH):
+            if not await self._step(campaign_id):
+                return False
+        return True
+
+    async def _step(self, campaign_id: str) -> bool:
+        """Do the next thing for a campaign; False if there is nothing to do before news comes."""
+        standing = await self._pacing.standing(campaign_id)
+        if standing.campaign.status == "canceled":
+            return await self._pacing.cancel_queued(campaign_id)
+        if standing.contact is None:
+            if not standing.unfinished:
+                await self._pacing.complete(campaign_id)
+            return False
+        if standing.in_flight >= standing.campaign.max_concurrent:
+            return False
+        return await self._order(standing, standing.contact)
+
+    async def _order(self, standing: Standing, contact: Contact) -> bool:
+        """Place the order of a contact; False if that has to wait."""
+        campaign = standing.campaign
+        try:
+            body = order_body(campaign, contact)
+            new = await read_order(self._services, body, campaign.api_key_id)
+            new = replace(new, campaign_id=campaign.id)
+            return await self._pacing.order(campaign.id, contact.seq, new)
+        except BudgetExceededError:
+            await self._pacing.pause(campaign.id, "budget")
+            return False
+        except DoNotCallError as error:
+            refusal = f"do_not_call: {error}"
+        except Problem as problem:
+            refusal = f"{problem.code}: {problem.detail}"
+            if await self._is_of_the_template(campaign):
+                log.warning("campaign %s is paused: %s", campaign.id, refusal)
+                await self._pacing.pause(campaign.id, "template")
+                return False
+        await self._pacing.refuse(campaign.id, contact.seq, refusal)
+        return True
+
+    async def _is_of_the_template(self, campaign: Campaign) -> bool:
+        """Whether every contact would be refused: things are not what they were at the start."""
+        try:
+            await check_template(self._services, campaign.template)
+        except Problem:
+            return True
+        return False

@@ -1,0 +1,82 @@
+"""What every order goes through, whether a request or a campaign places it."""
+
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from api.egress import EgressPolicy
+from api.problems import FieldError, Problem, invalid, pointer
+from api.records import JsonObject, NewCall
+from api.schemas import parse_call
+from api.services import Services
+from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
+from api.store.rates import NoRateError
+
+#: Stands for the contacts' numbers when a template is checked: one whose place is known.
+_ANYBODY: Final = "+12125550100"
+#: Codes of problems that another number would not have.
+_CONTACTS_OWN: Final = frozenset({"no_trunk", "no_rate"})
+
+
+async def read_order(services: Services, body: Any, api_key_id: str | None) -> NewCall:
+    """The order that the body of `POST /v1/calls` asks for.
+
+    Args:
+        services: whose settings and languages hold.
+        body: what `json.loads` made of it.
+        api_key_id: of the key that places it.
+
+    Raises Problem with a pointer to every wrong field.
+    """
+    new = _parse(services, body, api_key_id)
+    try:
+        route = await services.store.numbers.route(new.to_number, new.from_number or None)
+        rate = await services.store.rates.price(new.to_number)
+    except NoActiveNumberError as error:
+        detail = "this deployment has no active caller number; add one to /v1/numbers"
+        raise _refused("from_number", detail, "no_active_number") from error
+    except NumberNotAllowedError as error:
+        detail = "is not an active number of this deployment (/v1/numbers)"
+        raise _refused("from_number", detail, "from_number_not_allowed") from error
+    except NoTrunkError as error:
+        place = "to" if "to" in body else "to_number"
+        detail = "no active trunk takes this number (/v1/trunks)"
+        raise _refused(place, detail, "no_trunk") from error
+    except NoRateError as error:
+        place = "to" if "to" in body else "to_number"
+        detail = "there is a budget, and no rate for this number (/v1/rates)"
+        raise _refused(place, detail, "no_rate") from error
+    return replace(new, from_number=route.from_number, trunk=route.trunk, rate=rate)
+
+
+def _refused(field: str, detail: str, code: str) -> Problem:
+    return invalid([FieldError(detail, pointer(field))], code)
+
+
+async def check_template(services: Services, template: JsonObject) -> None:
+    """Raise Problem, pointing into `/template`, unless it makes orders.
+
+    What depends on the contact, such as the trunk, is not looked at.
+    """
+    for name in ("to", "to_number"):
+        if name in template:
+            raise invalid([FieldError("is each contact's own", pointer("template", name))])
+    try:
+        await read_order(services, {**template, "to": _ANYBODY}, None)
+    except Problem as problem:
+        if problem.code in _CONTACTS_OWN:
+            return
+        raise invalid(
+            [
+                FieldError(error.detail, pointer("template") + (error.pointer or ""))
+                for error in problem.errors
+            ],
+            problem.code,
+        ) from problem
+
+
+def _parse(services: Services, body: Any, api_key_id: str | None) -> NewCall:
+    settings = services.settings
+    egress = EgressPolicy(settings.webhooks)
+    new = parse_call(body, settings.calls, services.languages, egress, time.time())
+    return replace(new, api_key_id=api_key_id)

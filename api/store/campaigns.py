@@ -1,0 +1,345 @@
+"""Campaigns and their contacts: made, read, changed; what paces their orders is in `pacing`."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.campaign_objects import campaign_report
+from api.campaign_records import (
+    MOVES,
+    OPEN,
+    Action,
+    Campaign,
+    Contact,
+    ContactStatus,
+    NewCampaign,
+    NewContact,
+    Report,
+)
+from api.records import Call, Idempotency
+from api.resources import PageOf
+from api.store import idempotency
+from api.store.cursors import CursorError, decode_cursor, encode_cursor
+from api.store.database import Database, Transaction
+from api.store.rows import call_of, select_calls
+from api.store.tables import calls, campaign_contacts, campaigns
+from api.store.upsert import insert_for
+
+#: Contacts of one campaign.
+MAX_CONTACTS: Final = 100_000
+#: Contacts written by one statement: what is prepared for it holds up everybody else.
+_CHUNK: Final = 200
+
+
+class UnknownCampaignError(Exception):
+    """There is no campaign with this id."""
+
+
+class WrongStatusError(Exception):
+    """The campaign's status does not allow it; the message says what it is."""
+
+
+class NoContactsError(Exception):
+    """A campaign without contacts cannot be started."""
+
+
+class TooManyContactsError(Exception):
+    """The campaign would have more than `MAX_CONTACTS`."""
+
+
+class Campaigns:
+    """Makes, reads, changes, starts and stops campaigns."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(
+        self,
+        new: NewCampaign,
+        contacts: Sequence[NewContact] = (),
+        idempotent: Idempotency | None = None,
+    ) -> Report:
+        """Make a campaign, and start it where it is to be launched.
+
+        With `idempotent`, its 201 answer is kept in the same transaction.
+
+        Raises NoContactsError, TooManyContactsError, KeyTakenError.
+        """
+        now = self._clock()
+        campaign_id = str(uuid.uuid4())
+
+        async def work(transaction: Transaction) -> Report:
+            connection = transaction.connection
+            await connection.execute(
+                insert(campaigns).values(
+                    id=campaign_id,
+                    name=new.name,
+                    status="draft",
+                    template=dict(new.template),
+                    max_concurrent=new.max_concurrent,
+                    api_key_id=new.api_key_id,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            await _insert_contacts(connection, campaign_id, contacts)
+            if new.launch:
+                await self._move(transaction, campaign_id, "start", now)
+            report = await _report(connection, await load_campaign(connection, campaign_id))
+            if idempotent is not None:
+                await idempotency.remember(
+                    connection, idempotent, 201, campaign_report(report), now
+                )
+            return report
+
+        return await self._database.write(work)
+
+    async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[Campaign]:
+        """Campaigns from newest to oldest. Raises CursorError."""
+        query = select(campaigns).order_by(campaigns.c.created_at.desc(), campaigns.c.id.desc())
+        if cursor is not None:
+            before = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(campaigns.c.created_at, campaigns.c.id) < before)
+
+        async def work(connection: AsyncConnection) -> PageOf[Campaign]:
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+            found = tuple(_campaign(row) for row in rows[:limit])
+            more = len(rows) > limit
+            return PageOf(
+                found, encode_cursor(found[-1].created_at, found[-1].id) if more else None
+            )
+
+        return await self._database.read(work)
+
+    async def get(self, campaign_id: str) -> Report:
+        """Raises UnknownCampaignError."""
+
+        async def work(connection: AsyncConnection) -> Report:
+            return await _report(connection, await load_campaign(connection, campaign_id))
+
+        return await self._database.read(work)
+
+    async def change(self, campaign_id: str, changes: Mapping[str, Any]) -> Report:
+        """Change some of name, template (of a draft only) and max_concurrent.
+
+        Raises UnknownCampaignError, WrongStatusError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Report:
+            connection = transaction.connection
+            campaign = await load_campaign(connection, campaign_id, lock=True)
+            if "template" in changes and campaign.status != "draft":
+                raise WrongStatusError(f"is {campaign.status}; only a draft's can be changed")
+            await set_campaign(connection, campaign_id, {"updated_at": now, **changes})
+            _wake(transaction)
+            return await _report(connection, await load_campaign(connection, campaign_id))
+
+        return await self._database.write(work)
+
+    async def delete(self, campaign_id: str) -> None:
+        """Delete a draft with its contacts. Raises UnknownCampaignError, WrongStatusError."""
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            campaign = await load_campaign(connection, campaign_id, lock=True)
+            if campaign.status != "draft":
+                raise WrongStatusError(f"is {campaign.status}; only a draft can be deleted")
+            await connection.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
+
+        await self._database.write(work)
+
+    async def act(self, campaign_id: str, action: Action) -> Report:
+        """Start, pause, resume or cancel it.
+
+        Raises UnknownCampaignError, WrongStatusError, NoContactsError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Report:
+            connection = transaction.connection
+            await self._move(transaction, campaign_id, action, now)
+            return await _report(connection, await load_campaign(connection, campaign_id))
+
+        return await self._database.write(work)
+
+    async def _move(
+        self, transaction: Transaction, campaign_id: str, action: Action, now: float
+    ) -> None:
+        connection = transaction.connection
+        campaign = await load_campaign(connection, campaign_id, lock=True)
+        to = MOVES[action].get(campaign.status)
+        if to is None:
+            fitting = " or ".join(sorted(set(MOVES[action]) - set(MOVES[action].values())))
+            raise WrongStatusError(f"is {campaign.status}; to {action} it must be {fitting}")
+        if action == "start" and not await _count_contacts(connection, campaign_id):
+            raise NoContactsError
+        reason = "requested" if to == "paused" else None
+        if (to, reason) == (campaign.status, campaign.paused_reason):
+            return
+        values = {"status": to, "paused_reason": reason, "updated_at": now}
+        if action == "start":
+            values["started_at"] = now
+        await set_campaign(connection, campaign_id, values)
+        _wake(transaction)
+
+    # -- contacts ----------------------------------------------------------------------------
+
+    async def add_contacts(self, campaign_id: str, contacts: Sequence[NewContact]) -> int:
+        """Add contacts, but those whose number the campaign has already; how many were new.
+
+        Raises UnknownCampaignError, WrongStatusError, TooManyContactsError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
+            campaign = await load_campaign(connection, campaign_id, lock=True)
+            if campaign.status not in OPEN:
+                raise WrongStatusError(f"is {campaign.status} and takes no more contacts")
+            added = await _insert_contacts(connection, campaign_id, contacts)
+            await set_campaign(connection, campaign_id, {"updated_at": now})
+            _wake(transaction)
+            return added
+
+        return await self._database.write(work)
+
+    async def contacts(
+        self,
+        campaign_id: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: ContactStatus | None = None,
+    ) -> PageOf[Contact]:
+        """Contacts in the order in which they were added. Raises CursorError."""
+        query = (
+            select(campaign_contacts)
+            .where(campaign_contacts.c.campaign_id == campaign_id)
+            .order_by(campaign_contacts.c.seq)
+        )
+        if status is not None:
+            query = query.where(campaign_contacts.c.status == status)
+        if cursor is not None:
+            seq, listed = decode_cursor(cursor)
+            if listed != campaign_id:
+                raise CursorError("a cursor of another list")
+            query = query.where(campaign_contacts.c.seq > seq)
+
+        async def work(connection: AsyncConnection) -> PageOf[Contact]:
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+            found = tuple(contact_of(row) for row in rows[:limit])
+            more = len(rows) > limit
+            return PageOf(found, encode_cursor(found[-1].seq, campaign_id) if more else None)
+
+        return await self._database.read(work)
+
+    async def calls_of(self, contacts: Sequence[Contact]) -> dict[str, Call]:
+        """The calls of contacts, by id."""
+        ids = [contact.call_id for contact in contacts if contact.call_id is not None]
+
+        async def work(connection: AsyncConnection) -> dict[str, Call]:
+            rows = await connection.execute(select_calls().where(calls.c.id.in_(ids)))
+            return {call.id: call for call in map(call_of, rows)}
+
+        return await self._database.read(work)
+
+
+async def load_campaign(
+    connection: AsyncConnection, campaign_id: str, *, lock: bool = False
+) -> Campaign:
+    """Raises UnknownCampaignError."""
+    query = select(campaigns).where(campaigns.c.id == campaign_id)
+    if lock:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownCampaignError(campaign_id)
+    return _campaign(row)
+
+
+async def set_campaign(
+    connection: AsyncConnection, campaign_id: str, values: Mapping[str, Any]
+) -> None:
+    await connection.execute(
+        update(campaigns).where(campaigns.c.id == campaign_id).values(dict(values))
+    )
+
+
+def _wake(transaction: Transaction) -> None:
+    transaction.notify("pacing")
+    transaction.notify("work")
+
+
+def contact_of(row: Any) -> Contact:
+    return Contact(**row._mapping)
+
+
+async def _insert_contacts(
+    connection: AsyncConnection, campaign_id: str, contacts: Sequence[NewContact]
+) -> int:
+    """How many were new. The campaign's row is locked. Raises TooManyContactsError."""
+    mine = campaign_contacts.c.campaign_id == campaign_id
+    before = await _count_contacts(connection, campaign_id)
+    if before + len(contacts) > MAX_CONTACTS:
+        raise TooManyContactsError
+    last = await connection.scalar(select(func.max(campaign_contacts.c.seq)).where(mine)) or 0
+    for start in range(0, len(contacts), _CHUNK):
+        await connection.execute(
+            insert_for(connection, campaign_contacts).on_conflict_do_nothing(
+                index_elements=["campaign_id", "to_number"]
+            ),
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "seq": seq,
+                    "to_number": contact.to_number,
+                    "context": dict(contact.context),
+                    "metadata": dict(contact.metadata),
+                    "status": "pending",
+                }
+                for seq, contact in enumerate(contacts[start : start + _CHUNK], last + start + 1)
+            ],
+        )
+    return await _count_contacts(connection, campaign_id) - before
+
+
+async def _count_contacts(connection: AsyncConnection, campaign_id: str) -> int:
+    count = await connection.scalar(
+        select(func.count()).where(campaign_contacts.c.campaign_id == campaign_id)
+    )
+    return count or 0
+
+
+async def _report(connection: AsyncConnection, campaign: Campaign) -> Report:
+    by_contact = await connection.execute(
+        select(campaign_contacts.c.status, func.count().label("number"))
+        .where(campaign_contacts.c.campaign_id == campaign.id)
+        .group_by(campaign_contacts.c.status)
+    )
+    contacts: dict[ContactStatus, int] = {"pending": 0, "ordered": 0, "refused": 0}
+    contacts |= {row.status: row.number for row in by_contact}
+    by_call = await connection.execute(
+        select(
+            calls.c.status,
+            func.count().label("number"),
+            func.coalesce(func.sum(calls.c.amount_milli_cents), 0).label("spent"),
+        )
+        .where(calls.c.campaign_id == campaign.id)
+        .group_by(calls.c.status)
+    )
+    rows = by_call.all()
+    return Report(
+        campaign,
+        contacts,
+        {row.status: row.number for row in rows},
+        sum(int(row.spent) for row in rows),
+    )
+
+
+def _campaign(row: Any) -> Campaign:
+    return Campaign(**row._mapping)

@@ -25,6 +25,11 @@ class Body(BaseModel):
 B = TypeVar("B", bound=Body)
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """`json_schema_extra` of what a PATCH may leave out: it stays as it is."""
+    schema.pop("default", None)
+
+
 def parse_fields(
     model: type[B],
     body: Any,

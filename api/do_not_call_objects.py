@@ -1,0 +1,88 @@
+"""The do-not-call list as the API, its CSV files and the command line tell and take it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from api.call_object import Timestamp, rfc3339
+from api.csv_files import Read, csv_lines, read_csv
+from api.fields import Body
+from api.number_fields import E164, E164_WANTED
+from api.numbers import is_e164
+from api.resources import DoNotCallSource, ListedNumber
+
+MAX_REASON: Final = 500
+COLUMNS: Final = ("number", "reason", "source", "call_id", "created_at")
+
+#: What people write between the digits.
+_SEPARATORS = re.compile(r"[\s().\-/]")
+
+
+class AddDoNotCall(Body):
+    """A number that must not be called."""
+
+    number: E164 = Field(description="E.164.", examples=["+15551234567"])
+    reason: str = Field(
+        default="", max_length=MAX_REASON, description="Yours.", examples=["asked by letter"]
+    )
+
+
+class DoNotCallObject(BaseModel):
+    """A number that is never called."""
+
+    number: str = Field(examples=["+15551234567"])
+    reason: str = Field(examples=["asked by letter"])
+    source: DoNotCallSource = Field(
+        description="`api`; `import`: a CSV file; `outcome`: it was asked for in a call."
+    )
+    call_id: str | None = Field(description="The call in which it was asked for.", examples=[None])
+    created_at: str = Timestamp
+
+
+class DoNotCallList(BaseModel):
+    """Numbers that are never called, the latest first."""
+
+    data: list[DoNotCallObject]
+    has_more: bool = Field(examples=[False])
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+
+def do_not_call_object(listed: ListedNumber) -> dict[str, Any]:
+    """The JSON object of `listed`."""
+    return DoNotCallObject(
+        number=listed.number,
+        reason=listed.reason,
+        source=listed.source,
+        call_id=listed.call_id,
+        created_at=rfc3339(listed.created_at),
+    ).model_dump()
+
+
+def read_do_not_call(body: bytes) -> Read[tuple[str, str]]:
+    """Numbers with their reasons from a CSV file. Raises Problem 422.
+
+    Spaces, brackets, dots, dashes and slashes in a number are left out. What `do_not_call_csv`
+    wrote is read too; its further columns do not matter.
+    """
+    return read_csv(body, COLUMNS, _taken, {"phone": "number", "to": "number"})
+
+
+def do_not_call_csv(listed: Sequence[ListedNumber]) -> str:
+    """Lines of a CSV file with `COLUMNS`."""
+    return csv_lines(
+        (one.number, one.reason, one.source, one.call_id, rfc3339(one.created_at)) for one in listed
+    )
+
+
+def _taken(values: Mapping[str, str]) -> tuple[str, str]:
+    number = _SEPARATORS.sub("", values.get("number", ""))
+    if not is_e164(number):
+        raise ValueError(f"number {E164_WANTED}")
+    reason = values.get("reason", "")
+    if len(reason) > MAX_REASON:
+        raise ValueError(f"reason has {len(reason)} characters; it may have {MAX_REASON}")
+    return number, reason

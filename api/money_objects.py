@@ -1,0 +1,183 @@
+"""The rate card and the budget as the API and the CSV files tell and take them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from api.call_object import Timestamp, rfc3339
+from api.csv_files import Read, csv_lines, read_csv
+from api.fields import Body
+from api.money import Rate
+from api.number_fields import Prefix
+from api.resources import Budget, BudgetEntry, EntryKind, NewRate, StoredRate
+
+COLUMNS: Final = (
+    "prefix",
+    "milli_cents_per_minute",
+    "increment_seconds",
+    "minimum_seconds",
+    "description",
+)
+#: 10 000 in the currency's main unit.
+MAX_MILLI_CENTS_PER_MINUTE: Final = 10**9
+MAX_LIMIT_MILLI_CENTS: Final = 10**15
+
+_PRICE = "Price of a connected minute in milli-cents: 1200 is 0.012 of the currency's main unit."
+_INCREMENT = "Time is rounded up to whole multiples of this; 60 bills by the minute."
+_MINIMUM = "The least that is billed once somebody has answered."
+
+
+class PutRate(Body):
+    """What connected time costs."""
+
+    milli_cents_per_minute: int = Field(
+        ge=0, le=MAX_MILLI_CENTS_PER_MINUTE, description=_PRICE, examples=[1200]
+    )
+    increment_seconds: int = Field(default=1, ge=1, le=3600, description=_INCREMENT, examples=[60])
+    minimum_seconds: int = Field(default=0, ge=0, le=3600, description=_MINIMUM, examples=[60])
+    description: str = Field(default="", max_length=500, description="Yours.", examples=["Germany"])
+
+    def of(self, prefix: str) -> NewRate:
+        """As the store takes it."""
+        rate = Rate(
+            prefix, self.milli_cents_per_minute, self.increment_seconds, self.minimum_seconds
+        )
+        return NewRate(rate, self.description)
+
+
+class _RateLine(PutRate):
+    prefix: Prefix
+
+
+class RateObject(BaseModel):
+    """A line of the rate card; of several that fit, the longest prefix counts."""
+
+    prefix: str = Field(description="How the numbers begin; `+` is every number.", examples=["+49"])
+    milli_cents_per_minute: int = Field(description=_PRICE, examples=[1200])
+    increment_seconds: int = Field(description=_INCREMENT, examples=[60])
+    minimum_seconds: int = Field(description=_MINIMUM, examples=[60])
+    description: str = Field(examples=["Germany"])
+    created_at: str = Timestamp
+    updated_at: str = Timestamp
+
+
+class RateList(BaseModel):
+    """Rates, by prefix."""
+
+    data: list[RateObject]
+    has_more: bool = Field(examples=[False])
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+
+class ChangeBudget(Body):
+    """The new limit."""
+
+    limit_milli_cents: int | None = Field(
+        ge=0,
+        le=MAX_LIMIT_MILLI_CENTS,
+        description="Most that may ever be spent, what is spent already included; null: no limit.",
+        examples=[5_000_000],
+    )
+
+
+class BudgetObject(BaseModel):
+    """What may be spent, and what is."""
+
+    limit_milli_cents: int | None = Field(
+        description="Most that may ever be spent; null: no limit.", examples=[5_000_000]
+    )
+    spent_milli_cents: int = Field(description="By calls that are over.", examples=[1_250_000])
+    reserved_milli_cents: int = Field(
+        description="Held for calls that are not over, each at its longest.", examples=[12_000]
+    )
+    available_milli_cents: int | None = Field(
+        description="What new calls may reserve; null: no limit.", examples=[3_738_000]
+    )
+    updated_at: str | None = Timestamp
+
+
+class BudgetEntryObject(BaseModel):
+    """One change of the budget."""
+
+    id: int = Field(examples=[42])
+    at: str = Timestamp
+    kind: EntryKind = Field(
+        description="`reserve`: held for a call; `settle`: spent by it; `release`: it cost nothing "
+        "and gave back what it held; `limit`: the limit was set.",
+        examples=["settle"],
+    )
+    call_id: str | None = Field(
+        description="null for `limit`.", examples=["6f1c2d3e-4b5a-4c6d-8e7f-901234567890"]
+    )
+    milli_cents: int | None = Field(
+        description="How much; of `limit` the new limit, null where there is none any more.",
+        examples=[1200],
+    )
+
+
+class BudgetEntryList(BaseModel):
+    """Changes of the budget, the latest first."""
+
+    data: list[BudgetEntryObject]
+    has_more: bool = Field(examples=[False])
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+
+def rate_object(stored: StoredRate) -> dict[str, Any]:
+    """The JSON object of `stored`."""
+    return RateObject(
+        **stored.rate.json(),
+        description=stored.description,
+        created_at=rfc3339(stored.created_at),
+        updated_at=rfc3339(stored.updated_at),
+    ).model_dump()
+
+
+def read_rates(body: bytes) -> Read[NewRate]:
+    """Rates from a CSV file with `COLUMNS`. Raises Problem 422."""
+    seen: set[str] = set()
+
+    def take(values: Mapping[str, str]) -> NewRate:
+        try:
+            line = _RateLine.model_validate(values, strict=False)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{first['loc'][0]}: {first['msg']}") from error
+        if line.prefix in seen:
+            raise ValueError(f"the prefix {line.prefix} is in the file twice")
+        seen.add(line.prefix)
+        return line.of(line.prefix)
+
+    return read_csv(body, COLUMNS, take)
+
+
+def rates_csv(rates: Sequence[StoredRate]) -> str:
+    """Lines of a CSV file with `COLUMNS`."""
+    return csv_lines((*one.rate.json().values(), one.description) for one in rates)
+
+
+def budget_object(budget: Budget) -> dict[str, Any]:
+    """The JSON object of `budget`."""
+    return BudgetObject(
+        limit_milli_cents=budget.limit,
+        spent_milli_cents=budget.spent,
+        reserved_milli_cents=budget.reserved,
+        available_milli_cents=budget.available,
+        updated_at=None if budget.updated_at is None else rfc3339(budget.updated_at),
+    ).model_dump()
+
+
+def budget_entry_object(entry: BudgetEntry) -> dict[str, Any]:
+    """The JSON object of `entry`."""
+    return BudgetEntryObject(
+        id=entry.id,
+        at=rfc3339(entry.at),
+        kind=entry.kind,
+        call_id=entry.call_id,
+        milli_cents=entry.milli_cents,
+    ).model_dump()

@@ -1,0 +1,31 @@
+"""Telephone numbers and prefixes as types of request fields: checked, and told in the schema."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.numbers import is_e164, is_prefix
+
+
+def _e164(number: str) -> str:
+    if not is_e164(number):
+        raise PydanticCustomError("e164", E164_WANTED)
+    return number
+
+
+def _prefix(prefix: str) -> str:
+    if not is_prefix(prefix):
+        raise PydanticCustomError("prefix", PREFIX_WANTED)
+    return prefix
+
+
+E164_WANTED: Final = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
+PREFIX_WANTED: Final = "must be a plus sign and up to 15 digits, as +4930"
+
+E164_SCHEMA: Final = {"type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$"}
+PREFIX_SCHEMA: Final = {"type": "string", "pattern": r"^\+([1-9][0-9]{0,14})?$"}
+
+E164 = Annotated[str, AfterValidator(_e164), WithJsonSchema(E164_SCHEMA)]
+Prefix = Annotated[str, AfterValidator(_prefix), WithJsonSchema(PREFIX_SCHEMA)]
+"""`+` alone is every number."""

@@ -1,0 +1,199 @@
+"""Caller numbers, and which of them an order shows on which trunk."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.resources import NewNumber, NewTrunk, OwnedNumber, PageOf, Route, trunks_for
+from api.store.cursors import decode_cursor
+from api.store.database import Database, Transaction
+from api.store.pages import page_of
+from api.store.tables import calls, numbers, trunks
+from api.store.trunks import OPEN, UnknownTrunkError, load_trunks, new_trunk_row
+from api.store.upsert import insert_for
+
+
+class UnknownNumberError(Exception):
+    """There is no caller number with this id."""
+
+
+class NumberTakenError(Exception):
+    """The number is registered already."""
+
+
+class NumberInUseError(Exception):
+    """Calls that are not over show the number; the message says how many."""
+
+
+class NoActiveNumberError(Exception):
+    """There is no active caller number at all."""
+
+
+class NumberNotAllowedError(Exception):
+    """The caller number is not registered, or not active."""
+
+
+class NoTrunkError(Exception):
+    """No active trunk takes the callee's number, or none that the caller number may be shown on."""
+
+
+class Numbers:
+    """Makes, reads, changes and deletes caller numbers, and finds an order's way out."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def seed(self, trunk: str, owned: Sequence[str]) -> None:
+        """Add a trunk and caller numbers, the oldest first, that are not there.
+
+        Nothing that is there is changed.
+        """
+        now = self._clock()
+        new = [NewNumber(number) for number in owned]
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            await connection.execute(
+                insert_for(connection, trunks)
+                .values(new_trunk_row(NewTrunk(trunk), now))
+                .on_conflict_do_nothing()
+            )
+            for index, number in enumerate(new):
+                await connection.execute(
+                    insert_for(connection, numbers)
+                    .values(_new_row(number, now + index / 1000))  # in this order
+                    .on_conflict_do_nothing()
+                )
+
+        await self._database.write(work)
+
+    async def create(self, new: NewNumber) -> OwnedNumber:
+        """Add a number. Raises NumberTakenError, UnknownTrunkError."""
+        row = _new_row(new, self._clock())
+
+        async def work(transaction: Transaction) -> OwnedNumber:
+            connection = transaction.connection
+            await _check_trunk(connection, new.trunk)
+            added = await connection.execute(insert(numbers).values(row).returning(numbers))
+            return _number(added.one())
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError as error:
+            raise NumberTakenError(new.number) from error
+
+    async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[OwnedNumber]:
+        """Numbers from oldest to newest. Raises CursorError."""
+        query = _oldest_first().limit(limit + 1)
+        if cursor is not None:
+            after = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(numbers.c.created_at, numbers.c.id) > after)
+
+        async def work(connection: AsyncConnection) -> PageOf[OwnedNumber]:
+            rows = (await connection.execute(query)).all()
+            return page_of(rows, limit, _number, lambda number: (number.created_at, number.id))
+
+        return await self._database.read(work)
+
+    async def get(self, number_id: str) -> OwnedNumber:
+        """Raises UnknownNumberError."""
+
+        async def work(connection: AsyncConnection) -> OwnedNumber:
+            return await _load(connection, number_id)
+
+        return await self._database.read(work)
+
+    async def change(self, number_id: str, changes: Mapping[str, Any]) -> OwnedNumber:
+        """Change some of the fields of `NewNumber`, but the number itself.
+
+        Raises UnknownNumberError, UnknownTrunkError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> OwnedNumber:
+            connection = transaction.connection
+            await _check_trunk(connection, changes.get("trunk"))
+            await connection.execute(
+                update(numbers)
+                .where(numbers.c.id == number_id)
+                .values(dict(changes) | {"updated_at": now})
+            )
+            transaction.notify("work")
+            return await _load(connection, number_id)
+
+        return await self._database.write(work)
+
+    async def delete(self, number_id: str) -> None:
+        """Raises UnknownNumberError, NumberInUseError."""
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            number = await _load(connection, number_id)
+            under_way = (
+                select(func.count())
+                .select_from(calls)
+                .where(calls.c.from_number == number.number, calls.c.status.in_(OPEN))
+            )
+            if count := await connection.scalar(under_way):
+                raise NumberInUseError(f"calls with it that are not over: {count}")
+            await connection.execute(delete(numbers).where(numbers.c.id == number_id))
+
+        await self._database.write(work)
+
+    async def route(self, to: str, from_number: str | None = None) -> Route:
+        """How an order to `to` goes out (CB-17…20).
+
+        Without `from_number`, the oldest active number is shown that a fitting trunk takes. The
+        trunk is the number's own, else as `trunks_for` has it.
+
+        Raises NoActiveNumberError, NumberNotAllowedError, NoTrunkError.
+        """
+        wanted = _oldest_first().where(numbers.c.status == "active").limit(1)
+        if from_number is not None:
+            wanted = wanted.where(numbers.c.number == from_number)
+
+        async def work(connection: AsyncConnection) -> Route:
+            names = [trunk.name for trunk in trunks_for(to, await load_trunks(connection))]
+            fitting = or_(numbers.c.trunk.is_(None), numbers.c.trunk.in_(names))
+            row = (await connection.execute(wanted.where(fitting))).one_or_none()
+            if row is not None and names:
+                return Route(row.number, row.trunk or names[0])
+            if (await connection.execute(wanted)).one_or_none() is not None:
+                raise NoTrunkError
+            raise NoActiveNumberError if from_number is None else NumberNotAllowedError
+
+        return await self._database.read(work)
+
+
+def _new_row(new: NewNumber, now: float) -> dict[str, Any]:
+    return vars(new) | {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now}
+
+
+def _oldest_first() -> Select[Any]:
+    return select(numbers).order_by(numbers.c.created_at, numbers.c.id)
+
+
+async def _check_trunk(connection: AsyncConnection, name: str | None) -> None:
+    if name is None:
+        return
+    known = await connection.scalar(
+        select(trunks.c.name).where(trunks.c.name == name).with_for_update(read=True)
+    )
+    if known is None:
+        raise UnknownTrunkError(name)
+
+
+async def _load(connection: AsyncConnection, number_id: str) -> OwnedNumber:
+    row = (await connection.execute(select(numbers).where(numbers.c.id == number_id))).one_or_none()
+    if row is None:
+        raise UnknownNumberError(number_id)
+    return _number(row)
+
+
+def _number(row: Any) -> OwnedNumber:
+    return OwnedNumber(**row._mapping)

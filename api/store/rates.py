@@ -1,0 +1,155 @@
+"""The rate card: what connected time costs, by the prefix of the callee's number."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.money import Rate
+from api.resources import NewRate, PageOf, StoredRate
+from api.store.cursors import decode_cursor
+from api.store.database import Database, Transaction
+from api.store.pages import each_page, page_of
+from api.store.tables import budget, rates
+from api.store.upsert import insert_for
+
+#: Rows written or read at a time.
+_BATCH: Final = 500
+
+
+class UnknownRateError(Exception):
+    """There is no rate with this prefix."""
+
+
+class NoRateError(Exception):
+    """Money is limited, and nobody knows what a call to this number costs."""
+
+
+class Rates:
+    """Puts, reads and deletes the lines of the rate card. A call keeps the rate it was given."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def put(self, new: NewRate) -> tuple[StoredRate, bool]:
+        """Add or replace the rate of a prefix; the second value is whether there was none."""
+        prefix = new.rate.prefix
+
+        async def work(transaction: Transaction) -> tuple[StoredRate, bool]:
+            connection = transaction.connection
+            known = await connection.scalar(select(rates.c.prefix).where(rates.c.prefix == prefix))
+            await self._put(connection, [new])
+            return await _load(connection, prefix), known is None
+
+        return await self._database.write(work)
+
+    async def put_many(self, new: Sequence[NewRate]) -> int:
+        """Add or replace rates, all or none; returns how many prefixes are new."""
+
+        async def work(transaction: Transaction) -> int:
+            connection = transaction.connection
+            before = await _count(connection)
+            await self._put(connection, new)
+            return await _count(connection) - before
+
+        return await self._database.write(work)
+
+    async def _put(self, connection: AsyncConnection, new: Sequence[NewRate]) -> None:
+        now = self._clock()
+        statement = insert_for(connection, rates)
+        replaced = {
+            column.name: statement.excluded[column.name]
+            for column in rates.columns
+            if column.name not in {"prefix", "created_at"}
+        }
+        statement = statement.on_conflict_do_update(index_elements=["prefix"], set_=replaced)
+        for start in range(0, len(new), _BATCH):
+            batch = new[start : start + _BATCH]
+            await connection.execute(statement, [_row(one, now) for one in batch])
+
+    async def get(self, prefix: str) -> StoredRate:
+        """Raises UnknownRateError."""
+
+        async def work(connection: AsyncConnection) -> StoredRate:
+            return await _load(connection, prefix)
+
+        return await self._database.read(work)
+
+    async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[StoredRate]:
+        """Rates by prefix. Raises CursorError."""
+        query = select(rates).order_by(rates.c.prefix).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(rates.c.prefix > decode_cursor(cursor)[1])
+
+        async def work(connection: AsyncConnection) -> PageOf[StoredRate]:
+            rows = (await connection.execute(query)).all()
+            return page_of(
+                rows, limit, _stored, lambda stored: (stored.created_at, stored.rate.prefix)
+            )
+
+        return await self._database.read(work)
+
+    def every(self) -> AsyncIterator[Sequence[StoredRate]]:
+        """The whole card by prefix, a part at a time."""
+        return each_page(lambda cursor: self.page(limit=_BATCH, cursor=cursor))
+
+    async def delete(self, prefix: str) -> None:
+        """Raises UnknownRateError."""
+
+        async def work(transaction: Transaction) -> None:
+            gone = await transaction.connection.execute(
+                delete(rates).where(rates.c.prefix == prefix)
+            )
+            if not gone.rowcount:
+                raise UnknownRateError(prefix)
+
+        await self._database.write(work)
+
+    async def price(self, number: str) -> Rate | None:
+        """What a call to `number` costs; None: nothing. Raises NoRateError: it fails closed."""
+
+        async def work(connection: AsyncConnection) -> Rate | None:
+            rate = await rate_for(connection, number)
+            if rate is None:
+                limit = await connection.scalar(select(budget.c.limit_milli_cents))
+                if limit is not None:
+                    raise NoRateError(number)
+            return rate
+
+        return await self._database.read(work)
+
+
+async def rate_for(connection: AsyncConnection, number: str) -> Rate | None:
+    """The rate of the longest prefix of `number`; None if no prefix fits."""
+    prefixes = [number[:length] for length in range(1, len(number) + 1)]
+    found = await connection.execute(
+        select(rates)
+        .where(rates.c.prefix.in_(prefixes))
+        .order_by(func.length(rates.c.prefix).desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return None if row is None else _stored(row).rate
+
+
+async def _count(connection: AsyncConnection) -> int:
+    return await connection.scalar(select(func.count()).select_from(rates)) or 0
+
+
+async def _load(connection: AsyncConnection, prefix: str) -> StoredRate:
+    row = (await connection.execute(select(rates).where(rates.c.prefix == prefix))).one_or_none()
+    if row is None:
+        raise UnknownRateError(prefix)
+    return _stored(row)
+
+
+def _row(new: NewRate, now: float) -> dict[str, Any]:
+    return new.rate.json() | {"description": new.description, "created_at": now, "updated_at": now}
+
+
+def _stored(row: Any) -> StoredRate:
+    values = dict(row._mapping)
+    rest = {name: values.pop(name) for name in ("description", "created_at", "updated_at")}
+    return StoredRate(rate=Rate(**values), **rest)

@@ -1,0 +1,151 @@
+"""Trunks: over which ways calls go out, and how many at a time."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.lifecycle import STATUSES, TERMINAL
+from api.resources import NewTrunk, Trunk
+from api.store.database import Database, Transaction
+from api.store.tables import attempts, calls, numbers, trunks
+
+#: The dialer looks at each of them whenever it claims.
+MAX_TRUNKS: Final = 100
+#: Statuses of calls that are not over.
+OPEN: Final = tuple(status for status in STATUSES if status not in TERMINAL)
+
+
+class UnknownTrunkError(Exception):
+    """There is no trunk with this name."""
+
+
+class TrunkTakenError(Exception):
+    """There is a trunk with this name."""
+
+
+class TooManyTrunksError(Exception):
+    """There are `MAX_TRUNKS` already."""
+
+
+class TrunkInUseError(Exception):
+    """Numbers or open calls need the trunk; the message says which and how many."""
+
+
+class Trunks:
+    """Makes, reads, changes and deletes trunks."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewTrunk) -> Trunk:
+        """Add a trunk. Raises TrunkTakenError, TooManyTrunksError."""
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Trunk:
+            connection = transaction.connection
+            count = await connection.scalar(select(func.count()).select_from(trunks))
+            if (count or 0) >= MAX_TRUNKS:
+                raise TooManyTrunksError
+            await connection.execute(insert(trunks).values(new_trunk_row(new, now)))
+            return await _load(connection, new.name)
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError as error:
+            raise TrunkTakenError(new.name) from error
+
+    async def list(self) -> list[Trunk]:
+        """All of them, oldest first."""
+
+        async def work(connection: AsyncConnection) -> list[Trunk]:
+            return await load_trunks(connection)
+
+        return await self._database.read(work)
+
+    async def get(self, name: str) -> Trunk:
+        """Raises UnknownTrunkError."""
+
+        async def work(connection: AsyncConnection) -> Trunk:
+            return await _load(connection, name)
+
+        return await self._database.read(work)
+
+    async def change(self, name: str, changes: Mapping[str, Any]) -> Trunk:
+        """Change some of the fields of `NewTrunk`, but the name. Raises UnknownTrunkError."""
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Trunk:
+            connection = transaction.connection
+            await connection.execute(
+                update(trunks)
+                .where(trunks.c.name == name)
+                .values(dict(changes) | {"updated_at": now})
+            )
+            transaction.notify("work")
+            return await _load(connection, name)
+
+        return await self._database.write(work)
+
+    async def delete(self, name: str) -> None:
+        """Raises UnknownTrunkError, TrunkInUseError."""
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            bound = select(func.count()).select_from(numbers).where(numbers.c.trunk == name)
+            if count := await connection.scalar(bound):
+                raise TrunkInUseError(f"numbers that may be shown on it only: {count}")
+            under_way = (
+                select(func.count())
+                .select_from(calls)
+                .where(calls.c.trunk == name, calls.c.status.in_(OPEN))
+            )
+            if count := await connection.scalar(under_way):
+                raise TrunkInUseError(f"calls on it that are not over: {count}")
+            gone = await connection.execute(delete(trunks).where(trunks.c.name == name))
+            if not gone.rowcount:
+                raise UnknownTrunkError(name)
+
+        try:
+            await self._database.write(work)
+        except IntegrityError as error:
+            raise TrunkInUseError("a number was bound to it just now") from error
+
+
+def new_trunk_row(new: NewTrunk, now: float) -> dict[str, Any]:
+    """The columns of a trunk that is made now."""
+    row = vars(new) | {"allowed_prefixes": list(new.allowed_prefixes)}
+    return row | {"created_at": now, "updated_at": now}
+
+
+async def load_trunks(connection: AsyncConnection) -> list[Trunk]:
+    """All of them, oldest first."""
+    in_use = await _channels_in_use(connection)
+    rows = await connection.execute(select(trunks).order_by(trunks.c.created_at, trunks.c.name))
+    return [_trunk(row, in_use) for row in rows]
+
+
+async def _load(connection: AsyncConnection, name: str) -> Trunk:
+    row = (await connection.execute(select(trunks).where(trunks.c.name == name))).one_or_none()
+    if row is None:
+        raise UnknownTrunkError(name)
+    return _trunk(row, await _channels_in_use(connection))
+
+
+async def _channels_in_use(connection: AsyncConnection) -> Mapping[str, int]:
+    rows = await connection.execute(
+        select(attempts.c.trunk, func.count().label("live"))
+        .where(attempts.c.ended_at.is_(None))
+        .group_by(attempts.c.trunk)
+    )
+    return Counter({row.trunk: row.live for row in rows})
+
+
+def _trunk(row: Any, in_use: Mapping[str, int]) -> Trunk:
+    values = dict(row._mapping)
+    values["allowed_prefixes"] = tuple(values["allowed_prefixes"])
+    return Trunk(**values, channels_in_use=in_use[row.name])

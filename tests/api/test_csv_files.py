@@ -1,0 +1,80 @@
+"""Reading lists that people made with spreadsheets, and writing them so that they come back."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from api.csv_files import MAX_LISTED, LineError, Read, csv_lines, read_csv, refuse
+from api.problems import Problem
+
+COLUMNS = ("number", "reason")
+
+
+def read(text: str | bytes) -> Read[tuple[str, str]]:
+    def take(values: Mapping[str, str]) -> tuple[str, str]:
+        if values.get("number") == "bad":
+            raise ValueError("is bad")
+        return values.get("number", ""), values.get("reason", "")
+
+    body = text if isinstance(text, bytes) else text.encode()
+    return read_csv(body, COLUMNS, take, {"phone": "number"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+491,no\n+492,\n",
+        "number,reason\n+491,no\n+492\n",
+        "Reason , PHONE\r\nno, +491 \r\n\r\n,+492\r\n",
+        "+491;no\n+492;\n",
+        "\ufeffnumber,reason\n+491,no\n+492,\n",
+        '"+491","no"\n"+492",""',
+        "number\n",
+    ],
+)
+def test_files_of_every_spreadsheet_are_read(text: str) -> None:
+    wanted = (("+491", "no"), ("+492", "")) if "49" in text else ()
+    assert read(text) == Read(wanted, ())
+
+
+def test_each_wrong_line_is_told_with_its_number() -> None:
+    found = read('number,reason\n\nbad,x\n+491,"two\nlines"\nbad\n+492,a,b\n+493,c\n')
+    assert found.items == (("+493", "c"),)
+    assert found.errors == (
+        LineError(3, "is bad"),
+        LineError(4, "reason must not hold the control character U+000A"),
+        LineError(6, "is bad"),
+        LineError(7, "has 3 cells for 2 columns"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"\xff\xfe", "byte 0 is not UTF-8"),
+        (b"number,colour\n", "no column 'colour'; the columns are number, reason"),
+        (b"number,phone\n", "named twice"),
+        (b'+491,"no\n', "line 1: unexpected end"),
+        (b'+491,no\n+492,"a"b\n', "line 2: "),
+    ],
+)
+def test_what_is_no_such_file_is_refused(body: bytes, told: str) -> None:
+    with pytest.raises(Problem) as refused:
+        read(body)
+    assert (refused.value.status, refused.value.code) == (422, "malformed_csv")
+    assert told in refused.value.detail
+
+
+def test_a_refusal_tells_so_many_lines_and_counts_the_rest() -> None:
+    problem = refuse([LineError(line, "is bad") for line in range(1, MAX_LISTED + 3)])
+    assert problem.errors[0].detail == "line 1: is bad"
+    assert problem.errors[-1].detail == "wrong lines beyond these: 2"
+    assert len(problem.errors) == MAX_LISTED + 1
+
+
+def test_what_was_written_is_read_the_same_and_is_no_formula() -> None:
+    rows = [("+491", "=1+1"), ("+492", "@SUM(A1)"), ("+493", '-, "quoted"'), ("+494", "'plain")]
+    text = csv_lines(rows)
+    cells = [cell for line in text.splitlines() for cell in line.split(",", 1)]
+    assert not [cell for cell in cells if cell.strip('"')[0] in "=@-"]
+    assert read(text) == Read(tuple(rows), ())

@@ -6,7 +6,7 @@ import sys
 
 ALL = ("turns", "engines", "media", "originates", "ledger", "lists", "outbox")
 #: These need the repository's tests.
-MORE = ("conversation",)
+MORE = ("conversation", "dialing")
 
 
 def main(arguments: list[str]) -> int:

@@ -3,10 +3,17 @@
 from api.endpoint import Endpoint
 from api.routes import (
     api_keys,
+    budget,
     calls,
+    campaign_contacts,
+    campaigns,
+    do_not_call,
     events,
+    numbers,
+    rates,
     recordings,
     system,
+    trunks,
     webhook_deliveries,
     webhook_endpoints,
     webhooks,
@@ -14,11 +21,18 @@ from api.routes import (
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *calls.ENDPOINTS,
+    *campaigns.ENDPOINTS,
+    *campaign_contacts.ENDPOINTS,
     *recordings.ENDPOINTS,
     *events.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,
     *webhook_deliveries.ENDPOINTS,
     *webhooks.ENDPOINTS,
+    *numbers.ENDPOINTS,
+    *trunks.ENDPOINTS,
+    *do_not_call.ENDPOINTS,
+    *rates.ENDPOINTS,
+    *budget.ENDPOINTS,
     *api_keys.ENDPOINTS,
     *system.ENDPOINTS,
 )

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from api.problems import Problem
 from api.records import Ended, NewCall
 from api.resources import NewNumber, NewTrunk, Trunk, trunks_for
-from api.routing import find_route
 from api.store import Store
+from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.trunks import MAX_TRUNKS
 from api.trunk_objects import NumberObject, TrunkObject
 from tests.api.conftest import Bench
@@ -263,49 +262,48 @@ def test_the_longest_allowed_prefix_wins_then_the_oldest_trunk(to: str, wanted: 
     assert [one.name for one in trunks_for(to, trunks)] == wanted
 
 
-async def refused(store: Store, to: str, from_number: str | None = None) -> tuple[str, str | None]:
-    with pytest.raises(Problem) as problem:
-        await find_route(store, to, from_number)
-    return problem.value.code, problem.value.errors[0].pointer
-
-
 async def test_without_a_number_no_call_goes_out(store: Store) -> None:
     """CB-20."""
     await store.numbers.seed("trunk", [])
-    assert await refused(store, "+15551234567") == ("no_active_number", "/from_number")
+    with pytest.raises(NoActiveNumberError):
+        await store.numbers.route("+15551234567")
     number = await store.numbers.create(NewNumber(OURS, status="inactive"))
-    assert await refused(store, "+15551234567") == ("no_active_number", "/from_number")
+    with pytest.raises(NoActiveNumberError):
+        await store.numbers.route("+15551234567")
     await store.numbers.change(number.id, {"status": "active"})
-    assert (await find_route(store, "+15551234567", None)).from_number == OURS
+    assert (await store.numbers.route("+15551234567")).from_number == OURS
 
 
 async def test_the_oldest_active_number_is_the_default(store: Store) -> None:
     """CB-17, CB-18, CB-19."""
     await store.numbers.seed("trunk", [OURS, SPARE])
-    assert vars(await find_route(store, "+15551234567", None)) == {
+    assert vars(await store.numbers.route("+15551234567")) == {
         "from_number": OURS,
         "trunk": "trunk",
     }
-    assert (await find_route(store, "+15551234567", SPARE)).from_number == SPARE
+    assert (await store.numbers.route("+15551234567", SPARE)).from_number == SPARE
     (first, *_) = (await store.numbers.page(limit=1)).items
     await store.numbers.change(first.id, {"status": "inactive"})
-    assert (await find_route(store, "+15551234567", None)).from_number == SPARE
+    assert (await store.numbers.route("+15551234567")).from_number == SPARE
     for wrong in (OURS, "+4930123456"):
-        told = await refused(store, "+15551234567", wrong)
-        assert told == ("from_number_not_allowed", "/from_number")
+        with pytest.raises(NumberNotAllowedError):
+            await store.numbers.route("+15551234567", wrong)
 
 
 async def test_a_number_bound_to_a_trunk_goes_out_there_only(store: Store) -> None:
     await store.trunks.create(NewTrunk("us", allowed_prefixes=("+1",)))
     await store.trunks.create(NewTrunk("de", allowed_prefixes=("+49",)))
     await store.numbers.create(NewNumber(OURS, trunk="us"))
-    assert (await find_route(store, "+15551234567", None)).trunk == "us"
-    assert await refused(store, "+4930123456") == ("no_trunk", "/to")
+    assert (await store.numbers.route("+15551234567")).trunk == "us"
+    with pytest.raises(NoTrunkError):
+        await store.numbers.route("+4930123456")
     await store.numbers.create(NewNumber("+4930999999", trunk="de"))
-    route = await find_route(store, "+4930123456", None)
+    route = await store.numbers.route("+4930123456")
     assert (route.from_number, route.trunk) == ("+4930999999", "de")
-    assert await refused(store, "+4930123456", OURS) == ("no_trunk", "/to")
+    with pytest.raises(NoTrunkError):
+        await store.numbers.route("+4930123456", OURS)
     await store.numbers.create(NewNumber(SPARE))
-    assert (await find_route(store, "+4930123456", SPARE)).trunk == "de"
+    assert (await store.numbers.route("+4930123456", SPARE)).trunk == "de"
     await store.trunks.change("de", {"status": "inactive"})
-    assert await refused(store, "+4930123456", SPARE) == ("no_trunk", "/to")
+    with pytest.raises(NoTrunkError):
+        await store.numbers.route("+4930123456", SPARE)

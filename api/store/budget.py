@@ -1,9 +1,30 @@
 """The budget within a transaction: hold the worst case of a call, then settle or release it."""
 
-from sqlalchemy import insert, select, update
+from typing import Final
+
+from sqlalchemy import BigInteger, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.tables import budget, budget_entries
+
+_AMOUNT: Final = bindparam("amount", type_=BigInteger)
+_SPOKEN_FOR: Final = budget.c.spent_milli_cents + budget.c.reserved_milli_cents
+_RESERVE: Final = (
+    update(budget)
+    .where(
+        budget.c.limit_milli_cents.is_(None) | (budget.c.limit_milli_cents >= _SPOKEN_FOR + _AMOUNT)
+    )
+    .values(
+        reserved_milli_cents=budget.c.reserved_milli_cents + _AMOUNT, updated_at=bindparam("now")
+    )
+)
+_SETTLE: Final = update(budget).values(
+    reserved_milli_cents=budget.c.reserved_milli_cents - bindparam("reserved", type_=BigInteger),
+    spent_milli_cents=budget.c.spent_milli_cents + _AMOUNT,
+    updated_at=bindparam("now"),
+)
+_OVERDRAWN: Final = select(budget.c.id).where(budget.c.limit_milli_cents < _SPOKEN_FOR)
+_INSERT_ENTRY: Final = insert(budget_entries)
 
 
 class BudgetExceededError(Exception):
@@ -19,17 +40,9 @@ async def reserve(connection: AsyncConnection, call_id: str, amount: int, now: f
     """Hold `amount` milli-cents for a call. Raises BudgetExceededError."""
     if amount == 0:
         return
-    spoken_for = budget.c.spent_milli_cents + budget.c.reserved_milli_cents
-    held = await connection.execute(
-        update(budget)
-        .where(
-            budget.c.limit_milli_cents.is_(None)
-            | (spoken_for + amount <= budget.c.limit_milli_cents)
-        )
-        .values(reserved_milli_cents=budget.c.reserved_milli_cents + amount, updated_at=now)
-    )
+    held = await connection.execute(_RESERVE, {"amount": amount, "now": now})
     if held.rowcount == 0:
-        left = await connection.scalar(select(budget.c.limit_milli_cents - spoken_for))
+        left = await connection.scalar(select(budget.c.limit_milli_cents - _SPOKEN_FOR))
         raise BudgetExceededError(amount, max(0, left or 0))
     await _enter(connection, call_id, "reserve", amount, now)
 
@@ -40,29 +53,18 @@ async def settle(
     """Give back what was held, and spend `amount`: what the call cost."""
     if reserved == 0 and amount == 0:
         return
-    await connection.execute(
-        update(budget).values(
-            reserved_milli_cents=budget.c.reserved_milli_cents - reserved,
-            spent_milli_cents=budget.c.spent_milli_cents + amount,
-            updated_at=now,
-        )
-    )
+    await connection.execute(_SETTLE, {"reserved": reserved, "amount": amount, "now": now})
     await _enter(connection, call_id, "settle" if amount else "release", amount or reserved, now)
 
 
 async def is_overdrawn(connection: AsyncConnection) -> bool:
     """Whether more is spent and held than the limit, which may have been lowered."""
-    found = await connection.scalar(
-        select(budget.c.id).where(
-            budget.c.spent_milli_cents + budget.c.reserved_milli_cents > budget.c.limit_milli_cents
-        )
-    )
-    return found is not None
+    return await connection.scalar(_OVERDRAWN) is not None
 
 
 async def _enter(
     connection: AsyncConnection, call_id: str, kind: str, amount: int, now: float
 ) -> None:
     await connection.execute(
-        insert(budget_entries).values(at=now, call_id=call_id, kind=kind, milli_cents=amount)
+        _INSERT_ENTRY, {"at": now, "call_id": call_id, "kind": kind, "milli_cents": amount}
     )

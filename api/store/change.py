@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from api.call_object import billable_seconds, call_object, turn_object
 from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
@@ -16,8 +16,10 @@ from api.records import Call, CallEvent
 from api.store.budget import settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries
-from api.store.rows import load_row, load_turns, split_row
-from api.store.tables import call_events, calls, storable
+from api.store.rows import load_row, load_turns, split_row, update_call
+from api.store.tables import call_events, storable
+
+_INSERT_EVENTS: Final = insert(call_events)
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,11 @@ class CallChange:
         """Write everything; the events are published with the commit."""
         transaction, signals = self._transaction, self._signals
         connection = transaction.connection
-        await connection.execute(
-            update(calls)
-            .where(calls.c.id == self.call.id)
-            .values(**self._values, event_count=self._event_count)
+        await update_call(
+            connection, self.call.id, self._values | {"event_count": self._event_count}
         )
         if self._events:
-            await connection.execute(
-                insert(call_events), [_event_row(event) for event in self._events]
-            )
+            await connection.execute(_INSERT_EVENTS, [_event_row(event) for event in self._events])
         for event in self._events:
             url = self.call.webhook_url
             if await add_deliveries(connection, event, url, signals.clock()):

@@ -194,13 +194,14 @@ async def load_endpoint(
     return _endpoint(row)
 
 
+_ENABLED: Final = select(
+    webhook_endpoints.c.url, webhook_endpoints.c.id, webhook_endpoints.c.enabled_events
+).where(webhook_endpoints.c.status == "enabled")
+
+
 async def receivers(connection: AsyncConnection, event_type: str) -> dict[str, str]:
     """Ids of the enabled endpoints that want such an event, by URL."""
-    rows = await connection.execute(
-        select(
-            webhook_endpoints.c.url, webhook_endpoints.c.id, webhook_endpoints.c.enabled_events
-        ).where(webhook_endpoints.c.status == "enabled")
-    )
+    rows = await connection.execute(_ENABLED)
     return {
         row.url: row.id
         for row in rows

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from api.dialing.facts import order_facts
 from api.dialing.policy import Stop, WaitUntil, decide
@@ -19,6 +19,10 @@ from api.store.tables import call_metadata, calls, do_not_call
 #: Longer keys and texts of `metadata` are stored and echoed, but lists are not filtered by them.
 MAX_LABEL_KEY: Final = 64
 MAX_LABEL: Final = 256
+
+_INSERT_CALL: Final = insert(calls)
+_INSERT_LABELS: Final = insert(call_metadata)
+_LISTED: Final = select(do_not_call.c.number).where(do_not_call.c.number == bindparam("wanted"))
 
 
 class DoNotCallError(Exception):
@@ -42,45 +46,44 @@ async def insert_order(
     held = 0 if new.rate is None else new.rate.amount(new.max_duration_s)
     await reserve(connection, call_id, held, now)
     await connection.execute(
-        insert(calls).values(
-            id=call_id,
-            status="queued",
-            direction=new.direction,
-            to_number=new.to_number,
-            from_number=new.from_number,
-            prompt=new.prompt,
-            context=dict(new.context),
-            returns=dict(new.returns),
-            language=new.language,
-            webhook_url=new.webhook_url,
-            metadata=dict(new.metadata),
-            max_duration_s=new.max_duration_s,
-            result_status="pending",
-            created_at=now,
-            updated_at=now,
-            latency={},
-            event_count=0,
-            scheduled_at=new.scheduled_at,
-            retry=None if new.retry is None else retry_json(new.retry),
-            zones=list(new.zones),
-            force_now=new.force_now,
-            concurrency_key=None if new.concurrency is None else new.concurrency.key,
-            concurrency_max=None if new.concurrency is None else new.concurrency.maximum,
-            campaign_id=new.campaign_id,
-            api_key_id=new.api_key_id,
-            trunk=new.trunk,
-            attempt_count=0,
-            next_attempt_at=now,
-            waiting_for="free_slot",
-            rate=None if new.rate is None else new.rate.json(),
-            reservation_status="reserved",
-            reserved_milli_cents=held,
-        )
+        _INSERT_CALL,
+        {
+            "id": call_id,
+            "status": "queued",
+            "direction": new.direction,
+            "to_number": new.to_number,
+            "from_number": new.from_number,
+            "prompt": new.prompt,
+            "context": dict(new.context),
+            "returns": dict(new.returns),
+            "language": new.language,
+            "webhook_url": new.webhook_url,
+            "metadata": dict(new.metadata),
+            "max_duration_s": new.max_duration_s,
+            "result_status": "pending",
+            "created_at": now,
+            "updated_at": now,
+            "latency": {},
+            "event_count": 0,
+            "scheduled_at": new.scheduled_at,
+            "retry": None if new.retry is None else retry_json(new.retry),
+            "zones": list(new.zones),
+            "force_now": new.force_now,
+            "concurrency_key": None if new.concurrency is None else new.concurrency.key,
+            "concurrency_max": None if new.concurrency is None else new.concurrency.maximum,
+            "campaign_id": new.campaign_id,
+            "api_key_id": new.api_key_id,
+            "trunk": new.trunk,
+            "attempt_count": 0,
+            "next_attempt_at": now,
+            "waiting_for": "free_slot",
+            "rate": None if new.rate is None else new.rate.json(),
+            "reservation_status": "reserved",
+            "reserved_milli_cents": held,
+        },
     )
     if labels := _labels(new.metadata):
-        await connection.execute(
-            insert(call_metadata), [{"call_id": call_id} | label for label in labels]
-        )
+        await connection.execute(_INSERT_LABELS, [{"call_id": call_id} | label for label in labels])
     call, event_count = split_row(await load_row(connection, call_id))
     change = CallChange(transaction, call, event_count, signals)
     decision = decide(order_facts(call), (), now)
@@ -100,10 +103,7 @@ async def stop_order(change: CallChange, stop: Stop, at: float) -> None:
 
 async def is_listed(transaction: Transaction, number: str) -> bool:
     """Whether a number is on the do-not-call list."""
-    found: bool | None = await transaction.connection.scalar(
-        select(exists().where(do_not_call.c.number == number))
-    )
-    return bool(found)
+    return await transaction.connection.scalar(_LISTED, {"wanted": number}) is not None
 
 
 def _labels(metadata: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Double, Integer, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,8 @@ from api.store.tables import (
     webhook_endpoints,
 )
 from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
+
+_INSERT_DELIVERIES: Final = insert(webhook_deliveries)
 
 
 async def add_deliveries(
@@ -42,7 +44,7 @@ async def add_deliveries(
     if not endpoints:
         return False
     await connection.execute(
-        insert(webhook_deliveries),
+        _INSERT_DELIVERIES,
         [
             new_delivery(url, now)
             | {

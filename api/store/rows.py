@@ -3,9 +3,10 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, case, func, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.records import Attempt, Call, CallEvent, Turn
@@ -57,6 +58,7 @@ def _webhook_error() -> ScalarSelect[str | None]:
     )
 
 
+@cache
 def select_calls() -> Any:
     """SELECT of whole calls, for `call_of`."""
     return select(
@@ -64,6 +66,29 @@ def select_calls() -> Any:
         _webhook_status().label("webhook_status"),
         _webhook_error().label("webhook_error"),
     )
+
+
+# To make a statement costs several times what it costs to run, so those of every call are made
+# once. What an UPDATE sets is named by the parameters that it is run with.
+_CALL: Final = select_calls().where(calls.c.id == bindparam("call_id"))
+_LOCKED_CALL: Final = _CALL.with_for_update(of=calls)
+_ATTEMPTS: Final = (
+    select(attempts).where(attempts.c.call_id == bindparam("of_call")).order_by(attempts.c.number)
+)
+_UPDATE_CALL: Final = update(calls).where(calls.c.id == bindparam("call_id"))
+_UPDATE_ATTEMPT: Final = update(attempts).where(
+    attempts.c.call_id == bindparam("of_call"), attempts.c.number == bindparam("which")
+)
+_HAS_TERMINAL_EVENT: Final = select(call_events.c.seq).where(
+    call_events.c.call_id == bindparam("of_call"), call_events.c.terminal
+)
+_TURNS: Final = select(turns).where(turns.c.call_id == bindparam("of_call"))
+_LATEST_TURN: Final = _TURNS.order_by(turns.c.seq.desc()).limit(1)
+_TIMINGS: Final = select(turns.c.timings).where(
+    turns.c.call_id == bindparam("of_call"),
+    turns.c.attempt == bindparam("of_attempt"),
+    turns.c.speaker == "agent",
+)
 
 
 def call_of(row: Row[Any]) -> Call:
@@ -98,10 +123,8 @@ def attempt_of(row: Row[Any]) -> Attempt:
 
 async def load_row(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Row[Any]:
     """A row of `select_calls`. Raises UnknownCallError."""
-    query = select_calls().where(calls.c.id == call_id)
-    if lock:
-        query = query.with_for_update(of=calls)
-    row: Row[Any] | None = (await connection.execute(query)).one_or_none()
+    query = _LOCKED_CALL if lock else _CALL
+    row: Row[Any] | None = (await connection.execute(query, {"call_id": call_id})).one_or_none()
     if row is None:
         raise UnknownCallError(call_id)
     return row
@@ -113,37 +136,32 @@ async def load_call(connection: AsyncConnection, call_id: str) -> Call:
 
 async def load_attempts(connection: AsyncConnection, call_id: str) -> list[Attempt]:
     """Every attempt of a call, in order."""
-    rows = await connection.execute(
-        select(attempts).where(attempts.c.call_id == call_id).order_by(attempts.c.number)
-    )
+    rows = await connection.execute(_ATTEMPTS, {"of_call": call_id})
     return [attempt_of(row) for row in rows]
+
+
+async def update_call(connection: AsyncConnection, call_id: str, values: Mapping[str, Any]) -> None:
+    await connection.execute(_UPDATE_CALL, {"call_id": call_id, **values})
 
 
 async def update_attempt(
     connection: AsyncConnection, call_id: str, number: int, **values: Any
 ) -> None:
-    await connection.execute(
-        update(attempts)
-        .where(attempts.c.call_id == call_id, attempts.c.number == number)
-        .values(**values)
-    )
+    await connection.execute(_UPDATE_ATTEMPT, {"of_call": call_id, "which": number, **values})
 
 
 async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
-    found = await connection.scalar(
-        select(call_events.c.seq).where(call_events.c.call_id == call_id, call_events.c.terminal)
-    )
+    found = await connection.scalar(_HAS_TERMINAL_EVENT, {"of_call": call_id})
     return found is not None
 
 
 async def load_turns(connection: AsyncConnection, call_id: str) -> list[Turn]:
-    query = select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq)
-    return [turn_of(row) for row in await connection.execute(query)]
+    rows = await connection.execute(_TURNS.order_by(turns.c.seq), {"of_call": call_id})
+    return [turn_of(row) for row in rows]
 
 
 async def latest_turn(connection: AsyncConnection, call_id: str) -> Turn | None:
-    query = select(turns).where(turns.c.call_id == call_id).order_by(turns.c.seq.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
+    row = (await connection.execute(_LATEST_TURN, {"of_call": call_id})).one_or_none()
     return None if row is None else turn_of(row)
 
 
@@ -156,13 +174,7 @@ def is_same_turn(stored: Turn, told: Turn) -> bool:
 async def latency_of(connection: AsyncConnection, call_id: str, attempt: int) -> dict[str, Any]:
     """Median and worst of every timing of the agent's turns in an attempt, in milliseconds."""
     rows: Sequence[Mapping[str, float]] = (
-        await connection.scalars(
-            select(turns.c.timings).where(
-                turns.c.call_id == call_id,
-                turns.c.attempt == attempt,
-                turns.c.speaker == "agent",
-            )
-        )
+        await connection.scalars(_TIMINGS, {"of_call": call_id, "of_attempt": attempt})
     ).all()
     names = sorted({name for timings in rows for name in timings})
     summary = {}

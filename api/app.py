@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Guard
@@ -49,6 +49,17 @@ def create_app(services: Services) -> Starlette:
     return app
 
 
+class OnePath(Route):
+    """A route that has its path to itself: a method that it lacks is 405, not another's path.
+
+    `/v1/rates/import` would otherwise be read as the rate of the prefix `import`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), found
+
+
 def _routes(services: Services) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
     gate = IdempotencyGate(services.store.answers)
@@ -57,7 +68,7 @@ def _routes(services: Services) -> list[Route]:
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return [
-        Route(path, _handler(methods, services, guard, gate), methods=list(methods))
+        OnePath(path, _handler(methods, services, guard, gate), methods=list(methods))
         for path, methods in paths.items()
     ]
 

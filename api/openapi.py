@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the route table and the pydantic models."""
 
+import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
@@ -242,6 +243,8 @@ def _response(
     if answer.model is not None:
         schema = _reference(answer.model)
         example = _sample(schema, schemas) if example is None else example
+        if media_type == "text/event-stream":
+            schema, example = _event(schema, example)
     elif status >= 400 and media_type == "application/json":
         media_type, schema = MEDIA_TYPE, _reference(ProblemObject)
     elif media_type.startswith("audio/"):
@@ -250,6 +253,24 @@ def _response(
         schema = {"type": "string"}
     response["content"] = {media_type: _content(schema, example)}
     return response
+
+
+def _event(data: Mapping[str, Any], example: Any) -> tuple[dict[str, Any], Any]:
+    """One Server-Sent Event whose data is JSON, in the manner of OpenAPI 3.2's `itemSchema`."""
+    text = {"type": "string"}
+    content = {"contentMediaType": "application/json", "contentSchema": data}
+    schema = {
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {"id": text, "event": text, "data": text | content},
+    }
+    if example is None:
+        return schema, None
+    return schema, {
+        "id": str(example["seq"]),
+        "event": example["type"],
+        "data": json.dumps(example),
+    }
 
 
 def _content(schema: Mapping[str, Any], example: Any) -> dict[str, Any]:

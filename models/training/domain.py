@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from models.training.outcome import BESIDE_THE_POINT, NO_MORE_CALLS, judge
 from models.training.phrases import (
     CALLER_TIMES,
     DAYS,
@@ -155,7 +156,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """One whole call with its typed result."""
+    """One whole call with its typed result, and what is to be said of it."""
 
     scenario: Scenario
     task: str
@@ -163,6 +164,7 @@ class Dialogue:
     returns: dict[str, str]
     turns: tuple[Turn, ...]
     result: Result
+    analysis: dict[str, str | None]
 
 
 #: What the agent waits for -> intents that answer it, with weights.
@@ -188,6 +190,9 @@ _SCENARIO_ASIDES: Mapping[Scenario, Mapping[str, float]] = {
     "survey": {"why": 2},
     "delivery": {"where": 1, "when": 1.5},
 }
+
+#: What people say at any time that does not occur in ordinary calls.
+RARE = ("stop", "stop", "other_number", "other_number", "not_now", "annoyed", "bye", "bye")
 
 
 def _pick(rng: random.Random, weights: Mapping[str, float]) -> str:
@@ -255,11 +260,11 @@ def _all_times() -> tuple[str, ...]:
     )
 
 
-_CONTEXT_TIMES = _all_times()
+CONTEXT_TIMES = _all_times()
 
 
 def _context(rng: random.Random, scenario: Scenario, split: Split) -> dict[str, str]:
-    day, time = _day_time(rng, split, _CONTEXT_TIMES)
+    day, time = _day_time(rng, split, CONTEXT_TIMES)
     context = {"company": _company(rng, split)}
     if rng.random() < 0.93:
         context["name"] = _name(rng, split)
@@ -332,7 +337,12 @@ def _cut(rng: random.Random, text: str) -> str:
 
 
 def _dialogue(
-    rng: random.Random, scenario: Scenario, split: Split, familiar: bool = False
+    rng: random.Random,
+    scenario: Scenario,
+    split: Split,
+    *,
+    familiar: bool = False,
+    rare: str | None = None,
 ) -> Dialogue:
     context = _context(rng, scenario, split)
     if familiar:
@@ -345,6 +355,7 @@ def _dialogue(
     turns.append(Turn("agent", agent.greet()))
     hang_up = rng.random() < 0.06
     waiting = False
+    quote: str | None = None
     while not agent.done and len(turns) < 18:
         if rng.random() < 0.08 and not waiting and turns[-1].in_history:
             turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), cut=True)
@@ -355,9 +366,13 @@ def _dialogue(
             break
         answers = {"back": 1.0} if waiting else _ANSWERS[agent.waits_for]
         intent, slots = _person(rng, split, agent, answers)
+        if rare is not None and rng.random() < 0.35:
+            intent, rare = rare, None
         if rng.random() < 0.08:
             turns += _misunderstanding(rng, split, agent, answers)
         turns.append(_say(rng, split, intent, slots))
+        if intent not in BESIDE_THE_POINT:
+            quote = turns[-1].text
         if rng.random() < 0.04:
             # They went on before the answer was heard.
             turns.append(_say(rng, split, intent, slots))
@@ -365,13 +380,19 @@ def _dialogue(
             turns.append(Turn("person", rng.choice(_BACKCHANNELS), in_history=False))
         waiting = intent == "wait"
         reply = agent.reply(intent, slots)
+        if intent == "stop" and rng.random() < 0.3:
+            break  # They hung up at once.
         turns.append(Turn("agent", reply, agent.done))
-    if agent.done and rng.random() < 0.06:
+    if turns[-1].ends_call and rng.random() < 0.06:
         turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), ends_call=False, cut=True)
         turns.append(Turn("person", utter(rng, "thanks", split, {})))
         turns.append(Turn("agent", "goodbye.", True))
-    if agent.done and rng.random() < 0.3:
+    if turns[-1].ends_call and rng.random() < 0.3:
         turns.append(Turn("person", utter(rng, "thanks", split, {})))
+    outcome, summary = judge(agent)
+    if rare == "stop":
+        turns.append(Turn("person", utter(rng, rare, split, {})))
+        outcome, summary, quote = "do_not_contact", NO_MORE_CALLS, turns[-1].text
     returns = _returns(rng, scenario)
     values = agent.result()
     return Dialogue(
@@ -381,10 +402,13 @@ def _dialogue(
         returns,
         tuple(turns),
         {key: values[key] for key in returns},
+        {"quote": quote if outcome else None, "summary": summary, "outcome": outcome},
     )
 
 
-def dialogues(seed: int, n: int, split: Split = "train") -> Iterator[Dialogue]:
+def dialogues(
+    seed: int, n: int, split: Split = "train", rare_share: float = 0.0
+) -> Iterator[Dialogue]:
     """`n` dialogues, the same ones for the same seed.
 
     Args:
@@ -392,10 +416,12 @@ def dialogues(seed: int, n: int, split: Split = "train") -> Iterator[Dialogue]:
         n: how many; the three scenarios take turns.
         split: "heldout" has names, companies, streets, pairs of day and time, tasks and sentences
             that never occur in "train".
+        rare_share: in how many the person says something of `RARE`.
     """
     rng = random.Random(f"{split} {seed}")
     for index in range(n):
-        yield _dialogue(rng, SCENARIOS[index % len(SCENARIOS)], split)
+        rare = rng.choice(RARE) if rare_share and rng.random() < rare_share else None
+        yield _dialogue(rng, SCENARIOS[index % len(SCENARIOS)], split, rare=rare)
 
 
 def chat(dialogue: Dialogue) -> list[Message]:

@@ -1,7 +1,8 @@
 """Trains the starter language model: `python -m models.training.llama --out FILE.gguf`.
 
-It learns the conversations of `domain` from scratch on one processor core. The run can be stopped
-at any time; the next one goes on from the checkpoint in the cache folder.
+It learns the conversations of `domain` from scratch on one processor core, or goes on from a file's
+weights. The run can be stopped at any time; the next one goes on from the checkpoint in the cache
+folder.
 """
 
 import argparse
@@ -20,12 +21,13 @@ from models.training.domain import dialogues
 from models.training.llama_data import (
     Batch,
     Example,
+    analysis_example,
     batches,
     chat_example,
     collate,
     result_example,
 )
-from models.training.llama_gguf import write_gguf
+from models.training.llama_gguf import read_gguf, write_gguf
 from models.training.llama_net import COPY_BLOCK, COPY_HEADS, Llama, LlamaSize, look_loss
 from models.training.llama_tokens import StarterTokenizer
 
@@ -123,16 +125,17 @@ class Training:
         return True
 
 
-def rate_at(step: int, progress: float) -> float:
+def rate_at(step: int, progress: float, highest: float = _LEARNING_RATE) -> float:
     """The learning rate: warm-up, a plateau, then straight down to almost nothing.
 
     Args:
         step: batches seen.
         progress: share of the whole run that is done, 0 to 1.
+        highest: the plateau.
     """
     warm = min(1.0, (step + 1) / _WARM_UP_STEPS)
     left = min(1.0, max(0.02, (1 - progress) / (1 - _DECAY_FROM)))
-    return _LEARNING_RATE * warm * left
+    return highest * warm * left
 
 
 def teacher_forced(net: Llama, examples: Sequence[Example], pad: int) -> float:
@@ -168,6 +171,7 @@ def train(
     tokens: int,
     checkpoint: Path,
     out: Path,
+    learning_rate: float = _LEARNING_RATE,
     report_every: float = 120.0,
 ) -> None:
     """Train until either bound, saving and scoring as it goes.
@@ -179,19 +183,23 @@ def train(
         tokens: padded ids of a batch.
         checkpoint: where to keep the state.
         out: the GGUF file to write at the end and on each save.
+        learning_rate: the highest one.
         report_every: seconds between reports.
     """
     tokenizer = training.tokenizer
     held = list(dialogues(7, 90, "heldout"))
     chats = [chat_example(tokenizer, dialogue) for dialogue in held]
     results = [result_example(tokenizer, dialogue) for dialogue in held]
+    judged = dialogues(7, 90, "heldout", rare_share=0.5)
+    analyses = [analysis_example(tokenizer, dialogue) for dialogue in judged]
     source = batches(tokenizer, seed=random.Random(training.step).randrange(1000), tokens=tokens)
     last = reported = time.monotonic()
     losses: list[tuple[float, float]] = []
     while training.step < steps and training.seconds < minutes * 60:
         progress = max(training.step / steps, training.seconds / (minutes * 60))
         copy_weight = _COPY_WEIGHT if progress < 0.8 else _COPY_WEIGHT / 5
-        losses.append(training.learn(next(source), rate_at(training.step, progress), copy_weight))
+        rate = rate_at(training.step, progress, learning_rate)
+        losses.append(training.learn(next(source), rate, copy_weight))
         now = time.monotonic()
         training.seconds += now - last
         last = now
@@ -201,7 +209,8 @@ def train(
                 f"step {training.step} {training.seconds / 60:.1f} min "
                 f"loss {answer:.4f} copying {copying:.4f} held out: "
                 f"turns {teacher_forced(training.net, chats, tokenizer.end_id):.3f} "
-                f"results {teacher_forced(training.net, results, tokenizer.end_id):.3f}",
+                f"results {teacher_forced(training.net, results, tokenizer.end_id):.3f} "
+                f"analyses {teacher_forced(training.net, analyses, tokenizer.end_id):.3f}",
                 flush=True,
             )
             training.save(checkpoint)
@@ -218,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the GGUF file to write")
     parser.add_argument("--steps", type=int, default=1_000_000, help="batches at most")
     parser.add_argument("--minutes", type=float, default=70, help="minutes at most, over all runs")
+    parser.add_argument("--rate", type=float, default=_LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--tokens", type=int, default=2560, help="token ids of a batch")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument(
@@ -226,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=Path.home() / ".cache" / "offhook-training",
         help="folder of the checkpoint",
     )
+    parser.add_argument("--weights", type=Path, help="a GGUF file to begin with")
     parser.add_argument("--fresh", action="store_true", help="ignore an earlier checkpoint")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -235,6 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = Training(tokenizer, LlamaSize(vocab=len(tokenizer.tokens)))
     if checkpoint.exists() and not options.fresh and training.load(checkpoint):
         print(f"going on from step {training.step}", flush=True)
+    elif options.weights is not None:
+        read_gguf(training.net, tokenizer, options.weights)
     train(
         training,
         steps=options.steps,
@@ -242,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tokens=options.tokens,
         checkpoint=checkpoint,
         out=options.out,
+        learning_rate=options.rate,
     )
 
 

@@ -9,12 +9,22 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from models.training.domain import Dialogue, chat, dialogues, transcript, whole_answers
+from models.training.domain import (
+    CONTEXT_TIMES,
+    Dialogue,
+    chat,
+    dialogues,
+    transcript,
+    whole_answers,
+)
 from models.training.llama_tokens import IM_START, StarterTokenizer, render
 from models.training.phrases import CALLER_TIMES, DAYS, NUMBERS, PLACES
-from voice_loop.prompts import Message, extraction_messages
+from voice_loop.prompts import Message, analysis_messages, extraction_messages
 
 _POOL = 1536
+#: Dialogues that are also asked for their result, and as many for what they came to.
+_ASKED_SHARE = 0.7
+_RARE_SHARE = 0.4
 _SPOKEN_FACTS = ("name", "company", "day", "time", "address")
 _NAMES = ("name", "company", "address")
 _VALUES = (*CALLER_TIMES, *DAYS, *PLACES)
@@ -46,6 +56,12 @@ def extraction_chat(dialogue: Dialogue) -> list[Message]:
     """The chat that asks for the dialogue's result, with the right answer."""
     question = extraction_messages(dialogue.returns, transcript(dialogue))
     return [*question, {"role": "assistant", "content": json.dumps(dialogue.result)}]
+
+
+def analysis_chat(dialogue: Dialogue) -> list[Message]:
+    """The chat that asks what the dialogue came to, with the right answer."""
+    question = analysis_messages(dialogue.task, transcript(dialogue))
+    return [*question, {"role": "assistant", "content": json.dumps(dialogue.analysis)}]
 
 
 def _find_copies(
@@ -160,6 +176,16 @@ def result_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
     return Example(ids, learn, copies, weight=3.0)
 
 
+def analysis_example(tokenizer: StarterTokenizer, dialogue: Dialogue) -> Example:
+    """The question what the call came to, of which the JSON is learned."""
+    ids, learn = _answers(tokenizer, analysis_chat(dialogue), [True])
+    summary = dialogue.analysis["summary"] or ""
+    said = [v for v in (*CONTEXT_TIMES, *DAYS, *PLACES.values(), *NUMBERS) if v in summary]
+    if dialogue.analysis["quote"] is not None:
+        said.append(dialogue.analysis["quote"])
+    return Example(ids, learn, _find_copies(tokenizer, ids, learn, [], said), weight=3.0)
+
+
 def collate(examples: Sequence[Example], pad: int) -> Batch:
     """Pad to the longest; targets are the ids that follow the target rows."""
     length = max(len(example.ids) for example in examples)
@@ -177,25 +203,24 @@ def collate(examples: Sequence[Example], pad: int) -> Batch:
     return Batch(ids, rows, following, weights, looks[:, :2], looks[:, 2])
 
 
-def batches(
-    tokenizer: StarterTokenizer, seed: int, tokens: int, result_share: float = 0.7
-) -> Iterator[Batch]:
+def batches(tokenizer: StarterTokenizer, seed: int, tokens: int) -> Iterator[Batch]:
     """Endless batches of about `tokens` ids each, of examples of like length.
 
     Args:
         tokenizer: makes the ids.
         seed: chooses the dialogues.
         tokens: padded ids of a batch.
-        result_share: how many dialogues are also asked for their result.
     """
     rng = random.Random(f"batches {seed}")
     pool_seed = seed * 1_000_000
     while True:
         pool: list[Example] = []
-        for dialogue in dialogues(pool_seed, _POOL):
+        for dialogue in dialogues(pool_seed, _POOL, rare_share=_RARE_SHARE):
             pool.append(chat_example(tokenizer, dialogue, rng))
-            if rng.random() < result_share:
+            if rng.random() < _ASKED_SHARE:
                 pool.append(result_example(tokenizer, dialogue))
+            if rng.random() < _ASKED_SHARE:
+                pool.append(analysis_example(tokenizer, dialogue))
         pool_seed += 1
         pool.sort(key=lambda example: len(example.ids) + rng.random() * 8)
         groups: list[list[Example]] = [[]]

@@ -1,11 +1,12 @@
-"""Writes the starter language model as a GGUF file that llama.cpp loads."""
+"""Writes the starter language model as a GGUF file that llama.cpp loads, and reads it back."""
 
 from pathlib import Path
 
 import gguf
 import numpy as np
+import torch
 
-from models.training.llama_net import Llama, interleave
+from models.training.llama_net import Llama, deinterleave, interleave
 from models.training.llama_tokens import CHAT_TEMPLATE, END_OF_TEXT, IM_END, StarterTokenizer
 
 CONTEXT_LENGTH = 2048
@@ -74,3 +75,41 @@ def write_gguf(net: Llama, tokenizer: StarterTokenizer, path: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     part.replace(path)
+
+
+def read_gguf(net: Llama, tokenizer: StarterTokenizer, path: Path) -> None:
+    """Take a file's weights over, to train on from them; tokens that it lacks stay as they are.
+
+    Args:
+        net: of the file's size, but for the vocabulary.
+        tokenizer: the network's own.
+        path: a file of `write_gguf`.
+    """
+    reader = gguf.GGUFReader(path)
+    size = net.size
+    tensors = {
+        tensor.name: torch.from_numpy(
+            np.array(gguf.quants.dequantize(tensor.data, tensor.tensor_type), np.float32)
+        )
+        for tensor in reader.tensors
+    }
+    known: list[str] = reader.get_field("tokenizer.ggml.tokens").contents()
+    row_of = {token: row for row, token in enumerate(known)}
+    table = tensors.pop("token_embd.weight")
+    with torch.no_grad():
+        for token, own, spaced in zip(
+            tokenizer.tokens, range(size.vocab), tokenizer.spaced, strict=True
+        ):
+            if token in row_of and not spaced:
+                net.words[own] = table[row_of[token]]
+        joined = [
+            table[row_of[tokenizer.tokens[spaced]]] - table[row_of[tokenizer.tokens[plain]]]
+            for plain, spaced in tokenizer.joined.items()
+            if {tokenizer.tokens[spaced], tokenizer.tokens[plain]} <= row_of.keys()
+        ]
+        net.space.copy_(torch.stack(joined).mean(0))
+    for name, values in tensors.items():
+        if name.endswith(("attn_q.weight", "attn_k.weight")):
+            tensors[name] = deinterleave(values, size.heads)
+    missing = net.load_state_dict(tensors, strict=False).missing_keys
+    assert set(missing) == {"words", "space"}

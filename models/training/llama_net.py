@@ -59,6 +59,12 @@ def interleave(weight: Tensor, heads: int) -> Tensor:
     return weight.view(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns)
 
 
+def deinterleave(weight: Tensor, heads: int) -> Tensor:
+    """What `interleave` was given."""
+    rows, columns = weight.shape
+    return weight.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns)
+
+
 class Norm(nn.Module):  # type: ignore[misc, unused-ignore]
     """Root-mean-square norm."""
 

@@ -1,11 +1,13 @@
 """Scores a language model file through llama.cpp on held-out calls.
 
 `python -m models.training.llama_score FILE.gguf`: agent turns given the right history, typed
-results under the JSON grammar, and whole calls in which the model hears its own words.
+results under the JSON grammar, whole calls in which the model hears its own words, and what calls
+came to.
 """
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,10 @@ from typing import Any
 from llama_cpp import Llama
 from llama_cpp.llama_grammar import LlamaGrammar
 
+from models.grammar import gbnf
 from models.training.domain import Dialogue, chat, dialogues, transcript, whole_answers
-from voice_loop.prompts import Message, extraction_messages
+from voice_loop.analysis import analysis_schema
+from voice_loop.prompts import OUTCOMES, Message, analysis_messages, extraction_messages
 
 _LONGEST_REPLY = 96
 
@@ -27,6 +31,18 @@ class Score:
     right: int
     total: int
     mistakes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The right analysis of a call, and the model's."""
+
+    dialogue: Dialogue
+    got: Mapping[str, str | None]
+
+    @property
+    def wanted(self) -> Mapping[str, str | None]:
+        return self.dialogue.analysis
 
 
 def schema_of(returns: Mapping[str, str]) -> str:
@@ -95,6 +111,16 @@ class Scorer:
                 mistakes.append((json.dumps(dialogue.result), got))
         return Score(len(held) - len(mistakes), len(held), tuple(mistakes))
 
+    def judge(self, dialogue: Dialogue) -> Judgement | None:
+        """What the model says the call came to; None when the person said nothing."""
+        turns = transcript(dialogue)
+        schema = analysis_schema(turns)
+        if schema is None:
+            return None
+        grammar = LlamaGrammar.from_string(gbnf(schema), verbose=False)
+        got = self.answer(analysis_messages(dialogue.task, turns), grammar)
+        return Judgement(dialogue, json.loads(got))
+
     def whole_calls(self, held: Sequence[Dialogue]) -> Score:
         """Calls in which no turn of the model's own differs from the right one to the end.
 
@@ -120,6 +146,23 @@ class Scorer:
         return Score(total - len(mistakes), total, tuple(mistakes))
 
 
+def _print_judgements(judgements: Sequence[Judgement], shown: int) -> None:
+    wrong = [j for j in judgements if j.got["outcome"] != j.wanted["outcome"]]
+    right = len(judgements) - len(wrong)
+    print(f"outcomes: {right}/{len(judgements)} ({right / max(1, len(judgements)):.1%})")
+    wanted = Counter(j.wanted["outcome"] for j in judgements)
+    got = Counter(j.got["outcome"] for j in judgements)
+    missed = Counter(j.wanted["outcome"] for j in wrong)
+    for outcome in (*OUTCOMES, None):
+        found = wanted[outcome] - missed[outcome]
+        print(f"  {outcome}: found {found}/{wanted[outcome]}, falsely {got[outcome] - found}")
+    for field in ("summary", "quote"):
+        same = sum(j.got[field] == j.wanted[field] for j in judgements)
+        print(f"  {field} word for word: {same}/{len(judgements)}")
+    for judgement in wrong[:shown]:
+        print(f"  expected {json.dumps(judgement.wanted)}\n       got {json.dumps(judgement.got)}")
+
+
 def _print(name: str, score: Score, shown: int) -> None:
     print(f"{name}: {score.right}/{score.total} ({score.right / max(1, score.total):.1%})")
     for expected, got in score.mistakes[:shown]:
@@ -142,6 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _print("agent turns", scorer.turns(held), options.show)
     _print("results", scorer.results(held), options.show)
     _print("whole calls", scorer.whole_calls(held), options.show)
+    judged = dialogues(options.seed, 3 * options.calls, options.split, rare_share=0.5)
+    judgements = [j for j in map(scorer.judge, judged) if j is not None]
+    _print_judgements(judgements, options.show)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,16 @@ from tokenizers import Tokenizer, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
 
 from models.training.domain import FAMILIAR_NAMES, RETURNS, TASK_ENDINGS, TASKS, dialogues
+from models.training.outcome import SUMMARY_TEXTS
 from voice_loop.prompts import (
     CALL_ANSWERED,
     CUT_OFF,
     END_CALL,
+    OUTCOMES,
     TOOL_CALL_CLOSE,
     TOOL_CALL_OPEN,
     Message,
+    analysis_messages,
     extraction_messages,
     system_prompt,
 )
@@ -69,6 +72,7 @@ def _fixed_texts() -> tuple[str, ...]:
     tool = END_CALL.removeprefix(TOOL_CALL_OPEN).removesuffix(TOOL_CALL_CLOSE)
     # llama-cpp-python writes no token of more than 32 bytes, so the tool's text is two tokens.
     name, arguments = tool[: tool.index(", ")], tool[tool.index(", ") :]
+    analysis = analysis_messages("", [])[0]["content"].lower()
     return (
         before,
         middle,
@@ -85,6 +89,12 @@ def _fixed_texts() -> tuple[str, ...]:
         *(f'"{key}": ' for key in keys),
         *(f'"{key}": "' for key in keys),
         arguments,
+        analysis,
+        "task: ",
+        *(f'"{key}": ' for key in ("summary", "quote", "outcome")),
+        *(f'"{key}": "' for key in ("summary", "quote", "outcome")),
+        *(outcome for outcome in OUTCOMES if "_" in outcome),
+        *SUMMARY_TEXTS,
     )
 
 

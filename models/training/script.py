@@ -20,6 +20,7 @@ class Script:
         waits_for: the question that is open.
         agreed: whether the appointment stands or the person will be at home.
         done: the last reply ends the call.
+        ended_by: what the person meant when it was said.
     """
 
     scenario: Scenario
@@ -34,6 +35,7 @@ class Script:
     wrong_number: bool = False
     callback: bool = False
     done: bool = False
+    ended_by: str | None = None
 
     @property
     def company(self) -> str:
@@ -106,7 +108,7 @@ class Script:
                 return f"this is {self.company}. {self.question()}"
             case "repeat":
                 return f"of course. {self.question()}"
-            case "about" | "why":
+            case "about" | "why" | "annoyed":
                 return f"{self._topic()} {self.question()}"
             case "robot":
                 return f"i am an automated assistant. {self.question()}"
@@ -122,9 +124,13 @@ class Script:
                 return f"sorry, i do not know the address. {self.question()}"
             case "when":
                 return self._say_when()
-            case "busy":
+            case "busy" | "not_now":
                 self.callback = True
                 return self._end("no problem, we will call again later.")
+            case "stop":
+                return self._end("okay, we will not call you again.")
+            case "other_number":
+                return self._end("thank you, we will call you there.")
             case "bye":
                 return self._end("thank you.")
             case "wrong" | "identity_no" | "not_mine":
@@ -140,6 +146,12 @@ class Script:
 
     def reply(self, intent: str, slots: Mapping[str, str]) -> str:
         """What to say to that intent, moving on in the conversation."""
+        text = self._reply(intent, slots)
+        if self.done:
+            self.ended_by = intent
+        return text
+
+    def _reply(self, intent: str, slots: Mapping[str, str]) -> str:
         aside = self.aside(intent)
         if aside is not None:
             return aside

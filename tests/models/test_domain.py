@@ -13,7 +13,8 @@ from models.training.domain import (
     dialogues,
     person_sentences,
 )
-from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
+from models.training.phrases import INTENTS, Split
+from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL, OUTCOMES
 
 WORDS = re.compile(r"[a-z]+( [a-z]+)*")
 
@@ -120,3 +121,28 @@ def test_the_demo_call_is_in_the_domain() -> None:
     assert all(WORDS.fullmatch(text) for text in texts)
     said = set(person_sentences(1, 4000))
     assert {"speaking", "yes", "no", "who is this", "wrong number"} <= said
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_every_outcome_rests_on_a_line_of_the_person(split: Split) -> None:
+    outcomes: set[str | None] = set()
+    for dialogue in dialogues(1, 900, split, rare_share=0.5):
+        outcome, quote = dialogue.analysis["outcome"], dialogue.analysis["quote"]
+        said = [turn.text for turn in dialogue.turns if turn.speaker == "person"]
+        assert (quote is None) == (outcome is None)
+        assert quote is None or quote in said
+        assert dialogue.analysis["summary"]
+        outcomes.add(outcome)
+    assert outcomes == {*OUTCOMES, None}
+
+
+def test_who_asks_for_no_more_calls_is_not_to_be_called_and_nobody_else() -> None:
+    known, held = INTENTS["stop"]
+    asked = 0
+    for dialogue in dialogues(2, 900, rare_share=0.5):
+        said = {turn.text for turn in dialogue.turns if turn.speaker == "person"}
+        if dialogue.analysis["outcome"] == "do_not_contact":
+            asked += bool(said & set(known))
+        else:
+            assert not said & {*known, *held}
+    assert asked > 50

@@ -13,12 +13,14 @@ from llama_cpp import Llama  # noqa: E402
 from models.training.domain import chat, dialogues  # noqa: E402
 from models.training.llama import Training, teacher_forced  # noqa: E402
 from models.training.llama_data import (  # noqa: E402
+    analysis_chat,
+    analysis_example,
     batches,
     chat_example,
     extraction_chat,
     result_example,
 )
-from models.training.llama_gguf import write_gguf  # noqa: E402
+from models.training.llama_gguf import read_gguf, write_gguf  # noqa: E402
 from models.training.llama_net import LlamaSize  # noqa: E402
 from models.training.llama_tokens import StarterTokenizer, render  # noqa: E402
 from voice_loop.prompts import END_CALL  # noqa: E402
@@ -41,9 +43,13 @@ def trained(tokenizer: StarterTokenizer) -> Training:
     return training
 
 
+def test_no_token_is_there_twice(tokenizer: StarterTokenizer) -> None:
+    assert len(set(tokenizer.tokens)) == len(tokenizer.tokens)
+
+
 def test_text_survives_the_tokenizer(tokenizer: StarterTokenizer) -> None:
     for dialogue in dialogues(5, 30, "heldout"):
-        for messages in (chat(dialogue), extraction_chat(dialogue)):
+        for messages in (chat(dialogue), extraction_chat(dialogue), analysis_chat(dialogue)):
             text = render(messages)
             assert tokenizer.decode(tokenizer.encode(text)) == text
 
@@ -63,7 +69,8 @@ def test_only_answers_are_learned(tokenizer: StarterTokenizer) -> None:
 def test_copies_point_at_the_same_word(tokenizer: StarterTokenizer) -> None:
     copies = 0
     for dialogue in dialogues(8, 60):
-        for example in (chat_example(tokenizer, dialogue), result_example(tokenizer, dialogue)):
+        for make in (chat_example, result_example, analysis_example):
+            example = make(tokenizer, dialogue)
             for at, source in example.copies:
                 assert source <= at
                 wanted, there = example.ids[at + 1], example.ids[source]
@@ -93,6 +100,21 @@ def test_llama_cpp_reads_the_export_alike(
         assert torch.corrcoef(torch.stack((theirs.flatten(), ours.flatten())))[0, 1] > 0.995
         assert (theirs.argmax(-1) == ours.argmax(-1)).float().mean() > 0.9
     llama.close()
+
+
+def test_training_begins_with_the_weights_of_a_file(
+    tokenizer: StarterTokenizer, trained: Training, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.gguf"
+    write_gguf(trained.net, tokenizer, path)
+    other = Training(tokenizer, LlamaSize(vocab=len(tokenizer.tokens), **SIZE), seed=2)
+    read_gguf(other.net, tokenizer, path)
+    ids = tokenizer.encode(render(chat(next(dialogues(9, 1)))))
+    rows = torch.tensor([(0, at) for at in range(len(ids))])
+    with torch.no_grad():
+        theirs, ours = (t.net(torch.tensor([ids]), rows)[0] for t in (trained, other))
+    # Q8_0 rounds; a row or a head in another place would not correlate.
+    assert torch.corrcoef(torch.stack((theirs.flatten(), ours.flatten())))[0, 1] > 0.999
 
 
 def test_training_goes_on_from_a_checkpoint(

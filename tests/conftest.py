@@ -1,12 +1,14 @@
-"""Shared by all tests: the pair of real Asterisks, started once a run."""
+"""Shared by all tests: the pair of real Asterisks and the PostgreSQL server, started once a run."""
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import pytest
 import pytest_asyncio
 
 from pbx.testbed import TestBed
+from tests import postgres
 
 #: Where a FreeSWITCH that answers already expects its carrier; see `python -m pbx.testbed`.
 _CARRIER_SIP = 5070
@@ -23,3 +25,13 @@ async def bed() -> AsyncIterator[TestBed]:
     given = os.environ.get("OFFHOOK_TEST_FREESWITCH")
     async with TestBed(say, carrier_sip=_CARRIER_SIP if given else None) as both:
         yield both
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """A real PostgreSQL. Without one, its tests are left out."""
+    programs = postgres.programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL is installed: apt-get install postgresql")
+    with postgres.running(programs) as server:
+        yield server

@@ -100,6 +100,7 @@ class Claims:
 
         async def work(transaction: Transaction) -> tuple[Claimed, bool]:
             connection = transaction.connection
+            await transaction.serialize("claim")
             gates = await read_gates(connection, now)
             rows = (await connection.execute(_due(gates).limit(limit + _LOOK_AHEAD))).all()
             listed = await _listed(connection, [row.to_number for row in rows])
@@ -229,7 +230,7 @@ def _due(gates: Gates) -> Select[Any]:
     return (
         query.where(*wanted)
         .order_by(calls.c.next_attempt_at, calls.c.created_at)
-        .with_for_update(of=calls, skip_locked=True)
+        .with_for_update(of=calls)
     )
 
 

@@ -13,8 +13,9 @@ import uvicorn
 
 from api.app import create_app
 from api.services import Check, Services
-from api.settings import load_settings
+from api.settings import StoreSection, load_settings
 from api.store import Store
+from tests.postgres import PostgresServer, at
 
 SETTINGS = {
     "OFFHOOK_CALLS__NUMBERS": "+15559876543,+15550100099",
@@ -58,9 +59,31 @@ class Bench:
         return answer
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_stores: runs on SQLite and on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "where" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("both_stores")
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("where", kinds, indirect=True)
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path / "data" / "offhook.db")
+async def where(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreSection]:
+    """Where an empty store is."""
+    if request.param == "sqlite":
+        yield StoreSection(path=tmp_path / "data" / "offhook.db")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    async with server.database() as url:
+        yield at(url)
+
+
+@pytest.fixture
+async def store(where: StoreSection) -> AsyncIterator[Store]:
+    opened = await Store.open(where)
     yield opened
     await opened.close()
 
@@ -77,6 +100,7 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
         return health
 
     services = Services(settings, store, control, frozenset({"en", "es"}), ask_health)
+    await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -38,6 +38,8 @@ from tests.api.campaigning import (
 from tests.api.story import BUSY, NORMAL, claim_up_to
 from tests.api.switchboard import Office, impatient
 
+pytestmark = pytest.mark.both_stores
+
 LIVE = {"initiated", "ringing", "in_progress"}
 
 

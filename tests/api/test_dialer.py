@@ -25,6 +25,8 @@ from tests.api.switchboard import (
 from tests.voice_loop.scripted import settle
 from voice_loop.ports import EngineError, SpeechDetector
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture(autouse=True)
 async def nothing_is_left(monkeypatch: pytest.MonkeyPatch, store: Store) -> AsyncIterator[None]:

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+import pytest
+
 from api.events import QUEUE_LIMIT
 from api.records import Ended, Turn
 from api.routes.events import frame, stream
@@ -54,6 +56,7 @@ STORY = [
 ]
 
 
+@pytest.mark.both_stores
 async def test_live_events_come_once_in_order_and_then_the_stream_ends(bench: Bench) -> None:
     call = await bench.create()
     messages = []
@@ -75,6 +78,7 @@ async def test_live_events_come_once_in_order_and_then_the_stream_ends(bench: Be
     assert messages[-1][2]["data"]["call"] == read
 
 
+@pytest.mark.both_stores
 async def test_a_finished_call_is_replayed_and_resumed(bench: Bench) -> None:
     call = await bench.create()
     await tell(bench, call["id"])
@@ -113,6 +117,7 @@ async def test_a_reader_that_goes_away_leaves_nothing_behind(bench: Bench) -> No
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.both_stores
 async def test_a_reader_too_slow_for_the_bus_still_gets_everything(store: Store) -> None:
     """More events than its queue holds while it reads none: the table has what the bus dropped."""
     call_id = (await claimed(store)).call.id
@@ -130,6 +135,7 @@ async def test_a_reader_too_slow_for_the_bus_still_gets_everything(store: Store)
     assert numbers == list(range(1, QUEUE_LIMIT + 16))
 
 
+@pytest.mark.both_stores
 async def test_what_is_in_the_table_and_on_the_bus_is_told_once(store: Store) -> None:
     """An event committed between subscribing and reading the table comes both ways."""
     call_id = (await claimed(store)).call.id

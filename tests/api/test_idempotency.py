@@ -17,6 +17,8 @@ from api.store.idempotency import ABANDONED_S, KEEP_S
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 
+pytestmark = pytest.mark.both_stores
+
 HEADERS = Headers({"Idempotency-Key": "k"})
 REQUEST = Idempotency("me", "k", "fingerprint")
 

@@ -119,6 +119,7 @@ async def test_a_wrong_endpoint_is_refused_with_a_pointer(
     assert len((await read(bench, PATH))["data"]) == 1
 
 
+@pytest.mark.both_stores
 async def test_a_url_belongs_to_one_endpoint(bench: Bench) -> None:
     await add(bench, NOWHERE)
     other = await add(bench, f"{NOWHERE}other")
@@ -128,6 +129,7 @@ async def test_a_url_belongs_to_one_endpoint(bench: Bench) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "url_taken")
 
 
+@pytest.mark.both_stores
 async def test_endpoints_are_bounded(bench: Bench) -> None:
     for number in range(MAX_ENDPOINTS):
         await bench.store.endpoints.create(NewEndpoint(f"{NOWHERE}{number}"))
@@ -135,6 +137,7 @@ async def test_endpoints_are_bounded(bench: Bench) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_endpoints")
 
 
+@pytest.mark.both_stores
 async def test_an_endpoint_is_changed_and_deleted(bench: Bench) -> None:
     made = await add(bench, NOWHERE)
     path = f"{PATH}/{made['id']}"
@@ -158,6 +161,7 @@ async def test_an_endpoint_is_changed_and_deleted(bench: Bench) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.both_stores
 async def test_an_idempotent_creation_gives_the_same_secret(bench: Bench) -> None:
     headers = {"Idempotency-Key": "one"}
     first = await bench.client.post(PATH, json={"url": NOWHERE}, headers=headers)
@@ -169,6 +173,7 @@ async def test_an_idempotent_creation_gives_the_same_secret(bench: Bench) -> Non
 # -- what is told to whom ------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 async def test_every_call_is_told_to_each_endpoint_that_wants_it(bench: Bench) -> None:
     """Each with its own secret, beside the call's own URL (OI-12)."""
     async with (
@@ -229,6 +234,7 @@ async def test_one_url_is_told_once_under_both_secrets(bench: Bench) -> None:
     assert [delivery["endpoint_id"] for delivery in page["data"]] == [None] * 4
 
 
+@pytest.mark.both_stores
 async def test_after_a_rotation_both_secrets_verify_until_the_overlap_is_over(
     bench: Bench,
 ) -> None:
@@ -328,6 +334,7 @@ async def test_what_is_wrong_with_an_endpoint_is_told(
 # -- disabling -----------------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 async def test_ten_deliveries_given_up_in_a_row_disable_an_endpoint(bench: Bench) -> None:
     """X-CB-16; what waits is held, and goes out in order once it is enabled again."""
     async with receiving(status(500)) as receiver, delivering(bench.store, retry_schedule_s=[]):
@@ -361,6 +368,7 @@ async def test_ten_deliveries_given_up_in_a_row_disable_an_endpoint(bench: Bench
         await receiver.wait(before + 1)
 
 
+@pytest.mark.both_stores
 async def test_gone_disables_an_endpoint_but_not_the_calls_own_delivery(bench: Bench) -> None:
     async with (
         receiving(status(410)) as receiver,
@@ -376,6 +384,7 @@ async def test_gone_disables_an_endpoint_but_not_the_calls_own_delivery(bench: B
         await settled(bench.store, call, "delivered")
 
 
+@pytest.mark.both_stores
 async def test_what_waits_for_a_disabled_endpoint_is_held_and_sent_later_to_its_new_url(
     bench: Bench,
 ) -> None:
@@ -406,6 +415,7 @@ async def test_what_waits_for_a_disabled_endpoint_is_held_and_sent_later_to_its_
     assert {request.path for request in new.got} == {"/hook?x=1"}
 
 
+@pytest.mark.both_stores
 async def test_an_endpoint_disabled_during_an_attempt_stays_so(bench: Bench) -> None:
     release = asyncio.Event()
 
@@ -427,6 +437,7 @@ async def test_an_endpoint_disabled_during_an_attempt_stays_so(bench: Bench) -> 
     assert page["data"][0]["next_attempt_at"] is None
 
 
+@pytest.mark.both_stores
 async def test_an_endpoint_deleted_during_an_attempt_is_forgotten(bench: Bench) -> None:
     quick: dict[str, Any] = {
         "timeout_s": 0.3,
@@ -450,6 +461,7 @@ async def test_an_endpoint_deleted_during_an_attempt_is_forgotten(bench: Bench) 
 # -- history, redelivery, tests ------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 async def test_a_delivery_tells_its_attempts(bench: Bench) -> None:
     """CB-120, X-CB-19, X-CB-20."""
     async with receiving(status(500)) as receiver, delivering(bench.store, retry_schedule_s=[0.05]):
@@ -496,6 +508,7 @@ async def test_a_calls_own_delivery_can_be_sent_again(bench: Bench) -> None:
     assert receiver.got[4].verified(SECRET) == receiver.got[3].verified(SECRET)
 
 
+@pytest.mark.both_stores
 async def test_deliveries_come_in_pages(bench: Bench) -> None:
     await add(bench, NOWHERE)
     calls = [await new_call(bench.store) for _ in range(5)]
@@ -514,6 +527,7 @@ async def test_deliveries_come_in_pages(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("style", ["call", "envelope"])
+@pytest.mark.both_stores
 async def test_a_test_event_goes_the_way_of_the_others(bench: Bench, style: str) -> None:
     """X-OI-6."""
     async with receiving() as receiver, delivering(bench.store, payload=style):

@@ -54,6 +54,7 @@ async def settled(store: Store, call: Call, wanted: str) -> Call:
     return found
 
 
+@pytest.mark.both_stores
 async def test_every_lifecycle_event_arrives_signed_and_in_order(store: Store) -> None:
     """CB-22, CB-23, CB-53, CB-113."""
     async with receiving() as receiver, delivering(store):
@@ -88,6 +89,7 @@ async def test_the_library_refuses_a_changed_body(store: Store) -> None:
         changed.verified(SECRET)
 
 
+@pytest.mark.both_stores
 async def test_a_failed_delivery_comes_again_with_the_same_id_and_body(store: Store) -> None:
     """X-CB-15; later events wait for it."""
     async with (
@@ -108,6 +110,7 @@ async def test_a_failed_delivery_comes_again_with_the_same_id_and_body(store: St
     assert (await store.calls.get(call.id)).webhook_error is None
 
 
+@pytest.mark.both_stores
 async def test_after_the_last_retry_the_delivery_has_failed(store: Store) -> None:
     """CB-108. The call's later events are still tried."""
     async with receiving(status(503)) as receiver, delivering(store, retry_schedule_s=[0.01]):
@@ -118,6 +121,7 @@ async def test_after_the_last_retry_the_delivery_has_failed(store: Store) -> Non
     assert "503 Service Unavailable" in (done.webhook_error or "")
 
 
+@pytest.mark.both_stores
 async def test_gone_means_never_again(store: Store) -> None:
     async with receiving(status(410)) as receiver, delivering(store, retry_schedule_s=[0.01] * 5):
         call = await completed(store, webhook_url=receiver.url)
@@ -190,6 +194,7 @@ async def test_a_name_that_leads_to_a_forbidden_address_is_refused(store: Store)
     assert "refused; webhooks.allowed_networks" in (done.webhook_error or "")
 
 
+@pytest.mark.both_stores
 async def test_a_slow_receiver_delays_nobody_else(store: Store) -> None:
     """Twenty calls wait for the slow one first; it never gets more than its two places."""
     async with receiving(hang) as slow, receiving() as quick:
@@ -264,6 +269,7 @@ async def test_a_slow_receiver_that_recovers_gets_its_places_back(store: Store) 
     assert [delivery.attempt_count for delivery in page.deliveries] == [1, 1, 1]
 
 
+@pytest.mark.both_stores
 async def test_what_was_pending_is_delivered_after_a_restart(store: Store) -> None:
     async with receiving(hang) as receiver:
         async with delivering(store):
@@ -276,6 +282,7 @@ async def test_what_was_pending_is_delivered_after_a_restart(store: Store) -> No
     assert ids[0] == ids[1]
 
 
+@pytest.mark.both_stores
 async def test_a_retry_waits_for_its_time(store: Store) -> None:
     """With a played clock: nothing is due before the minute is over."""
     now = [(await new_call(store)).created_at + 10]

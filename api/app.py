@@ -26,6 +26,7 @@ from api.problems import Problem
 from api.records import Idempotency
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
+from api.request_id import REQUEST_ID
 from api.routes import ENDPOINTS
 from api.services import Services
 from api.store import StoreError
@@ -147,6 +148,7 @@ class Front:
         asked = request.headers.get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
         request.state.request_id = request_id
+        REQUEST_ID.set(request_id)
         started = False
 
         async def named(message: Message) -> None:

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from api.request_id import RequestIdFilter
 from api.settings import Settings, SettingsError, load_settings
 
 T = TypeVar("T")
@@ -65,11 +66,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def log_to_stderr(level: str) -> None:
-    """Every log line with its time, level and place on stderr."""
+    """Every log line with its time, level, place and request, if any, on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RequestIdFilter())
     logging.basicConfig(
         level=level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        handlers=[handler],
+        format="%(asctime)s %(levelname)s %(name)s %(request)s%(message)s",
     )
     for noisy in ("alembic", "httpx", "httpcore", "faster_whisper", "panoramisk", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

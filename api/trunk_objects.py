@@ -49,7 +49,11 @@ class ChangeTrunk(Body):
     )
     description: str = _CHANGED_DESCRIPTION
     allowed_prefixes: list[Prefix] = Field(
-        default=[], max_length=500, description=_PREFIXES, json_schema_extra=without_default
+        default=[],
+        max_length=500,
+        description=_PREFIXES,
+        examples=[["+49"]],
+        json_schema_extra=without_default,
     )
     max_channels: int | None = Field(
         default=None,

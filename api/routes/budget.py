@@ -22,6 +22,7 @@ PATH = "/v1/budget"
 
 
 async def get_budget(exchange: Exchange) -> Response:
+    """What is spent, what is held for calls that are not over, and what remains."""
     return JSONResponse(budget_object(await exchange.services.store.budget.get()))
 
 
@@ -36,6 +37,7 @@ async def change_budget(exchange: Exchange) -> Response:
 
 
 async def list_budget_entries(exchange: Exchange) -> Response:
+    """Every hold, settlement, release and change of the limit."""
     query = read_page_query(exchange, {"call_id": None})
     try:
         page = await exchange.services.store.budget.entries(

@@ -57,6 +57,7 @@ async def _add(exchange: Exchange, contacts: Sequence[NewContact]) -> int:
 
 
 async def list_campaign_contacts(exchange: Exchange) -> Response:
+    """In the order that they are called in, each with its call, or with why it was refused."""
     query = read_page_query(exchange, {"status": CONTACT_STATUSES})
     with named_campaign(exchange) as campaign_id:
         campaign = (await exchange.services.store.campaigns.get(campaign_id)).campaign

@@ -66,6 +66,7 @@ async def create_campaign(exchange: Exchange) -> Response:
 
 
 async def list_campaigns(exchange: Exchange) -> Response:
+    """Without counts; the path of each tells them."""
     query = read_page_query(exchange, {})
     try:
         page = await exchange.services.store.campaigns.page(limit=query.limit, cursor=query.cursor)
@@ -81,12 +82,14 @@ async def list_campaigns(exchange: Exchange) -> Response:
 
 
 async def get_campaign(exchange: Exchange) -> Response:
+    """With how many contacts and calls are where, and what was spent."""
     with named_campaign(exchange) as campaign_id:
         report = await exchange.services.store.campaigns.get(campaign_id)
     return JSONResponse(campaign_report(report))
 
 
 async def change_campaign(exchange: Exchange) -> Response:
+    """What is left out stays; the template may change while the campaign is a draft."""
     asked = parse_fields(ChangeCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
     if "template" in asked.model_fields_set:
         await check_template(exchange.services, asked.template)

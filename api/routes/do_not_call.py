@@ -42,6 +42,7 @@ async def add_do_not_call(exchange: Exchange) -> Response:
 
 
 async def list_do_not_call(exchange: Exchange) -> Response:
+    """`prefix` asks for the numbers that begin so."""
     query = read_page_query(exchange, {"prefix": None})
     prefix = query.filters.get("prefix", "+")
     if not is_prefix(prefix):
@@ -62,6 +63,7 @@ async def list_do_not_call(exchange: Exchange) -> Response:
 
 
 async def get_do_not_call(exchange: Exchange) -> Response:
+    """404 says that it may be called."""
     with _named(exchange) as number:
         listed = await exchange.services.store.do_not_call.get(number)
     return JSONResponse(do_not_call_object(listed))
@@ -84,6 +86,7 @@ async def import_do_not_call(exchange: Exchange) -> Response:
 
 
 async def export_do_not_call(exchange: Exchange) -> Response:
+    """It can be imported again."""
     async def parts() -> AsyncIterator[str]:
         async for listed in exchange.services.store.do_not_call.every():
             yield do_not_call_csv(listed)

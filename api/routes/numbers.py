@@ -56,6 +56,7 @@ async def list_numbers(exchange: Exchange) -> Response:
 
 
 async def get_number(exchange: Exchange) -> Response:
+    """With the trunk that it belongs to, if any."""
     with _found():
         number = await exchange.services.store.numbers.get(_id(exchange))
     return JSONResponse(number_object(number))

@@ -48,6 +48,7 @@ async def put_rate(exchange: Exchange) -> Response:
 
 
 async def list_rates(exchange: Exchange) -> Response:
+    """A number costs what its longest prefix says."""
     query = read_page_query(exchange, {})
     try:
         page = await exchange.services.store.rates.page(limit=query.limit, cursor=query.cursor)
@@ -63,6 +64,7 @@ async def list_rates(exchange: Exchange) -> Response:
 
 
 async def get_rate(exchange: Exchange) -> Response:
+    """Of exactly this prefix."""
     with _named(exchange) as prefix:
         return JSONResponse(rate_object(await exchange.services.store.rates.get(prefix)))
 
@@ -82,6 +84,7 @@ async def import_rates(exchange: Exchange) -> Response:
 
 
 async def export_rates(exchange: Exchange) -> Response:
+    """It can be imported again."""
     async def parts() -> AsyncIterator[str]:
         async for rates in exchange.services.store.rates.every():
             yield rates_csv(rates)

@@ -51,11 +51,13 @@ async def create_trunk(exchange: Exchange) -> Response:
 
 
 async def list_trunks(exchange: Exchange) -> Response:
+    """All of them, with the channels that are in use now."""
     data = [trunk_object(trunk) for trunk in await exchange.services.store.trunks.list()]
     return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
 
 
 async def get_trunk(exchange: Exchange) -> Response:
+    """With the channels that are in use now."""
     with _named(exchange) as name:
         return JSONResponse(trunk_object(await exchange.services.store.trunks.get(name)))
 

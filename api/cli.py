@@ -4,16 +4,15 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from api.cli_call import call
 from api.cli_demo import demo
+from api.cli_dnc import dnc
 from api.cli_doctor import doctor
 from api.cli_models import models
 from api.console import (
@@ -22,6 +21,7 @@ from api.console import (
     err,
     fail,
     log_to_stderr,
+    opened_store,
     out,
     print_json,
     run,
@@ -86,7 +86,7 @@ def keys_create(
     settings = settings_or_fail(config)
 
     async def work() -> None:
-        async with _store(settings) as store:
+        async with opened_store(settings) as store:
             key, secret = await store.keys.create(name, scope, rate_limit)
         if as_json:
             print_json({"id": key.id, "name": key.name, "scope": key.scope, "key": secret})
@@ -105,7 +105,7 @@ def keys_list(config: Path | None, as_json: bool) -> None:
     settings = settings_or_fail(config)
 
     async def work() -> None:
-        async with _store(settings) as store:
+        async with opened_store(settings) as store:
             found = await store.keys.list()
         if as_json:
             print_json([asdict(key) for key in found])
@@ -136,27 +136,13 @@ def keys_revoke(key_id: str, config: Path | None, as_json: bool) -> None:
     settings = settings_or_fail(config)
 
     async def work() -> None:
-        async with _store(settings) as store:
+        async with opened_store(settings) as store:
             if not await store.keys.revoke(key_id):
                 fail(f"there is no living key with the id {key_id}; see `offhook keys list`")
         if as_json:
             print_json({"id": key_id, "revoked": True})
 
     run(work())
-
-
-@contextlib.asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[Any]:
-    from api.store import Store, StoreError
-
-    try:
-        store = await Store.open(settings.store)
-    except StoreError as error:
-        fail(str(error))
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 def _day(at: float | None) -> str:
@@ -173,5 +159,5 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (call, demo, doctor, models):
+for command in (call, demo, dnc, doctor, models):
     main.add_command(command)

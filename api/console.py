@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -17,6 +17,9 @@ from rich.table import Table
 
 from api.request_id import RequestIdFilter
 from api.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from api.store import Store
 
 T = TypeVar("T")
 
@@ -101,6 +104,21 @@ async def started(server: contextlib.AbstractAsyncContextManager[T]) -> AsyncIte
         except (StartError, StoreError, MediaError, EngineError) as error:
             fail(str(error))
         yield entered
+
+
+@contextlib.asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator["Store"]:
+    """The store, for a command that works on it directly; closed at the end."""
+    from api.store import Store, StoreError
+
+    try:
+        store = await Store.open(settings.store)
+    except StoreError as error:
+        fail(str(error))
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

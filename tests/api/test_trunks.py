@@ -33,6 +33,7 @@ async def add_trunk(bench: Bench, name: str, **fields: Any) -> dict[str, Any]:
 # -- trunks --------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 async def test_a_trunk_is_made_read_changed_and_deleted(bench: Bench) -> None:
     response = await bench.client.post("/v1/trunks", json={"name": "carrier-a"})
     made = response.json()
@@ -93,6 +94,7 @@ async def test_a_wrong_trunk_is_refused_with_a_pointer(bench: Bench) -> None:
         assert told in problem["errors"][0]["detail"]
 
 
+@pytest.mark.both_stores
 async def test_a_trunk_has_its_name_alone_and_keeps_it(bench: Bench) -> None:
     await add_trunk(bench, "carrier-a")
     assert (await send(bench, "POST", "/v1/trunks", 409, name="carrier-a"))["code"] == "trunk_taken"
@@ -106,6 +108,7 @@ async def test_there_is_an_end_to_trunks(bench: Bench) -> None:
     assert problem["code"] == "too_many_trunks"
 
 
+@pytest.mark.both_stores
 async def test_a_trunk_in_use_is_not_deleted(bench: Bench) -> None:
     await add_trunk(bench, "carrier-a")
     number = await send(bench, "POST", "/v1/numbers", 201, number="+4930123456", trunk="carrier-a")
@@ -141,6 +144,7 @@ async def test_a_trunk_that_is_started_again_wakes_the_dialer(bench: Bench) -> N
 # -- numbers -------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 async def test_a_number_is_made_read_changed_and_deleted(bench: Bench) -> None:
     response = await bench.client.post(
         "/v1/numbers", json={"number": "+4930123456", "description": "Berlin"}
@@ -164,6 +168,7 @@ async def test_a_number_is_made_read_changed_and_deleted(bench: Bench) -> None:
     await send(bench, "PATCH", path, 404, status="active")
 
 
+@pytest.mark.both_stores
 async def test_numbers_come_in_pages_oldest_first(bench: Bench) -> None:
     for digit in range(5):
         await bench.store.numbers.create(NewNumber(f"+49301234{digit}00"))
@@ -197,6 +202,7 @@ async def test_a_wrong_number_is_refused_with_a_pointer(bench: Bench) -> None:
         assert told in problem["errors"][0]["detail"]
 
 
+@pytest.mark.both_stores
 async def test_a_number_is_registered_once(bench: Bench) -> None:
     problem = await send(bench, "POST", "/v1/numbers", 409, number=OURS)
     assert problem["code"] == "number_taken"
@@ -211,6 +217,7 @@ async def test_a_number_that_waiting_calls_show_is_not_deleted(bench: Bench) -> 
     await send(bench, "DELETE", f"/v1/numbers/{first.id}", 204)
 
 
+@pytest.mark.both_stores
 async def test_the_settings_are_seeded_once_and_change_nothing_later(store: Store) -> None:
     """CB-19: the first number of `calls.numbers` is the oldest."""
     for _ in range(2):
@@ -290,6 +297,7 @@ async def test_the_oldest_active_number_is_the_default(store: Store) -> None:
             await store.numbers.route("+15551234567", wrong)
 
 
+@pytest.mark.both_stores
 async def test_a_number_bound_to_a_trunk_goes_out_there_only(store: Store) -> None:
     await store.trunks.create(NewTrunk("us", allowed_prefixes=("+1",)))
     await store.trunks.create(NewTrunk("de", allowed_prefixes=("+49",)))

@@ -42,7 +42,7 @@ lint: $(STAMP) ## Style, types and layering
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Measure: turn latency, engines, media path
+bench: setup ## Measure: turn latency, engines, media path, originates, ledger
 	@$(BIN)/offhook bench $(ARGS)
 
 .venv-train/.installed: pyproject.toml

@@ -153,7 +153,7 @@ def _day(at: float | None) -> str:
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 def bench(names: tuple[str, ...], as_json: bool) -> None:
-    """Measure on this machine: turns, engines, media (default: all)."""
+    """Measure on this machine: turns, engines, media, originates, ledger, lists, outbox."""
     flags = ["--json"] if as_json else []
     done = subprocess.run([sys.executable, "-m", "bench", *flags, *names], check=False)
     raise SystemExit(done.returncode)

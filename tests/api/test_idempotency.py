@@ -19,6 +19,8 @@ from tests.api.doors import client_of
 
 pytestmark = pytest.mark.both_stores
 
+pytestmark = pytest.mark.both_stores
+
 HEADERS = Headers({"Idempotency-Key": "k"})
 REQUEST = Idempotency("me", "k", "fingerprint")
 

@@ -7,7 +7,7 @@ whoever asked for it. What is published (events, wake-ups) runs right after the 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.migrate import upgrade
 
@@ -116,16 +116,17 @@ class Database(ABC):
             await asyncio.wait(self._under_way)
         await self._disconnect()
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         """Run `work` in a write transaction: all of it is committed, or nothing.
 
         A cancelled caller does not cancel it. `work` is run again where its transaction collided
-        with another one's.
+        with another one's. It waits for nothing but its connection, and may run in a thread.
         """
         return await self._shielded(self._write(work))
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run `work`; each of its statements sees what is committed when it starts."""
+    async def read(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
+        """Run `work`; each of its statements sees what is committed when it starts. It waits for
+        nothing but its connection, and may run in a thread."""
         return await self._shielded(self._read(work))
 
     @abstractmethod
@@ -136,21 +137,10 @@ class Database(ABC):
     async def _disconnect(self) -> None: ...
 
     @abstractmethod
-    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T: ...
+    async def _write(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T: ...
 
     @abstractmethod
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T: ...
-
-    async def _transact(
-        self, engine: AsyncEngine, work: Callable[[Transaction], Awaitable[T]]
-    ) -> T:
-        """One transaction, and what follows its commit."""
-        async with told(), engine.begin() as connection:
-            transaction = Transaction(connection, self)
-            result = await work(transaction)
-        for publish in transaction.after_commit:
-            publish()
-        return result
+    async def _read(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T: ...
 
     async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work)

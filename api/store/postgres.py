@@ -6,7 +6,7 @@ Transactions are READ COMMITTED; where two must not overlap, they lock rows or `
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -125,7 +125,7 @@ class PostgresDatabase(Database):
                 f"store.url: PostgreSQL does not answer within {config.timeout_s:g} s; is its "
                 "host right, and does a firewall let us through?"
             ) from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise StoreError(f"store.url: cannot connect to PostgreSQL: {error}") from error
 
     async def open(self) -> None:
@@ -153,13 +153,24 @@ class PostgresDatabase(Database):
     def tell_others(self, topic: Topic, payload: str) -> None:
         self._line.tell(topic, payload)
 
-    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def _write(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         for longest_s in _AGAIN_S:
             with contextlib.suppress(CollisionError):
                 return await self._transact(self._writers, work)
             await asyncio.sleep(random.uniform(0, longest_s))
         return await self._transact(self._writers, work)
 
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _transact(
+        self, engine: AsyncEngine, work: Callable[[Transaction], Coroutine[Any, Any, T]]
+    ) -> T:
+        """One transaction, and what follows its commit."""
+        async with told(), engine.begin() as connection:
+            transaction = Transaction(connection, self)
+            result = await work(transaction)
+        for publish in transaction.after_commit:
+            publish()
+        return result
+
+    async def _read(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
         async with told(), self._readers.connect() as connection:
             return await work(connection)

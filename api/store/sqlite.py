@@ -7,7 +7,7 @@ their transactions. So all writes queue for one connection under `BEGIN IMMEDIAT
 import asyncio
 import fcntl
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-from api.store.connection import connect
+from api.store.connection import OneTurnConnection, connect
 from api.store.database import Database, StoreError, Topic, Transaction, migrate, told
 
 T = TypeVar("T")
@@ -43,14 +43,8 @@ class SqliteDatabase(Database):
         self._locked: int | None = None
         self._lock = asyncio.Lock()
         self._writer = self._engine(1, "query_only=OFF")
-        # A read is one statement, which is a snapshot by itself: without BEGIN and COMMIT it
-        # takes half as many turns of the connection's thread.
-        self._readers = self._engine(
-            READERS,
-            "query_only=ON",
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-        )
+        # Each of a read's statements is a snapshot by itself, without BEGIN and COMMIT.
+        self._readers = self._engine(READERS, "query_only=ON", isolation_level="AUTOCOMMIT")
 
         def began(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -65,6 +59,7 @@ class SqliteDatabase(Database):
             pool_size=connections,
             max_overflow=0,
             pool_timeout=30,
+            pool_reset_on_return=None,  # every transaction is ended by who began it
             hide_parameters=True,  # errors are logged, and callers' words are private
             **options,
         )
@@ -131,10 +126,26 @@ class SqliteDatabase(Database):
             os.close(self._locked)
             self._locked = None
 
-    async def _write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async with self._lock:
-            return await self._transact(self._writer, work)
+    async def _write(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        after_commit: list[Callable[[], None]] = []
 
-    async def _read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        async with told(), self._readers.connect() as connection:
-            return await work(connection)
+        async def transact(connection: AsyncConnection) -> T:
+            async with connection.begin():
+                return await work(Transaction(connection, self, after_commit))
+
+        async with self._lock:
+            result = await self._one_turn(self._writer, transact)
+            for publish in after_commit:
+                publish()
+        return result
+
+    async def _read(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
+        return await self._one_turn(self._readers, work)
+
+    async def _one_turn(
+        self, engine: AsyncEngine, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]
+    ) -> T:
+        async with told(), engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, OneTurnConnection)
+            return await driver.one_turn(work(connection))

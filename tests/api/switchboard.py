@@ -197,6 +197,9 @@ class Clerk(Mind):
         self.result_fault: Exception | None = None
         self.result_gate: asyncio.Event | None = None
         self.extractions = 0
+        self.analysis = '{"quote": null, "summary": "They spoke.", "outcome": "completed"}'
+        self.analysis_fault: Exception | None = None
+        self.analyses = 0
 
     async def stream(
         self,
@@ -209,6 +212,12 @@ class Clerk(Mind):
         if schema is None:
             async for piece in super().stream(messages, max_tokens=max_tokens):
                 yield piece
+            return
+        if "outcome" in schema["properties"]:
+            self.analyses += 1
+            if self.analysis_fault is not None:
+                raise self.analysis_fault
+            yield self.analysis
             return
         self.extractions += 1
         if self.result_gate is not None:
@@ -249,6 +258,12 @@ class Office:
 
     def dialer(self, max_concurrent: int = 1) -> Dialer:
         return Dialer(self.store, self.switch, self.engines, self.config, max_concurrent)
+
+    async def attempt_of(self, call: Call) -> PlayedAttempt:
+        """What the PBX has of a call that is being dialled."""
+        channel_id = (await self.store.calls.attempts(call.id))[-1].channel_id
+        (attempt,) = [one for one in self.switch.attempts if one.id == channel_id]
+        return attempt
 
     async def hears(self, attempt: PlayedAttempt, sentence: str) -> None:
         """The person says it, the turn ends and the agent answers."""

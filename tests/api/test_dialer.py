@@ -186,7 +186,7 @@ async def test_the_dialer_ends_the_call_that_is_meant(office: Office, store: Sto
     one, other = await new_call(store), await new_call(store)
     async with dialing(office, max_concurrent=2) as dialer:
         await office.switch.dialed(2)
-        ringing, talking = office.switch.attempts
+        ringing, talking = [await office.attempt_of(call) for call in (one, other)]
         ringing.ring()
         talking.answer()
         await until(store, other.id, "answered")
@@ -233,7 +233,7 @@ async def test_a_stop_ends_every_call(office: Office, store: Store) -> None:
     calls = [await new_call(store) for _ in range(3)]
     async with dialing(office, max_concurrent=2):
         await office.switch.dialed(2)
-        ringing, talking = office.switch.attempts
+        ringing, talking = [await office.attempt_of(call) for call in calls[:2]]
         ringing.ring()
         talking.answer()
         await until(store, calls[1].id, "answered")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -600,15 +601,20 @@ async def test_a_deleted_call_takes_everything_along(store: Store) -> None:
 async def test_the_file_is_open_for_readers_while_a_write_is_under_way(store: Store) -> None:
     call = await new_call(store)
     database: Database = store.calls._database
-    release = asyncio.Event()
+    release = threading.Event()
 
     async def slow(transaction: Transaction) -> None:
         await transaction.connection.execute(update(calls).values(outcome="x"))
-        await release.wait()
+        if database.shared:
+            await asyncio.to_thread(release.wait, 5)
+        else:  # SQLite's transactions run in a thread
+            release.wait(5)
 
     writing = asyncio.create_task(database.write(slow))
-    assert (await asyncio.wait_for(store.calls.get(call.id), 5)).outcome is None
-    release.set()
+    try:
+        assert (await asyncio.wait_for(store.calls.get(call.id), 5)).outcome is None
+    finally:
+        release.set()
     await writing
     assert (await store.calls.get(call.id)).outcome == "x"
 

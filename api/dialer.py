@@ -13,8 +13,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
+from api.findings import EXTRACTION_TIMEOUT_S, find
 from api.records import Call, Claim, Claimed, Ended, Unfinished
-from api.runner import EXTRACTION_TIMEOUT_S, CallRunner, RunnerConfig, finish_result
+from api.runner import CallRunner, RunnerConfig
 from api.scribe import insist
 from api.store import Store, StoreError
 from pbx.switch import Cause, Switch, SwitchError, SwitchRefused
@@ -101,8 +102,9 @@ class Dialer:
     async def _finish(self, call: Call) -> None:
         try:
             lease = f"result:{call.id}"
-            if await self._store.leases.take(lease, self.node_id, EXTRACTION_TIMEOUT_S):
-                await finish_result(self._store, call, self._engines)
+            if await self._store.leases.take(lease, self.node_id, 2 * EXTRACTION_TIMEOUT_S):
+                analysed = self._config.analysed
+                await find(self._store, call, self._engines, analysed=analysed)
                 await self._store.leases.release(lease, self.node_id)
         finally:
             self._settling.discard(call.id)
@@ -118,6 +120,7 @@ class Dialer:
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
+        self._store.notices.subscribe("control", self._asked)
         heart = asyncio.create_task(self._live())
         again_at: float | None = None
         try:
@@ -136,6 +139,22 @@ class Dialer:
             await self._shut_down()
             with contextlib.suppress(StoreError):
                 await self._store.leases.release(f"node:{self.node_id}", self.node_id)
+
+    def _asked(self, call_id: str | None) -> None:
+        """Another process was asked to end a call; None: it may have been any."""
+        for one in list(self._runners) if call_id is None else [call_id]:
+            if one in self._runners:
+                self._spawn(one, self._obey(one))
+
+    async def _obey(self, call_id: str) -> None:
+        try:
+            call = await insist(call_id, partial(self._store.calls.get, call_id))
+            if call.cancel_requested_at is not None:
+                await self.cancel(call_id)
+            if call.hangup_requested_at is not None:
+                await self.hang_up(call_id)
+        except (StoreError, SwitchError) as error:
+            log.error("call %s: cannot be ended as was asked: %s", call_id, error)
 
     async def _next(self, free: int) -> Claimed:
         while not self._switch.connected:  # noqa: ASYNC110 - the link tells no event

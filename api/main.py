@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.app import create_app
+from api.campaigns import Pacer
 from api.dialer import Dialer
 from api.http_server import http_server, listen
 from api.records import Call
@@ -73,6 +74,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         store = await Store.open(settings.store, exclusive=True)
         stack.push_async_callback(store.close)
         secret = await _webhook_secret(settings, store)
+        await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
         media = media_server(settings)
         await media.start()
         stack.push_async_callback(media.close)
@@ -89,22 +91,24 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 ring_timeout_s=settings.calls.ring_timeout_s,
                 conversation=lambda call: conversation_config(settings, call),
                 recordings=settings.recordings.dir if settings.recordings.enabled else None,
+                analysed=settings.calls.analysis,
             ),
             settings.calls.max_concurrent,
         )
         server = Server(settings, store, switch, media, engines, dialer, secret, url)
-        app = create_app(
-            Services(
-                settings=settings,
-                store=store,
-                control=dialer,
-                languages=frozenset(engines.languages),
-                health=lambda: _health(server),
-            )
+        services = Services(
+            settings=settings,
+            store=store,
+            control=dialer,
+            languages=frozenset(engines.languages),
+            health=lambda: _health(server),
         )
+        app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks)
         delivering = asyncio.create_task(_until_done(deliverer.run))
         stack.push_async_callback(_ended, delivering)
+        pacing = asyncio.create_task(_until_done(Pacer(services).run))
+        stack.push_async_callback(_ended, pacing)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
         await stack.enter_async_context(http_server(app, listener))
         say(f"Listening on {url}")

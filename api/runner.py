@@ -3,16 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from api.findings import find
 from api.recording import RecordedPeer
 from api.records import Call, Claim, Turn
 from api.records import Ended as Ending
-from api.returns import result_schema
 from api.scribe import Scribe, insist
 from api.store import Store
 from pbx.switch import (
@@ -31,12 +31,10 @@ from pbx.switch import (
 )
 from voice_loop import events
 from voice_loop.conversation import Conversation, ConversationConfig
-from voice_loop.extraction import ExtractionError, extract
 from voice_loop.ports import EngineError, Engines
 
 log = logging.getLogger(__name__)
 
-EXTRACTION_TIMEOUT_S = 120.0
 #: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
 _WATCHDOG_SLACK_S = 30.0
 
@@ -49,6 +47,8 @@ class RunnerConfig:
     conversation: Callable[[Call], ConversationConfig]
     recordings: Path | None
     """Folder of the recordings; None when calls are not recorded."""
+    analysed: bool = True
+    """Whether outcome and summary are asked for."""
 
 
 class CallRunner:
@@ -79,6 +79,8 @@ class CallRunner:
         self._attempt: Attempt | None = None
         self._conversation: Conversation | None = None
         self._answered_at: float | None = None
+        self._heard = False
+        """Whether the person said anything."""
         self._canceled = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
@@ -240,6 +242,7 @@ class CallRunner:
 
     def _on_turn(self, turn: events.Turn) -> None:
         assert self._answered_at is not None
+        self._heard = self._heard or (turn.speaker == "person" and not turn.keys)
         timings = {} if turn.timings is None else asdict(turn.timings)
         stored = Turn(
             speaker="keypad" if turn.keys else turn.speaker,
@@ -276,7 +279,9 @@ class CallRunner:
                 at=at,
                 cause=cause,
                 end_reason=reason,
-                awaits_result=answered and reason != "engine_error" and bool(self._call.returns),
+                awaits_result=answered
+                and reason != "engine_error"
+                and (bool(self._call.returns) or (self._config.analysed and self._heard)),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
@@ -296,27 +301,4 @@ class CallRunner:
         number = self._claimed.number
         call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
         if call.over and ending.awaits_result:
-            await finish_result(self._store, call, self._engines)
-
-
-async def finish_result(store: Store, call: Call, engines: Callable[[str], Engines]) -> None:
-    """Extract the result of an ended call from its stored turns and write it down."""
-    turns = await insist(call.id, partial(store.calls.turns, call.id))
-    result, error = None, None
-    try:
-        async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
-            result = await extract(
-                engines(call.language).llm,
-                call.returns,
-                result_schema(call.returns),
-                _spoken([turn for turn in turns if turn.attempt == call.attempt_count]),
-            )
-    except TimeoutError:
-        error = f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
-    except (ExtractionError, EngineError) as failure:
-        error = str(failure)
-    await insist(call.id, partial(store.calls.record_result, call.id, result, error))
-
-
-def _spoken(turns: Sequence[Turn]) -> list[tuple[Literal["agent", "person"], str]]:
-    return [("agent" if turn.speaker == "agent" else "person", turn.text) for turn in turns]
+            await find(self._store, call, self._engines, analysed=self._config.analysed)

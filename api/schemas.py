@@ -5,9 +5,9 @@ Every error carries a JSON pointer.
 
 import contextlib
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from api.dialing.calendar import never_open
 from api.dialing.retry import RetryPolicy, parse_retry
@@ -28,6 +28,12 @@ _FREE_TEXT = frozenset({"prompt", "context", "metadata"})
 
 #: How far ahead a call may be scheduled: a year.
 MAX_AHEAD_S: Final = 366 * 24 * 3600
+_FAR: Final = 10**12
+
+
+_WHEN: Final[dict[str, Any]] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]
+}
 
 
 class ConcurrencyField(Body):
@@ -68,7 +74,10 @@ class CreateCall(Body):
         default=None, description="Language code; default `calls.default_language`."
     )
     from_number: str | None = Field(
-        default=None, description="Caller number, one of `calls.numbers`; default the first."
+        default=None,
+        description="Caller number, one of `/v1/numbers`; default the oldest active one that may "
+        "be shown to this callee.",
+        examples=["+15559876543"],
     )
     webhook_url: str | None = Field(
         default=None, description="Receives every lifecycle event of this call, signed."
@@ -79,7 +88,7 @@ class CreateCall(Body):
     max_duration_seconds: int | None = Field(
         default=None, ge=5, description="Longest conversation; at most `calls.max_duration_s`."
     )
-    scheduled_at: str | int | float | None = Field(
+    scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
         default=None,
         description="Not before this time: RFC 3339, or Unix seconds. Past or null: at once. At "
         "most a year ahead.",
@@ -103,11 +112,12 @@ class CreateCall(Body):
 def parse_call(
     body: Any, calls: Calls, languages: frozenset[str], egress: EgressPolicy, now: float
 ) -> NewCall:
-    """Check a request's JSON and fill in the defaults.
+    """Check a request's JSON and fill in the defaults, but for how it goes out: without a
+    `from_number` that is empty, and neither trunk nor rate are known here.
 
     Args:
         body: what `json.loads` made of it.
-        calls: the deployment's numbers, default language and longest duration.
+        calls: the deployment's default language, time zone and longest duration.
         languages: those that the loaded models speak.
         egress: where webhooks may go.
         now: Unix seconds.
@@ -162,7 +172,7 @@ def parse_call(
         raise invalid(errors)
     return NewCall(
         to_number=asked.to,
-        from_number=_caller_number(asked.from_number, calls.numbers),
+        from_number=asked.from_number or "",
         prompt=asked.prompt,
         language=language,
         context=asked.context or {},
@@ -180,20 +190,20 @@ def parse_call(
     )
 
 
-def _scheduled_at(asked: str | float | None, now: float, errors: list[FieldError]) -> float | None:
+def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float | None:
     """RV-266…270: RFC 3339 or Unix seconds; None if it is not in the future."""
     if asked is None:
         return None
     at: float | None = None
-    if not isinstance(asked, str):
-        at = float(asked)
-    else:
+    if isinstance(asked, int | float) and not isinstance(asked, bool):
+        at = float(max(-_FAR, min(asked, _FAR)))  # an integer may be too large for a float
+    elif isinstance(asked, str):
         with contextlib.suppress(ValueError):
             parsed = datetime.fromisoformat(asked)
             at = None if parsed.tzinfo is None else parsed.timestamp()
     place = pointer("scheduled_at")
     if at is None:
-        detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z"
+        detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z, or seconds"
         errors.append(FieldError(detail, place))
         return None
     if at > now + MAX_AHEAD_S:
@@ -209,30 +219,3 @@ def _retry(asked: dict[str, Any] | None, errors: list[FieldError]) -> RetryPolic
     except Problem as problem:
         errors += problem.errors
         return None
-
-
-def _caller_number(asked: str | None, numbers: tuple[str, ...]) -> str:
-    """CB-17…20: one of ours, by default the oldest."""
-    if not numbers:
-        raise invalid(
-            [
-                FieldError(
-                    "this deployment has no caller number; set calls.numbers",
-                    pointer("from_number"),
-                )
-            ],
-            "no_active_number",
-        )
-    if asked is None:
-        return numbers[0]
-    if asked not in numbers:
-        raise invalid(
-            [
-                FieldError(
-                    "is not one of this deployment's numbers (calls.numbers)",
-                    pointer("from_number"),
-                )
-            ],
-            "from_number_not_allowed",
-        )
-    return asked

@@ -266,6 +266,10 @@ class Calls(Section):
     )
     max_concurrent: int = Field(default=10, ge=1, description="Most calls in progress at one time.")
     ring_timeout_s: int = Field(default=30, ge=1, le=600, description="Seconds to let it ring.")
+    analysis: bool = Field(
+        default=True,
+        description="Whether the language model says what a call came to: `outcome`, `summary`.",
+    )
     max_duration_s: int = Field(
         default=600,
         ge=5,

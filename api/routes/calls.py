@@ -1,9 +1,7 @@
 """Placing, reading and ending calls."""
 
 import contextlib
-import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 
@@ -19,13 +17,13 @@ from api.call_object import (
     call_object,
     turn_object,
 )
-from api.egress import EgressPolicy
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
+from api.ordering import read_order
 from api.paging import Filters, bad_cursor, page_parameters, read_page_query
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call
-from api.schemas import CreateCall, parse_call
+from api.schemas import CreateCall
 from api.store.budget import BudgetExceededError
 from api.store.cursors import CursorError
 from api.store.orders import DoNotCallError
@@ -82,14 +80,8 @@ async def create_call(exchange: Exchange) -> Response:
     `webhook_url`, by its events, or by reading it.
     """
     services = exchange.services
-    new = parse_call(
-        parse_json(exchange.body),
-        services.settings.calls,
-        services.languages,
-        EgressPolicy(services.settings.webhooks),
-        time.time(),
-    )
-    new = replace(new, api_key_id=None if exchange.key is None else exchange.key.id)
+    api_key_id = None if exchange.key is None else exchange.key.id
+    new = await read_order(services, parse_json(exchange.body), api_key_id)
     try:
         call = await services.store.calls.create(new, exchange.idempotent)
     except DoNotCallError as error:

@@ -1,7 +1,7 @@
 """A call's events as they happen: Server-Sent Events, resumed by `Last-Event-ID`.
 
-What is committed is in the table, and the bus only wakes us: a subscriber that was dropped, or finds
-a gap, reads on from the table, and nothing is told twice or left out.
+What is committed is in the table, and the bus only wakes us: a subscriber that was dropped, or
+finds a gap, reads on from the table, and nothing is told twice or left out.
 """
 
 import asyncio

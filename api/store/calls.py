@@ -26,10 +26,10 @@ from api.records import (
 from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
+from api.store.do_not_call import add_number
 from api.store.orders import insert_order, is_listed, stop_order
 from api.store.rows import (
     call_of,
-    has_terminal_event,
     is_same_turn,
     latency_of,
     latest_turn,
@@ -39,6 +39,7 @@ from api.store.rows import (
     update_attempt,
 )
 from api.store.tables import attempts, calls, leases, storable, turns
+from voice_loop.analysis import Analysis
 
 
 class CallLedger:
@@ -85,6 +86,7 @@ class CallLedger:
             check_move(call_id, change.call.status, "canceled")
             change.set(cancel_requested_at=now, updated_at=max(now, change.call.updated_at))
             if change.call.status != "queued":
+                transaction.notify("control", call_id, others_only=True)
                 await change.save()
                 return "requested"
             if change.call.attempt_count == 0:
@@ -107,6 +109,7 @@ class CallLedger:
             if change.call.status != "in_progress":
                 raise IllegalMoveError(call_id, change.call.status, "hung up")
             change.set(hangup_requested_at=now)
+            transaction.notify("control", call_id, others_only=True)
             await change.save()
 
         await self._database.write(work)
@@ -289,36 +292,55 @@ class CallLedger:
                 await change.finish(ended.cause.state, at, awaits_result=ended.awaits_result)
 
     async def record_result(
-        self, call_id: str, result: JsonObject | None, error: str | None = None
+        self,
+        call_id: str,
+        result: JsonObject | None,
+        error: str | None = None,
+        analysis: Analysis | None = None,
     ) -> Call:
-        """The extraction is done, or failed with `error`: the terminal event goes out with it.
+        """What the call came to is found, or failed with `error`: its terminal event follows.
 
-        The same result again: nothing happens. Raises IllegalMoveError for a call that is not
-        over or has its terminal event already.
+        A person who wants no more calls is put on the do-not-call list (RV-312). The same again:
+        nothing happens. Raises IllegalMoveError for a call that awaits no result.
         """
         now = self._clock()
+        outcome = None if analysis is None else analysis.outcome
+        summary = None if analysis is None else analysis.summary
 
         async def work(transaction: Transaction) -> Call:
             change = await CallChange.of(transaction, call_id, self._signals)
             call = change.call
-            if not call.over or await has_terminal_event(transaction.connection, call_id):
-                told_before = (call.result, call.result_error)
-                if call.result_status != "pending" and told_before == (storable(result), error):
+            if call.waiting_for != "result":
+                told = (storable(result), error, outcome)
+                known = call.result_status != "pending" or call.summary is not None
+                if known and told == (call.result, call.result_error, call.outcome):
                     transaction.notify("webhooks")
                     return call
                 raise IllegalMoveError(call_id, call.status, "given a result")
+            if result is not None or error is not None:
+                change.set(
+                    result=None if result is None else dict(result),
+                    result_status="failed" if error is not None else "completed",
+                    result_error=error,
+                )
             change.set(
-                result=None if result is None else dict(result),
-                result_status="failed" if error is not None else "completed",
-                result_error=error,
+                outcome=outcome,
+                summary=summary,
                 waiting_for=None,
                 updated_at=max(now, call.updated_at),
             )
-            analysis = {
-                name: getattr(change.call, name)
-                for name in ("result", "result_status", "result_error", "outcome", "summary")
-            }
-            change.tell("call.analyzed", now, {"analysis": analysis})
+            if outcome == "do_not_contact":
+                await add_number(
+                    transaction,
+                    call.to_number,
+                    source="outcome",
+                    reason=(analysis and analysis.quote) or "",
+                    call_id=call_id,
+                    now=now,
+                )
+            told_of = ("result", "result_status", "result_error", "outcome", "summary")
+            found = {name: getattr(change.call, name) for name in told_of}
+            change.tell("call.analyzed", now, {"analysis": found})
             change.tell_status(now)
             return await change.save()
 

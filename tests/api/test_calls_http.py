@@ -5,6 +5,7 @@ import json
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.call_object import CallObject
+from api.call_object import CallObject, rfc3339
+from api.money import Rate
 from api.records import Ended, Turn
+from api.resources import NewRate
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to
@@ -143,7 +146,7 @@ async def test_to_number_is_the_same_field(bench: Bench) -> None:
         ({"returns": {"a": {"type": "array", "items": 3}}}, "/returns/a/items", "not a type"),
         ({"language": "xx"}, "/language", "they speak: en, es"),
         ({"language": "en\r\n"}, "/language", "U+000D"),
-        ({"from_number": "+15550000000"}, "/from_number", "calls.numbers"),
+        ({"from_number": "+15550000000"}, "/from_number", "/v1/numbers"),
         ({"webhook_url": "ftp://x/"}, "/webhook_url", "https://"),
         ({"webhook_url": "https://u:p@x/"}, "/webhook_url", "password"),
         ({"webhook_url": "http://169.254.169.254/latest"}, "/webhook_url", "refused"),
@@ -270,19 +273,135 @@ async def test_hostile_values_never_break_the_server(bench: Bench, body: dict[st
 
 
 async def test_no_numbers_is_an_error_of_its_own(bench: Bench) -> None:
-    from dataclasses import replace
-
-    from api.app import create_app
-
-    without = bench.services.settings.model_copy(
-        update={"calls": bench.services.settings.calls.model_copy(update={"numbers": ()})}
-    )
-    app = create_app(replace(bench.services, settings=without))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://x", headers=bench.client.headers
-    ) as client:
-        response = await client.post("/v1/calls", json={"to": "+15551234567"})
+    """CB-20."""
+    for number in (await bench.store.numbers.page(limit=9)).items:
+        await bench.store.numbers.change(number.id, {"status": "inactive"})
+    response = await bench.client.post("/v1/calls", json={"to": "+15551234567"})
     assert (response.status_code, response.json()["code"]) == (422, "no_active_number")
+
+
+async def test_the_oldest_active_number_is_shown(bench: Bench) -> None:
+    """CB-19, and `calls.numbers` in its order."""
+    assert (await bench.create())["from_number"] == "+15559876543"
+    (oldest,) = [
+        one for one in (await bench.store.numbers.page(limit=9)).items
+        if one.number == "+15559876543"
+    ]  # fmt: skip
+    await bench.store.numbers.change(oldest.id, {"status": "inactive"})
+    assert (await bench.create())["from_number"] == "+15550100099"
+
+
+async def test_money_is_held_and_refused(bench: Bench) -> None:
+    """X-CB-30: the worst case is held; what the budget does not allow is refused."""
+    await bench.store.rates.put(NewRate(Rate("+1", 6000)))
+    await bench.store.budget.set_limit(100_000)
+    call = await bench.create(max_duration_seconds=600)
+    assert call["reservation_status"] == "reserved"
+    assert (await bench.store.budget.get()).reserved == 60_000
+    body = {"to": "+15551234567", "max_duration_seconds": 600}
+    refused = await bench.client.post("/v1/calls", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (402, "budget_exceeded")
+    unpriced = await bench.client.post("/v1/calls", json={"to": "+4930123456"})
+    assert (unpriced.status_code, unpriced.json()["code"]) == (422, "no_rate")
+    await bench.client.post(f"/v1/calls/{call['id']}/cancel")
+    assert (await bench.store.budget.get()).reserved == 0
+    assert (await bench.client.post("/v1/calls", json=body)).status_code == 201
+
+
+async def test_who_is_on_the_list_is_not_called(bench: Bench) -> None:
+    """RV-312: refused at creation, and stopped while it waits."""
+    waiting = await bench.create()
+    await bench.store.do_not_call.add("+15551234567", "asked in writing")
+    refused = await bench.client.post("/v1/calls", json={"to": "+15551234567"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "do_not_call")
+    assert await claim_up_to(bench.store, 1) == []
+    stopped = (await bench.client.get(f"/v1/calls/{waiting['id']}")).json()
+    assert (stopped["status"], stopped["end_reason"]) == ("failed", "do_not_call")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("to_number=%2B15551234567", ["a", "b"]),
+        ("to_number=%2B15557654321", ["c"]),
+        ("metadata=customer:42", ["a", "c"]),
+        ("metadata=customer:42&metadata=city:bonn", ["c"]),
+        ("concurrency_key=desk", ["b"]),
+        ("status=canceled", ["b"]),
+        ("status=queued&metadata=customer:42", ["a", "c"]),
+        ("created_after=2020-01-01T00:00:00Z", ["a", "b", "c"]),
+        ("created_before=2020-01-01T00:00:00%2B02:00", []),
+        ("from_number=%2B15550000000", []),
+        ("campaign_id=none", []),
+        ("api_key_id=none", []),
+    ],
+)
+async def test_lists_are_filtered(bench: Bench, query: str, found: list[str]) -> None:
+    names = {}
+    bodies: dict[str, dict[str, Any]] = {
+        "a": {"metadata": {"customer": "42", "deep": {"customer": "43"}}},
+        "b": {"concurrency": {"key": "desk", "max": 1}, "metadata": {"customer": 42}},
+        "c": {"to": "+15557654321", "metadata": {"customer": "42", "city": "bonn"}},
+    }
+    for name, body in bodies.items():
+        names[(await bench.create(**body))["id"]] = name
+    ids = {name: call_id for call_id, name in names.items()}
+    await bench.client.post(f"/v1/calls/{ids['b']}/cancel")
+    answer = await bench.client.get(f"/v1/calls?{query}")
+    assert answer.status_code == 200, answer.text
+    assert sorted(names[call["id"]] for call in answer.json()["data"]) == found
+
+
+@pytest.mark.parametrize("query", ["metadata=x", "metadata=:x", "created_after=yesterday",
+                                   "created_before=2027-01-01T00:00:00"])  # fmt: skip
+async def test_a_wrong_filter_is_named(bench: Bench, query: str) -> None:
+    answer = await bench.client.get(f"/v1/calls?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (
+        422, query.partition("=")[0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"scheduled_at": "tomorrow"}, "/scheduled_at"),
+        ({"scheduled_at": "2027-01-01T09:00:00"}, "/scheduled_at"),
+        ({"scheduled_at": "2999-01-01T09:00:00Z"}, "/scheduled_at"),
+        ({"scheduled_at": True}, "/scheduled_at"),
+        ({"retry": {"max_attempts": 0}}, "/retry/max_attempts"),
+        ({"retry": {"timezone": "Mars/Base"}}, "/retry/timezone"),
+        ({"to": "+80012345678", "retry": {}}, "/retry/timezone"),
+        ({"concurrency": {"key": "x"}}, "/concurrency/max"),
+        ({"concurrency": {"key": "x", "max": 0}}, "/concurrency/max"),
+        ({"concurrency": {"key": "", "max": 1}}, "/concurrency/key"),
+        ({"force_now": "yes"}, "/force_now"),
+    ],
+)
+async def test_a_wrong_wish_for_time_is_named(
+    bench: Bench, fields: dict[str, Any], pointer: str
+) -> None:
+    answer = await bench.client.post("/v1/calls", json={"to": "+12125550123"} | fields)
+    assert answer.status_code == 422, answer.text
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+
+
+async def test_a_scheduled_order_says_what_it_waits_for(bench: Bench) -> None:
+    """RV-266…270, and the policy completed by its defaults (RV-100…133)."""
+    at = time.time() + 7 * 24 * 3600
+    for wish in (at, datetime.fromtimestamp(at, UTC).isoformat()):
+        call = await bench.create(to="+12125550123", scheduled_at=wish, retry={}, force_now=True)
+        assert (call["status"], call["waiting_for"]) == ("queued", "scheduled_at")
+        assert call["scheduled_at"] == call["next_attempt_at"] == rfc3339(at)
+        assert call["retry"] == {
+            "allowed_days": ["monday", "tuesday", "wednesday", "thursday", "friday"],
+            "calling_windows": [{"start": "10:00", "end": "18:00", "retry_delay_seconds": 7200}],
+            "call_twice_in_a_row": False,
+            "max_attempts": 3,
+            "timezone": None,
+        }
+    past = await bench.create(scheduled_at=at - 30 * 24 * 3600)
+    assert (past["scheduled_at"], past["waiting_for"]) == (None, "free_slot")
+    assert [claim.call.id for claim in await claim_up_to(bench.store, 9)] == [past["id"]]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The store, the conversation and the recorder are the real ones; PBX and engines 
 """
 
 import asyncio
+import json
 import time
 import wave
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from api.records import Call, Claim
 from api.runner import CallRunner
 from api.store import Store
 from pbx.switch import Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
-from tests.api.story import BUSY, claimed
+from tests.api.story import BUSY, claimed, new_call
 from tests.api.switchboard import (
     CANCELED,
     RING_TIMEOUT_S,
@@ -164,6 +165,52 @@ async def test_a_call_without_a_result_asks_for_none(office: Office) -> None:
     call = await conversed(office)
     assert office.mind.extractions == 0
     assert (call.status, call.result) == ("completed", None)
+
+
+# -- what the call came to -------------------------------------------------------------------------
+
+
+async def test_an_outcome_and_a_summary(office: Office, store: Store) -> None:
+    """RV-306…315: before the terminal event, also of a call without `returns`."""
+    call = await conversed(office)
+    assert (call.outcome, call.summary) == ("completed", "They spoke.")
+    assert (call.result_status, office.mind.analyses) == ("pending", 1)
+    (last,) = (await store.calls.events(call.id))[-1:]
+    assert last.data["call"]["outcome"] == "completed"
+
+
+async def test_who_wants_no_more_calls_is_listed(office: Office, store: Store) -> None:
+    """RV-312: the number is on the list, with the person's own words."""
+    office.mind.analysis = json.dumps(
+        {"quote": "tomorrow please.", "summary": "No more calls.", "outcome": "do_not_contact"}
+    )
+    waiting = await new_call(store, scheduled_at=time.time() + 3600)
+    call = await conversed(office)
+    assert call.outcome == "do_not_contact"
+    listed = await store.do_not_call.get(call.to_number)
+    assert (listed.source, listed.reason, listed.call_id) == (
+        "outcome",
+        "tomorrow please.",
+        call.id,
+    )
+    assert (await store.claims.take(1, "a-node")).claims == ()
+    assert (await store.calls.get(waiting.id)).end_reason == "do_not_call"
+
+
+async def test_an_analysis_that_fails_costs_the_outcome_only(office: Office) -> None:
+    office.mind.analysis_fault = EngineError("out of memory")
+    call = await conversed(office, returns={"ok": "boolean"})
+    assert (call.status, call.result, call.outcome) == ("completed", {"ok": True}, None)
+
+
+async def test_nobody_is_asked_about_a_call_without_words(office: Office) -> None:
+    """RV-313."""
+    call = await running(office)
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    attempt.end()
+    done = await call.over()
+    assert (done.outcome, done.summary, office.mind.analyses) == (None, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -569,7 +616,7 @@ async def test_no_result(
 
 
 async def test_the_result_takes_too_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.runner.EXTRACTION_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("api.findings.EXTRACTION_TIMEOUT_S", 0.01)
     office.mind.result_gate = asyncio.Event()
     call = await conversed(office, returns={"ok": "boolean"})
     assert (call.status, call.result_status) == ("completed", "failed")

@@ -1,0 +1,69 @@
+"""What a call that is over came to: its typed result, its outcome and summary, by the language
+model, from the stored turns."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from api.records import Call, Turn
+from api.returns import result_schema
+from api.scribe import insist
+from api.store import Store
+from voice_loop.analysis import Analysis, Turns, analyse
+from voice_loop.extraction import ExtractionError, extract
+from voice_loop.ports import EngineError, Engines
+
+log = logging.getLogger(__name__)
+
+EXTRACTION_TIMEOUT_S: Final = 120.0
+
+
+async def find(
+    store: Store, call: Call, engines: Callable[[str], Engines], *, analysed: bool
+) -> None:
+    """Find out what a call came to and write it down; its terminal event follows.
+
+    Args:
+        store: where the turns are, and the findings go.
+        call: one that is over and awaits its result.
+        engines: the loaded engines of a language; raises EngineError.
+        analysed: whether an outcome and a summary are wanted.
+    """
+    turns = await insist(call.id, partial(store.calls.turns, call.id))
+    spoken = _spoken([turn for turn in turns if turn.attempt == call.attempt_count])
+    result, error = await _result(call, engines, spoken) if call.returns else (None, None)
+    analysis = await _analysis(call, engines, spoken) if analysed else None
+    await insist(call.id, partial(store.calls.record_result, call.id, result, error, analysis))
+
+
+async def _result(
+    call: Call, engines: Callable[[str], Engines], spoken: Turns
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The result, or why there is none."""
+    try:
+        async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
+            llm = engines(call.language).llm
+            return await extract(llm, call.returns, result_schema(call.returns), spoken), None
+    except TimeoutError:
+        return None, f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
+    except (ExtractionError, EngineError) as failure:
+        return None, str(failure)
+
+
+async def _analysis(
+    call: Call, engines: Callable[[str], Engines], spoken: Turns
+) -> Analysis | None:
+    try:
+        async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
+            return await analyse(engines(call.language).llm, call.prompt, spoken)
+    except TimeoutError:
+        log.warning("call %s: the analysis took too long", call.id)
+    except (ExtractionError, EngineError) as failure:
+        log.warning("call %s: no outcome: %s", call.id, failure)
+    return None
+
+
+def _spoken(turns: Sequence[Turn]) -> Turns:
+    return [("agent" if turn.speaker == "agent" else "person", turn.text) for turn in turns]

@@ -15,6 +15,7 @@ from api.cli_demo import demo
 from api.cli_dnc import dnc
 from api.cli_doctor import doctor
 from api.cli_models import models
+from api.cli_store import backup, purge, webhooks
 from api.console import (
     LOG_LEVELS,
     config_option,
@@ -159,5 +160,5 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (call, demo, dnc, doctor, models):
+for command in (backup, call, demo, dnc, doctor, models, purge, webhooks):
     main.add_command(command)

@@ -8,13 +8,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from api.app import create_app
 from api.campaigns import Pacer
 from api.dialer import Dialer
 from api.http_server import http_server, listen
+from api.leased import while_leased
 from api.records import Call
+from api.retention import Housekeeper
 from api.runner import RunnerConfig
 from api.services import Check, Services
 from api.settings import Settings
@@ -105,8 +108,10 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         )
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks)
-        delivering = asyncio.create_task(_until_done(deliverer.run))
-        stack.push_async_callback(_ended, delivering)
+        housekeeper = Housekeeper(store, settings.retention, settings.recordings.dir)
+        for job, work in (("webhooks", deliverer.run), ("housekeeping", housekeeper.run)):
+            leased = partial(while_leased, store.leases, job, dialer.node_id, work)
+            stack.push_async_callback(_ended, asyncio.create_task(_until_done(leased)))
         pacing = asyncio.create_task(_until_done(Pacer(services).run))
         stack.push_async_callback(_ended, pacing)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))

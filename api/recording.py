@@ -26,6 +26,12 @@ _FLUSH_SECONDS = 1.0
 _MAX_PENDING_FRAMES = 3000
 
 
+def recording_file(folder: Path, name: str) -> Path | None:
+    """The recording `name` of `folder`; None where it would lie elsewhere."""
+    path = (folder / name).resolve()
+    return path if path.is_relative_to(folder.resolve()) else None
+
+
 class RecordedPeer:
     """An `AudioPeer` that passes everything on to another and records both directions."""
 

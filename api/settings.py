@@ -330,6 +330,41 @@ class Recordings(Section):
     )
 
 
+class Retention(Section):
+    """How long things are kept; 0 is for ever. Only what belongs to calls that are over is
+    deleted."""
+
+    calls_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which a call is kept at all; then everything of it "
+        "goes.",
+    )
+    recordings_days: float = Field(
+        default=0.0, ge=0, description="Days after its end for which a call's recordings are kept."
+    )
+    transcripts_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which what was said and keyed in is kept.",
+    )
+    events_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which a call's events are kept; the final one stays "
+        "as long as the call.",
+    )
+    deliveries_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days for which webhook deliveries that came to an end are kept, with their "
+        "attempts.",
+    )
+    interval_s: float = Field(
+        default=3600.0, gt=0, description="Seconds between two looks for what is too old."
+    )
+
+
 class Settings(Section):
     """All settings of one Offhook process."""
 
@@ -342,6 +377,7 @@ class Settings(Section):
     calls: Calls = Calls()
     webhooks: Webhooks = Webhooks()
     recordings: Recordings = Recordings()
+    retention: Retention = Retention()
 
 
 def iter_fields(

@@ -8,6 +8,7 @@ from api.routes import (
     campaign_contacts,
     campaigns,
     do_not_call,
+    erasure,
     events,
     numbers,
     rates,
@@ -21,8 +22,9 @@ from api.routes import (
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *calls.ENDPOINTS,
-    *campaigns.ENDPOINTS,
     *campaign_contacts.ENDPOINTS,
+    *campaigns.ENDPOINTS,
+    *erasure.ENDPOINTS,
     *recordings.ENDPOINTS,
     *events.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,

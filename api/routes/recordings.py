@@ -1,12 +1,12 @@
 """The recording of a call: WAV, callee left, agent right."""
 
 import asyncio
-from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
 from api.endpoint import Answer, Endpoint, Exchange, Parameter
 from api.problems import Problem
+from api.recording import recording_file
 from api.routes.calls import CALL_ID, find_call
 
 
@@ -19,16 +19,10 @@ async def get_recording(exchange: Exchange) -> Response:
         state = "it was not recorded" if call.over else "the call is not over"
         raise Problem(404, "no_recording", f"there is no recording: {state}")
     folder = exchange.services.settings.recordings.dir
-    path = await asyncio.to_thread(_inside, folder, call.recording_path)
-    if path is None:
+    path = await asyncio.to_thread(recording_file, folder, call.recording_path)
+    if path is None or not path.is_file():
         raise Problem(404, "no_recording", "the recording's file is no longer there")
     return FileResponse(path, media_type="audio/wav", filename=f"{call.id}.wav")
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    """The file `name` of `folder`, unless it is missing or lies elsewhere."""
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 ENDPOINTS = (

@@ -26,6 +26,7 @@ from api.store.numbers import Numbers
 from api.store.outbox import Outbox
 from api.store.pacing import Pacing
 from api.store.postgres import Postgres, PostgresDatabase
+from api.store.purge import Purge
 from api.store.queries import Calls
 from api.store.rates import Rates
 from api.store.signing_secret import SigningSecret
@@ -67,6 +68,7 @@ class Store:
         self.endpoints = WebhookEndpoints(database, clock)
         self.deliveries = Deliveries(database, clock)
         self.answers = IdempotentAnswers(database)
+        self.purge = Purge(database)
 
     @classmethod
     async def open(

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from api.records import Ended, Turn
 from api.store import Store
 from api.webhook_records import NewEndpoint
@@ -21,6 +23,7 @@ ENDED = Ended(
 )
 
 
+@pytest.mark.both_stores
 async def test_recording_transcript_and_result_are_told_before_the_final_event(
     store: Store,
 ) -> None:

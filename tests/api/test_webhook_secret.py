@@ -33,6 +33,7 @@ async def test_reading_it_tells_no_secret(bench: Bench) -> None:
     assert await bench.store.signing_secret.get() == made
 
 
+@pytest.mark.both_stores
 async def test_after_a_rotation_both_secrets_sign_until_the_overlap_is_over(bench: Bench) -> None:
     """CB-23, X-CB-18: a call's own URL, signed with the secret that the store keeps."""
     old = (await bench.store.signing_secret.get()).secret

@@ -97,7 +97,7 @@ class PostgresServer:
         settings = (
             f"-k {self._folder}",
             *("-c listen_addresses=", "-c fsync=off", "-c full_page_writes=off"),
-            *("-c synchronous_commit=off", "-c max_connections=60", "-c shared_buffers=16MB"),
+            *("-c max_connections=60", "-c shared_buffers=16MB"),
         )
         started = (
             [] if action == "stop" else ["-l", str(self._folder / "log"), "-o", " ".join(settings)]
@@ -136,8 +136,9 @@ def at(url: str, **settings: Any) -> StoreSection:
 @contextlib.contextmanager
 def running(bin_: Path) -> Iterator[PostgresServer]:
     """A server for the time of the `with`."""
-    # Short, and open to the server's owner: the socket lies in it.
-    folder = Path(tempfile.mkdtemp(prefix="offhook-pg-"))
+    # Open to the server's owner, short because the socket lies in it, and in memory if possible.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="offhook-pg-", dir=memory))
     try:
         if not os.getuid():
             owner = pwd.getpwnam("postgres")

@@ -116,7 +116,7 @@ def _operation(
         parts.append(f"<h4>Body</h4>\n<p>{told}</p>\n")
         parts.append(_fields(_properties(_resolved(content["schema"], schemas))))
     parts.append(f"<h4>Example</h4>\n<pre>{escape(curl(method, path, operation))}</pre>\n")
-    parts.append("<h4>Answers</h4>\n" + _fields(_answers(operation["responses"])))
+    parts.append("<h4>Answers</h4>\n" + _fields(_answers(operation["responses"]), "answers"))
     if (example := _good_example(operation["responses"])) is not None:
         parts.append(f"<pre>{escape(example)}</pre>\n")
     return "".join((*parts, "</article>\n"))
@@ -182,12 +182,12 @@ def _properties(schema: Mapping[str, Any]) -> Iterator[Field]:
         yield f"<code>{escape(name)}</code>", ", ".join(told), _text(one.get("description", ""))
 
 
-def _fields(fields: Iterable[Field]) -> str:
+def _fields(fields: Iterable[Field], kind: str = "fields") -> str:
     rows = "".join(
         f'<dt>{name} <span class="note">{beside}</span></dt><dd>{meaning}</dd>\n'
         for name, beside, meaning in fields
     )
-    return f"<dl>\n{rows}</dl>\n" if rows else ""
+    return f'<dl class="{kind}">\n{rows}</dl>\n' if rows else ""
 
 
 def _type(schema: Mapping[str, Any]) -> str:

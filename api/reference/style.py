@@ -36,6 +36,8 @@ nav ul ul { display: none; }
 dl { margin: 0.25rem 0 1rem; }
 dt { margin-top: 0.5rem; }
 dd { margin: 0 0 0 1rem; }
+.answers dt, .answers dd { display: inline; margin: 0; }
+.answers dd::after { content: "\\A"; white-space: pre; }
 @media (min-width: 60rem) {
   body { display: grid; grid-template-columns: 19rem minmax(0, 1fr); }
   header { grid-column: 1 / -1; border-bottom: 1px solid var(--line); }
@@ -50,5 +52,5 @@ dd { margin: 0 0 0 1rem; }
   nav { display: none; }
   main { max-width: none; }
   h3, h4, .route { break-after: avoid; }
-  pre, dt { break-inside: avoid; } }
+  dt { break-after: avoid; } }
 """

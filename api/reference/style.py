@@ -36,7 +36,7 @@ nav ul ul { display: none; }
 dl { margin: 0.25rem 0 1rem; }
 dt { margin-top: 0.5rem; }
 dd { margin: 0 0 0 1rem; }
-.answers dt, .answers dd { display: inline; margin: 0; }
+.answers dt, .answers dd { display: inline; margin: 0 0.5rem 0 0; }
 .answers dd::after { content: "\\A"; white-space: pre; }
 @media (min-width: 60rem) {
   body { display: grid; grid-template-columns: 19rem minmax(0, 1fr); }

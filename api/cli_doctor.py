@@ -35,7 +35,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
 
 async def examine(settings: Settings) -> Sequence[Finding]:
     """Every check, worst news included; raises nothing that a setting can cause."""
-    findings = [_numbers(settings), *_disk(settings)]
+    findings = [_numbers(settings), *_disk(settings), *await _database(settings)]
     findings += await asyncio.to_thread(_models, settings)
     return [*await _pbx(settings), *findings]
 
@@ -87,7 +87,9 @@ def _numbers(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Sequence[Finding]:
-    folders = {"store": settings.store.path.parent}
+    folders = {}
+    if settings.store.url is None:
+        folders["store"] = settings.store.path.parent
     if settings.recordings.enabled:
         folders["recordings"] = settings.recordings.dir
     findings = []
@@ -109,3 +111,19 @@ def _disk(settings: Settings) -> Sequence[Finding]:
         else:
             findings.append(Finding(name, ok=False, message=f"only {message}; make room there"))
     return findings
+
+
+async def _database(settings: Settings) -> Sequence[Finding]:
+    from api.store import StoreError
+    from api.store.postgres import Postgres, connect
+
+    where = settings.store
+    if where.url is None:
+        return []
+    try:
+        connection = await connect(Postgres(where.url.get_secret_value()), where.timeout_s)
+    except StoreError as error:
+        return [Finding("store", ok=False, message=str(error))]
+    version = connection.get_server_version()
+    await connection.close(timeout=where.timeout_s)
+    return [Finding("store", ok=True, message=f"PostgreSQL {version.major}.{version.minor}")]

@@ -48,6 +48,53 @@ class Postgres:
     """Longest wait for a connection, a lock or a statement."""
 
 
+async def connect(config: Postgres, statement_s: float | None) -> asyncpg.Connection:
+    """A new connection, with a time limit for its statements. Raises StoreError."""
+    connection = await _dial(config, statement_s)
+    version = connection.get_server_version()
+    if version.major < OLDEST_VERSION:
+        connection.terminate()
+        raise StoreError(
+            f"store.url: the server is PostgreSQL {version.major}; "
+            f"Offhook needs {OLDEST_VERSION} or newer"
+        )
+    return connection
+
+
+async def _dial(config: Postgres, statement_s: float | None) -> asyncpg.Connection:
+    limit = "0" if statement_s is None else f"{round(statement_s * 1000)}ms"
+    try:
+        return await asyncpg.connect(
+            config.url,
+            timeout=config.timeout_s,
+            command_timeout=None if statement_s is None else statement_s + _GRACE_S,
+            server_settings={
+                "application_name": "offhook",
+                "statement_timeout": limit,
+                "lock_timeout": limit,
+                # A process that died on the way must not keep its locks.
+                "idle_in_transaction_session_timeout": limit,
+                "jit": "off",  # compiling costs more than our small statements
+            },
+        )
+    except asyncpg.InvalidCatalogNameError as error:
+        raise StoreError(
+            f"store.url: {error}; make the database with createdb, or name another"
+        ) from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise StoreError(
+            f"store.url: PostgreSQL refuses the login ({error}); mend its user or password, "
+            "or the server's pg_hba.conf"
+        ) from error
+    except TimeoutError as error:
+        raise StoreError(
+            f"store.url: PostgreSQL does not answer within {config.timeout_s:g} s; is its "
+            "host right, and does a firewall let us through?"
+        ) from error
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreError(f"store.url: cannot connect to PostgreSQL: {error}") from error
+
+
 class PostgresDatabase(Database):
     """The database at `config.url`, which must exist; its tables are made when absent."""
 
@@ -64,12 +111,12 @@ class PostgresDatabase(Database):
             pool_timeout=config.timeout_s,
         )
         self._readers = self._writers.execution_options(isolation_level="AUTOCOMMIT")
-        self._line = NoticeLine(lambda: self._connect(config.timeout_s), self.notices)
+        self._line = NoticeLine(lambda: connect(config, config.timeout_s), self.notices)
 
     def _engine(self, statement_s: float | None, **options: Any) -> AsyncEngine:
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: self._connect(statement_s),
+            async_creator=lambda: connect(self._config, statement_s),
             hide_parameters=True,  # errors are logged, and callers' words are private
             **options,
         )
@@ -81,52 +128,6 @@ class PostgresDatabase(Database):
 
         event.listen(engine.sync_engine, "checkout", taken)
         return engine
-
-    async def _connect(self, statement_s: float | None) -> asyncpg.Connection:
-        """A new connection, with a time limit for its statements. Raises StoreError."""
-        connection = await self._dial(statement_s)
-        version = connection.get_server_version()
-        if version.major < OLDEST_VERSION:
-            connection.terminate()
-            raise StoreError(
-                f"store.url: the server is PostgreSQL {version.major}; "
-                f"Offhook needs {OLDEST_VERSION} or newer"
-            )
-        return connection
-
-    async def _dial(self, statement_s: float | None) -> asyncpg.Connection:
-        config = self._config
-        limit = "0" if statement_s is None else f"{round(statement_s * 1000)}ms"
-        try:
-            return await asyncpg.connect(
-                config.url,
-                timeout=config.timeout_s,
-                command_timeout=None if statement_s is None else statement_s + _GRACE_S,
-                server_settings={
-                    "application_name": "offhook",
-                    "statement_timeout": limit,
-                    "lock_timeout": limit,
-                    # A process that died on the way must not keep its locks.
-                    "idle_in_transaction_session_timeout": limit,
-                    "jit": "off",  # compiling costs more than our small statements
-                },
-            )
-        except asyncpg.InvalidCatalogNameError as error:
-            raise StoreError(
-                f"store.url: {error}; make the database with createdb, or name another"
-            ) from error
-        except asyncpg.InvalidAuthorizationSpecificationError as error:
-            raise StoreError(
-                f"store.url: PostgreSQL refuses the login ({error}); mend its user or password, "
-                "or the server's pg_hba.conf"
-            ) from error
-        except TimeoutError as error:
-            raise StoreError(
-                f"store.url: PostgreSQL does not answer within {config.timeout_s:g} s; is its "
-                "host right, and does a firewall let us through?"
-            ) from error
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise StoreError(f"store.url: cannot connect to PostgreSQL: {error}") from error
 
     async def open(self) -> None:
         """Connect, migrate, listen for notices."""
@@ -140,7 +141,6 @@ class PostgresDatabase(Database):
     async def _migrate(self) -> None:
         # Another process may be migrating, and a large table takes its time.
         patient = self._engine(None, poolclass=NullPool)
-
         try:
             await self._transact(patient, migrate)
         finally:

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
+from api.cli_doctor import examine
 from api.money import Rate
 from api.records import Ended
 from api.routes.events import stream
 from api.scribe import insist
+from api.settings import Settings
 from api.store import Store, StoreError
 from api.store.budget import BudgetExceededError
 from api.store.database import Topic, Transaction
@@ -347,6 +349,19 @@ async def test_what_is_wrong_with_the_url_is_told(
     assert "store.url" in told
     monkeypatch.setattr("api.store.postgres.OLDEST_VERSION", 99)
     assert "Offhook needs 99 or newer" in await refusal(url)
+
+
+async def test_the_doctor_looks_at_the_database(postgres_server: PostgresServer, url: str) -> None:
+    async def told(of: str) -> list[tuple[bool, str]]:
+        findings = await examine(Settings(store=at(of)))
+        return [(one.ok, one.message) for one in findings if one.check == "store"]
+
+    ((ok, message),) = await told(url)
+    assert ok
+    assert message.startswith("PostgreSQL ")
+    ((ok, message),) = await told(postgres_server.url("nothing_there"))
+    assert not ok
+    assert "make the database with createdb" in message
 
 
 async def test_a_server_that_never_answers_is_told(tmp_path: Path) -> None:

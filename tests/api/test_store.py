@@ -480,6 +480,17 @@ async def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> No
         await Store.open(tmp_path / "file" / "x.db")
 
 
+async def test_a_second_server_on_one_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    server = await Store.open(path, exclusive=True)
+    with pytest.raises(StoreError, match=r"a\.db is in use by another server; stop that one"):
+        await Store.open(path, exclusive=True)
+    beside = await Store.open(path)  # as `offhook keys` does
+    await beside.close()
+    await server.close()
+    await (await Store.open(path, exclusive=True)).close()
+
+
 # -- cancellation and concurrency ----------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ from tests.api.campaigning import (
     pacing,
     services_of,
 )
-from tests.api.story import BUSY, NORMAL, claim_up_to
+from tests.api.story import BUSY, NORMAL, claim_up_to, new_call
 from tests.api.switchboard import Office, impatient
 
 pytestmark = pytest.mark.both_stores
@@ -114,6 +114,32 @@ async def test_orders_that_wait_for_their_time_take_no_place(where: StoreSection
         assert len(await claim_up_to(store, 5)) == 1
     finally:
         await store.close()
+
+
+async def test_due_orders_of_a_full_campaign_are_in_nobodys_way(where: StoreSection) -> None:
+    """However many they are: a claim looks at a few due calls only."""
+    ahead = 0.0
+    store = await Store.open(where, clock=lambda: time.time() + ahead)
+    try:
+        made = await campaign(store, 40, max_concurrent=1, scheduled_at=time.time() + 3600)
+        async with pacing(await services_of(store)):
+            await eventually(store, made.id, ordered(40))
+        ahead = 3601.0
+        assert len(await claim_up_to(store, 1)) == 1
+        other = await new_call(store)
+        assert [claim.call.id for claim in await claim_up_to(store, 1)] == [other.id]
+    finally:
+        await store.close()
+
+
+async def test_it_is_not_completed_while_a_call_is_open(store: Store) -> None:
+    """Also when the pacer's look at it is out of date."""
+    made = await campaign(store, 1)
+    await store.pacing.complete(made.id)
+    async with pacing(await services_of(store)):
+        await eventually(store, made.id, ordered(1))
+    await store.pacing.complete(made.id)
+    assert (await store.campaigns.get(made.id)).campaign.status == "running"
 
 
 async def test_more_at_a_time_are_ordered_when_the_limit_is_raised(store: Store) -> None:
@@ -509,6 +535,16 @@ async def test_out_of_budget_it_is_paused_until_there_is_more(store: Store) -> N
         await store.budget.set_limit(2 * COST)
         report = await eventually(store, made.id, ordered(2))
         assert (report.campaign.status, report.campaign.paused_reason) == ("running", None)
+
+
+async def test_it_goes_on_when_another_call_gives_money_back(store: Store) -> None:
+    made = await priced(store, 2, launch=False)
+    other = await new_call(store, rate=Rate("+", COST), max_duration_s=120)
+    await store.campaigns.act(made.id, "start")
+    async with pacing(await services_of(store)):
+        await eventually(store, made.id, lambda one: one.campaign.paused_reason == "budget")
+        await store.calls.request_cancel(other.id)
+        await eventually(store, made.id, ordered(2))
 
 
 async def test_a_pause_that_was_asked_for_is_not_lifted_by_money(store: Store) -> None:

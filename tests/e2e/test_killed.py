@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from starlette.routing import Route
 from api.example import demo_settings
 from api.http_server import http_server, listen
 from api.lifecycle import TERMINAL, WEBHOOK_EVENTS
-from api.settings import Settings, env_name, iter_fields
+from api.settings import Settings, StoreSection, env_name, iter_fields
 from api.store import Store
 from pbx.testbed import TestBed, persona
 from tests.e2e.mortal import POINTS
+from tests.postgres import PostgresServer, at
 
 #: Servers that run at one time: more would only wait for the cores.
 AT_ONCE = 4
@@ -192,7 +193,7 @@ class Scenario:
 
     async def check_story(self, call: Mapping[str, Any]) -> None:
         """Every event once in the ledger and at least once at the receiver, with one id."""
-        store = await Store.open(self.settings.store.path)
+        store = await Store.open(self.settings.store)
         try:
             (found,) = (await store.calls.page(limit=9)).calls
             events = await store.calls.events(found.id)
@@ -212,29 +213,53 @@ def slots() -> asyncio.Semaphore:
     return asyncio.Semaphore(AT_ONCE)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def stores(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[[], Awaitable[StoreSection]]]:
+    """Makes an empty store of one kind."""
+    async with contextlib.AsyncExitStack() as stack:
+        made = 0
+
+        async def make_store() -> StoreSection:
+            nonlocal made
+            made += 1
+            if request.param == "sqlite":
+                return StoreSection(path=tmp_path / str(made) / "offhook.db")
+            server: PostgresServer = request.getfixturevalue("postgres_server")
+            return at(await stack.enter_async_context(server.database()))
+
+        yield make_store
+
+
 async def make(
-    bed: TestBed, folder: Path, hook: tuple[Hook, str], point: str, index: int
+    bed: TestBed, store: StoreSection, hook: tuple[Hook, str], point: str, index: int
 ) -> Scenario:
+    folder = store.path.parent
     base = demo_settings(bed, folder, "starter")
     caller = f"+155502{index:05d}"
     # Each server has ports of its own; all of them share the PBX.
     first = 13000 + 20 * index
     settings = base.model_copy(
         update={
+            "store": store,
             "calls": base.calls.model_copy(update={"numbers": (caller,), "ring_timeout_s": 4}),
             "recordings": base.recordings.model_copy(update={"enabled": False}),
             "rtp": base.rtp.model_copy(update={"port_min": first, "port_max": first + 19}),
         }
     )
-    store = await Store.open(settings.store.path)
-    _, key = await store.keys.create("tests")
-    await store.close()
+    opened = await Store.open(store)
+    _, key = await opened.keys.create("tests")
+    await opened.close()
     return Scenario(bed, settings, *hook, point, key, caller)
 
 
 @pytest.mark.timeout(400)
 async def test_killed_at_every_step(
-    bed: TestBed, tmp_path: Path, hook: tuple[Hook, str], slots: asyncio.Semaphore
+    bed: TestBed,
+    stores: Callable[[], Awaitable[StoreSection]],
+    hook: tuple[Hook, str],
+    slots: asyncio.Semaphore,
 ) -> None:
     async def one(scenario: Scenario) -> None:
         point = scenario.point
@@ -255,10 +280,9 @@ async def test_killed_at_every_step(
                 assert call["status"] == "busy", point
 
     reading = asyncio.Lock()
-    scenarios = []
-    for index, point in enumerate(POINTS):
-        (folder := tmp_path / str(index)).mkdir()
-        scenarios.append(await make(bed, folder, hook, point, index))
+    scenarios = [
+        await make(bed, await stores(), hook, point, index) for index, point in enumerate(POINTS)
+    ]
     async with asyncio.TaskGroup() as group:
         for scenario in scenarios:
             group.create_task(one(scenario))
@@ -267,10 +291,10 @@ async def test_killed_at_every_step(
 
 @pytest.mark.timeout(200)
 async def test_killed_between_two_attempts(
-    bed: TestBed, tmp_path: Path, hook: tuple[Hook, str]
+    bed: TestBed, stores: Callable[[], Awaitable[StoreSection]], hook: tuple[Hook, str]
 ) -> None:
     """The first attempt's end is on disk: the second one is made after the restart."""
-    scenario = await make(bed, tmp_path, hook, "end written", 90)
+    scenario = await make(bed, await stores(), hook, "end written", 90)
     call = await scenario.run("busy", _AGAIN)
     await scenario.check_story(call)
     assert (call["status"], call["attempt_count"]) == ("busy", 2)

@@ -8,7 +8,7 @@ services.
 
 import re
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from api.settings import Webhooks
@@ -20,6 +20,11 @@ _PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
 #: Metadata services that are not link-local (AWS over IPv6, Alibaba, Oracle).
 _METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
+
+
+#: NAT64 (RFC 6052, RFC 8215) and the deprecated IPv4-compatible addresses (RFC 4291 2.5.5.1).
+_CARRYING_IPV4 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/96"), ip_network("::/96"))
+_THIS_NETWORK = ip_network("0.0.0.0/8")  # RFC 1122 3.2.1.3; Linux routes it
 
 
 def destination(url: str) -> str:
@@ -67,17 +72,32 @@ class EgressPolicy:
 
     def check_address(self, address: Address) -> None:
         """Raise EgressError unless webhooks may be sent to `address`."""
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if any(address in network for network in self._settings.allowed_networks):
+        forms = _forms(address)
+        allowed = self._settings.allowed_networks
+        if any(form in network for form in forms for network in allowed):
             return
-        if (
-            address.is_loopback
-            or address.is_link_local
-            or address.is_multicast
-            or address.is_unspecified
-            or address in _METADATA
-        ):
+        if any(map(_is_refused, forms)):
             raise EgressError(
                 f"address {address} is refused; webhooks.allowed_networks can allow it"
             )
+
+
+def _forms(address: Address) -> tuple[Address, ...]:
+    """The address, and the IPv4 address that it carries: a gateway or the system may unwrap it."""
+    if isinstance(address, IPv4Address):
+        return (address,)
+    carried = address.ipv4_mapped or address.sixtofour
+    if carried is None and any(address in network for network in _CARRYING_IPV4):
+        carried = IPv4Address(int(address) & 0xFFFF_FFFF)
+    return (address,) if carried is None else (address, carried)
+
+
+def _is_refused(address: Address) -> bool:
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or address in _METADATA
+        or address in _THIS_NETWORK
+    )

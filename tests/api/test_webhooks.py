@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import accumulate
@@ -16,7 +18,7 @@ from api.egress import EgressError, EgressPolicy
 from api.records import Call
 from api.settings import Webhooks, load_settings
 from api.signing import new_secret
-from api.store import Store
+from api.store import Store, StoreError
 from api.webhook_sender import judge, retry_after_s
 from api.webhooks import RetrySchedule, WebhookDeliverer
 from tests.api.receiver import Received, receiving, status
@@ -195,6 +197,122 @@ async def test_a_name_that_leads_to_a_forbidden_address_is_refused(store: Store)
 
 
 @pytest.mark.both_stores
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"])
+async def test_an_address_in_disguise_is_refused_when_it_is_connected_to(
+    store: Store, host: str
+) -> None:
+    """What the system's resolver takes for an address, though it looks like a name."""
+    async with (
+        receiving() as receiver,
+        delivering(store, allowed_networks=[], retry_schedule_s=[0.0]),
+    ):
+        call = await completed(store, webhook_url=f"http://{host}:{receiver.port}/")
+        done = await settled(store, call, "failed")
+        assert receiver.got == []
+    assert done.webhook_error
+    page = await store.deliveries.page(limit=9)
+    assert {delivery.last_response_status for delivery in page.deliveries} == {None}
+
+
+async def test_a_name_that_leads_elsewhere_at_every_look_up_is_asked_for_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the address that was checked is the one that is connected to."""
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def rebinding(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host != "rebinding.example":
+            return look_up(host, *arguments, **named)
+        asked.append(host)
+        return look_up("127.0.0.1" if len(asked) % 2 else "169.254.169.254", *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    async with receiving() as receiver, delivering(store, retry_schedule_s=[]):
+        call = await new_call(store, webhook_url=f"http://rebinding.example:{receiver.port}/")
+        (request,) = await receiver.wait(1)
+        assert request.headers["host"] == f"rebinding.example:{receiver.port}"
+        async with asyncio.timeout(20):
+            while (await store.calls.get(call.id)).webhook_status == "pending":
+                if (await store.deliveries.page(limit=1)).deliveries[0].status == "delivered":
+                    break
+                await asyncio.sleep(0.01)
+        assert len(asked) == 1
+        await store.calls.request_cancel(call.id)
+        done = await settled(store, call, "failed")
+    assert "169.254.169.254 is refused" in (done.webhook_error or "")
+    assert len(receiver.got) == 1
+
+
+async def test_name_servers_that_do_not_answer_hold_up_nobody_else(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their look-ups hang in threads of their own, not in those that write recordings."""
+    answer, hanging = threading.Event(), threading.Semaphore(0)
+    look_up = socket.getaddrinfo
+
+    def slow(host: Any, *arguments: Any, **named: Any) -> Any:
+        if str(host).endswith(".slow.example"):
+            hanging.release()
+            answer.wait(60)
+        return look_up("127.0.0.1", *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    slow_hosts = 34  # asyncio's own threads are 32 at most
+    try:
+        async with (
+            receiving() as receiver,
+            delivering(store, concurrency=2 * slow_hosts, timeout_s=60),
+        ):
+            for number in range(slow_hosts):
+                await new_call(store, webhook_url=f"http://x{number}.slow.example/")
+            async with asyncio.timeout(20):
+                for _ in range(slow_hosts):
+                    while not hanging.acquire(blocking=False):
+                        await asyncio.sleep(0.01)
+                assert await asyncio.to_thread(lambda: "written") == "written"
+            await new_call(store, webhook_url=receiver.url)
+            await receiver.wait(1)
+    finally:
+        answer.set()
+
+
+async def test_retry_after_is_waited_for(store: Store) -> None:
+    """RFC 9110 10.2.3, also where the schedule would be sooner."""
+    now = (await new_call(store)).created_at + 10
+    async with receiving(status(503, "Retry-After: 500")) as receiver:
+        call = await new_call(store, webhook_url=receiver.url)
+        async with delivering(store, clock=lambda: now, retry_schedule_s=[1.0]):
+            await receiver.wait(1)
+            while not (await store.calls.get(call.id)).webhook_error:
+                await asyncio.sleep(0.01)
+    assert await store.outbox.due(now + 499.9, 10) == []
+    assert len(await store.outbox.due(now + 500, 10)) == 1
+
+
+async def test_attempts_whose_booking_fails_are_booked_later_and_not_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the commit went through and only its answer was lost."""
+    record, failures = store.outbox.record, iter([False, True])
+
+    async def failing(made: Any, now: float) -> None:
+        committed = next(failures, None)
+        if committed is not False:
+            await record(made, now)
+        if committed is not None:
+            raise StoreError("the store does not answer")
+
+    monkeypatch.setattr(store.outbox, "record", failing)
+    monkeypatch.setattr("api.webhooks.STORE_PAUSE_S", 0.01)
+    async with receiving() as receiver, delivering(store):
+        call = await completed(store, webhook_url=receiver.url)
+        await settled(store, call, "delivered")
+    assert len(receiver.got) == 4
+    page = await store.deliveries.page(limit=9)
+    assert [delivery.attempt_count for delivery in page.deliveries] == [1] * 4
+
+
 async def test_a_slow_receiver_delays_nobody_else(store: Store) -> None:
     """Twenty calls wait for the slow one first; it never gets more than its two places."""
     async with receiving(hang) as slow, receiving() as quick:
@@ -362,6 +480,21 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> 
         ({}, "https://[fe80::1]/", False),
         ({}, "https://224.0.0.1/", False),
         ({}, "https://[fd00:ec2::254]/", False),
+        ({}, "https://[::ffff:127.0.0.1]/", False),
+        ({}, "https://[::ffff:a9fe:a9fe]/", False),
+        ({}, "https://[64:ff9b::a9fe:a9fe]/", False),
+        ({}, "https://[64:ff9b:1::7f00:1]/", False),
+        ({}, "https://[2002:7f00:1::]/", False),
+        ({}, "https://[::127.0.0.1]/", False),
+        ({}, "https://[::1]/", False),
+        ({}, "https://[::]/", False),
+        ({}, "https://[fe80::1%25eth0]/", False),
+        ({}, "https://[fd12:3456::1]/", True),
+        ({}, "https://[::ffff:192.168.1.5]/", True),
+        ({}, "https://0.0.0.1/", False),
+        ({}, "https://100.100.100.200/", False),
+        ({"allowed_networks": ["127.0.0.0/8"]}, "https://[::ffff:127.0.0.1]/", True),
+        ({"allowed_networks": ["::1"]}, "https://[::1]/", True),
         ({"allowed_networks": ["169.254.7.0/24"]}, "https://169.254.7.9/", True),
         ({"allowed_networks": ["169.254.7.0/24"]}, "https://169.254.8.9/", False),
         ({"allowed_hosts": ["a.example.org"]}, "https://a.example.org/", True),

@@ -34,6 +34,7 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 	@$(BIN)/offhook demo $(ARGS)
 
 test: setup ## Run every test (ARGS= goes to pytest)
+	@bash docker/system-packages $(PYTHON) postgresql || echo "==> Leaving the tests on PostgreSQL out"
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP) ## Style, types and layering

@@ -172,7 +172,8 @@ class Pbx(Section):
     trunk: str = Field(
         default="trunk",
         pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway.",
+        description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway. It is "
+        "added to `/v1/trunks` where it is not there.",
     )
     codec: Literal["ulaw", "alaw"] = Field(
         default="ulaw",
@@ -256,7 +257,8 @@ class Calls(Section):
 
     numbers: tuple[E164, ...] = Field(
         default=(),
-        description="Caller numbers of this deployment, oldest first; the first is the default.",
+        description="Caller numbers of this deployment, the default first. They are added to "
+        "`/v1/numbers` where they are not there; the oldest active one is the default.",
     )
     default_language: str = Field(default="en", description="Language of a call that names none.")
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(

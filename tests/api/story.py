@@ -1,5 +1,6 @@
 """Calls told to the store from start to end, as the dialer and the runner tell them."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -32,6 +33,12 @@ async def _claim(store: Store) -> Claim:
 async def claim_up_to(store: Store, limit: int) -> list[Claim]:
     """Claim what is due, as a dialer with that many free slots does."""
     return list((await store.claims.take(limit, NODE)).claims)
+
+
+async def woken(store: Store) -> None:
+    """Return once there is news for the dialer."""
+    async with asyncio.timeout(20):
+        await store.claims.wait(None)
 
 
 async def answered(store: Store, **values: Any) -> Call:

@@ -15,7 +15,7 @@ from api.lifecycle import TERMINAL
 from api.records import Ended, NewCall
 from api.store.do_not_call import add_number
 from tests.api.conftest import Bench
-from tests.api.story import BUSY, NODE, NUMBER, OURS, claimed, new_call
+from tests.api.story import BUSY, NODE, NUMBER, OURS, claimed, new_call, woken
 
 PATH = "/v1/do_not_call"
 CSV = {"Content-Type": "text/csv"}
@@ -99,7 +99,7 @@ async def test_calls_that_wait_for_a_number_end_at_once(bench: Bench) -> None:
     assert (await store.calls.get(again.id)).status == "queued"
     await store.claims.wait(0)  # what was to be told so far
     await bench.client.post(PATH, json={"number": NUMBER})
-    await store.claims.wait(None)
+    await woken(store)
     assert not (await store.claims.take(5, NODE)).claims
     for stopped in (again, later):
         ended = await store.calls.get(stopped.id)

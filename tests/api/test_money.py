@@ -11,7 +11,7 @@ from api.resources import NewRate
 from api.store import Store
 from api.store.rates import NoRateError
 from tests.api.conftest import Bench
-from tests.api.story import NODE, NUMBER, OURS
+from tests.api.story import NODE, NUMBER, OURS, woken
 
 CSV = {"Content-Type": "text/csv"}
 GERMANY = {"milli_cents_per_minute": 1200, "increment_seconds": 60, "minimum_seconds": 60}
@@ -177,7 +177,7 @@ async def test_a_limit_below_what_is_held_keeps_calls_waiting_until_it_is_raised
     assert not (await store.claims.take(5, NODE)).claims
     await store.claims.wait(0)  # what was to be told so far
     await send(bench, "PATCH", "/v1/budget", 200, {"limit_milli_cents": 6000})
-    await store.claims.wait(None)
+    await woken(store)
     assert len((await store.claims.take(5, NODE)).claims) == 1
 
 

@@ -12,7 +12,7 @@ from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowe
 from api.store.trunks import MAX_TRUNKS
 from api.trunk_objects import NumberObject, TrunkObject
 from tests.api.conftest import Bench
-from tests.api.story import BUSY, NODE, claimed
+from tests.api.story import BUSY, NODE, claimed, woken
 
 OURS = "+15559876543"
 SPARE = "+15550100099"
@@ -137,7 +137,7 @@ async def test_a_trunk_that_is_started_again_wakes_the_dialer(bench: Bench) -> N
     assert not (await bench.store.claims.take(5, NODE)).claims
     await bench.store.claims.wait(0)  # what was to be told so far
     await send(bench, "PATCH", "/v1/trunks/trunk", 200, status="active")
-    await bench.store.claims.wait(None)
+    await woken(bench.store)
     assert len((await bench.store.claims.take(5, NODE)).claims) == 1
 
 

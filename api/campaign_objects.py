@@ -37,8 +37,8 @@ _CONTEXT = {"patient": "Maria Lopez", "time": "8:30"}
 _METADATA = {"customer": "42"}
 _REASON = (
     "`requested`; `budget`: it does not cover the next order, and the campaign goes on by itself "
-    "once it does; `template`: it makes no order any more, for example because its caller number "
-    "is not active."
+    "once it does; `template`: it makes no order now, for example because its caller number or "
+    "its trunk is not active."
 )
 
 

@@ -12,6 +12,7 @@ from api.campaign_objects import order_body
 from api.campaign_records import Campaign, Contact, Standing
 from api.ordering import check_template, read_order
 from api.problems import Problem
+from api.resources import trunks_for
 from api.services import Services
 from api.store.budget import BudgetExceededError
 from api.store.orders import DoNotCallError
@@ -72,15 +73,21 @@ class Pacer:
             refusal = f"do_not_call: {error}"
         except Problem as problem:
             refusal = f"{problem.code}: {problem.detail}"
-            if await self._is_of_the_template(campaign):
+            if await self._can_be_mended(campaign, contact, problem):
                 log.warning("campaign %s is paused: %s", campaign.id, refusal)
                 await self._pacing.pause(campaign.id, "template")
                 return False
         await self._pacing.refuse(campaign.id, contact.seq, refusal)
         return True
 
-    async def _is_of_the_template(self, campaign: Campaign) -> bool:
-        """Whether every contact would be refused: things are not what they were at the start."""
+    async def _can_be_mended(self, campaign: Campaign, contact: Contact, problem: Problem) -> bool:
+        """Whether it is not the contact's fault: every other one would be refused as well, or the
+        trunk that takes its number is not active now."""
+        if problem.code == "no_trunk":
+            trunks = await self._services.store.trunks.list()
+            return bool(
+                trunks_for(contact.to_number, [replace(t, status="active") for t in trunks])
+            )
         try:
             await check_template(self._services, campaign.template)
         except Problem:

@@ -359,6 +359,19 @@ async def test_a_template_that_makes_no_order_any_more_pauses_it(store: Store) -
     assert report.contacts["pending"] == 2
 
 
+async def test_a_trunk_out_of_service_costs_no_contact(store: Store) -> None:
+    services = await services_of(store)
+    (trunk,) = await store.trunks.list()
+    await store.trunks.change(trunk.name, {"status": "inactive"})
+    made = await campaign(store, 2)
+    async with pacing(services):
+        report = await eventually(store, made.id, lambda one: one.campaign.status == "paused")
+        assert (report.campaign.paused_reason, report.contacts["pending"]) == ("template", 2)
+        await store.trunks.change(trunk.name, {"status": "active"})
+        await store.campaigns.act(made.id, "resume")
+        await eventually(store, made.id, ordered(2))
+
+
 # -- what goes wrong -------------------------------------------------------------------------------
 
 

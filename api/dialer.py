@@ -10,10 +10,12 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
 
 from api.findings import EXTRACTION_TIMEOUT_S, find
+from api.rate_gate import RateGate
 from api.records import Call, Claim, Claimed, Ended, Unfinished
 from api.runner import CallRunner, RunnerConfig
 from api.scribe import insist
@@ -53,6 +55,9 @@ class Dialer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives_until = 0.0
         self._settling: set[str] = set()
+        self._claiming = False
+        self._canceled_early: set[str] = set()
+        self._gates: dict[str, tuple[int, RateGate]] = {}
 
     @property
     def active(self) -> int:
@@ -63,6 +68,9 @@ class Dialer:
         """Cancel a call that the PBX is dialling (`CallControl`)."""
         if runner := self._runners.get(call_id):
             await runner.end("canceled")
+        elif self._claiming:
+            # Its claim may be on disk already, and nobody runs it yet.
+            self._canceled_early.add(call_id)
 
     async def hang_up(self, call_id: str) -> None:
         """End an answered call (`CallControl`)."""
@@ -128,10 +136,13 @@ class Dialer:
                 await self._store.claims.wait(again_at)
                 again_at = None
                 if (free := self._max_concurrent - self.active) > 0:
+                    self._claiming = True
                     claimed = await self._next(free)
                     again_at = claimed.again_at
                     for claim in claimed.claims:
-                        self._start(claim)
+                        await self._start(claim)
+                    self._claiming = False
+                    self._canceled_early.clear()
         finally:
             heart.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -143,7 +154,7 @@ class Dialer:
     def _asked(self, call_id: str | None) -> None:
         """Another process was asked to end a call; None: it may have been any."""
         for one in list(self._runners) if call_id is None else [call_id]:
-            if one in self._runners:
+            if one in self._runners or self._claiming:
                 self._spawn(one, self._obey(one))
 
     async def _obey(self, call_id: str) -> None:
@@ -190,10 +201,30 @@ class Dialer:
         await self._store.leases.take(f"node:{self.node_id}", self.node_id, _LEASE_S)
         self._lives_until = begun + _LEASE_S - _HEARTBEAT_S
 
-    def _start(self, claim: Claim) -> None:
-        runner = CallRunner(claim, self._store, self._switch, self._engines, self._config)
+    async def _start(self, claim: Claim) -> None:
+        runner = CallRunner(
+            claim,
+            self._store,
+            self._switch,
+            self._engines,
+            self._config,
+            turn=self._gate(claim),
+        )
         self._runners[claim.call.id] = runner
+        if claim.call.id in self._canceled_early:
+            await runner.end("canceled")
         self._spawn(claim.call.id, self._run(claim.call.id, runner))
+
+    def _gate(self, claim: Claim) -> Callable[[], AbstractAsyncContextManager[None]]:
+        """What the attempt has to pass on its way to the PBX: its trunk's rate."""
+        rate, trunk = claim.calls_per_second, claim.call.trunk or ""
+        if rate is None:
+            return contextlib.nullcontext
+        known, gate = self._gates.get(trunk, (None, None))
+        if gate is None or known != rate:
+            gate = RateGate(rate)
+            self._gates[trunk] = (rate, gate)
+        return gate.turn
 
     def _spawn(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._bounded(call_id, work))

@@ -166,6 +166,8 @@ class Claim:
 
     call: Call
     attempt: Attempt
+    calls_per_second: int | None = None
+    """That its trunk takes."""
 
 
 @dataclass(frozen=True)

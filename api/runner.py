@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,6 +62,8 @@ class CallRunner:
         switch: Switch,
         engines: Callable[[str], Engines],
         config: RunnerConfig,
+        *,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         """
         Args:
@@ -69,7 +72,9 @@ class CallRunner:
             switch: the PBX.
             engines: the loaded engines of a language; raises EngineError.
             config: what else it needs to know.
+            turn: waited for before the PBX is told, left when it knows.
         """
+        self._turn = turn
         self._call = claim.call
         self._claimed = claim.attempt
         self._store = store
@@ -128,19 +133,18 @@ class CallRunner:
 
     async def _dial(self) -> Attempt | None:
         """Ask the PBX; None when the call was canceled before."""
-        # A cancel may have come between the claim and this runner's being known.
-        now = await insist(self._call.id, partial(self._store.calls.get, self._call.id))
-        if now.cancel_requested_at is not None or self._cancel_requested():
-            return None
-        self._attempt = await self._switch.originate(
-            Dial(
-                id=self._claimed.channel_id,
-                number=self._call.to_number,
-                caller_number=self._call.from_number,
-                ring_timeout_s=self._config.ring_timeout_s,
-                trunk=self._call.trunk,
+        async with self._turn():
+            if self._cancel_requested():
+                return None
+            self._attempt = await self._switch.originate(
+                Dial(
+                    id=self._claimed.channel_id,
+                    number=self._call.to_number,
+                    caller_number=self._call.from_number,
+                    ring_timeout_s=self._config.ring_timeout_s,
+                    trunk=self._call.trunk,
+                )
             )
-        )
         if self._cancel_requested():
             await self._attempt.hang_up()
         return self._attempt

@@ -246,7 +246,6 @@ async def test_nobody_answers(office: Office, store: Store, cause: Cause, status
 @pytest.mark.parametrize(
     "write",
     [
-        "get",
         "record_ringing",
         "record_early_media",
         "record_answered",
@@ -326,14 +325,6 @@ async def test_the_answer_is_insisted_on_as_long_as_the_end(
 
 
 # -- canceling and hanging up ----------------------------------------------------------------------
-
-
-async def test_canceled_between_the_claim_and_the_runner(office: Office, store: Store) -> None:
-    claim = await claimed(store)
-    assert await store.calls.request_cancel(claim.call.id) == "requested"
-    done = await Running(office, claim).over()
-    assert (done.status, done.end_reason) == ("canceled", "canceled")
-    assert office.switch.attempts == []
 
 
 async def test_canceled_before_the_originate(office: Office) -> None:

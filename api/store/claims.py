@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, exists, func, insert, or_, select
+from sqlalchemy import Integer, Row, Select, bindparam, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.dialing.facts import attempt_facts, order_facts, wish
@@ -45,6 +45,66 @@ _FRESH: Final = {
     "next_attempt_at": None,
     "waiting_for": None,
 }
+
+
+_LIVE: Final = (
+    select(attempts.c.trunk, attempts.c.concurrency_key, func.count().label("live"))
+    .where(attempts.c.ended_at.is_(None))
+    .group_by(attempts.c.trunk, attempts.c.concurrency_key)
+)
+_TRUNKS: Final = select(trunks)
+_STARTED: Final = (
+    select(attempts.c.created_at)
+    .where(attempts.c.trunk == bindparam("of_trunk"))
+    .order_by(attempts.c.created_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_INACTIVE: Final = select(numbers.c.number).where(numbers.c.status == "inactive")
+_CAMPAIGNS: Final = select(
+    campaigns.c.id,
+    campaigns.c.max_concurrent,
+    select(func.count())
+    .where(
+        calls.c.campaign_id == campaigns.c.id,
+        calls.c.status.in_(("initiated", "ringing", "in_progress")),
+    )
+    .correlate(campaigns)
+    .scalar_subquery()
+    .label("live"),
+).where(or_(campaigns.c.status == "running", campaigns.c.paused_reason == "budget"))
+_LIVE_OF_KEY: Final = (
+    select(func.count())
+    .where(attempts.c.concurrency_key == calls.c.concurrency_key, attempts.c.ended_at.is_(None))
+    .correlate(calls)
+    .scalar_subquery()
+)
+_DUE: Final[Select[Any]] = (
+    select_calls()
+    .where(
+        calls.c.status == "queued",
+        calls.c.next_attempt_at <= bindparam("now"),
+        or_(calls.c.concurrency_key.is_(None), calls.c.concurrency_max > _LIVE_OF_KEY),
+        or_(
+            calls.c.trunk.is_(None),
+            calls.c.trunk.not_in(bindparam("closed_trunks", expanding=True)),
+        ),
+        calls.c.from_number.not_in(bindparam("inactive_numbers", expanding=True)),
+        or_(
+            calls.c.campaign_id.is_(None),
+            calls.c.campaign_id.in_(bindparam("open_campaigns", expanding=True)),
+        ),
+    )
+    .order_by(calls.c.next_attempt_at, calls.c.created_at)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(of=calls)
+)
+_DUE_AND_FREE: Final = _DUE.where(calls.c.reserved_milli_cents == 0)
+_LISTED: Final = select(do_not_call.c.number).where(
+    do_not_call.c.number.in_(bindparam("wanted", expanding=True))
+)
+_FIRST_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(calls.c.status == "queued")
+_NEXT_DUE: Final = _FIRST_DUE.where(calls.c.next_attempt_at > bindparam("now"))
+_INSERT_ATTEMPT: Final = insert(attempts).returning(attempts)
 
 
 class Claims:
@@ -101,8 +161,11 @@ class Claims:
         async def work(transaction: Transaction) -> tuple[Claimed, bool]:
             connection = transaction.connection
             await transaction.serialize("claim")
+            first = await connection.scalar(_FIRST_DUE)
+            if first is None or first > now:
+                return Claimed((), first), False
             gates = await read_gates(connection, now)
-            rows = (await connection.execute(_due(gates).limit(limit + _LOOK_AHEAD))).all()
+            rows = await _due(connection, gates, limit + _LOOK_AHEAD)
             listed = await _listed(connection, [row.to_number for row in rows])
             claims: list[Claim] = []
             moved = 0
@@ -122,7 +185,9 @@ class Claims:
                         continue
                     case _:
                         gates.take(wish(call))
-                        claims.append(await _claim(change, connection, node_id, now))
+                        trunk = gates.trunks.get(call.trunk or "")
+                        rate = None if trunk is None else trunk.calls_per_second
+                        claims.append(await _claim(change, connection, node_id, now, rate))
                 moved += 1
                 await change.save()
             more = len(claims) == limit or (len(rows) == limit + _LOOK_AHEAD and moved > 0)
@@ -140,27 +205,19 @@ class Claims:
 
 async def read_gates(connection: AsyncConnection, now: float) -> Gates:
     """The state of everything that is limited."""
-    live = attempts.c.ended_at.is_(None)
     on_trunk: dict[str, int] = {}
     on_key: Counter[str] = Counter()
-    counted = await connection.execute(
-        select(attempts.c.trunk, attempts.c.concurrency_key, func.count().label("live"))
-        .where(live)
-        .group_by(attempts.c.trunk, attempts.c.concurrency_key)
-    )
+    counted = await connection.execute(_LIVE)
     for row in counted:
         on_trunk[row.trunk or ""] = on_trunk.get(row.trunk or "", 0) + row.live
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
     states = {}
-    for row in await connection.execute(select(trunks)):
+    for row in await connection.execute(_TRUNKS):
         started: Sequence[float] = ()
         if row.calls_per_second is not None:
             latest = await connection.scalars(
-                select(attempts.c.created_at)
-                .where(attempts.c.trunk == row.name)
-                .order_by(attempts.c.created_at.desc())
-                .limit(row.calls_per_second)
+                _STARTED, {"of_trunk": row.name, "most": row.calls_per_second}
             )
             started = latest.all()[::-1]
         states[row.name] = TrunkState(
@@ -170,12 +227,11 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
             live=on_trunk.get(row.name, 0),
             started=started,
         )
-    inactive = select(numbers.c.number).where(numbers.c.status == "inactive")
     return Gates(
         now=now,
         trunks=states,
         live_keys=on_key,
-        inactive_numbers=frozenset(await connection.scalars(inactive)),
+        inactive_numbers=frozenset(await connection.scalars(_INACTIVE)),
         campaigns=await _campaigns(connection),
         overdrawn=await is_overdrawn(connection),
     )
@@ -183,24 +239,11 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
 
 async def _campaigns(connection: AsyncConnection) -> dict[str, CampaignState]:
     """Those whose orders are dialled. One that cannot pay for more orders has paid for these."""
-    live = (
-        select(func.count())
-        .where(
-            calls.c.campaign_id == campaigns.c.id,
-            calls.c.status.in_(("initiated", "ringing", "in_progress")),
-        )
-        .correlate(campaigns)
-        .scalar_subquery()
-    )
-    rows = await connection.execute(
-        select(campaigns.c.id, campaigns.c.max_concurrent, live.label("live")).where(
-            or_(campaigns.c.status == "running", campaigns.c.paused_reason == "budget")
-        )
-    )
+    rows = await connection.execute(_CAMPAIGNS)
     return {row.id: CampaignState(row.max_concurrent, row.live) for row in rows}
 
 
-def _due(gates: Gates) -> Select[Any]:
+async def _due(connection: AsyncConnection, gates: Gates, limit: int) -> Sequence[Row[Any]]:
     """Due calls that no gate holds, the longest due first, locked."""
     closed = [
         name
@@ -209,68 +252,50 @@ def _due(gates: Gates) -> Select[Any]:
         or (trunk.max_channels is not None and trunk.live >= trunk.max_channels)
         or trunk.opens_at(gates.now) > gates.now
     ]
-    full_keys = (
-        select(func.count())
-        .where(attempts.c.concurrency_key == calls.c.concurrency_key, attempts.c.ended_at.is_(None))
-        .correlate(calls)
-        .scalar_subquery()
+    found = await connection.execute(
+        _DUE_AND_FREE if gates.overdrawn else _DUE,
+        {
+            "now": gates.now,
+            "closed_trunks": closed,
+            "inactive_numbers": list(gates.inactive_numbers),
+            "open_campaigns": [name for name, one in gates.campaigns.items() if not one.full],
+            "most": limit,
+        },
     )
-    open_campaigns = [name for name, campaign in gates.campaigns.items() if not campaign.full]
-    query: Select[Any] = select_calls()
-    wanted: list[ColumnElement[bool]] = [
-        calls.c.status == "queued",
-        calls.c.next_attempt_at <= gates.now,
-        or_(calls.c.concurrency_key.is_(None), calls.c.concurrency_max > full_keys),
-        or_(calls.c.trunk.is_(None), calls.c.trunk.not_in(closed)),
-        calls.c.from_number.not_in(gates.inactive_numbers),
-        or_(calls.c.campaign_id.is_(None), calls.c.campaign_id.in_(open_campaigns)),
-    ]
-    if gates.overdrawn:
-        wanted.append(calls.c.reserved_milli_cents == 0)
-    return (
-        query.where(*wanted)
-        .order_by(calls.c.next_attempt_at, calls.c.created_at)
-        .with_for_update(of=calls)
-    )
+    return found.all()
 
 
 async def _listed(connection: AsyncConnection, found: Sequence[str]) -> frozenset[str]:
     if not found:
         return frozenset()
-    query = select(do_not_call.c.number).where(do_not_call.c.number.in_(found))
-    return frozenset(await connection.scalars(query))
+    return frozenset(await connection.scalars(_LISTED, {"wanted": found}))
 
 
 async def _claim(
-    change: CallChange, connection: AsyncConnection, node_id: str, now: float
+    change: CallChange, connection: AsyncConnection, node_id: str, now: float, rate: int | None
 ) -> Claim:
     call: Call = change.call
     change.move("initiated", now, attempt_count=call.attempt_count + 1, **_FRESH)
     row = await connection.execute(
-        insert(attempts)
-        .values(
-            id=str(uuid.uuid4()),
-            call_id=call.id,
-            number=call.attempt_count + 1,
-            channel_id=f"{CHANNEL_PREFIX}{uuid.uuid4()}",
-            state="dialing",
-            created_at=now,
-            trunk=call.trunk,
-            concurrency_key=call.concurrency_key,
-            node_id=node_id,
-            unknown=False,
-        )
-        .returning(attempts)
+        _INSERT_ATTEMPT,
+        {
+            "id": str(uuid.uuid4()),
+            "call_id": call.id,
+            "number": call.attempt_count + 1,
+            "channel_id": f"{CHANNEL_PREFIX}{uuid.uuid4()}",
+            "state": "dialing",
+            "created_at": now,
+            "trunk": call.trunk,
+            "concurrency_key": call.concurrency_key,
+            "node_id": node_id,
+            "unknown": False,
+        },
     )
     attempt: Attempt = attempt_of(row.one())
-    return Claim(change.call, attempt)
+    return Claim(change.call, attempt, rate)
 
 
 async def _again_at(connection: AsyncConnection, gates: Gates) -> float | None:
-    soonest: float | None = await connection.scalar(
-        select(func.min(calls.c.next_attempt_at)).where(
-            calls.c.status == "queued", calls.c.next_attempt_at > gates.now
-        )
-    )
+    soonest: float | None = await connection.scalar(_NEXT_DUE, {"now": gates.now})
     waits = [at for at in (soonest, gates.opens_at()) if at is not None]
     return min(waits, default=None)

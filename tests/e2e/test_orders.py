@@ -1,10 +1,17 @@
 """Orders over the real test bed: several attempts, a shared key, a cancel, a budget."""
 
 import asyncio
+import csv
+import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from api.live import ApiError
 from pbx.testbed import persona
+from pbx.testbed.personas import CAUSE_NUMBER
 from tests.e2e.conftest import Phone
 
 WHOLE_WEEK: dict[str, Any] = {
@@ -96,3 +103,108 @@ async def test_scheduled_for_later(phone: Phone) -> None:
     assert call["status"] == "busy"
     (attempt,) = (await phone.client._json("GET", f"/v1/calls/{call['id']}/attempts"))["data"]
     assert datetime.fromisoformat(attempt["created_at"]) >= at - timedelta(milliseconds=1)
+
+
+async def request(phone: Phone, method: str, path: str, **options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = await phone.client._json(method, path, **options)
+    return found
+
+
+async def test_a_campaign_of_twenty(phone: Phone) -> None:
+    """X-RV-3: paced, paused and resumed; every contact is called once; the results come as CSV."""
+    busy, hasty = persona("busy").number, persona("hasty").number
+    contacts: list[dict[str, Any]] = [
+        *({"to": CAUSE_NUMBER.format(cause)} for cause in _CAUSES),
+        {"to": busy, "context": {"name": "Maria Lopez"}},
+        {"to": hasty, "metadata": {"row": "20"}},
+    ]
+    before = [number for number, _ in phone.bed.dialled()]
+    made = await request(
+        phone,
+        "POST",
+        "/v1/campaigns",
+        json={
+            "name": "twenty",
+            "template": {"prompt": "Confirm the appointment."},
+            "max_concurrent": 3,
+            "contacts": contacts,
+            "launch": True,
+        },
+    )
+    path = f"/v1/campaigns/{made['id']}"
+    await _some_over(phone, made["id"], 4)
+    await request(phone, "POST", f"{path}/pause")
+    await _none_live(phone, made["id"])
+    paused = len(phone.bed.dialled())
+    assert paused - len(before) < len(contacts)
+    await asyncio.sleep(1.0)
+    assert len(phone.bed.dialled()) == paused
+    assert (await request(phone, "GET", path))["status"] == "paused"
+    await request(phone, "POST", f"{path}/resume")
+    async with asyncio.timeout(60):
+        while (await request(phone, "GET", path))["status"] != "completed":
+            await asyncio.sleep(0.1)
+    after = [number for number, _ in phone.bed.dialled()][len(before) :]
+    assert sorted(after) == sorted(contact["to"] for contact in contacts)
+    calls = await request(phone, "GET", f"/v1/calls?campaign_id={made['id']}&limit=50")
+    spans = [
+        (datetime.fromisoformat(call["created_at"]), datetime.fromisoformat(call["ended_at"]))
+        for call in calls["data"]
+    ]
+    assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= 3
+    answer = await phone.client._http.get(f"{path}/results.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == len(contacts) == 20
+    by_number = {row["to"]: row for row in rows}
+    assert by_number[busy]["status"] == "busy"
+    assert by_number[hasty]["status"] == "completed"
+
+
+#: Q.850 causes with which the carrier refuses: eighteen different numbers of one persona.
+_CAUSES = (1, 3, 17, 18, 19, 20, 21, 22, 27, 28, 29, 31, 34, 38, 41, 42, 44, 47)
+
+
+async def _some_over(phone: Phone, campaign_id: str, count: int) -> None:
+    async with asyncio.timeout(40):
+        while await _count(phone, campaign_id, lambda call: bool(call["ended_at"])) < count:
+            await asyncio.sleep(0.02)
+
+
+async def _none_live(phone: Phone, campaign_id: str) -> None:
+    live = {"initiated", "ringing", "in_progress"}
+    async with asyncio.timeout(40):
+        while await _count(phone, campaign_id, lambda call: call["status"] in live):
+            await asyncio.sleep(0.05)
+
+
+async def _count(phone: Phone, campaign_id: str, wanted: Callable[[dict[str, Any]], bool]) -> int:
+    found = await request(phone, "GET", f"/v1/calls?campaign_id={campaign_id}&limit=50")
+    return sum(1 for call in found["data"] if wanted(call))
+
+
+async def test_a_budget_that_runs_out(phone: Phone) -> None:
+    """X-CB-30: the worst case is held, what was talked is paid, and then nothing more goes out."""
+    await request(phone, "PUT", "/v1/rates/+1555", json={"milli_cents_per_minute": 60_000})
+    await request(phone, "PATCH", "/v1/budget", json={"limit_milli_cents": None})
+    spent = (await request(phone, "GET", "/v1/budget"))["spent_milli_cents"]
+    limit = spent + 70_000
+    await request(phone, "PATCH", "/v1/budget", json={"limit_milli_cents": limit})
+    try:
+        talk = {"max_duration_seconds": 60}
+        first = await phone.place("quitter", **talk)
+        with pytest.raises(ApiError, match="budget is used up"):
+            await phone.place("quitter", **talk)
+        call = await phone.wait(first["id"])
+        assert call["reservation_status"] == "settled"
+        assert call["billing_amount_milli_cents"] == call["billed_duration_seconds"] * 1000 > 0
+        budget = await request(phone, "GET", "/v1/budget")
+        assert budget["reserved_milli_cents"] == 0
+        assert budget["spent_milli_cents"] == spent + call["billing_amount_milli_cents"]
+        refused = await phone.call("busy", **talk)
+        assert (refused["billing_amount_milli_cents"], refused["reservation_status"]) == (
+            0,
+            "released",
+        )
+    finally:
+        await request(phone, "PATCH", "/v1/budget", json={"limit_milli_cents": None})
+        await phone.client._http.delete("/v1/rates/+1555")

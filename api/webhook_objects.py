@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.call_object import Timestamp, rfc3339
 from api.egress import EgressError, EgressPolicy
-from api.fields import Body
+from api.fields import Body, without_default
 from api.lifecycle import CALL_EVENTS
 from api.problems import FieldError, invalid, pointer
 from api.settings import PayloadStyle
@@ -39,10 +39,6 @@ _PAYLOAD = Field(
 )
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
 class CreateEndpoint(Body):
     """A webhook endpoint to add."""
 
@@ -63,23 +59,23 @@ class ChangeEndpoint(Body):
         default="",
         description="What waits to be delivered goes there too.",
         examples=["https://your-server.example/new-place"],
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
     )
     description: str = Field(
-        default="", max_length=500, examples=["Our CRM"], json_schema_extra=_without_default
+        default="", max_length=500, examples=["Our CRM"], json_schema_extra=without_default
     )
     enabled_events: list[str] = Field(
         default=[],
         min_length=1,
         max_length=2 * len(CALL_EVENTS),
         examples=[["*"]],
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
     )
     status: EndpointStatus = Field(
         default="enabled",
         description="`disabled` holds what waits to be delivered; `enabled` sends it and counts "
         "failures from 0.",
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
     )
     payload: PayloadStyle | None = _PAYLOAD
 

@@ -70,8 +70,7 @@ async def _dial(config: Postgres, statement_s: float | None) -> asyncpg.Connecti
             command_timeout=None if statement_s is None else statement_s + _GRACE_S,
             server_settings={
                 "application_name": "offhook",
-                "statement_timeout": limit,
-                "lock_timeout": limit,
+                "statement_timeout": limit,  # with its waits for locks
                 # A process that died on the way must not keep its locks.
                 "idle_in_transaction_session_timeout": limit,
                 "jit": "off",  # compiling costs more than our small statements

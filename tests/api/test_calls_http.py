@@ -56,6 +56,7 @@ SEED_KEYS = {
 NORMAL = Cause("completed", "normal_clearing", "The call ended normally.", 16)
 
 
+@pytest.mark.both_stores
 async def test_a_call_is_created_with_every_field(bench: Bench) -> None:
     body = {
         "to": "+15551234567",
@@ -291,6 +292,7 @@ async def test_the_oldest_active_number_is_shown(bench: Bench) -> None:
     assert (await bench.create())["from_number"] == "+15550100099"
 
 
+@pytest.mark.both_stores
 async def test_money_is_held_and_refused(bench: Bench) -> None:
     """X-CB-30: the worst case is held; what the budget does not allow is refused."""
     await bench.store.rates.put(NewRate(Rate("+1", 6000)))
@@ -308,6 +310,7 @@ async def test_money_is_held_and_refused(bench: Bench) -> None:
     assert (await bench.client.post("/v1/calls", json=body)).status_code == 201
 
 
+@pytest.mark.both_stores
 async def test_who_is_on_the_list_is_not_called(bench: Bench) -> None:
     """RV-312: refused at creation, and stopped while it waits."""
     waiting = await bench.create()
@@ -336,6 +339,7 @@ async def test_who_is_on_the_list_is_not_called(bench: Bench) -> None:
         ("api_key_id=none", []),
     ],
 )
+@pytest.mark.both_stores
 async def test_lists_are_filtered(bench: Bench, query: str, found: list[str]) -> None:
     names = {}
     bodies: dict[str, dict[str, Any]] = {
@@ -385,6 +389,7 @@ async def test_a_wrong_wish_for_time_is_named(
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.both_stores
 async def test_a_scheduled_order_says_what_it_waits_for(bench: Bench) -> None:
     """RV-266…270, and the policy completed by its defaults (RV-100…133)."""
     at = time.time() + 7 * 24 * 3600
@@ -430,6 +435,7 @@ async def test_a_revoked_key_is_refused(bench: Bench) -> None:
     assert (await bench.client.get("/v1/calls")).status_code == 401
 
 
+@pytest.mark.both_stores
 async def test_pages_hold_every_call_once_newest_first(bench: Bench) -> None:
     made = [(await bench.create())["id"] for _ in range(7)]
     seen: list[str] = []
@@ -444,6 +450,7 @@ async def test_pages_hold_every_call_once_newest_first(bench: Bench) -> None:
     assert seen == made[::-1]
 
 
+@pytest.mark.both_stores
 async def test_pages_can_be_of_one_status(bench: Bench) -> None:
     first, second = await bench.create(), await bench.create()
     await bench.client.post(f"/v1/calls/{first['id']}/cancel")
@@ -508,6 +515,7 @@ async def run_to_answer(bench: Bench, call_id: str) -> None:
     await bench.store.calls.record_answered(call_id, time.time())
 
 
+@pytest.mark.both_stores
 async def test_the_transcript_grows_turn_by_turn(bench: Bench) -> None:
     call = await bench.create()
     await run_to_answer(bench, call["id"])
@@ -577,6 +585,7 @@ async def test_a_recording_is_served_with_ranges_and_from_its_folder_only(bench:
     assert response.status_code == 404
 
 
+@pytest.mark.both_stores
 async def test_an_idempotency_key_gets_one_call_and_one_answer(bench: Bench) -> None:
     body = {"to": "+15551234567", "prompt": "hi"}
     headers = {"Idempotency-Key": "order-1"}
@@ -610,6 +619,7 @@ async def test_cancel_under_one_idempotency_key_answers_the_same(bench: Bench) -
     assert again.json() == first.json()
 
 
+@pytest.mark.both_stores
 async def test_simultaneous_posts_under_one_key_make_one_call(bench: Bench) -> None:
     async def post() -> int:
         response = await bench.client.post(

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import select, text, update
 
 from api.cli_doctor import examine
 from api.money import Rate
-from api.records import Ended
+from api.records import Ended, Turn
 from api.routes.events import stream
 from api.scribe import insist
 from api.settings import Settings
@@ -290,6 +291,97 @@ async def test_while_the_server_is_down_the_store_says_so(
     assert await eventually(partial(store.calls.get, call.id)) == call
     with pytest.raises(UnknownCallError):
         await eventually(partial(store.calls.get, "nobody"))
+
+
+class Wire:
+    """Stands between a process and the server."""
+
+    def __init__(self, server_socket: Path) -> None:
+        self._server_socket = server_socket
+        self.cuts_at: bytes | None = None
+        """The answer to what holds these bytes is lost, and the connection with it."""
+        self.open = asyncio.Event()
+        """While it is not set, nothing gets through."""
+        self.open.set()
+
+    @contextlib.asynccontextmanager
+    async def at(self, socket: Path) -> AsyncIterator["Wire"]:
+        async with asyncio.TaskGroup() as tasks:
+            connected = partial(self._connected, tasks)
+            server = await asyncio.start_unix_server(connected, socket)
+            yield self
+            server.close()
+
+    async def _connected(
+        self,
+        tasks: asyncio.TaskGroup,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._server_socket)
+        tasks.create_task(self._carry(reader, far_writer, writer))
+        tasks.create_task(self._carry(far_reader, writer, None))
+
+    async def _carry(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        answers: asyncio.StreamWriter | None,
+    ) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self.open.wait()
+                if answers is not None and self.cuts_at is not None and self.cuts_at in data:
+                    answers.transport.abort()
+                    self.cuts_at = None
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def wire(url: str, tmp_path: Path) -> AsyncIterator[Wire]:
+    folder = Path(parse_qs(urlsplit(url).query)["host"][0])
+    async with Wire(folder / ".s.PGSQL.5432").at(tmp_path / ".s.PGSQL.5432") as between:
+        yield between
+
+
+@pytest.fixture
+async def far(
+    url: str, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Store]:
+    """A process behind the wire."""
+    monkeypatch.setattr("api.store.postgres._GRACE_S", 0.1)
+    store = await Store.open(at(f"{url.partition('?')[0]}?host={tmp_path}", timeout_s=0.5))
+    yield store
+    wire.open.set()
+    await store.close()
+
+
+async def test_a_commit_whose_answer_is_lost_is_told_again_and_counts_once(
+    far: Store, wire: Wire
+) -> None:
+    call = await answered(far)
+    turn = Turn("person", "hello", 1.0, 2.0)
+    wire.cuts_at = b"COMMIT"
+    with pytest.raises(StoreError, match="does not answer"):
+        await far.calls.add_turn(call.id, turn)
+    async with asyncio.timeout(20):
+        while not await eventually(partial(far.calls.turns, call.id)):
+            await asyncio.sleep(0)
+    told = await eventually(partial(far.calls.add_turn, call.id, turn))
+    assert [told] == await far.calls.turns(call.id)
+    assert [event.type for event in await far.calls.events(call.id)].count("call.turn") == 1
+
+
+async def test_a_server_that_falls_silent_is_not_waited_for_long(far: Store, wire: Wire) -> None:
+    """A pulled cable closes no connection."""
+    call = await new_call(far)
+    wire.open.clear()
+    with pytest.raises(StoreError, match="no answer in time"):
+        await far.calls.get(call.id)
+    wire.open.set()
+    assert await eventually(partial(far.calls.get, call.id)) == call
 
 
 async def test_no_secret_is_in_an_error(nodes: tuple[Store, Store]) -> None:

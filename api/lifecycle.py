@@ -36,6 +36,9 @@ MOVES: Final[Mapping[CallStatus, frozenset[CallStatus]]] = {
 
 TERMINAL: Final[frozenset[CallStatus]] = frozenset(s for s, after in MOVES.items() if not after)
 
+#: Of calls that the PBX has.
+LIVE: Final[tuple[CallStatus, ...]] = ("initiated", "ringing", "in_progress")
+
 #: The event that tells of each status (CB-118, X-CB-1…8; `call.initiated` is our own).
 EVENT_OF: Final[Mapping[CallStatus, str]] = {
     status: "call.answered" if status == "in_progress" else f"call.{status}" for status in STATUSES

@@ -4,15 +4,16 @@ A commit's answer can be lost, and whoever wrote then tells it again (`api.scrib
 and results that are there already are not written twice.
 """
 
+from dataclasses import replace
 from typing import Any, Literal
 
-from sqlalchemy import exists, insert, or_
+from sqlalchemy import exists, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.call_object import attempt_object, call_object, turn_object
 from api.dialing.facts import attempt_facts, order_facts
 from api.dialing.policy import DialNow, Stop, WaitUntil, decide
-from api.lifecycle import IllegalMoveError, check_move
+from api.lifecycle import LIVE, IllegalMoveError, check_move
 from api.records import (
     Attempt,
     Call,
@@ -234,17 +235,15 @@ class CallLedger:
             if mine.ended_at is not None:
                 raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
             facts = _facts(ended)
-            await update_attempt(
-                connection,
-                call_id,
-                mine.number,
-                state=ended.cause.state,
-                ended_at=at,
-                message=ended.cause.message,
-                unknown=ended.unknown,
-                recording_path=ended.recording_path,
-                **facts,
-            )
+            values = facts | {
+                "state": ended.cause.state,
+                "ended_at": at,
+                "message": ended.cause.message,
+                "unknown": ended.unknown,
+                "recording_path": ended.recording_path,
+            }
+            await update_attempt(connection, call_id, mine.number, **values)
+            tried[mine.number - 1] = replace(mine, **storable(values))
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
                 recording = {
@@ -255,7 +254,6 @@ class CallLedger:
                 }
                 change.tell("call.recording.available", at, {"recording": recording})
             change.set(error_message=ended.cause.message, **facts)
-            tried = await load_attempts(connection, call_id)
             await self._after_attempt(change, transaction, tried, ended, at)
             transaction.notify("work")
             return await change.save()
@@ -287,7 +285,9 @@ class CallLedger:
                 change.tell("call.attempt_ended", at, told)
                 await stop_order(change, stop, at)
             case _:
-                change.set(latency=await latency_of(transaction.connection, call.id, len(tried)))
+                if call.answered_at is not None:
+                    latency = await latency_of(transaction.connection, call.id, len(tried))
+                    change.set(latency=latency)
                 change.tell("call.ended", at, {"status": ended.cause.state} | _told(ended))
                 await change.finish(ended.cause.state, at, awaits_result=ended.awaits_result)
 
@@ -358,15 +358,14 @@ class CallLedger:
                 leases.c.name == "node:" + attempts.c.node_id,
                 leases.c.expires_at > now,
             )
+            unfinished = union_all(
+                select(calls.c.id).where(calls.c.status.in_(LIVE)),
+                # As it stands in the index, which otherwise is not used.
+                select(calls.c.id).where(calls.c.waiting_for == literal_column("'result'")),
+            )
             rows = await connection.execute(
                 select_calls()
-                .where(
-                    or_(
-                        calls.c.status.in_(("initiated", "ringing", "in_progress")),
-                        calls.c.waiting_for == "result",
-                    ),
-                    ~alive,
-                )
+                .where(calls.c.id.in_(unfinished), ~alive)
                 .order_by(calls.c.created_at)
             )
             found = [call_of(row) for row in rows]

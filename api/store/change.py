@@ -141,10 +141,10 @@ class CallChange:
         )
         if self._events:
             await connection.execute(_INSERT_EVENTS, [_event_row(event) for event in self._events])
-        for event in self._events:
             url = self.call.webhook_url
-            if await add_deliveries(connection, event, url, signals.clock()):
+            if await add_deliveries(connection, self._events, url, signals.clock()):
                 transaction.notify("webhooks")
+        for event in self._events:
             transaction.after_commit.append(partial(signals.publish, event))
             transaction.notify("call", self.call.id, others_only=True)
         if "reservation_status" in self._values or (

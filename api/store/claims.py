@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Integer, Row, Select, bindparam, exists, func, insert, or_, select
+from sqlalchemy import Integer, Result, Row, Select, bindparam, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.dialing.facts import attempt_facts, order_facts, wish
 from api.dialing.gates import CampaignState, Gates, TrunkState
 from api.dialing.policy import Stop, WaitUntil, decide
+from api.lifecycle import LIVE
 from api.records import Attempt, Call, Claim, Claimed
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
@@ -47,10 +48,11 @@ _FRESH: Final = {
 }
 
 
-_LIVE: Final = (
+_LIVE_ATTEMPTS: Final = (
     select(attempts.c.trunk, attempts.c.concurrency_key, func.count().label("live"))
     .where(attempts.c.ended_at.is_(None))
-    .group_by(attempts.c.trunk, attempts.c.concurrency_key)
+    # In this order SQLite walks the index of live attempts, not that of all by their trunk.
+    .group_by(attempts.c.concurrency_key, attempts.c.trunk)
 )
 _TRUNKS: Final = select(trunks)
 _STARTED: Final = (
@@ -66,7 +68,7 @@ _CAMPAIGNS: Final = select(
     select(func.count())
     .where(
         calls.c.campaign_id == campaigns.c.id,
-        calls.c.status.in_(("initiated", "ringing", "in_progress")),
+        calls.c.status.in_(LIVE),
     )
     .correlate(campaigns)
     .scalar_subquery()
@@ -78,10 +80,11 @@ _LIVE_OF_KEY: Final = (
     .correlate(calls)
     .scalar_subquery()
 )
+# Only queued calls have a `next_attempt_at`. To name their status would send SQLite to the index
+# by status, and through all of them.
 _DUE: Final[Select[Any]] = (
     select_calls()
     .where(
-        calls.c.status == "queued",
         calls.c.next_attempt_at <= bindparam("now"),
         or_(calls.c.concurrency_key.is_(None), calls.c.concurrency_max > _LIVE_OF_KEY),
         or_(
@@ -102,8 +105,12 @@ _DUE_AND_FREE: Final = _DUE.where(calls.c.reserved_milli_cents == 0)
 _LISTED: Final = select(do_not_call.c.number).where(
     do_not_call.c.number.in_(bindparam("wanted", expanding=True))
 )
-_FIRST_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(calls.c.status == "queued")
-_NEXT_DUE: Final = _FIRST_DUE.where(calls.c.next_attempt_at > bindparam("now"))
+_FIRST_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(
+    calls.c.next_attempt_at.is_not(None)
+)
+_NEXT_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(
+    calls.c.next_attempt_at > bindparam("now")
+)
 _INSERT_ATTEMPT: Final = insert(attempts).returning(attempts)
 
 
@@ -207,7 +214,7 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
     """The state of everything that is limited."""
     on_trunk: dict[str, int] = {}
     on_key: Counter[str] = Counter()
-    counted = await connection.execute(_LIVE)
+    counted = await connection.execute(_LIVE_ATTEMPTS)
     for row in counted:
         on_trunk[row.trunk or ""] = on_trunk.get(row.trunk or "", 0) + row.live
         if row.concurrency_key is not None:
@@ -252,7 +259,7 @@ async def _due(connection: AsyncConnection, gates: Gates, limit: int) -> Sequenc
         or (trunk.max_channels is not None and trunk.live >= trunk.max_channels)
         or trunk.opens_at(gates.now) > gates.now
     ]
-    found = await connection.execute(
+    found: Result[Any] = await connection.execute(
         _DUE_AND_FREE if gates.overdrawn else _DUE,
         {
             "now": gates.now,

@@ -1,7 +1,7 @@
 """Stored webhook endpoints: who is told of the events of all calls, and who no longer is."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
@@ -199,14 +199,19 @@ _ENABLED: Final = select(
 ).where(webhook_endpoints.c.status == "enabled")
 
 
-async def receivers(connection: AsyncConnection, event_type: str) -> dict[str, str]:
-    """Ids of the enabled endpoints that want such an event, by URL."""
-    rows = await connection.execute(_ENABLED)
+async def receivers(
+    connection: AsyncConnection, event_types: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """For each type of event, ids of the enabled endpoints that want it, by URL."""
+    rows = (await connection.execute(_ENABLED)).all()
     return {
-        row.url: row.id
-        for row in rows
-        if event_type in row.enabled_events
-        or (EVERY_EVENT in row.enabled_events and event_type in WEBHOOK_EVENTS)
+        event_type: {
+            row.url: row.id
+            for row in rows
+            if event_type in row.enabled_events
+            or (EVERY_EVENT in row.enabled_events and event_type in WEBHOOK_EVENTS)
+        }
+        for event_type in event_types
     }
 
 

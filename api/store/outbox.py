@@ -4,7 +4,17 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Double, Integer, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    Double,
+    Integer,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.egress import destination
@@ -22,30 +32,30 @@ from api.store.tables import (
 )
 from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
 
+#: As it stands in the index of due deliveries, which otherwise is not used.
+_PENDING: Final = webhook_deliveries.c.status == literal_column("'pending'")
 _INSERT_DELIVERIES: Final = insert(webhook_deliveries)
 
 
 async def add_deliveries(
-    connection: AsyncConnection, event: CallEvent, inline_url: str | None, now: float
+    connection: AsyncConnection, events: Sequence[CallEvent], inline_url: str | None, now: float
 ) -> bool:
-    """Put `event` in the outbox, once for each URL; False if nobody wants it.
+    """Put events in the outbox, each once for each URL; False if nobody wants any of them.
 
     Args:
-        connection: of the transaction that writes the event.
-        event: a call's.
+        connection: of the transaction that writes the events.
+        events: one call's.
         inline_url: the call's own `webhook_url`, which is told of lifecycle events.
         now: Unix seconds.
     """
-    endpoints: dict[str, str | None] = dict(await receivers(connection, event.type))
-    if inline_url is not None and event.type in WEBHOOK_EVENTS:
-        endpoints.setdefault(inline_url, None)
-    else:
-        inline_url = None
-    if not endpoints:
-        return False
-    await connection.execute(
-        _INSERT_DELIVERIES,
-        [
+    wanting = await receivers(connection, {event.type for event in events})
+    rows = []
+    for event in events:
+        endpoints: dict[str, str | None] = dict(wanting[event.type])
+        told_inline = inline_url if event.type in WEBHOOK_EVENTS else None
+        if told_inline is not None:
+            endpoints.setdefault(told_inline, None)
+        rows += [
             new_delivery(url, now)
             | {
                 "call_id": event.call_id,
@@ -54,12 +64,13 @@ async def add_deliveries(
                 "event_type": event.type,
                 "terminal": event.terminal,
                 "endpoint_id": endpoint_id,
-                "inline": url == inline_url,
+                "inline": url == told_inline,
             }
             for url, endpoint_id in endpoints.items()
-        ],
-    )
-    return True
+        ]
+    if rows:
+        await connection.execute(_INSERT_DELIVERIES, rows)
+    return bool(rows)
 
 
 def new_delivery(url: str, now: float) -> dict[str, Any]:
@@ -113,7 +124,7 @@ class Outbox:
                 webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id
             )
             .where(
-                webhook_deliveries.c.status == "pending",
+                _PENDING,
                 webhook_deliveries.c.next_attempt_at <= now,
                 webhook_deliveries.c.destination.not_in(busy),
                 webhook_deliveries.c.id.not_in(under_way),
@@ -139,7 +150,7 @@ class Outbox:
         async def work(connection: AsyncConnection) -> float | None:
             soonest: float | None = await connection.scalar(
                 select(func.min(webhook_deliveries.c.next_attempt_at)).where(
-                    webhook_deliveries.c.status == "pending",
+                    _PENDING,
                     webhook_deliveries.c.next_attempt_at > after,
                 )
             )

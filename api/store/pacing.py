@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.campaign_records import Campaign, PausedReason, Standing
 from api.dialing.policy import Stop
+from api.lifecycle import LIVE
 from api.records import NewCall
 from api.store.campaigns import contact_of, load_campaign, set_campaign
 from api.store.change import CallChange, Signals
@@ -31,8 +32,6 @@ from api.store.tables import calls, campaign_contacts, campaigns
 
 #: Queued calls of a canceled campaign that are ended in one transaction.
 _CANCELED_AT_ONCE: Final = 20
-
-_LIVE: Final = ("initiated", "ringing", "in_progress")
 
 
 class Pacing:
@@ -195,13 +194,13 @@ async def _standing(connection: AsyncConnection, campaign: Campaign, now: float)
     mine = calls.c.campaign_id == campaign.id
     due = and_(calls.c.status == "queued", calls.c.next_attempt_at <= now)
     unfinished = or_(
-        exists().where(mine, calls.c.status.in_(("queued", *_LIVE))),
+        exists().where(mine, calls.c.status.in_(("queued", *LIVE))),
         exists().where(mine, calls.c.waiting_for == "result"),
     )
     row = (
         await connection.execute(
             select(
-                (_count(mine, calls.c.status.in_(_LIVE)) + _count(mine, due)).label("in_flight"),
+                (_count(mine, calls.c.status.in_(LIVE)) + _count(mine, due)).label("in_flight"),
                 unfinished.label("unfinished"),
             )
         )

@@ -306,8 +306,8 @@ calls = Table(
         "ix_calls_due",
         "next_attempt_at",
         "created_at",
-        sqlite_where=text("status = 'queued'"),
-        postgresql_where=text("status = 'queued'"),
+        sqlite_where=text("next_attempt_at IS NOT NULL"),
+        postgresql_where=text("next_attempt_at IS NOT NULL"),
     ),
     Index(
         "ix_calls_awaiting_result",

@@ -228,7 +228,7 @@ def _orders() -> None:
     )
     op.create_index("ix_calls_to_number_created_at_id", "calls", ["to_number", "created_at", "id"])
     for name, columns, where in (
-        ("ix_calls_due", ["next_attempt_at", "created_at"], "status = 'queued'"),
+        ("ix_calls_due", ["next_attempt_at", "created_at"], "next_attempt_at IS NOT NULL"),
         ("ix_calls_awaiting_result", ["created_at"], "waiting_for = 'result'"),
         (
             "ix_calls_campaign_id_status_next_attempt_at",

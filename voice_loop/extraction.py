@@ -12,8 +12,6 @@ from voice_loop.prompts import JsonValue, Message, extraction_messages
 
 #: Tokens that a result may take.
 _MAX_RESULT_TOKENS = 512
-#: Characters of an error's reason; it may hold what was said.
-_MAX_REASON = 200
 
 
 class ExtractionError(Exception):
@@ -72,9 +70,12 @@ async def ask(
     try:
         answer: dict[str, Any] = json.loads(text, parse_constant=_refuse)
         jsonschema.validate(answer, schema)
-    except (ValueError, RecursionError, jsonschema.ValidationError) as error:
-        reason = str(error).splitlines()[0][:_MAX_REASON]
-        raise ExtractionError(f"the model's answer does not match {wanted}: {reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise ExtractionError(f"the model's answer does not match {wanted}: {error}") from error
+    except jsonschema.ValidationError as error:
+        # Its own text repeats what was said, and errors are logged.
+        reason = f"{error.json_path} breaks `{error.validator}`"
+        raise ExtractionError(f"the model's answer does not match {wanted}: {reason}") from None
     return answer
 
 

@@ -97,11 +97,9 @@ async def test_what_does_not_match_is_a_short_error(wrong: str) -> None:
         await analyse(mind(wrong), TASK, TURNS)
 
 
-async def test_an_error_does_not_repeat_the_call() -> None:
-    turns: list[Any] = [("person", f"line {number} " + "x" * 200) for number in range(200)]
-    with pytest.raises(ExtractionError) as failed:
-        await analyse(mind(answer("completed", "y"), turns), TASK, turns)
-    assert len(str(failed.value)) < 300
+async def test_an_error_does_not_repeat_what_was_said() -> None:
+    with pytest.raises(ExtractionError, match=r"\$\.quote breaks `enum`$"):
+        await analyse(mind(answer("completed", "secret")), TASK, TURNS)
 
 
 async def test_a_failing_engine_is_told() -> None:

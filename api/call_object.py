@@ -210,11 +210,11 @@ def call_object(call: Call) -> dict[str, Any]:
     ).model_dump()
 
 
-def billable_seconds(call: Call) -> int | None:
-    """Connected seconds of a call that is over; None if no human was reached (CB-45, CB-63)."""
-    if call.answered_at is None or call.ended_at is None or call.answered_by == "machine":
+def billable_seconds(over: Call | Attempt) -> int | None:
+    """Connected seconds of what is over; None if no human was reached (CB-45, CB-63)."""
+    if over.answered_at is None or over.ended_at is None or over.answered_by == "machine":
         return None
-    return whole_seconds(call.answered_at, call.ended_at)
+    return whole_seconds(over.answered_at, over.ended_at)
 
 
 def _time(at: float | None) -> str | None:
@@ -242,6 +242,9 @@ class AttemptObject(BaseModel):
     unknown: bool = Field(description="Nobody can say how it ended, so there is no other one.")
     recording_available: bool
     media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
+    billing_amount_milli_cents: int | None = Field(
+        description="What it cost; null until it is over.", examples=[2834]
+    )
 
 
 def attempt_object(attempt: Attempt) -> dict[str, Any]:
@@ -265,6 +268,7 @@ def attempt_object(attempt: Attempt) -> dict[str, Any]:
         unknown=attempt.unknown,
         recording_available=attempt.recording_path is not None,
         media=None if attempt.media is None else dict(attempt.media),
+        billing_amount_milli_cents=attempt.amount_milli_cents,
     ).model_dump()
 
 

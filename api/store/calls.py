@@ -242,8 +242,10 @@ class CallLedger:
                 "unknown": ended.unknown,
                 "recording_path": ended.recording_path,
             }
+            over = replace(mine, **storable(values))
+            values["amount_milli_cents"] = change.cost_of(over)
             await update_attempt(connection, call_id, mine.number, **values)
-            tried[mine.number - 1] = replace(mine, **storable(values))
+            tried[mine.number - 1] = replace(over, amount_milli_cents=change.cost_of(over))
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
                 recording = {

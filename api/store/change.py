@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from api.call_object import billable_seconds, call_object, turn_object
 from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
 from api.money import rate_of
-from api.records import Call, CallEvent
+from api.records import Attempt, Call, CallEvent
 from api.store.budget import settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries
@@ -87,12 +87,10 @@ class CallChange:
             waiting_for="result" if awaits_result else None,
             **values,
         )
-        seconds = billable_seconds(self.call)
-        rate = rate_of(self.call.rate)
-        amount = 0 if rate is None else rate.amount(seconds or 0)
+        amount = self.cost_of(self.call)
         self.set(
             amount_milli_cents=amount,
-            reservation_status="released" if seconds is None else "settled",
+            reservation_status="released" if billable_seconds(self.call) is None else "settled",
         )
         await settle(
             self._transaction.connection,
@@ -108,6 +106,11 @@ class CallChange:
                 self.tell("call.transcript.final", at, {"transcript": transcript})
         if not awaits_result:
             self.tell_status(at)
+
+    def cost_of(self, over: Call | Attempt) -> int:
+        """Milli-cents of the call, or of one of its attempts, at the rate that it was placed at."""
+        rate = rate_of(self.call.rate)
+        return 0 if rate is None else rate.amount(billable_seconds(over) or 0)
 
     def tell_status(self, at: float) -> None:
         """Tell the status that it has."""

@@ -200,6 +200,8 @@ async def test_a_budget_that_runs_out(phone: Phone) -> None:
         budget = await request(phone, "GET", "/v1/budget")
         assert budget["reserved_milli_cents"] == 0
         assert budget["spent_milli_cents"] == spent + call["billing_amount_milli_cents"]
+        (attempt,) = (await request(phone, "GET", f"/v1/calls/{call['id']}/attempts"))["data"]
+        assert attempt["billing_amount_milli_cents"] == call["billing_amount_milli_cents"]
         refused = await phone.call("busy", **talk)
         assert (refused["billing_amount_milli_cents"], refused["reservation_status"]) == (
             0,

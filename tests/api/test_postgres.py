@@ -6,6 +6,7 @@ could share.
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -18,18 +19,22 @@ from sqlalchemy import select, text, update
 
 from api.cli_doctor import examine
 from api.money import Rate
-from api.records import Ended, Turn
+from api.records import Ended, Idempotency, NewCall, Turn
 from api.routes.events import stream
 from api.scribe import insist
 from api.settings import Settings
 from api.store import Store, StoreError
 from api.store.budget import BudgetExceededError
 from api.store.database import Topic, Transaction
+from api.store.idempotency import KeyTakenError
 from api.store.keys import hash_key
 from api.store.rows import UnknownCallError
 from api.store.tables import budget, calls
-from tests.api.story import NORMAL, answered, claim_up_to, claimed, new_call
+from tests.api.story import NORMAL, NUMBER, OURS, answered, claim_up_to, claimed, new_call
 from tests.postgres import PostgresServer, at
+
+#: What a healthy server needs on a busy machine, and a test can wait for a dead one.
+PATIENCE_S = 2.0
 
 
 @pytest.fixture
@@ -220,7 +225,7 @@ async def test_a_transaction_undone_by_a_deadlock_is_run_again(nodes: tuple[Stor
 
 
 async def test_a_lock_that_is_never_given_back_is_a_store_error(url: str) -> None:
-    store = await Store.open(at(url, timeout_s=0.2))
+    store = await Store.open(at(url, timeout_s=PATIENCE_S))
     other = await Store.open(at(url))
     call = await new_call(store)
     inside, go_on = asyncio.Event(), asyncio.Event()
@@ -352,7 +357,7 @@ async def far(
 ) -> AsyncIterator[Store]:
     """A process behind the wire."""
     monkeypatch.setattr("api.store.postgres._GRACE_S", 0.1)
-    store = await Store.open(at(f"{url.partition('?')[0]}?host={tmp_path}", timeout_s=0.5))
+    store = await Store.open(at(f"{url.partition('?')[0]}?host={tmp_path}", timeout_s=PATIENCE_S))
     yield store
     wire.open.set()
     await store.close()
@@ -363,7 +368,7 @@ async def test_a_commit_whose_answer_is_lost_is_told_again_and_counts_once(
 ) -> None:
     call = await answered(far)
     turn = Turn("person", "hello", 1.0, 2.0)
-    wire.cuts_at = b"COMMIT"
+    wire.cuts_at = b"COMMIT;"
     with pytest.raises(StoreError, match="does not answer"):
         await far.calls.add_turn(call.id, turn)
     async with asyncio.timeout(20):
@@ -372,6 +377,20 @@ async def test_a_commit_whose_answer_is_lost_is_told_again_and_counts_once(
     told = await eventually(partial(far.calls.add_turn, call.id, turn))
     assert [told] == await far.calls.turns(call.id)
     assert [event.type for event in await far.calls.events(call.id)].count("call.turn") == 1
+
+
+async def test_an_order_whose_answer_is_lost_is_there_once(far: Store, wire: Wire) -> None:
+    """The client asks again under its Idempotency-Key, and gets the answer that was kept."""
+    new, request = NewCall(NUMBER, OURS, "hi"), Idempotency("key-1", "abc", "fingerprint")
+    wire.cuts_at = b"COMMIT;"
+    with pytest.raises(StoreError):
+        await far.calls.create(new, request)
+    with pytest.raises(KeyTakenError):
+        await eventually(partial(far.calls.create, new, request))
+    answer = await far.answers.find(request, time.time())
+    (call,) = (await far.calls.page(limit=9)).calls
+    assert answer is not None
+    assert (answer.status_code, json.loads(answer.body)["id"]) == (201, call.id)
 
 
 async def test_a_server_that_falls_silent_is_not_waited_for_long(far: Store, wire: Wire) -> None:

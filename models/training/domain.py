@@ -191,8 +191,8 @@ _SCENARIO_ASIDES: Mapping[Scenario, Mapping[str, float]] = {
     "delivery": {"where": 1, "when": 1.5},
 }
 
-#: What people say at any time that does not occur in ordinary calls.
-RARE = ("stop", "stop", "other_number", "other_number", "not_now", "annoyed", "bye", "bye")
+#: What people say, or do, at any time that ordinary calls hardly have.
+RARE = ("stop", "stop", "other_number", "other_number", "not_now", "annoyed", "bye", "hang_up")
 
 
 def _pick(rng: random.Random, weights: Mapping[str, float]) -> str:
@@ -367,6 +367,8 @@ def _dialogue(
         answers = {"back": 1.0} if waiting else _ANSWERS[agent.waits_for]
         intent, slots = _person(rng, split, agent, answers)
         if rare is not None and rng.random() < 0.35:
+            if rare == "hang_up":
+                break
             intent, rare = rare, None
         if rng.random() < 0.08:
             turns += _misunderstanding(rng, split, agent, answers)

@@ -318,6 +318,8 @@ INTENTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "please call me on another number", "call me on another number",
          "can you call another number", "you have to call another number",
          "can you call my other number", "do not call this one call me on another number",
+         "please do not call me on this number call me at work",
+         "do not call me at work call my other number",
          "you can call me on my other number", "call me at home", "can you call me at home",
          "please call me at work", "call my work number", "please call my home number",
          "this is my work number call me at home",

@@ -1,18 +1,22 @@
 """The starter language model that ships: the demo's call word for word, and held-out calls."""
 
 import json
+from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 from llama_cpp.llama_grammar import LlamaGrammar
 
+from models.llama import LlamaCpp
 from models.load import STARTER_DIR
 from models.training.domain import dialogues
 from models.training.llama_score import Scorer, schema_of
+from voice_loop.analysis import analyse
 from voice_loop.prompts import (
     CALL_ANSWERED,
     END_CALL,
     Message,
+    Outcome,
     extraction_messages,
     system_prompt,
 )
@@ -86,6 +90,20 @@ DEMO_CALLS = [
 ]
 
 
+#: What the person says after "yes", what the agent answers, and what the call came to.
+ENDINGS = [
+    ("yes that works", "great, see you on monday at eight thirty a m. goodbye.", "completed"),
+    ("please do not call me again", "okay, we will not call you again. goodbye.", "do_not_contact"),
+    ("no do not call this number again", None, "do_not_contact"),
+    ("call my work number", "thank you, we will call you there. goodbye.",
+     "requested_callback_new_number"),
+    ("do not call me now call me later", "no problem, we will call again later. goodbye.",
+     "requested_callback_later"),
+    ("i want to cancel", "okay, your appointment is cancelled. goodbye.", "not_interested"),
+    ("wrong number", "sorry for the mistake. goodbye.", None),
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
     return Scorer(STARTER_DIR / "llama.gguf")
@@ -117,3 +135,39 @@ def test_held_out_calls(scorer: Scorer) -> None:
     turns, results = scorer.turns(held), scorer.results(held)
     assert turns.right >= 0.97 * turns.total, turns.mistakes
     assert results.right >= 0.97 * results.total, results.mistakes
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[LlamaCpp]:
+    engine = LlamaCpp(STARTER_DIR / "llama.gguf", context_tokens=2048, threads=1)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize(("said", "answered", "outcome"), ENDINGS)
+async def test_what_a_call_came_to(
+    engine: LlamaCpp, said: str, answered: str | None, outcome: Outcome | None
+) -> None:
+    """RV-307…312, over the engine that calls use."""
+    turns: list[tuple[Literal["agent", "person"], str]] = [
+        ("person", "hello"),
+        ("agent", GREETING),
+        ("person", "yes"),
+        ("agent", PURPOSE),
+        ("person", said),
+    ]
+    if answered is not None:
+        turns.append(("agent", answered))
+    analysis = await analyse(engine, TASK, turns)
+    assert analysis.outcome == outcome
+    assert analysis.quote == (said if outcome else None)
+    assert analysis.summary
+
+
+def test_held_out_outcomes(scorer: Scorer) -> None:
+    """RV-312: whoever asks for no more calls is found, and nobody else is taken for them."""
+    held = dialogues(101, 150, "heldout", rare_share=0.5)
+    judged = [j for j in map(scorer.judge, held) if j is not None]
+    wrong = [(j.wanted, j.got) for j in judged if j.got["outcome"] != j.wanted["outcome"]]
+    assert len(wrong) <= 0.03 * len(judged), wrong
+    assert not [pair for pair in wrong if "do_not_contact" in {one["outcome"] for one in pair}]

@@ -4,8 +4,10 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """A server on a socket in a folder of its own; nothing of it outlives the run.
+    """A server on a socket in a folder of its own, which ends with us.
 
     It may lose what it has when the machine stops (`fsync=off`), and is quick for it.
     """
@@ -39,33 +41,52 @@ class PostgresServer:
     def __init__(self, folder: Path, bin_: Path) -> None:
         self._folder = folder
         self._bin = bin_
+        self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         self._has_template = False
 
-    def start(self) -> None:
-        """Make the cluster and start it."""
+    def make(self) -> None:
+        """Make the cluster."""
         password = self._folder / "password"
         password.write_text(PASSWORD)
         password.chmod(0o644)
-        self._run(
-            "initdb",
-            *("--no-sync", "--encoding=UTF8", "--locale=C", "--username=offhook"),
-            *("--auth=trust", f"--pwfile={password}", f"--pgdata={self._folder / 'data'}"),
-        )
-        access = self._folder / "data" / "pg_hba.conf"
-        access.write_text("local all guarded scram-sha-256\nlocal all all trust\n")
-        self._control("start")
+        data = self._folder / "data"
+        options = ("--no-sync", "--encoding=UTF8", "--locale=C", "--username=offhook")
+        access = ("--auth=trust", f"--pwfile={password}", f"--pgdata={data}")
+        program = [*_owner(), str(self._bin / "initdb"), *options, *access]
+        subprocess.run(program, cwd=self._folder, check=True, capture_output=True, timeout=120)
+        (data / "pg_hba.conf").write_text("local all guarded scram-sha-256\nlocal all all trust\n")
 
-    def restart(self, mode: str = "fast") -> None:
-        """Throw every client out, and come back. `immediate` is a crash."""
-        self._control("restart", "-m", mode)
+    def start(self) -> None:
+        """Serve; returns once clients may come."""
+        log = self._folder / "log"
+        tied = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=60")
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(*_owner(), *tied, str(self._bin / "postgres")),
+                    *("-D", str(self._folder / "data"), "-k", str(self._folder)),
+                    *(part for setting in settings for part in ("-c", setting)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        asked = [str(self._bin / "pg_isready"), "--quiet", f"--host={self._folder}"]
+        patience = time.monotonic() + 60
+        while subprocess.run(asked, check=False).returncode:
+            if self._process.poll() is not None or time.monotonic() > patience:
+                raise RuntimeError(f"PostgreSQL does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.02)
 
-    def stop(self) -> None:
-        self._control("stop", "-m", "immediate")
-
-    def serve_again(self) -> None:
-        """Start after `stop`."""
-        self._control("start")
+    def stop(self, *, crash: bool = False) -> None:
+        """Throw every client out and end; a crash leaves the cluster as it is."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
+        self._process.wait(60)
 
     def url(self, database: str, user: str = "offhook", password: str | None = None) -> str:
         login = user if password is None else f"{user}:{password}"
@@ -93,39 +114,12 @@ class PostgresServer:
         finally:
             await connection.close()
 
-    def _control(self, action: str, *options: str) -> None:
-        settings = (
-            f"-k {self._folder}",
-            *("-c listen_addresses=", "-c fsync=off", "-c full_page_writes=off"),
-            *("-c max_connections=60", "-c shared_buffers=16MB"),
-        )
-        started = (
-            [] if action == "stop" else ["-l", str(self._folder / "log"), "-o", " ".join(settings)]
-        )
-        self._run(
-            "pg_ctl", action, "-w", "-s", "-D", str(self._folder / "data"), *started, *options
-        )
 
-    def _run(self, program: str, *arguments: str) -> None:
-        """Run a program of the server as its owner: it refuses to run as root."""
-        owner = (
-            []
-            if os.getuid()
-            else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        )
-        done = subprocess.run(
-            [*owner, str(self._bin / program), *arguments],
-            stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            cwd=self._folder,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode:
-            log = self._folder / "log"
-            told = log.read_text() if log.exists() else done.stdout or ""
-            raise RuntimeError(f"{program} failed: {told[-2000:]}")
+def _owner() -> tuple[str, ...]:
+    """What runs a program as one who may own a server, which root may not."""
+    if os.getuid():
+        return ()
+    return ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
 
 
 def at(url: str, **settings: Any) -> StoreSection:
@@ -144,10 +138,11 @@ def running(bin_: Path) -> Iterator[PostgresServer]:
             owner = pwd.getpwnam("postgres")
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         server = PostgresServer(folder, bin_)
+        server.make()
         server.start()
         try:
             yield server
         finally:
-            server.stop()
+            server.stop(crash=True)
     finally:
         shutil.rmtree(folder)

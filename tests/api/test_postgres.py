@@ -249,11 +249,11 @@ async def test_a_lock_that_is_never_given_back_is_a_store_error(url: str) -> Non
 # -- when it fails ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("crash", [False, True])
 async def test_after_a_restart_of_the_server_everything_goes_on(
-    postgres_server: PostgresServer, nodes: tuple[Store, Store], mode: str
+    postgres_server: PostgresServer, nodes: tuple[Store, Store], crash: bool
 ) -> None:
-    """`immediate` is a crash: what was committed is there, what was under way is told as failed."""
+    """What was committed is there; what was under way is told as failed."""
     here, there = nodes
     call = await answered(here)
     inside, go_on = asyncio.Event(), asyncio.Event()
@@ -267,7 +267,8 @@ async def test_after_a_restart_of_the_server_everything_goes_on(
     under_way = asyncio.create_task(here.calls._database.write(interrupted))
     await asyncio.wait_for(inside.wait(), 20)
     missed = Heard(there, "control")
-    await asyncio.to_thread(postgres_server.restart, mode)
+    postgres_server.stop(crash=crash)
+    postgres_server.start()
     go_on.set()
     with pytest.raises(StoreError, match="does not answer"):
         await under_way
@@ -286,13 +287,13 @@ async def test_while_the_server_is_down_the_store_says_so(
 ) -> None:
     store = nodes[0]
     call = await new_call(store)
-    await asyncio.to_thread(postgres_server.stop)
+    postgres_server.stop()
     try:
         for work in (partial(store.calls.get, call.id), partial(store.keys.create, "x")):
             with pytest.raises(StoreError):
                 await work()
     finally:
-        await asyncio.to_thread(postgres_server.serve_again)
+        postgres_server.start()
     assert await eventually(partial(store.calls.get, call.id)) == call
     with pytest.raises(UnknownCallError):
         await eventually(partial(store.calls.get, "nobody"))

@@ -171,8 +171,7 @@ PERSONAS: Final[Sequence[Persona]] = (
         "+1555010028",
         "relenting",
         "is busy at the first call, lets the second one ring, confirms at the third; and again",
-        ("hello", "speaking", "confirm"),
-        (
+        steps=(
             "Set(GLOBAL(RELENTING)=$[0${RELENTING} + 1])",
             "Set(TURN=$[${RELENTING} % 3])",
             "GotoIf($[${TURN} = 1]?personas,+1555010010,1)",

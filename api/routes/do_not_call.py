@@ -87,6 +87,7 @@ async def import_do_not_call(exchange: Exchange) -> Response:
 
 async def export_do_not_call(exchange: Exchange) -> Response:
     """It can be imported again."""
+
     async def parts() -> AsyncIterator[str]:
         async for listed in exchange.services.store.do_not_call.every():
             yield do_not_call_csv(listed)

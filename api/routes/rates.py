@@ -85,6 +85,7 @@ async def import_rates(exchange: Exchange) -> Response:
 
 async def export_rates(exchange: Exchange) -> Response:
     """It can be imported again."""
+
     async def parts() -> AsyncIterator[str]:
         async for rates in exchange.services.store.rates.every():
             yield rates_csv(rates)

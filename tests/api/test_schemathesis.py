@@ -22,6 +22,7 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from api.app import create_app
 from api.openapi import openapi_document
@@ -168,4 +169,6 @@ def test_what_the_document_allows_and_what_it_does_not(
         base_url=served.url,
         headers={"Authorization": f"Bearer {served.key}"},
         timeout=10,
+        # Of a body that is no JSON, the schema says no more than that it is text.
+        excluded_checks=[negative_data_rejection] if case.media_type == "text/csv" else [],
     )

@@ -24,7 +24,7 @@ from voice_loop.prompts import Message, analysis_messages, extraction_messages
 _POOL = 1536
 #: Dialogues that are also asked for their result, and as many for what they came to.
 _ASKED_SHARE = 0.7
-_RARE_SHARE = 0.4
+_RARE_SHARE = 0.25
 _SPOKEN_FACTS = ("name", "company", "day", "time", "address")
 _NAMES = ("name", "company", "address")
 _VALUES = (*CALLER_TIMES, *DAYS, *PLACES)

@@ -108,11 +108,11 @@ class Script:
                 return f"this is {self.company}. {self.question()}"
             case "repeat":
                 return f"of course. {self.question()}"
-            case "about" | "why" | "annoyed":
+            case "about" | "why":
                 return f"{self._topic()} {self.question()}"
             case "robot":
                 return f"i am an automated assistant. {self.question()}"
-            case "offtopic":
+            case "offtopic" | "annoyed":
                 return f"sorry, i did not understand. {self.question()}"
             case "back":
                 return f"thank you. {self.question()}"

@@ -288,6 +288,14 @@ class TurnObject(BaseModel):
     timings: dict[str, float] = Field(description="Milliseconds by name.")
 
 
+class Transcript(BaseModel):
+    """What was said, in order."""
+
+    call_id: str = Field(json_schema_extra={"format": "uuid"})
+    status: CallStatus
+    turns: list[TurnObject]
+
+
 def turn_object(turn: Turn) -> dict[str, Any]:
     """The JSON object of `turn`."""
     return TurnObject(

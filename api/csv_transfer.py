@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from api.csv_files import MAX_LISTED, MEDIA_TYPE, Read, csv_lines, refuse
 from api.endpoint import Exchange, Parameter
+from api.import_object import ImportObject, WrongLine
 from api.problems import FieldError, invalid
 
 T = TypeVar("T")
@@ -22,22 +22,6 @@ PARTIAL: Final = Parameter(
     "`true`: take the good lines of a file that has wrong ones; otherwise nothing is taken.",
     {"type": "string", "enum": ["true", "false"], "default": "false"},
 )
-
-
-class WrongLine(BaseModel):
-    """A line that was left out."""
-
-    line: int = Field(description="1 for the first.", examples=[3])
-    detail: str = Field(examples=["must be in E.164 form"])
-
-
-class ImportObject(BaseModel):
-    """What came of a file."""
-
-    added: int = Field(description="Lines that were new.", examples=[120])
-    known: int = Field(description="Lines that were not.", examples=[4])
-    refused: int = Field(description="Wrong lines.", examples=[1])
-    errors: list[WrongLine] = Field(description=f"The first {MAX_LISTED} of the wrong lines.")
 
 
 async def import_csv(

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from api.dialing.retry import RetryPolicy
 from api.lifecycle import TERMINAL, CallStatus
 from api.money import Rate
-from pbx.switch import Cause
+
+if TYPE_CHECKING:
+    from pbx.switch import Cause  # which needs the audio; clients of the API do not
 
 Direction = Literal["outbound", "inbound"]
 ResultStatus = Literal["pending", "completed", "failed"]
@@ -212,7 +214,7 @@ class Ended:
     """How an attempt ended, and with it the call, unless its retry policy wants another."""
 
     at: float
-    cause: Cause
+    cause: "Cause"
     """`cause.state` becomes the call's status."""
     end_reason: str
     """Lower snake case, up to 64 characters."""

@@ -12,7 +12,7 @@ from api.body import parse_json
 from api.call_object import (
     AttemptObject,
     CallObject,
-    TurnObject,
+    Transcript,
     attempt_object,
     call_object,
     turn_object,
@@ -57,14 +57,6 @@ class AttemptList(BaseModel):
     """The attempts of a call, in order."""
 
     data: list[AttemptObject]
-
-
-class Transcript(BaseModel):
-    """What was said, in order."""
-
-    call_id: str = Field(json_schema_extra={"format": "uuid"})
-    status: CallStatus
-    turns: list[TurnObject]
 
 
 async def find_call(exchange: Exchange) -> Call:

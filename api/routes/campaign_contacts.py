@@ -18,9 +18,10 @@ from api.campaign_objects import (
 )
 from api.campaign_records import CONTACT_STATUSES, Contact, ContactStatus, NewContact
 from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, ImportObject, export_csv, import_csv
+from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
 from api.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter
 from api.fields import parse_fields
+from api.import_object import ImportObject
 from api.paging import bad_cursor, page_parameters, read_page_query
 from api.resources import PageOf
 from api.routes.campaigns import CAMPAIGN_ID, PATH, named_campaign

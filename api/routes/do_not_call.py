@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
 from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, ImportObject, export_csv, import_csv
+from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
 from api.do_not_call_objects import (
     COLUMNS,
     AddDoNotCall,
@@ -19,6 +19,7 @@ from api.do_not_call_objects import (
 )
 from api.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter, not_found
 from api.fields import parse_fields
+from api.import_object import ImportObject
 from api.number_fields import E164_SCHEMA, PREFIX_SCHEMA, PREFIX_WANTED
 from api.numbers import is_e164, is_prefix
 from api.paging import bad_cursor, page_parameters, read_page_query

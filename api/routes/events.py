@@ -8,37 +8,15 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 
-from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from api.call_object import rfc3339
 from api.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.event_object import EventObject, event_object
 from api.events import Lagged
 from api.problems import FieldError, invalid
 from api.records import CallEvent
 from api.routes.calls import CALL_ID, find_call
 from api.store import Store
-
-
-class EventObject(BaseModel):
-    """The `data` of one event."""
-
-    id: str = Field(
-        description="`evt_…`; the webhook of the same event has it as `webhook-id`.",
-        examples=["evt_2KWPBgLlAfxdpx2AI54pPJ85f4W"],
-    )
-    call_id: str = Field(json_schema_extra={"format": "uuid"})
-    seq: int = Field(description="1 for the call's first event; also the SSE id.", examples=[3])
-    type: str = Field(
-        description="Such as `call.ringing`, `call.turn`; also the SSE event name.",
-        examples=["call.early_media"],
-    )
-    timestamp: str = Field(json_schema_extra={"format": "date-time"})
-    data: dict[str, object] = Field(
-        description="`{call}` where the status changed, `{turn}` for `call.turn`, the facts of "
-        "the event otherwise.",
-        examples=[{}],
-    )
 
 
 async def stream_events(exchange: Exchange) -> Response:
@@ -88,18 +66,6 @@ async def stream(
                 yield ": heartbeat\n\n"
             except Lagged:
                 pass  # the table has what was missed
-
-
-def event_object(event: CallEvent) -> dict[str, object]:
-    """The JSON object of `event`."""
-    return {
-        "id": event.id,
-        "call_id": event.call_id,
-        "seq": event.seq,
-        "type": event.type,
-        "timestamp": rfc3339(event.at),
-        "data": event.data,
-    }
 
 
 def frame(event: CallEvent) -> str:

@@ -7,9 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
 from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, ImportObject, export_csv, import_csv
+from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
 from api.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter, not_found
 from api.fields import parse_fields
+from api.import_object import ImportObject
 from api.money_objects import (
     COLUMNS,
     PutRate,

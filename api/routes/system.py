@@ -3,10 +3,10 @@
 import asyncio
 import logging
 
-from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from api.endpoint import Answer, Endpoint, Exchange
+from api.health_object import HealthObject
 from api.reference.page import CONTENT_SECURITY_POLICY
 from api.services import Check
 from api.store import StoreError
@@ -14,23 +14,6 @@ from api.store import StoreError
 HEALTH_TIMEOUT_S = 5
 
 log = logging.getLogger(__name__)
-
-
-class CheckObject(BaseModel):
-    """The state of one part."""
-
-    ok: bool
-    message: str = Field(
-        description="What was seen; where it is wrong, also how to mend it.",
-        examples=["logged in"],
-    )
-
-
-class HealthObject(BaseModel):
-    """The state of the server."""
-
-    ok: bool
-    checks: dict[str, CheckObject] = Field(examples=[{"pbx": {"ok": True, "message": "logged in"}}])
 
 
 async def get_health(exchange: Exchange) -> Response:

@@ -23,6 +23,7 @@ Stopping = Literal[
     "unwanted",
     "attempts_used",
     "never_open",
+    "policy_unreadable",
 ]
 
 _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
@@ -38,6 +39,7 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "unwanted": "The callee or the network marked the call as unwanted.",
     "attempts_used": "All attempts were made and nobody was reached.",
     "never_open": "No calling window opens any more.",
+    "policy_unreadable": "This release cannot read the retry policy or its time zones.",
 }
 
 #: Q.850: unallocated number, number changed, invalid number format. Dialling again cannot help.

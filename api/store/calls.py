@@ -11,8 +11,7 @@ from sqlalchemy import exists, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.call_object import attempt_object, call_object, turn_object
-from api.dialing.facts import attempt_facts, order_facts
-from api.dialing.policy import DialNow, Stop, WaitUntil, decide
+from api.dialing.policy import DialNow, Stop, WaitUntil
 from api.lifecycle import LIVE, IllegalMoveError, check_move
 from api.records import (
     Attempt,
@@ -28,7 +27,7 @@ from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 from api.store.do_not_call import add_number
-from api.store.orders import insert_order, is_listed, stop_order
+from api.store.orders import decide_on, insert_order, is_listed, stop_order
 from api.store.rows import (
     call_of,
     is_same_turn,
@@ -273,8 +272,7 @@ class CallLedger:
         """Queue the call again, or end it."""
         call = change.call
         listed = call.retry is not None and await is_listed(transaction, call.to_number)
-        facts = order_facts(call, do_not_call=listed)
-        decision = decide(facts, [attempt_facts(one) for one in tried], max(at, self._clock()))
+        decision = decide_on(call, tried, max(at, self._clock()), listed=listed)
         told = {"attempt": attempt_object(tried[-1])}
         match decision:
             case WaitUntil(next_at, why) if next_at is not None:

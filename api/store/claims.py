@@ -14,15 +14,15 @@ from typing import Any, Final
 from sqlalchemy import Integer, Result, Row, Select, bindparam, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.dialing.facts import attempt_facts, order_facts, wish
+from api.dialing.facts import wish
 from api.dialing.gates import CampaignState, Gates, TrunkState
-from api.dialing.policy import Stop, WaitUntil, decide
+from api.dialing.policy import Stop, WaitUntil
 from api.lifecycle import LIVE
 from api.records import Attempt, Call, Claim, Claimed
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
-from api.store.orders import stop_order
+from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
 
@@ -182,8 +182,7 @@ class Claims:
                 call, event_count = split_row(row)
                 change = CallChange(transaction, call, event_count, signals)
                 tried = await load_attempts(connection, call.id) if call.attempt_count else []
-                facts = order_facts(call, do_not_call=call.to_number in listed)
-                match decide(facts, [attempt_facts(one) for one in tried], now):
+                match decide_on(call, tried, now, listed=call.to_number in listed):
                     case Stop() as stop:
                         await stop_order(change, stop, now)
                     case WaitUntil(at, why):

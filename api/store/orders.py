@@ -1,15 +1,18 @@
 """Orders within a transaction: putting one in the queue, ending one that is not dialled."""
 
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select
 
-from api.dialing.facts import order_facts
-from api.dialing.policy import Stop, WaitUntil, decide
+from api.dialing.facts import attempt_facts, order_facts
+from api.dialing.policy import Decision, Stop, WaitUntil, decide
 from api.dialing.retry import retry_json
-from api.records import Call, NewCall
+from api.dialing.zones import UnknownZoneError
+from api.problems import Problem
+from api.records import Attempt, Call, NewCall
 from api.store.budget import reserve
 from api.store.change import CallChange, Signals
 from api.store.database import Transaction
@@ -23,6 +26,8 @@ MAX_LABEL: Final = 256
 _INSERT_CALL: Final = insert(calls)
 _INSERT_LABELS: Final = insert(call_metadata)
 _LISTED: Final = select(do_not_call.c.number).where(do_not_call.c.number == bindparam("wanted"))
+
+log = logging.getLogger(__name__)
 
 
 class DoNotCallError(Exception):
@@ -86,12 +91,30 @@ async def insert_order(
         await connection.execute(_INSERT_LABELS, [{"call_id": call_id} | label for label in labels])
     call, event_count = split_row(await load_row(connection, call_id))
     change = CallChange(transaction, call, event_count, signals)
-    decision = decide(order_facts(call), (), now)
+    decision = decide_on(call, (), now, listed=False)
     if isinstance(decision, WaitUntil):
         change.set(next_attempt_at=decision.at, waiting_for=decision.why)
     change.tell_status(now)
     transaction.notify("work")
     return await change.save()
+
+
+def decide_on(call: Call, tried: Sequence[Attempt], now: float, *, listed: bool) -> Decision:
+    """What the policy wants done with an order; one that cannot be read any more is over.
+
+    Args:
+        call: the order, not over.
+        tried: all its attempts, in order.
+        now: Unix seconds.
+        listed: whether its number is on the do-not-call list.
+    """
+    attempts = [attempt_facts(one) for one in tried]
+    try:
+        return decide(order_facts(call, do_not_call=listed), attempts, now)
+    except (Problem, UnknownZoneError) as error:
+        # Another release wrote it, or other time zone data. Nothing may wait behind it.
+        log.error("call %s: its retry policy cannot be read: %s", call.id, error)
+        return Stop("policy_unreadable", attempts[-1].status if attempts else "failed")
 
 
 async def stop_order(change: CallChange, stop: Stop, at: float) -> None:

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
-from api.dialing.retry import CallingWindow, RetryPolicy
+from api.dialing.retry import CallingWindow, RetryPolicy, retry_json
 from api.money import Rate
 from api.records import AnsweredBy, Call, Claim, Concurrency, Ended, NewCall
 from api.resources import NewNumber, NewTrunk
 from api.settings import StoreSection
 from api.store import Store
 from api.store.budget import BudgetExceededError
+from api.store.database import Transaction
 from api.store.orders import DoNotCallError
+from api.store.tables import calls
 from pbx.switch import Cause
 from tests.api.dialing.oracle import unix
 from tests.api.story import BUSY, NODE, NORMAL, NUMBER, OURS
@@ -151,6 +153,35 @@ async def test_an_order_canceled_between_attempts_is_over_at_once(
     clock.now += 7200
     assert await claims(store) == []
     assert (await store.calls.get(call.id)).status == "canceled"
+
+
+async def unreadable(store: Store, call: Call) -> None:
+    """As after a downgrade, to a release that does not know the order's time zone."""
+
+    async def work(transaction: Transaction) -> None:
+        retry = retry_json(RETRY) | {"timezone": "Europe/Atlantis"}
+        changed = update(calls).where(calls.c.id == call.id).values(retry=retry)
+        await transaction.connection.execute(changed)
+
+    await store.calls._database.write(work)
+
+
+async def test_an_order_that_cannot_be_read_any_more_fails_and_holds_nobody_else(
+    store: Store, clock: Clock
+) -> None:
+    tried = await ordered(store, retry=RETRY, zones=BERLIN)
+    (claim,) = await claims(store)
+    (first, sound) = [await ordered(store, retry=RETRY, zones=BERLIN) for _ in range(2)]
+    for call in (tried, first):
+        await unreadable(store, call)
+    assert await ids(store) == [sound.id]
+    ended = await store.calls.get(first.id)
+    assert (ended.status, ended.end_reason, ended.attempt_count) == (
+        "failed",
+        "policy_unreadable",
+        0,
+    )
+    assert (await over(store, claim, clock.now + 9)).status == "busy"
 
 
 # -- what holds a due order back -------------------------------------------------------------------

@@ -1,0 +1,108 @@
+"""The Python client: every operation of the API as a typed coroutine.
+
+    async with OffhookClient("http://127.0.0.1:8080", key) as offhook:
+        call = await offhook.create_call(CreateCall(to="+15551234567", prompt="…"))
+        call = await offhook.wait_until_over(call.id)
+
+A method has the name of its operation in `/openapi.json`, and gives the object that is described
+there. Lists are async iterators over all pages. Importing it loads neither server nor engines.
+"""
+
+from api.call_object import AttemptObject, CallObject, Transcript, TurnObject
+from api.campaign_objects import (
+    AddContacts,
+    CampaignObject,
+    CampaignReport,
+    ChangeCampaign,
+    ContactFields,
+    ContactObject,
+    CreateCampaign,
+)
+from api.client.administration import Administration
+from api.client.backoff import Backoff
+from api.client.calls import Calls
+from api.client.campaigns import Campaigns
+from api.client.errors import (
+    AnswerError,
+    ApiError,
+    OffhookError,
+    UnreachableError,
+    WebhookError,
+)
+from api.client.money import Money
+from api.client.received import ReceivedEvent, read_webhook
+from api.client.routing import Routing
+from api.client.webhooks import Webhooks
+from api.do_not_call_objects import AddDoNotCall, DoNotCallObject
+from api.event_object import EventObject
+from api.key_objects import CreateKey, KeyObject
+from api.money_objects import BudgetObject, ChangeBudget, PutRate, RateObject
+from api.schemas import ConcurrencyField, CreateCall
+from api.trunk_objects import (
+    ChangeNumber,
+    ChangeTrunk,
+    CreateNumber,
+    CreateTrunk,
+    NumberObject,
+    TrunkObject,
+)
+from api.webhook_objects import (
+    ChangeEndpoint,
+    CreateEndpoint,
+    DeliveryObject,
+    EndpointObject,
+    RotateSecret,
+)
+
+__all__ = [
+    "AddContacts",
+    "AddDoNotCall",
+    "AnswerError",
+    "ApiError",
+    "AttemptObject",
+    "Backoff",
+    "BudgetObject",
+    "CallObject",
+    "CampaignObject",
+    "CampaignReport",
+    "ChangeBudget",
+    "ChangeCampaign",
+    "ChangeEndpoint",
+    "ChangeNumber",
+    "ChangeTrunk",
+    "ConcurrencyField",
+    "ContactFields",
+    "ContactObject",
+    "CreateCall",
+    "CreateCampaign",
+    "CreateEndpoint",
+    "CreateKey",
+    "CreateNumber",
+    "CreateTrunk",
+    "DeliveryObject",
+    "DoNotCallObject",
+    "EndpointObject",
+    "EventObject",
+    "KeyObject",
+    "NumberObject",
+    "OffhookClient",
+    "OffhookError",
+    "PutRate",
+    "RateObject",
+    "ReceivedEvent",
+    "RotateSecret",
+    "Transcript",
+    "TrunkObject",
+    "TurnObject",
+    "UnreachableError",
+    "WebhookError",
+    "read_webhook",
+]
+
+
+class OffhookClient(Calls, Campaigns, Routing, Money, Webhooks, Administration):
+    """A client of one server; see `Transport` for its settings.
+
+    Whatever cannot do harm is tried again: a GET, a DELETE, and a POST under the `Idempotency-Key`
+    that it always has. A PATCH only where the server has not had it.
+    """

@@ -211,7 +211,7 @@ class Dialer:
             turn=self._gate(claim),
         )
         self._runners[claim.call.id] = runner
-        if claim.call.id in self._canceled_early:
+        if claim.call.id in self._canceled_early or claim.call.cancel_requested_at is not None:
             await runner.end("canceled")
         self._spawn(claim.call.id, self._run(claim.call.id, runner))
 

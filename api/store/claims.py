@@ -23,7 +23,7 @@ from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 from api.store.orders import decide_on, stop_order
-from api.store.rows import attempt_of, load_attempts, select_calls, split_row
+from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
 
 CHANNEL_PREFIX: Final = "offhook-"
@@ -120,6 +120,8 @@ class Claims:
     def __init__(self, database: Database, signals: Signals) -> None:
         self._database = database
         self._signals = signals
+        self._unsure: list[str] = []
+        """Channel ids of claims that may be on disk: the answer to their commit was lost."""
 
     def wake(self) -> None:
         """Let `wait` return."""
@@ -158,16 +160,22 @@ class Claims:
         """Claim up to `limit` due calls, the longest due first: each becomes `initiated` and
         gets an attempt. Calls that the policy wants later, or never again, are told so.
 
+        Where it failed and its commit may have got through, what it claimed is given first.
+
         Args:
             limit: free slots of this process.
             node_id: of this process.
         """
         signals = self._signals
-        now = signals.clock()
+        made: list[str] = []
 
         async def work(transaction: Transaction) -> tuple[Claimed, bool]:
+            made.clear()
             connection = transaction.connection
             await transaction.serialize("claim")
+            if self._unsure:
+                return Claimed(await _unheard(connection, self._unsure), None), True
+            now = signals.clock()  # only now: to get here may have taken a while
             first = await connection.scalar(_FIRST_DUE)
             if first is None or first > now:
                 return Claimed((), first), False
@@ -194,6 +202,7 @@ class Claims:
                         trunk = gates.trunks.get(call.trunk or "")
                         rate = None if trunk is None else trunk.calls_per_second
                         claims.append(await _claim(change, connection, node_id, now, rate))
+                        made.append(claims[-1].attempt.channel_id)
                 moved += 1
                 await change.save()
             more = len(claims) == limit or (len(rows) == limit + _LOOK_AHEAD and moved > 0)
@@ -202,8 +211,10 @@ class Claims:
         try:
             claimed, more = await self._database.write(work)
         except BaseException:
+            self._unsure += made
             signals.work.set()
             raise
+        self._unsure.clear()
         if more:
             signals.work.set()
         return claimed
@@ -299,6 +310,23 @@ async def _claim(
     )
     attempt: Attempt = attempt_of(row.one())
     return Claim(change.call, attempt, rate)
+
+
+async def _unheard(connection: AsyncConnection, channel_ids: Sequence[str]) -> tuple[Claim, ...]:
+    """Those of the claims that are on disk, and that nobody has settled."""
+    rows = await connection.execute(
+        select(attempts).where(
+            attempts.c.channel_id.in_(channel_ids), attempts.c.ended_at.is_(None)
+        )
+    )
+    made = [attempt_of(row) for row in rows]
+    rates = {row.name: row.calls_per_second for row in await connection.execute(_TRUNKS)}
+    return tuple(
+        [
+            Claim(await load_call(connection, one.call_id), one, rates.get(one.trunk or ""))
+            for one in made
+        ]
+    )
 
 
 async def _again_at(connection: AsyncConnection, gates: Gates) -> float | None:

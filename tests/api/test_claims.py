@@ -155,6 +155,20 @@ async def test_an_order_canceled_between_attempts_is_over_at_once(
     assert (await store.calls.get(call.id)).status == "canceled"
 
 
+async def test_a_claim_counts_from_when_its_turn_comes(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a trunk's second would begin before its calls, by as long as the database was busy."""
+
+    async def busy(_transaction: Transaction, _name: str) -> None:
+        clock.now += 5
+
+    call = await ordered(store, scheduled_at=FRIDAY + 5)
+    monkeypatch.setattr(Transaction, "serialize", busy)
+    (claim,) = await claims(store)
+    assert (claim.call.id, claim.attempt.created_at) == (call.id, FRIDAY + 5)
+
+
 async def unreadable(store: Store, call: Call) -> None:
     """As after a downgrade, to a release that does not know the order's time zone."""
 

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from api.dialer import Dialer
 from api.records import Ended, Turn
 from api.store import Store, StoreError
+from api.store.database import Transaction
 from pbx.switch import SwitchRefused, SwitchUnavailable
 from tests.api.story import NORMAL, answered, claimed, completed, new_call
 from tests.api.switchboard import (
@@ -99,6 +101,32 @@ async def test_a_claim_that_fails_is_tried_again(
     Fault(monkeypatch, store, "take", times)
     async with dialing(office):
         await office.switch.dialed()
+
+
+@pytest.mark.parametrize("canceled", [False, True])
+async def test_a_claim_whose_answer_is_lost_is_heard_of_at_the_next(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch, *, canceled: bool
+) -> None:
+    call, later = await new_call(store), await new_call(store)
+    write, database = store._database.write, store._database
+
+    async def loses(work: Callable[[Transaction], Coroutine[Any, Any, Any]]) -> Any:
+        answer = await write(work)
+        if work.__qualname__.startswith("Claims.take"):
+            monkeypatch.setattr(database, "write", write)
+            if canceled:
+                assert await store.calls.request_cancel(call.id) == "requested"
+            raise StoreError("the connection is lost")
+        return answer
+
+    monkeypatch.setattr(database, "write", loses)
+    async with dialing(office):
+        attempt = await office.switch.dialed()
+        dialled = later if canceled else call
+        assert attempt == await office.attempt_of(dialled)
+        attempt.end()
+        await until(store, call.id, "canceled" if canceled else "failed")
+    assert len(await store.calls.attempts(call.id)) == 1
 
 
 async def test_a_claim_that_is_broken_costs_no_call_under_way(

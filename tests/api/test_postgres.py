@@ -394,6 +394,20 @@ async def test_an_order_whose_answer_is_lost_is_there_once(far: Store, wire: Wir
     assert (answer.status_code, json.loads(answer.body)["id"]) == (201, call.id)
 
 
+async def test_a_claim_whose_answer_is_lost_is_given_with_the_next_one(
+    far: Store, wire: Wire
+) -> None:
+    """Else the call would stay `initiated`: its process lives, so nobody takes it for dead."""
+    call = await new_call(far)
+    wire.cuts_at = b"COMMIT;"
+    with pytest.raises(StoreError):
+        await claim_up_to(far, 1)
+    (claim,) = await eventually(partial(claim_up_to, far, 1))
+    assert (claim.call.id, claim.call.status, claim.attempt.number) == (call.id, "initiated", 1)
+    assert await far.calls.attempts(call.id) == [claim.attempt]
+    assert await claim_up_to(far, 1) == []
+
+
 async def test_a_server_that_falls_silent_is_not_waited_for_long(far: Store, wire: Wire) -> None:
     """A pulled cable closes no connection."""
     call = await new_call(far)

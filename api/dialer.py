@@ -235,7 +235,9 @@ class Dialer:
         try:
             await runner.run()
         finally:
-            del self._runners[call_id]
+            # Its next attempt may have begun already, where the answer to the end was lost.
+            if self._runners.get(call_id) is runner:
+                del self._runners[call_id]
             self._store.claims.wake()
 
     async def _bounded(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:

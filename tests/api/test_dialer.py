@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from api.dialer import Dialer
-from api.records import Ended, Turn
+from api.dialing.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
+from api.records import Call, Ended, Turn
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from pbx.switch import SwitchRefused, SwitchUnavailable
-from tests.api.story import NORMAL, answered, claimed, completed, new_call
+from tests.api.story import BUSY, NORMAL, answered, claimed, completed, new_call
 from tests.api.switchboard import (
     Fault,
     Office,
@@ -28,6 +29,8 @@ from tests.voice_loop.scripted import settle
 from voice_loop.ports import EngineError, SpeechDetector
 
 pytestmark = pytest.mark.both_stores
+
+AT_ONCE = RetryPolicy(frozenset(WEEKDAYS), (CallingWindow(0, DAY_MINUTES),), True, 2)
 
 
 @pytest.fixture(autouse=True)
@@ -252,6 +255,37 @@ async def test_canceled_while_being_claimed(
         await until(store, call.id, "canceled")
     await over(store, call.id)
     assert office.switch.attempts == []
+
+
+async def test_the_next_attempt_is_ended_although_the_last_one_still_ends(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the first is on disk, and told again because its answer was lost."""
+    call = await new_call(store, retry=AT_ONCE, zones=("Etc/UTC",))
+    real, tells = store.calls.record_ended, []
+
+    async def lost(call_id: str, ended: Ended, attempt: int | None) -> Call:
+        answer = await real(call_id, ended, attempt)
+        tells.append(attempt)
+        if len(tells) == 1:
+            await office.switch.dialed(2)
+            raise StoreError("the connection is lost")
+        return answer
+
+    monkeypatch.setattr(store.calls, "record_ended", lost)
+    async with dialing(office, max_concurrent=2) as dialer:
+        (await office.switch.dialed()).end(BUSY)
+        second = await office.switch.dialed(2)
+        async with asyncio.timeout(5):
+            while len(tells) < 2:
+                await settle()
+        await settle()
+        assert dialer.active == 1
+        assert await store.calls.request_cancel(call.id) == "requested"
+        await dialer.cancel(call.id)
+        await until(store, call.id, "canceled")
+        assert second.hang_ups >= 1
+    assert len(await store.calls.attempts(call.id)) == 2
 
 
 # -- stopping --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from api.findings import EXTRACTION_TIMEOUT_S, find
+from api.lifecycle import IllegalMoveError
 from api.rate_gate import RateGate
 from api.records import Call, Claim, Claimed, Ended, Unfinished
 from api.runner import CallRunner, RunnerConfig
@@ -54,6 +55,8 @@ class Dialer:
         self._runners: dict[str, CallRunner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives_until = 0.0
+        self._judges_from = 0.0
+        """Until then, others too may have had no chance to give a sign of life."""
         self._settling: set[str] = set()
         self._claiming = False
         self._canceled_early: set[str] = set()
@@ -124,7 +127,10 @@ class Dialer:
         ended = Ended(time.time(), cause, "server_restart", unknown=True)
         number = None if left.attempt is None else left.attempt.number
         call_id = left.call.id
-        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
+        try:
+            await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
+        except IllegalMoveError:
+            log.info("call %s: another process was first to end it", call_id)
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
@@ -188,7 +194,8 @@ class Dialer:
             await asyncio.sleep(_HEARTBEAT_S)
             try:
                 await self._beat()
-                if self._store.shared and await self._store.calls.orphans():
+                judges = self._store.shared and time.monotonic() >= self._judges_from
+                if judges and await self._store.calls.orphans():
                     await self.reconcile()
             except (StoreError, SwitchError) as error:
                 log.error("sign of life: %s", error)
@@ -198,6 +205,8 @@ class Dialer:
     async def _beat(self) -> None:
         # What counts is when it was begun: nobody may take us for dead before we do.
         begun = time.monotonic()
+        if begun > self._lives_until:
+            self._judges_from = begun + _LEASE_S
         await self._store.leases.take(f"node:{self.node_id}", self.node_id, _LEASE_S)
         self._lives_until = begun + _LEASE_S - _HEARTBEAT_S
 

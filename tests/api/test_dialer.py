@@ -11,11 +11,11 @@ import pytest
 
 from api.dialer import Dialer
 from api.dialing.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
-from api.records import Call, Ended, Turn
+from api.records import Call, Ended, Turn, Unfinished
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from pbx.switch import SwitchRefused, SwitchUnavailable
-from tests.api.story import BUSY, NORMAL, answered, claimed, completed, new_call
+from tests.api.story import BUSY, NODE, NORMAL, answered, claimed, completed, new_call
 from tests.api.switchboard import (
     Fault,
     Office,
@@ -457,3 +457,72 @@ async def test_a_link_that_breaks_closes_no_call_unseen(office: Office, store: S
     office.switch.stubborn.clear()
     await office.dialer().reconcile()
     assert await store.calls.orphans() == []
+
+
+async def test_a_call_that_another_process_ended_meanwhile_keeps_its_end(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for dead, or two settle at once what a third one left."""
+    call = await answered(store, returns={"ok": "boolean"})
+    (left,) = await store.calls.orphans()
+
+    async def seen() -> list[Unfinished]:
+        return [left]
+
+    end = Ended(time.time(), NORMAL, "person_hangup", awaits_result=True)
+    ended = await store.calls.record_ended(call.id, end)
+    monkeypatch.setattr(store.calls, "orphans", seen)
+    await office.dialer().reconcile()
+    assert await store.calls.get(call.id) == ended
+
+
+class Beats:
+    """The dialer's clock, and the signs of life that it gives by it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+        self.now = 1000.0
+        self._given = asyncio.Semaphore(0)
+        self._take = store.leases.take
+        monkeypatch.setattr("api.dialer.time", self)
+        monkeypatch.setattr("api.dialer._HEARTBEAT_S", 0.0)
+        monkeypatch.setattr(store.leases, "take", self._give)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return time.time()
+
+    async def _give(self, name: str, holder: str, ttl_s: float) -> bool:
+        self._given.release()
+        return await self._take(name, holder, ttl_s)
+
+    async def pass_by(self) -> None:
+        """Return after some more of them, and all that they led to but the last."""
+        for _ in range(4 + self._given._value):
+            await asyncio.wait_for(self._given.acquire(), 20)
+
+
+async def test_after_an_outage_every_process_gets_time_for_a_sign_of_life(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away for longer than a lease: whoever is back first spares the others."""
+    monkeypatch.setattr(Store, "shared", True)
+    node = f"node:{NODE}"
+    await store.leases.take(node, NODE, 3600)
+    call = (await claimed(store)).call
+    beats = Beats(monkeypatch, store)
+    async with dialing(office):
+        await beats.pass_by()
+        beats.now += 19
+        await beats.pass_by()
+        beats.now += 3600  # nothing got through
+        await beats.pass_by()
+        await store.leases.release(node, NODE)  # as if it had lapsed
+        await beats.pass_by()
+        assert not (await store.calls.get(call.id)).over
+        beats.now += 19
+        await beats.pass_by()
+        assert not (await store.calls.get(call.id)).over
+        beats.now += 2
+        await until(store, call.id, "failed")

@@ -99,6 +99,8 @@ class CallChange:
             amount,
             updated,
         )
+        if self.call.reserved_milli_cents:
+            self._transaction.notify("work")  # the budget may have room for another one
         if self.call.attempt_count:
             said = await load_turns(self._transaction.connection, self.call.id)
             if said:

@@ -24,7 +24,7 @@ from api.store.orders import DoNotCallError
 from api.store.tables import calls
 from pbx.switch import Cause
 from tests.api.dialing.oracle import unix
-from tests.api.story import BUSY, NODE, NORMAL, NUMBER, OURS
+from tests.api.story import BUSY, NODE, NORMAL, NUMBER, OURS, woken
 
 pytestmark = pytest.mark.both_stores
 
@@ -300,6 +300,17 @@ async def test_an_overdrawn_budget_holds_what_costs(store: Store) -> None:
     assert (await store.calls.get(costs.id)).waiting_for == "budget"
     await store.budget.set_limit(None)
     assert await ids(store) == [costs.id]
+
+
+async def test_money_that_comes_back_wakes_the_dialer(store: Store) -> None:
+    """A canceled order gives back what it held; another one may then be dialled."""
+    first, second = [await ordered(store, rate=RATE) for _ in range(2)]
+    await store.budget.set_limit(first.reserved_milli_cents)
+    assert await claims(store) == []
+    await store.claims.wait(None)
+    await store.calls.request_cancel(first.id)
+    await woken(store)
+    assert await ids(store) == [second.id]
 
 
 # -- processes that die ----------------------------------------------------------------------------

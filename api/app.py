@@ -22,7 +22,7 @@ from api.endpoint import Endpoint, Exchange, FileBody
 from api.etag import Turns, conditional, require_match
 from api.idempotency import IdempotencyGate
 from api.openapi import openapi_document
-from api.problems import Problem
+from api.problems import FieldError, Problem, invalid
 from api.records import Idempotency
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
@@ -82,6 +82,7 @@ def _handler(
     async def handle(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         key = None if endpoint.public else await guard.admit(request, endpoint)
+        _refuse_nul(request)
         if endpoint.method == "GET":
             return conditional(request, await endpoint.handler(Exchange(services, request, key)))
         if endpoint.method == "DELETE" or key is None:
@@ -110,6 +111,15 @@ def _handler(
         )
 
     return handle
+
+
+def _refuse_nul(request: Request) -> None:
+    """Nothing has a NUL in its name: PostgreSQL would fail to look for it."""
+    if "\0" in request.scope["path"]:
+        raise HTTPException(404)
+    for name, value in request.query_params.multi_items():
+        if "\0" in value:
+            raise invalid([FieldError("must not hold the character U+0000", parameter=name)])
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

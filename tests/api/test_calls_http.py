@@ -260,6 +260,17 @@ FIELDS = [
 ]
 
 
+@pytest.mark.both_stores
+async def test_a_path_or_a_query_with_a_nul_is_known_to_nobody(bench: Bench) -> None:
+    """PostgreSQL holds none in a text, and would fail."""
+    for path in ("/v1/calls/%00", "/v1/calls/%00/events", "/v1/campaigns/a%00", "/v1/numbers/%00"):
+        assert (await bench.client.get(path)).status_code == 404
+    for name, value in (("to_number", "%00"), ("metadata", "customer:%0042"), ("cursor", "a%00")):
+        answer = await bench.client.get(f"/v1/calls?{name}={value}")
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["parameter"] == name
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -29,6 +29,8 @@ from api.store.tables import attempts, calls, campaigns, do_not_call, leases, nu
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.
 _LOOK_AHEAD: Final = 16
+#: Attempts that are further ahead were made before the clock was set back: they close no trunk.
+_SKEW_S: Final = 60.0
 
 #: What an earlier attempt left on the call, and the next one tells anew.
 _FRESH: Final = {
@@ -57,7 +59,7 @@ _LIVE_ATTEMPTS: Final = (
 _TRUNKS: Final = select(trunks)
 _STARTED: Final = (
     select(attempts.c.created_at)
-    .where(attempts.c.trunk == bindparam("of_trunk"))
+    .where(attempts.c.trunk == bindparam("of_trunk"), attempts.c.created_at <= bindparam("until"))
     .order_by(attempts.c.created_at.desc())
     .limit(bindparam("most", type_=Integer))
 )
@@ -234,7 +236,8 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
         started: Sequence[float] = ()
         if row.calls_per_second is not None:
             latest = await connection.scalars(
-                _STARTED, {"of_trunk": row.name, "most": row.calls_per_second}
+                _STARTED,
+                {"of_trunk": row.name, "until": now + _SKEW_S, "most": row.calls_per_second},
             )
             started = latest.all()[::-1]
         states[row.name] = TrunkState(

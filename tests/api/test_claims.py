@@ -243,6 +243,22 @@ async def test_a_trunk_s_calls_of_one_second(store: Store, clock: Clock) -> None
     assert await ids(store) == [call.id for call in waiting[2:4]]
 
 
+async def test_a_clock_that_was_set_back_closes_no_trunk(store: Store, clock: Clock) -> None:
+    """Its calls of the future are no calls of this second."""
+    await store.trunks.create(NewTrunk("slow", calls_per_second=1))
+    for _ in range(2):
+        await ordered(store, trunk="slow")
+    assert len(await claims(store)) == 1
+    clock.now -= 3600
+    third = await ordered(store, trunk="slow")
+    assert await ids(store) == [third.id]
+    assert await claims(store) == []
+    clock.now += 2
+    assert await claims(store) == []  # the second one is an hour ahead
+    clock.now += 3600
+    assert len(await claims(store)) == 1
+
+
 async def test_what_is_inactive_is_not_dialled(store: Store) -> None:
     await store.trunks.create(NewTrunk("off", status="inactive"))
     number = await store.numbers.create(NewNumber("+15550100077", status="inactive"))

@@ -29,6 +29,8 @@ from api.store.tables import attempts, calls, campaigns, do_not_call, leases, nu
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.
 _LOOK_AHEAD: Final = 16
+#: The clock may be set forward, or the machine sleep: what is due is looked for this often.
+_LONGEST_WAIT_S: Final = 30.0
 #: Attempts that are further ahead were made before the clock was set back: they close no trunk.
 _SKEW_S: Final = 60.0
 
@@ -130,9 +132,11 @@ class Claims:
         self._signals.work.set()
 
     async def wait(self, until: float | None) -> None:
-        """Return once there is news for the dialer, or at `until` (Unix seconds); at once after
-        a start."""
-        seconds = None if until is None else max(0.0, until - self._signals.clock())
+        """Return once there is news for the dialer, or at `until` (Unix seconds), or a while
+        before it; at once after a start."""
+        seconds = None
+        if until is not None:
+            seconds = min(max(0.0, until - self._signals.clock()), _LONGEST_WAIT_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._signals.work.wait()

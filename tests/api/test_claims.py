@@ -1,5 +1,6 @@
 """What the dialer is given: due orders, in turn, within every limit, and each of them once."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -167,6 +168,16 @@ async def test_a_claim_counts_from_when_its_turn_comes(
     monkeypatch.setattr(Transaction, "serialize", busy)
     (claim,) = await claims(store)
     assert (claim.call.id, claim.attempt.created_at) == (call.id, FRIDAY + 5)
+
+
+async def test_a_clock_that_was_set_forward_is_noticed(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a machine that slept: what is due in an hour may be due sooner."""
+    monkeypatch.setattr("api.store.claims._LONGEST_WAIT_S", 0.01)
+    await store.claims.wait(None)  # a fresh start may have work
+    async with asyncio.timeout(20):
+        await store.claims.wait(clock.now + 3600)
 
 
 async def unreadable(store: Store, call: Call) -> None:

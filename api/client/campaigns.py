@@ -41,7 +41,7 @@ class Campaigns(Transport):
         return await self._write(CampaignReport, "PATCH", at("campaigns", campaign_id), body)
 
     async def delete_campaign(self, campaign_id: str) -> None:
-        """Delete a campaign; its calls stay."""
+        """Delete a draft."""
         await self.request("DELETE", at("campaigns", campaign_id))
 
     async def start_campaign(self, campaign_id: str) -> CampaignReport:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from api.client import CallObject, OffhookClient, OffhookError, UnreachableError
 from api.console import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, err, fail, out, print_json, run
-from api.live import ApiError, Client, follow
+from api.live import follow
 
 
 @click.command()
@@ -31,22 +32,24 @@ def call(number: str, url: str, key: str, as_json: bool, **fields: str | None) -
             continue
         body[name] = _json_object(name, value) if name in ("context", "returns") else value
 
-    async def work() -> dict[str, Any]:
-        async with Client(url, key) as client:
+    async def work() -> CallObject:
+        async with OffhookClient(url, key) as client:
             placed = await client.create_call(body)
             try:
-                return await follow(client, placed["id"], None if as_json else out)
+                return await follow(client, placed.id, None if as_json else out)
             except asyncio.CancelledError:
-                await client.end(placed["id"])  # Ctrl-C: whoever gives up the call ends it
+                await client.end_call(placed.id)  # Ctrl-C: whoever gives up the call ends it
                 raise
 
     try:
         ended = run(work())
-    except ApiError as error:
-        fail(str(error), EXIT_FAILED if error.reachable else EXIT_UNREACHABLE)
-    print_json(ended)
-    if ended["status"] != "completed":
-        err.print(f"The call ended as {ended['status']}: {ended['error_message']}", markup=False)
+    except UnreachableError as error:
+        fail(str(error), EXIT_UNREACHABLE)
+    except OffhookError as error:
+        fail(str(error))
+    print_json(ended.model_dump(warnings=False))
+    if ended.status != "completed":
+        err.print(f"The call ended as {ended.status}: {ended.error_message}", markup=False)
         raise SystemExit(EXIT_FAILED)
 
 

@@ -7,12 +7,11 @@ and its webhook received through public doors.
 
 import contextlib
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
+from api.client import CallObject, OffhookClient, OffhookError
 from api.console import (
     EXIT_FAILED,
     LOG_LEVELS,
@@ -25,7 +24,7 @@ from api.console import (
     started,
 )
 from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
-from api.live import ApiError, Client, follow
+from api.live import follow
 from api.settings import Settings
 from pbx.testbed import PERSONAS, TestBed, TestBedError
 from pbx.testbed.freeswitch import FreeSwitch
@@ -65,15 +64,15 @@ def demo(model_set: str, persona: str, pbx: str, as_json: bool, log_level: str) 
     called = next(one for one in PERSONAS if one.name == persona)
     try:
         ended = run(_demo(model_set, called.number, pbx, quiet=as_json))
-    except (ApiError, TestBedError) as error:
+    except (OffhookError, TestBedError) as error:
         fail(str(error))
     if as_json:
-        print_json(ended)
-    if ended["status"] != "completed":
+        print_json(ended.model_dump())
+    if ended.status != "completed":
         raise SystemExit(EXIT_FAILED)
 
 
-async def _demo(model_set: str, number: str, pbx: str, *, quiet: bool) -> dict[str, Any]:
+async def _demo(model_set: str, number: str, pbx: str, *, quiet: bool) -> CallObject:
     from api.main import serving  # the engines' libraries take seconds to import
 
     def say(line: str) -> None:
@@ -92,22 +91,22 @@ async def _demo(model_set: str, number: str, pbx: str, *, quiet: bool) -> dict[s
         receiver = Receiver(server.webhook_secret)
         hook = await stack.enter_async_context(serve_receiver(receiver))
         _, key = await server.store.keys.create("demo")
-        client = await stack.enter_async_context(Client(server.url, key))
+        client = await stack.enter_async_context(OffhookClient(server.url, key))
         placed = await client.create_call({"to": number, "webhook_url": hook, **EXAMPLE})
         say(f"Calling {number} through the trunk")
-        ended = await follow(client, placed["id"], None if quiet else out)
+        ended = await follow(client, placed.id, None if quiet else out)
         if not quiet:
-            print_json(ended)
+            print_json(ended.model_dump())
             _tell(settings, ended, receiver)
     return ended
 
 
-def _tell(settings: Settings, ended: Mapping[str, Any], receiver: Receiver) -> None:
-    wire = ended["latency"].get("wire_ms", {})
+def _tell(settings: Settings, ended: CallObject, receiver: Receiver) -> None:
+    wire = ended.latency.get("wire_ms", {})
     if wire:
         out.print(f"\nThe agent answered in {wire['p50']:.0f} ms (median, on the wire).")
-    if ended["recording_available"]:
-        path = settings.recordings.dir / f"{ended['id']}.wav"
+    if ended.recording_available:
+        path = settings.recordings.dir / f"{ended.id}.wav"
         out.print("Recording (left: person, right: agent): ", end="")
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
     out.print(

@@ -15,8 +15,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from api.client import OffhookClient
 from api.example import EXAMPLE, demo_settings
-from api.live import Client, follow
+from api.live import follow
 from api.main import serving
 from pbx.testbed import TestBed, persona
 from pbx.testbed.freeswitch import FreeSwitch
@@ -40,12 +41,12 @@ async def measure(calls: int, model_set: str, pbx: str = "asterisk") -> dict[str
         settings = demo_settings(bed, folder, model_set, freeswitch)
         server = await stack.enter_async_context(serving(settings))
         _, key = await server.store.keys.create("bench")
-        client = await stack.enter_async_context(Client(server.url, key))
+        client = await stack.enter_async_context(OffhookClient(server.url, key))
         for _ in range(calls):
             placed = await client.create_call({"to": persona("talker").number, **EXAMPLE})
-            ended = await follow(client, placed["id"], None)
-            completed += ended["status"] == "completed"
-            for turn in await server.store.calls.turns(placed["id"]):
+            ended = await follow(client, placed.id, None)
+            completed += ended.status == "completed"
+            for turn in await server.store.calls.turns(placed.id):
                 if turn.speaker == "agent" and "transcript_ms" in turn.timings:
                     for step in STEPS:
                         if step in turn.timings:

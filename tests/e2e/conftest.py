@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from api.client import OffhookClient
+from api.client.reading import parse
 from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
-from api.live import Client
 from api.main import Server, serving
 from pbx.testbed import TestBed, persona
 from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, installed
@@ -24,7 +25,7 @@ class Phone:
     """Places calls through the public API and follows them."""
 
     server: Server
-    client: Client
+    client: OffhookClient
     receiver: Receiver
     hook: str
     bed: TestBed
@@ -37,13 +38,23 @@ class Phone:
     async def place(self, called: str, **fields: Any) -> dict[str, Any]:
         """Start a call to a persona (by name)."""
         body = {"to": persona(called).number, "webhook_url": self.hook, **EXAMPLE, **fields}
-        return await self.client.create_call(body)
+        return (await self.client.create_call(body)).model_dump()
 
     async def wait(self, call_id: str) -> dict[str, Any]:
         """Follow a call to its last event; gives the final call object."""
         async with asyncio.timeout(60):
-            self.events[call_id] = [event async for event in self.client.events(call_id)]
-        return await self.client.call(call_id)
+            self.events[call_id] = [
+                event.model_dump() async for event in self.client.stream_events(call_id)
+            ]
+        return await self.read(call_id)
+
+    async def read(self, call_id: str) -> dict[str, Any]:
+        """The call object as it stands."""
+        return (await self.client.get_call(call_id)).model_dump()
+
+    async def ask(self, method: str, path: str, json: Any = None) -> Any:
+        """The JSON that any request is answered with."""
+        return parse((await self.client.request(method, path, json=json)).content)
 
     def call_ahead(self, called: str, **fields: Any) -> None:
         """Start a call that a later `call` with the same words will wait for."""
@@ -62,9 +73,8 @@ class Phone:
 
     async def turns(self, call_id: str) -> list[dict[str, Any]]:
         """The call's transcript."""
-        found = await self.client._json("GET", f"/v1/calls/{call_id}/transcript")
-        turns: list[dict[str, Any]] = found["turns"]
-        return turns
+        found = await self.client.get_transcript(call_id)
+        return [turn.model_dump() for turn in found.turns]
 
     def types(self, call_id: str) -> list[str]:
         """The types of all events of a call that was waited for."""
@@ -102,7 +112,7 @@ async def phoning(
     async with serving(settings) as server:
         receiver = Receiver(server.webhook_secret)
         _, key = await server.store.keys.create("tests")
-        async with serve_receiver(receiver) as hook, Client(server.url, key) as client:
+        async with serve_receiver(receiver) as hook, OffhookClient(server.url, key) as client:
             yield Phone(server, client, receiver, hook, bed, freeswitch or bed.ours, key)
 
 

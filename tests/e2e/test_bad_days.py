@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from api.cli_doctor import examine
+from api.client import OffhookClient
 from api.example import demo_settings
-from api.live import ApiError, Client
 from api.main import serving
 from api.settings import Settings
 from pbx.media import MediaError
@@ -80,12 +80,11 @@ async def test_calls_wait_for_a_freeswitch_that_is_not_there(settings: Settings)
     esl = settings.pbx.esl.model_copy(update={"port": free_port()})
     async with serving(changed(settings, "pbx", kind="freeswitch", esl=esl)) as server:
         _, key = await server.store.keys.create("test")
-        async with Client(server.url, key) as client:
+        async with OffhookClient(server.url, key) as client:
             placed = await client.create_call({"to": persona("busy").number})
             await asyncio.sleep(0.5)
-            assert (await client.call(placed["id"]))["status"] == "queued"
-            with pytest.raises(ApiError, match="503"):
-                await client._json("GET", "/healthz")
+            assert (await client.get_call(placed.id)).status == "queued"
+            assert not (await client.get_health()).ok
 
 
 async def test_rtp_ports_in_use(settings: Settings) -> None:
@@ -108,15 +107,14 @@ async def test_missing_models(settings: Settings, tmp_path: Path) -> None:
 async def test_trunk_missing(settings: Settings) -> None:
     async with serving(changed(settings, "pbx", trunk="nowhere")) as server:
         _, key = await server.store.keys.create("test")
-        async with Client(server.url, key) as client:
+        async with OffhookClient(server.url, key) as client:
             placed = await client.create_call({"to": persona("busy").number})
-            async for _ in client.events(placed["id"]):
+            async for _ in client.stream_events(placed.id):
                 pass
-            call = await client.call(placed["id"])
-            assert call["status"] == "failed"
-            assert "nowhere" in call["error_message"]
-            health = await client._json("GET", "/healthz")
-            assert health
+            call = await client.get_call(placed.id)
+            assert call.status == "failed"
+            assert "nowhere" in (call.error_message or "")
+            assert (await client.get_health()).ok
         assert server.media.open_legs == 0
 
 
@@ -125,10 +123,10 @@ async def test_ami_down_then_up(settings: Settings, bed: TestBed) -> None:
     port = free_port()
     async with serving(changed(settings, "ami", port=port)) as server:
         _, key = await server.store.keys.create("test")
-        async with Client(server.url, key) as client:
+        async with OffhookClient(server.url, key) as client:
             placed = await client.create_call({"to": persona("busy").number})
             await asyncio.sleep(0.5)
-            assert (await client.call(placed["id"]))["status"] == "queued"
+            assert (await client.get_call(placed.id)).status == "queued"
             assert not server.switch.connected
 
             async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,9 +140,9 @@ async def test_ami_down_then_up(settings: Settings, bed: TestBed) -> None:
 
             gate = await asyncio.start_server(forward, "127.0.0.1", port)
             async with gate, asyncio.timeout(30):
-                async for _ in client.events(placed["id"]):
+                async for _ in client.stream_events(placed.id):
                     pass
-                assert (await client.call(placed["id"]))["status"] == "busy"
+                assert (await client.get_call(placed.id)).status == "busy"
 
 
 async def test_command_line_errors(tmp_path: Path) -> None:

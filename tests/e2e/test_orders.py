@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.live import ApiError
+from api.client import ApiError
 from pbx.testbed import persona
 from pbx.testbed.personas import CAUSE_NUMBER
 from tests.e2e.conftest import Phone
@@ -29,7 +29,7 @@ def dialled(phone: Phone, number: str) -> int:
 
 async def until(phone: Phone, call_id: str, *statuses: str) -> dict[str, Any]:
     async with asyncio.timeout(30):
-        while (call := await phone.client.call(call_id))["status"] not in statuses:
+        while (call := await phone.read(call_id))["status"] not in statuses:
             await asyncio.sleep(0.05)
     return call
 
@@ -45,7 +45,7 @@ async def test_busy_then_unanswered_then_talks(either_phone: Phone) -> None:
     assert call["result"] == {"confirmed": True, "day": "monday", "time": "eight thirty a m"}
     assert call["reservation_status"] == "settled"
     assert dialled(phone, number) - before == 3
-    told = await phone.client._json("GET", f"/v1/calls/{call['id']}/attempts")
+    told = await phone.ask("GET", f"/v1/calls/{call['id']}/attempts")
     assert [one["state"] for one in told["data"]] == ["busy", "no_answer", "completed"]
     assert told["data"][0]["sip_code"] == 486
     waits = [
@@ -68,9 +68,9 @@ async def test_two_orders_under_one_key(phone: Phone) -> None:
     second = await phone.place("busy", concurrency=key)
     for _ in range(5):
         await asyncio.sleep(0.05)
-        waiting = await phone.client.call(second["id"])
+        waiting = await phone.read(second["id"])
         assert (waiting["status"], waiting["waiting_for"]) == ("queued", "concurrency_key")
-    await phone.client.end(first["id"])
+    await phone.client.end_call(first["id"])
     assert (await phone.wait(second["id"]))["status"] == "busy"
     assert (await until(phone, first["id"], "completed"))["end_reason"] == "operator_hangup"
 
@@ -82,12 +82,12 @@ async def test_canceled_between_two_attempts(phone: Phone) -> None:
     before = dialled(phone, number)
     placed = await phone.place("busy", retry=WHOLE_WEEK | {"calling_windows": [later]})
     async with asyncio.timeout(20):
-        while (call := await phone.client.call(placed["id"]))["attempt_count"] == 0 or call[
+        while (call := await phone.read(placed["id"]))["attempt_count"] == 0 or call[
             "status"
         ] != "queued":
             await asyncio.sleep(0.05)
     assert call["waiting_for"] == "retry_delay"
-    await phone.client.end(placed["id"])
+    await phone.client.end_call(placed["id"])
     call = await phone.wait(placed["id"])
     assert (call["status"], call["attempt_count"]) == ("canceled", 1)
     assert call["reservation_status"] == "released"
@@ -101,12 +101,12 @@ async def test_scheduled_for_later(phone: Phone) -> None:
     assert (placed["status"], placed["waiting_for"]) == ("queued", "scheduled_at")
     call = await phone.wait(placed["id"])
     assert call["status"] == "busy"
-    (attempt,) = (await phone.client._json("GET", f"/v1/calls/{call['id']}/attempts"))["data"]
+    (attempt,) = (await phone.ask("GET", f"/v1/calls/{call['id']}/attempts"))["data"]
     assert datetime.fromisoformat(attempt["created_at"]) >= at - timedelta(milliseconds=1)
 
 
 async def request(phone: Phone, method: str, path: str, **options: Any) -> dict[str, Any]:
-    found: dict[str, Any] = await phone.client._json(method, path, **options)
+    found: dict[str, Any] = await phone.ask(method, path, **options)
     return found
 
 
@@ -152,7 +152,7 @@ async def test_a_campaign_of_twenty(phone: Phone) -> None:
         for call in calls["data"]
     ]
     assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= 3
-    answer = await phone.client._http.get(f"{path}/results.csv")
+    answer = await phone.client.request("GET", f"{path}/results.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(rows) == len(contacts) == 20
     by_number = {row["to"]: row for row in rows}
@@ -209,4 +209,4 @@ async def test_a_budget_that_runs_out(phone: Phone) -> None:
         )
     finally:
         await request(phone, "PATCH", "/v1/budget", json={"limit_milli_cents": None})
-        await phone.client._http.delete("/v1/rates/+1555")
+        await phone.client.delete_rate("+1555")

@@ -152,7 +152,7 @@ async def test_talker(phone: Phone) -> None:
         assert min(blocks) < -50
 
     async with asyncio.timeout(10):
-        while (call := await phone.client.call(call["id"]))["webhook_status"] == "pending":
+        while (call := await phone.read(call["id"]))["webhook_status"] == "pending":
             await asyncio.sleep(0.05)
     assert call["webhook_status"] == "delivered"
     assert [kind for call_id, kind in phone.receiver.verified if call_id == call["id"]] == [
@@ -268,10 +268,10 @@ async def test_longest_conversation(phone: Phone) -> None:
 
 async def test_cancel_while_ringing(phone: Phone) -> None:
     placed = await phone.place("no answer")
-    async for event in phone.client.events(placed["id"]):
-        if event["type"] == "call.ringing":
+    async for event in phone.client.stream_events(placed["id"]):
+        if event.type == "call.ringing":
             break
-    await phone.client._json("POST", f"/v1/calls/{placed['id']}/cancel")
+    await phone.client.cancel_call(placed["id"])
     call = await phone.wait(placed["id"])
     assert (call["status"], call["end_reason"]) == ("canceled", "canceled")
     assert ended_once(phone, call)
@@ -279,10 +279,10 @@ async def test_cancel_while_ringing(phone: Phone) -> None:
 
 async def test_hang_up_in_the_middle(phone: Phone) -> None:
     placed = await phone.place("silent")
-    async for event in phone.client.events(placed["id"]):
-        if event["type"] == "call.answered":
+    async for event in phone.client.stream_events(placed["id"]):
+        if event.type == "call.answered":
             break
-    await phone.client._json("POST", f"/v1/calls/{placed['id']}/hangup")
+    await phone.client.hang_up_call(placed["id"])
     call = await phone.wait(placed["id"])
     assert talked(phone, call, "operator_hangup")
 

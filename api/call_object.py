@@ -4,6 +4,7 @@ Its first keys are those of the hosted service's call object with the same meani
 the ones after `updated_at` are ours.
 """
 
+import contextlib
 import math
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -26,6 +27,15 @@ from api.records import (
 def rfc3339(at: float) -> str:
     """Unix seconds as RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def parse_rfc3339(text: str) -> float | None:
+    """Unix seconds of a time in RFC 3339 with its offset; None if it is none."""
+    with contextlib.suppress(ValueError, OverflowError):
+        parsed = datetime.fromisoformat(text)
+        if parsed.tzinfo is not None:
+            return parsed.timestamp()
+    return None
 
 
 def whole_seconds(start: float, end: float) -> int:

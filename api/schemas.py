@@ -3,12 +3,11 @@
 Every error carries a JSON pointer.
 """
 
-import contextlib
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from pydantic import Field, WithJsonSchema
 
+from api.call_object import parse_rfc3339
 from api.dialing.calendar import never_open
 from api.dialing.retry import RetryPolicy, parse_retry
 from api.dialing.zones import zones_of
@@ -198,9 +197,7 @@ def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float 
     if isinstance(asked, int | float) and not isinstance(asked, bool):
         at = float(max(-_FAR, min(asked, _FAR)))  # an integer may be too large for a float
     elif isinstance(asked, str):
-        with contextlib.suppress(ValueError):
-            parsed = datetime.fromisoformat(asked)
-            at = None if parsed.tzinfo is None else parsed.timestamp()
+        at = parse_rfc3339(asked)
     place = pointer("scheduled_at")
     if at is None:
         detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z, or seconds"

@@ -1,8 +1,6 @@
 """Placing, reading and ending calls."""
 
-import contextlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final, cast
 
 from pydantic import BaseModel, Field
@@ -15,6 +13,7 @@ from api.call_object import (
     Transcript,
     attempt_object,
     call_object,
+    parse_rfc3339,
     turn_object,
 )
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
@@ -127,10 +126,8 @@ def _label(text: str) -> tuple[str, str]:
 def _time(filters: Mapping[str, str], name: str) -> float | None:
     if name not in filters:
         return None
-    with contextlib.suppress(ValueError, OverflowError):
-        parsed = datetime.fromisoformat(filters[name])
-        if parsed.tzinfo is not None:
-            return parsed.timestamp()
+    if (at := parse_rfc3339(filters[name])) is not None:
+        return at
     detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z"
     raise invalid([FieldError(detail, parameter=name)])
 

@@ -242,9 +242,11 @@ class CallLedger:
                 "recording_path": ended.recording_path,
             }
             over = replace(mine, **storable(values))
-            values["amount_milli_cents"] = change.cost_of(over)
-            await update_attempt(connection, call_id, mine.number, **values)
-            tried[mine.number - 1] = replace(over, amount_milli_cents=change.cost_of(over))
+            amount = change.cost_of(over)
+            await update_attempt(
+                connection, call_id, mine.number, **values, amount_milli_cents=amount
+            )
+            tried[mine.number - 1] = replace(over, amount_milli_cents=amount)
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
                 recording = {

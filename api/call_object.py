@@ -29,6 +29,11 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def rfc3339_or_none(at: float | None) -> str | None:
+    """`rfc3339`, and None of None."""
+    return None if at is None else rfc3339(at)
+
+
 def parse_rfc3339(text: str) -> float | None:
     """Unix seconds of a time in RFC 3339 with its offset; None if it is none."""
     with contextlib.suppress(ValueError, OverflowError):
@@ -187,9 +192,9 @@ def call_object(call: Call) -> dict[str, Any]:
         webhook_status=call.webhook_status,
         webhook_error=call.webhook_error,
         created_at=rfc3339(call.created_at),
-        started_at=_time(call.started_at),
-        answered_at=_time(call.answered_at),
-        ended_at=_time(call.ended_at),
+        started_at=rfc3339_or_none(call.started_at),
+        answered_at=rfc3339_or_none(call.answered_at),
+        ended_at=rfc3339_or_none(call.ended_at),
         duration_seconds=duration,
         billed_duration_seconds=billed,
         billing_amount_milli_cents=call.amount_milli_cents,
@@ -209,13 +214,13 @@ def call_object(call: Call) -> dict[str, Any]:
         recording_available=call.recording_path is not None,
         latency=dict(call.latency),
         summary=call.summary,
-        scheduled_at=_time(call.scheduled_at),
+        scheduled_at=rfc3339_or_none(call.scheduled_at),
         retry=None if call.retry is None else dict(call.retry),
         force_now=call.force_now,
         concurrency=concurrency,
         campaign_id=call.campaign_id,
         attempt_count=call.attempt_count,
-        next_attempt_at=_time(call.next_attempt_at),
+        next_attempt_at=rfc3339_or_none(call.next_attempt_at),
         waiting_for=call.waiting_for,
     ).model_dump()
 
@@ -225,10 +230,6 @@ def billable_seconds(over: Call | Attempt) -> int | None:
     if over.answered_at is None or over.ended_at is None or over.answered_by == "machine":
         return None
     return whole_seconds(over.answered_at, over.ended_at)
-
-
-def _time(at: float | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 class AttemptObject(BaseModel):
@@ -264,10 +265,10 @@ def attempt_object(attempt: Attempt) -> dict[str, Any]:
         state=attempt.state,
         trunk=attempt.trunk,
         created_at=rfc3339(attempt.created_at),
-        ringing_at=_time(attempt.ringing_at),
-        early_media_at=_time(attempt.early_media_at),
-        answered_at=_time(attempt.answered_at),
-        ended_at=_time(attempt.ended_at),
+        ringing_at=rfc3339_or_none(attempt.ringing_at),
+        early_media_at=rfc3339_or_none(attempt.early_media_at),
+        answered_at=rfc3339_or_none(attempt.answered_at),
+        ended_at=rfc3339_or_none(attempt.ended_at),
         answered_by=attempt.answered_by,
         end_reason=attempt.end_reason,
         hangup_cause=attempt.hangup_cause,

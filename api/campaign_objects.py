@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
+from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.campaign_records import (
     Campaign,
     CampaignStatus,
@@ -232,8 +232,8 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
         template=dict(campaign.template),
         max_concurrent=campaign.max_concurrent,
         created_at=rfc3339(campaign.created_at),
-        started_at=_time(campaign.started_at),
-        completed_at=_time(campaign.completed_at),
+        started_at=rfc3339_or_none(campaign.started_at),
+        completed_at=rfc3339_or_none(campaign.completed_at),
         updated_at=rfc3339(campaign.updated_at),
     ).model_dump()
 
@@ -257,7 +257,3 @@ def contact_object(contact: Contact) -> dict[str, Any]:
         call_id=contact.call_id,
         error=contact.error,
     ).model_dump()
-
-
-def _time(at: float | None) -> str | None:
-    return None if at is None else rfc3339(at)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
+from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.fields import Body
 from api.key_records import MAX_RATE_LIMIT, ApiKey, KeyScope
 
@@ -78,5 +78,5 @@ def key_object(key: ApiKey) -> dict[str, Any]:
         scope=key.scope,
         rate_limit_per_minute=key.rate_limit_per_minute,
         created_at=rfc3339(key.created_at),
-        revoked_at=None if key.revoked_at is None else rfc3339(key.revoked_at),
+        revoked_at=rfc3339_or_none(key.revoked_at),
     ).model_dump()

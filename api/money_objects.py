@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from api.call_object import Timestamp, rfc3339
+from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.csv_files import Read, csv_lines, read_csv
 from api.fields import Body
 from api.money import Rate
@@ -168,7 +168,7 @@ def budget_object(budget: Budget) -> dict[str, Any]:
         spent_milli_cents=budget.spent,
         reserved_milli_cents=budget.reserved,
         available_milli_cents=budget.available,
-        updated_at=None if budget.updated_at is None else rfc3339(budget.updated_at),
+        updated_at=rfc3339_or_none(budget.updated_at),
     ).model_dump()
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
+from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.egress import EgressError, EgressPolicy
 from api.fields import Body, without_default
 from api.lifecycle import CALL_EVENTS
@@ -235,9 +235,9 @@ def endpoint_object(endpoint: WebhookEndpoint) -> dict[str, Any]:
         status=endpoint.status,
         payload=endpoint.payload,
         disabled_reason=endpoint.disabled_reason,
-        disabled_at=_time(endpoint.disabled_at),
+        disabled_at=rfc3339_or_none(endpoint.disabled_at),
         consecutive_failures=endpoint.consecutive_failures,
-        previous_secret_until=_time(endpoint.previous_secret_until),
+        previous_secret_until=rfc3339_or_none(endpoint.previous_secret_until),
         created_at=rfc3339(endpoint.created_at),
         updated_at=rfc3339(endpoint.updated_at),
     ).model_dump()
@@ -247,8 +247,10 @@ def secret_object(secret: DefaultSecret | None) -> dict[str, Any]:
     """What is told of `secret`, without it; None is the settings'."""
     return SecretObject(
         source="settings" if secret is None else "store",
-        created_at=None if secret is None else _time(secret.created_at),
-        previous_secret_until=None if secret is None else _time(secret.previous_secret_until),
+        created_at=None if secret is None else rfc3339_or_none(secret.created_at),
+        previous_secret_until=None
+        if secret is None
+        else rfc3339_or_none(secret.previous_secret_until),
     ).model_dump()
 
 
@@ -264,10 +266,10 @@ def delivery_object(delivery: PastDelivery) -> dict[str, Any]:
         status=delivery.status,
         attempt_count=delivery.attempt_count,
         manual_retry_count=delivery.manual_retry_count,
-        next_attempt_at=_time(delivery.next_attempt_at),
+        next_attempt_at=rfc3339_or_none(delivery.next_attempt_at),
         last_error=delivery.last_error,
         last_response_status=delivery.last_response_status,
-        delivered_at=_time(delivery.delivered_at),
+        delivered_at=rfc3339_or_none(delivery.delivered_at),
         created_at=rfc3339(delivery.created_at),
         updated_at=rfc3339(delivery.updated_at),
         attempts=[
@@ -281,7 +283,3 @@ def delivery_object(delivery: PastDelivery) -> dict[str, Any]:
             for attempt in delivery.attempts
         ],
     ).model_dump()
-
-
-def _time(at: float | None) -> str | None:
-    return None if at is None else rfc3339(at)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.agents.masking import masked
 from api.lifecycle import CallStatus
 from api.records import (
     AnsweredBy,
@@ -162,6 +163,20 @@ class CallObject(BaseModel):
         "`campaign_concurrency`, `budget`, or `free_slot`. `result`: it is over and its result is "
         "being extracted."
     )
+    agent_id: str | None = Field(description="The stored agent that makes the call.")
+    agent_version: int | None = Field(description="Its version when the call was placed.")
+    agent: dict[str, Any] = Field(
+        examples=[{"instructions": "Confirm the dental appointment."}],
+        description="The agent's configuration that holds for this call, merged and frozen: what "
+        "was set. Keys of engines and sensitive headers are masked.",
+    )
+    variables: dict[str, Any] = Field(
+        examples=[{"patient": "Maria Lopez"}], description="What stands for `{{name}}`."
+    )
+    transfer: dict[str, Any] | None = Field(
+        description="The last transfer: `number`, `mode`, `status` (`dialing`, `completed`, "
+        "`failed`), `reason`, `at`."
+    )
 
 
 def call_object(call: Call) -> dict[str, Any]:
@@ -222,6 +237,11 @@ def call_object(call: Call) -> dict[str, Any]:
         attempt_count=call.attempt_count,
         next_attempt_at=rfc3339_or_none(call.next_attempt_at),
         waiting_for=call.waiting_for,
+        agent_id=call.agent_id,
+        agent_version=call.agent_version,
+        agent=masked(call.agent),
+        variables=dict(call.variables),
+        transfer=None if call.transfer is None else dict(call.transfer),
     ).model_dump()
 
 
@@ -288,15 +308,20 @@ class TurnObject(BaseModel):
 
     seq: int = Field(description="1 for the first turn.")
     attempt: int = Field(description="In which attempt, 1 for the first.")
-    speaker: Literal["agent", "person", "keypad"]
+    speaker: Literal["agent", "person", "keypad", "tool"]
     text: str = Field(
-        examples=["Yes, speaking."], description="For the agent, only the words that were heard."
+        examples=["Yes, speaking."],
+        description="For the agent, only the words that were heard; for a tool, its output.",
     )
     interrupted: bool
     started_at: str = Timestamp
     ended_at: str = Timestamp
     confidence: float | None = Field(description="Of speech recognition, 0 to 1.")
     timings: dict[str, float] = Field(description="Milliseconds by name.")
+    tool: dict[str, Any] | None = Field(
+        examples=[None],
+        description="What a tool was asked and gave: `name`, `arguments`, `output`, `is_error`.",
+    )
 
 
 class Transcript(BaseModel):
@@ -319,4 +344,5 @@ def turn_object(turn: Turn) -> dict[str, Any]:
         ended_at=rfc3339(turn.ended_at),
         confidence=turn.confidence,
         timings=dict(turn.timings),
+        tool=None if turn.tool is None else dict(turn.tool),
     ).model_dump()

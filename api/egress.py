@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from api.settings import Webhooks
+from api.settings import Tools, Webhooks
 
 Address = IPv4Address | IPv6Address
 
@@ -40,7 +40,7 @@ class EgressError(ValueError):
 class EgressPolicy:
     """The rules of one deployment."""
 
-    def __init__(self, settings: Webhooks) -> None:
+    def __init__(self, settings: Webhooks | Tools) -> None:
         self._settings = settings
 
     def check_url(self, url: str) -> SplitResult:

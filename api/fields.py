@@ -42,7 +42,7 @@ def parse_fields(
     Args:
         model: what it is to be.
         body: what `json.loads` made of it.
-        free_text: fields whose texts may hold line breaks and tabs.
+        free_text: fields, at any depth, whose texts may hold line breaks and tabs.
         aliases: other names of fields; at most one of the two may be given.
 
     Raises:
@@ -89,7 +89,7 @@ def _check_texts(
     if len(place) > MAX_DEPTH:
         yield FieldError(f"nested deeper than {MAX_DEPTH} levels", pointer(*place[:2]))
     elif isinstance(value, str):
-        allowed = _LINE_BREAKS if place and place[0] in free_text else frozenset()
+        allowed = frozenset() if free_text.isdisjoint(place) else _LINE_BREAKS
         if (wrong := _wrong_character(value, allowed)) is not None:
             yield FieldError(f"must not hold {wrong}", pointer(*place))
     elif isinstance(value, Mapping):

@@ -104,6 +104,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             store=store,
             control=dialer,
             languages=frozenset(engines.languages),
+            engine_problem=engines.problem,
             health=lambda: _health(server),
         )
         app = create_app(services)

@@ -4,11 +4,15 @@ import time
 from dataclasses import replace
 from typing import Any, Final
 
+from api.agent_records import Agent
+from api.agents.checks import Ground
+from api.agents.config import AgentFields
 from api.egress import EgressPolicy
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import JsonObject, NewCall
-from api.schemas import parse_call
+from api.schemas import layers_of, order_of, read_call
 from api.services import Services
+from api.store.agents import UnknownAgentError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.rates import NoRateError
 
@@ -28,7 +32,7 @@ async def read_order(services: Services, body: Any, api_key_id: str | None) -> N
 
     Raises Problem with a pointer to every wrong field.
     """
-    new = _parse(services, body, api_key_id)
+    new = await _parse(services, body, api_key_id)
     try:
         route = await services.store.numbers.route(new.to_number, new.from_number or None)
         rate = await services.store.rates.price(new.to_number)
@@ -75,8 +79,38 @@ async def check_template(services: Services, template: JsonObject) -> None:
         ) from problem
 
 
-def _parse(services: Services, body: Any, api_key_id: str | None) -> NewCall:
-    settings = services.settings
-    egress = EgressPolicy(settings.webhooks)
-    new = parse_call(body, settings.calls, services.languages, egress, time.time())
-    return replace(new, api_key_id=api_key_id)
+async def _parse(services: Services, body: Any, api_key_id: str | None) -> NewCall:
+    asked = read_call(body)
+    agent = None if asked.agent_id is None else await _agent(services, asked.agent_id)
+    layers = layers_of(asked, {} if agent is None else agent.config)
+    ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
+    new = order_of(asked, layers, ground, time.time())
+    version = None if agent is None else agent.version
+    return replace(new, api_key_id=api_key_id, agent_version=version)
+
+
+async def _agent(services: Services, agent_id: str) -> Agent:
+    try:
+        agent = await services.store.agents.get(agent_id)
+    except UnknownAgentError as error:
+        raise _refused("agent_id", "there is no such agent", "unknown_agent") from error
+    if agent.type != "outbound":
+        raise _refused("agent_id", "is an inbound agent: it places no calls", "inbound_agent")
+    if agent.status != "active":
+        raise _refused("agent_id", "is archived", "unknown_agent")
+    return agent
+
+
+async def ground_of(services: Services, config: AgentFields) -> Ground:
+    """What a configuration may refer to; of what is in the store, only what it does refer to.
+
+    A `from_number` is left to whoever looks for the call's route.
+    """
+    return Ground(
+        settings=services.settings,
+        languages=services.languages,
+        engine_problem=services.engine_problem,
+        webhook_url=EgressPolicy(services.settings.webhooks).check_url,
+        tool_url=EgressPolicy(services.settings.tools).check_url,
+        numbers=frozenset() if config.from_number is None else frozenset({config.from_number}),
+    )

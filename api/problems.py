@@ -26,6 +26,8 @@ class FieldError:
     """JSON pointer into the body, "" for the body itself."""
     parameter: str | None = None
     """Name of a query parameter or header."""
+    code: str | None = None
+    """What programs should look at, where `detail` alone would not tell them."""
 
 
 class Problem(Exception):
@@ -65,10 +67,12 @@ class Problem(Exception):
         return Response(json.dumps(body), self.status, self.headers, MEDIA_TYPE)
 
 
-def invalid(errors: Iterable[FieldError], code: str = "validation_failed") -> Problem:
-    """422 for values that cannot be accepted; the detail is the first of them."""
+def invalid(errors: Iterable[FieldError], code: str | None = None) -> Problem:
+    """422 for values that cannot be accepted; the detail is the first of them, and so is the code
+    unless one is given."""
     listed = tuple(errors)
     first = listed[0]
+    code = code or first.code or "validation_failed"
     place = first.parameter or first.pointer or "body"
     more = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
     return Problem(422, code, f"{place}: {first.detail}{more}", listed)
@@ -82,6 +86,7 @@ class FieldErrorObject(BaseModel):
         default=None, description="JSON pointer into the request's body.", examples=["/promt"]
     )
     parameter: str | None = Field(default=None, description="Name of the parameter or header.")
+    code: str | None = Field(default=None, description="As the problem's, where it has its own.")
 
 
 class ProblemObject(BaseModel):

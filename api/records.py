@@ -16,7 +16,9 @@ ResultStatus = Literal["pending", "completed", "failed"]
 ReservationStatus = Literal["reserved", "settled", "released"]
 WebhookStatus = Literal["none", "pending", "delivered", "failed"]
 AnsweredBy = Literal["human", "machine", "ivr", "screening", "unknown"]
-Speaker = Literal["agent", "person", "keypad"]
+Speaker = Literal["agent", "person", "keypad", "tool"]
+Dialect = Literal["callingbox", "oneinbox", "revox"]
+"""Whose API a client speaks, where it is not our own."""
 JsonObject = Mapping[str, Any]
 
 
@@ -55,6 +57,17 @@ class NewCall:
     campaign_id: str | None = None
     api_key_id: str | None = None
     """Of the key that placed it."""
+    agent_id: str | None = None
+    agent_version: int | None = None
+    agent: JsonObject = field(default_factory=dict)
+    """The configuration that holds for the call, frozen; without defaults, secrets sealed."""
+    agent_layers: JsonObject | None = None
+    """What is merged upon the agent's configuration when the call is first dialled, in place of
+    now (OI-14): `{"inline": …, "overrides": …, "call": …}`."""
+    variables: JsonObject = field(default_factory=dict)
+    """What stands for `{{name}}` in the configuration's texts."""
+    dialect: Dialect | None = None
+    """Of the API that it was placed with; None is our own."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,16 @@ class Call:
     reserved_milli_cents: int
     amount_milli_cents: int | None
     """None until the call is over."""
+    agent_id: str | None
+    agent_version: int | None
+    agent: JsonObject
+    """As in `NewCall`."""
+    agent_layers: JsonObject | None
+    variables: JsonObject
+    dialect: Dialect | None
+    transfer: JsonObject | None
+    """The last transfer of the call: `{"number", "mode", "status", "reason", "at"}`, where the
+    status is `dialing`, `completed` or `failed`."""
     webhook_status: WebhookStatus
     webhook_error: str | None
 
@@ -203,6 +226,9 @@ class Turn:
     """0 to 1, of speech recognition; None for the agent."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds by name."""
+    tool: JsonObject | None = None
+    """Of a turn of speaker `tool`: `{"name", "arguments", "output", "is_error"}`; its text is the
+    output."""
     seq: int = 0
     """1 for the first turn of the call; given by the store."""
     attempt: int = 1

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.agents.checks import EngineKind
 from api.settings import Settings
 from api.store import Store
 
@@ -38,5 +39,7 @@ class Services:
     control: CallControl
     languages: frozenset[str]
     """Language codes that the loaded models speak."""
+    engine_problem: Callable[[EngineKind, str], str | None]
+    """Why there is no engine of this name, naming those that there are; None if there is."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; the store is looked at by the route itself."""

@@ -323,6 +323,51 @@ class Webhooks(Section):
     )
 
 
+class Tools(Section):
+    """What agents' tools, and language models that a request names, may reach over HTTP."""
+
+    allow_http: bool = Field(
+        default=False, description="Whether `http://` is allowed beside `https://`."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="If given, only these host names are reached (`*.example.org` too).",
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
+        "refused otherwise.",
+    )
+
+
+class Sms(Section):
+    """Text messages."""
+
+    kind: Literal["none", "http", "sip"] = Field(
+        default="none",
+        description="How they are sent: not at all, by an HTTP gateway, or by the PBX as SIP "
+        "MESSAGE.",
+    )
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a way to send them."""
+        return self.kind != "none"
+
+
+class Smtp(Section):
+    """Mail, through a server of yours."""
+
+    host: str | None = Field(
+        default=None, description="The mail server; unset means that no mail is sent."
+    )
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a server."""
+        return self.host is not None
+
+
 class Recordings(Section):
     """Recordings of the conversations."""
 
@@ -378,6 +423,9 @@ class Settings(Section):
     voice: Voice = Voice()
     calls: Calls = Calls()
     webhooks: Webhooks = Webhooks()
+    tools: Tools = Tools()
+    sms: Sms = Sms()
+    smtp: Smtp = Smtp()
     recordings: Recordings = Recordings()
     retention: Retention = Retention()
 

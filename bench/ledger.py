@@ -84,7 +84,7 @@ async def _healthy() -> Mapping[str, Check]:
 async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     """The API over `store`: its port, and a key."""
     settings = load_settings(None, SETTINGS)
-    services = Services(settings, store, _Nobody(), frozenset({"en"}), _healthy)
+    services = Services(settings, store, _Nobody(), frozenset({"en"}), lambda *_: None, _healthy)
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:

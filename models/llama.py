@@ -25,6 +25,7 @@ from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
 from voice_loop.ports import EngineError
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
+from voice_loop.tools import ToolSpec
 
 _logger = logging.getLogger(__name__)
 
@@ -142,6 +143,8 @@ class LlamaCpp:
         *,
         max_tokens: int,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[ToolSpec] = (),
+        temperature: float = 0.0,
         cache_key: str | None = None,
     ) -> AsyncGenerator[str, None]:
         """Stream the reply's text; see the port.

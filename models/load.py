@@ -192,6 +192,11 @@ class LoadedEngines:
         """ISO 639-1 codes of the languages that calls can be held in."""
         return tuple(lang for lang in sorted(self.voices) if lang in self.stt.languages)
 
+    def problem(self, kind: str, name: str) -> str | None:
+        """Why there is no engine of this name, naming those that there are; None if there is."""
+        known = sorted(self.voices) if kind == "voice" else ["local"]
+        return None if name in known else f"there is no {name[:60]!r}; there are: {known}"
+
     def for_language(self, language: str) -> Engines:
         """The engines for calls in one language (`es`, or a locale such as `es-MX`).
 

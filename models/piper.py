@@ -93,7 +93,7 @@ class Piper:
         """ISO 639-1 code of the language that it speaks."""
         return language_of(self._voice.config.espeak_voice)
 
-    async def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+    async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak one clause: one chunk per sentence in it; see the port."""
         cached = self._cache.get(text)
         if cached is not None:

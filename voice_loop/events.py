@@ -1,9 +1,10 @@
 """What a conversation tells the outside while it goes on and when it is over."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-Speaker = Literal["agent", "person"]
+Speaker = Literal["agent", "person", "tool"]
 
 EndReason = Literal[
     "agent_hangup",  # the agent said goodbye and used its end_call tool
@@ -12,6 +13,7 @@ EndReason = Literal[
     "max_duration",
     "engine_error",
     "operator_hangup",  # asked for through the API
+    "transferred",  # the person talks to somebody else now
 ]
 
 
@@ -34,6 +36,15 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class ToolUse:
+    """A tool that the agent used; the turn's text is its output."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    is_error: bool
+
+
+@dataclass(frozen=True)
 class Turn:
     """One finished turn. For the agent `text` is what was heard, not what was meant."""
 
@@ -49,3 +60,5 @@ class Turn:
     """The person pressed keys (DTMF) instead of speaking."""
     timings: Timings | None = None
     """Of an agent turn that answers the person."""
+    tool: ToolUse | None = None
+    """Of a tool's turn."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from voice_loop.audio import Samples
 from voice_loop.prompts import Message
+from voice_loop.tools import ToolSpec
 
 
 class EngineError(Exception):
@@ -85,14 +86,20 @@ class LanguageModel(Protocol):
         *,
         max_tokens: int,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[ToolSpec] = (),
+        temperature: float = 0.0,
         cache_key: str | None = None,
     ) -> AsyncGenerator[str, None]:
-        """Stream the reply's text, piece by piece, greedy. Closing the generator cancels it.
+        """Stream the reply's text, piece by piece. Closing the generator cancels it.
 
         Args:
             messages: the chat so far.
             max_tokens: upper bound of the reply.
             schema: a JSON Schema that the reply must satisfy (constrained decoding).
+            tools: what the reply may call. A call is part of the text, whatever the engine:
+                `<tool_call>{"name": …, "arguments": {…}}</tool_call>`, its name one of these and
+                its arguments matching that tool's parameters (constrained decoding).
+            temperature: of sampling; 0 is greedy.
             cache_key: calls with the same key share a growing prompt prefix; a hint.
 
         Raises EngineError while iterating.
@@ -112,8 +119,12 @@ class TextToSpeech(Protocol):
         """Samples per second of what it speaks."""
         ...
 
-    def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+    def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak one clause: chunks at `rate`, as they are made. Closing cancels.
+
+        Args:
+            text: what to say.
+            speed: speaking rate; 1.5 is half as fast again.
 
         Raises EngineError while iterating.
         """

@@ -18,10 +18,9 @@ from voice_loop.events import Timings
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript
 from voice_loop.prompts import Message
+from voice_loop.tools import END_CALL_TOOL
 
 _T = TypeVar("_T")
-
-END_CALL_TOOL = "end_call"
 
 
 class Verdict(Enum):

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.events import EventBus
 from api.settings import StoreSection
+from api.store.agents import Agents
 from api.store.campaigns import Campaigns
 from api.store.change import Signals
 from api.store.claims import Claims
@@ -56,6 +57,7 @@ class Store:
         self.claims = Claims(database, signals)
         self.campaigns = Campaigns(database, clock)
         self.pacing = Pacing(database, signals)
+        self.agents = Agents(database, clock)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

@@ -196,6 +196,7 @@ class CallLedger:
                     ended_at=turn.ended_at,
                     confidence=turn.confidence,
                     timings=dict(turn.timings),
+                    tool=None if turn.tool is None else dict(turn.tool),
                     attempt=max(1, change.call.attempt_count),
                 )
                 .returning(turns)

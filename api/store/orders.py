@@ -85,6 +85,12 @@ async def insert_order(
             "rate": None if new.rate is None else new.rate.json(),
             "reservation_status": "reserved",
             "reserved_milli_cents": held,
+            "agent_id": new.agent_id,
+            "agent_version": new.agent_version,
+            "agent": dict(new.agent),
+            "agent_layers": None if new.agent_layers is None else dict(new.agent_layers),
+            "variables": dict(new.variables),
+            "dialect": new.dialect,
         },
     )
     if labels := _labels(new.metadata):

@@ -103,6 +103,7 @@ api_keys = Table(
     Column("key_hash", String(64), nullable=False, unique=True),
     Column("scope", String(16), nullable=False, server_default="admin"),
     Column("rate_limit_per_minute", Integer),
+    Column("dialect", String(16)),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
 )
@@ -151,6 +152,78 @@ numbers = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     one_of("status", ("active", "inactive")),
+)
+
+#: What tools and connections need to know and nobody may read back; sealed (`api.sealing`).
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+#: `config` is what the operator gave, without defaults, as `api.agents.config` describes it.
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("primary_number_id", ForeignKey("numbers.id")),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("type", ("outbound", "inbound")),
+    one_of("status", ("active", "archived")),
+    Index("ix_agents_created_at_id", "created_at", "id"),
+)
+
+#: Every state that an agent was in; version 1 is its first.
+agent_versions = Table(
+    "agent_versions",
+    metadata,
+    Column("agent_id", ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+#: The numbers that an agent calls from, or answers; one answers a number, many call from it.
+agent_numbers = Table(
+    "agent_numbers",
+    metadata,
+    Column("agent_id", ForeignKey("agents.id", ondelete="CASCADE"), primary_key=True),
+    Column("number_id", ForeignKey("numbers.id", ondelete="CASCADE"), primary_key=True),
+    Column("inbound", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index(
+        "uq_agent_numbers_inbound",
+        "number_id",
+        unique=True,
+        sqlite_where=text("inbound"),
+        postgresql_where=text("inbound"),
+    ),
+)
+
+#: Calendars that agents may look at and book in; the password is sealed.
+calendar_connections = Table(
+    "calendar_connections",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("username", Text),
+    Column("sealed_password", Text),
+    Column("event_types", Json, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("kind", ("caldav", "ics")),
 )
 
 do_not_call = Table(
@@ -230,6 +303,7 @@ campaign_contacts = Table(
     Column("to_number", String(16), nullable=False),
     Column("context", Json, nullable=False),
     Column("metadata", Json, nullable=False),
+    Column("variables", Json, nullable=False, server_default=text("'{}'")),
     Column("status", String(16), nullable=False),
     Column("call_id", String(36), unique=True),
     Column("error", FreeText),
@@ -295,6 +369,13 @@ calls = Table(
     Column("reservation_status", String(16), nullable=False, server_default="released"),
     Column("reserved_milli_cents", BigInteger, nullable=False, server_default="0"),
     Column("amount_milli_cents", BigInteger),
+    Column("agent_id", String(36)),
+    Column("agent_version", Integer),
+    Column("agent", Json, nullable=False, server_default=text("'{}'")),
+    Column("agent_layers", Json),
+    Column("variables", Json, nullable=False, server_default=text("'{}'")),
+    Column("dialect", String(16)),
+    Column("transfer", Json),
     one_of("status", STATUSES),
     one_of("direction", ("outbound", "inbound")),
     one_of("result_status", ("pending", "completed", "failed")),
@@ -302,6 +383,14 @@ calls = Table(
     Index("ix_calls_created_at_id", "created_at", "id"),
     Index("ix_calls_status_created_at_id", "status", "created_at", "id"),
     Index("ix_calls_to_number_created_at_id", "to_number", "created_at", "id"),
+    Index(
+        "ix_calls_agent_id_created_at_id",
+        "agent_id",
+        "created_at",
+        "id",
+        sqlite_where=text("agent_id IS NOT NULL"),
+        postgresql_where=text("agent_id IS NOT NULL"),
+    ),
     Index(
         "ix_calls_due",
         "next_attempt_at",
@@ -413,7 +502,40 @@ turns = Table(
     Column("confidence", Double),
     Column("timings", Json, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="1"),
-    one_of("speaker", ("agent", "person", "keypad")),
+    Column("tool", Json),
+    one_of("speaker", ("agent", "person", "keypad", "tool")),
+)
+
+#: Texts and mails that a call sent or is about to send: by a tool, or after it.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _call_id(index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("sender", Text),
+    Column("subject", FreeText),
+    Column("body", FreeText),
+    Column("status", String(16), nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("next_attempt_at", Double),
+    Column("last_error", FreeText),
+    Column("sent_at", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    one_of("kind", ("sms", "email")),
+    one_of("purpose", ("tool", "after_call", "voicemail", "notification")),
+    one_of("status", ("pending", "sent", "failed")),
+    CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="due"),
+    Index(
+        "ix_messages_due",
+        "next_attempt_at",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
 )
 
 call_events = Table(

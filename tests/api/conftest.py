@@ -26,6 +26,19 @@ SETTINGS = {
 }
 
 
+ENGINES = {
+    "llm": {"local"},
+    "voice": {"en", "es"},
+    "transcriber": {"local"},
+}
+
+
+def engine_problem(kind: str, name: str) -> str | None:
+    """Stands where the engines' registry is, with one engine of each kind."""
+    known = sorted(ENGINES[kind])
+    return None if name in known else f"there is no {name!r}; there are: {', '.join(known)}"
+
+
 @dataclass
 class PlayedControl:
     """Stands where the call runner is, and remembers what it was asked."""
@@ -99,7 +112,9 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     async def ask_health() -> Mapping[str, Check]:
         return health
 
-    services = Services(settings, store, control, frozenset({"en", "es"}), ask_health)
+    services = Services(
+        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health
+    )
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     listener = socket.create_server(("127.0.0.1", 0))

@@ -35,6 +35,7 @@ from voice_loop.conversation import ConversationConfig
 from voice_loop.playout import is_voiced
 from voice_loop.ports import AudioPeer, EngineError, Engines, SpeechDetector
 from voice_loop.prompts import Message
+from voice_loop.tools import ToolSpec
 
 RATE = 8000
 RING_TIMEOUT_S = 30
@@ -207,6 +208,8 @@ class Clerk(Mind):
         *,
         max_tokens: int,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[ToolSpec] = (),
+        temperature: float = 0.0,
         cache_key: str | None = None,
     ) -> AsyncGenerator[str, None]:
         if schema is None:

@@ -19,6 +19,7 @@ from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
 from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript
 from voice_loop.prompts import CALL_ANSWERED, Message
+from voice_loop.tools import ToolSpec
 
 RATE = 8000
 #: The voice takes this long for one character.
@@ -112,6 +113,8 @@ class Mind:
         *,
         max_tokens: int,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[ToolSpec] = (),
+        temperature: float = 0.0,
         cache_key: str | None = None,
     ) -> AsyncGenerator[str, None]:
         self.asked.append(list(messages))
@@ -142,7 +145,7 @@ class Mouth:
         #: Fails or hangs at texts with this in them only.
         self.only_at = ""
 
-    async def stream(self, text: str) -> AsyncGenerator[Samples, None]:
+    async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         self.said.append(text)
         self.open += 1
         try:

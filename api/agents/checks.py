@@ -1,0 +1,177 @@
+"""Whether a configuration can be carried out here: what it names must exist, and what it needs
+must be configured. Done when an agent is saved and when a call is placed."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from api.agents.config import AgentFields, LlmField
+from api.agents.templates import BUILT_IN, PLACEHOLDER, SECRETS, templates
+from api.agents.tool_checks import check_tools
+from api.dialing.retry import parse_retry
+from api.egress import EgressError
+from api.numbers import is_e164
+from api.problems import FieldError, Problem, pointer
+from api.returns import check_returns
+from api.settings import Settings
+
+EngineKind = Literal["llm", "voice", "transcriber"]
+
+#: An address as RFC 5321 has them, without quoted local parts and address literals.
+_EMAIL: Final = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+
+
+def is_email(text: str) -> bool:
+    """Whether `text` is a mail address that every server takes (RV-28)."""
+    return _EMAIL.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a configuration may refer to in this deployment, now."""
+
+    settings: Settings
+    languages: frozenset[str]
+    """Those that the loaded models speak."""
+    engine_problem: Callable[[EngineKind, str], str | None]
+    """Why there is no such engine, naming those that there are; None if there is."""
+    webhook_url: Callable[[str], object]
+    """Raises EgressError for a URL that webhooks may not go to."""
+    tool_url: Callable[[str], object]
+    """The same for tools and engines."""
+    numbers: frozenset[str] = frozenset()
+    """The active caller numbers, E.164."""
+    calendars: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Calendar connection id to its event type ids."""
+    secrets: frozenset[str] = frozenset()
+    """Names of the secrets."""
+
+    @property
+    def sends_sms(self) -> bool:
+        """Whether there is a way to send text messages."""
+        return self.settings.sms.configured
+
+    @property
+    def sends_email(self) -> bool:
+        """Whether there is a mail server."""
+        return self.settings.smtp.configured
+
+
+def check_config(config: AgentFields, ground: Ground) -> list[FieldError]:
+    """What is wrong with a merged configuration; pointers count from its root."""
+    return [
+        *_basics(config, ground),
+        *_engines(config, ground),
+        *_messages(config, ground),
+        *check_tools(config.tools or (), ground),
+        *_placeholders(config, ground),
+    ]
+
+
+def check_variables(config: AgentFields, known: Iterable[str]) -> list[FieldError]:
+    """Which variables have no value, where `known` and the call's facts are all there is."""
+    have = BUILT_IN | set(known)
+    errors = []
+    for template in templates(config):
+        if template.only is not None:
+            continue
+        for name in template.names:
+            if name in have | template.inputs or name.startswith(SECRETS):
+                continue
+            detail = f"{{{{{name}}}}} has no value; give it in `variables`"
+            errors.append(FieldError(detail, pointer(*template.path), code="unknown_variable"))
+    return errors
+
+
+def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+    calls = ground.settings.calls
+    if config.instructions is not None and not config.instructions.strip():
+        yield FieldError("must not be empty", pointer("instructions"))
+    yield from check_returns(config.returns or {})
+    if config.language is not None and config.language not in ground.languages:
+        known = ", ".join(sorted(ground.languages)) or "none"
+        detail = f"the loaded models do not speak {config.language[:20]!r}; they speak: {known}"
+        yield FieldError(detail, pointer("language"))
+    if config.max_duration_seconds and config.max_duration_seconds > calls.max_duration_s:
+        detail = f"at most {calls.max_duration_s} (calls.max_duration_s)"
+        yield FieldError(detail, pointer("max_duration_seconds"))
+    if config.webhook_url is not None:
+        try:
+            ground.webhook_url(config.webhook_url)
+        except EgressError as error:
+            yield FieldError(str(error), pointer("webhook_url"))
+    if config.retry is not None:
+        try:
+            parse_retry(config.retry)
+        except Problem as problem:
+            yield from problem.errors
+    number = config.from_number
+    if number is not None and not (is_e164(number) and number in ground.numbers):
+        detail = "is not an active number of this deployment (/v1/numbers)"
+        yield FieldError(detail, pointer("from_number"), code="from_number_not_allowed")
+
+
+def _engines(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+    if config.llm is not None:
+        yield from _llm(config.llm, ground)
+    names: list[tuple[EngineKind, str, str, str | None]] = []
+    if (voice := config.voice) is not None:
+        wanted = voice.id if voice.provider is None else f"{voice.provider}/{voice.id or ''}"
+        names += [("voice", "voice", "id", wanted), ("voice", "voice", "model", voice.model)]
+    if (ears := config.transcriber) is not None:
+        names.append(("transcriber", "transcriber", "model", ears.model))
+    for kind, group, name, wanted in names:
+        if wanted is not None and (wrong := ground.engine_problem(kind, wanted)) is not None:
+            yield FieldError(wrong, pointer(group, name), code="provider_not_configured")
+
+
+def _llm(llm: LlmField, ground: Ground) -> Iterator[FieldError]:
+    if llm.api_url is None:
+        if llm.api_key is not None:
+            yield FieldError("is for a model with `api_url`", pointer("llm", "api_key"))
+        if llm.model is not None and (wrong := ground.engine_problem("llm", llm.model)) is not None:
+            yield FieldError(wrong, pointer("llm", "model"), code="provider_not_configured")
+        return
+    if llm.model is None:
+        yield FieldError("is needed with `api_url`: its name there", pointer("llm", "model"))
+    try:
+        ground.tool_url(llm.api_url)
+    except EgressError as error:
+        yield FieldError(str(error), pointer("llm", "api_url"))
+
+
+def _messages(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+    for name in ("voicemail_sms_prompt", "after_call_sms_prompt"):
+        if getattr(config, name) is not None and not ground.sends_sms:
+            detail = "there is no way to send text messages; set `sms.kind`"
+            yield FieldError(detail, pointer(name), code="not_configured")
+    address = config.email_notification_address
+    if address is not None:
+        if not is_email(address):
+            yield FieldError("is not a mail address", pointer("email_notification_address"))
+        if not ground.sends_email:
+            detail = "there is no mail server; set `smtp.host`"
+            place = pointer("email_notification_address")
+            yield FieldError(detail, place, code="not_configured")
+
+
+def _placeholders(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+    for template in templates(config):
+        place = pointer(*template.path)
+        if "{{" in PLACEHOLDER.sub("", template.text):
+            yield FieldError("holds `{{` that begins no `{{variable}}`", place)
+        for name in template.names:
+            if template.only is not None and name not in template.only:
+                known = ", ".join(f"{{{{{one}}}}}" for one in sorted(template.only))
+                yield FieldError(f"may name {known} only", place, code="unknown_variable")
+            elif name.startswith(SECRETS):
+                if not template.secrets:
+                    yield FieldError("no secret may stand here", place)
+                elif name.removeprefix(SECRETS) not in ground.secrets:
+                    detail = f"there is no {name} (/v1/secrets)"
+                    yield FieldError(detail, place, code="unknown_variable")

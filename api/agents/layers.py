@@ -1,0 +1,68 @@
+"""Where a call's configuration comes from: agent < inline < overrides < call.
+
+Each layer has what was given and nothing else. A later one wins field by field; in `context`,
+`variables`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are replaced whole.
+A null takes back what an earlier layer said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from api.agents.config import AgentFields
+from api.problems import pointer
+from api.records import JsonObject
+
+#: Fields that are merged key by key.
+_KEYED: Final = frozenset({"context", "variables", "voice", "llm", "transcriber"})
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The four sources, each as JSON that `AgentFields` accepts."""
+
+    agent: JsonObject = field(default_factory=dict)
+    """Of the stored agent that `agent_id` names."""
+    inline: JsonObject = field(default_factory=dict)
+    """The request's `agent`."""
+    overrides: JsonObject = field(default_factory=dict)
+    """The request's `overrides`."""
+    call: JsonObject = field(default_factory=dict)
+    """The request's own fields."""
+
+    def merged(self) -> dict[str, Any]:
+        """The configuration that holds; only what is set."""
+        whole: dict[str, Any] = {}
+        for layer in (self.agent, self.inline, self.overrides, self.call):
+            for name, value in layer.items():
+                before = whole.get(name)
+                if value is None:
+                    whole.pop(name, None)
+                elif name in _KEYED and isinstance(before, Mapping):
+                    whole[name] = _without_nulls({**before, **value})
+                else:
+                    whole[name] = _without_nulls(value) if name in _KEYED else value
+        return whole
+
+    def place(self, *path: str | int) -> str:
+        """JSON pointer into the request to where a field of the merged configuration is from."""
+        name = path[0]
+        for prefix, layer in (
+            ((), self.call),
+            (("overrides",), self.overrides),
+            (("agent",), self.inline),
+        ):
+            if layer.get(str(name)) is not None:
+                return pointer(*prefix, *path)
+        return pointer("agent_id") if self.agent.get(str(name)) is not None else pointer(*path)
+
+
+def given(fields: AgentFields) -> dict[str, Any]:
+    """A layer of what was given; nulls that were given are kept."""
+    names = AgentFields.model_fields.keys()
+    dumped = fields.model_dump(exclude_unset=True)
+    return {name: value for name, value in dumped.items() if name in names}
+
+
+def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if item is not None}

@@ -1,8 +1,9 @@
-"""Where webhooks may go: schemes, hosts and addresses, checked at the door and at connect time.
+"""Where webhooks and tools may go: schemes, hosts and addresses, checked at the door and at
+connect time.
 
 The operator's own network is allowed, since that is where receivers live. Loopback, link-local
 (cloud metadata among it), multicast and unspecified addresses are refused unless a configured
-network holds them: a webhook URL comes from an API client and must not reach the machine's own
+network holds them: such a URL comes from an API client and must not reach the machine's own
 services.
 """
 
@@ -34,17 +35,18 @@ def destination(url: str) -> str:
 
 
 class EgressError(ValueError):
-    """This URL or address may not be delivered to; the message says why."""
+    """Nothing may be sent to this URL or address; the message says why."""
 
 
 class EgressPolicy:
-    """The rules of one deployment."""
+    """The rules of one deployment, for webhooks or for tools."""
 
     def __init__(self, settings: Webhooks | Tools) -> None:
         self._settings = settings
+        self._section = "webhooks" if isinstance(settings, Webhooks) else "tools"
 
     def check_url(self, url: str) -> SplitResult:
-        """Raise EgressError unless webhooks may be sent to `url`; returns its parts."""
+        """Raise EgressError unless requests may be sent to `url`; returns its parts."""
         if len(url) > MAX_URL or _PRINTABLE_ASCII.fullmatch(url) is None:
             raise EgressError(f"a URL of up to {MAX_URL} printable ASCII characters without spaces")
         try:
@@ -53,7 +55,9 @@ class EgressPolicy:
         except ValueError as error:
             raise EgressError(f"not a URL: {error}") from error
         if parts.scheme == "http" and not self._settings.allow_http:
-            raise EgressError("must start with https:// (webhooks.allow_http permits http://)")
+            raise EgressError(
+                f"must start with https:// ({self._section}.allow_http permits http://)"
+            )
         if parts.scheme not in {"http", "https"} or not host:
             raise EgressError("must start with https:// and name a host")
         if parts.username is not None or parts.password is not None:
@@ -62,7 +66,7 @@ class EgressPolicy:
             raise EgressError("must not hold a fragment (#…)")
         allowed = self._settings.allowed_hosts
         if allowed and not any(fnmatchcase(host, pattern.lower()) for pattern in allowed):
-            raise EgressError(f"host {host} is not among webhooks.allowed_hosts")
+            raise EgressError(f"host {host} is not among {self._section}.allowed_hosts")
         try:
             address = ip_address(host)
         except ValueError:
@@ -71,14 +75,14 @@ class EgressPolicy:
         return parts
 
     def check_address(self, address: Address) -> None:
-        """Raise EgressError unless webhooks may be sent to `address`."""
+        """Raise EgressError unless requests may be sent to `address`."""
         forms = _forms(address)
         allowed = self._settings.allowed_networks
         if any(form in network for form in forms for network in allowed):
             return
         if any(map(_is_refused, forms)):
             raise EgressError(
-                f"address {address} is refused; webhooks.allowed_networks can allow it"
+                f"address {address} is refused; {self._section}.allowed_networks can allow it"
             )
 
 

@@ -5,19 +5,15 @@ leads somewhere else with every look-up. What it provokes is a `Verdict`.
 """
 
 import asyncio
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
-import httpx
-
-from api.egress import Address, EgressError, EgressPolicy
+from api.egress import EgressError, EgressPolicy
+from api.guarded_http import guarded_client
 from api.settings import Webhooks
 
 MAX_ERROR_TEXT = 300
@@ -69,19 +65,11 @@ class WebhookSender:
 
     def __init__(self, settings: Webhooks) -> None:
         self._settings = settings
-        self._egress = EgressPolicy(settings)
-        # No proxy or other settings from the environment; no connection shared between
-        # receivers, because a pinned address hides whose certificate was checked.
-        self._client = httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - one timeout around all of an attempt, see send
-            limits=httpx.Limits(max_keepalive_connections=0),
-            headers={"User-Agent": "Offhook", "Content-Type": "application/json"},
+        self._client = guarded_client(
+            EgressPolicy(settings),
+            settings.concurrency,
+            {"User-Agent": "Offhook", "Content-Type": "application/json"},
         )
-        # A name server that does not answer holds a thread for long after its attempt is given
-        # up: not one of those that write recordings.
-        self._resolver = ThreadPoolExecutor(settings.concurrency, "webhook-dns")
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,14 +80,16 @@ class WebhookSender:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._resolver.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> Verdict:
         """`POST` once; raises nothing."""
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                response = await self._post(url, headers, body)
+            async with (
+                asyncio.timeout(self._settings.timeout_s),
+                self._client.stream("POST", url, headers=headers, content=body) as response,
+            ):
+                status, retry_after = response.status_code, response.headers.get("retry-after")
         except TimeoutError:
             text = f"no answer within {self._settings.timeout_s:g} s"
             return Verdict(False, text, timed_out=True)
@@ -108,46 +98,4 @@ class WebhookSender:
         except Exception as error:  # whatever a hostile receiver provokes is a failed attempt
             text = f"{type(error).__name__}: {error}".rstrip(": ")
             return Verdict(False, text[:MAX_ERROR_TEXT])
-        return judge(response.status_code, response.headers.get("retry-after"))
-
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
-        parts = self._egress.check_url(url)
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        failure: httpx.TransportError | None = None
-        for address in await self._resolve(host, port):
-            request = self._client.build_request(
-                "POST",
-                httpx.URL(url).copy_with(host=str(address)),
-                content=body,
-                headers=headers | {"Host": parts.netloc},
-                extensions={"sni_hostname": host},
-            )
-            try:
-                response = await self._client.send(request, stream=True)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                failure = error
-                continue
-            await response.aclose()
-            return response
-        assert failure is not None
-        raise failure
-
-    async def _resolve(self, host: str, port: int) -> list[Address]:
-        """The host's addresses that may be connected to, at least one."""
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._resolver, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        allowed: list[Address] = []
-        refused: EgressError | None = None
-        for *_, (text, *_) in found:
-            address = ip_address(str(text).partition("%")[0])
-            try:
-                self._egress.check_address(address)
-            except EgressError as error:
-                refused = error
-            else:
-                allowed.append(address)
-        if not allowed:
-            raise refused or EgressError(f"{host} has no address")
-        return allowed
+        return judge(status, retry_after)

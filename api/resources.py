@@ -35,6 +35,8 @@ class NewTrunk:
     """`+` and digits; none: every number may be dialled."""
     max_channels: int | None = None
     calls_per_second: int | None = None
+    allow_refer: bool = False
+    """Whether it may be sent a REFER (RFC 3515)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,15 @@ class Route:
 
     from_number: str
     trunk: str
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """A secret, without its text."""
+
+    name: str
+    created_at: float
+    updated_at: float
 
 
 @dataclass(frozen=True)

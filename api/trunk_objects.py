@@ -16,6 +16,10 @@ _STATUS = "`inactive`: nothing more is dialled on it; calls that wait for it go 
 _PREFIXES = "Only numbers that begin with one of these are dialled on it; none: every number."
 _CHANNELS = "Most calls on it at one time; null: as many as `calls.max_concurrent` allows."
 _RATE = "Most calls that are started on it within a second; null: no limit."
+_REFER = (
+    "Whether the carrier takes a SIP REFER: a cold transfer then needs no channel of ours. Else it "
+    "is made by calling and joining."
+)
 _NUMBER_STATUS = "`inactive`: it is not shown; calls that wait with it go on waiting."
 _NUMBER_TRUNK = "The only trunk that it may be shown on; null: it may be shown on all of them."
 _DESCRIPTION = Field(default="", max_length=500, description="Yours.", examples=["Berlin"])
@@ -39,6 +43,7 @@ class CreateTrunk(Body):
     calls_per_second: int | None = Field(
         default=None, ge=1, le=1000, description=_RATE, examples=[5]
     )
+    allow_refer: bool = Field(default=False, description=_REFER)
 
 
 class ChangeTrunk(Body):
@@ -66,6 +71,7 @@ class ChangeTrunk(Body):
     calls_per_second: int | None = Field(
         default=None, ge=1, le=1000, description=_RATE, json_schema_extra=without_default
     )
+    allow_refer: bool = Field(default=False, description=_REFER, json_schema_extra=without_default)
 
 
 class TrunkObject(BaseModel):
@@ -77,6 +83,7 @@ class TrunkObject(BaseModel):
     allowed_prefixes: list[str] = Field(description=_PREFIXES, examples=[["+1", "+49"]])
     max_channels: int | None = Field(description=_CHANNELS, examples=[30])
     calls_per_second: int | None = Field(description=_RATE, examples=[5])
+    allow_refer: bool = Field(description=_REFER)
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
     created_at: str = Timestamp
     updated_at: str = Timestamp
@@ -145,6 +152,7 @@ def trunk_object(trunk: Trunk) -> dict[str, Any]:
         allowed_prefixes=list(trunk.allowed_prefixes),
         max_channels=trunk.max_channels,
         calls_per_second=trunk.calls_per_second,
+        allow_refer=trunk.allow_refer,
         channels_in_use=trunk.channels_in_use,
         created_at=rfc3339(trunk.created_at),
         updated_at=rfc3339(trunk.updated_at),

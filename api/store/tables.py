@@ -135,6 +135,7 @@ trunks = Table(
     Column("allowed_prefixes", Json, nullable=False),
     Column("max_channels", Integer),
     Column("calls_per_second", Integer),
+    Column("allow_refer", Boolean, nullable=False, server_default=false()),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     one_of("status", ("active", "inactive")),

@@ -47,6 +47,7 @@ async def test_a_trunk_is_made_read_changed_and_deleted(bench: Bench) -> None:
             "allowed_prefixes": [],
             "max_channels": None,
             "calls_per_second": None,
+            "allow_refer": False,
             "channels_in_use": 0,
         }
         == made
@@ -64,6 +65,9 @@ async def test_a_trunk_is_made_read_changed_and_deleted(bench: Bench) -> None:
     assert (changed["status"], changed["max_channels"]) == ("inactive", 30)
     unlimited = await send(bench, "PATCH", "/v1/trunks/carrier-a", 200, max_channels=None)
     assert unlimited | {"max_channels": None, "calls_per_second": 5} == unlimited
+    referring = await send(bench, "PATCH", "/v1/trunks/carrier-a", 200, allow_refer=True)
+    assert referring["allow_refer"] is True
+    unlimited = await send(bench, "PATCH", "/v1/trunks/carrier-a", 200, allow_refer=False)
     assert await send(bench, "GET", "/v1/trunks/carrier-a", 200) == unlimited
     listed = await send(bench, "GET", "/v1/trunks", 200)
     assert [trunk["name"] for trunk in listed["data"]] == ["trunk", "carrier-a"]

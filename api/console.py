@@ -94,6 +94,7 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 async def started(server: contextlib.AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
     """Enter a server; what keeps it from starting is told in one line."""
     from api.main import StartError
+    from api.sealing import SealError
     from api.store import StoreError
     from pbx.media import MediaError
     from voice_loop.ports import EngineError
@@ -101,7 +102,7 @@ async def started(server: contextlib.AbstractAsyncContextManager[T]) -> AsyncIte
     async with contextlib.AsyncExitStack() as stack:
         try:
             entered = await stack.enter_async_context(server)
-        except (StartError, StoreError, MediaError, EngineError) as error:
+        except (StartError, SealError, StoreError, MediaError, EngineError) as error:
             fail(str(error))
         yield entered
 

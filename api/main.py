@@ -19,6 +19,7 @@ from api.leased import while_leased
 from api.records import Call
 from api.retention import Housekeeper
 from api.runner import RunnerConfig
+from api.sealing import Seal
 from api.services import Check, Services
 from api.settings import Settings
 from api.store import Store, StoreError
@@ -68,7 +69,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         settings: all of them.
         say: told what is being done, a line at a time.
 
-    Raises StartError, and the errors of the parts: EngineError, MediaError, StoreError.
+    Raises StartError, and the errors of the parts: EngineError, MediaError, SealError, StoreError.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     async with contextlib.AsyncExitStack() as stack:
@@ -76,6 +77,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         url = f"http://{settings.server.host}:{listener.getsockname()[1]}"
         store = await Store.open(settings.store, exclusive=True)
         stack.push_async_callback(store.close)
+        seal = await _seal(settings, store)
         secret = await _webhook_secret(settings, store)
         await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
         media = media_server(settings)
@@ -106,6 +108,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             languages=frozenset(engines.languages),
             engine_problem=engines.problem,
             health=lambda: _health(server),
+            seal=seal,
         )
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks)
@@ -218,6 +221,12 @@ def _listen(settings: Settings) -> socket.socket:
             f"cannot listen on {host}:{port} ({error.strerror}); "
             "choose a free one with `server.host` and `server.port`"
         ) from error
+
+
+async def _seal(settings: Settings, store: Store) -> Seal:
+    seal = Seal.of(settings.store)
+    await store.secrets.check_seal(seal)
+    return seal
 
 
 async def _webhook_secret(settings: Settings, store: Store) -> str:

@@ -27,6 +27,7 @@ DESCRIPTION: Final = (
 TAGS: Final[Mapping[str, str]] = {
     "calls": "Place calls, follow them, end them, read what came of them.",
     "campaigns": "Many calls from one template, paced.",
+    "secrets": "What tools need to know and nobody may read back.",
     "numbers": "Caller numbers.",
     "trunks": "The lines that calls go out on, with their limits.",
     "do not call": "Numbers that are never called.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from api.agents.checks import EngineKind
+from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
 
@@ -43,3 +44,5 @@ class Services:
     """Why there is no engine of this name, naming those that there are; None if there is."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; the store is looked at by the route itself."""
+    seal: Seal
+    """Of what nobody may read in the store."""

@@ -107,6 +107,12 @@ class StoreSection(Section):
         description="PostgreSQL database (14 or newer) in place of the file, as "
         "`postgresql://user:password@host:5432/offhook`; several servers may share it.",
     )
+    seal_key: SecretStr | None = Field(
+        default=None,
+        description="Key that secrets in the store are sealed with: 32 bytes in URL-safe base64. "
+        "Unset means `seal.key` beside `path`, made at the first start. Servers that share a store "
+        "need the same.",
+    )
     pool_size: int = Field(
         default=10, ge=2, le=200, description="PostgreSQL: most connections of this process."
     )

@@ -27,6 +27,7 @@ import numpy as np
 from api.app import create_app
 from api.http_server import http_server, listen
 from api.records import NewCall
+from api.sealing import Seal, new_key
 from api.services import Check, Services
 from api.settings import load_settings
 from api.store import Store
@@ -84,7 +85,9 @@ async def _healthy() -> Mapping[str, Check]:
 async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     """The API over `store`: its port, and a key."""
     settings = load_settings(None, SETTINGS)
-    services = Services(settings, store, _Nobody(), frozenset({"en"}), lambda *_: None, _healthy)
+    services = Services(
+        settings, store, _Nobody(), frozenset({"en"}), lambda *_: None, _healthy, Seal(new_key())
+    )
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:

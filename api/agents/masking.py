@@ -1,14 +1,23 @@
-"""What nobody may read back of a configuration: keys of engines and sensitive headers."""
+"""What nobody may read back of a configuration: keys of engines and sensitive headers of tools.
 
-from collections.abc import Mapping
+In the store they are sealed, in answers masked. The same holds for what has configurations in it:
+a call's body (`agent`, `overrides`) and its layers.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Final
 
+from api.agents.config import AgentFields
 from api.records import JsonObject
+from api.sealing import Seal
 
 MASK: Final = "********"
 
 #: Parts of header names whose values open doors.
 _SENSITIVE: Final = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
+_NESTED: Final = ("agent", "inline", "overrides", "call")
 
 
 def is_sensitive(header: str) -> bool:
@@ -16,19 +25,69 @@ def is_sensitive(header: str) -> bool:
     return any(part in header.lower() for part in _SENSITIVE)
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """A value that is not shown."""
+
+    path: tuple[str | int, ...]
+    name: tuple[str, ...]
+    """What it is, wherever it stands in a list: its tool and header."""
+    text: str
+
+
+def hidden(config: JsonObject) -> Iterator[Hidden]:
+    """Every such value. What is not of the right shape is passed over."""
+    llm, tools = config.get("llm"), config.get("tools")
+    if isinstance(llm, Mapping) and isinstance(key := llm.get("api_key"), str):
+        yield Hidden(("llm", "api_key"), ("llm",), key)
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        headers = tool.get("headers") if isinstance(tool, Mapping) else None
+        for place, pair in enumerate(headers if isinstance(headers, list) else ()):
+            match pair:
+                case {"key": str(header), "value": str(text)} if is_sensitive(header):
+                    path = ("tools", index, "headers", place, "value")
+                    yield Hidden(path, ("tools", str(tool.get("name")), header.lower()), text)
+    for within in _NESTED:
+        if isinstance(part := config.get(within), Mapping):
+            for one in hidden(part):
+                yield Hidden((within, *one.path), (within, *one.name), one.text)
+
+
 def masked(config: JsonObject) -> dict[str, Any]:
     """The same configuration, to be shown."""
-    shown = dict(config)
-    if isinstance(llm := shown.get("llm"), Mapping) and llm.get("api_key") is not None:
-        shown["llm"] = {**llm, "api_key": MASK}
-    if isinstance(tools := shown.get("tools"), list):
-        shown["tools"] = [_tool(tool) for tool in tools]
-    return shown
+    return _changed(config, lambda _: MASK)
 
 
-def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    headers = [
-        {**pair, "value": MASK} if is_sensitive(pair["key"]) else pair
-        for pair in tool.get("headers", ())
-    ]
-    return {**tool, "headers": headers} if headers else dict(tool)
+def sealed(config: JsonObject, seal: Seal) -> dict[str, Any]:
+    """The same configuration, to be stored."""
+    return _changed(config, lambda one: seal.seal(one.text))
+
+
+def unsealed(config: JsonObject, seal: Seal) -> dict[str, Any]:
+    """The same configuration, as it was stored, to be used. Raises SealError."""
+    return _changed(config, lambda one: seal.open(one.text))
+
+
+def unmasked(config: JsonObject, before: JsonObject) -> dict[str, Any]:
+    """The same configuration, with what it was `before` for every mask that reads had shown."""
+    known = {one.name: one.text for one in hidden(before)}
+    return _changed(config, lambda one: known.get(one.name, MASK) if one.text == MASK else one.text)
+
+
+def frozen_config(snapshot: JsonObject, seal: Seal) -> AgentFields:
+    """A call's configuration (`Call.agent`) to work with. Raises SealError."""
+    return AgentFields.model_validate(unsealed(snapshot, seal))
+
+
+def _changed(config: JsonObject, change: Callable[[Hidden], str]) -> dict[str, Any]:
+    found = list(hidden(config))
+    if not found:
+        return dict(config)
+    changed: dict[str, Any] = deepcopy(dict(config))
+    for one in found:
+        *path, last = one.path
+        place: Any = changed
+        for step in path:
+            place = place[step]
+        place[last] = change(one)
+    return changed

@@ -19,6 +19,7 @@ from api.campaign_objects import (
     CreateCampaign,
 )
 from api.client.administration import Administration
+from api.client.agents import Agents
 from api.client.backoff import Backoff
 from api.client.calls import Calls
 from api.client.campaigns import Campaigns
@@ -38,6 +39,7 @@ from api.event_object import EventObject
 from api.key_objects import CreateKey, KeyObject
 from api.money_objects import BudgetObject, ChangeBudget, PutRate, RateObject
 from api.schemas import ConcurrencyField, CreateCall
+from api.secret_objects import NamedSecretObject, PutSecret
 from api.trunk_objects import (
     ChangeNumber,
     ChangeTrunk,
@@ -84,10 +86,12 @@ __all__ = [
     "EndpointObject",
     "EventObject",
     "KeyObject",
+    "NamedSecretObject",
     "NumberObject",
     "OffhookClient",
     "OffhookError",
     "PutRate",
+    "PutSecret",
     "RateObject",
     "ReceivedEvent",
     "RotateSecret",
@@ -100,7 +104,7 @@ __all__ = [
 ]
 
 
-class OffhookClient(Calls, Campaigns, Routing, Money, Webhooks, Administration):
+class OffhookClient(Calls, Campaigns, Agents, Routing, Money, Webhooks, Administration):
     """A client of one server; see `Transport` for its settings.
 
     Whatever cannot do harm is tried again: a GET, a DELETE, and a POST under the `Idempotency-Key`

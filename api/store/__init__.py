@@ -30,6 +30,7 @@ from api.store.postgres import Postgres, PostgresDatabase
 from api.store.purge import Purge
 from api.store.queries import Calls
 from api.store.rates import Rates
+from api.store.secrets import Secrets
 from api.store.signing_secret import SigningSecret
 from api.store.sqlite import SqliteDatabase
 from api.store.trunks import Trunks
@@ -58,6 +59,7 @@ class Store:
         self.campaigns = Campaigns(database, clock)
         self.pacing = Pacing(database, signals)
         self.agents = Agents(database, clock)
+        self.secrets = Secrets(database, clock)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

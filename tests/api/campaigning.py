@@ -10,7 +10,7 @@ from api.campaigns import Pacer
 from api.services import Check, Services
 from api.settings import load_settings
 from api.store import Store
-from tests.api.conftest import SETTINGS, PlayedControl, engine_problem
+from tests.api.conftest import SEAL, SETTINGS, PlayedControl, engine_problem
 
 NUMBERS = [f"+1555010{index:04}" for index in range(1000)]
 
@@ -23,7 +23,9 @@ async def services_of(store: Store) -> Services:
 
     settings = load_settings(None, SETTINGS)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
-    return Services(settings, store, PlayedControl(), frozenset({"en"}), engine_problem, health)
+    return Services(
+        settings, store, PlayedControl(), frozenset({"en"}), engine_problem, health, SEAL
+    )
 
 
 async def campaign(

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.sealing import Seal, new_key
 from api.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
@@ -25,6 +26,7 @@ SETTINGS = {
     "OFFHOOK_SERVER__MAX_BODY_BYTES": "65536",
 }
 
+SEAL = Seal(new_key())
 
 ENGINES = {
     "llm": {"local"},
@@ -113,7 +115,7 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
         return health
 
     services = Services(
-        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health
+        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health, SEAL
     )
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")

@@ -31,7 +31,7 @@ from api.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api import story
-from tests.api.conftest import SETTINGS, PlayedControl, engine_problem
+from tests.api.conftest import SEAL, SETTINGS, PlayedControl, engine_problem
 
 DOCUMENT = openapi_document(ENDPOINTS)
 
@@ -79,7 +79,9 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     own = {"OFFHOOK_RECORDINGS__DIR": str(folder), "OFFHOOK_CALLS__NUMBERS": "+15550100042"}
     loaded = load_settings(None, SETTINGS | own)
     await store.numbers.seed(loaded.pbx.trunk, loaded.calls.numbers)
-    services = Services(loaded, store, PlayedControl(), frozenset({"en"}), engine_problem, health)
+    services = Services(
+        loaded, store, PlayedControl(), frozenset({"en"}), engine_problem, health, SEAL
+    )
     server = uvicorn.Server(
         uvicorn.Config(create_app(services), log_level="critical", lifespan="off")
     )

@@ -1,0 +1,103 @@
+"""Sealed texts: only the right key opens them."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from api.agents.masking import MASK, masked, sealed, unmasked, unsealed
+from api.sealing import PREFIX, Seal, SealError, new_key
+from api.settings import StoreSection
+from api.store import Store
+
+CONFIG: dict[str, Any] = {
+    "llm": {"model": "m", "api_url": "http://10.0.0.5/v1", "api_key": "k-1"},
+    "tools": [
+        {
+            "type": "http",
+            "name": "stock",
+            "headers": [
+                {"key": "Authorization", "value": "Bearer {{secret.crm}}"},
+                {"key": "Accept", "value": "text/plain"},
+            ],
+        }
+    ],
+}
+
+
+def test_a_sealed_text_is_opened_with_its_key_alone() -> None:
+    seal = Seal(new_key())
+    text = seal.seal("crm-token")
+    assert text.startswith(PREFIX)
+    assert "crm-token" not in text
+    assert seal.open(text) == "crm-token"
+    assert seal.open("not sealed") == "not sealed"
+    with pytest.raises(SealError, match=r"another key.*store\.seal_key"):
+        Seal(new_key()).open(text)
+
+
+def test_a_text_that_looks_sealed_is_sealed_all_the_same() -> None:
+    seal = Seal(new_key())
+    assert seal.open(seal.seal(PREFIX + "x")) == PREFIX + "x"
+
+
+def test_the_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    where = StoreSection(path=tmp_path / "data" / "offhook.db")
+    text = Seal.of(where).seal("a")
+    (file,) = (tmp_path / "data").iterdir()
+    assert file.name == "seal.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Seal.of(where).open(text) == "a"
+
+
+def test_the_settings_key_comes_first(tmp_path: Path) -> None:
+    key = new_key()
+    where = StoreSection(path=tmp_path / "offhook.db", seal_key=SecretStr(key))
+    assert Seal(key).open(Seal.of(where).seal("a")) == "a"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", ["", "short", "ä" * 44])
+def test_what_is_no_key_is_refused(bad: str, tmp_path: Path) -> None:
+    with pytest.raises(SealError, match="32 bytes"):
+        Seal(bad)
+    (tmp_path / "seal.key").write_text(bad)
+    with pytest.raises(SealError, match="32 bytes"):
+        Seal.of(StoreSection(path=tmp_path / "offhook.db"))
+
+
+@pytest.mark.both_stores
+async def test_a_store_takes_no_other_key_than_its_first(store: Store) -> None:
+    key = new_key()
+    await store.secrets.check_seal(Seal(key))
+    await store.secrets.check_seal(Seal(key))
+    with pytest.raises(SealError, match="another key"):
+        await store.secrets.check_seal(Seal(new_key()))
+
+
+def test_keys_and_sensitive_headers_of_a_configuration_are_sealed_and_masked() -> None:
+    seal = Seal(new_key())
+    body = CONFIG | {"agent": CONFIG, "overrides": {"llm": {"api_key": "k-2"}}}
+    kept = sealed(body, seal)
+    for word in ("k-1", "k-2", "secret.crm"):
+        assert word not in repr(kept)
+        assert word not in repr(masked(kept))
+    assert "text/plain" in repr(kept)
+    assert unsealed(kept, seal) == body
+
+
+def test_a_mask_stands_for_what_was_there_before() -> None:
+    """By tool and header, wherever the tool stands now."""
+    shown = masked(CONFIG)
+    again = shown | {"tools": [{"type": "skip_turn"}, *shown["tools"]]}
+    assert unmasked(again, CONFIG)["tools"][1] == CONFIG["tools"][0]
+    assert unmasked(shown, {})["llm"]["api_key"] == MASK
+
+
+@pytest.mark.parametrize(
+    "shape", [{"llm": 1, "tools": {}}, {"tools": [1, {"headers": [None, {"key": 1}]}], "agent": []}]
+)
+def test_what_is_of_another_shape_is_left(shape: dict[str, object]) -> None:
+    assert masked(shape) == shape

@@ -23,10 +23,12 @@ volumes = st.floats(0, 1)
 speeches = st.lists(st.none() | st.integers(-32768, 32767).map(frame), min_size=1, max_size=30)
 
 
-def tone(level: int, hz: int = 400, rate: int = RATE, ms: int = 330) -> Samples:
-    """A whole number of waves, so that it can be repeated."""
-    at = np.arange(rate * ms // 1000)
-    samples: Samples = np.rint(level * np.sin(2 * np.pi * hz * at / rate)).astype(np.int16)
+def tone(level: int, rate: int = RATE) -> Samples:
+    """330 ms of 415 Hz: whole waves, so that it can be repeated, but none of them in a frame."""
+    size = rate * 330 // 1000
+    samples: Samples = np.rint(level * np.sin(2 * np.pi * 137 * np.arange(size) / size)).astype(
+        np.int16
+    )
     return samples
 
 

@@ -211,6 +211,23 @@ class Switch(Protocol):
         """Hang up a channel that no attempt of this process owns (after a restart)."""
         ...
 
+    async def send_message(
+        self, number: str, caller_number: str, text: str, trunk: str | None = None
+    ) -> None:
+        """Send a text message (SIP MESSAGE, RFC 3428) over a trunk.
+
+        Returns once the PBX has taken it: whether it arrives is not told.
+
+        Args:
+            number: whose it is, E.164.
+            caller_number: who sends it, E.164.
+            text: what it says, any line breaks included.
+            trunk: name of the trunk; None is the configured default.
+
+        Raises SwitchRefused, its `field` set where another try is in vain, or SwitchUnavailable.
+        """
+        ...
+
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         ...

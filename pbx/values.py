@@ -59,6 +59,20 @@ def check_dial(dial: Dial, trunk: str) -> None:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
 
 
+def check_text_message(
+    number: str, caller_number: str, text: str, trunk: str, max_bytes: int
+) -> None:
+    """Raises SwitchRefused, with the field's name, for what no text message can be made of."""
+    for field, value in (("number", number), ("caller_number", caller_number)):
+        if not _NUMBER.fullmatch(value):
+            raise SwitchRefused(f"the {field} must be a plus sign and digits", field)
+    if not _TRUNK.fullmatch(trunk):
+        raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
+    size = len(text.encode(errors="replace"))
+    if not 1 <= size <= max_bytes:
+        raise SwitchRefused(f"a text message has 1 to {max_bytes} bytes, not {size}", "text")
+
+
 def whole_number(text: str) -> int | None:
     """The number in a header of a PBX; 0 is how it writes that it knows none."""
     return int(text) or None if text.isascii() and text.isdigit() else None

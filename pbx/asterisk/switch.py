@@ -12,6 +12,7 @@ from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
 from pbx.asterisk.incoming import read_request
 from pbx.asterisk.link import AmiLink
+from pbx.asterisk.messages import send_message
 from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
 from pbx.asterisk.transfers import Transfers
 from pbx.asterisk.trunk import look_at_trunk
@@ -138,6 +139,12 @@ class AsteriskSwitch:
             except SwitchRefused:
                 if channel_id in await self.living_channels():
                     raise
+
+    async def send_message(
+        self, number: str, caller_number: str, text: str, trunk: str | None = None
+    ) -> None:
+        """Send a text message as SIP MESSAGE; Asterisk does not tell whether it arrives."""
+        await send_message(self._link, number, caller_number, text, trunk or self._config.trunk)
 
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""

@@ -139,6 +139,16 @@ class FreeSwitchSwitch:
         if answer.startswith("-") and not answer.startswith(_GONE):
             raise SwitchRefused(f"FreeSWITCH refused to hang {channel_id} up: {answer}", "id")
 
+    async def send_message(
+        self,
+        number: str,  # noqa: ARG002
+        caller_number: str,  # noqa: ARG002
+        text: str,  # noqa: ARG002
+        trunk: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Raises SwitchRefused."""
+        raise SwitchRefused("text messages over FreeSWITCH are not supported", "text")
+
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media)

@@ -231,6 +231,11 @@ def dialplan(sounds: str) -> str:
         "exten => echo,1,Answer()",
         " same => n,Echo()",
         "",
+        "; Text messages (SIP MESSAGE), each one line in the log.",
+        "[messages]",
+        "exten => _+1555X!,1,Log(NOTICE,message to ${EXTEN} "
+        "from ${MESSAGE(from)}: ${MESSAGE(body)})",
+        "",
         "[personas]",
         f"exten => _{CAUSE_NUMBER[:9]}XXX,1,Hangup(${{EXTEN:-3}})",
     ]

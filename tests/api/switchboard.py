@@ -188,6 +188,11 @@ class PlayedSwitch:
     async def check(self) -> Sequence[Finding]:
         return []
 
+    async def send_message(
+        self, number: str, caller_number: str, text: str, trunk: str | None = None
+    ) -> None:
+        raise AssertionError("nobody sends a text message")
+
 
 class Clerk(Mind):
     """The scripted language model, which also fills in results."""

@@ -84,7 +84,8 @@ async def _parse(services: Services, body: Any, api_key_id: str | None) -> NewCa
     agent = None if asked.agent_id is None else await _agent(services, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else agent.config)
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
-    new = order_of(asked, layers, ground, time.time())
+    number_field = "to_number" if "to_number" in body else "to"
+    new = order_of(asked, layers, ground, time.time(), number_field)
     version = None if agent is None else agent.version
     return replace(new, api_key_id=api_key_id, agent_version=version)
 

@@ -94,10 +94,6 @@ def read_call(body: Any) -> CreateCall:
     asked = parse_fields(CreateCall, body, free_text=FREE_TEXT, aliases={"to_number": "to"})
     if asked.prompt is not None and asked.instructions is not None:
         raise invalid([FieldError("give either prompt or instructions, not both", "/instructions")])
-    if not is_e164(asked.to):
-        place = pointer("to_number" if "to_number" in body else "to")
-        detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
-        raise invalid([FieldError(detail, place)])
     return asked
 
 
@@ -116,10 +112,13 @@ def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
         inline={} if asked.agent is None else given(asked.agent),
         overrides={} if asked.overrides is None else given(asked.overrides),
         call=call,
+        names={} if asked.prompt is None else {"instructions": "prompt"},
     )
 
 
-def order_of(asked: CreateCall, layers: Layers, ground: Ground, now: float) -> NewCall:
+def order_of(
+    asked: CreateCall, layers: Layers, ground: Ground, now: float, number_field: str = "to"
+) -> NewCall:
     """Check a call and fill in the defaults, but for how it goes out: without a `from_number`
     that is empty, and neither trunk nor rate are known here.
 
@@ -128,6 +127,7 @@ def order_of(asked: CreateCall, layers: Layers, ground: Ground, now: float) -> N
         layers: where its configuration comes from.
         ground: what that may refer to.
         now: Unix seconds.
+        number_field: what the request calls `to`.
 
     Raises:
         Problem: 422 with a pointer to every wrong field.
@@ -135,7 +135,11 @@ def order_of(asked: CreateCall, layers: Layers, ground: Ground, now: float) -> N
     snapshot = layers.merged()
     config = AgentFields.model_validate(snapshot)
     calls = ground.settings.calls
-    errors = [rebased(error, layers) for error in check_config(config, ground)]
+    errors = []
+    if not is_e164(asked.to):
+        detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
+        errors.append(FieldError(detail, pointer(number_field)))
+    errors += [rebased(error, layers) for error in check_config(config, ground)]
     variables = config.variables or {}
     errors += [rebased(error, layers) for error in check_variables(config, variables)]
     language = config.language or calls.default_language

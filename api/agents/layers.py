@@ -29,6 +29,8 @@ class Layers:
     """The request's `overrides`."""
     call: JsonObject = field(default_factory=dict)
     """The request's own fields."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the request calls its own fields, where that is not their name."""
 
     def merged(self) -> dict[str, Any]:
         """The configuration that holds; only what is set."""
@@ -53,7 +55,8 @@ class Layers:
             (("agent",), self.inline),
         ):
             if layer.get(str(name)) is not None:
-                return pointer(*prefix, *path)
+                first = name if prefix else self.names.get(str(name), name)
+                return pointer(*prefix, first, *path[1:])
         return pointer("agent_id") if self.agent.get(str(name)) is not None else pointer(*path)
 
 

@@ -7,6 +7,7 @@ the nearest known one. This module is the only reader of the environment.
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,11 +21,13 @@ from pydantic import (
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 
 from api.dialing.zones import zone
+from api.mail_addresses import is_email
 from api.numbers import is_e164
 from api.signing import decode_secret
 
@@ -55,6 +58,15 @@ def _postgres_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("write it as postgresql://user:password@host:5432/database")
     return url
+
+
+def _sms_body(body: str) -> str:
+    json.loads(body)
+    known = ("to", "from", "text", "id")
+    for name in re.findall(r"\{\{(.*?)\}\}", body):
+        if name.strip() not in known:
+            raise ValueError(f"there is no {name.strip()!r}, but {', '.join(known)}")
+    return body
 
 
 def _time_zone(name: str) -> str:
@@ -346,19 +358,65 @@ class Tools(Section):
     )
 
 
+class SmsHttp(Section):
+    """An HTTP gateway for text messages: each one is a request to it, of JSON."""
+
+    url: str | None = Field(
+        default=None, description="Where messages are sent to; any 2xx answer means that they are."
+    )
+    method: Literal["POST", "PUT", "PATCH"] = Field(default="POST", description="Of the request.")
+    token: SecretStr | None = Field(default=None, description="Sent as `Authorization: Bearer …`.")
+    headers: Mapping[str, SecretStr] = Field(
+        default={}, description="Further headers by name; in the environment as JSON."
+    )
+    body: Annotated[str, AfterValidator(_sms_body)] = Field(
+        default='{"to": "{{to}}", "from": "{{from}}", "text": "{{text}}"}',
+        description="The request's body: JSON whose texts hold `{{to}}`, `{{from}}`, `{{text}}`, "
+        "and `{{id}}`, the same on each attempt at a message.",
+    )
+    timeout_s: float = Field(default=10.0, gt=0, description="Seconds that it has to answer.")
+
+    @field_validator("url")
+    @classmethod
+    def _of_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"https?://[^\s/]", url):
+            raise ValueError("write it as https://sms.example.org/send")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _printable(cls, headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+                raise ValueError(f"{name!r} is no header's name")
+            if not re.fullmatch(r"[\x20-\x7e]*", value.get_secret_value()):
+                raise ValueError(f"the value of {name} is not printable ASCII")
+        return headers
+
+
 class Sms(Section):
     """Text messages."""
 
     kind: Literal["none", "http", "sip"] = Field(
         default="none",
-        description="How they are sent: not at all, by an HTTP gateway, or by the PBX as SIP "
-        "MESSAGE.",
+        description="How they are sent: not at all, by an HTTP gateway (`sms.http`), or by the PBX "
+        "over the call's trunk as SIP MESSAGE (Asterisk only; at most 700 bytes each).",
     )
+    from_number: E164 | None = Field(
+        default=None, description="Who sends them; unset means our number in the call."
+    )
+    http: SmsHttp = SmsHttp()
 
     @property
     def configured(self) -> bool:
         """Whether there is a way to send them."""
         return self.kind != "none"
+
+    @model_validator(mode="after")
+    def _has_url(self) -> Self:
+        if self.kind == "http" and self.http.url is None:
+            raise ValueError("kind `http` needs sms.http.url")
+        return self
 
 
 class Smtp(Section):
@@ -367,11 +425,47 @@ class Smtp(Section):
     host: str | None = Field(
         default=None, description="The mail server; unset means that no mail is sent."
     )
+    port: Port | None = Field(
+        default=None,
+        description="Its TCP port; unset means 587 with `starttls`, 465 with `tls`, 25 with "
+        "`none`.",
+    )
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="`starttls`: encrypted after the greeting, or not at all sent (RFC 3207). "
+        "`tls`: encrypted from the start (RFC 8314). `none`: in the clear.",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) to trust; unset means those that the system trusts.",
+    )
+    username: str | None = Field(
+        default=None, description="Account to log in with; unset means no login."
+    )
+    password: SecretStr | None = Field(default=None, description="Its password.")
+    from_address: str | None = Field(
+        default=None, description="Whom mails are from, as `calls@example.org`; needed with `host`."
+    )
+    timeout_s: float = Field(
+        default=20.0, gt=0, description="Seconds after which sending one mail is given up."
+    )
 
     @property
     def configured(self) -> bool:
         """Whether there is a server."""
         return self.host is not None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.host is not None and self.from_address is None:
+            raise ValueError("host needs smtp.from_address: whom mails are from")
+        if self.from_address is not None and not is_email(self.from_address):
+            raise ValueError("smtp.from_address is no mail address; write calls@example.org")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("smtp.username and smtp.password come together")
+        if self.username is not None and self.security == "none":
+            raise ValueError("a password is not sent in the clear: set smtp.security")
+        return self
 
 
 class Recordings(Section):
@@ -502,10 +596,12 @@ def _read_file(path: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_text(value: str, field: FieldInfo) -> Any:
-    """A list may be given as JSON or separated by commas; pydantic converts the rest."""
-    if get_origin(field.annotation) is not tuple:
+    """A list may be given as JSON or separated by commas, a table as JSON; pydantic converts the
+    rest."""
+    kind = get_origin(field.annotation)
+    if kind not in (tuple, Mapping):
         return value
-    if value.lstrip().startswith("["):
+    if kind is Mapping or value.lstrip().startswith("["):
         try:
             return json.loads(value)
         except ValueError:

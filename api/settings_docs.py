@@ -2,6 +2,7 @@
 
 import sys
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -55,6 +56,8 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin is tuple:
         return f"list of {_kind(arguments[0])}"
+    if origin is Mapping:
+        return f"table of {_kind(arguments[1])}"
     if origin in {Union, types.UnionType}:
         return _kind(next(item for item in arguments if item is not type(None)))
     names = {str: "text", int: "integer", float: "number", bool: "`true`, `false`", Path: "path"}
@@ -63,7 +66,7 @@ def _kind(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
-    if value is None or value == () or (isinstance(value, SecretStr) and not value):
+    if value is None or value in ((), {}) or (isinstance(value, SecretStr) and not value):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

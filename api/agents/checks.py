@@ -1,34 +1,22 @@
 """Whether a configuration can be carried out here: what it names must exist, and what it needs
 must be configured. Done when an agent is saved and when a call is placed."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from api.agents.config import AgentFields, LlmField
 from api.agents.templates import BUILT_IN, PLACEHOLDER, SECRETS, templates
 from api.agents.tool_checks import check_tools
 from api.dialing.retry import parse_retry
 from api.egress import EgressError
+from api.mail_addresses import is_email
 from api.numbers import is_e164
 from api.problems import FieldError, Problem, pointer
 from api.returns import check_returns
 from api.settings import Settings
 
 EngineKind = Literal["llm", "voice", "transcriber"]
-
-#: An address as RFC 5321 has them, without quoted local parts and address literals.
-_EMAIL: Final = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-    r"(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-)
-
-
-def is_email(text: str) -> bool:
-    """Whether `text` is a mail address that every server takes (RV-28)."""
-    return _EMAIL.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

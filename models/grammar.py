@@ -5,15 +5,18 @@ no JSON) and passes a quote in an enum's text on as grammar. Here texts become l
 cannot end early, rule names are never made of them, strings and arrays have a bound (a small model
 does not always stop by itself), and a keyword that the grammar would not enforce is refused.
 
-The form is `json.dumps`'s own: one space after a colon and a comma, no other white space, and all
-properties present, in the schema's order.
+The form is `json.dumps`'s own: one space after a colon and a comma, no other white space, and the
+properties in the schema's order.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from voice_loop.ports import EngineError
+from voice_loop.prompts import TOOL_CALL_CLOSE
+from voice_loop.tools import END_CALL_TOOL, ToolSpec
 
 #: Bounds where the schema sets none, and the most that it may set.
 MOST_CHARACTERS: Final = 400
@@ -39,14 +42,23 @@ _PRIMITIVES: Final[Mapping[str, str]] = {
 }
 
 
+#: A `pattern` that is a row of characters and character classes, each with how often it stands.
+_PATTERN: Final = re.compile(
+    r"(?P<atom>\[[A-Za-z0-9*#+,.: -]+\]|\\[+*.dw]|[A-Za-z0-9#:@, -])"
+    r"(?P<times>\{\d{1,3}(?:,\d{1,3})?\}|\?)?"
+)
+_CLASSES: Final = {r"\d": "[0-9]", r"\w": "[A-Za-z0-9_]"}
+
+
 def gbnf(schema: Mapping[str, Any]) -> str:
     """The grammar of all JSON texts of a schema.
 
     Args:
         schema: of `enum`, `const`, `anyOf`, `oneOf` and the types object, array, string, integer,
             number, boolean and null, with `properties`, `required`, `additionalProperties: false`,
-            `items`, `minItems`, `maxItems`, `minLength`, `maxLength` and the formats `date` and
-            `date-time`.
+            `items`, `minItems`, `maxItems`, `minLength`, `maxLength`, the formats `date` and
+            `date-time`, and a `pattern` from `^` to `$` of characters and classes of printable
+            ASCII with bounds (`^[0-9*#]{1,32}$`).
 
     Raises EngineError for anything else.
     """
@@ -55,12 +67,49 @@ def gbnf(schema: Mapping[str, Any]) -> str:
         grammar.rules["root"] = grammar.value(schema)
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise _cannot(f"it is not a JSON Schema: {error}") from error
-    return "".join(f"{name} ::= {body}\n" for name, body in grammar.rules.items())
+    return grammar.text()
+
+
+def tool_call_rules(tools: Iterable[ToolSpec]) -> str:
+    """The rules of what follows `<tool_call>`: a call of one of the tools, or of `end_call`.
+
+    The rule to begin with is `call`. Models that are trained to write a call on a line of its own
+    may.
+
+    Raises EngineError for parameters that `gbnf` does not know.
+    """
+    known: dict[str, Mapping[str, Any]] = {END_CALL_TOOL: {"type": "object"}}
+    known.update((tool.name, tool.parameters) for tool in tools)
+    calls = [
+        {
+            "type": "object",
+            "properties": {"name": {"const": name}, "arguments": parameters},
+            "required": ["name", "arguments"],
+        }
+        for name, parameters in known.items()
+    ]
+    grammar = _Grammar()
+    try:
+        body = grammar.value({"anyOf": calls})
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise _cannot(f"a tool's parameters are not a JSON Schema: {error}") from error
+    line = f"{_text(chr(10))}?"
+    grammar.rules["call"] = f"{line} ({body}) {line} {_text(TOOL_CALL_CLOSE)}"
+    return grammar.text()
+
+
+def beginning_with(text: str, rules: str) -> str:
+    """The grammar of exactly this text and then `call` of these rules."""
+    return f"root ::= {_text(text)} call\n{rules}"
 
 
 class _Grammar:
     def __init__(self) -> None:
         self.rules: dict[str, str] = {}
+
+    def text(self) -> str:
+        """All rules."""
+        return "".join(f"{name} ::= {body}\n" for name, body in self.rules.items())
 
     def value(self, schema: Any) -> str:
         """The right-hand side for one value."""
@@ -98,13 +147,20 @@ class _Grammar:
         properties = schema.get("properties", {})
         if schema.get("additionalProperties", False) is not False:
             raise _cannot("`additionalProperties` can only be false")
-        if missing := set(schema.get("required", ())) - set(properties):
+        required = set(schema.get("required", ()))
+        if missing := required - set(properties):
             raise _cannot(f"the required {sorted(missing)[0]!r} is not among the properties")
-        pairs = [
-            f"{_literal(name)} {_text(': ')} {self._rule(self.value(value))}"
-            for name, value in properties.items()
-        ]
-        return f" {_text(', ')} ".join(pairs).join((_text("{") + " ", " " + _text("}")))
+        # From the last to the first: what may follow when something stands before, and when not.
+        after, alone = "", ""
+        for name, value in reversed(properties.items()):
+            pair = f"{_literal(name)} {_text(': ')} {self._rule(self.value(value))} {after}"
+            if name in required:
+                after, alone = f"{_text(', ')} {pair}", pair
+            else:
+                rest = self._rule(f"{_text(', ')} {pair} | {after or _text('')}")
+                alone = self._rule(f"{pair} | {alone or _text('')}")
+                after = rest
+        return f"{_text('{')} {alone} {_text('}')}"
 
     def _array(self, schema: Mapping[str, Any]) -> str:
         self._only(schema, "type", "items", "minItems", "maxItems")
@@ -125,12 +181,15 @@ class _Grammar:
             if schema["format"] not in ("date", "date-time"):
                 raise _cannot(f"the format {schema['format']!r} is not known")
             return self._primitive(schema["format"])
+        quote = _text('"')
+        if "pattern" in schema:
+            self._only(schema, "type", "pattern")
+            return f"{quote} {_pattern(schema['pattern'])} {quote}"
         self._only(schema, "type", "minLength", "maxLength")
         most = min(int(schema.get("maxLength", MOST_CHARACTERS)), MOST_CHARACTERS)
         least = int(schema.get("minLength", 0))
         if not 0 <= least <= most:
             raise _cannot(f"a string of {least} to {most} characters")
-        quote = _text('"')
         return f"{quote} {self._primitive('char')}{{{least},{most}}} {quote}"
 
     def _primitive(self, name: str) -> str:
@@ -155,6 +214,20 @@ def _of_type(schema: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     return {**schema, "type": kind}
 
 
+def _pattern(pattern: str) -> str:
+    """The GBNF of a regular expression that `_PATTERN` is enough for."""
+    inner = pattern.removeprefix("^").removesuffix("$")
+    atoms = list(_PATTERN.finditer(inner))
+    if f"^{inner}$" != pattern or "".join(atom[0] for atom in atoms) != inner:
+        raise _cannot(f"the pattern {pattern!r} cannot be enforced here")
+    parts = []
+    for atom in atoms:
+        what = atom["atom"]
+        one = what if what.startswith("[") else _CLASSES.get(what) or _text(what.removeprefix("\\"))
+        parts.append(one + (atom["times"] or ""))
+    return " ".join(parts)
+
+
 def _literal(value: Any) -> str:
     """The GBNF of exactly this JSON value. ValueError for half a surrogate pair."""
     json.dumps(value, ensure_ascii=False).encode()
@@ -162,8 +235,9 @@ def _literal(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """The GBNF of exactly this text, which holds no control characters."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The GBNF of exactly this text."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _cannot(reason: str) -> EngineError:

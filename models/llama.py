@@ -12,14 +12,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from models.grammar import gbnf
+from models.grammar import gbnf, tool_call_rules
 from models.llama_batcher import Batcher, Request
 from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
@@ -120,7 +120,7 @@ class LlamaCpp:
     def warm_up(self) -> None:
         """Make one token, so that the first caller does not pay for allocations. Blocks."""
         done = threading.Event()
-        prompt, _ = self._prepare([{"role": "user", "content": "hello"}], 1, None)
+        prompt = self._prepare([{"role": "user", "content": "hello"}], 1)
         self._send(
             Request(
                 tokens=prompt,
@@ -150,9 +150,11 @@ class LlamaCpp:
         """Stream the reply's text; see the port.
 
         A history that does not fit loses its oldest turns; a system prompt and last message that
-        do not fit raise EngineError.
+        do not fit raise EngineError. With a `schema`, `tools` are left out.
         """
-        prompt, gbnf = await self._prompts.run(partial(self._prepare, messages, max_tokens, schema))
+        prompt, grammar, tool_rules = await self._prompts.run(
+            lambda: (self._prepare(messages, max_tokens), *_grammars(schema, tools))
+        )
         if len(self._inbox) + self._batcher.waiting >= self._most_waiting:
             raise EngineError(
                 f"the language model is overloaded: {self._most_waiting} replies are waiting; "
@@ -162,11 +164,13 @@ class LlamaCpp:
         request = Request(
             tokens=prompt,
             max_tokens=max_tokens,
-            gbnf=gbnf,
+            gbnf=grammar,
             key=cache_key,
             admit_by=time.monotonic() + self._admission_timeout_s,
             emit=pieces.put,
             finish=pieces.finish,
+            tool_rules=tool_rules,
+            temperature=temperature,
         )
         self._send(request)
         try:
@@ -207,11 +211,8 @@ class LlamaCpp:
 
     # The prompt thread
 
-    def _prepare(
-        self, messages: Sequence[Message], max_tokens: int, schema: Mapping[str, Any] | None
-    ) -> tuple[list[int], str | None]:
-        """The prompt's tokens, and the schema as a grammar."""
-        gbnf = None if schema is None else _grammar_of(json.dumps(schema))
+    def _prepare(self, messages: Sequence[Message], max_tokens: int) -> list[int]:
+        """The prompt's tokens."""
         clean: list[Message] = [
             {"role": m["role"], "content": self._forbidden.sub(" ", m["content"])} for m in messages
         ]
@@ -223,7 +224,7 @@ class LlamaCpp:
             tokens = self._model.tokenize(self._render(system + turns[dropped:]))
             needed = len(tokens)
             if 0 < needed <= room:
-                return tokens, gbnf
+                return tokens
         raise EngineError(
             f"the prompt ({needed} tokens) and the reply (up to {max_tokens}) do not fit in the "
             f"context of {self._context_tokens} tokens: shorten the prompt"
@@ -312,6 +313,24 @@ class _Pieces:
                 return None
 
 
+def _grammars(
+    schema: Mapping[str, Any] | None, tools: Sequence[ToolSpec]
+) -> tuple[str | None, str | None]:
+    """The grammar of the whole reply, and the rules of a tool call in it."""
+    if schema is not None:
+        return _grammar_of(json.dumps(schema)), None
+    if not tools:
+        return None, None
+    return None, _tool_rules_of(json.dumps([(tool.name, tool.parameters) for tool in tools]))
+
+
 @lru_cache(maxsize=64)
 def _grammar_of(schema_json: str) -> str:
     return gbnf(json.loads(schema_json))
+
+
+@lru_cache(maxsize=64)
+def _tool_rules_of(tools_json: str) -> str:
+    return tool_call_rules(
+        ToolSpec(name, "", parameters) for name, parameters in json.loads(tools_json)
+    )

@@ -13,18 +13,23 @@ import codecs
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from models.llama_cpp_binding import Context, Grammar, Model
+from models.grammar import beginning_with
+from models.llama_cpp_binding import Context, Grammar, Logits, Model
 from voice_loop.ports import EngineError
+from voice_loop.prompts import TOOL_CALL_OPEN
 
 #: A shared prefix shorter than this is not worth a copy.
 WORTH_SHARING: Final = 8
 #: While others are speaking, prompts are read in pieces of this many tokens, so that a long
 #: prompt does not make them stutter; more in a step reads hardly faster on a CPU.
 PROMPT_PIECE: Final = 32
+#: When sampling, tokens less likely than this share of the likeliest one are left out (min-p).
+LEAST_LIKELY: Final = 0.05
 
 
 @dataclass(eq=False)
@@ -45,6 +50,12 @@ class Request:
     """When to give up waiting for a place, in the seconds that `step` is given."""
     emit: Callable[[str], None]
     finish: Callable[[EngineError | None], None]
+    tool_rules: str | None = None
+    """A grammar (`tool_call_rules`) for what follows the mark of a tool call, if one comes."""
+    temperature: float = 0.0
+    """Of sampling; 0 takes the likeliest token."""
+    chance: np.random.Generator = field(default_factory=np.random.default_rng)
+    """What sampling draws from."""
     cancelled: bool = False
     """Set from any thread; obeyed at the next step."""
 
@@ -57,6 +68,8 @@ class _Reply:
     grammar: Grammar | None
     produced: int = 0
     next_token: int | None = None
+    tail: str = ""
+    """The last characters, fewer than the mark of a tool call has."""
     text: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
@@ -278,30 +291,42 @@ class Batcher:
         reply = slot.reply
         if reply is None:
             return
-        logits = self._context.logits(index)
-        if reply.grammar is None:
-            token = int(np.argmax(logits))
-        else:
-            try:
-                token = reply.grammar.choose(logits)
-            except EngineError as error:
-                self._finish(slot, error)
-                return
+        try:
+            token = self._choose(reply, self._context.logits(index))
+        except EngineError as error:
+            self._finish(slot, error)
+            return
         if self._model.ends(token):
             self._finish(slot, None)
             return
         reply.produced += 1
         piece = reply.text.decode(self._model.piece(token))
         if piece:
+            reply.tail = (reply.tail + piece)[1 - len(TOOL_CALL_OPEN) :]
             reply.request.emit(piece)
         reply.next_token = token
         if reply.produced >= reply.request.max_tokens:
             self._finish(slot, self._too_long(reply))
 
+    def _choose(self, reply: _Reply, logits: Logits) -> int:
+        """The next token; from the mark of a tool call on, one that its grammar allows."""
+        request = reply.request
+        pick = partial(_sampled, request.temperature, request.chance)
+        if reply.grammar is None:
+            token = pick(logits)
+            if request.tool_rules is None:
+                return token
+            opening = opens_call(reply.tail, self._model.piece(token).decode(errors="ignore"))
+            if opening is None:
+                return token
+            rules = beginning_with(opening, request.tool_rules)
+            reply.grammar = Grammar(self._model, rules)
+        return reply.grammar.choose(logits, pick)
+
     @staticmethod
     def _too_long(reply: _Reply) -> EngineError | None:
-        """A cut sentence can be spoken; a cut JSON text is none."""
-        if reply.grammar is None:
+        """A cut sentence can be spoken, a cut tool call be seen; a cut JSON text is no result."""
+        if reply.request.gbnf is None:
             return None
         return EngineError(
             f"the language model's structured reply did not fit in {reply.request.max_tokens} "
@@ -318,6 +343,28 @@ class Batcher:
         if reply.grammar is not None:
             reply.grammar.close()
         reply.request.finish(error)
+
+
+def opens_call(tail: str, piece: str) -> str | None:
+    """The beginning of a piece with which the mark of a tool call becomes whole; None if it
+    does not: vocabularies may cut the mark anywhere, and join its end with what follows.
+
+    Args:
+        tail: the end of the text so far, without a whole mark.
+        piece: what comes next.
+    """
+    before, mark, _ = (tail + piece).partition(TOOL_CALL_OPEN)
+    return (before + mark)[len(tail) :] if mark else None
+
+
+def _sampled(temperature: float, chance: np.random.Generator, logits: Logits) -> int:
+    """A token by its probability, or the likeliest at a temperature of 0."""
+    best = int(np.argmax(logits))
+    if temperature <= 0:
+        return best
+    shares = np.exp((logits - logits[best]) / temperature, dtype=np.float64)
+    shares[shares < LEAST_LIKELY] = 0.0
+    return int(chance.choice(shares.size, p=shares / shares.sum()))
 
 
 def _common_prefix(known: Sequence[int], prompt: Sequence[int]) -> int:

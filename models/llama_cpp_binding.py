@@ -7,6 +7,7 @@ One thread at a time may use a `Context` or a `Grammar`; a `Model` may be shared
 import ctypes
 import logging
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,6 @@ _logger = logging.getLogger(__name__)
 #: Attention heads narrower than this are quicker without flash attention.
 NARROWEST_FLASH_HEAD: Final = 64
 _TEXT_BYTES: Final = 256
-_MINUS_INFINITY: Final = float("-inf")
 
 _last_complaints: deque[str] = deque(maxlen=4)
 
@@ -259,23 +259,27 @@ class Grammar:
         if not self._handle:
             raise EngineError("the language model cannot follow this result schema")
 
-    def choose(self, logits: Logits) -> int:
-        """The likeliest token that the grammar allows; the grammar advances by it.
+    def choose(self, logits: Logits, pick: Callable[[Logits], int]) -> int:
+        """A token that the grammar allows; the grammar advances by it.
 
-        The likeliest token of all is tried alone first: checking one is cheap, masking a whole
+        What is picked of all tokens is tried alone first: checking one is cheap, masking a whole
         vocabulary is not.
-        """
-        best = int(np.argmax(logits))
-        if self._allowed(np.array([best], np.int32), logits[best : best + 1]) is None:
-            chosen = self._allowed(np.arange(logits.size, dtype=np.int32), logits)
-            if chosen is None:
-                raise EngineError("the language model cannot continue its structured reply")
-            best = chosen
-        llama_cpp.llama_sampler_accept(self._handle, best)
-        return best
 
-    def _allowed(self, tokens: Ints, logits: Logits) -> int | None:
-        """The likeliest allowed one of these tokens."""
+        Args:
+            logits: of all tokens.
+            pick: chooses one of them by their logits.
+        """
+        chosen = pick(logits)
+        if np.isneginf(self._masked(np.array([chosen], np.int32), logits[chosen : chosen + 1])[0]):
+            masked = self._masked(np.arange(logits.size, dtype=np.int32), logits)
+            if np.isneginf(masked.max()):
+                raise EngineError("the language model cannot continue its structured reply")
+            chosen = pick(masked)
+        llama_cpp.llama_sampler_accept(self._handle, chosen)
+        return chosen
+
+    def _masked(self, tokens: Ints, logits: Logits) -> Logits:
+        """These tokens' logits, minus infinity where the grammar does not allow them."""
         data = np.zeros(tokens.size, _TOKEN_DATA)
         data["id"], data["logit"] = tokens, logits
         candidates = llama_cpp.llama_token_data_array(
@@ -285,8 +289,7 @@ class Grammar:
             sorted=False,
         )
         llama_cpp.llama_sampler_apply(self._handle, ctypes.byref(candidates))
-        best = int(np.argmax(data["logit"]))
-        return None if data["logit"][best] == _MINUS_INFINITY else int(data["id"][best])
+        return data["logit"]
 
     def close(self) -> None:
         """Free the grammar."""

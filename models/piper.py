@@ -34,6 +34,7 @@ CALIBRATION: Final = "Hello, this is a short test of the voice. One, two, three,
 FLOAT_PEAK: Final = FULL_SCALE - 1
 
 Audio = NDArray[np.float32]
+_Line = tuple[str, float]
 
 
 class Piper:
@@ -77,7 +78,7 @@ class Piper:
         except Exception as error:
             raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
         self._voice = PiperVoice(session=session, config=config)
-        self._synthesis = SynthesisConfig(length_scale=length_scale, normalize_audio=False)
+        self._length_scale = config.length_scale if length_scale is None else length_scale
         self._cache = SpeechCache(cache_bytes)
         self._workers = Workers("speech synthesis", workers, waiting, timeout_s)
         self._gain = 1.0
@@ -95,21 +96,21 @@ class Piper:
 
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak one clause: one chunk per sentence in it; see the port."""
-        cached = self._cache.get(text)
+        cached = self._cache.get((text, speed))
         if cached is not None:
             yield cached
             return
         spoken: list[Samples] = []
         for phoneme_ids in await self._workers.run(partial(self._phonemize, text)):
-            chunk = await self._workers.run(partial(self._speak, phoneme_ids))
+            chunk = await self._workers.run(partial(self._speak, phoneme_ids, speed))
             spoken.append(chunk)
             yield chunk
         if spoken:
-            self._cache.put(text, np.concatenate(spoken))
+            self._cache.put((text, speed), np.concatenate(spoken))
 
-    async def render(self, text: str) -> Samples:
+    async def render(self, text: str, speed: float = 1.0) -> Samples:
         """Speak ahead of need: the whole text at once, kept in the cache (greetings)."""
-        async with aclosing(self.stream(text)) as chunks:
+        async with aclosing(self.stream(text, speed)) as chunks:
             spoken = [chunk async for chunk in chunks]
         return np.concatenate(spoken) if spoken else np.zeros(0, np.int16)
 
@@ -127,13 +128,14 @@ class Piper:
         except (RuntimeError, ValueError, KeyError) as error:
             raise EngineError(f"speech synthesis cannot pronounce the text: {error}") from error
 
-    def _speak(self, phoneme_ids: list[int]) -> Samples:
-        loud = limited(self._raw(phoneme_ids) * np.float32(self._gain))
+    def _speak(self, phoneme_ids: list[int], speed: float) -> Samples:
+        loud = limited(self._raw(phoneme_ids, speed) * np.float32(self._gain))
         return np.round(loud * FLOAT_PEAK).astype(np.int16)
 
-    def _raw(self, phoneme_ids: list[int]) -> Audio:
+    def _raw(self, phoneme_ids: list[int], speed: float = 1.0) -> Audio:
+        pace = SynthesisConfig(length_scale=self._length_scale / speed, normalize_audio=False)
         try:
-            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, self._synthesis)
+            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, pace)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise EngineError(f"speech synthesis failed: {error}") from error
         return np.asarray(audio, np.float32).reshape(-1)
@@ -165,29 +167,29 @@ def limited(audio: Audio) -> Audio:
 
 
 class SpeechCache:
-    """Finished speech by text, bounded by bytes; the least recently used goes first."""
+    """Finished speech by text and speed, bounded by bytes; the least recently used goes first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Samples] = OrderedDict()
+        self._kept: OrderedDict[_Line, Samples] = OrderedDict()
 
-    def get(self, text: str) -> Samples | None:
+    def get(self, line: _Line) -> Samples | None:
         with self._lock:
-            speech = self._kept.get(text)
+            speech = self._kept.get(line)
             if speech is not None:
-                self._kept.move_to_end(text)
+                self._kept.move_to_end(line)
             return speech
 
-    def put(self, text: str, speech: Samples) -> None:
+    def put(self, line: _Line, speech: Samples) -> None:
         if speech.nbytes > self._most_bytes // 4:
             return
         speech.flags.writeable = False
         with self._lock:
-            old = self._kept.pop(text, None)
+            old = self._kept.pop(line, None)
             self._bytes += speech.nbytes - (0 if old is None else old.nbytes)
-            self._kept[text] = speech
+            self._kept[line] = speech
             while self._bytes > self._most_bytes:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= dropped.nbytes

@@ -167,13 +167,26 @@ def test_the_cache_forgets_the_oldest_line_when_its_bytes_are_used_up() -> None:
     cache = SpeechCache(8000)
     line = np.zeros(1000, np.int16)
     for name in ("a", "b", "c", "d"):
-        cache.put(name, line.copy())
-    assert cache.get("a") is not None
-    cache.put("e", line.copy())
-    assert cache.get("b") is None
-    assert all(cache.get(name) is not None for name in ("a", "c", "d", "e"))
-    cache.put("long", np.zeros(1001, np.int16))
-    assert cache.get("long") is None
+        cache.put((name, 1.0), line.copy())
+    assert cache.get(("a", 1.0)) is not None
+    cache.put(("e", 1.0), line.copy())
+    assert cache.get(("b", 1.0)) is None
+    assert all(cache.get((name, 1.0)) is not None for name in ("a", "c", "d", "e"))
+    cache.put(("long", 1.0), np.zeros(1001, np.int16))
+    assert cache.get(("long", 1.0)) is None
+
+
+@pytest.mark.rows("RV-242", "RV-245", "OI-25")
+async def test_the_speed_is_how_fast_it_is_spoken(tts: Piper) -> None:
+    line = "this is a longer sentence, and it is always the same."
+    sizes = {}
+    for speed in (0.6, 1.0, 1.5):
+        spoken = [(await tts.render(line, speed)).size for _ in range(2)]
+        assert spoken[0] == spoken[1], "another speed's speech came out of the cache"
+        sizes[speed] = spoken[0]
+    assert np.array_equal(await tts.render(line), await tts.render(line, 1.0))
+    assert 1.3 < sizes[0.6] / sizes[1.0] < 1.9
+    assert 1.3 < sizes[1.0] / sizes[1.5] < 1.7
 
 
 async def test_raw_phonemes_are_not_taken_from_text(tts: Piper) -> None:

@@ -28,7 +28,7 @@ from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
-from voice_loop.conversation import ConversationConfig
+from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 
 log = logging.getLogger(__name__)

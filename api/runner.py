@@ -31,7 +31,8 @@ from pbx.switch import (
     SwitchRefused,
 )
 from voice_loop import events
-from voice_loop.conversation import Conversation, ConversationConfig
+from voice_loop.config import ConversationConfig
+from voice_loop.conversation import Conversation
 from voice_loop.ports import EngineError, Engines
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from api.store.queries import CallFilter
 from bench.ami_peer import TRUNK, Script, peer_process
 from bench.originates import AIM_RATE, switch_on
 from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth
-from voice_loop.conversation import ConversationConfig
+from voice_loop.config import ConversationConfig
 from voice_loop.ports import Engines
 
 CONCURRENT = 200

@@ -1,8 +1,8 @@
 """One call's conversation: the thin shell that joins the floor, the engines and the line.
 
-`exchange` runs in the media tick: it detects speech, advances the floor, stops the agent's audio
-the moment the person interrupts, and hands out the next frame. Everything slower happens in
-`run`, which reads what the tick posted and decides whose turn it is.
+`exchange` runs in the media tick (`wire`), which stops the agent's audio the moment the person
+interrupts. Everything slower happens in `run`, which reads what the tick and the work beside it
+posted and decides whose turn it is.
 
 Barge-in is reversible: the agent's audio is held at once; what was said then decides whether
 the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
@@ -11,93 +11,28 @@ that were heard.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
-from voice_loop.ear import Ear, Keys
+from voice_loop.ear import Keys
 from voice_loop.events import EndReason, Turn
-from voice_loop.floor import (
-    FloorConfig,
-    FloorEvent,
-    NobodySpeaks,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    TurnEnded,
-)
+from voice_loop.floor import NobodySpeaks, SpeechPaused, SpeechResumed, TurnEnded
 from voice_loop.phrases import consists_of, phrases, plain_words
-from voice_loop.playout import Playout, Speech, is_voiced
+from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Line, Transcript
-from voice_loop.prompts import JsonValue, system_prompt
+from voice_loop.prompts import system_prompt
 from voice_loop.reply import Reply, Studio, Verdict
+from voice_loop.signals import Failed, OpeningDue, Over, Signal, SpeechOver, TimeUp, Transcribed
+from voice_loop.wire import Wire
+from voice_loop.work import Work
 
 log = logging.getLogger(__name__)
 
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
 _INBOX_LIMIT = 1024
-#: Cancelled work that is not over by then is left to itself.
-_CANCEL_WAIT_S = 5.0
-
-
-@dataclass(frozen=True)
-class ConversationConfig:
-    """What one conversation is about and how it is held. Times in ms."""
-
-    task: str
-    context: Mapping[str, JsonValue] = field(default_factory=dict)
-    language: str = "en"
-    floor: FloorConfig = field(default_factory=FloorConfig)
-    opening_delay_ms: int = 600
-    """How long the person may say hello first, after the answer."""
-    max_duration_ms: int = 600_000
-    time_up_lead_ms: int = 6_000
-    """How long before `max_duration_ms` the agent says that time is up."""
-    interruptible: bool = True
-    """Whether the person may interrupt the agent (barge-in)."""
-    reply_max_tokens: int = 160
-    silence_prompts: int = 1
-    """How often a silent person is asked whether they are there, before goodbye."""
-    engine_timeout_s: float = 15.0
-    """An engine that gives nothing for this long has failed."""
-
-
-@dataclass(frozen=True)
-class _SpeechOver:
-    speech: Speech
-
-
-@dataclass(frozen=True)
-class _Transcribed:
-    reply: Reply
-
-
-@dataclass(frozen=True)
-class _Failed:
-    error: EngineError
-    speech: Speech
-    """What cannot be said because of it."""
-
-
-@dataclass(frozen=True)
-class _OpeningDue:
-    pass
-
-
-@dataclass(frozen=True)
-class _TimeUp:
-    final: bool
-
-
-@dataclass(frozen=True)
-class _Over:
-    reason: EndReason
-
-
-_Event = FloorEvent | _SpeechOver | _Transcribed | _Failed | Keys | _OpeningDue | _TimeUp | _Over
 
 
 class Conversation:
@@ -125,12 +60,12 @@ class Conversation:
         self._on_turn = on_turn
         self._phrases = phrases(config.language)
         self._studio = Studio(engines, line_rate, config.language, call_id, config.engine_timeout_s)
-        #: Owned by the media tick, as are the fields at the end.
-        self._ear = Ear(engines.new_detector(line_rate), config.floor)
+        self._inbox: asyncio.Queue[Signal] = asyncio.Queue(_INBOX_LIMIT)
+        self._work = Work(call_id, self._post)
+        self._wire = Wire(engines.new_detector(line_rate), config, self._post)
+        self._ear, self._playout = self._wire.ear, self._wire.playout
         self._floor = self._ear.floor
-        self._playout = Playout()
         self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
-        self._inbox: asyncio.Queue[_Event] = asyncio.Queue(_INBOX_LIMIT)
         self._opening = self._new_speech()
         self._opening_played = False
         self._apology: Speech | None = None
@@ -138,15 +73,9 @@ class Conversation:
         self._reply: Reply | None = None
         #: The answer whose speech has the floor.
         self._speaking: Reply | None = None
-        #: The same until its first voiced frame has left.
-        self._on_wire: Reply | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._end_reason: EndReason = "agent_hangup"
         self._silences = 0
-        self._ending = False
         self._answered = False
-        self._spoke_from = 0
-        self._spoke_to = 0
 
     # What the outside calls -------------------------------------------------------------
 
@@ -155,7 +84,7 @@ class Conversation:
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
-        await self._see_through(self._opening, self._render_opening)
+        await self._work.see_through(self._opening, self._render_opening)
 
     async def _render_opening(self) -> None:
         apology = self._new_speech(in_history=False, interruptible=False)
@@ -169,27 +98,11 @@ class Conversation:
         if not self._answered:
             return None
         try:
-            return self._trade(heard, arrived_at, now)
+            return self._wire.exchange(heard, arrived_at, now)
         except Exception:
             # Without the tick there is no clock either: the call would never end.
-            self._post(_Over("engine_error"))
+            self._post(Over("engine_error"))
             raise
-
-    def _trade(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
-        self._listen(heard, arrived_at)
-        speech, frame = self._playout.speech, self._playout.next_frame()
-        if speech is None:
-            return None
-        if frame is not None:
-            if speech.played == 1:
-                self._spoke_from = self._floor.frame
-            self._spoke_to = self._floor.frame + 1
-        if frame is not None and self._on_wire is not None and is_voiced(frame):
-            self._on_wire.marks.setdefault("wire", now)
-            self._on_wire = None
-        if speech.over and not self._playout.held:
-            self._post(_SpeechOver(speech))
-        return frame
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
@@ -197,11 +110,11 @@ class Conversation:
 
     def hung_up(self) -> None:
         """The line is gone."""
-        self._post(_Over("person_hangup"))
+        self._post(Over("person_hangup"))
 
     def stop(self) -> None:
         """The operator wants the call to end now."""
-        self._post(_Over("operator_hangup"))
+        self._post(Over("operator_hangup"))
 
     async def run(self, line: Line) -> EndReason:
         """Converse on the answered line until the end; returns why it ended.
@@ -218,45 +131,19 @@ class Conversation:
             self._yield()
             await self._give_back(line)
         if cut_off is not None:
-            await self._see_through(cut_off.speech, lambda: self._note(cut_off))
+            await self._work.see_through(cut_off.speech, lambda: self._note(cut_off))
         return reason
 
     async def _give_back(self, line: Line) -> None:
         """Hang up and end all work."""
-        for task in self._tasks:
-            task.cancel()
+        self._work.cancel()
         try:
             await line.hang_up()
         finally:
-            if self._tasks:
-                _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
-                if stuck:
-                    log.error("call %s: %d tasks do not end", self._call_id, len(stuck))
+            await self._work.ended()
             self._studio.close()
 
-    # The media tick ---------------------------------------------------------------------
-
-    def _listen(self, heard: Samples, arrived_at: float) -> None:
-        speech, audible = self._playout.speech, self._playout.audible
-        # An answer that cannot be interrupted is not heard yet: until then one may go on.
-        interruptible = speech is None or speech.interruptible
-        may_speak = interruptible or not (self._ending or audible)
-        events = self._ear.listen(heard, arrived_at, agent_speaks=audible, may_speak=may_speak)
-        for event in events:
-            if isinstance(event, SpeechStarted | SpeechResumed):
-                # An answer that is not heard yet waits too: it may answer too little.
-                self._playout.hold()
-            self._post(event)
-        frame, limit = self._floor.frame, self._config.max_duration_ms
-        lead = min(self._config.time_up_lead_ms, limit // 2)
-        if frame == self._config.opening_delay_ms // FRAME_MS:
-            self._post(_OpeningDue())
-        if frame == (limit - lead) // FRAME_MS:
-            self._post(_TimeUp(final=False))
-        if frame == limit // FRAME_MS:
-            self._post(_TimeUp(final=True))
-
-    def _post(self, event: _Event) -> None:
+    def _post(self, event: Signal) -> None:
         try:
             self._inbox.put_nowait(event)
         except asyncio.QueueFull:
@@ -271,7 +158,7 @@ class Conversation:
             if reason is not None:
                 return reason
 
-    async def _handle(self, event: _Event) -> EndReason | None:
+    async def _handle(self, event: Signal) -> EndReason | None:
         """Act on one event; the reason when it ends the conversation."""
         match event:
             case SpeechPaused(onset, last):
@@ -285,34 +172,34 @@ class Conversation:
                     self._reply.turn_over = True
                     self._reply.mark("endpoint")
                     self._settle(self._reply)
-            case _Transcribed(reply) if reply is self._reply:
+            case Transcribed(reply) if reply is self._reply:
                 self._settle(reply)
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
-            case _OpeningDue():
+            case OpeningDue():
                 self._opening_due()
             case NobodySpeaks():
                 self._nobody_speaks()
-            case _TimeUp(final):
+            case TimeUp(final):
                 if final:
                     return "max_duration"
                 self._last_words(self._phrases.time_up, "max_duration")
-            case _Failed(error, speech):
+            case Failed(error, speech):
                 log.error("call %s: %s", self._call_id, error)
                 if self._waits_for(speech) and not self._apologise():
                     return "engine_error"
-            case _SpeechOver(speech):
+            case SpeechOver(speech):
                 if self._speech_over(speech):
                     await asyncio.sleep(_HANG_UP_GRACE_S)
                     return self._end_reason
-            case _Over(reason):
+            case Over(reason):
                 return reason
             case _:
                 pass
         return None
 
     def _opening_due(self) -> None:
-        engaged = self._ending or self._floor.person_speaks or self._reply is not None
+        engaged = self._wire.ending or self._floor.person_speaks or self._reply is not None
         if not engaged and not self._opening_played:
             self._play_opening()
 
@@ -323,18 +210,18 @@ class Conversation:
     def _waits_for(self, speech: Speech) -> bool:
         """Whether someone still counts on this speech."""
         if speech is self._opening and not self._opening_played:
-            return not self._ending
+            return not self._wire.ending
         in_the_making = self._reply.speech if self._reply is not None else None
         return speech in (self._playout.speech, in_the_making)
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
-        if self._ending:
+        if self._wire.ending:
             return
         reply = self._new_reply(onset, last)
         self._drop_reply()
         samples = self._ear.utterance(reply.started_ms, reply.ended_ms)
-        reply.task = self._spawn(reply.speech, lambda: self._make_reply(reply, samples))
+        reply.task = self._work.start(reply.speech, lambda: self._make_reply(reply, samples))
         self._reply = reply
 
     def _new_reply(self, onset: int, last: int) -> Reply:
@@ -348,7 +235,7 @@ class Conversation:
         transcript = reply.transcript = await self._studio.transcribe(samples)
         reply.mark("transcript")
         reply.verdict = self._judge(transcript)
-        self._post(_Transcribed(reply))
+        self._post(Transcribed(reply))
         if reply.verdict is Verdict.REPEAT:
             reply.speech.in_history = False
             await self._studio.read_out(self._phrases.repeat, reply.speech, reply)
@@ -420,10 +307,10 @@ class Conversation:
         self._playout.play(reply.speech)
         if self._floor.person_speaks:
             self._playout.hold()
-        self._speaking = self._on_wire = reply
+        self._speaking = self._wire.awaited = reply
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
-        if self._ending:
+        if self._wire.ending:
             return
         if self._reply is not None and not self._reply.turn_over:
             # Made without knowing of the keys; the end of the turn makes another.
@@ -436,11 +323,13 @@ class Conversation:
         self._person_turn_over(reply)
         self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
         dialogue = self._dialogue.copy()
-        reply.task = self._spawn(reply.speech, lambda: self._answer(reply.speech, dialogue, reply))
+        reply.task = self._work.start(
+            reply.speech, lambda: self._answer(reply.speech, dialogue, reply)
+        )
         self._speak(reply)
 
     def _nobody_speaks(self) -> None:
-        if self._ending or self._reply is not None or self._playout.speech is not None:
+        if self._wire.ending or self._reply is not None or self._playout.speech is not None:
             return
         self._silences += 1
         if self._silences > self._config.silence_prompts:
@@ -450,7 +339,7 @@ class Conversation:
 
     def _last_words(self, text: str, reason: EndReason) -> None:
         """Say a fixed goodbye that cannot be interrupted; the call ends after it."""
-        if self._ending:
+        if self._wire.ending:
             return
         self._begin_ending(reason)
         speech = self._new_speech(in_history=False, interruptible=False)
@@ -459,7 +348,7 @@ class Conversation:
 
     def _play_line(self, speech: Speech, text: str) -> None:
         self._playout.play(speech)
-        self._spawn(speech, lambda: self._studio.read_out(text, speech))
+        self._work.start(speech, lambda: self._studio.read_out(text, speech))
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
@@ -470,10 +359,10 @@ class Conversation:
         return True
 
     def _begin_ending(self, reason: EndReason) -> None:
-        self._ending = True
+        self._wire.ending = True
         self._end_reason = reason
         if (cut_off := self._unsettled()) is not None:
-            self._spawn(cut_off.speech, lambda: self._note(cut_off))
+            self._work.start(cut_off.speech, lambda: self._note(cut_off))
         self._drop_reply()
         self._yield()
 
@@ -485,7 +374,7 @@ class Conversation:
             self._agent_turn_over(speech)
         if self._speaking is not None:
             self._speaking.cancel()
-        self._speaking = self._on_wire = None
+        self._speaking = self._wire.awaited = None
 
     def _speech_over(self, speech: Speech) -> bool:
         """The agent said it all; True when the call ends with it."""
@@ -493,7 +382,7 @@ class Conversation:
             return False
         self._playout.take()
         self._agent_turn_over(speech)
-        self._speaking = self._on_wire = None
+        self._speaking = self._wire.awaited = None
         return speech.hang_up_after
 
     def _agent_turn_over(self, speech: Speech) -> None:
@@ -503,7 +392,7 @@ class Conversation:
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
         timings = self._speaking.timings() if self._speaking is not None else None
-        started_ms, ended_ms = self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS
+        started_ms, ended_ms = self._wire.spoken_ms
         self._on_turn(
             Turn(
                 "agent", heard, started_ms, ended_ms, interrupted=speech.cut_short, timings=timings
@@ -559,32 +448,3 @@ class Conversation:
         await self._studio.answer(
             dialogue.messages(), speech, max_tokens=self._config.reply_max_tokens, reply=reply
         )
-
-    def _spawn(
-        self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]
-    ) -> asyncio.Task[None]:
-        """Fill `speech` beside everything else."""
-        task = asyncio.create_task(self._watch(speech, work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _see_through(
-        self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        """The same, waiting for its end; what goes wrong is told as ever, not raised."""
-        task = self._spawn(speech, work)
-        try:
-            await asyncio.wait([task])
-        finally:
-            task.cancel()
-
-    async def _watch(self, speech: Speech, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        try:
-            await work()
-        except EngineError as error:
-            self._post(_Failed(error, speech))
-        except Exception:
-            # Whatever it is, the person must not be left in silence.
-            log.exception("call %s: work on a reply failed", self._call_id)
-            self._post(_Failed(EngineError("an internal error; the log has more"), speech))

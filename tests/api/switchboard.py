@@ -31,7 +31,7 @@ from pbx.switch import (
 from tests.api.story import NORMAL
 from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth, frame, settle
 from voice_loop.audio import Samples, silence
-from voice_loop.conversation import ConversationConfig
+from voice_loop.config import ConversationConfig
 from voice_loop.playout import is_voiced
 from voice_loop.ports import AudioPeer, EngineError, Engines, SpeechDetector
 from voice_loop.prompts import Message

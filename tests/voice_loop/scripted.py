@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
-from voice_loop.conversation import Conversation, ConversationConfig
+from voice_loop.config import ConversationConfig
+from voice_loop.conversation import Conversation
 from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
 from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.voice_loop.scripted import NOISE, OPENING, Buggy, PhoneCall, Stubborn, settle
-from voice_loop.conversation import ConversationConfig
+from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
 from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
@@ -842,7 +842,7 @@ async def test_a_line_that_fails_to_hang_up_gives_everything_back_too() -> None:
 async def test_an_engine_that_ignores_cancellation_does_not_hold_the_call(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("voice_loop.conversation._CANCEL_WAIT_S", 0.01)
+    monkeypatch.setattr("voice_loop.work._CANCEL_WAIT_S", 0.01)
     call = await in_conversation()
     call.mind.fault = stubborn = Stubborn()
     await call.says_and_waits("tuesday")

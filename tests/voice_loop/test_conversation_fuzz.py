@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.voice_loop.scripted import NOISE, PhoneCall, frame
 from voice_loop.audio import FRAME_MS
-from voice_loop.conversation import ConversationConfig
+from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.prompts import END_CALL
 

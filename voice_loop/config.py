@@ -1,0 +1,48 @@
+"""What one conversation is about and how it is held."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voice_loop.floor import FloorConfig
+from voice_loop.prompts import JsonValue
+from voice_loop.tools import Tool
+
+
+@dataclass(frozen=True)
+class ConversationConfig:
+    """What one conversation is about and how it is held. Times in ms."""
+
+    task: str
+    context: Mapping[str, JsonValue] = field(default_factory=dict)
+    language: str = "en"
+    persona: str = ""
+    """Who the agent is."""
+    faq: tuple[tuple[str, str], ...] = ()
+    """Questions that it can answer, with their answers."""
+    first_sentence: str = ""
+    first_sentence_mode: Literal["generated", "static", "none"] = "generated"
+    """`generated`: the model opens the call, with `first_sentence` as an instruction; `static`:
+    it is said word for word; `none`: the person speaks first."""
+    end_sentence: str = ""
+    """Said when the agent ends the call, after the words of its own."""
+    time_up_message: str | None = None
+    """Said when `max_duration_ms` is nearly up; None is our phrase, nothing if empty."""
+    tools: tuple[Tool, ...] = ()
+    temperature: float = 0.0
+    """Of the language model's sampling; 0 is greedy."""
+    speed: float = 1.0
+    """Of the voice; 1.5 is half as fast again."""
+    floor: FloorConfig = field(default_factory=FloorConfig)
+    opening_delay_ms: int = 600
+    """How long the person may say hello first, after the answer."""
+    max_duration_ms: int = 600_000
+    time_up_lead_ms: int = 6_000
+    """How long before `max_duration_ms` the agent says that time is up."""
+    interruptible: bool = True
+    """Whether the person may interrupt the agent (barge-in)."""
+    reply_max_tokens: int = 160
+    silence_prompts: int = 1
+    """How often a silent person is asked whether they are there, before goodbye."""
+    engine_timeout_s: float = 15.0
+    """An engine that gives nothing for this long has failed."""

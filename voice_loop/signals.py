@@ -1,0 +1,55 @@
+"""What a conversation is told: by its media tick, by the work beside it, and from outside."""
+
+from dataclasses import dataclass
+
+from voice_loop.ear import Keys
+from voice_loop.events import EndReason
+from voice_loop.floor import FloorEvent
+from voice_loop.playout import Speech
+from voice_loop.ports import EngineError
+from voice_loop.reply import Reply
+
+
+@dataclass(frozen=True)
+class SpeechOver:
+    """The last frame of it has left."""
+
+    speech: Speech
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """What the person said is known."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An engine failed."""
+
+    error: EngineError
+    speech: Speech
+    """What cannot be said because of it."""
+
+
+@dataclass(frozen=True)
+class OpeningDue:
+    """The person had their time to say hello."""
+
+
+@dataclass(frozen=True)
+class TimeUp:
+    """The longest conversation is nearly over, or over."""
+
+    final: bool
+
+
+@dataclass(frozen=True)
+class Over:
+    """Somebody outside ended it."""
+
+    reason: EndReason
+
+
+Signal = FloorEvent | Keys | SpeechOver | Transcribed | Failed | OpeningDue | TimeUp | Over

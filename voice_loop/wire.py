@@ -1,0 +1,84 @@
+"""The media tick of one conversation: every 20 ms it hears a frame, sends one, and keeps time.
+
+It detects speech, stops the agent's audio the moment the person interrupts, and tells the
+conversation what happened. Nothing here waits for anything.
+"""
+
+from collections.abc import Callable
+
+from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.config import ConversationConfig
+from voice_loop.ear import Ear
+from voice_loop.floor import SpeechResumed, SpeechStarted
+from voice_loop.playout import Playout, is_voiced
+from voice_loop.ports import SpeechDetector
+from voice_loop.reply import Reply
+from voice_loop.signals import OpeningDue, Signal, SpeechOver, TimeUp
+
+
+class Wire:
+    """One call's two directions of audio."""
+
+    def __init__(
+        self, detector: SpeechDetector, config: ConversationConfig, post: Callable[[Signal], None]
+    ) -> None:
+        self.ear = Ear(detector, config.floor)
+        self.playout = Playout()
+        self.ending = False
+        """Whether last words are being said: nobody may interrupt them."""
+        self.awaited: Reply | None = None
+        """The answer whose first voiced frame has not left yet."""
+        self._config = config
+        self._post = post
+        self._spoke_from = 0
+        self._spoke_to = 0
+
+    @property
+    def frame(self) -> int:
+        """Index of the latest frame since the answer."""
+        return self.ear.floor.frame
+
+    @property
+    def spoken_ms(self) -> tuple[int, int]:
+        """When the speech that has the floor began, and when its latest frame ended."""
+        return self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        """One tick (`voice_loop.ports.AudioPeer`)."""
+        self._listen(heard, arrived_at)
+        self._keep_time()
+        speech, frame = self.playout.speech, self.playout.next_frame()
+        if speech is None:
+            return None
+        if frame is not None:
+            if speech.played == 1:
+                self._spoke_from = self.frame
+            self._spoke_to = self.frame + 1
+        if frame is not None and self.awaited is not None and is_voiced(frame):
+            self.awaited.marks.setdefault("wire", now)
+            self.awaited = None
+        if speech.over and not self.playout.held:
+            self._post(SpeechOver(speech))
+        return frame
+
+    def _listen(self, heard: Samples, arrived_at: float) -> None:
+        speech, audible = self.playout.speech, self.playout.audible
+        # An answer that cannot be interrupted is not heard yet: until then one may go on.
+        interruptible = speech is None or speech.interruptible
+        may_speak = interruptible or not (self.ending or audible)
+        events = self.ear.listen(heard, arrived_at, agent_speaks=audible, may_speak=may_speak)
+        for event in events:
+            if isinstance(event, SpeechStarted | SpeechResumed):
+                # An answer that is not heard yet waits too: it may answer too little.
+                self.playout.hold()
+            self._post(event)
+
+    def _keep_time(self) -> None:
+        limit = self._config.max_duration_ms
+        lead = min(self._config.time_up_lead_ms, limit // 2)
+        if self.frame == self._config.opening_delay_ms // FRAME_MS:
+            self._post(OpeningDue())
+        if self.frame == (limit - lead) // FRAME_MS:
+            self._post(TimeUp(final=False))
+        if self.frame == limit // FRAME_MS:
+            self._post(TimeUp(final=True))

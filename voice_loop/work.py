@@ -1,0 +1,66 @@
+"""The work beside a conversation: tasks that fill its speeches.
+
+What goes wrong in them is told to the conversation, not raised: whatever it is, the person must
+not be left in silence.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from voice_loop.playout import Speech
+from voice_loop.ports import EngineError
+from voice_loop.signals import Failed
+
+log = logging.getLogger(__name__)
+
+#: Cancelled work that is not over by then is left to itself.
+_CANCEL_WAIT_S = 5.0
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Work:
+    """The tasks of one conversation."""
+
+    def __init__(self, call_id: str, post: Callable[[Failed], None]) -> None:
+        self._call_id = call_id
+        self._post = post
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, speech: Speech, job: Job) -> asyncio.Task[None]:
+        """Do a job beside everything else; `speech` is what waits for it."""
+        task = asyncio.create_task(self._watch(speech, job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def see_through(self, speech: Speech, job: Job) -> None:
+        """The same, waiting for its end."""
+        task = self.start(speech, job)
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+
+    def cancel(self) -> None:
+        """Tell all of it to end."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def ended(self) -> None:
+        """Wait for the end of all of it, but not for ever."""
+        if self._tasks:
+            _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
+            if stuck:
+                log.error("call %s: %d tasks do not end", self._call_id, len(stuck))
+
+    async def _watch(self, speech: Speech, job: Job) -> None:
+        try:
+            await job()
+        except EngineError as error:
+            self._post(Failed(error, speech))
+        except Exception:
+            log.exception("call %s: work on a reply failed", self._call_id)
+            self._post(Failed(EngineError("an internal error; the log has more"), speech))

@@ -23,6 +23,13 @@ from api.records import (
     Turn,
     WebhookStatus,
 )
+from api.transfer_records import (
+    Transfer,
+    TransferMethod,
+    TransferMode,
+    TransferStatus,
+    transfer_of,
+)
 
 
 def rfc3339(at: float) -> str:
@@ -57,6 +64,37 @@ class ConcurrencyObject(BaseModel):
 
     key: str = Field(examples=["clinic-berlin"])
     max: int = Field(examples=[2])
+
+
+class TransferObject(BaseModel):
+    """The handing over of a call to somebody else."""
+
+    number: str = Field(examples=["+15550100200"], description="To whom, E.164.")
+    mode: TransferMode = Field(description="`warm`: whoever answered was briefed first.")
+    method: TransferMethod = Field(
+        description="`refer`: the carrier calls them. `bridge`: they are called, and joined."
+    )
+    status: TransferStatus
+    reason: str | None = Field(description="Why it failed.")
+    at: str = Field(
+        json_schema_extra={"format": "date-time"}, description="Since when it has its status."
+    )
+
+
+def transfer_object(transfer: Transfer) -> dict[str, Any]:
+    """The JSON object of `transfer`."""
+    return _told(transfer).model_dump()
+
+
+def _told(transfer: Transfer) -> TransferObject:
+    return TransferObject(
+        number=transfer.number,
+        mode=transfer.mode,
+        method=transfer.method,
+        status=transfer.status,
+        reason=transfer.reason,
+        at=rfc3339(transfer.at),
+    )
 
 
 class CallObject(BaseModel):
@@ -173,9 +211,8 @@ class CallObject(BaseModel):
     variables: dict[str, Any] = Field(
         examples=[{"patient": "Maria Lopez"}], description="What stands for `{{name}}`."
     )
-    transfer: dict[str, Any] | None = Field(
-        description="The last transfer: `number`, `mode`, `status` (`dialing`, `completed`, "
-        "`failed`), `reason`, `at`."
+    transfer: TransferObject | None = Field(
+        description="The last transfer; null where nobody was transferred."
     )
 
 
@@ -241,7 +278,7 @@ def call_object(call: Call) -> dict[str, Any]:
         agent_version=call.agent_version,
         agent=masked(call.agent),
         variables=dict(call.variables),
-        transfer=None if call.transfer is None else dict(call.transfer),
+        transfer=None if (transfer := transfer_of(call)) is None else _told(transfer),
     ).model_dump()
 
 

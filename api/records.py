@@ -140,8 +140,7 @@ class Call:
     variables: JsonObject
     dialect: Dialect | None
     transfer: JsonObject | None
-    """The last transfer of the call: `{"number", "mode", "status", "reason", "at"}`, where the
-    status is `dialing`, `completed` or `failed`."""
+    """The last transfer of the latest attempt, as `api.transfer_records.Transfer` writes it."""
     webhook_status: WebhookStatus
     webhook_error: str | None
 

@@ -46,7 +46,7 @@ class Trunk(NewTrunk):
     created_at: float
     updated_at: float
     channels_in_use: int
-    """Attempts on it that are not over."""
+    """Attempts on it that are not over, and second legs of transfers."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from api.store.rates import Rates
 from api.store.secrets import Secrets
 from api.store.signing_secret import SigningSecret
 from api.store.sqlite import SqliteDatabase
+from api.store.transfers import Transfers
 from api.store.trunks import Trunks
 
 __all__ = ["Store", "StoreError"]
@@ -60,6 +61,7 @@ class Store:
         self.pacing = Pacing(database, signals)
         self.agents = Agents(database, clock)
         self.secrets = Secrets(database, clock)
+        self.transfers = Transfers(database, signals)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

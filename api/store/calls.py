@@ -4,6 +4,7 @@ A commit's answer can be lost, and whoever wrote then tells it again (`api.scrib
 and results that are there already are not written twice.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ from api.store.rows import (
     update_attempt,
 )
 from api.store.tables import attempts, calls, leases, storable, turns
+from api.store.transfers import end_transfer
 from voice_loop.analysis import Analysis
 
 
@@ -52,8 +54,16 @@ class CallLedger:
 
     # -- the order ---------------------------------------------------------------------------
 
-    async def create(self, new: NewCall, idempotent: Idempotency | None = None) -> Call:
+    async def create(
+        self,
+        new: NewCall,
+        idempotent: Idempotency | None = None,
+        answer: Callable[[Call], JsonObject] = call_object,
+    ) -> Call:
         """Queue a call. With `idempotent`, its 201 answer is kept in the same transaction.
+
+        Args:
+            answer: makes the answer's body.
 
         Raises KeyTakenError when that Idempotency-Key has an answer already, or
         BudgetExceededError.
@@ -64,7 +74,7 @@ class CallLedger:
             call = await insert_order(transaction, new, now, self._signals)
             if idempotent is not None:
                 await idempotency.remember(
-                    transaction.connection, idempotent, 201, call_object(call), now
+                    transaction.connection, idempotent, 201, answer(call), now
                 )
             return call
 
@@ -234,6 +244,7 @@ class CallLedger:
             check_move(call_id, change.call.status, ended.cause.state)
             if mine.ended_at is not None:
                 raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
+            end_transfer(change, at)
             facts = _facts(ended)
             values = facts | {
                 "state": ended.cause.state,

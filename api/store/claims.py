@@ -22,9 +22,11 @@ from api.records import Attempt, Call, Claim, Claimed
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
+from api.store.legs import legs_by_trunk
 from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
+from api.transfer_records import whose_leg
 
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.
@@ -47,6 +49,7 @@ _FRESH: Final = {
     "sip_call_id": None,
     "media": None,
     "hangup_requested_at": None,
+    "transfer": None,
     "next_attempt_at": None,
     "waiting_for": None,
 }
@@ -143,7 +146,8 @@ class Claims:
         self._signals.work.clear()
 
     async def abandoned(self, channel_ids: Sequence[str]) -> list[str]:
-        """Those of the channels that this store had dialled and no living process runs.
+        """Those of the channels that this store had dialled and no living process runs; second
+        legs of transfers are their attempts'.
 
         A channel that it does not know is another deployment's: ids are on disk before the PBX
         hears of them.
@@ -155,10 +159,11 @@ class Claims:
 
         async def work(connection: AsyncConnection) -> list[str]:
             query = select(attempts.c.channel_id).where(
-                attempts.c.channel_id.in_(channel_ids),
+                attempts.c.channel_id.in_({whose_leg(one) for one in channel_ids}),
                 or_(attempts.c.ended_at.is_not(None), ~alive),
             )
-            return list(await connection.scalars(query))
+            found = set(await connection.scalars(query))
+            return [one for one in channel_ids if whose_leg(one) in found]
 
         return await self._database.read(work)
 
@@ -228,11 +233,11 @@ class Claims:
 
 async def read_gates(connection: AsyncConnection, now: float) -> Gates:
     """The state of everything that is limited."""
-    on_trunk: dict[str, int] = {}
+    on_trunk = await legs_by_trunk(connection)
     on_key: Counter[str] = Counter()
     counted = await connection.execute(_LIVE_ATTEMPTS)
     for row in counted:
-        on_trunk[row.trunk or ""] = on_trunk.get(row.trunk or "", 0) + row.live
+        on_trunk[row.trunk or ""] += row.live
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
     states = {}
@@ -248,7 +253,7 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
             active=row.status == "active",
             max_channels=row.max_channels,
             calls_per_second=row.calls_per_second,
-            live=on_trunk.get(row.name, 0),
+            live=on_trunk[row.name],
             started=started,
         )
     return Gates(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.lifecycle import STATUSES, TERMINAL
 from api.resources import NewTrunk, Trunk
 from api.store.database import Database, Transaction
+from api.store.legs import legs_by_trunk
 from api.store.tables import attempts, calls, numbers, trunks
 
 #: The dialer looks at each of them whenever it claims.
@@ -142,7 +143,7 @@ async def _channels_in_use(connection: AsyncConnection) -> Mapping[str, int]:
         .where(attempts.c.ended_at.is_(None))
         .group_by(attempts.c.trunk)
     )
-    return Counter({row.trunk: row.live for row in rows})
+    return Counter({row.trunk: row.live for row in rows}) + await legs_by_trunk(connection)
 
 
 def _trunk(row: Any, in_use: Mapping[str, int]) -> Trunk:

@@ -1,0 +1,149 @@
+"""The ledger's side of transfers: one at a time for each call, on disk before it begins."""
+
+from dataclasses import replace
+from typing import Any
+
+from api.call_object import transfer_object
+from api.lifecycle import IllegalMoveError
+from api.resources import Route, Trunk
+from api.store.change import CallChange, Signals
+from api.store.database import Database, Transaction
+from api.store.orders import DoNotCallError, is_listed
+from api.store.trunks import load_trunks
+from api.transfer_records import Transfer, TransferMethod, TransferWish, transfer_of
+
+
+class TransferUnderWayError(Exception):
+    """The call is being transferred, or has been."""
+
+
+class ReferNotAllowedError(Exception):
+    """The call's trunk takes no REFER."""
+
+
+class TrunkFullError(Exception):
+    """The trunk has no free channel for a second leg."""
+
+
+class Transfers:
+    """Begins, and tells of, the transfers of calls."""
+
+    def __init__(self, database: Database, signals: Signals) -> None:
+        self._database = database
+        self._signals = signals
+
+    async def begin(self, call_id: str, wish: TransferWish, route: Route) -> Transfer:
+        """Note that a call is to be transferred by whoever runs it.
+
+        Args:
+            call_id: whose person.
+            wish: to whom.
+            route: how the second leg would go out.
+
+        Raises UnknownCallError, IllegalMoveError for a call that is not in progress,
+        TransferUnderWayError, DoNotCallError, ReferNotAllowedError, TrunkFullError.
+        """
+        now = self._signals.clock()
+
+        async def work(transaction: Transaction) -> Transfer:
+            await transaction.serialize("claim")  # the trunk's channels are counted
+            change = await CallChange.of(transaction, call_id, self._signals)
+            call, last = change.call, transfer_of(change.call)
+            if call.status != "in_progress":
+                raise IllegalMoveError(call_id, call.status, "transferred")
+            if last is not None and last.status != "failed":
+                raise TransferUnderWayError
+            if await is_listed(transaction, wish.number):
+                raise DoNotCallError
+            trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
+            method = _method(wish, trunks.get(call.trunk or ""))
+            if method == "bridge":
+                _require_room(trunks.get(route.trunk))
+            transfer = Transfer(
+                seq=1 if last is None else last.seq + 1,
+                number=wish.number,
+                mode=wish.mode,
+                method=method,
+                falls_back=method == "refer" and wish.method is None,
+                trunk=route.trunk,
+                caller_number=route.from_number,
+                say=wish.say,
+                summary_instructions=wish.summary_instructions,
+                status="dialing",
+                at=now,
+            )
+            transaction.notify("control", call_id, others_only=True)
+            _note(change, transfer, "call.transfer_started")
+            await change.save()
+            return transfer
+
+        return await self._database.write(work)
+
+    async def fall_back(self, call_id: str) -> Transfer:
+        """The REFER was refused: the call is to be bridged. Raises TrunkFullError."""
+
+        async def work(transaction: Transaction) -> Transfer:
+            await transaction.serialize("claim")
+            change = await CallChange.of(transaction, call_id, self._signals)
+            transfer = transfer_of(change.call)
+            assert transfer is not None
+            trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
+            _require_room(trunks.get(transfer.trunk))
+            bridged = replace(transfer, method="bridge", falls_back=False)
+            change.set(transfer=bridged.json())
+            await change.save()
+            return bridged
+
+        return await self._database.write(work)
+
+    async def completed(self, call_id: str, at: float) -> None:
+        """The person talks to somebody else now. Again: nothing happens."""
+        await self._settle(call_id, at, "call.transferred", status="completed")
+
+    async def failed(self, call_id: str, at: float, reason: str) -> None:
+        """The person is with us again, or gone. Again: nothing happens."""
+        await self._settle(call_id, at, "call.transfer_failed", status="failed", reason=reason)
+
+    async def _settle(self, call_id: str, at: float, kind: str, **values: Any) -> None:
+        async def work(transaction: Transaction) -> None:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            transfer = transfer_of(change.call)
+            if transfer is not None and transfer.status == "dialing":
+                _note(change, replace(transfer, at=max(at, transfer.at), **values), kind)
+                await change.save()
+                transaction.notify("work")  # a trunk may have a channel more
+
+        await self._database.write(work)
+
+
+def end_transfer(change: CallChange, at: float) -> None:
+    """The call is over: so is what it was about to be handed over to."""
+    transfer = transfer_of(change.call)
+    if transfer is not None and transfer.status == "dialing":
+        failed = replace(
+            transfer, status="failed", reason="the call ended", at=max(at, transfer.at)
+        )
+        _note(change, failed, "call.transfer_failed")
+
+
+def _note(change: CallChange, transfer: Transfer, kind: str) -> None:
+    change.set(
+        transfer=transfer.json(),
+        updated_at=max(transfer.at, change.call.updated_at),
+    )
+    change.tell(kind, transfer.at, {"transfer": transfer_object(transfer)})
+
+
+def _method(wish: TransferWish, trunk: Trunk | None) -> TransferMethod:
+    refers = trunk is not None and trunk.allow_refer
+    if wish.method == "refer" and not refers:
+        raise ReferNotAllowedError
+    if wish.method is not None:
+        return wish.method
+    return "refer" if refers and wish.mode == "cold" else "bridge"
+
+
+def _require_room(trunk: Trunk | None) -> None:
+    limit = None if trunk is None else trunk.max_channels
+    if trunk is not None and limit is not None and trunk.channels_in_use >= limit:
+        raise TrunkFullError

@@ -383,3 +383,15 @@ def turn_object(turn: Turn) -> dict[str, Any]:
         timings=dict(turn.timings),
         tool=None if turn.tool is None else dict(turn.tool),
     ).model_dump()
+
+
+class RecordingLink(BaseModel):
+    """A link to a recording that needs no key."""
+
+    url: str = Field(
+        examples=[
+            "https://calls.example.org/recordings/6f1c2d3e-4b5a-4c6d-8e7f-901234567890/1"
+            "?expires=1803888000&signature=5f0c"
+        ]
+    )
+    expires_at: str = Timestamp

@@ -109,6 +109,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             engine_problem=engines.problem,
             health=lambda: _health(server),
             seal=seal,
+            url=settings.server.public_url or url,
         )
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks)

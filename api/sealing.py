@@ -2,6 +2,8 @@
 nothing."""
 
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -35,6 +37,7 @@ class Seal:
             raise SealError(
                 f"the seal key must be 32 bytes in URL-safe base64; {_REMEDY}"
             ) from error
+        self._mac_key = hmac.digest(key.encode(), b"offhook signatures", hashlib.sha256)
 
     @classmethod
     def of(cls, store: StoreSection) -> "Seal":
@@ -55,6 +58,10 @@ class Seal:
     def seal(self, text: str) -> str:
         """`text`, sealed; twice the same is not equal."""
         return PREFIX + self._fernet.encrypt(text.encode()).decode()
+
+    def signature(self, text: str) -> str:
+        """What only the deployment can say of `text`: HMAC-SHA256, hex."""
+        return hmac.new(self._mac_key, text.encode(), hashlib.sha256).hexdigest()
 
     def open(self, text: str) -> str:
         """What was sealed; a text that is not sealed, as it is. Raises SealError."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from api.agents.checks import EngineKind
+from api.recording_links import RecordingLinks
 from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
@@ -46,3 +47,10 @@ class Services:
     """The state of the PBX link, the models, …; the store is looked at by the route itself."""
     seal: Seal
     """Of what nobody may read in the store."""
+    url: str = "http://127.0.0.1:8080"
+    """Where clients reach the server."""
+
+    @property
+    def links(self) -> RecordingLinks:
+        """Makes links to recordings."""
+        return RecordingLinks(self.seal, self.url)

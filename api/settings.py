@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -69,6 +70,13 @@ def _sms_body(body: str) -> str:
     return body
 
 
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write it as https://calls.example.org, without a query")
+    return url.rstrip("/")
+
+
 def _time_zone(name: str) -> str:
     zone(name)
     return name
@@ -91,6 +99,11 @@ class Server(Section):
 
     host: str = Field(default="127.0.0.1", description="Address that the HTTP server listens on.")
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    public_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        default=None,
+        description="Where clients reach the server, as `https://calls.example.org`: what links "
+        "begin with. Unset means `http://` with `server.host` and its port.",
+    )
     max_body_bytes: int = Field(
         default=262_144,
         ge=1024,

@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
-from api.call_object import AttemptObject, CallObject, Transcript
+from api.call_object import AttemptObject, CallObject, RecordingLink, Transcript
 from api.client.backoff import Attempts
 from api.client.errors import ApiError, OffhookError, UnreachableError
 from api.client.reading import parse, read
@@ -77,12 +78,39 @@ class Calls(Transport):
         """What was said so far."""
         return await self._get(Transcript, at("calls", call_id, "transcript"))
 
-    async def get_recording(self, call_id: str, file: Path | str) -> Path:
-        """Write the recording to `file`: WAV, the person left, the agent right.
+    async def get_recording(
+        self, call_id: str, file: Path | str, *, attempt: int | None = None
+    ) -> Path:
+        """Write a recording to `file`: WAV, the person left, the agent right.
+
+        Args:
+            call_id: the call.
+            file: is there when it is whole.
+            attempt: which attempt's; None is the last one that was recorded.
 
         Raises ApiError `no_recording`.
         """
-        return await self._save(at("calls", call_id, "recording"), file)
+        query = "" if attempt is None else f"?attempt={attempt}"
+        return await self._save(at("calls", call_id, "recording") + query, file)
+
+    async def get_recording_link(
+        self, call_id: str, *, attempt: int | None = None, expires_in: int | None = None
+    ) -> RecordingLink:
+        """A link to a recording for who has no key, good for `expires_in` seconds.
+
+        Raises ApiError `no_recording`.
+        """
+        asked = {"attempt": attempt, "expires_in": expires_in}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return await self._get(RecordingLink, at("calls", call_id, "recording_link") + f"?{query}")
+
+    async def get_linked_recording(
+        self, call_id: str, attempt: int, file: Path | str, *, expires: int, signature: str
+    ) -> Path:
+        """Follow a link: its parts are as in its URL. Raises ApiError `link_expired`."""
+        path = f"/recordings/{quote(call_id, safe='')}/{attempt}"
+        query = urlencode({"expires": expires, "signature": signature})
+        return await self._save(f"{path}?{query}", file)
 
     async def cancel_call(self, call_id: str) -> CallObject:
         """End it before the answer. Raises ApiError `already_answered`, `already_ended`."""

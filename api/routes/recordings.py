@@ -1,29 +1,112 @@
-"""The recording of a call: WAV, callee left, agent right."""
+"""The recordings of a call: WAV, callee left, agent right."""
 
 import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
-from api.endpoint import Answer, Endpoint, Exchange, Parameter
-from api.problems import Problem
+from api.call_object import RecordingLink, rfc3339
+from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.problems import FieldError, Problem, invalid
 from api.recording import recording_file
+from api.recording_links import LIFETIME_S, MAX_LIFETIME_S
+from api.records import Attempt, Call
 from api.routes.calls import CALL_ID, find_call
+from api.store.rows import UnknownCallError
+
+#: Of one order.
+MAX_ATTEMPTS: Final = 1000
 
 
 async def get_recording(exchange: Exchange) -> Response:
-    """Two channels: the person left, the agent right. It is there once the call is over; the
-    call's `recording_available` says so. Ranges work.
+    """Two channels: the person left, the agent right. It is there once the attempt is over; the
+    call's and its attempts' `recording_available` say so. Ranges work.
     """
     call = await find_call(exchange)
-    if call.recording_path is None:
-        state = "it was not recorded" if call.over else "the call is not over"
-        raise Problem(404, "no_recording", f"there is no recording: {state}")
+    return await _file(exchange, await _recorded(exchange, call, _asked(exchange)))
+
+
+async def get_recording_link(exchange: Exchange) -> Response:
+    """For players and people without a key. Whoever has the link can listen until it expires."""
+    call = await find_call(exchange)
+    attempt = await _recorded(exchange, call, _asked(exchange))
+    lifetime = _number(exchange, "expires_in", MAX_LIFETIME_S) or LIFETIME_S
+    expires_at = int(time.time()) + lifetime
+    url = exchange.services.links.url(call.id, attempt.number, expires_at)
+    return JSONResponse({"url": url, "expires_at": rfc3339(expires_at)})
+
+
+async def get_linked_recording(exchange: Exchange) -> Response:
+    """Where links lead. Ranges work."""
+    path, query = exchange.request.path_params, exchange.request.query_params
+    call_id, attempt = path["call_id"], _digits(path["attempt"])
+    expires_at, signature = _digits(query.get("expires", "")), query.get("signature", "")
+    links = exchange.services.links
+    if not links.holds(call_id, attempt, expires_at, signature, time.time()):
+        detail = "the link is not ours or has expired; ask for another one"
+        raise Problem(403, "link_expired", detail)
+    try:
+        call = await exchange.services.store.calls.get(call_id)
+    except UnknownCallError as error:
+        raise not_found("call") from error
+    return await _file(exchange, await _recorded(exchange, call, attempt))
+
+
+async def _file(exchange: Exchange, attempt: Attempt) -> Response:
+    assert attempt.recording_path is not None
     folder = exchange.services.settings.recordings.dir
-    path = await asyncio.to_thread(recording_file, folder, call.recording_path)
+    path = await asyncio.to_thread(recording_file, folder, attempt.recording_path)
     if path is None or not path.is_file():
         raise Problem(404, "no_recording", "the recording's file is no longer there")
-    return FileResponse(path, media_type="audio/wav", filename=f"{call.id}.wav")
+    return FileResponse(path, media_type="audio/wav", filename=path.name)
 
+
+async def _recorded(exchange: Exchange, call: Call, number: int | None) -> Attempt:
+    """The attempt of this number, else the latest one, that was recorded; 404 without one."""
+    for attempt in reversed(await exchange.services.store.calls.attempts(call.id)):
+        if attempt.recording_path is not None and number in (None, attempt.number):
+            return attempt
+    state = "it was not recorded" if call.over else "the call is not over"
+    raise Problem(404, "no_recording", f"there is no recording: {state}")
+
+
+def _asked(exchange: Exchange) -> int | None:
+    return _number(exchange, "attempt", MAX_ATTEMPTS)
+
+
+def _number(exchange: Exchange, name: str, maximum: int) -> int | None:
+    text = exchange.request.query_params.get(name)
+    if text is None:
+        return None
+    if not 1 <= (number := _digits(text)) <= maximum:
+        raise invalid([FieldError(f"must be a whole number from 1 to {maximum}", parameter=name)])
+    return number
+
+
+def _digits(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
+
+
+def _whole(maximum: int) -> Mapping[str, object]:
+    return {"type": "integer", "minimum": 1, "maximum": maximum}
+
+
+_RANGE = Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")
+_ATTEMPT = Parameter(
+    "attempt",
+    "query",
+    "Which attempt's; default the last one that was recorded.",
+    _whole(MAX_ATTEMPTS),
+    1,
+)
+_FILES = {
+    200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
+    206: Answer("The range asked for.", media_type="audio/wav"),
+    404: Answer("No such call, or no recording of it."),
+    416: Answer("No such range.", media_type="text/plain"),
+}
 
 ENDPOINTS = (
     Endpoint(
@@ -32,12 +115,46 @@ ENDPOINTS = (
         get_recording,
         "Fetch the recording",
         "calls",
+        {**_FILES, 422: Answer("A parameter is wrong.")},
+        parameters=(CALL_ID, _ATTEMPT, _RANGE),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/calls/{call_id}/recording_link",
+        get_recording_link,
+        "Get a link to the recording",
+        "calls",
         {
-            200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
-            206: Answer("The range asked for.", media_type="audio/wav"),
+            200: Answer("The link.", RecordingLink),
             404: Answer("No such call, or no recording of it."),
-            416: Answer("No such range.", media_type="text/plain"),
+            422: Answer("A parameter is wrong."),
         },
-        parameters=(CALL_ID, Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")),
+        parameters=(
+            CALL_ID,
+            _ATTEMPT,
+            Parameter(
+                "expires_in",
+                "query",
+                "Seconds that it is good for; default four hours.",
+                _whole(MAX_LIFETIME_S),
+                3600,
+            ),
+        ),
+    ),
+    Endpoint(
+        "GET",
+        "/recordings/{call_id}/{attempt}",
+        get_linked_recording,
+        "Follow a link to a recording",
+        "calls",
+        {**_FILES, 403: Answer("The link is not ours, or has expired.")},
+        parameters=(
+            CALL_ID,
+            Parameter("attempt", "path", "Number of the attempt.", example="1"),
+            Parameter("expires", "query", "As in the link.", example="1803888000"),
+            Parameter("signature", "query", "As in the link.", example="5f0c"),
+            _RANGE,
+        ),
+        public=True,
     ),
 )

@@ -114,13 +114,14 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     async def ask_health() -> Mapping[str, Check]:
         return health
 
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    url = "http://{}:{}".format(*listener.getsockname())
     services = Services(
-        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health, SEAL
+        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health, SEAL, url
     )
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         create_app(services), log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
     )

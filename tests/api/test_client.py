@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -173,6 +174,12 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     assert (attempt.number, attempt.sip_code) == (1, 200)
     assert [turn.text for turn in (await client.get_transcript(call.id)).turns] == ["hello"]
     file = await client.get_recording(call.id, folder / "call.wav")
+    assert file.stat().st_size == 100_004
+    link = urlsplit((await client.get_recording_link(call.id, expires_in=60)).url)
+    expires, signature = (parse_qs(link.query)[name][0] for name in ("expires", "signature"))
+    file = await client.get_linked_recording(
+        call.id, 1, folder / "linked.wav", expires=int(expires), signature=signature
+    )
     assert file.stat().st_size == 100_004
     before = datetime.fromisoformat(call.created_at)
     found = client.list_calls(status="completed", created_after=before, metadata={"customer": "42"})

@@ -95,7 +95,11 @@ class Ambience:
             self._background is None and self._thinking is None and config.voice_volume == 1
         )
         self._mix = np.zeros(size, dtype=np.float32)
-        self._thinks = self._thinks_aloud = False
+        self._thinks_aloud = False
+
+    def begin_turn(self) -> None:
+        """It is the agent's turn: decide whether it thinks aloud."""
+        self._thinks_aloud = self._rng.random() < self._probability
 
     def mix(self, speech: Samples | None, *, thinking: bool) -> Samples | None:
         """What is sent in this tick; None is silence.
@@ -106,9 +110,6 @@ class Ambience:
         """
         if self._idle:
             return speech
-        if thinking and not self._thinks:
-            self._thinks_aloud = self._rng.random() < self._probability
-        self._thinks = thinking
         audible = speech is not None
         if speech is None:
             self._mix.fill(0)

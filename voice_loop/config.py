@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from voice_loop.ambience import AmbienceConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.prompts import JsonValue
 from voice_loop.tools import Tool
@@ -33,6 +34,8 @@ class ConversationConfig:
     """Of the language model's sampling; 0 is greedy."""
     speed: float = 1.0
     """Of the voice; 1.5 is half as fast again."""
+    ambience: AmbienceConfig = field(default_factory=AmbienceConfig)
+    """What is heard beside the voice, and how loud that is."""
     floor: FloorConfig = field(default_factory=FloorConfig)
     opening_delay_ms: int = 600
     """How long the person may say hello first, after the answer."""

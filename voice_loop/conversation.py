@@ -11,8 +11,10 @@ that were heard.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 
+from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
@@ -62,7 +64,8 @@ class Conversation:
         self._studio = Studio(engines, line_rate, config.language, call_id, config.engine_timeout_s)
         self._inbox: asyncio.Queue[Signal] = asyncio.Queue(_INBOX_LIMIT)
         self._work = Work(call_id, self._post)
-        self._wire = Wire(engines.new_detector(line_rate), config, self._post)
+        ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
+        self._wire = Wire(engines.new_detector(line_rate), ambience, config, self._post)
         self._ear, self._playout = self._wire.ear, self._wire.playout
         self._floor = self._ear.floor
         self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
@@ -98,7 +101,8 @@ class Conversation:
         if not self._answered:
             return None
         try:
-            return self._wire.exchange(heard, arrived_at, now)
+            understanding = self._reply is not None and self._reply.turn_over
+            return self._wire.exchange(heard, arrived_at, now, understanding=understanding)
         except Exception:
             # Without the tick there is no clock either: the call would never end.
             self._post(Over("engine_error"))

@@ -1,6 +1,17 @@
 """The conversation as the language model is told it."""
 
-from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, Message
+from collections.abc import Mapping
+from typing import Any
+
+from voice_loop.prompts import (
+    CALL_ANSWERED,
+    CUT_OFF,
+    Message,
+    inert,
+    opening_text,
+    tool_call_text,
+    tool_response_text,
+)
 
 
 class Dialogue:
@@ -13,7 +24,16 @@ class Dialogue:
         ]
 
     def person_said(self, text: str) -> None:
-        self._append({"role": "user", "content": text})
+        self._append({"role": "user", "content": inert(text)})
+
+    def open_with(self, first_sentence: str) -> None:
+        """Tell how the call is to be opened."""
+        self._append({"role": "user", "content": opening_text(first_sentence)})
+
+    def tool_used(self, name: str, arguments: Mapping[str, Any], output: str) -> None:
+        """Add a tool call of the agent with what came of it."""
+        self._append({"role": "assistant", "content": tool_call_text(name, arguments)})
+        self._append({"role": "user", "content": tool_response_text(output)})
 
     def agent_said(self, heard: str, interrupted: bool) -> None:
         """Add the words that were heard; nothing when none was."""

@@ -19,6 +19,10 @@ class Phrases:
     nobody_there: str
     """Said before hanging up on silence."""
     time_up: str
+    one_moment: str
+    """A tool takes its time."""
+    tool_trouble: str
+    """Tools were tried in vain."""
     apology: str
     """An engine failed."""
     backchannels: frozenset[str]
@@ -38,6 +42,8 @@ _ENGLISH = Phrases(
     are_you_there="are you still there?",
     nobody_there="i can not hear you, so i will call again another time. goodbye.",
     time_up="i am sorry, our time is up. thank you, goodbye.",
+    one_moment="one moment, please.",
+    tool_trouble="i am sorry, that does not work right now.",
     apology="i am sorry, i have a technical problem. we will call you again. goodbye.",
     backchannels=_words(
         "uh huh | mm | mm hmm | mhm | hm | hmm | okay | ok | "
@@ -56,6 +62,8 @@ _SPANISH = Phrases(
     are_you_there="¿sigue ahí?",
     nobody_there="no le oigo, así que llamaré en otro momento. adiós.",
     time_up="lo siento, se nos acaba el tiempo. gracias, adiós.",
+    one_moment="un momento, por favor.",
+    tool_trouble="lo siento, ahora mismo no es posible.",
     apology="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
     backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),

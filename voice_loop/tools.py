@@ -21,6 +21,8 @@ class ToolSpec:
     description: str
     parameters: Mapping[str, Any]
     """JSON Schema of the arguments, an object; decoding is constrained to it."""
+    announced: bool = False
+    """Whether `say` is said, to its end, before the tool is used, however quick that is."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class ToolResult:
     is_error: bool = False
     ends: Literal["transferred"] | None = None
     """Why the conversation is over with it, if it is."""
+    waits: bool = False
+    """The agent says nothing to it, and waits for the person."""
 
 
 class Tool(Protocol):
@@ -42,10 +46,11 @@ class Tool(Protocol):
 
     @property
     def say(self) -> str | None:
-        """What the agent says while it works, if that takes long; None for a phrase of ours."""
+        """What the agent says while it works, if that takes long and nothing was said before;
+        None for a phrase of ours, nothing if empty."""
         ...
 
-    async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+    async def __call__(self, arguments: Mapping[str, Any], /) -> ToolResult:
         """Do it. Bounded in time by itself; never raises for what can happen outside: an error
         is a result that says what went wrong. Cancelled when the call ends first.
 

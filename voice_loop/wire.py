@@ -6,10 +6,11 @@ conversation what happened. Nothing here waits for anything.
 
 from collections.abc import Callable
 
+from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.config import ConversationConfig
-from voice_loop.ear import Ear
-from voice_loop.floor import SpeechResumed, SpeechStarted
+from voice_loop.ear import Ear, Keys
+from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, is_voiced
 from voice_loop.ports import SpeechDetector
 from voice_loop.reply import Reply
@@ -20,7 +21,11 @@ class Wire:
     """One call's two directions of audio."""
 
     def __init__(
-        self, detector: SpeechDetector, config: ConversationConfig, post: Callable[[Signal], None]
+        self,
+        detector: SpeechDetector,
+        ambience: Ambience,
+        config: ConversationConfig,
+        post: Callable[[Signal], None],
     ) -> None:
         self.ear = Ear(detector, config.floor)
         self.playout = Playout()
@@ -28,6 +33,7 @@ class Wire:
         """Whether last words are being said: nobody may interrupt them."""
         self.awaited: Reply | None = None
         """The answer whose first voiced frame has not left yet."""
+        self._ambience = ambience
         self._config = config
         self._post = post
         self._spoke_from = 0
@@ -43,10 +49,23 @@ class Wire:
         """When the speech that has the floor began, and when its latest frame ended."""
         return self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS
 
-    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
-        """One tick (`voice_loop.ports.AudioPeer`)."""
+    def exchange(
+        self, heard: Samples, arrived_at: float, now: float, *, understanding: bool
+    ) -> Samples | None:
+        """One tick (`voice_loop.ports.AudioPeer`).
+
+        `understanding`: the person has finished, and what they said is not known yet.
+        """
         self._listen(heard, arrived_at)
         self._keep_time()
+        frame = self._speak(now)
+        speech = self.playout.speech
+        making = speech is not None and not speech.finished and not self.playout.held
+        thinking = (understanding or making) and not self.ear.floor.person_speaks
+        return self._ambience.mix(frame, thinking=thinking and frame is None)
+
+    def _speak(self, now: float) -> Samples | None:
+        """The next frame of the agent's words; what else is heard is none of them."""
         speech, frame = self.playout.speech, self.playout.next_frame()
         if speech is None:
             return None
@@ -71,6 +90,8 @@ class Wire:
             if isinstance(event, SpeechStarted | SpeechResumed):
                 # An answer that is not heard yet waits too: it may answer too little.
                 self.playout.hold()
+            if isinstance(event, TurnEnded | Keys):
+                self._ambience.begin_turn()
             self._post(event)
 
     def _keep_time(self) -> None:

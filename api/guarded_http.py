@@ -83,8 +83,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 def guarded_client(
     policy: EgressPolicy, lookups: int, headers: dict[str, str]
 ) -> httpx.AsyncClient:
-    """A client that follows no redirect, keeps no cookie, heeds no environment and has no timeout: whoever sends
-    bounds the whole of it.
+    """A client that follows no redirect, keeps no cookie, heeds no environment and has no
+    timeout: whoever sends bounds the whole of it.
 
     Args:
         policy: where requests may go.

@@ -16,6 +16,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     def verified(self, secret: str) -> dict[str, object]:
         """The body, once the public library has verified its signature."""
@@ -64,12 +65,13 @@ class Receiver:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             first, *lines = head.rstrip().split("\r\n")
+            method, path, _ = first.split()
             headers = {
                 name.lower(): value.strip()
                 for name, _, value in (line.partition(":") for line in lines)
             }
             body = await reader.readexactly(int(headers.get("content-length", "0")))
-            received = Received(first.split()[1], headers, body)
+            received = Received(path, headers, body, method)
             self.got.append(received)
             self.arrived.set()
             await self.answer(received, writer)

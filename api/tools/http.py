@@ -1,0 +1,129 @@
+"""The HTTP tool (RV-137…175): one request, with what the model gave, as its template says."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+
+from api.agents.masking import is_sensitive
+from api.agents.templates import PLACEHOLDER, SECRETS
+from api.agents.tools import HttpTool
+from api.egress import EgressError
+from api.sealing import SealError
+from api.tools.answer import Answer, result_of, told
+from api.tools.inputs import InputError, parameters, read_inputs
+from api.tools.request import Request, RequestError, request_of
+from voice_loop.tools import ToolResult, ToolSpec
+
+log = logging.getLogger(__name__)
+
+#: Bytes of an answer that are read.
+MAX_ANSWER: Final = 65_536
+
+Secrets = Callable[[Collection[str]], Awaitable[Mapping[str, str]]]
+"""The texts of those among the named secrets that there are. Raises SealError."""
+
+
+class HttpRequest:
+    """Implements `voice_loop.tools.Tool`."""
+
+    def __init__(
+        self,
+        tool: HttpTool,
+        *,
+        call_id: str,
+        values: Mapping[str, Any],
+        now: Callable[[], datetime],
+        say: str | None,
+        client: httpx.AsyncClient,
+        secrets: Secrets,
+    ) -> None:
+        """
+        Args:
+            tool: its template, opened: no sealed text in it.
+            call_id: of the call, for the log.
+            values: the call's variables and facts.
+            now: the time where the person is.
+            say: what the agent says while it waits.
+            client: of `api.guarded_http`.
+            secrets: where `{{secret.…}}` is from.
+        """
+        self._tool = tool
+        self._call_id = call_id
+        self._values = values
+        self._now = now
+        self._client = client
+        self._secrets = secrets
+        self.say = say
+        self.spec = ToolSpec(tool.name, tool.description, parameters(tool.input_schema, now()))
+
+    async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+        tool = self._tool
+        try:
+            inputs = read_inputs(tool.input_schema, arguments, self._now())
+            async with asyncio.timeout(tool.timeout_seconds):
+                secrets = await self._needed_secrets()
+                request = request_of(tool, {**self._values, **secrets, **inputs})
+                answer = await self._sent(request)
+        except (InputError, RequestError) as error:
+            return _error(str(error))
+        except TimeoutError:
+            return self._failed(f"no answer within {tool.timeout_seconds:g} s")
+        except EgressError as error:
+            return self._failed(f"the request was not sent: {error}")
+        except SealError as error:
+            return self._failed(f"a secret cannot be opened: {error}")
+        except (httpx.ConnectError, OSError):
+            return self._failed("the server cannot be reached")
+        except Exception as error:  # a library's message may quote a header
+            return self._failed(f"the server did not answer properly ({type(error).__name__})")
+        return result_of(answer, [*secrets.values(), *_sensitive(request)])
+
+    async def _needed_secrets(self) -> dict[str, str]:
+        tool = self._tool
+        texts = [pair.value for pair in (*tool.headers, *tool.query_params)]
+        named = {
+            name.removeprefix(SECRETS)
+            for text in (*texts, tool.body_template)
+            for name in PLACEHOLDER.findall(text)
+            if name.startswith(SECRETS)
+        }
+        found = await self._secrets(named) if named else {}
+        return {SECRETS + name: text for name, text in found.items()}
+
+    async def _sent(self, request: Request) -> Answer:
+        headers = list(request.headers)
+        if request.body is not None and not any(
+            name.lower() == b"content-type" for name, _ in headers
+        ):
+            headers.append((b"Content-Type", b"application/json"))
+        async with self._client.stream(
+            request.method, request.url, headers=headers, content=request.body
+        ) as response:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise RequestError("the server answered in a compressed form")
+            body = bytearray()
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > MAX_ANSWER:
+                    break
+        kind = response.headers.get("content-type", "")
+        cut = len(body) > MAX_ANSWER
+        return Answer(response.status_code, kind, bytes(body[:MAX_ANSWER]), cut)
+
+    def _failed(self, reason: str) -> ToolResult:
+        log.warning("call %s: tool %s: %s", self._call_id, self._tool.name, reason)
+        return _error(reason)
+
+
+def _error(reason: str) -> ToolResult:
+    return ToolResult(told(reason, ()), is_error=True)
+
+
+def _sensitive(request: Request) -> list[str]:
+    """Values of headers that open doors, each also without its scheme (`Bearer …`)."""
+    values = [value.decode() for name, value in request.headers if is_sensitive(name.decode())]
+    return [*values, *(value.partition(" ")[2] for value in values)]

@@ -1,0 +1,156 @@
+"""What a tool asks of the language model: its inputs as a JSON Schema, and what the model gave as
+values of their types."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from api.agents.tools import Input
+
+#: Characters that a text may have.
+MAX_TEXT: Final = 4_000
+
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATETIME: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?",
+    re.ASCII,
+)
+
+
+class InputError(ValueError):
+    """An argument is not what the input is to be; the message is for the language model."""
+
+
+def parameters(inputs: Iterable[Input], now: datetime) -> dict[str, Any]:
+    """The JSON Schema of a tool's arguments (RV-148).
+
+    Args:
+        inputs: what the tool asks for.
+        now: where the person is; dates are told against it.
+    """
+    inputs = list(inputs)
+    return {
+        "type": "object",
+        "properties": {one.name: _schema(one, now) for one in inputs},
+        "required": [one.name for one in inputs if one.required],
+        "additionalProperties": False,
+    }
+
+
+def _schema(wanted: Input, now: datetime) -> dict[str, Any]:
+    notes = [] if wanted.description is None else [wanted.description]
+    match wanted.type:
+        case "enum":
+            schema: dict[str, Any] = {"enum": list(wanted.enum_options or ())}
+        case "date":
+            schema = {"type": "string", "format": "date"}
+            notes.append(f"A date; today is {now.date().isoformat()}, {now:%A}.")
+        case "datetime":
+            schema = {"type": "string", "format": "date-time"}
+            notes.append(f"A time; now it is {now.isoformat(timespec='seconds')}, {now:%A}.")
+        case kind:
+            schema = {"type": kind}
+    return schema | ({"description": " ".join(notes)} if notes else {})
+
+
+def read_inputs(
+    inputs: Iterable[Input], arguments: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """The value of every input (RV-151, RV-152); None for one that may be and is left out.
+
+    A number or truth value written as text is taken as what it says; a time without an offset is
+    the person's own.
+
+    Args:
+        inputs: what the tool asks for.
+        arguments: what the model gave.
+        now: where the person is.
+
+    Raises InputError.
+    """
+    values: dict[str, Any] = {}
+    for one in inputs:
+        given = arguments.get(one.name)
+        if given is None:
+            if one.required:
+                raise InputError(f"{one.name} is missing")
+            values[one.name] = None
+        else:
+            values[one.name] = _value(one, given, now)
+    if unknown := sorted(arguments.keys() - values.keys()):
+        raise InputError(f"there is no argument {unknown[0]!r}"[:200])
+    return values
+
+
+def _value(wanted: Input, given: Any, now: datetime) -> Any:
+    match wanted.type:
+        case "number":
+            value: Any = _number(given)
+        case "boolean":
+            value = {"true": True, "false": False}.get(str(given).lower())
+        case "string":
+            value = given if isinstance(given, str) and len(given) <= MAX_TEXT else None
+        case "enum":
+            value = given if given in (wanted.enum_options or ()) else None
+        case "date":
+            value = _date(given)
+        case "datetime":
+            value = _datetime(given, now)
+    if value is None:
+        raise InputError(f"{wanted.name} must be {_wanted(wanted)}")
+    return value
+
+
+def _wanted(wanted: Input) -> str:
+    match wanted.type:
+        case "enum":
+            return f"one of: {', '.join(wanted.enum_options or ())}"
+        case "date":
+            return "a date, as 2027-03-01"
+        case "datetime":
+            return "a time, as 2027-03-01T09:00:00+01:00"
+        case "string":
+            return f"a text of up to {MAX_TEXT} characters"
+        case "number":
+            return "a number"
+        case "boolean":
+            return "true or false"
+
+
+def _number(given: Any) -> int | float | None:
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, str):
+        for kind in (int, float):
+            try:
+                return _number(kind(given))
+            except ValueError:
+                continue
+        return None
+    if not isinstance(given, int | float):
+        return None
+    try:
+        return given if math.isfinite(given) else None
+    except OverflowError:  # an integer larger than any float
+        return None
+
+
+def _date(given: Any) -> str | None:
+    if not isinstance(given, str) or _DATE.fullmatch(given) is None:
+        return None
+    try:
+        return date.fromisoformat(given).isoformat()
+    except ValueError:
+        return None
+
+
+def _datetime(given: Any, now: datetime) -> str | None:
+    if not isinstance(given, str) or _DATETIME.fullmatch(given) is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).isoformat()

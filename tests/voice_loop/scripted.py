@@ -198,7 +198,8 @@ class PhoneCall:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
         self.line = HandSet()
         self.turns: list[Turn] = []
-        #: For every tick, whether the agent's voice left.
+        #: For every tick, what left, and whether that was the agent's voice.
+        self.sent: list[Samples | None] = []
         self.voiced: list[bool] = []
         #: So long before its tick every packet with the person's voice arrives.
         self.voiced_before_s = 0.0
@@ -224,6 +225,7 @@ class PhoneCall:
         sent = self.conversation.exchange(
             silence(RATE) if heard is None else heard, arrived_at, now
         )
+        self.sent.append(sent)
         self.voiced.append(sent is not None and is_voiced(sent))
         await settle()
         return self.voiced[-1]

@@ -20,10 +20,10 @@ PAGE: Final = TESTS.parent / "docs/coverage.md"
 
 State = Literal["works", "refused"]
 
-_CITED = re.compile(
-    r"\b((?:X-)?(?:CB|RV|OI)-)(\d+)(?:(?:…|\.\.\.?)(?:(?:X-)?(?:CB|RV|OI)-)?(\d+))?"
-)
-_MORE = re.compile(r",\s*(\d+)(?:(?:…|\.\.\.?)(\d+))?")
+_SERVICE = r"(?:X-)?(?:CB|RV|OI)-"
+_TO = r"(?:…|\.\.\.?)"
+_CITED = re.compile(rf"\b({_SERVICE})(\d+)(?:{_TO}(?:{_SERVICE})?(\d+))?")
+_MORE = re.compile(rf",\s*(\d+)(?:{_TO}(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,9 @@ def _citations(module: ast.Module) -> Iterator[tuple[str | None, str, bool]]:
     for number in numbers_in(ast.get_docstring(module) or ""):
         yield None, number, False
     for node in module.body:
-        is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if is_test and node.name.startswith("test_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test_"
+        ):
             for number in numbers_in(ast.get_docstring(node) or ""):
                 yield node.name, number, False
         name = getattr(node, "name", None)
@@ -109,10 +110,10 @@ def _citations(module: ast.Module) -> Iterator[tuple[str | None, str, bool]]:
 _HEAD: Final = """\
 # What the hosted services' clients find here
 
-Each field, value and sentence of the documents of CallingBox (CB), Revox (RV) and OneInbox (OI), with
-the test that shows it; X rows are from what else they publish. *works*: as there. *refused*: it cannot
-be had on one's own premises, or not yet, and is answered by an error that says so. *open*: no test
-shows it. Made by `python -m tests.rows > docs/coverage.md`.
+Each field, value and sentence of the documents of CallingBox (CB), Revox (RV) and OneInbox (OI),
+with the test that shows it; X rows are from what else they publish. *works*: as there. *refused*:
+it cannot be had on one's own premises, or not yet, and is answered by an error that says so.
+*open*: no test shows it. Made by `python -m tests.rows > docs/coverage.md`.
 
 """
 

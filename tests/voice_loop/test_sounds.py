@@ -11,7 +11,7 @@ from voice_loop.audio import FRAME_MS
 from voice_loop.config import ConversationConfig
 
 ANSWER = "what day suits you?"
-ANSWERS = {"i want a visit": ANSWER}
+ANSWERS = {"i want a visit": ANSWER, "is there a place": "let me see. yes there is."}
 
 SPEECH = 5000
 """The scripted voice's level."""
@@ -109,6 +109,25 @@ async def test_the_thinking_sound_also_fills_the_time_in_which_speech_is_underst
     await call.says("i want a visit")
     assert levels(call, began)[-1] == 0, "the person speaks again"
     gate.set()
+
+
+@pytest.mark.rows("RV-73")
+async def test_the_thinking_sound_bridges_a_gap_in_an_answer_and_is_not_under_its_words() -> None:
+    call = await call_with(AmbienceConfig(thinking=loop(THINKING))).answer()
+    await call.hears_out()
+    call.mouth.only_at, gate = "yes", asyncio.Event()
+    call.mouth.fault.gate = gate
+    await call.says("is there a place")
+    await call.until(lambda: call.voiced[-1])
+    first = len(call.sent) - 1
+    spoken = len("let me see.") * CHAR_MS // FRAME_MS
+    await call.quiet(600)
+    heard = levels(call, first)
+    assert set(heard[4:spoken]) == {SPEECH}
+    assert heard[spoken:][:4] == [10, 20, 30, 40]
+    gate.set()
+    await call.hears_out()
+    assert call.said[-1] == ("agent", "let me see. yes there is.")
 
 
 @pytest.mark.rows("RV-82…85")

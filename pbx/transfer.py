@@ -1,10 +1,13 @@
-"""A blind transfer by dialling: the PBX calls somebody, and the two far ends are joined.
+"""A transfer by dialling: the PBX calls somebody, and the two far ends are joined.
 
-Unlike a REFER it needs nothing of the carrier, and the caller comes back when nobody answers; it
-takes two channels of the trunk for as long as the two talk.
+Unlike a REFER it needs nothing of the carrier, the caller comes back when nobody answers, and
+whoever answers can be told first who is on the line. It takes two channels of the trunk for as
+long as the two talk.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,6 +25,7 @@ from pbx.switch import (
     SwitchUnavailable,
 )
 from voice_loop.audio import FRAME_MS, Samples, frame_samples
+from voice_loop.ports import AudioPeer
 
 #: Seconds that the PBX may take beyond the ring timeout.
 _GRACE_S: Final = 30.0
@@ -32,24 +36,49 @@ _RINGBACK_MS: Final = 6000
 _RINGBACK_LEVEL: Final = 2550  # of each: -19 dBm0
 
 
-async def bridge(switch: Switch, attempt: Attempt, dial: Dial) -> Cause | None:
+@dataclass(frozen=True)
+class Briefing:
+    """What makes a transfer an attended one."""
+
+    tell: Callable[[Attempt], Awaitable[None]]
+    """Talks to whoever answered, over the audio of their attempt; must end by itself."""
+    hold: AudioPeer
+    """What the caller hears until the two are joined."""
+
+
+async def bridge(
+    switch: Switch,
+    attempt: Attempt,
+    dial: Dial,
+    *,
+    attach: Callable[[AudioPeer | None], None] | None = None,
+    briefing: Briefing | None = None,
+) -> Cause | None:
     """Call somebody, let the caller hear how it goes, and join the two.
 
     Args:
         switch: that has both.
         attempt: the caller; answered. Its audio is ours meanwhile.
         dial: whom to call.
+        attach: connects the caller's audio in place of `attempt.attach`.
+        briefing: for an attended transfer. If `tell` raises, the other one is hung up.
 
-    Returns None once they are joined; else why the other one did not answer, and the caller is
-    with us again, its audio attached to nobody. So it is when this raises or is cancelled.
+    Returns None once they are joined; else why the other one did not answer or when they hung up,
+    and the caller is with us again, its audio attached to nobody. So it is when this raises or is
+    cancelled.
 
     Raises SwitchError as `originate` and `join` do.
     """
+    attach = attempt.attach if attach is None else attach
     other = await switch.originate(dial)
     joined = False
     try:
+        if briefing is not None:
+            attach(briefing.hold)
         async with asyncio.timeout(dial.ring_timeout_s + _GRACE_S):
-            cause = await _answer(attempt, other)
+            cause = await _answer(other, attempt.rate, attach if briefing is None else None)
+        if cause is None and briefing is not None:
+            cause = await _brief(other, briefing.tell)
         if cause is None:
             await attempt.join(other)
             joined = True
@@ -58,26 +87,52 @@ async def bridge(switch: Switch, attempt: Attempt, dial: Dial) -> Cause | None:
         raise SwitchUnavailable("the PBX did not say what became of the transfer's call") from None
     finally:
         if not joined:
-            attempt.attach(None)
+            attach(None)
             await other.hang_up()
 
 
-async def _answer(attempt: Attempt, other: Attempt) -> Cause | None:
-    """None when the other one answers, else why not."""
+async def _answer(
+    other: Attempt, rate: int, attach: Callable[[AudioPeer | None], None] | None
+) -> Cause | None:
+    """None when the other one answers, else why not; with `attach` the caller hears it ring."""
     relayed = False
     async for event in other.progress():
         match event:
-            case Ringing() if not relayed:
-                attempt.attach(Ringback(attempt.rate))
-            case EarlyMedia() | Answered() if not relayed and attempt.rate == other.rate:
-                relay = Relay()
-                attempt.attach(relay.first)
-                other.attach(relay.second)
-                relayed = True
+            case Ringing() if attach is not None and not relayed:
+                attach(Ringback(rate))
+            case EarlyMedia() | Answered() if attach is not None and not relayed:
+                if rate == other.rate:
+                    relay = Relay()
+                    attach(relay.first)
+                    other.attach(relay.second)
+                    relayed = True
             case Ended(cause=cause):
                 return cause
         if isinstance(event, Answered):
             return None
+    raise AssertionError("an attempt's progress ends with Ended")
+
+
+async def _brief(other: Attempt, tell: Callable[[Attempt], Awaitable[None]]) -> Cause | None:
+    """None when the other one was told all; else why they are gone."""
+    gone = asyncio.create_task(_end_of(other))
+    telling = asyncio.ensure_future(tell(other))
+    try:
+        await asyncio.wait({gone, telling}, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            return gone.result()
+        telling.result()
+        return None
+    finally:
+        gone.cancel()
+        telling.cancel()
+        await asyncio.gather(gone, telling, return_exceptions=True)
+
+
+async def _end_of(attempt: Attempt) -> Cause:
+    async for event in attempt.progress():
+        if isinstance(event, Ended):
+            return event.cause
     raise AssertionError("an attempt's progress ends with Ended")
 
 

@@ -23,7 +23,7 @@ from pbx.switch import (
     Transferred,
 )
 from pbx.testbed import TestBed, persona
-from pbx.transfer import Ringback, bridge
+from pbx.transfer import Briefing, Ringback, bridge
 from tests.pbx.calls import (
     PATIENCE_S,
     Ear,
@@ -493,6 +493,59 @@ async def test_the_caller_hangs_up_while_it_rings(bed: TestBed, pbx: Pbx, switch
     with pytest.raises(SwitchRefused):
         await bridging
     await until_over(caller)
+    await pbx.until_calls(0)
+
+
+@pytest.mark.rows("RV-56")
+async def test_who_answers_is_told_first_while_the_caller_is_on_hold(
+    bed: TestBed, pbx: Pbx, switch: Switch
+) -> None:
+    before = noises(bed)
+    (caller,) = await call(switch, "echo")
+    hold = Ear(caller.rate, tone_hz=620)
+    told: list[Attempt] = []
+
+    async def tell(other: Attempt) -> None:
+        await heard(hold)
+        assert noises(bed) == before
+        told.append(other)
+
+    assert await bridge(switch, caller, dial("noise"), briefing=Briefing(tell, hold)) is None
+
+    assert len(told) == 1
+    assert hold.pitch() == pytest.approx(620, abs=3)
+    await caller.hang_up()
+    assert kinds(await until_over(caller)) == [Transferred, Ended]
+    assert kinds(await until_over(told[0])) == [Transferred, Ended]
+    await pbx.until_calls(0)
+
+
+@pytest.mark.rows("RV-56")
+async def test_who_hangs_up_while_being_told_is_not_joined(pbx: Pbx, switch: Switch) -> None:
+    (caller,) = await call(switch, "echo")
+
+    async def tell(other: Attempt) -> None:
+        await asyncio.sleep(3600)
+
+    answer = await bridge(switch, caller, dial("hasty"), briefing=Briefing(tell, Ear(caller.rate)))
+
+    assert isinstance(answer, Cause)
+    assert answer.state == "completed"
+    await goes_on(caller)
+    await pbx.until_calls(0)
+
+
+@pytest.mark.rows("RV-56")
+async def test_a_briefing_that_fails_leaves_the_caller_with_us(pbx: Pbx, switch: Switch) -> None:
+    (caller,) = await call(switch, "echo")
+
+    async def tell(other: Attempt) -> None:
+        raise LookupError("no voice")
+
+    with pytest.raises(LookupError):
+        await bridge(switch, caller, dial("silent"), briefing=Briefing(tell, Ear(caller.rate)))
+
+    await goes_on(caller)
     await pbx.until_calls(0)
 
 

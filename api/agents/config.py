@@ -221,13 +221,13 @@ class AgentFields(Body):
         default=None, description="Played under the whole call; one of `/v1/sounds`."
     )
     background_sound_volume: float | None = Field(
-        default=None, ge=0, le=1, description="0 is silent, 1 the sound's full level."
+        default=None, ge=0, le=1, description="0 is silent, 1 the sound's full level; default 0.5."
     )
     thinking_sound: Sound | None = Field(
         default=None, description="Played while an answer is being made; one of `/v1/sounds`."
     )
     thinking_sound_volume: float | None = Field(
-        default=None, ge=0, le=1, description="0 is silent, 1 the sound's full level."
+        default=None, ge=0, le=1, description="0 is silent, 1 the sound's full level; default 0.5."
     )
     thinking_sound_probability: float | None = Field(
         default=None, ge=0, le=1, description="Chance that it is played at any one turn; default 1."
@@ -303,6 +303,11 @@ class AgentFields(Body):
     )
     email_notification_outcomes: list[Outcomes] | None = Field(
         default=None, description="Outcomes that are mailed.", examples=[["interested"]]
+    )
+    source: dict[str, Any] | None = Field(
+        default=None,
+        description="What a hosted service's client gave and no other field holds; kept for its "
+        "dialect, without effect on the call.",
     )
 
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from api.agents.templates import render
 from api.records import Call, Turn
-from api.returns import result_schema
+from api.returns import result_schema, settle_result
 from api.scribe import insist
 from api.store import Store
 from voice_loop.analysis import Analysis, Turns, analyse
 from voice_loop.extraction import ExtractionError, extract
 from voice_loop.ports import EngineError, Engines
+from voice_loop.prompts import inert, transcript_text
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,9 @@ async def _result(
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
             llm = engines(call.language).llm
-            return await extract(llm, call.returns, result_schema(call.returns), spoken), None
+            schema, instructions = result_schema(call.returns), _instructions(call, spoken)
+            result = await extract(llm, call.returns, schema, spoken, instructions)
+            return settle_result(call.returns, result)
     except TimeoutError:
         return None, f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
     except (ExtractionError, EngineError) as failure:
@@ -65,5 +69,27 @@ async def _analysis(
     return None
 
 
+def _instructions(call: Call, spoken: Turns) -> str | None:
+    """The operator's own instructions for finding the result (RV-232…234)."""
+    template = call.agent.get("returns_prompt")
+    if template is None:
+        return None
+    person, ours = call.to_number, call.from_number
+    if call.direction == "inbound":
+        person, ours = ours, person
+    values = {
+        "transcript": inert(transcript_text(spoken)),
+        "call_direction": call.direction,
+        "user_phone_number": person,
+        "agent_phone_number": ours,
+    }
+    return render(template, values)
+
+
 def _spoken(turns: Sequence[Turn]) -> Turns:
-    return [("agent" if turn.speaker == "agent" else "person", turn.text) for turn in turns]
+    """What was said, and keyed in; not what tools gave."""
+    return [
+        ("agent" if turn.speaker == "agent" else "person", turn.text)
+        for turn in turns
+        if turn.speaker != "tool"
+    ]

@@ -2,11 +2,12 @@
 
 A type is a name (`"boolean"`), a list of choices (`["yes", "no"]`), or an object in the manner
 of JSON Schema: `{"type": "string", "enum": […], "description": "…"}`,
-`{"type": "array", "items": "string"}`.
+`{"type": "array", "items": "string"}`. With `"required": true` a result without it has failed.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any, Final
 
 from api.problems import FieldError, pointer
@@ -16,7 +17,7 @@ MAX_CHOICES: Final = 64
 MAX_TEXT: Final = 500
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-_OBJECT_KEYS = frozenset({"type", "enum", "items", "description", "format"})
+_OBJECT_KEYS = frozenset({"type", "enum", "items", "description", "format", "required"})
 
 #: Type name to the JSON Schema of a value that was said.
 _SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -30,7 +31,7 @@ _SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
 TYPE_NAMES: Final = tuple(_SCHEMAS)
 _KNOWN = (
     f"known types are {', '.join(TYPE_NAMES)}, a list of choices, and an object with `type` "
-    '(also "array" with `items`), `enum` and `description`'
+    '(also "array" with `items`), `enum`, `description` and `required`'
 )
 
 
@@ -76,6 +77,8 @@ def _check_type(wanted: Any, place: tuple[str, ...]) -> list[FieldError]:
         errors += _check_choices(wanted["enum"], (*place, "enum"))
     if wanted.get("format") not in {None, "date", "date-time"}:
         errors.append(FieldError("known formats are date and date-time", pointer(*place, "format")))
+    if not isinstance(wanted.get("required", False), bool):
+        errors.append(FieldError("true or false", pointer(*place, "required")))
     description = wanted.get("description", "")
     if not isinstance(description, str) or len(description) > MAX_TEXT:
         errors.append(
@@ -131,3 +134,42 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     if "enum" in schema:
         return schema | {"enum": [*schema["enum"], None]}
     return {"anyOf": [schema, {"type": "null"}]}
+
+
+def settle_result(
+    returns: Mapping[str, Any], result: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None]:
+    """A result in which every date is one that exists, and what is wrong with it, if anything.
+
+    Args:
+        returns: what was to be found out.
+        result: what the model found; it matches `result_schema`.
+    """
+    schemas = {name: _schema(wanted) for name, wanted in returns.items()}
+    settled = {
+        name: None if value is not None and not _exists(schemas[name], value) else value
+        for name, value in result.items()
+    }
+    faults = [f"`{name}` is no date" for name in result if settled[name] != result[name]]
+    faults += [
+        f"`{name}` is required and was not said"
+        for name, wanted in returns.items()
+        if isinstance(wanted, dict) and wanted.get("required") and result[name] is None
+    ]
+    return settled, "; ".join(faults) or None
+
+
+def _exists(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a date is in the calendar: the form alone allows 30 February."""
+    match schema.get("format"):
+        case "date":
+            parse: Callable[[str], object] = date.fromisoformat
+        case "date-time":
+            parse = datetime.fromisoformat
+        case _:
+            return True
+    try:
+        parse(value)
+    except ValueError:
+        return False
+    return True

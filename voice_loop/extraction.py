@@ -23,6 +23,7 @@ async def extract(
     returns: Mapping[str, JsonValue],
     schema: Mapping[str, Any],
     turns: Iterable[tuple[Literal["agent", "person"], str]],
+    instructions: str | None = None,
 ) -> dict[str, Any]:
     """Ask the model for the call's result, constrained to the schema.
 
@@ -31,6 +32,7 @@ async def extract(
         returns: what is to be found out, in the client's own words.
         schema: the JSON Schema of the result; its properties are those of `returns`.
         turns: who spoke and what was heard.
+        instructions: the operator's own, in place of ours.
 
     Returns:
         The result, its keys in the order of `returns`.
@@ -42,7 +44,7 @@ async def extract(
     # A fixed order makes equal schemas equal prompts and equal grammars.
     properties = {name: schema["properties"][name] for name in sorted(schema["properties"])}
     ordered = {**schema, "properties": properties, "required": list(properties)}
-    result = await ask(llm, extraction_messages(returns, turns), ordered, "`returns`")
+    result = await ask(llm, extraction_messages(returns, turns, instructions), ordered, "`returns`")
     return {name: result[name] for name in returns}
 
 

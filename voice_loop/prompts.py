@@ -150,21 +150,29 @@ def _tools_section(tools: Iterable[ToolSpec]) -> str:
 
 
 def extraction_messages(
-    returns: Mapping[str, JsonValue], turns: Iterable[tuple[Literal["agent", "person"], str]]
+    returns: Mapping[str, JsonValue],
+    turns: Iterable[tuple[Literal["agent", "person"], str]],
+    instructions: str | None = None,
 ) -> list[Message]:
     """The messages that ask for the call's typed result.
 
     Args:
         returns: field name to type, as the API client gave it.
         turns: who spoke and what was heard, in order.
+        instructions: the operator's own, in place of ours.
     """
+    task = (
+        "Read the phone call and answer"
+        if instructions is None
+        else f"{instructions.strip()}\n\nAnswer"
+    )
     return [
         {
             "role": "system",
-            "content": "Read the phone call and answer with one JSON object of this form, "
+            "content": f"{task} with one JSON object of this form, "
             f"null for what was not said: {compact_json(returns)}",
         },
-        {"role": "user", "content": _transcript(turns)},
+        {"role": "user", "content": transcript_text(turns)},
     ]
 
 
@@ -194,9 +202,10 @@ def analysis_messages(
     """
     return [
         {"role": "system", "content": _ANALYSIS},
-        {"role": "user", "content": f"Task: {task.strip()}\n{_transcript(turns)}"},
+        {"role": "user", "content": f"Task: {task.strip()}\n{transcript_text(turns)}"},
     ]
 
 
-def _transcript(turns: Iterable[tuple[Literal["agent", "person"], str]]) -> str:
+def transcript_text(turns: Iterable[tuple[Literal["agent", "person"], str]]) -> str:
+    """What was said, a line for each turn."""
     return "\n".join(f"{speaker}: {inert(text)}" for speaker, text in turns)

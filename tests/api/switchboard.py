@@ -203,6 +203,7 @@ class Clerk(Mind):
         self.result_fault: Exception | None = None
         self.result_gate: asyncio.Event | None = None
         self.extractions = 0
+        self.asked_for_result: Sequence[Message] = ()
         self.analysis = '{"quote": null, "summary": "They spoke.", "outcome": "completed"}'
         self.analysis_fault: Exception | None = None
         self.analyses = 0
@@ -228,6 +229,7 @@ class Clerk(Mind):
             yield self.analysis
             return
         self.extractions += 1
+        self.asked_for_result = messages
         if self.result_gate is not None:
             await self.result_gate.wait()
         if self.result_fault is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from api.returns import check_returns, result_schema
+from api.returns import check_returns, result_schema, settle_result
 
 RETURNS: dict[str, Any] = {
     "confirmed": "boolean",
@@ -76,3 +76,21 @@ def test_values_of_another_type_are_refused(name: str, value: Any) -> None:
 def test_too_many_fields_are_refused() -> None:
     (error,) = check_returns({f"f{number}": "string" for number in range(65)})
     assert error.pointer == "/returns"
+
+
+@pytest.mark.rows("RV-228…229")
+def test_a_date_that_is_in_no_calendar_is_not_taken() -> None:
+    returns = {"day": "date", "when": "datetime", "name": "string"}
+    found = {"day": "2027-02-30", "when": "2027-03-01T09:00:00Z", "name": "2027-02-30"}
+    assert settle_result(returns, found) == (found | {"day": None}, "`day` is no date")
+
+
+@pytest.mark.rows("RV-222")
+def test_what_is_required_is_missed() -> None:
+    returns = {"a": {"type": "string", "required": True}, "b": {"type": "date", "required": False}}
+    assert check_returns(returns) == []
+    told = "`a` is required and was not said"
+    assert settle_result(returns, {"a": None, "b": None}) == ({"a": None, "b": None}, told)
+    assert settle_result(returns, {"a": "x", "b": None}) == ({"a": "x", "b": None}, None)
+    (error,) = check_returns({"a": {"type": "string", "required": "yes"}})
+    assert error.pointer == "/returns/a/required"

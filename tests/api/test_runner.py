@@ -606,6 +606,27 @@ async def test_no_result(
     assert message in call.result_error
 
 
+@pytest.mark.rows("RV-222", "RV-432")
+async def test_what_is_required_and_was_not_said_is_told(office: Office) -> None:
+    office.mind.result = '{"email": null, "ok": true}'
+    returns = {"ok": "boolean", "email": {"type": "string", "required": True}}
+    call = await conversed(office, returns=returns)
+    assert (call.result_status, call.result) == ("failed", {"ok": True, "email": None})
+    assert call.result_error == "`email` is required and was not said"
+
+
+@pytest.mark.rows("RV-232…234", "RV-437")
+async def test_the_operators_own_instructions_find_the_result(office: Office) -> None:
+    prompt = "{{call_direction}} {{user_phone_number}} {{agent_phone_number}}:\n{{transcript}}"
+    agent = {"returns_prompt": prompt}
+    call = await conversed(office, returns={"ok": "boolean"}, agent=agent)
+    assert call.result_status == "completed"
+    system = office.mind.asked_for_result[0]["content"]
+    assert system.startswith(f"outbound {call.to_number} {call.from_number}:\nagent: ")
+    assert "\n\nAnswer with one JSON object of this form" in system
+    assert "person: tomorrow please." in system
+
+
 async def test_the_result_takes_too_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.findings.EXTRACTION_TIMEOUT_S", 0.01)
     office.mind.result_gate = asyncio.Event()

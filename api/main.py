@@ -24,6 +24,7 @@ from api.services import Check, Services
 from api.settings import Settings
 from api.store import Store, StoreError
 from api.switches import make_switch
+from api.tools.toolbox import Toolbox
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from pbx.media import MediaServer
@@ -88,6 +89,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         stack.push_async_callback(asyncio.to_thread, engines.close)
         switch = make_switch(settings, media)
         stack.push_async_callback(switch.close)
+        toolbox = await stack.enter_async_context(Toolbox(settings, store, seal))
         dialer = Dialer(
             store,
             switch,
@@ -97,6 +99,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 conversation=lambda call: conversation_config(settings, call),
                 recordings=settings.recordings.dir if settings.recordings.enabled else None,
                 analysed=settings.calls.analysis,
+                tools=toolbox.tools_for,
             ),
             settings.calls.max_concurrent,
         )

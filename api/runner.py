@@ -33,7 +33,8 @@ from pbx.switch import (
 from voice_loop import events
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
-from voice_loop.ports import EngineError, Engines
+from voice_loop.ports import EngineError, Engines, Line
+from voice_loop.tools import Tool
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,13 @@ class RunnerConfig:
 
     ring_timeout_s: int
     conversation: Callable[[Call], ConversationConfig]
+    """How one is held, but for its tools."""
     recordings: Path | None
     """Folder of the recordings; None when calls are not recorded."""
     analysed: bool = True
     """Whether outcome and summary are asked for."""
+    tools: Callable[[Call, Line], tuple[Tool, ...]] = lambda _call, _line: ()
+    """What the agent can do on an attempt."""
 
 
 class CallRunner:
@@ -155,9 +159,10 @@ class CallRunner:
 
     async def _attend(self, attempt: Attempt, engines: Engines) -> None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
+        tools = self._config.tools(self._call, attempt)
         conversation = self._conversation = Conversation(
             self._call.id,
-            self._config.conversation(self._call),
+            replace(self._config.conversation(self._call), tools=tools),
             engines,
             attempt.rate,
             self._on_turn,

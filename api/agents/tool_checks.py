@@ -1,23 +1,177 @@
 """Whether an agent's tools can be carried out here."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from api.agents.tools import RESERVED, HttpTool, ToolField, TransferTool
+from api.agents.templates import PLACEHOLDER
+from api.agents.tools import (
+    RESERVED,
+    CalendarTool,
+    EmailTool,
+    HttpTool,
+    Input,
+    Pair,
+    SmsTool,
+    ToolField,
+    TransferTool,
+)
+from api.egress import EgressError
+from api.mail_addresses import is_email
+from api.numbers import is_e164
 from api.problems import FieldError, pointer
+from api.tools.request import BODILESS, body_of, leads_astray
 
 if TYPE_CHECKING:
     from api.agents.checks import Ground
 
+Place = tuple[str | int, ...]
 
-def check_tools(tools: Sequence[ToolField], ground: "Ground") -> Iterator[FieldError]:  # noqa: ARG001
+_TRANSFER: Final = "transfer_call"
+#: A field name (RFC 9110 5.1).
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Headers of the connection, and those that the request itself decides.
+_OURS: Final = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
+    | {"te", "trailer", "transfer-encoding", "upgrade"}
+    | {"host", "content-length", "accept-encoding", "expect"}
+)
+
+
+def check_tools(tools: Sequence[ToolField], ground: "Ground") -> Iterator[FieldError]:
     """What is wrong with them; pointers count from the configuration's root."""
-    taken: set[str] = set()
+    yield from _names(tools)
     for index, tool in enumerate(tools):
+        place = ("tools", index)
+        match tool:
+            case HttpTool():
+                yield from _http(tool, place, ground)
+            case TransferTool() if not is_e164(tool.number):
+                detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
+                yield FieldError(detail, pointer(*place, "number"))
+            case SmsTool() if not ground.sends_sms:
+                detail = "there is no way to send text messages; set `sms.kind`"
+                yield FieldError(detail, pointer(*place, "type"), code="not_configured")
+            case EmailTool():
+                yield from _email(tool, place, ground)
+            case CalendarTool():
+                yield from _calendar(tool, place, ground)
+
+
+def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:
+    """RV-167, RV-169."""
+    taken: set[tuple[bool, str]] = set()
+    for index, tool in enumerate(tools):
+        named = isinstance(tool, HttpTool | TransferTool)
         name = tool.name if isinstance(tool, HttpTool | TransferTool) else tool.type
-        place = pointer("tools", index, "name" if isinstance(tool, HttpTool) else "type")
-        if name in taken:
+        place = pointer("tools", index, "name" if named else "type")
+        allowed = _TRANSFER if isinstance(tool, TransferTool) else None
+        if (named, name) in taken:
             yield FieldError("another tool has this name", place)
-        elif isinstance(tool, HttpTool) and name in RESERVED:
+        elif named and name in RESERVED and name != allowed:
             yield FieldError("is the name of a tool of ours", place)
+        taken.add((named, name))
+
+
+def _http(tool: HttpTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
+    yield from _url(tool.url, (*place, "url"), ground)
+    yield from _headers(tool.headers, (*place, "headers"))
+    for index, pair in enumerate(tool.query_params):
+        if "{{" in pair.key:
+            yield FieldError(
+                "a key may not hold a variable", pointer(*place, "query_params", index, "key")
+            )
+    yield from _body(tool, (*place, "body_template"))
+    yield from _inputs(tool.input_schema, (*place, "input_schema"))
+
+
+def _url(template: str, place: Place, ground: "Ground") -> Iterator[FieldError]:
+    try:
+        fixed = "{" not in urlsplit(template).netloc
+    except ValueError:
+        fixed = True  # the rules below say what is wrong
+    if not fixed:
+        yield FieldError("its host may not hold a variable", pointer(*place))
+        return
+    url = PLACEHOLDER.sub("x", template)
+    try:
+        ground.tool_url(url)
+    except EgressError as error:
+        yield FieldError(str(error), pointer(*place))
+    else:
+        if leads_astray(url):
+            yield FieldError("its path may not hold `.` or `..`", pointer(*place))
+
+
+def _headers(headers: Sequence[Pair], place: Place) -> Iterator[FieldError]:
+    """RV-145."""
+    taken: set[str] = set()
+    for index, pair in enumerate(headers):
+        name, here = pair.key.lower(), pointer(*place, index, "key")
+        if _TOKEN.fullmatch(pair.key) is None:
+            yield FieldError("is not the name of a header: letters, digits and hyphens", here)
+        elif name in _OURS:
+            yield FieldError("is set by the request itself", here)
+        elif name in taken:
+            yield FieldError("another header has this name", here)
         taken.add(name)
+        if any(character in pair.value for character in "\r\n\t"):
+            yield FieldError("may not hold a line break", pointer(*place, index, "value"))
+
+
+def _body(tool: HttpTool, place: Place) -> Iterator[FieldError]:
+    try:
+        body = body_of(tool)
+    except (ValueError, RecursionError) as error:
+        detail = f'must be JSON with quoted placeholders, as {{"name": "{{{{name}}}}"}} ({error})'
+        yield FieldError(detail, pointer(*place))
+        return
+    if tool.method in BODILESS and body is not None:
+        yield FieldError(f"a {tool.method} request has no body", pointer(*place))
+    elif any("{{" in key for key in _keys(body)):
+        yield FieldError("a key may not hold a variable", pointer(*place))
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _keys(item)
+
+
+def _inputs(inputs: Sequence[Input], place: Place) -> Iterator[FieldError]:
+    taken: set[str] = set()
+    for index, one in enumerate(inputs):
+        if one.name in taken:
+            yield FieldError("another input has this name", pointer(*place, index, "name"))
+        taken.add(one.name)
+        options, here = one.enum_options or [], pointer(*place, index, "enum_options")
+        if one.type == "enum" and not options:
+            yield FieldError("an enum needs options to choose from", here)
+        elif one.type != "enum" and options:
+            yield FieldError("is for type enum only", here)
+        elif len(set(options)) < len(options):
+            yield FieldError("holds an option twice", here)
+
+
+def _email(tool: EmailTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
+    if not ground.sends_email:
+        detail = "there is no mail server; set `smtp.host`"
+        yield FieldError(detail, pointer(*place, "type"), code="not_configured")
+    for index, address in enumerate(tool.to):
+        if not is_email(address):
+            yield FieldError("is not a mail address", pointer(*place, "to", index))
+
+
+def _calendar(tool: CalendarTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
+    known = ground.calendars.get(tool.connection_id)
+    if known is None:
+        detail = "there is no such connection (/v1/calendar_connections)"
+        yield FieldError(detail, pointer(*place, "connection_id"), code="not_configured")
+    elif tool.event_type_id not in known:
+        names = ", ".join(sorted(known)) or "none"
+        detail = f"the connection has no such event type; it has: {names}"
+        yield FieldError(detail, pointer(*place, "event_type_id"), code="not_configured")

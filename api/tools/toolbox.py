@@ -1,0 +1,108 @@
+"""The tools of a call: those that its configuration names, bound to it, and no others."""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+from api.agents.facts import callee_zone, facts_of
+from api.agents.masking import frozen_config
+from api.agents.templates import render
+from api.agents.tools import DigitsTool, HttpTool, SkipTurnTool, ToolField
+from api.egress import EgressPolicy
+from api.guarded_http import guarded_client
+from api.records import Call
+from api.sealing import Seal
+from api.settings import Settings
+from api.store import Store
+from api.tools.http import HttpRequest
+from voice_loop.built_in import SendDigits, SkipTurn
+from voice_loop.ports import Line
+from voice_loop.tools import Tool
+
+#: Names looked up at one time for all calls.
+_LOOKUPS: Final = 16
+
+
+class Toolbox:
+    """Makes tools, for the time of an `async with`."""
+
+    def __init__(
+        self, settings: Settings, store: Store, seal: Seal, clock: Callable[[], float] = time.time
+    ) -> None:
+        """
+        Args:
+            settings: where tools may go, and by what.
+            store: where secrets are.
+            seal: what opens them.
+            clock: Unix seconds.
+        """
+        self._settings = settings
+        self._store = store
+        self._seal = seal
+        self._clock = clock
+        # An answer that is packed could be unpacked to any size.
+        headers = {"User-Agent": "Offhook", "Accept-Encoding": "identity"}
+        self._client = guarded_client(EgressPolicy(settings.tools), _LOOKUPS, headers)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    def tools_for(self, call: Call, line: Line) -> tuple[Tool, ...]:
+        """What the agent can do on this call.
+
+        Args:
+            call: whose configuration names them.
+            line: its attempt.
+
+        Raises SealError and UnknownVariableError.
+        """
+        config = frozen_config(call.agent, self._seal)
+        zone = callee_zone(call, self._settings.calls.default_timezone)
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(self._clock(), zone)
+
+        values = {**call.variables, **facts_of(call, now())}
+        return tuple(
+            made
+            for tool in config.tools or ()
+            for made in self._made(tool, call, line, values, now)
+        )
+
+    def _made(
+        self,
+        tool: ToolField,
+        call: Call,
+        line: Line,
+        values: Mapping[str, Any],
+        now: Callable[[], datetime],
+    ) -> Iterator[Tool]:
+        match tool:
+            case HttpTool():
+                yield HttpRequest(
+                    tool,
+                    call_id=call.id,
+                    values=values,
+                    now=now,
+                    say=None if tool.say is None else render(tool.say, values),
+                    client=self._client,
+                    secrets=self._secrets,
+                )
+            case DigitsTool():
+                yield SendDigits(line)
+            case SkipTurnTool():
+                yield SkipTurn()
+
+    async def _secrets(self, names: Collection[str]) -> dict[str, str]:
+        sealed = await self._store.secrets.sealed(names)
+        return {name: self._seal.open(text) for name, text in sealed.items()}

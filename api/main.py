@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from api.ambience import ambience_of
 from api.app import create_app
 from api.campaigns import Pacer
 from api.dialer import Dialer
@@ -143,6 +144,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         task=call.prompt,
         context=call.context,
         language=call.language,
+        ambience=ambience_of(call),
         floor=floor,
         opening_delay_ms=voice.opening_delay_ms,
         max_duration_ms=call.max_duration_s * 1000,

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 from api.client.transport import Json, Transport, at
 from api.secret_objects import NamedSecretObject, PutSecret
+from api.sound_objects import SoundObject
 
 
 class Agents(Transport):
@@ -20,3 +21,7 @@ class Agents(Transport):
     async def delete_secret(self, name: str) -> None:
         """Forget a secret."""
         await self.request("DELETE", at("secrets", name))
+
+    def list_sounds(self) -> AsyncGenerator[SoundObject, None]:
+        """What an agent can have beside its voice."""
+        return self._every(SoundObject, at("sounds"), paged=False)

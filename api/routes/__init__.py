@@ -14,6 +14,7 @@ from api.routes import (
     rates,
     recordings,
     secrets,
+    sounds,
     system,
     trunks,
     webhook_deliveries,
@@ -23,6 +24,7 @@ from api.routes import (
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *calls.ENDPOINTS,
+    *sounds.ENDPOINTS,
     *campaign_contacts.ENDPOINTS,
     *campaigns.ENDPOINTS,
     *erasure.ENDPOINTS,

@@ -13,11 +13,13 @@ def callee_zone(call: Call, default: str | None = None) -> ZoneInfo:
 
     Args:
         call: of whose person.
-        default: zone of numbers that no numbering plan knows.
+        default: taken where the number may be in several zones, if it is one of them, and where
+            no numbering plan knows it.
     """
-    asked = (call.retry or {}).get("timezone")
-    known = (asked,) if asked else (*call.zones, *zones_of(_person(call), default))
-    return zone(known[0] if known else "UTC")
+    if asked := (call.retry or {}).get("timezone"):
+        return zone(asked)
+    known = zones_of(_person(call), default) or ("UTC",)
+    return zone(default if default in known else known[0])
 
 
 def facts_of(call: Call, now: datetime) -> dict[str, Any]:

@@ -81,6 +81,13 @@ class ClauseSplitter:
                 return
 
 
+def clauses(text: str) -> list[Clause]:
+    """A fixed text as clauses."""
+    splitter = ClauseSplitter()
+    parts = [*splitter.push(text), *splitter.close()]
+    return [part for part in parts if isinstance(part, Clause)]
+
+
 def _begun_marker(text: str) -> int:
     """How many characters at the end may be the beginning of a tool call."""
     return next(

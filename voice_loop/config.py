@@ -40,8 +40,6 @@ class ConversationConfig:
     opening_delay_ms: int = 600
     """How long the person may say hello first, after the answer."""
     max_duration_ms: int = 600_000
-    time_up_lead_ms: int = 6_000
-    """How long before `max_duration_ms` the agent says that time is up."""
     interruptible: bool = True
     """Whether the person may interrupt the agent (barge-in)."""
     reply_max_tokens: int = 160

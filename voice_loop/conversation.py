@@ -7,6 +7,10 @@ posted and decides whose turn it is.
 Barge-in is reversible: the agent's audio is held at once; what was said then decides whether
 the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
 that were heard.
+
+Tools are used once the person has left the agent the floor and has heard the words before the
+call, never ahead. One that works goes on whatever the person does; what it gives is kept in the
+history, and an answer to what they said meanwhile waits for it.
 """
 
 import asyncio
@@ -16,17 +20,34 @@ from collections.abc import Callable
 
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.clauses import ToolCall
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.ear import Keys
 from voice_loop.events import EndReason, Turn
 from voice_loop.floor import NobodySpeaks, SpeechPaused, SpeechResumed, TurnEnded
-from voice_loop.phrases import consists_of, phrases, plain_words
+from voice_loop.judgement import judge, sounds_unfinished
+from voice_loop.phrases import phrases, plain_words
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Line, Transcript
+from voice_loop.prepared import Prepared
 from voice_loop.prompts import system_prompt
 from voice_loop.reply import Reply, Studio, Verdict
-from voice_loop.signals import Failed, OpeningDue, Over, Signal, SpeechOver, TimeUp, Transcribed
+from voice_loop.signals import (
+    Failed,
+    OpeningDue,
+    Over,
+    Signal,
+    SpeechOver,
+    TimeUp,
+    Told,
+    ToolDone,
+    ToolSlow,
+    Transcribed,
+    Using,
+)
+from voice_loop.tool_turns import ToolTurns
+from voice_loop.toolset import Toolset
 from voice_loop.wire import Wire
 from voice_loop.work import Work
 
@@ -34,6 +55,10 @@ log = logging.getLogger(__name__)
 
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
+#: Between the last words of the longest conversation and its limit: the grace, and some slack.
+_TIME_UP_SLACK_MS = 600
+#: Tools that one answer may use one after the other.
+_MAX_TOOLS_IN_A_ROW = 5
 _INBOX_LIMIT = 1024
 
 
@@ -61,17 +86,41 @@ class Conversation:
         self._min_confidence = engines.min_confidence
         self._on_turn = on_turn
         self._phrases = phrases(config.language)
-        self._studio = Studio(engines, line_rate, config.language, call_id, config.engine_timeout_s)
+        self._studio = Studio(
+            engines,
+            line_rate,
+            config.language,
+            call_id,
+            config.engine_timeout_s,
+            speed=config.speed,
+            temperature=config.temperature,
+            max_tokens=config.reply_max_tokens,
+            end_sentence=config.end_sentence,
+            interruptible=config.interruptible,
+        )
         self._inbox: asyncio.Queue[Signal] = asyncio.Queue(_INBOX_LIMIT)
         self._work = Work(call_id, self._post)
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         self._wire = Wire(engines.new_detector(line_rate), ambience, config, self._post)
         self._ear, self._playout = self._wire.ear, self._wire.playout
         self._floor = self._ear.floor
-        self._dialogue = Dialogue(system_prompt(config.task, config.context, config.language))
-        self._opening = self._new_speech()
-        self._opening_played = False
-        self._apology: Speech | None = None
+        self._dialogue = Dialogue(
+            system_prompt(
+                config.task,
+                config.context,
+                config.language,
+                persona=config.persona,
+                faq=config.faq,
+                tools=[tool.spec for tool in config.tools],
+            )
+        )
+        self._tools = ToolTurns(
+            Toolset(call_id, config.tools), self._dialogue, self._work, self._post, on_turn
+        )
+        self._prepared = Prepared(config, self._studio, self._phrases)
+        self._opening = self._prepared.opening
+        #: Whether it has had its time, or never comes.
+        self._opening_played = config.first_sentence_mode == "none"
         #: The answer in the making; not spoken yet.
         self._reply: Reply | None = None
         #: The answer whose speech has the floor.
@@ -83,18 +132,21 @@ class Conversation:
     # What the outside calls -------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Render the opening and the apology; best run while it rings.
+        """Render what is said word for word, and the opening; best run while it rings.
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
-        await self._work.see_through(self._opening, self._render_opening)
+        await self._work.see_through(self._prepared.time_up, self._prepare)
 
-    async def _render_opening(self) -> None:
-        apology = self._new_speech(in_history=False, interruptible=False)
-        apology.hang_up_after = True
-        await self._studio.read_out(self._phrases.apology, apology)
-        self._apology = apology
-        await self._answer(self._opening, self._dialogue)
+    async def _prepare(self) -> None:
+        prepared, dialogue = self._prepared, self._dialogue
+        await self._work.see_through(prepared.opening, lambda: prepared.render_opening(dialogue))
+        if length_ms := await prepared.render_time_up():
+            limit_ms = self._config.max_duration_ms
+            lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)
+            self._wire.time_up_at = (limit_ms - lead_ms) // FRAME_MS
+        if self._config.first_sentence_mode != "generated":
+            await self._studio.warm_up(dialogue.messages())
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
@@ -108,6 +160,15 @@ class Conversation:
             self._post(Over("engine_error"))
             raise
 
+    def pass_time(self, heard: Samples, now: float) -> None:
+        """A media tick in which somebody else has the line (`pbx.desk.Owner`)."""
+        if self._answered:
+            self._wire.pass_time(heard, now)
+
+    def tell(self, note: str) -> None:
+        """The agent is to know this, and to speak of it."""
+        self._post(Told(note))
+
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
         self._ear.press(digit, at)
@@ -120,29 +181,37 @@ class Conversation:
         """The operator wants the call to end now."""
         self._post(Over("operator_hangup"))
 
+    def transferred(self) -> None:
+        """The person talks to somebody else now."""
+        self._post(Over("transferred"))
+
     async def run(self, line: Line) -> EndReason:
         """Converse on the answered line until the end; returns why it ended.
 
-        The line is hung up when this returns, whatever happened.
+        The line is hung up when this returns, whatever happened, unless it was transferred.
         """
         self._answered = True
+        reason: EndReason | None = None
         try:
             reason = await self._converse()
+            reason = self._tools.ends or reason
         finally:
             self._answered = False
             cut_off = self._unsettled()
             self._drop_reply()
             self._yield()
-            await self._give_back(line)
+            await self._give_back(None if reason == "transferred" else line)
+            self._tools.note(self._now_ms)
         if cut_off is not None:
             await self._work.see_through(cut_off.speech, lambda: self._note(cut_off))
         return reason
 
-    async def _give_back(self, line: Line) -> None:
-        """Hang up and end all work."""
+    async def _give_back(self, line: Line | None) -> None:
+        """Hang up, where there is a line to, and end all work."""
         self._work.cancel()
         try:
-            await line.hang_up()
+            if line is not None:
+                await line.hang_up()
         finally:
             await self._work.ended()
             self._studio.close()
@@ -180,6 +249,8 @@ class Conversation:
                 self._settle(reply)
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
+            case Told(note):
+                self._answer_note(note)
             case OpeningDue():
                 self._opening_due()
             case NobodySpeaks():
@@ -187,7 +258,13 @@ class Conversation:
             case TimeUp(final):
                 if final:
                     return "max_duration"
-                self._last_words(self._phrases.time_up, "max_duration")
+                if not self._wire.ending:
+                    self._begin_ending("max_duration")
+                    self._playout.play(self._prepared.time_up)
+            case ToolSlow():
+                self._fill_silence()
+            case ToolDone(using):
+                return self._tool_done(using)
             case Failed(error, speech):
                 log.error("call %s: %s", self._call_id, error)
                 if self._waits_for(speech) and not self._apologise():
@@ -215,8 +292,8 @@ class Conversation:
         """Whether someone still counts on this speech."""
         if speech is self._opening and not self._opening_played:
             return not self._wire.ending
-        in_the_making = self._reply.speech if self._reply is not None else None
-        return speech in (self._playout.speech, in_the_making)
+        replies = [reply.speech for reply in (self._reply, self._speaking) if reply is not None]
+        return speech in (self._playout.speech, *replies)
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
@@ -233,7 +310,7 @@ class Conversation:
             # The turn before is not understood yet: the two are one.
             onset = min(onset, self._reply.started_ms // FRAME_MS)
         started_ms, ended_ms = onset * FRAME_MS, (last + 1) * FRAME_MS
-        return Reply(self._new_speech(), self._ear.voiced_at, started_ms, ended_ms)
+        return Reply(self._studio.new_speech(), self._ear.voiced_at, started_ms, ended_ms)
 
     async def _make_reply(self, reply: Reply, samples: Samples) -> None:
         transcript = reply.transcript = await self._studio.transcribe(samples)
@@ -244,39 +321,22 @@ class Conversation:
             reply.speech.in_history = False
             await self._studio.read_out(self._phrases.repeat, reply.speech, reply)
         elif reply.verdict is Verdict.ANSWER:
+            await self._tools.finished()
             dialogue = self._dialogue.copy()
-            if (held := self._playout.speech) is not None and held.in_history:
-                dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
-            dialogue.person_said(transcript.text)
-            await self._answer(reply.speech, dialogue, reply)
+            if not reply.settled:
+                if (held := self._playout.speech) is not None and held.in_history:
+                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
+                dialogue.person_said(transcript.text)
+            await self._answer(reply, dialogue)
 
     def _judge(self, transcript: Transcript) -> Verdict:
-        words = plain_words(transcript.text)
         speech = self._playout.speech
         if not self._opening_played or (speech is self._opening and not speech.played):
             return Verdict.OPENING
-        if not words:
-            return Verdict.NOTHING
-        lists = self._phrases
-        if speech is not None and consists_of(words, self._no_answers_to(speech)):
-            return Verdict.BACKCHANNEL
-        if transcript.confidence < self._min_confidence:
-            return Verdict.REPEAT
-        if words.rsplit(" ", 1)[-1] in lists.unfinished:
+        verdict = judge(transcript, speech, self._phrases, self._min_confidence)
+        if verdict is Verdict.ANSWER and sounds_unfinished(transcript, self._phrases):
             self._floor.sounds_unfinished()
-        return Verdict.ANSWER
-
-    def _no_answers_to(self, speech: Speech) -> frozenset[str]:
-        """Lines that, said into this speech, let it go on."""
-        lists = self._phrases
-        if speech.hang_up_after:
-            return lists.backchannels | lists.farewells
-        if speech.nearly_over or not speech.in_history:
-            # What is said into the end of a question answers it.
-            return frozenset()
-        return (
-            lists.backchannels | lists.greetings if speech is self._opening else lists.backchannels
-        )
+        return verdict
 
     def _settle(self, reply: Reply) -> None:
         """Act on what was said, once it is known, and once the turn is over if that matters.
@@ -297,6 +357,7 @@ class Conversation:
             return
         self._reply = None
         self._yield()
+        reply.settled = True
         if plain_words(reply.transcript.text):
             self._person_turn_over(reply)
             if reply.verdict is not Verdict.REPEAT:
@@ -312,6 +373,8 @@ class Conversation:
         if self._floor.person_speaks:
             self._playout.hold()
         self._speaking = self._wire.awaited = reply
+        if self._tools.at_work is not None:
+            self._wire.await_tool()
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
         if self._wire.ending:
@@ -322,44 +385,50 @@ class Conversation:
         self._yield()
         self._opening_played = True
         pressed_ms = frame * FRAME_MS
-        reply = Reply(self._new_speech(), at, pressed_ms, pressed_ms, keys=True)
+        reply = Reply(self._studio.new_speech(), at, pressed_ms, pressed_ms, keys=True)
         reply.transcript = Transcript(digits, 1.0)
         self._person_turn_over(reply)
         self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
-        dialogue = self._dialogue.copy()
-        reply.task = self._work.start(
-            reply.speech, lambda: self._answer(reply.speech, dialogue, reply)
-        )
+        reply.task = self._work.start(reply.speech, lambda: self._answer_latest(reply))
         self._speak(reply)
 
+    def _answer_note(self, note: str) -> None:
+        if self._wire.ending:
+            return
+        self._drop_reply()
+        self._yield()
+        self._opening_played = True
+        now_ms = self._wire.frame * FRAME_MS
+        reply = Reply(self._studio.new_speech(), self._ear.voiced_at, now_ms, now_ms, spoke=True)
+        self._dialogue.person_said(f"[{note}]")
+        reply.task = self._work.start(reply.speech, lambda: self._answer_latest(reply))
+        self._speak(reply)
+
+    async def _answer_latest(self, reply: Reply) -> None:
+        await self._tools.finished()
+        await self._answer(reply, self._dialogue.copy())
+
     def _nobody_speaks(self) -> None:
-        if self._wire.ending or self._reply is not None or self._playout.speech is not None:
+        engaged = self._wire.ending or self._reply is not None or self._playout.speech is not None
+        if engaged or not self._opening_played:
             return
         self._silences += 1
         if self._silences > self._config.silence_prompts:
-            self._last_words(self._phrases.nobody_there, "silence")
+            self._begin_ending("silence")
+            self._play_line(self._studio.new_last_words(), self._phrases.nobody_there)
         else:
-            self._play_line(self._new_speech(in_history=False), self._phrases.are_you_there)
+            self._play_line(self._studio.new_speech(in_history=False), self._phrases.are_you_there)
 
-    def _last_words(self, text: str, reason: EndReason) -> None:
-        """Say a fixed goodbye that cannot be interrupted; the call ends after it."""
-        if self._wire.ending:
-            return
-        self._begin_ending(reason)
-        speech = self._new_speech(in_history=False, interruptible=False)
-        speech.hang_up_after = True
-        self._play_line(speech, text)
-
-    def _play_line(self, speech: Speech, text: str) -> None:
+    def _play_line(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
         self._playout.play(speech)
-        self._work.start(speech, lambda: self._studio.read_out(text, speech))
+        self._work.start(speech, lambda: self._studio.read_out(text, speech, reply))
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
-        if self._apology is None:
+        if not self._prepared.apology.finished:
             return False
         self._begin_ending("engine_error")
-        self._playout.play(self._apology)
+        self._playout.play(self._prepared.apology)
         return True
 
     def _begin_ending(self, reason: EndReason) -> None:
@@ -384,8 +453,19 @@ class Conversation:
         """The agent said it all; True when the call ends with it."""
         if speech is not self._playout.speech:
             return False
+        reply = self._speaking
+        if speech.tool_call is not None and (self._floor.person_speaks or self._reply is not None):
+            # They may object.
+            self._playout.hold()
+            return False
         self._playout.take()
         self._agent_turn_over(speech)
+        if reply is not None and speech is not reply.speech:
+            self._playout.play(reply.speech)
+            return False
+        if reply is not None and speech.tool_call is not None:
+            self._use_tool(reply, speech.tool_call)
+            return False
         self._speaking = self._wire.awaited = None
         return speech.hang_up_after
 
@@ -395,7 +475,10 @@ class Conversation:
             return
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
-        timings = self._speaking.timings() if self._speaking is not None else None
+        timings = None
+        if self._speaking is not None and not self._speaking.spoke:
+            timings = self._speaking.timings()
+            self._speaking.spoke = True
         started_ms, ended_ms = self._wire.spoken_ms
         self._on_turn(
             Turn(
@@ -442,13 +525,49 @@ class Conversation:
         if cut_off.transcript is not None and plain_words(cut_off.transcript.text):
             self._person_turn_over(cut_off)
 
-    # Speech in the making ---------------------------------------------------------------
+    # Tools ------------------------------------------------------------------------------
 
-    def _new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
-        may_interrupt = interruptible and self._config.interruptible
-        return self._studio.new_speech(in_history=in_history, interruptible=may_interrupt)
+    @property
+    def _now_ms(self) -> int:
+        return self._wire.frame * FRAME_MS
 
-    async def _answer(self, speech: Speech, dialogue: Dialogue, reply: Reply | None = None) -> None:
+    def _use_tool(self, reply: Reply, call: ToolCall) -> None:
+        """The person heard the words before the call: do it, then go on."""
+        reply.tools_used += 1
+        reply.speech = self._studio.new_speech()
+        self._playout.play(reply.speech)
+        self._tools.begin(reply, call, self._now_ms)
+        self._wire.await_tool()
+
+    def _fill_silence(self) -> None:
+        """The person has waited for a tool for a while: say so, unless something was said."""
+        reply, call = self._speaking, self._tools.at_work
+        if call is None or reply is None or reply.spoke or self._floor.person_speaks:
+            return
+        if self._playout.speech is reply.speech and reply.speech.wordless:
+            line = self._tools.toolset.say(call)
+            filler = self._studio.new_speech(in_history=False)
+            filler.fills_silence = True
+            self._play_line(filler, self._phrases.one_moment if line is None else line, reply)
+
+    def _tool_done(self, using: Using) -> EndReason | None:
+        """Answer with what it gave, unless the person said something meanwhile."""
+        assert using.result is not None
+        self._tools.note(self._now_ms)
+        reply = using.reply
+        if reply is self._speaking and using.result.waits:
+            reply.speech.finished = True
+        elif reply is self._speaking:
+            dialogue = self._dialogue.copy()
+            reply.task = self._work.start(reply.speech, lambda: self._answer(reply, dialogue))
+        return using.result.ends
+
+    async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:
+        exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
         await self._studio.answer(
-            dialogue.messages(), speech, max_tokens=self._config.reply_max_tokens, reply=reply
+            dialogue.messages(),
+            reply.speech,
+            tools=() if exhausted else self._tools.toolset.specs,
+            fallback=self._phrases.tool_trouble if exhausted else "",
+            reply=reply,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Resampler, Samples, frame_samples
+from voice_loop.clauses import ToolCall
 
 #: Peak of a frame, in int16 units, above which it counts as voiced (about -46 dBFS).
 VOICED_PEAK = 160
@@ -63,6 +64,12 @@ class Speech:
     in_history: bool = True
     """Whether the language model is told of it; fixed lines are not its words."""
     hang_up_after: bool = False
+    opens: bool = False
+    """It is the opening of the call."""
+    fills_silence: bool = False
+    """It only tells that the answer takes a while."""
+    tool_call: ToolCall | None = None
+    """What the agent does after it."""
     finished: bool = False
     """No more audio will come."""
     _frames: deque[Samples] = field(default_factory=deque)
@@ -92,6 +99,16 @@ class Speech:
     def begun(self) -> bool:
         """Its first audio is there."""
         return self._added > 0
+
+    @property
+    def wordless(self) -> bool:
+        """It has no words, so far."""
+        return not self._clauses
+
+    @property
+    def length_ms(self) -> int:
+        """Of the audio, so far."""
+        return self._added * FRAME_MS
 
     @property
     def heard_text(self) -> str:

@@ -13,14 +13,17 @@ from time import monotonic
 from typing import TypeVar
 
 from voice_loop.audio import Samples
-from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
+from voice_loop.clauses import Clause, ClauseSplitter, ToolCall, clauses
 from voice_loop.events import Timings
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript
 from voice_loop.prompts import Message
-from voice_loop.tools import END_CALL_TOOL
+from voice_loop.tools import END_CALL_TOOL, ToolSpec
 
 _T = TypeVar("_T")
+
+#: Tokens that a tool call may take beside what is said.
+_TOOL_CALL_TOKENS = 400
 
 
 class Verdict(Enum):
@@ -42,6 +45,7 @@ class Reply:
     """The state of one answer. Marks are `time.monotonic()` seconds."""
 
     speech: Speech
+    """What it says now; another one after each tool that it uses."""
     last_voiced_at: float
     """Arrival of the person's last voiced packet."""
     started_ms: int
@@ -49,6 +53,11 @@ class Reply:
     transcript: Transcript | None = None
     verdict: Verdict | None = None
     turn_over: bool = False
+    settled: bool = False
+    """The person left it the floor, and their words are in the dialogue."""
+    tools_used: int = 0
+    spoke: bool = False
+    """Something of it was heard."""
     keys: bool = False
     task: asyncio.Task[None] | None = None
     marks: dict[str, float] = field(default_factory=dict)
@@ -71,25 +80,47 @@ class Reply:
 
 
 class Studio:
-    """The engines, set up for one call: every wait for one is bounded by `timeout_s`."""
+    """The engines, set up for one call: every wait for one is bounded."""
 
     def __init__(
-        self, engines: Engines, line_rate: int, language: str, cache_key: str, timeout_s: float
+        self,
+        engines: Engines,
+        line_rate: int,
+        language: str,
+        cache_key: str,
+        timeout_s: float,
+        *,
+        speed: float = 1.0,
+        temperature: float = 0.0,
+        max_tokens: int = 160,
+        end_sentence: str = "",
+        interruptible: bool = True,
     ) -> None:
         self._engines = engines
         self._line_rate = line_rate
         self._language = language
         self._cache_key = cache_key
         self._timeout_s = timeout_s
+        self._speed = speed
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._end_sentence = end_sentence
+        self._interruptible = interruptible
 
     def new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
         """An empty speech, at the voice's and the line's rates."""
         return Speech(
             self._engines.tts.rate,
             self._line_rate,
-            interruptible=interruptible,
+            interruptible=interruptible and self._interruptible,
             in_history=in_history,
         )
+
+    def new_last_words(self) -> Speech:
+        """One that cannot be interrupted and ends the call."""
+        speech = self.new_speech(in_history=False, interruptible=False)
+        speech.hang_up_after = True
+        return speech
 
     async def transcribe(self, samples: Samples) -> Transcript:
         """Transcribe one utterance at the line's rate. Raises EngineError."""
@@ -101,7 +132,7 @@ class Studio:
 
     async def read_out(self, text: str, speech: Speech, reply: Reply | None = None) -> None:
         """Voice a fixed line into `speech`, which is finished then. Raises EngineError."""
-        await self._say(text, speech, reply)
+        await self._recite(text, speech, reply)
         speech.finished = True
 
     async def answer(
@@ -109,39 +140,73 @@ class Studio:
         messages: Sequence[Message],
         speech: Speech,
         *,
-        max_tokens: int,
+        tools: Sequence[ToolSpec] = (),
+        fallback: str = "",
         reply: Reply | None = None,
     ) -> None:
-        """Let the model answer and voice it clause by clause into `speech`. Raises EngineError."""
+        """Let the model answer and voice it clause by clause into `speech`. Raises EngineError.
 
-        async def perform(part: Clause | ToolCall) -> None:
-            match part:
-                case Clause(text):
-                    await self._say(text, speech, reply)
-                case ToolCall(name) if name == END_CALL_TOOL:
+        Args:
+            messages: the dialogue.
+            speech: takes the words, and the tool call in which they end.
+            tools: what may be called; of the rest only the end of the call is heeded.
+            fallback: said when the model says and does nothing.
+            reply: whose times are to be noted.
+        """
+        async with aclosing(self._parts(messages, tools, reply)) as parts:
+            async for part in parts:
+                if isinstance(part, Clause):
+                    await self._say(part.text, speech, reply)
+                elif part.name == END_CALL_TOOL:
                     speech.hang_up_after = True
+                elif tools:
+                    speech.tool_call = part
+                    break
+        if speech.tool_call is None and speech.hang_up_after:
+            await self._recite(self._end_sentence, speech, reply)
+        elif speech.tool_call is None and speech.wordless:
+            await self._recite(fallback, speech, reply)
+        speech.finished = True
 
+    async def warm_up(self, messages: Sequence[Message]) -> None:
+        """Let the model read the beginning of the dialogue ahead. Raises EngineError."""
+        stream = self._engines.llm.stream(messages, max_tokens=1, cache_key=self._cache_key)
+        async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
+            async for _ in pieces:
+                pass
+
+    async def _parts(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], reply: Reply | None
+    ) -> AsyncGenerator[Clause | ToolCall, None]:
+        """What the model says and does, as it comes."""
         splitter = ClauseSplitter()
         stream = self._engines.llm.stream(
-            messages, max_tokens=max_tokens, cache_key=self._cache_key
+            messages,
+            max_tokens=self._max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
+            tools=tools,
+            temperature=self._temperature,
+            cache_key=self._cache_key,
         )
         async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
             async for piece in pieces:
                 if reply is not None:
                     reply.mark("first_token")
                 for part in splitter.push(piece):
-                    await perform(part)
+                    yield part
         for part in splitter.close():
-            await perform(part)
-        speech.finished = True
+            yield part
 
     def close(self) -> None:
         """The call is over: the language model may forget it."""
         self._engines.llm.release(self._cache_key)
 
+    async def _recite(self, text: str, speech: Speech, reply: Reply | None) -> None:
+        for clause in clauses(text):
+            await self._say(clause.text, speech, reply)
+
     async def _say(self, text: str, speech: Speech, reply: Reply | None) -> None:
         speech.begin_clause(text)
-        stream = _in_time(self._engines.tts.stream(text), self._timeout_s, "the voice")
+        stream = _in_time(self._engines.tts.stream(text, self._speed), self._timeout_s, "the voice")
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 if reply is not None:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from voice_loop.clauses import ToolCall
 from voice_loop.ear import Keys
 from voice_loop.events import EndReason
 from voice_loop.floor import FloorEvent
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError
 from voice_loop.reply import Reply
+from voice_loop.tools import ToolResult
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,36 @@ class TimeUp:
     final: bool
 
 
+@dataclass
+class Using:
+    """A tool that is being used."""
+
+    call: ToolCall
+    reply: Reply
+    """Which asked for it."""
+    started_ms: int
+    result: ToolResult | None = None
+
+
+@dataclass(frozen=True)
+class ToolDone:
+    """A tool gave its result."""
+
+    using: Using
+
+
+@dataclass(frozen=True)
+class ToolSlow:
+    """A tool takes so long that the person should hear of it."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Somebody outside told the agent something."""
+
+    note: str
+
+
 @dataclass(frozen=True)
 class Over:
     """Somebody outside ended it."""
@@ -52,4 +84,16 @@ class Over:
     reason: EndReason
 
 
-Signal = FloorEvent | Keys | SpeechOver | Transcribed | Failed | OpeningDue | TimeUp | Over
+Signal = (
+    FloorEvent
+    | Keys
+    | SpeechOver
+    | Transcribed
+    | Failed
+    | OpeningDue
+    | TimeUp
+    | ToolDone
+    | ToolSlow
+    | Told
+    | Over
+)

@@ -6,6 +6,8 @@ conversation what happened. Nothing here waits for anything.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.config import ConversationConfig
@@ -14,7 +16,10 @@ from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, is_voiced
 from voice_loop.ports import SpeechDetector
 from voice_loop.reply import Reply
-from voice_loop.signals import OpeningDue, Signal, SpeechOver, TimeUp
+from voice_loop.signals import OpeningDue, Signal, SpeechOver, TimeUp, ToolSlow
+
+#: A silence this long while a tool works is filled.
+_TOOL_SLOW_FRAMES = 700 // FRAME_MS
 
 
 class Wire:
@@ -34,6 +39,9 @@ class Wire:
         self.awaited: Reply | None = None
         """The answer whose first voiced frame has not left yet."""
         self._ambience = ambience
+        self.time_up_at: int | None = None
+        """Index of the frame in which the last words of the longest conversation must begin."""
+        self._tool_slow_at: int | None = None
         self._config = config
         self._post = post
         self._spoke_from = 0
@@ -49,6 +57,10 @@ class Wire:
         """When the speech that has the floor began, and when its latest frame ended."""
         return self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS
 
+    def await_tool(self) -> None:
+        """The person waits for a tool from now on."""
+        self._tool_slow_at = self.frame + _TOOL_SLOW_FRAMES
+
     def exchange(
         self, heard: Samples, arrived_at: float, now: float, *, understanding: bool
     ) -> Samples | None:
@@ -63,6 +75,14 @@ class Wire:
         making = speech is not None and not speech.finished and not self.playout.held
         thinking = (understanding or making) and not self.ear.floor.person_speaks
         return self._ambience.mix(frame, thinking=thinking and frame is None)
+
+    def pass_time(self, heard: Samples, now: float) -> None:
+        """One tick in which the line is somebody else's: nothing is heard, nothing said."""
+        self._tool_slow_at = None
+        unheard = np.zeros_like(heard)
+        for event in self.ear.listen(unheard, now, agent_speaks=True, may_speak=True):
+            self._post(event)
+        self._keep_time()
 
     def _speak(self, now: float) -> Samples | None:
         """The next frame of the agent's words; what else is heard is none of them."""
@@ -95,11 +115,12 @@ class Wire:
             self._post(event)
 
     def _keep_time(self) -> None:
-        limit = self._config.max_duration_ms
-        lead = min(self._config.time_up_lead_ms, limit // 2)
         if self.frame == self._config.opening_delay_ms // FRAME_MS:
             self._post(OpeningDue())
-        if self.frame == (limit - lead) // FRAME_MS:
+        if self.frame == self._tool_slow_at:
+            self._post(ToolSlow())
+        if self.time_up_at is not None and self.frame >= self.time_up_at:
+            self.time_up_at = None
             self._post(TimeUp(final=False))
-        if self.frame == limit // FRAME_MS:
+        if self.frame == self._config.max_duration_ms // FRAME_MS:
             self._post(TimeUp(final=True))

@@ -13,6 +13,7 @@ from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
 PHRASES = phrases("en")
 QUESTION = "what day suits you?"
 GOODBYE = "you are booked, goodbye."
+PATIENT = FloorConfig(silence_ms=60_000)
 ANSWERS = {
     "i want a visit": QUESTION,
     "tuesday": f"{GOODBYE} {END_CALL}",
@@ -598,20 +599,68 @@ async def test_who_answers_the_question_whether_they_are_there_is_there() -> Non
     assert not call.is_over
 
 
+@pytest.mark.rows("RV-62", "RV-63", "RV-65", "RV-66", "CB-50")
 async def test_the_time_limit_is_announced_and_the_announcement_is_not_interrupted() -> None:
-    config = ConversationConfig("talk", max_duration_ms=20_000, time_up_lead_ms=5_000)
+    config = ConversationConfig("talk", max_duration_ms=20_000)
     call = await PhoneCall(config=config).answer()
-    await call.quiet(14_000)
+    await call.quiet(20_000 - 600 - 40 * len(PHRASES.time_up) - 1_000)
+    assert call.said == [("agent", OPENING), ("agent", PHRASES.are_you_there)]
     await call.says("so tell me", 1_500)
     assert all(call.voiced[-20:])
     await call.hears_out()
-    assert call.ms < 20_000
+    assert 20_000 - 700 <= call.ms < 20_000
     assert await call.end() == "max_duration"
     assert call.said[-2:] == [("person", "so tell me"), ("agent", PHRASES.time_up)]
 
 
+@pytest.mark.rows("RV-63", "RV-66")
+async def test_a_message_of_any_length_ends_before_the_time_limit() -> None:
+    message = "i have to go now. " + "thank you very much for your time. " * 3
+    config = ConversationConfig(
+        "talk", floor=PATIENT, max_duration_ms=30_000, time_up_message=message
+    )
+    call = await PhoneCall(config=config).answer()
+    await call.quiet(20_000)
+    await call.hears_out()
+    assert 30_000 - 700 <= call.ms < 30_000
+    assert call.said[-1] == ("agent", message.strip())
+    assert await call.end() == "max_duration"
+
+
+@pytest.mark.rows("RV-67")
+async def test_without_a_message_the_call_ends_silently_at_the_time_limit() -> None:
+    config = ConversationConfig("talk", floor=PATIENT, max_duration_ms=10_000, time_up_message="")
+    call = await PhoneCall(config=config).answer()
+    await call.hears_out()
+    await call.quiet(9_980 - call.ms)
+    assert not call.is_over
+    await call.quiet(40)
+    assert await call.end() == "max_duration"
+    assert call.said == [("agent", OPENING)]
+
+
+@pytest.mark.rows("RV-66")
+async def test_a_message_that_takes_longer_than_half_the_call_is_cut_at_the_limit() -> None:
+    config = ConversationConfig("talk", max_duration_ms=5_000, time_up_message="goodbye. " * 16)
+    call = await PhoneCall(config=config).answer()
+    await call.until(lambda: call.is_over)
+    assert call.ms == 5_020
+    assert await call.end() == "max_duration"
+
+
+async def test_a_message_that_cannot_be_voiced_is_left_out() -> None:
+    config = ConversationConfig("talk", floor=PATIENT, max_duration_ms=10_000)
+    call = PhoneCall(config=config)
+    call.mouth.only_at = "our time is up"
+    call.mouth.fault.error = "broken"
+    await call.answer()
+    await call.until(lambda: call.is_over)
+    assert await call.end() == "max_duration"
+    assert call.said == [("agent", OPENING)]
+
+
 async def test_at_the_time_limit_it_ends_whatever_the_voice_does() -> None:
-    config = ConversationConfig("talk", max_duration_ms=10_000, time_up_lead_ms=2_000)
+    config = ConversationConfig("talk", max_duration_ms=10_000, time_up_message="")
     call = await PhoneCall(config=config).answer()
     await call.hears_out()
     call.mouth.fault.gate = asyncio.Event()
@@ -770,15 +819,12 @@ async def test_a_second_failure_does_not_cut_the_apology() -> None:
     await preparing
 
 
-@pytest.mark.parametrize("line", [PHRASES.are_you_there, PHRASES.nobody_there, PHRASES.time_up])
+@pytest.mark.parametrize("line", ["are you still there?", "i can not hear you,"])
 async def test_a_fixed_line_that_cannot_be_voiced_is_apologised_for(line: str) -> None:
-    config = ConversationConfig("talk", max_duration_ms=40_000)
-    call = await in_conversation(config=config)
+    call = await in_conversation()
     call.mouth.fault.error = "broken"
     call.mouth.only_at = line
     while not any(text == PHRASES.apology for _, text in call.said):
-        if line == PHRASES.time_up:
-            await call.says("go on")
         await call.quiet(5_000)
     assert await call.end() == "engine_error"
     assert call.said[-1] == ("agent", PHRASES.apology)

@@ -91,7 +91,7 @@ def _value(wanted: Input, given: Any, now: datetime) -> Any:
         case "boolean":
             value = {"true": True, "false": False}.get(str(given).lower())
         case "string":
-            value = given if isinstance(given, str) and len(given) <= MAX_TEXT else None
+            value = _text(given)
         case "enum":
             value = given if given in (wanted.enum_options or ()) else None
         case "date":
@@ -117,6 +117,13 @@ def _wanted(wanted: Input) -> str:
             return "a number"
         case "boolean":
             return "true or false"
+
+
+def _text(given: Any) -> str | None:
+    if not isinstance(given, str) or len(given) > MAX_TEXT:
+        return None
+    broken = any("\ud800" <= character <= "\udfff" for character in given)
+    return None if broken else given
 
 
 def _number(given: Any) -> int | float | None:

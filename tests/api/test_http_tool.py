@@ -204,6 +204,7 @@ async def test_inputs_become_a_schema_and_are_checked_again(desk: Desk) -> None:
         ({"who": None}, "who is missing"),
         ({"who": 1}, "who must be a text"),
         ({"who": "x" * 5000}, "who must be a text"),
+        ({"who": "\ud800"}, "who must be a text"),
         ({"count": "two"}, "count must be a number"),
         ({"count": True}, "count must be a number"),
         ({"count": 10**400}, "count must be a number"),

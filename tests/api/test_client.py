@@ -250,6 +250,8 @@ async def _administration(client: OffhookClient) -> None:
     assert (await client.revoke_api_key(key.id)).revoked_at is not None
     assert (await client.get_api_key(key.id)).scope == "call"
     assert [one.name for one in await all_of(client.list_api_keys())] == ["crm", "tests"]
+    sounds = await all_of(client.list_sounds())
+    assert ("hold_music.ogg", 12_000) in {(one.id, one.duration_ms) for one in sounds}
     assert (await client.get_health()).checks["pbx"].message == "logged in"
     assert (await client.get_openapi())["openapi"].startswith("3.1")
     assert "<!doctype html>" in (await client.get_reference()).lower()

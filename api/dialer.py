@@ -41,7 +41,7 @@ class Dialer:
         self,
         store: Store,
         switch: Switch,
-        engines: Callable[[str], Engines],
+        engines: Callable[[Call], Engines],
         config: RunnerConfig,
         max_concurrent: int,
     ) -> None:

@@ -23,14 +23,14 @@ EXTRACTION_TIMEOUT_S: Final = 120.0
 
 
 async def find(
-    store: Store, call: Call, engines: Callable[[str], Engines], *, analysed: bool
+    store: Store, call: Call, engines: Callable[[Call], Engines], *, analysed: bool
 ) -> None:
     """Find out what a call came to and write it down; its terminal event follows.
 
     Args:
         store: where the turns are, and the findings go.
         call: one that is over and awaits its result.
-        engines: the loaded engines of a language; raises EngineError.
+        engines: those that a call is held with; raises EngineError.
         analysed: whether an outcome and a summary are wanted.
     """
     turns = await insist(call.id, partial(store.calls.turns, call.id))
@@ -41,12 +41,12 @@ async def find(
 
 
 async def _result(
-    call: Call, engines: Callable[[str], Engines], spoken: Turns
+    call: Call, engines: Callable[[Call], Engines], spoken: Turns
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The result, or why there is none."""
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
-            llm = engines(call.language).llm
+            llm = engines(call).llm
             schema, instructions = result_schema(call.returns), _instructions(call, spoken)
             result = await extract(llm, call.returns, schema, spoken, instructions)
             return settle_result(call.returns, result)
@@ -57,11 +57,11 @@ async def _result(
 
 
 async def _analysis(
-    call: Call, engines: Callable[[str], Engines], spoken: Turns
+    call: Call, engines: Callable[[Call], Engines], spoken: Turns
 ) -> Analysis | None:
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
-            return await analyse(engines(call.language).llm, call.prompt, spoken)
+            return await analyse(engines(call).llm, call.prompt, spoken)
     except TimeoutError:
         log.warning("call %s: the analysis took too long", call.id)
     except (ExtractionError, EngineError) as failure:

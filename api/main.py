@@ -15,6 +15,7 @@ from api.ambience import ambience_of
 from api.app import create_app
 from api.campaigns import Pacer
 from api.dialer import Dialer
+from api.engines import engine_registry, engines_of
 from api.http_server import http_server, listen
 from api.leased import while_leased
 from api.records import Call
@@ -88,13 +89,14 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         say(f"Loading the engines (model set {settings.models.set})")
         engines = await asyncio.to_thread(load_engines, engine_config(settings), say)
         stack.push_async_callback(asyncio.to_thread, engines.close)
+        registry = await stack.enter_async_context(engine_registry(settings, engines))
         switch = make_switch(settings, media)
         stack.push_async_callback(switch.close)
         toolbox = await stack.enter_async_context(Toolbox(settings, store, seal))
         dialer = Dialer(
             store,
             switch,
-            engines.for_language,
+            partial(engines_of, registry, seal=seal),
             RunnerConfig(
                 ring_timeout_s=settings.calls.ring_timeout_s,
                 conversation=lambda call: conversation_config(settings, call),
@@ -109,8 +111,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             settings=settings,
             store=store,
             control=dialer,
-            languages=frozenset(engines.languages),
-            engine_problem=engines.problem,
+            engines=registry,
             health=lambda: _health(server),
             seal=seal,
             url=settings.server.public_url or url,

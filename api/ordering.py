@@ -109,8 +109,8 @@ async def ground_of(services: Services, config: AgentFields) -> Ground:
     """
     return Ground(
         settings=services.settings,
-        languages=services.languages,
-        engine_problem=services.engine_problem,
+        languages=services.engines.languages,
+        engine_problem=services.engines.problem,
         webhook_url=EgressPolicy(services.settings.webhooks).check_url,
         tool_url=EgressPolicy(services.settings.tools).check_url,
         numbers=frozenset() if config.from_number is None else frozenset({config.from_number}),

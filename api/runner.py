@@ -65,7 +65,7 @@ class CallRunner:
         claim: Claim,
         store: Store,
         switch: Switch,
-        engines: Callable[[str], Engines],
+        engines: Callable[[Call], Engines],
         config: RunnerConfig,
         *,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
@@ -75,7 +75,7 @@ class CallRunner:
             claim: the order and the attempt that the dialer took.
             store: where everything is written down.
             switch: the PBX.
-            engines: the loaded engines of a language; raises EngineError.
+            engines: those that a call is held with; raises EngineError.
             config: what else it needs to know.
             turn: waited for before the PBX is told, left when it knows.
         """
@@ -120,7 +120,7 @@ class CallRunner:
 
     async def _run(self) -> None:
         try:
-            engines = self._engines(self._call.language)
+            engines = self._engines(self._call)
             attempt = await self._dial()
         except EngineError as error:
             await self._failed("engine_unavailable", str(error), "engine_error")

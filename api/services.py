@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from api.agents.checks import EngineKind
 from api.recording_links import RecordingLinks
 from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
+from models.registry import EngineRegistry
 
 
 class CallControl(Protocol):
@@ -20,6 +20,10 @@ class CallControl(Protocol):
 
     async def hang_up(self, call_id: str) -> None:
         """End an answered call from our side; does nothing when it is over."""
+        ...
+
+    async def transfer(self, call_id: str) -> None:
+        """Begin the transfer that the store has noted; does nothing when the call is over."""
         ...
 
 
@@ -39,10 +43,8 @@ class Services:
     settings: Settings
     store: Store
     control: CallControl
-    languages: frozenset[str]
-    """Language codes that the loaded models speak."""
-    engine_problem: Callable[[EngineKind, str], str | None]
-    """Why there is no engine of this name, naming those that there are; None if there is."""
+    engines: EngineRegistry
+    """The engines by name."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; the store is looked at by the route itself."""
     seal: Seal

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -77,15 +77,27 @@ def _base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _endpoint_url(url: str) -> str:
+    parts = urlsplit(url)
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        raise ValueError("write it as http://10.0.0.5:8000/v1, without a user name and a query")
+    return url.rstrip("/")
+
+
 def _time_zone(name: str) -> str:
     zone(name)
     return name
 
 
 #: Body of a webhook.
-PayloadStyle = Literal["call", "envelope", "callingbox"]
+PayloadStyle = Literal["call", "envelope", "callingbox", "oneinbox", "revox"]
 E164 = Annotated[str, AfterValidator(_e164)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+#: What an operator calls something: a table's name.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+#: Stands for it in the list of all settings.
+ANY_NAME: Final = "<name>"
 
 
 class Section(BaseModel):
@@ -227,6 +239,51 @@ class Rtp(Section):
     max_legs: int = Field(default=200, ge=1, description="Most media legs open at one time.")
 
 
+class EngineEndpoint(Section):
+    """An engine on your own network."""
+
+    url: Annotated[str, AfterValidator(_endpoint_url)] = Field(
+        description="Base URL of an OpenAI-compatible server, as `http://10.0.0.5:8000/v1`."
+    )
+    model: str = Field(min_length=1, description="The model's name there.")
+    api_key: SecretStr | None = Field(default=None, description="Sent there as bearer token.")
+    timeout_s: float = Field(default=15.0, gt=0, description="Seconds that each wait may take.")
+
+
+class LlmEndpoint(EngineEndpoint):
+    """A language model on your own network (`/chat/completions`), by its name for agents."""
+
+    options: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="More keys for each request's body, as "
+        "`{ chat_template_kwargs = { enable_thinking = false } }`.",
+    )
+
+
+class TranscriberEndpoint(EngineEndpoint):
+    """Speech recognition on your own network (`/audio/transcriptions`), by its name for agents."""
+
+    languages: tuple[str, ...] = Field(
+        min_length=1, description="Codes of the languages that it hears, as `en`."
+    )
+
+
+class VoiceEndpoint(EngineEndpoint):
+    """A voice on your own network (`/audio/speech`), by its name for agents."""
+
+    voice: str = Field(min_length=1, description="The voice's name there.")
+    languages: tuple[str, ...] = Field(
+        min_length=1, description="Codes of the languages that it speaks, as `en`."
+    )
+    rate: int = Field(
+        default=24_000, ge=8000, le=48_000, description="Samples per second of what it sends."
+    )
+    format: Literal["pcm", "wav"] = Field(
+        default="pcm",
+        description="What it is asked for: bare samples (16 bits, little-endian, mono), or `wav`.",
+    )
+
+
 class Models(Section):
     """The engines: speech recognition, language model, voice."""
 
@@ -249,6 +306,14 @@ class Models(Section):
     timeout_s: float = Field(
         default=15.0, gt=0, description="Seconds after which one engine request is given up."
     )
+    aliases: Mapping[Annotated[str, Field(min_length=1, max_length=256)], str] = Field(
+        default_factory=dict,
+        description='Other names of engines: `{ "gpt-4.1" = "local", "cartesia/a0e99841" = '
+        '"en" }`.',
+    )
+    llms: Mapping[Name, LlmEndpoint] = Field(default_factory=dict)
+    transcribers: Mapping[Name, TranscriberEndpoint] = Field(default_factory=dict)
+    voices: Mapping[Name, VoiceEndpoint] = Field(default_factory=dict)
 
 
 class Voice(Section):
@@ -345,7 +410,8 @@ class Webhooks(Section):
         default="call",
         description="Body: `call`, the call object with a `type` key; `envelope`, "
         "`{id, type, timestamp, data: {call}}`; `callingbox`, "
-        "`{id, type, created, api_version, data: {call}}`. An endpoint may choose its own.",
+        "`{id, type, created, api_version, data: {call}}`; `oneinbox` and `revox`, as those services "
+        "tell it. An endpoint may choose its own; a call placed in a dialect has that dialect's.",
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
         default=None,
@@ -546,13 +612,23 @@ class Settings(Section):
 def iter_fields(
     model: type[Section] = Settings, prefix: str = ""
 ) -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting as (`section.key`, field), in the order of the file."""
+    """Every setting as (`section.key`, field), in the order of the file.
+
+    In the key of one that stands in a table with a name of the operator's, that is `ANY_NAME`.
+    """
     for name, field in model.model_fields.items():
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            yield from iter_fields(annotation, f"{prefix}{name}.")
-        else:
+        if (below := section_of(field)) is None:
             yield f"{prefix}{name}", field
+        elif get_origin(field.annotation) is Mapping:
+            yield from iter_fields(below, f"{prefix}{name}.{ANY_NAME}.")
+        else:
+            yield from iter_fields(below, f"{prefix}{name}.")
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The section that a field is, or that each of its named tables is."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, Section)), None)
 
 
 def env_name(key: str) -> str:
@@ -577,8 +653,8 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
         if not name.startswith(ENV_PREFIX) or name == CONFIG_VARIABLE:
             continue
         key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
-        if key in known:
-            _put(tree, key, _from_text(value, known[key]))
+        if (field := _field(key, known)) is not None:
+            _put(tree, key, _from_text(value, field))
         elif "__" in name or _nearest(name, map(env_name, known), cutoff=0.9):
             near = _nearest(name, map(env_name, known))
             problems.append(
@@ -591,6 +667,17 @@ def load_settings(path: Path | None, env: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _field(key: str, known: Mapping[str, FieldInfo]) -> FieldInfo | None:
+    """The setting of this key, which may hold a name of the operator's."""
+    if key in known:
+        return known[key]
+    for pattern, field in known.items():
+        before, name, after = pattern.partition(ANY_NAME)
+        if name and re.fullmatch(f"{re.escape(before)}[^.]+{re.escape(after)}", key):
+            return field
+    return None
 
 
 def _read_file(path: Path | None, env: Mapping[str, str]) -> dict[str, Any]:

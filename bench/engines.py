@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.assembly import registry_of
 from models.llama import LlamaCpp
 from models.load import EngineConfig, LoadedEngines, load_engines
 from models.piper import Piper
+from models.registry import Wanted
 from voice_loop.audio import Samples, resample
 from voice_loop.ports import Engines
 from voice_loop.prompts import CALL_ANSWERED, Message, system_prompt
@@ -47,8 +49,8 @@ class Reply:
 async def measure(engines: LoadedEngines) -> dict[str, Any]:
     """Every figure, in ms unless its name says otherwise."""
     language = engines.languages[0]
-    chosen = engines.for_language(language)
-    voice = engines.voices[language]
+    chosen = registry_of(engines).engines(Wanted(language))
+    voice = next(one for name, one in engines.voices.items() if engines.spoken_by(name) == language)
     return {
         "set": engines.model_set.name,
         "speech_recognition": await _recognition(chosen, voice, language),

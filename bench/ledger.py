@@ -32,6 +32,7 @@ from api.services import Check, Services
 from api.settings import load_settings
 from api.store import Store
 from bench.wire import HOST, Asked, Client, request
+from tests.api.played_engines import played_engines
 
 BODY: Final = json.dumps(
     {
@@ -76,6 +77,8 @@ class _Nobody:
 
     async def hang_up(self, call_id: str) -> None: ...
 
+    async def transfer(self, call_id: str) -> None: ...
+
 
 async def _healthy() -> Mapping[str, Check]:
     return {}
@@ -85,9 +88,7 @@ async def _healthy() -> Mapping[str, Check]:
 async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     """The API over `store`: its port, and a key."""
     settings = load_settings(None, SETTINGS)
-    services = Services(
-        settings, store, _Nobody(), frozenset({"en"}), lambda *_: None, _healthy, Seal(new_key())
-    )
+    services = Services(settings, store, _Nobody(), played_engines("en"), _healthy, Seal(new_key()))
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:

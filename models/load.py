@@ -5,7 +5,8 @@ A set is a directory:
     whisper/            a CTranslate2 Whisper model
     llama.gguf          a chat model
     voice.onnx          a Piper voice (with voice.onnx.json), or
-    voices/<lang>.onnx  one Piper voice per language, by ISO 639-1 code
+    voices/<name>.onnx  Piper voices; the one that is named by the ISO 639-1 code of a language
+                        is its default
     set.json            optional: {"min_confidence": 0.4}, below which its speech recognition
                         is not to be trusted
 """
@@ -23,9 +24,10 @@ from typing import Final
 from models.languages import language_of
 from models.llama import LlamaCpp
 from models.piper import Piper
+from models.registry import MIN_CONFIDENCE
 from models.vad import WebRtcDetector
 from models.whisper import FasterWhisper
-from voice_loop.ports import EngineError, Engines
+from voice_loop.ports import EngineError, SpeechDetector
 
 #: The set that comes with Offhook: tiny, English only, for the demo and the tests.
 STARTER: Final = "starter"
@@ -34,9 +36,6 @@ STARTER_DIR: Final = Path(__file__).with_name(STARTER)
 #: A model smaller than this is fastest on one thread: its steps are shorter than waking a second
 #: one, and on a busy machine threads that wait for each other cost twenty times the work.
 SMALL_MODEL_BYTES: Final = 32 * 1024 * 1024
-
-#: Of a set that does not say: what OpenAI's models need.
-MIN_CONFIDENCE: Final = 0.4
 
 Progress = Callable[[str], None]
 
@@ -50,14 +49,9 @@ class ModelSet:
     whisper: Path
     llama: Path
     voices: Mapping[str, Path]
-    """ISO 639-1 code to `.onnx` file; never empty."""
+    """Name to `.onnx` file; never empty."""
     min_confidence: float
     """A transcript below this is asked for again."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """ISO 639-1 codes that the set can speak."""
-        return tuple(sorted(self.voices))
 
 
 @dataclass(frozen=True)
@@ -185,37 +179,20 @@ class LoadedEngines:
         self.stt = stt
         self.llm = llm
         self.voices = voices
-        self._new_detector = partial(WebRtcDetector, mode=vad_mode)
+        self.new_detector: Callable[[int], SpeechDetector] = partial(WebRtcDetector, mode=vad_mode)
+        """Makes one call's speech detector."""
 
     @property
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes of the languages that calls can be held in."""
-        return tuple(lang for lang in sorted(self.voices) if lang in self.stt.languages)
+        spoken = {self.spoken_by(name) for name in self.voices}
+        return tuple(sorted(spoken.intersection(self.stt.languages)))
 
-    def problem(self, kind: str, name: str) -> str | None:
-        """Why there is no engine of this name, naming those that there are; None if there is."""
-        known = sorted(self.voices) if kind == "voice" else ["local"]
-        return None if name in known else f"there is no {name[:60]!r}; there are: {known}"
-
-    def for_language(self, language: str) -> Engines:
-        """The engines for calls in one language (`es`, or a locale such as `es-MX`).
-
-        Raises EngineError for a language that the set does not have.
-        """
-        code = language_of(language)
-        if code not in self.languages:
-            raise EngineError(
-                f"the model set {self.model_set.name!r} does not speak {language!r}, only "
-                f"{', '.join(self.languages)}: choose another `models.set` "
-                "(see `offhook models list`)"
-            )
-        return Engines(
-            self.stt,
-            self.llm,
-            self.voices[code],
-            self._new_detector,
-            self.model_set.min_confidence,
-        )
+    def spoken_by(self, voice: str) -> str:
+        """ISO 639-1 code of what a voice speaks: of its name, where that begins with one (`es`,
+        `es-maria`), else of its settings."""
+        code = language_of(voice)
+        return code if len(code) == 2 else self.voices[voice].language
 
     def close(self) -> None:
         """Free everything. Blocks until work in progress has ended."""
@@ -261,16 +238,16 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
         loaded.callback(llm.close)
         llm.warm_up()
         voices: dict[str, Piper] = {}
-        for language, path in model_set.voices.items():
-            tell(f"voice ({language}): {path}")
-            voices[language] = Piper(
+        for name, path in model_set.voices.items():
+            tell(f"voice ({name}): {path}")
+            voices[name] = Piper(
                 path,
                 length_scale=config.length_scale,
                 threads=config.threads or min(2, _threads(path)),
                 workers=config.tts_workers,
                 timeout_s=config.timeout_s,
             )
-            loaded.callback(voices[language].close)
+            loaded.callback(voices[name].close)
         loaded.pop_all()
     return LoadedEngines(model_set, stt, llm, MappingProxyType(voices), config.vad_mode)
 

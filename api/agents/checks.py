@@ -26,8 +26,8 @@ class Ground:
     settings: Settings
     languages: frozenset[str]
     """Those that the loaded models speak."""
-    engine_problem: Callable[[EngineKind, str], str | None]
-    """Why there is no such engine, naming those that there are; None if there is."""
+    engine_problem: Callable[[EngineKind, str | None, str | None], str | None]
+    """Why there is no engine of this name, or none at all, for a language; None if there is."""
     webhook_url: Callable[[str], object]
     """Raises EgressError for a URL that webhooks may not go to."""
     tool_url: Callable[[str], object]
@@ -107,22 +107,30 @@ def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
 def _engines(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
     if config.llm is not None:
         yield from _llm(config.llm, ground)
-    names: list[tuple[EngineKind, str, str, str | None]] = []
+    spoken: str | None = config.language or ground.settings.calls.default_language
+    if spoken not in ground.languages:
+        spoken = None  # that is told already
+    wrong: dict[str, str | None] = {}
     if (voice := config.voice) is not None:
-        wanted = voice.id if voice.provider is None else f"{voice.provider}/{voice.id or ''}"
-        names += [("voice", "voice", "id", wanted), ("voice", "voice", "model", voice.model)]
+        if voice.id is not None or voice.provider is not None:
+            wrong[pointer("voice", "id")] = ground.engine_problem("voice", voice.name, spoken)
+        if voice.model is not None:
+            wrong[pointer("voice", "model")] = ground.engine_problem("voice", voice.model, spoken)
     if (ears := config.transcriber) is not None:
-        names.append(("transcriber", "transcriber", "model", ears.model))
-    for kind, group, name, wanted in names:
-        if wanted is not None and (wrong := ground.engine_problem(kind, wanted)) is not None:
-            yield FieldError(wrong, pointer(group, name), code="provider_not_configured")
+        place = pointer("transcriber", "language" if ears.model is None else "model")
+        heard = ears.language or spoken
+        wrong[place] = ground.engine_problem("transcriber", ears.model, heard)
+    for place, detail in wrong.items():
+        if detail is not None:
+            yield FieldError(detail, place, code="provider_not_configured")
 
 
 def _llm(llm: LlmField, ground: Ground) -> Iterator[FieldError]:
     if llm.api_url is None:
         if llm.api_key is not None:
             yield FieldError("is for a model with `api_url`", pointer("llm", "api_key"))
-        if llm.model is not None and (wrong := ground.engine_problem("llm", llm.model)) is not None:
+        wrong = None if llm.model is None else ground.engine_problem("llm", llm.model, None)
+        if wrong is not None:
             yield FieldError(wrong, pointer("llm", "model"), code="provider_not_configured")
         return
     if llm.model is None:

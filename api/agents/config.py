@@ -78,6 +78,11 @@ class VoiceField(Body):
         default=None, ge=0, le=1, description="Kept and echoed: local voices do not vary."
     )
 
+    @property
+    def name(self) -> str | None:
+        """What the voice is looked up by: `id`, its provider before it, else `model`."""
+        return "/".join(filter(None, (self.provider, self.id))) or self.model
+
 
 class LlmField(Body):
     """The language model."""

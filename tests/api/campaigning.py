@@ -10,7 +10,8 @@ from api.campaigns import Pacer
 from api.services import Check, Services
 from api.settings import load_settings
 from api.store import Store
-from tests.api.conftest import SEAL, SETTINGS, PlayedControl, engine_problem
+from tests.api.conftest import SEAL, SETTINGS, PlayedControl
+from tests.api.played_engines import played_engines
 
 NUMBERS = [f"+1555010{index:04}" for index in range(1000)]
 
@@ -24,7 +25,7 @@ async def services_of(store: Store) -> Services:
     settings = load_settings(None, SETTINGS)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     return Services(
-        settings, store, PlayedControl(), frozenset({"en"}), engine_problem, health, SEAL
+        settings, store, PlayedControl(), played_engines("en"), health, SEAL
     )
 
 

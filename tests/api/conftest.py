@@ -16,6 +16,7 @@ from api.sealing import Seal, new_key
 from api.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
+from tests.api.played_engines import played_engines
 from tests.postgres import PostgresServer, at
 
 SETTINGS = {
@@ -27,19 +28,6 @@ SETTINGS = {
 }
 
 SEAL = Seal(new_key())
-
-ENGINES = {
-    "llm": {"local"},
-    "voice": {"en", "es"},
-    "transcriber": {"local"},
-}
-
-
-def engine_problem(kind: str, name: str) -> str | None:
-    """Stands where the engines' registry is, with one engine of each kind."""
-    known = sorted(ENGINES[kind])
-    return None if name in known else f"there is no {name!r}; there are: {', '.join(known)}"
-
 
 @dataclass
 class PlayedControl:
@@ -118,7 +106,7 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     url = "http://{}:{}".format(*listener.getsockname())
     services = Services(
-        settings, store, control, frozenset({"en", "es"}), engine_problem, ask_health, SEAL, url
+        settings, store, control, played_engines("en", "es"), ask_health, SEAL, url
     )
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")

@@ -257,8 +257,8 @@ class Office:
     def _conversation(self, call: Call) -> ConversationConfig:
         return ConversationConfig(call.prompt, engine_timeout_s=1.0)
 
-    def engines(self, language: str) -> Engines:
-        assert language == "en"
+    def engines(self, call: Call) -> Engines:
+        assert call.language == "en"
         if self.engines_fault is not None:
             raise self.engines_fault
         return Engines(self.ears, self.mind, self.mouth, self.new_detector)

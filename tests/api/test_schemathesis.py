@@ -31,7 +31,8 @@ from api.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api import story
-from tests.api.conftest import SEAL, SETTINGS, PlayedControl, engine_problem
+from tests.api.conftest import SEAL, SETTINGS, PlayedControl
+from tests.api.played_engines import played_engines
 
 DOCUMENT = openapi_document(ENDPOINTS)
 
@@ -80,7 +81,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     loaded = load_settings(None, SETTINGS | own)
     await store.numbers.seed(loaded.pbx.trunk, loaded.calls.numbers)
     services = Services(
-        loaded, store, PlayedControl(), frozenset({"en"}), engine_problem, health, SEAL
+        loaded, store, PlayedControl(), played_engines("en"), health, SEAL
     )
     server = uvicorn.Server(
         uvicorn.Config(create_app(services), log_level="critical", lifespan="off")

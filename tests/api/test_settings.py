@@ -48,9 +48,38 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert loaded.voice.barge_in is False
 
 
+def test_tables_with_names_of_the_operators(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "[models.llms.big]\nurl = 'http://10.0.0.5:8000/v1/'\nmodel = 'qwen'\n"
+        "[models.aliases]\n'gpt-4.1' = 'big'\n",
+    )
+    env = {
+        "OFFHOOK_MODELS__LLMS__BIG__API_KEY": "hush",
+        "OFFHOOK_MODELS__VOICES__MARIA__URL": "http://10.0.0.6/v1",
+        "OFFHOOK_MODELS__VOICES__MARIA__MODEL": "kokoro",
+        "OFFHOOK_MODELS__VOICES__MARIA__VOICE": "ef_dora",
+        "OFFHOOK_MODELS__VOICES__MARIA__LANGUAGES": "es,en",
+    }
+    models = load_settings(path, env).models
+    assert models.llms["big"].url == "http://10.0.0.5:8000/v1"
+    assert models.llms["big"].api_key is not None
+    assert models.llms["big"].api_key.get_secret_value() == "hush"
+    assert models.voices["maria"].languages == ("es", "en")
+    assert models.aliases == {"gpt-4.1": "big"}
+
+
 @pytest.mark.parametrize(
     ("text", "env", "told"),
     [
+        ("[models.llms.big]\nurl = 'http://x'\n", {}, "models.llms.big.model"),
+        ("[models.llms.big]\nmodell = 'x'\n", {}, "did you mean models.llms.<name>.model?"),
+        ("[models.llms.Big]\nurl = 'http://x'\nmodel = 'x'\n", {}, "models.llms.Big"),
+        (
+            "[models.llms.big]\nurl = 'http://me:hush@x/v1'\nmodel = 'x'\n",
+            {},
+            "models.llms.big.url (environment: OFFHOOK_MODELS__LLMS__BIG__URL): write it as http",
+        ),
         ("[servr]\n", {}, "servr: no such setting; did you mean server"),
         ("[server]\nprot = 1\n", {}, "server.prot: no such setting; did you mean server.port?"),
         ("[pbx.ami]\nuser = 'x'\n", {}, "pbx.ami.user: no such setting; did you mean pbx.ami.user"),

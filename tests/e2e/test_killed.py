@@ -28,7 +28,7 @@ from starlette.routing import Route
 from api.example import demo_settings
 from api.http_server import http_server, listen
 from api.lifecycle import TERMINAL, WEBHOOK_EVENTS
-from api.settings import Settings, StoreSection, env_name, iter_fields
+from api.settings import ANY_NAME, Settings, StoreSection, env_name, iter_fields
 from api.store import Store
 from pbx.testbed import TestBed, persona
 from tests.e2e.mortal import POINTS
@@ -95,6 +95,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """`settings` as environment variables."""
     found = {}
     for key, _ in iter_fields():
+        if ANY_NAME in key:
+            continue
         value: Any = settings
         for part in key.split("."):
             value = getattr(value, part)

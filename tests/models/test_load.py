@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models.load import MIN_CONFIDENCE, EngineConfig, check, load_engines, resolve
+from models.assembly import registry_of
+from models.load import EngineConfig, check, load_engines, resolve
+from models.registry import MIN_CONFIDENCE, Wanted
 from voice_loop.ports import EngineError
 
 
@@ -30,7 +32,7 @@ def config(directory: Path, name: str = "mine") -> EngineConfig:
 def test_a_set_is_found_by_its_name(pulled: Path) -> None:
     found = resolve(config(pulled))
     assert found.directory == pulled / "mine"
-    assert found.languages == ("en", "es")
+    assert sorted(found.voices) == ["en", "es"]
     assert found.min_confidence == MIN_CONFIDENCE
 
 
@@ -72,12 +74,30 @@ def test_engines_are_loaded_per_language(pulled: Path) -> None:
         assert len(said) == 4
         # The starter Whisper hears English only, so the Spanish voice is of no use with it.
         assert engines.languages == ("en",)
-        one = engines.for_language("en-US")
+        registry = registry_of(engines)
+        assert registry.languages == {"en"}
+        one = registry.engines(Wanted("en-US"))
         assert one.tts is engines.voices["en"]
         assert one.min_confidence == MIN_CONFIDENCE
         assert one.new_detector(8000).is_speech is not None
-        with pytest.raises(EngineError, match="does not speak 'es', only en"):
-            engines.for_language("es")
+        assert registry.problem("llm", "mine") is None
+        with pytest.raises(EngineError, match="no speech recognition for 'es'; there are: local"):
+            registry.engines(Wanted("es"))
+    finally:
+        engines.close()
+
+
+@pytest.mark.rows("CB-33")
+def test_a_voice_is_called_like_its_file(pulled: Path) -> None:
+    for suffix in (".onnx", ".onnx.json"):
+        shutil.copy(pulled / f"mine/voices/en{suffix}", pulled / f"mine/voices/ada{suffix}")
+    engines = load_engines(config(pulled))
+    try:
+        registry = registry_of(engines)
+        names = {one.name: one.languages for one in registry.known("voice")}
+        assert names == {"ada": ("en",), "en": ("en",), "es": ("es",)}
+        assert registry.engines(Wanted("en", voice="ada")).tts is engines.voices["ada"]
+        assert registry.engines(Wanted("en")).tts is engines.voices["en"]
     finally:
         engines.close()
 

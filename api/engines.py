@@ -1,0 +1,103 @@
+"""The deployment's engines as the settings name them, and those that a call is held with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from api.agents.config import AgentFields
+from api.egress import EgressPolicy
+from api.guarded_http import guarded_client
+from api.records import Call
+from api.sealing import Seal, SealError
+from api.settings import EngineEndpoint, Settings
+from models.assembly import registry_of
+from models.load import LoadedEngines
+from models.openai.chat import OpenAiChat
+from models.openai.endpoint import Endpoint, new_client
+from models.openai.speech import OpenAiSpeech
+from models.openai.transcription import OpenAiTranscription
+from models.registry import CustomModel, EngineRegistry, Named, Wanted
+from voice_loop.ports import EngineError, Engines
+
+#: Most host names of agents' own models that are looked up at one time.
+_LOOKUPS = 8
+
+
+@asynccontextmanager
+async def engine_registry(
+    settings: Settings, loaded: LoadedEngines
+) -> AsyncIterator[EngineRegistry]:
+    """All engines by name, with the connections to those on other machines.
+
+    Raises EngineError for names that do not fit together.
+    """
+    models = settings.models
+    agent = {"User-Agent": "Offhook"}
+    async with (
+        new_client() as client,
+        guarded_client(EgressPolicy(settings.tools), _LOOKUPS, agent) as guarded,
+    ):
+        yield registry_of(
+            loaded,
+            llms=[
+                Named(
+                    name, OpenAiChat(_endpoint("llms", name, one), client, one.options), "endpoint"
+                )
+                for name, one in models.llms.items()
+            ],
+            voices=[
+                Named(
+                    name,
+                    OpenAiSpeech(
+                        _endpoint("voices", name, one), client, one.voice, one.rate, one.format
+                    ),
+                    "endpoint",
+                    one.languages,
+                )
+                for name, one in models.voices.items()
+            ],
+            transcribers=[
+                Named(
+                    name,
+                    OpenAiTranscription(_endpoint("transcribers", name, one), client),
+                    "endpoint",
+                    one.languages,
+                )
+                for name, one in models.transcribers.items()
+            ],
+            custom=lambda wanted: OpenAiChat(_custom(wanted, models.timeout_s), guarded),
+            aliases=models.aliases,
+        )
+
+
+def engines_of(registry: EngineRegistry, call: Call, seal: Seal) -> Engines:
+    """The engines of one call. Raises EngineError."""
+    return registry.engines(wanted(call, seal))
+
+
+def wanted(call: Call, seal: Seal) -> Wanted:
+    """What a call's configuration asks for. Raises EngineError for a key that cannot be opened."""
+    config = AgentFields.model_validate(call.agent)
+    voice, ears, llm = config.voice, config.transcriber, config.llm
+    model: str | CustomModel | None = None if llm is None else llm.model
+    if llm is not None and llm.api_url is not None and llm.model is not None:
+        try:
+            key = None if llm.api_key is None else seal.open(llm.api_key)
+        except SealError as error:
+            raise EngineError(f"`llm.api_key` cannot be opened: {error}") from error
+        model = CustomModel(llm.api_url, llm.model, key)
+    return Wanted(
+        language=call.language,
+        voice=None if voice is None else voice.name,
+        llm=model,
+        transcriber=None if ears is None else ears.model,
+        heard_language=None if ears is None else ears.language,
+    )
+
+
+def _endpoint(table: str, name: str, one: EngineEndpoint) -> Endpoint:
+    key = None if one.api_key is None else one.api_key.get_secret_value()
+    return Endpoint(f"models.{table}.{name}", one.url, one.model, key, one.timeout_s)
+
+
+def _custom(wanted: CustomModel, timeout_s: float) -> Endpoint:
+    return Endpoint("llm.api_url", wanted.url, wanted.model, wanted.api_key, timeout_s)

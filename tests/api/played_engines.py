@@ -1,0 +1,15 @@
+"""A registry of engines that need no weights."""
+
+from models.registry import LOCAL, EngineRegistry, Named
+from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth
+
+
+def played_engines(*languages: str) -> EngineRegistry:
+    """The registry over scripted engines: one of each kind, and a voice for each language."""
+    return EngineRegistry(
+        [Named(LOCAL, Mind({}))],
+        [Named(code, Mouth(), languages=(code,)) for code in languages],
+        [Named(LOCAL, Ears(), languages=languages)],
+        new_detector=lambda _rate: Detector(),
+        custom=lambda _wanted: Mind({}),
+    )

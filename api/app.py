@@ -2,10 +2,11 @@
 route table."""
 
 import hashlib
+import json
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -16,14 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth import Guard
+from api.auth import Guard, check_scope
 from api.body import read_body
+from api.compat.dialects import DIALECTS, dialect_at, short_path
 from api.endpoint import Endpoint, Exchange, FileBody
 from api.etag import Turns, conditional, require_match
 from api.idempotency import IdempotencyGate
+from api.key_records import ApiKey
 from api.openapi import openapi_document
 from api.problems import FieldError, Problem, invalid
-from api.records import Idempotency
+from api.records import Dialect, Idempotency
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
 from api.request_id import REQUEST_ID
@@ -61,27 +64,69 @@ class OnePath(Route):
         return (Match.FULL if match is Match.PARTIAL else match), found
 
 
+#: The endpoints of a path by method: our own under None, and those of dialects whose clients may
+#: leave their prefix out.
+Tables = Mapping[Dialect | None, Mapping[str, Endpoint]]
+
+
 def _routes(services: Services) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
     gate = IdempotencyGate(services.store.answers)
     guard = Guard(services.store.keys, services.settings.server.rate_limit_per_minute)
-    paths: dict[str, dict[str, Endpoint]] = {}
+    paths: dict[str, dict[Dialect | None, dict[str, Endpoint]]] = {}
+
+    def add(path: str, dialect: Dialect | None, endpoint: Endpoint) -> None:
+        paths.setdefault(path, {}).setdefault(dialect, {})[endpoint.method] = endpoint
+
     for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+        add(endpoint.path, None, endpoint)
+        if (short := short_path(endpoint.path)) is not None:
+            add(short, endpoint.dialect, endpoint)
     return [
-        OnePath(path, _handler(methods, services, guard, gate), methods=list(methods))
-        for path, methods in paths.items()
+        OnePath(
+            path,
+            _handler(paths[path], services, guard, gate),
+            methods=sorted({method for table in paths[path].values() for method in table}),
+            include_in_schema=None in paths[path],
+        )
+        # What is named comes before what is filled in.
+        for path in sorted(paths, key=lambda path: [part[:1] == "{" for part in path.split("/")])
     ]
 
 
+def _choose(
+    tables: Tables, request: Request, key: ApiKey
+) -> tuple[Endpoint, Mapping[str, Endpoint]]:
+    """The endpoint that this key's request is for, and all on its path. Raises HTTPException."""
+    method = "GET" if request.method == "HEAD" else request.method
+    own = tables.get(None, {})
+    if key.dialect is not None and method in tables.get(key.dialect, {}):
+        request.state.dialect = key.dialect
+        methods = tables[key.dialect]
+        return methods[method], methods
+    if method not in own:
+        if not own:
+            raise HTTPException(404)
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(own))})
+    return own[method], own
+
+
 def _handler(
-    methods: dict[str, Endpoint], services: Services, guard: Guard, gate: IdempotencyGate
+    tables: Tables, services: Services, guard: Guard, gate: IdempotencyGate
 ) -> Callable[[Request], Awaitable[Response]]:
     changing = Turns()
+    public = {
+        method: endpoint for method, endpoint in tables.get(None, {}).items() if endpoint.public
+    }
 
     async def handle(request: Request) -> Response:
-        endpoint = methods["GET" if request.method == "HEAD" else request.method]
-        key = None if endpoint.public else await guard.admit(request, endpoint)
+        key = None
+        endpoint = public.get("GET" if request.method == "HEAD" else request.method)
+        methods: Mapping[str, Endpoint] = public
+        if endpoint is None:
+            key = await guard.admit(request)
+            endpoint, methods = _choose(tables, request, key)
+            check_scope(key, endpoint)
         _refuse_nul(request)
         if endpoint.method == "GET":
             return conditional(request, await endpoint.handler(Exchange(services, request, key)))
@@ -124,7 +169,19 @@ def _refuse_nul(request: Request) -> None:
 
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
-    return problem.response(request.state.request_id)
+    return _told(request, problem)
+
+
+def _told(request: Request, problem: Problem) -> Response:
+    """A problem as whoever asks understands it."""
+    dialect = getattr(request.state, "dialect", None) or dialect_at(request.url.path)
+    request_id = request.state.request_id
+    if dialect is None:
+        return problem.response(request_id)
+    style = DIALECTS[dialect]
+    body = json.dumps(style.error(problem, request_id))  # ASCII, as in `Problem.response`
+    status = style.status_of(problem.status)
+    return Response(body, status, problem.headers, "application/json")
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
@@ -141,7 +198,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         details.get(error.status_code, error.detail),
         headers=error.headers,
     )
-    return problem.response(request.state.request_id)
+    return _told(request, problem)
 
 
 class Front:
@@ -176,7 +233,7 @@ class Front:
             log.exception("request %s failed", request_id)
             if started:
                 raise
-            await _fault(error).response(request_id)(scope, receive, named)
+            await _told(request, _fault(error))(scope, receive, named)
 
 
 def _fault(error: Exception) -> Problem:

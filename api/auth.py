@@ -33,8 +33,8 @@ class Guard:
         self._requests = TokenBuckets(MAX_REMEMBERED)
         self._failures = TokenBuckets(MAX_REMEMBERED)
 
-    async def admit(self, request: Request, endpoint: Endpoint) -> ApiKey:
-        """Who asks. Raises Problem: 401 without a live key, 429 too often, 403 with too little."""
+    async def admit(self, request: Request) -> ApiKey:
+        """Who asks. Raises Problem: 401 without a live key, 429 too often."""
         try:
             key = await self._authenticate(request)
         except Problem:
@@ -46,13 +46,6 @@ class Guard:
             request.state.rate_limit = standing.headers("key")
             if standing.retry_after_s is not None:
                 raise _too_many(standing, f"this key may make {limit} requests a minute")
-        needed = endpoint.needed_scope
-        if not allows(key.scope, needed):
-            challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
-            detail = f"this needs a key with the scope {needed}; this key's is {key.scope}"
-            raise Problem(
-                403, "insufficient_scope", detail, headers={"WWW-Authenticate": challenge}
-            )
         return key
 
     async def _authenticate(self, request: Request) -> ApiKey:
@@ -79,6 +72,15 @@ class Guard:
             raise _too_many(standing, "too many requests without a live API key")
         if standing.remaining == 0:
             log.warning("requests without a live API key keep coming from %s", address)
+
+
+def check_scope(key: ApiKey, endpoint: Endpoint) -> None:
+    """Raise Problem 403 unless the key may use the endpoint."""
+    needed = endpoint.needed_scope
+    if not allows(key.scope, needed):
+        challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
+        detail = f"this needs a key with the scope {needed}; this key's is {key.scope}"
+        raise Problem(403, "insufficient_scope", detail, headers={"WWW-Authenticate": challenge})
 
 
 def _network(request: Request) -> str:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -31,6 +32,7 @@ from api.console import (
     table,
 )
 from api.key_records import MAX_RATE_LIMIT, SCOPES, KeyScope
+from api.records import Dialect
 from api.settings import Settings
 
 
@@ -78,19 +80,31 @@ def keys() -> None:
     type=click.IntRange(0, MAX_RATE_LIMIT),
     help="Requests per minute, 0 for no limit; default server.rate_limit_per_minute.",
 )
+@click.option(
+    "--dialect",
+    type=click.Choice(get_args(Dialect)),
+    help="For a client of that service whose base URL has a fixed path: requests under /v1 (and "
+    "on Revox's paths without /api) are that service's.",
+)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
-def keys_create(
-    name: str, scope: KeyScope, rate_limit: int | None, config: Path | None, as_json: bool
+def keys_create(  # noqa: PLR0917 - click gives them by name
+    name: str,
+    scope: KeyScope,
+    rate_limit: int | None,
+    dialect: Dialect | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Make an API key called NAME; it is shown this once."""
     settings = settings_or_fail(config)
 
     async def work() -> None:
         async with opened_store(settings) as store:
-            key, secret = await store.keys.create(name, scope, rate_limit)
+            key, secret = await store.keys.create(name, scope, rate_limit, dialect=dialect)
         if as_json:
-            print_json({"id": key.id, "name": key.name, "scope": key.scope, "key": secret})
+            told = {"id": key.id, "name": key.name, "scope": key.scope, "dialect": key.dialect}
+            print_json(told | {"key": secret})
         else:
             out.print(secret, markup=False, highlight=False)
             err.print("Keep it: only its hash is stored.", style="dim")
@@ -118,12 +132,14 @@ def keys_list(config: Path | None, as_json: bool) -> None:
                 key.prefix + "…",
                 key.scope,
                 "" if key.rate_limit_per_minute is None else str(key.rate_limit_per_minute),
+                key.dialect or "",
                 _day(key.created_at),
                 _day(key.revoked_at),
             )
             for key in found
         ]
-        out.print(table(("id", "name", "key", "scope", "rate limit", "created", "revoked"), rows))
+        named = ("id", "name", "key", "scope", "rate limit", "dialect", "created", "revoked")
+        out.print(table(named, rows))
 
     run(work())
 

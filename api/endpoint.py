@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.key_records import ApiKey, KeyScope
 from api.problems import Problem
-from api.records import Idempotency
+from api.records import Dialect, Idempotency
 from api.services import Services
 
 
@@ -84,6 +84,8 @@ class Endpoint:
     """No key is asked for."""
     keeps_answer: bool = False
     """The handler itself stores the answer under the Idempotency-Key."""
+    dialect: Dialect | None = None
+    """Whose API it belongs to; None is our own."""
 
     @property
     def operation_id(self) -> str:

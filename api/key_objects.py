@@ -7,10 +7,15 @@ from pydantic import BaseModel, Field
 from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.fields import Body
 from api.key_records import MAX_RATE_LIMIT, ApiKey, KeyScope
+from api.records import Dialect
 
 _SCOPE = (
     "`read`: read everything but secrets and keys. `call`: place and end calls too. `admin`: "
     "configure, and manage keys."
+)
+_DIALECT = (
+    "For a hosted service's client whose base URL has a fixed path: on `/v1/…`, and on Revox's "
+    "paths without `/api`, requests with this key are read and answered in that service's way."
 )
 
 
@@ -27,6 +32,7 @@ class CreateKey(Body):
         "`server.rate_limit_per_minute`.",
         examples=[600],
     )
+    dialect: Dialect | None = Field(default=None, description=_DIALECT, examples=[None])
 
 
 class KeyObject(BaseModel):
@@ -41,6 +47,7 @@ class KeyObject(BaseModel):
     rate_limit_per_minute: int | None = Field(
         description="null: the deployment's; 0: no limit.", examples=[600]
     )
+    dialect: Dialect | None = Field(description=_DIALECT, examples=[None])
     created_at: str = Timestamp
     revoked_at: str | None = Field(
         description="From then on it was worth nothing.",
@@ -77,6 +84,7 @@ def key_object(key: ApiKey) -> dict[str, Any]:
         prefix=key.prefix,
         scope=key.scope,
         rate_limit_per_minute=key.rate_limit_per_minute,
+        dialect=key.dialect,
         created_at=rfc3339(key.created_at),
         revoked_at=rfc3339_or_none(key.revoked_at),
     ).model_dump()

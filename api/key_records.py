@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from api.records import Dialect
+
 KeyScope = Literal["read", "call", "admin"]
 
 #: From the least to the most: each may do what the ones before it may.
@@ -29,6 +31,8 @@ class ApiKey:
     """None: the deployment's (`server.rate_limit_per_minute`); 0: no limit."""
     created_at: float
     revoked_at: float | None
+    dialect: Dialect | None = None
+    """That its requests are in, on paths without a dialect's prefix; None: our own."""
 
 
 @dataclass(frozen=True)

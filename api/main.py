@@ -6,14 +6,18 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from api.agents.effective import effective
 from api.ambience import ambience_of
 from api.app import create_app
 from api.campaigns import Pacer
+from api.compat.webhooks import webhook_body
 from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
 from api.http_server import http_server, listen
@@ -36,6 +40,7 @@ from voice_loop.floor import FloorConfig
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 Say = Callable[[str], None]
 
 #: The media tick shares the interpreter with everything else: let it in every half millisecond.
@@ -117,7 +122,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             url=settings.server.public_url or url,
         )
         app = create_app(services)
-        deliverer = WebhookDeliverer(store, settings.webhooks)
+        deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         housekeeper = Housekeeper(store, settings.retention, settings.recordings.dir)
         for job, work in (("webhooks", deliverer.run), ("housekeeping", housekeeper.run)):
             leased = partial(while_leased, store.leases, job, dialer.node_id, work)
@@ -131,28 +136,45 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
 
 
 def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
-    """How the conversation of `call` is held under these settings."""
+    """How the conversation of `call` is held under these settings, but for its tools.
+
+    Raises UnknownVariableError.
+    """
     voice = settings.voice
+    agent = effective(call, time.time(), settings.calls.default_timezone)
+    silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
     floor = FloorConfig(
         end_of_turn_ms=voice.end_of_turn_ms,
         pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
         unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
         barge_in_ms=voice.barge_in_ms,
         barge_in_window_ms=round(voice.barge_in_ms * 1.5),
-        silence_ms=round(voice.silence_prompt_s * 1000),
+        silence_ms=round(silence_s * 1000),
     )
     return ConversationConfig(
-        task=call.prompt,
+        task=agent.instructions or "",
         context=call.context,
         language=call.language,
+        persona=agent.persona or "",
+        faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
+        first_sentence=agent.first_sentence or "",
+        first_sentence_mode=agent.first_sentence_mode or "generated",
+        end_sentence=agent.end_of_call_sentence or "",
+        time_up_message=agent.max_duration_end_message,
+        temperature=_given(agent.llm and agent.llm.temperature, 0.0),
+        speed=_given(agent.voice and agent.voice.speed, 1.0),
         ambience=ambience_of(call),
         floor=floor,
-        opening_delay_ms=voice.opening_delay_ms,
+        opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
         max_duration_ms=call.max_duration_s * 1000,
         silence_prompts=voice.silence_prompts,
-        interruptible=voice.barge_in,
+        interruptible=_given(agent.interruptible, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,
     )
+
+
+def _given(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
 
 
 def media_server(settings: Settings) -> MediaServer:

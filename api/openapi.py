@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.compat.dialects import DIALECTS
 from api.endpoint import Answer, Endpoint, FileBody, Parameter
 from api.problems import MEDIA_TYPE, ProblemObject
 from api.samples import NoExampleError, sample
@@ -26,6 +27,7 @@ DESCRIPTION: Final = (
 #: Tag to description, in the order of the reference.
 TAGS: Final[Mapping[str, str]] = {
     "calls": "Place calls, follow them, end them, read what came of them.",
+    "agents": "Who calls: kept configurations, with their versions and numbers.",
     "campaigns": "Many calls from one template, paced.",
     "secrets": "What tools need to know and nobody may read back.",
     "numbers": "Caller numbers.",
@@ -35,6 +37,9 @@ TAGS: Final[Mapping[str, str]] = {
     "webhooks": "Who is told of events, and what was delivered.",
     "api keys": "Who may ask for what.",
     "system": "The server about itself.",
+    "callingbox": "For clients of CallingBox, as they are: `/compat/callingbox` is their base URL.",
+    "oneinbox": "For clients of OneInbox, as they are: `/compat/oneinbox` is their base URL.",
+    "revox": "For clients of Revox, as they are: `/api` is their base URL.",
 }
 
 IDEMPOTENCY_KEY: Final = Parameter(
@@ -125,7 +130,8 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
         if answer.model is not None
     }
     wanted: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
-    wanted += [(model, "serialization") for model in answers | {ProblemObject}]
+    errors = {DIALECTS[one.dialect].error_model for one in endpoints if one.dialect is not None}
+    wanted += [(model, "serialization") for model in answers | errors | {ProblemObject}]
     wanted.sort(key=lambda item: item[0].__name__)
     _, schemas = models_json_schema(wanted, ref_template=_REF)
     definitions: dict[str, Any] = schemas["$defs"]
@@ -140,7 +146,9 @@ def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]
         "tags": [endpoint.tag],
         "security": [] if endpoint.public else [{"key": [endpoint.needed_scope]}],
         "responses": {
-            str(status): _response(status, answer, schemas, _headers(endpoint, status, tagged))
+            str(status): _response(
+                status, answer, schemas, _headers(endpoint, status, tagged), _error_of(endpoint)
+            )
             for status, answer in sorted(_answers(endpoint, tagged).items())
         },
     }
@@ -191,7 +199,22 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
         answers.setdefault(413, Answer("The body is too large."))
     answers[500] = Answer("A fault of the server; its log has the request id.")
     answers.setdefault(503, Answer("The store is busy; try again."))
-    return answers
+    if endpoint.dialect is None:
+        return answers
+    style = DIALECTS[endpoint.dialect]
+    taken = {status: style.status_of(status) for status in answers}
+    return {
+        taken[status]: answer
+        for status, answer in answers.items()
+        if taken[status] == status or taken[status] not in answers
+    }
+
+
+def _error_of(endpoint: Endpoint) -> tuple[str, type[BaseModel]]:
+    """Media type and model of its errors."""
+    if endpoint.dialect is None:
+        return MEDIA_TYPE, ProblemObject
+    return "application/json", DIALECTS[endpoint.dialect].error_model
 
 
 def _headers(endpoint: Endpoint, status: int, tagged: bool) -> list[str]:
@@ -227,7 +250,11 @@ def _body(body: type[BaseModel] | FileBody, schemas: Mapping[str, Any]) -> dict[
 
 
 def _response(
-    status: int, answer: Answer, schemas: Mapping[str, Any], common: list[str]
+    status: int,
+    answer: Answer,
+    schemas: Mapping[str, Any],
+    common: list[str],
+    error: tuple[str, type[BaseModel]],
 ) -> dict[str, Any]:
     response: dict[str, Any] = {
         "description": answer.description,
@@ -247,7 +274,7 @@ def _response(
         if media_type == "text/event-stream":
             schema, example = _event(schema, example)
     elif status >= 400 and media_type == "application/json":
-        media_type, schema = MEDIA_TYPE, _reference(ProblemObject)
+        media_type, schema = error[0], _reference(error[1])
     elif media_type.startswith("audio/"):
         schema = {"type": "string", "contentMediaType": media_type}
     elif media_type.startswith("text/"):

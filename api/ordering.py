@@ -1,19 +1,23 @@
 """What every order goes through, whether a request or a campaign places it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from api.agent_records import Agent
 from api.agents.checks import Ground
 from api.agents.config import AgentFields
+from api.call_object import call_object
 from api.egress import EgressPolicy
 from api.problems import FieldError, Problem, invalid, pointer
-from api.records import JsonObject, NewCall
+from api.records import Call, Idempotency, JsonObject, NewCall
 from api.schemas import layers_of, order_of, read_call
 from api.services import Services
 from api.store.agents import UnknownAgentError
+from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
+from api.store.orders import DoNotCallError
 from api.store.rates import NoRateError
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
@@ -51,6 +55,25 @@ async def read_order(services: Services, body: Any, api_key_id: str | None) -> N
         detail = "there is a budget, and no rate for this number (/v1/rates)"
         raise _refused(place, detail, "no_rate") from error
     return replace(new, from_number=route.from_number, trunk=route.trunk, rate=rate)
+
+
+async def place(
+    services: Services,
+    new: NewCall,
+    idempotent: Idempotency | None = None,
+    answer: Callable[[Call], JsonObject] = call_object,
+) -> Call:
+    """Put an order on disk. With `idempotent`, its 201 answer is kept with it.
+
+    Raises Problem.
+    """
+    try:
+        return await services.store.calls.create(new, idempotent, answer)
+    except DoNotCallError as error:
+        raise invalid([FieldError(str(error), pointer("to"))], "do_not_call") from error
+    except BudgetExceededError as error:
+        detail = f"the budget is used up: {error}"
+        raise Problem(402, "budget_exceeded", detail) from error
 
 
 def _refused(field: str, detail: str, code: str) -> Problem:

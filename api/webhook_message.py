@@ -1,7 +1,7 @@
 """What a webhook receiver is sent: the body in each style, and the headers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from api.call_object import rfc3339
@@ -18,12 +18,14 @@ def payload(event: WebhookEvent, style: PayloadStyle) -> bytes:
 
     `call` is the call object itself with a `type` key; `envelope` is Standard Webhooks' shape,
     `callingbox` CallingBox's. Where an event carries no call object, its facts stand in that place.
+    Other dialects' bodies are made in `api.compat.webhooks`; what is about no call is told there as
+    in `call`.
     """
     data = dict(event.data)
     if "call" not in data and event.call_id is not None:
         data = {"call_id": event.call_id} | data
     content: dict[str, Any]
-    if style == "call":
+    if style in {"call", "oneinbox", "revox"}:
         content = {"type": event.type} | data.get("call", data)
     elif style == "envelope":
         content = {
@@ -40,6 +42,11 @@ def payload(event: WebhookEvent, style: PayloadStyle) -> bytes:
             "api_version": CALLINGBOX_API_VERSION,
             "data": data,
         }
+    return encoded(content)
+
+
+def encoded(content: Mapping[str, Any]) -> bytes:
+    """A body's bytes."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -12,14 +12,14 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from api.settings import Webhooks
+from api.settings import PayloadStyle, Webhooks
 from api.store import Store, StoreError
 from api.webhook_message import message_headers, payload
-from api.webhook_records import TEST_EVENT, Attempted, Delivery
+from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
 from api.webhook_sender import Verdict, WebhookSender, retry_after_s
 
 MAX_RETRY_AFTER_S = 24 * 3600.0
@@ -27,7 +27,15 @@ STORE_PAUSE_S = 1.0
 #: Receivers that are remembered as slow; the one known longest is forgotten first.
 MAX_SLOW = 500
 
+#: Makes the body of an event in a style.
+Render = Callable[[WebhookEvent, PayloadStyle], Awaitable[bytes]]
+
 log = logging.getLogger(__name__)
+
+
+async def of_event(event: WebhookEvent, style: PayloadStyle) -> bytes:
+    """The body made of the event alone."""
+    return payload(event, style)
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ class WebhookDeliverer:
         self,
         store: Store,
         settings: Webhooks,
+        render: Render = of_event,
         *,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
@@ -114,11 +123,13 @@ class WebhookDeliverer:
         Args:
             store: whose outbox to empty.
             settings: limits, schedule, egress rules, and perhaps the default signing secret.
+            render: makes the bodies.
             clock: Unix seconds.
             chance: uniform in 0 to 1, for the jitter.
         """
         self._store = store
         self._settings = settings
+        self._render = render
         self._clock = clock
         self._chance = chance
         self._schedule = RetrySchedule(settings.retry_schedule_s, settings.retry_jitter)
@@ -204,7 +215,8 @@ class WebhookDeliverer:
         at, begun = self._clock(), time.monotonic()
         try:
             try:
-                body = payload(delivery.event, delivery.payload or self._settings.payload)
+                style = delivery.payload or self._settings.payload
+                body = await self._render(delivery.event, style)
                 headers = message_headers(delivery.event, secrets, int(at), body)
                 verdict = await sender.send(delivery.url, headers, body)
             except Exception:

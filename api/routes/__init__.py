@@ -1,7 +1,9 @@
 """The routes, one noun per module, and the table of them all."""
 
+from api.compat.endpoints import ENDPOINTS as DIALECT_ENDPOINTS
 from api.endpoint import Endpoint
 from api.routes import (
+    agents,
     api_keys,
     budget,
     calls,
@@ -16,6 +18,7 @@ from api.routes import (
     secrets,
     sounds,
     system,
+    transfers,
     trunks,
     webhook_deliveries,
     webhook_endpoints,
@@ -24,6 +27,8 @@ from api.routes import (
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *calls.ENDPOINTS,
+    *transfers.ENDPOINTS,
+    *agents.ENDPOINTS,
     *sounds.ENDPOINTS,
     *campaign_contacts.ENDPOINTS,
     *campaigns.ENDPOINTS,
@@ -41,4 +46,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *budget.ENDPOINTS,
     *api_keys.ENDPOINTS,
     *system.ENDPOINTS,
+    *DIALECT_ENDPOINTS,
 )

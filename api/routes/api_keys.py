@@ -28,7 +28,11 @@ async def create_api_key(exchange: Exchange) -> Response:
     """The key itself is in this answer and nowhere else: only its hash is stored."""
     asked = parse_fields(CreateKey, parse_json(exchange.body))
     key, secret = await exchange.services.store.keys.create(
-        asked.name, asked.scope, asked.rate_limit_per_minute, exchange.idempotent
+        asked.name,
+        asked.scope,
+        asked.rate_limit_per_minute,
+        exchange.idempotent,
+        asked.dialect,
     )
     content = key_object(key) | {"key": secret}
     headers = {"Location": f"{PATH}/{key.id}", "Cache-Control": "no-store"}

@@ -18,14 +18,12 @@ from api.call_object import (
 )
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.ordering import read_order
+from api.ordering import place, read_order
 from api.paging import Filters, bad_cursor, page_parameters, read_page_query
-from api.problems import FieldError, Problem, invalid, pointer
+from api.problems import FieldError, Problem, invalid
 from api.records import Call
 from api.schemas import CreateCall
-from api.store.budget import BudgetExceededError
 from api.store.cursors import CursorError
-from api.store.orders import DoNotCallError
 from api.store.queries import CallFilter
 from api.store.rows import UnknownCallError
 
@@ -73,13 +71,7 @@ async def create_call(exchange: Exchange) -> Response:
     services = exchange.services
     api_key_id = None if exchange.key is None else exchange.key.id
     new = await read_order(services, parse_json(exchange.body), api_key_id)
-    try:
-        call = await services.store.calls.create(new, exchange.idempotent)
-    except DoNotCallError as error:
-        raise invalid([FieldError(str(error), pointer("to"))], "do_not_call") from error
-    except BudgetExceededError as error:
-        detail = f"the budget is used up: {error}"
-        raise Problem(402, "budget_exceeded", detail) from error
+    call = await place(services, new, exchange.idempotent)
     return JSONResponse(call_object(call), 201, {"Location": f"/v1/calls/{call.id}"})
 
 

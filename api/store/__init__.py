@@ -22,8 +22,10 @@ from api.store.endpoints import WebhookEndpoints
 from api.store.idempotency import IdempotentAnswers
 from api.store.keys import Keys
 from api.store.leases import Leases
+from api.store.messages import Messages
 from api.store.money import BudgetBook
 from api.store.numbers import Numbers
+from api.store.organization import Organization
 from api.store.outbox import Outbox
 from api.store.pacing import Pacing
 from api.store.postgres import Postgres, PostgresDatabase
@@ -69,10 +71,12 @@ class Store:
         self.budget = BudgetBook(database, clock)
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
+        self.organization = Organization(database)
         self.signing_secret = SigningSecret(database, clock)
         self.outbox = Outbox(database)
         self.endpoints = WebhookEndpoints(database, clock)
         self.deliveries = Deliveries(database, clock)
+        self.messages = Messages(database, clock)
         self.answers = IdempotentAnswers(database)
         self.purge = Purge(database)
 

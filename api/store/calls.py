@@ -28,6 +28,7 @@ from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 from api.store.do_not_call import add_number
+from api.store.messages import add_after_attempt, add_after_result
 from api.store.orders import decide_on, insert_order, is_listed, stop_order
 from api.store.rows import (
     call_of,
@@ -259,6 +260,8 @@ class CallLedger:
                 connection, call_id, mine.number, **values, amount_milli_cents=amount
             )
             tried[mine.number - 1] = replace(over, amount_milli_cents=amount)
+            now = self._clock()
+            await add_after_attempt(transaction, change.call, mine.number, ended, now)
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
                 recording = {
@@ -354,6 +357,7 @@ class CallLedger:
                 )
             told_of = ("result", "result_status", "result_error", "outcome", "summary")
             found = {name: getattr(change.call, name) for name in told_of}
+            await add_after_result(transaction, change.call, now)
             change.tell("call.analyzed", now, {"analysis": found})
             change.tell_status(now)
             return await change.save()

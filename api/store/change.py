@@ -146,8 +146,8 @@ class CallChange:
         )
         if self._events:
             await connection.execute(_INSERT_EVENTS, [_event_row(event) for event in self._events])
-            url = self.call.webhook_url
-            if await add_deliveries(connection, self._events, url, signals.clock()):
+            url, dialect = self.call.webhook_url, self.call.dialect
+            if await add_deliveries(connection, self._events, url, signals.clock(), dialect):
                 transaction.notify("webhooks")
         for event in self._events:
             transaction.after_commit.append(partial(signals.publish, event))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.key_objects import key_object
 from api.key_records import ApiKey, KeyPage, KeyScope
-from api.records import Idempotency
+from api.records import Dialect, Idempotency
 from api.store import idempotency
 from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
@@ -43,6 +43,7 @@ class Keys:
         scope: KeyScope = "admin",
         rate_limit_per_minute: int | None = None,
         idempotent: Idempotency | None = None,
+        dialect: Dialect | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key. The second value is the key itself: shown once, never stored.
 
@@ -51,7 +52,14 @@ class Keys:
         """
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         record = ApiKey(
-            str(uuid.uuid4()), name, key[:SHOWN], scope, rate_limit_per_minute, self._clock(), None
+            str(uuid.uuid4()),
+            name,
+            key[:SHOWN],
+            scope,
+            rate_limit_per_minute,
+            self._clock(),
+            None,
+            dialect,
         )
 
         async def work(transaction: Transaction) -> None:
@@ -63,6 +71,7 @@ class Keys:
                     key_hash=hash_key(key),
                     scope=scope,
                     rate_limit_per_minute=rate_limit_per_minute,
+                    dialect=dialect,
                     created_at=record.created_at,
                 )
             )
@@ -155,4 +164,5 @@ def _api_key(row: Any) -> ApiKey:
         row.rate_limit_per_minute,
         row.created_at,
         row.revoked_at,
+        row.dialect,
     )

@@ -17,9 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.compat.mapping import EVENT_NAMES
 from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
-from api.records import CallEvent
+from api.records import CallEvent, Dialect
 from api.signing import signing_secrets
 from api.store.database import Database, Transaction
 from api.store.endpoints import count_outcome, disable, receivers
@@ -38,7 +39,11 @@ _INSERT_DELIVERIES: Final = insert(webhook_deliveries)
 
 
 async def add_deliveries(
-    connection: AsyncConnection, events: Sequence[CallEvent], inline_url: str | None, now: float
+    connection: AsyncConnection,
+    events: Sequence[CallEvent],
+    inline_url: str | None,
+    now: float,
+    dialect: Dialect | None = None,
 ) -> bool:
     """Put events in the outbox, each once for each URL; False if nobody wants any of them.
 
@@ -47,12 +52,14 @@ async def add_deliveries(
         events: one call's.
         inline_url: the call's own `webhook_url`, which is told of lifecycle events.
         now: Unix seconds.
+        dialect: that the call was placed in: which events are told of, if not ours.
     """
+    told = WEBHOOK_EVENTS if dialect is None else EVENT_NAMES[dialect]
     wanting = await receivers(connection, {event.type for event in events})
     rows = []
     for event in events:
         endpoints: dict[str, str | None] = dict(wanting[event.type])
-        told_inline = inline_url if event.type in WEBHOOK_EVENTS else None
+        told_inline = inline_url if event.type in told else None
         if told_inline is not None:
             endpoints.setdefault(told_inline, None)
         rows += [
@@ -118,8 +125,10 @@ class Outbox:
                 webhook_endpoints.c.previous_secret,
                 webhook_endpoints.c.previous_secret_until,
                 webhook_endpoints.c.payload,
+                calls.c.dialect,
             )
             .outerjoin(call_events, call_events.c.id == webhook_deliveries.c.event_id)
+            .outerjoin(calls, calls.c.id == webhook_deliveries.c.call_id)
             .outerjoin(
                 webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id
             )
@@ -289,7 +298,7 @@ def _delivery(row: Any, now: float) -> Delivery:
         inline=row.inline,
         url=row.url,
         destination=row.destination,
-        payload=row.payload,
+        payload=row.dialect if row.inline and row.dialect is not None else row.payload,
         attempt_count=row.attempt_count,
         failures=row.failures,
         secrets=secrets,

@@ -17,8 +17,10 @@ from api.store.rows import (
     call_of,
     event_of,
     load_attempts,
+    load_attempts_of,
     load_call,
     load_turns,
+    load_turns_of,
     select_calls,
 )
 from api.store.tables import call_events, call_metadata, calls
@@ -116,6 +118,22 @@ class Calls(CallLedger):
 
         async def work(connection: AsyncConnection) -> list[Attempt]:
             return await load_attempts(connection, call_id)
+
+        return await self._database.read(work)
+
+    async def attempts_of(self, call_ids: Sequence[str]) -> dict[str, list[Attempt]]:
+        """Every attempt of several calls, in order, by call id."""
+
+        async def work(connection: AsyncConnection) -> dict[str, list[Attempt]]:
+            return await load_attempts_of(connection, call_ids)
+
+        return await self._database.read(work)
+
+    async def turns_of(self, call_ids: Sequence[str]) -> dict[str, list[Turn]]:
+        """What was said in several calls, in order, by call id."""
+
+        async def work(connection: AsyncConnection) -> dict[str, list[Turn]]:
+            return await load_turns_of(connection, call_ids)
 
         return await self._database.read(work)
 

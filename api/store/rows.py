@@ -83,6 +83,16 @@ _HAS_TERMINAL_EVENT: Final = select(call_events.c.seq).where(
     call_events.c.call_id == bindparam("of_call"), call_events.c.terminal
 )
 _TURNS: Final = select(turns).where(turns.c.call_id == bindparam("of_call"))
+_ATTEMPTS_OF: Final = (
+    select(attempts)
+    .where(attempts.c.call_id.in_(bindparam("of_calls", expanding=True)))
+    .order_by(attempts.c.call_id, attempts.c.number)
+)
+_TURNS_OF: Final = (
+    select(turns)
+    .where(turns.c.call_id.in_(bindparam("of_calls", expanding=True)))
+    .order_by(turns.c.call_id, turns.c.seq)
+)
 _LATEST_TURN: Final = _TURNS.order_by(turns.c.seq.desc()).limit(1)
 _TIMINGS: Final = select(turns.c.timings).where(
     turns.c.call_id == bindparam("of_call"),
@@ -158,6 +168,26 @@ async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
 async def load_turns(connection: AsyncConnection, call_id: str) -> list[Turn]:
     rows = await connection.execute(_TURNS.order_by(turns.c.seq), {"of_call": call_id})
     return [turn_of(row) for row in rows]
+
+
+async def load_attempts_of(
+    connection: AsyncConnection, call_ids: Sequence[str]
+) -> dict[str, list[Attempt]]:
+    """Every attempt of several calls, in order, by call id."""
+    found: dict[str, list[Attempt]] = {call_id: [] for call_id in call_ids}
+    for row in await connection.execute(_ATTEMPTS_OF, {"of_calls": list(found)}):
+        found[row.call_id].append(attempt_of(row))
+    return found
+
+
+async def load_turns_of(
+    connection: AsyncConnection, call_ids: Sequence[str]
+) -> dict[str, list[Turn]]:
+    """What was said in several calls, in order, by call id."""
+    found: dict[str, list[Turn]] = {call_id: [] for call_id in call_ids}
+    for row in await connection.execute(_TURNS_OF, {"of_calls": list(found)}):
+        found[row.call_id].append(turn_of(row))
+    return found
 
 
 async def latest_turn(connection: AsyncConnection, call_id: str) -> Turn | None:

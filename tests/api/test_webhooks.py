@@ -36,7 +36,7 @@ def webhooks(**values: Any) -> Webhooks:
 async def delivering(
     store: Store, clock: Callable[[], float] | None = None, **values: Any
 ) -> AsyncIterator[None]:
-    given = {} if clock is None else {"clock": clock}
+    given: dict[str, Any] = {} if clock is None else {"clock": clock}
     settings = webhooks(**{"secret": SECRET} | values)
     deliverer = WebhookDeliverer(store, settings, chance=lambda: 0.5, **given)
     task = asyncio.create_task(deliverer.run())

@@ -1,0 +1,84 @@
+"""Problems as each service tells its errors. Ours go along wherever the style has room."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from api.problems import FieldError, FieldErrorObject, Problem
+
+
+class CallingBoxError(BaseModel):
+    """X-CB-26."""
+
+    error: str = Field(examples=["to: must be in E.164 form"])
+
+
+def callingbox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
+    """One sentence; the request's id is in its header."""
+    return {"error": problem.detail}
+
+
+class OneInboxFieldError(BaseModel):
+    """One wrong value."""
+
+    loc: list[str | int] = Field(examples=[["body", "to_number"]])
+    msg: str
+    type: str = Field(examples=["validation_failed"])
+
+
+class OneInboxError(BaseModel):
+    """FastAPI's: a list for wrong values, otherwise a sentence."""
+
+    detail: list[OneInboxFieldError] | str
+
+
+def oneinbox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
+    """A list of places where there are any."""
+    if not problem.errors:
+        return {"detail": problem.detail}
+    return {
+        "detail": [
+            {"loc": _place(error), "msg": error.detail, "type": error.code or problem.code}
+            for error in problem.errors
+        ]
+    }
+
+
+def _place(error: FieldError) -> list[str | int]:
+    if error.parameter is not None:
+        return ["query", error.parameter]
+    parts = [
+        part.replace("~1", "/").replace("~0", "~") for part in (error.pointer or "").split("/")[1:]
+    ]
+    return ["body", *(int(part) if _is_index(part) else part for part in parts)]
+
+
+def _is_index(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) <= _INDEX_DIGITS
+
+
+_INDEX_DIGITS: Final = 6
+
+
+class RevoxErrorBody(BaseModel):
+    """What is wrong."""
+
+    message: str
+    code: str = Field(examples=["validation_failed"])
+    errors: list[FieldErrorObject]
+
+
+class RevoxError(BaseModel):
+    """The service documents none; this one is ours."""
+
+    error: RevoxErrorBody
+
+
+def revox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
+    """With everything that our own has."""
+    errors = [
+        {key: value for key, value in vars(error).items() if value is not None}
+        for error in problem.errors
+    ]
+    return {"error": {"message": problem.detail, "code": problem.code, "errors": errors}}

@@ -1,0 +1,239 @@
+"""What each dialect calls what we have: the one table of statuses, reasons, events and fields.
+
+`docs/compat.md` is made from it (`python -m api.compat.docs`).
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
+
+from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
+from api.records import Attempt, Call, Dialect
+
+# -- where a call is -----------------------------------------------------------------------------
+
+CallState = CallStatus | Literal["scheduled", "analyzing"]
+"""A call's status, told apart where a dialect does: `scheduled` is a queued one that waits for its
+time or for a retry, `analyzing` one that is over and whose result is being extracted."""
+
+STATES: Final[tuple[CallState, ...]] = (
+    "queued",
+    "scheduled",
+    "initiated",
+    "ringing",
+    "in_progress",
+    "analyzing",
+    "completed",
+    "no_answer",
+    "busy",
+    "canceled",
+    "failed",
+)
+
+#: What a queued call may wait for and still be `scheduled`; with anything else it is ready.
+_WAITS: Final = frozenset({"scheduled_at", "retry_delay"})
+
+
+def state_of(call: Call) -> CallState:
+    """Where a call is."""
+    if call.status == "queued" and call.waiting_for in _WAITS:
+        return "scheduled"
+    if call.over and call.waiting_for == "result":
+        return "analyzing"
+    return call.status
+
+
+#: RV-296…302. `initializing` is never seen: an order is on disk before it is answered. A call is
+#: `calling` until its result is there, so that who polls for `completed` finds it.
+REVOX_STATUS: Final[Mapping[CallState, str]] = {
+    "queued": "queued_for_calling",
+    "scheduled": "scheduled",
+    "initiated": "calling",
+    "ringing": "calling",
+    "in_progress": "calling",
+    "analyzing": "calling",
+    "completed": "completed",
+    "no_answer": "completed",
+    "busy": "completed",
+    "canceled": "cancelled",
+    "failed": "errored",
+}
+
+CALL_STATUS: Final[Mapping[Dialect, Mapping[CallState, str]]] = {"revox": REVOX_STATUS}
+
+# -- an attempt ----------------------------------------------------------------------------------
+
+#: RV-489…493: who answered.
+REVOX_RESULT: Final[Mapping[str, str]] = {
+    "human": "human",
+    "machine": "voicemail",
+    "ivr": "IVR",
+    "screening": "ios-screening-filter",
+    "unknown": "unknown",
+}
+
+#: RV-496…498; one that is over is `completed` if it was answered, else `error` (RV-499, RV-500).
+REVOX_ATTEMPT_STATUS: Final[Mapping[str, str]] = {
+    "dialing": "queued",
+    "ringing": "ringing",
+    "in_progress": "ongoing",
+}
+
+RevoxDialError = Literal[
+    "number_non_attributed",
+    "too_many_calls",
+    "busy",
+    "temporarily_unavailable",
+    "no_answer",
+    "no_international_permission",
+    "precondition_failed",
+    "non_classified_error",
+]
+REVOX_DIAL_ERRORS: Final[tuple[RevoxDialError, ...]] = get_args(RevoxDialError)
+
+#: RV-477…483: SIP status codes (RFC 3261).
+REVOX_DIAL_ERROR_OF_SIP: Final[Mapping[int, RevoxDialError]] = {
+    403: "no_international_permission",
+    404: "number_non_attributed",
+    408: "no_answer",
+    410: "number_non_attributed",
+    412: "precondition_failed",
+    429: "too_many_calls",
+    480: "temporarily_unavailable",
+    484: "number_non_attributed",
+    486: "busy",
+    487: "no_answer",
+    488: "precondition_failed",
+    500: "temporarily_unavailable",
+    502: "temporarily_unavailable",
+    503: "too_many_calls",
+    504: "temporarily_unavailable",
+    580: "precondition_failed",
+    600: "busy",
+    604: "number_non_attributed",
+}
+#: Q.850 causes, where there is no SIP status.
+REVOX_DIAL_ERROR_OF_Q850: Final[Mapping[int, RevoxDialError]] = {
+    1: "number_non_attributed",
+    17: "busy",
+    18: "no_answer",
+    19: "no_answer",
+    22: "number_non_attributed",
+    28: "number_non_attributed",
+    34: "too_many_calls",
+    38: "temporarily_unavailable",
+    41: "temporarily_unavailable",
+    42: "too_many_calls",
+}
+#: How an attempt ended, where there is neither.
+REVOX_DIAL_ERROR_OF_STATUS: Final[Mapping[str, RevoxDialError]] = {
+    "busy": "busy",
+    "no_answer": "no_answer",
+}
+
+#: RV-502…511: why a conversation ended, as `ended_by` and `end_reason`.
+REVOX_END: Final[Mapping[str, tuple[str, str | None]]] = {
+    "agent_hangup": ("agent", "tool_end_call"),
+    "voicemail": ("agent", "voicemail"),
+    "transferred": ("agent", "transfer"),
+    "ivr_no_navigate": ("agent", "ivr_no_navigate"),
+    "person_hangup": ("user", None),
+    "silence": ("system", None),
+    "max_duration": ("system", None),
+    "engine_error": ("system", None),
+    "operator_hangup": ("system", None),
+}
+
+
+def revox_attempt_status(attempt: Attempt) -> str:
+    """RV-495."""
+    if attempt.ended_at is None:
+        return REVOX_ATTEMPT_STATUS.get(attempt.state, "queued")
+    return "completed" if attempt.answered_at is not None else "error"
+
+
+def revox_dial_error(attempt: Attempt) -> RevoxDialError | None:
+    """RV-476; None where it was answered, canceled, or is not over."""
+    if attempt.ended_at is None or attempt.answered_at is not None or attempt.state == "canceled":
+        return None
+    return (
+        REVOX_DIAL_ERROR_OF_SIP.get(attempt.sip_code or 0)
+        or REVOX_DIAL_ERROR_OF_Q850.get(attempt.q850_cause or 0)
+        or REVOX_DIAL_ERROR_OF_STATUS.get(attempt.state, "non_classified_error")
+    )
+
+
+def revox_end(attempt: Attempt) -> tuple[str | None, str | None]:
+    """`ended_by` and `end_reason`; (None, None) before the end and without an answer."""
+    if attempt.ended_at is None or attempt.answered_at is None:
+        return None, None
+    return REVOX_END.get(attempt.end_reason or "", ("system", None))
+
+
+# -- webhooks ------------------------------------------------------------------------------------
+
+#: What a call's own `webhook_url` is told of, for calls placed in a dialect: our event to its name
+#: there. Revox tells once, without a name, that an order is complete (RV-98).
+EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
+    "callingbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
+    "oneinbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
+    "revox": dict.fromkeys((EVENT_OF[status] for status in TERMINAL), "call"),
+}
+
+# -- fields --------------------------------------------------------------------------------------
+
+#: Members of a Revox assistant that are fields of our agents as they are.
+REVOX_SAME: Final[Mapping[str, str]] = {
+    "prompt": "instructions",
+    "after_call_sms_prompt": "after_call_sms_prompt",
+    "background_sound": "background_sound",
+    "background_sound_volume": "background_sound_volume",
+    "email_notification_address": "email_notification_address",
+    "email_notification_outcomes": "email_notification_outcomes",
+    "end_of_call_sentence": "end_of_call_sentence",
+    "first_sentence": "first_sentence",
+    "first_sentence_delay_ms": "first_sentence_delay_ms",
+    "first_sentence_mode": "first_sentence_mode",
+    "from_phone_number": "from_number",
+    "max_call_duration_secs": "max_duration_seconds",
+    "max_duration_end_message": "max_duration_end_message",
+    "prompt_flow": "prompt_flow",
+    "structured_output_prompt": "returns_prompt",
+    "thinking_sound": "thinking_sound",
+    "thinking_sound_probability": "thinking_sound_probability",
+    "thinking_sound_volume": "thinking_sound_volume",
+    "voicemail_message": "voicemail_message",
+    "voicemail_sms_prompt": "voicemail_sms_prompt",
+    "webhook_url": "webhook_url",
+}
+#: Members that become something else.
+REVOX_MADE: Final[Mapping[str, str]] = {
+    "calendly": "tools (`calendar`)",
+    "call_retry_config": "retry",
+    "custom_tools": "tools (`http`)",
+    "faq_items": "faq_items",
+    "human_transfer_mode": "tools (`transfer`: `mode`)",
+    "ivr_navigation_enabled": "tools (`send_digits`, `skip_turn`)",
+    "llm_model": "llm",
+    "sms_enabled": "tools (`send_sms`)",
+    "sms_template": "tools (`send_sms`: `template`)",
+    "structured_output_config": "returns",
+    "transfer_phone_number": "tools (`transfer`: `number`)",
+    "voice": "voice",
+    "warm_transfer_summary_instructions": "tools (`transfer`: `summary_instructions`)",
+}
+#: Members of a Revox call order.
+REVOX_ORDER: Final[Mapping[str, str]] = {
+    "phone_number": "to",
+    "assistant_id": "agent_id",
+    "assistant": "agent",
+    "concurrency": "concurrency",
+    "force_now": "force_now",
+    "from_phone_number": "from_number",
+    "metadata": "metadata",
+    "prompt_variables": "variables",
+    "scheduled_at": "scheduled_at",
+}
+
+FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
+    "revox": {"Order": REVOX_ORDER, "Assistant": {**REVOX_SAME, **REVOX_MADE}}
+}

@@ -1,0 +1,431 @@
+"""Revox's assistants and our agents' configurations, each made of the other."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from api.agents.checks import EngineKind
+from api.compat.mapping import REVOX_SAME
+from api.compat.revox_fields import (
+    AssistantFields,
+    CustomModel,
+    CustomTool,
+    DedicatedModel,
+    OpenRouterModel,
+    OutputField,
+    RealtimeModel,
+    RetryConfig,
+    Voice,
+)
+from api.compat.translation import Path, Translation
+from api.dialing.retry import NATIVE, REVOX, parse_retry, retry_json
+from api.problems import FieldError, Problem, invalid, pointer
+from api.records import JsonObject
+
+#: RV-47, and what else the service does where a member is left out.
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "first_sentence_delay_ms": 400,
+    "max_duration_end_message": "",
+    "retry": {},
+}
+#: Members that make up one tool of ours, by its type.
+TOOL_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "http": ("custom_tools",),
+    "transfer": (
+        "transfer_phone_number",
+        "human_transfer_mode",
+        "warm_transfer_summary_instructions",
+    ),
+    "send_sms": ("sms_enabled", "sms_template"),
+    "calendar": ("calendly",),
+    "send_digits": ("ivr_navigation_enabled",),
+    "skip_turn": ("ivr_navigation_enabled",),
+}
+_BODILESS: Final = frozenset({"GET", "DELETE"})
+_ELEVENLABS_SPEED: Final = (0.7, 1.2)
+
+EngineProblem = Callable[[EngineKind, str], str | None]
+
+
+# -- theirs to ours ------------------------------------------------------------------------------
+
+
+def config_of(asked: AssistantFields, root: Path, engine_problem: EngineProblem) -> Translation:
+    """Our configuration of the members that are given; a null one is null there too.
+
+    Args:
+        asked: the assistant.
+        root: where it stands in the request.
+        engine_problem: why there is no engine of a name.
+
+    Raises Problem with a pointer to every wrong member.
+    """
+    work = _Assistant(asked, root, engine_problem)
+    work.translate()
+    if work.errors:
+        raise invalid(work.errors)
+    return work.made
+
+
+class _Assistant:
+    def __init__(self, asked: AssistantFields, root: Path, engine_problem: EngineProblem) -> None:
+        self._asked, self._root, self._engine_problem = asked, root, engine_problem
+        self._given = asked.model_fields_set
+        self.made = Translation()
+        self.errors: list[FieldError] = []
+        self._source: dict[str, Any] = {}
+        """What no field of ours holds."""
+
+    def translate(self) -> None:
+        for member, field in REVOX_SAME.items():
+            if member in self._given:
+                value = self._asked.model_dump(include={member}, mode="json")[member]
+                self._put(field, value, member)
+        if "max_duration_end_message" in self._given:
+            self._put(
+                "max_duration_end_message",
+                self._asked.max_duration_end_message or "",
+                "max_duration_end_message",
+            )
+        if "voicemail_message" in self._given:
+            leave = self._asked.voicemail_message is not None
+            self._put(
+                "voicemail_action", "leave_message" if leave else "hangup", "voicemail_message"
+            )
+        if "call_retry_config" in self._given:
+            self._put("retry", self._retry(self._asked.call_retry_config), "call_retry_config")
+        if "faq_items" in self._given:
+            self._put("faq_items", self._faq(), "faq_items")
+        if "llm_model" in self._given:
+            self._put("llm", self._llm(), "llm_model")
+        if "structured_output_config" in self._given:
+            self._put("returns", self._returns(), "structured_output_config")
+        if "voice" in self._given:
+            self._put("voice", self._voice(self._asked.voice), "voice")
+        if self._given & {member for group in TOOL_MEMBERS.values() for member in group}:
+            self._put("tools", list(self._tools()), "custom_tools")
+        if self._source:
+            self.made.body["source"] = {"revox": self._source}
+
+    def _put(self, field: str, value: Any, member: str) -> None:
+        self.made.put(field, value, (*self._root, member))
+
+    def _wrong(self, detail: str, *path: str | int, code: str | None = None) -> None:
+        self.errors.append(FieldError(detail, pointer(*self._root, *path), code=code))
+
+    def _retry(self, config: RetryConfig | None) -> dict[str, Any] | None:
+        if config is None:
+            return None
+        given = config.model_dump(exclude_none=True)
+        flat = {
+            name: given.pop(name)
+            for name in (REVOX.start, REVOX.end, "retry_delay_seconds")
+            if name in given
+        }
+        if flat and "calling_windows" in given:
+            self._wrong(
+                "give calling_windows or one window's members, not both", "call_retry_config"
+            )
+            return None
+        place: Path = (*self._root, "call_retry_config")
+        if flat:
+            given["calling_windows"] = [flat]
+        try:
+            return retry_json(parse_retry(given, place, REVOX))
+        except Problem as problem:
+            first = pointer(*place, "calling_windows", 0)
+            for error in problem.errors:
+                told = error.pointer or ""
+                if flat and told.startswith(first):
+                    told = pointer(*place) + told.removeprefix(first)
+                self.errors.append(FieldError(error.detail, told))
+        return None
+
+    def _faq(self) -> list[dict[str, Any]] | None:
+        items = self._asked.faq_items
+        if items is None:
+            return None
+        return [
+            item.model_dump(exclude_none=True)
+            | {
+                "source": item.source or "human",
+                "needs_human_answer": bool(item.needs_human_answer),
+            }
+            for item in items
+        ]
+
+    def _llm(self) -> dict[str, Any] | None:
+        place: Path = (*self._root, "llm_model")
+        name: str
+        match model := self._asked.llm_model:
+            case DedicatedModel():
+                name, member = model.name, "name"
+            case OpenRouterModel():
+                name, member = model.openrouter_model_id, "openrouter_model_id"
+            case RealtimeModel():
+                name, member = f"{model.provider}/{model.realtime_model_id}", "realtime_model_id"
+                self._realtime_voice(model)
+            case CustomModel():
+                for ours, theirs in (("model", "model_name"), ("api_url", "api_url")):
+                    self.made.comes_from(("llm", ours), (*place, theirs))
+                self.made.comes_from(("llm", "api_key"), (*place, "api_key"))
+                return {
+                    "model": model.model_name,
+                    "api_url": model.api_url,
+                    "api_key": model.api_key,
+                }
+            case _:
+                return None
+        self.made.comes_from(("llm", "model"), (*place, member))
+        return {"model": name, "source": model.model_dump(exclude_none=True)}
+
+    def _realtime_voice(self, model: RealtimeModel) -> None:
+        """RV-201: the voice that its answers are spoken in."""
+        if model.realtime_voice_id is None or self._asked.voice is not None:
+            return
+        voice = {"id": model.realtime_voice_id, "provider": model.provider}
+        self.made.put("voice", voice, (*self._root, "llm_model", "realtime_voice_id"))
+        self.made.comes_from(("voice", "id"), (*self._root, "llm_model", "realtime_voice_id"))
+
+    def _returns(self) -> dict[str, Any] | None:
+        fields = self._asked.structured_output_config
+        if fields is None:
+            return None
+        returns: dict[str, Any] = {}
+        for index, field in enumerate(fields):
+            place = ("structured_output_config", index)
+            if field.name in returns:
+                self._wrong("another field has this name", *place, "name")
+            if (field.type == "enum") != bool(field.enum_options):
+                detail = "an enum needs options to choose from, and nothing else has any"
+                self._wrong(detail, *place, "enum_options")
+            returns[field.name] = _wanted(field)
+            self.made.comes_from(("returns", field.name), (*self._root, *place, "name"))
+            for ours, theirs in (("enum", "enum_options"), ("description", "description")):
+                self.made.comes_from(("returns", field.name, ours), (*self._root, *place, theirs))
+        return returns
+
+    def _voice(self, voice: Voice | None) -> dict[str, Any] | None:
+        if voice is None:
+            return None
+        low, high = _ELEVENLABS_SPEED
+        elevenlabs = voice.provider == "elevenlabs"
+        if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
+            self._wrong(f"with elevenlabs from {low} to {high}", "voice", "speed")
+        made: dict[str, Any] = {"id": voice.id, "provider": voice.provider, "speed": voice.speed}
+        if not elevenlabs:
+            made["volume"] = voice.volume
+        if self._engine_problem("voice", f"{voice.provider}/{voice.id}") is not None and (
+            self._engine_problem("voice", voice.id) is None
+        ):
+            made["provider"] = None  # it is one of ours
+        if made["provider"] is None or voice.volume != made.get("volume"):
+            self._source["voice"] = voice.model_dump(exclude_none=True)
+        return {name: value for name, value in made.items() if value is not None}
+
+    def _tools(self) -> Iterator[dict[str, Any]]:
+        asked, root = self._asked, self._root
+        index = 0
+        for index, tool in enumerate(asked.custom_tools or (), 1):
+            self.made.comes_from(("tools", index - 1), (*root, "custom_tools", index - 1))
+            yield self._http(tool)
+        for member, tool_type, made in (
+            ("transfer_phone_number", "transfer", self._transfer()),
+            ("sms_enabled", "send_sms", self._sms()),
+            (
+                "calendly",
+                "calendar",
+                None if asked.calendly is None else asked.calendly.model_dump(),
+            ),
+            ("ivr_navigation_enabled", "send_digits", {} if asked.ivr_navigation_enabled else None),
+            ("ivr_navigation_enabled", "skip_turn", {} if asked.ivr_navigation_enabled else None),
+        ):
+            if made is None:
+                continue
+            self.made.comes_from(("tools", index), (*root, member))
+            for ours, theirs in _PLACES.get(tool_type, {}).items():
+                self.made.comes_from(("tools", index, ours), (*root, *theirs))
+            index += 1
+            yield {"type": tool_type, **made}
+
+    def _http(self, tool: CustomTool) -> dict[str, Any]:
+        made = tool.model_dump(exclude_none=True)
+        if tool.method in _BODILESS and tool.body_template:
+            self._source.setdefault("body_templates", {})[tool.name] = tool.body_template
+            made["body_template"] = ""
+        return {"type": "http", **made}
+
+    def _transfer(self) -> dict[str, Any] | None:
+        """RV-55, RV-59: without a mode nobody is transferred."""
+        asked = self._asked
+        number, mode = asked.transfer_phone_number, asked.human_transfer_mode
+        summary = asked.warm_transfer_summary_instructions
+        if mode is not None and number is None:
+            self._wrong("is for a transfer_phone_number, which is missing", "human_transfer_mode")
+        if number is None or mode is None:
+            self._keep("transfer_phone_number", number)
+            self._keep("warm_transfer_summary_instructions", summary)
+            return None
+        made = {"number": number, "mode": mode, "summary_instructions": summary}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def _sms(self) -> dict[str, Any] | None:
+        template = self._asked.sms_template
+        if not self._asked.sms_enabled:
+            self._keep("sms_template", template)
+            return None
+        return {} if template is None else {"template": template}
+
+    def _keep(self, member: str, value: Any) -> None:
+        if value is not None:
+            self._source[member] = value
+
+
+#: Within a tool of ours: where its members are from.
+_PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
+    "transfer": {
+        "mode": ("human_transfer_mode",),
+        "summary_instructions": ("warm_transfer_summary_instructions",),
+    },
+    "send_sms": {"template": ("sms_template",)},
+    "calendar": {
+        "connection_id": ("calendly", "connection_id"),
+        "event_type_id": ("calendly", "event_type_id"),
+    },
+}
+
+
+def _wanted(field: OutputField) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "type": "string" if field.type == "enum" else field.type,
+        "enum": field.enum_options,
+        "description": field.description,
+        "required": field.required,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+# -- ours to theirs ------------------------------------------------------------------------------
+
+
+def members_of(config: JsonObject) -> dict[str, Any]:
+    """The members of a Revox assistant with our configuration."""
+    source = (config.get("source") or {}).get("revox") or {}
+    found: dict[str, Any] = {member: config.get(field) for member, field in REVOX_SAME.items()}
+    persona, instructions = config.get("persona"), config.get("instructions")
+    found["prompt"] = "\n\n".join(text for text in (persona, instructions) if text)
+    found["max_duration_end_message"] = found["max_duration_end_message"] or None
+    found["first_sentence_delay_ms"] = config.get("first_sentence_delay_ms", 400)
+    found["first_sentence_mode"] = config.get("first_sentence_mode", "generated")
+    found["call_retry_config"] = (
+        None if config.get("retry") is None else retry_config(config["retry"])
+    )
+    found["faq_items"] = [
+        {
+            "answer": item["answer"],
+            "question": item["question"],
+            "id": item.get("id"),
+            "needs_human_answer": bool(item.get("needs_human_answer")),
+            "source": item.get("source") or "human",
+        }
+        for item in config.get("faq_items") or ()
+    ]
+    found["llm_model"] = _model(config.get("llm"))
+    returns = config.get("returns")
+    found["structured_output_config"] = (
+        None if returns is None else [_output(*one) for one in returns.items()]
+    )
+    found["voice"] = _shown_voice(config.get("voice"), source.get("voice"))
+    return found | _tool_members(config.get("tools") or (), source)
+
+
+def retry_config(policy: JsonObject) -> dict[str, Any]:
+    """A policy in the service's form, complete."""
+    return retry_json(parse_retry(dict(policy), names=NATIVE), REVOX)
+
+
+def _model(llm: JsonObject | None) -> dict[str, Any] | None:
+    if llm is None or llm.get("model") is None:
+        return None
+    if llm.get("source") is not None:
+        return dict(llm["source"])
+    if llm.get("api_url") is not None:
+        return {
+            "api_key": llm.get("api_key"),
+            "api_url": llm["api_url"],
+            "model_name": llm["model"],
+            "type": "custom",
+        }
+    return {"name": llm["model"], "type": "dedicated-instance"}
+
+
+def _output(name: str, wanted: Any) -> dict[str, Any]:
+    if isinstance(wanted, str):
+        wanted = {"type": wanted}
+    elif isinstance(wanted, list):
+        wanted = {"enum": wanted}
+    kind = {"integer": "number", "array": "string"}.get(wanted.get("type"), wanted.get("type"))
+    shown = {
+        "name": name,
+        "required": bool(wanted.get("required")),
+        "type": "enum" if "enum" in wanted else kind,
+    }
+    return shown | _optional(wanted.get("description"), wanted.get("enum"))
+
+
+def _optional(description: str | None, options: Sequence[str] | None) -> dict[str, Any]:
+    shown = {"description": description, "enum_options": options}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _shown_voice(voice: JsonObject | None, kept: JsonObject | None) -> dict[str, Any] | None:
+    if voice is None or voice.get("id") is None:
+        return None
+    if kept is not None and kept["id"] == voice["id"]:
+        voice = kept
+    return {
+        "id": voice["id"],
+        "provider": voice.get("provider") or "cartesia",
+        "speed": voice.get("speed", 1.0),
+        "volume": voice.get("volume", 1.0),
+    }
+
+
+def _tool_members(tools: Sequence[JsonObject], source: JsonObject) -> dict[str, Any]:
+    by_type = {tool["type"]: tool for tool in tools}
+    bodies = source.get("body_templates") or {}
+    transfer, sms = by_type.get("transfer"), by_type.get("send_sms")
+    calendar = by_type.get("calendar")
+    shown = {
+        "custom_tools": [_custom(tool, bodies) for tool in tools if tool["type"] == "http"],
+        "transfer_phone_number": source.get("transfer_phone_number"),
+        "human_transfer_mode": None,
+        "warm_transfer_summary_instructions": source.get("warm_transfer_summary_instructions"),
+        "sms_enabled": sms is not None,
+        "sms_template": source.get("sms_template") if sms is None else sms.get("template"),
+        "calendly": None,
+        "ivr_navigation_enabled": "send_digits" in by_type,
+    }
+    if transfer is not None:
+        shown["transfer_phone_number"] = transfer["number"]
+        shown["human_transfer_mode"] = transfer.get("mode", "cold")
+        shown["warm_transfer_summary_instructions"] = transfer.get("summary_instructions")
+    if calendar is not None:
+        shown["calendly"] = {name: calendar[name] for name in ("connection_id", "event_type_id")}
+    return shown
+
+
+def _custom(tool: JsonObject, bodies: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "body_template": bodies.get(tool["name"], tool.get("body_template", "")),
+        "description": tool["description"],
+        "headers": list(tool.get("headers", ())),
+        "input_schema": [
+            {"name": one["name"], "required": one.get("required", True), "type": one["type"]}
+            | _optional(one.get("description"), one.get("enum_options"))
+            for one in tool.get("input_schema", ())
+        ],
+        "method": tool.get("method", "GET"),
+        "name": tool["name"],
+        "query_params": list(tool.get("query_params", ())),
+        "url": tool["url"],
+    }

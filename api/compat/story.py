@@ -1,0 +1,98 @@
+"""A call with all that a dialect's call object tells of it."""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from api.agent_records import Agent
+from api.campaign_records import Campaign
+from api.endpoint import Exchange, not_found
+from api.recording_links import LIFETIME_S
+from api.records import Attempt, Call, Turn
+from api.services import Services
+from api.store.agents import UnknownAgentError
+from api.store.campaigns import UnknownCampaignError
+from api.store.rows import UnknownCallError
+
+
+@dataclass(frozen=True)
+class Story:
+    """One call."""
+
+    call: Call
+    organization_id: str
+    attempts: Sequence[Attempt] = ()
+    """In order."""
+    turns: Sequence[Turn] = ()
+    """In order, of all attempts."""
+    recordings: Mapping[int, str] = field(default_factory=dict)
+    """Attempt number to the URL of its recording, signed and expiring."""
+    agent: Agent | None = None
+    """The stored agent, as it is now."""
+    campaign: Campaign | None = None
+
+
+async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
+    """The stories of calls, in the same order."""
+    store = services.store
+    ids = [call.id for call in calls]
+    attempts = await store.calls.attempts_of(ids)
+    turns = await store.calls.turns_of(ids)
+    agents = await _agents(services, calls)
+    campaigns = await _campaigns(services, calls)
+    organization_id = await store.organization.id()
+    return [
+        Story(
+            call,
+            organization_id,
+            attempts[call.id],
+            turns[call.id],
+            {
+                attempt.number: url
+                for attempt in attempts[call.id]
+                if (url := recording_url(services, call, attempt)) is not None
+            },
+            agents.get(call.agent_id or ""),
+            campaigns.get(call.campaign_id or ""),
+        )
+        for call in calls
+    ]
+
+
+async def find_story(exchange: Exchange) -> Story:
+    """Of the call that the path names; 404 without one."""
+    store = exchange.services.store
+    try:
+        call = await store.calls.get(exchange.request.path_params["call_id"])
+    except UnknownCallError as error:
+        raise not_found("call") from error
+    (story,) = await tell(exchange.services, [call])
+    return story
+
+
+async def _agents(services: Services, calls: Sequence[Call]) -> dict[str, Agent]:
+    found = {}
+    for agent_id in {call.agent_id for call in calls if call.agent_id is not None}:
+        with contextlib.suppress(UnknownAgentError):
+            found[agent_id] = await services.store.agents.get(agent_id)
+    return found
+
+
+async def _campaigns(services: Services, calls: Sequence[Call]) -> dict[str, Campaign]:
+    found = {}
+    for campaign_id in {call.campaign_id for call in calls if call.campaign_id is not None}:
+        with contextlib.suppress(UnknownCampaignError):
+            found[campaign_id] = (await services.store.campaigns.get(campaign_id)).campaign
+    return found
+
+
+def recording_url(services: Services, call: Call, attempt: Attempt) -> str | None:
+    """A link that needs no key, good for four to five hours; None without a recording.
+
+    It is the same for an hour, so that who polls sees no change where there is none.
+    """
+    if attempt.recording_path is None:
+        return None
+    hours = int(time.time()) // 3600 + 1
+    return services.links.url(call.id, attempt.number, hours * 3600 + LIFETIME_S)

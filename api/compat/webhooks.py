@@ -1,0 +1,26 @@
+"""What a receiver of a dialect's webhooks is sent."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from api.compat.revox_objects import call_envelope
+from api.compat.story import Story, tell
+from api.services import Services
+from api.settings import PayloadStyle
+from api.webhook_message import encoded, payload
+from api.webhook_records import WebhookEvent
+
+#: Styles whose body is made of the call as it is at the time of sending.
+BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str, Any]]]] = {
+    "revox": lambda story, _: call_envelope(story),
+}
+
+
+async def webhook_body(services: Services, event: WebhookEvent, style: PayloadStyle) -> bytes:
+    """The body of an event in a style."""
+    build = BODIES.get(style)
+    if build is None or event.call_id is None:
+        return payload(event, style)
+    call = await services.store.calls.get(event.call_id)
+    (story,) = await tell(services, [call])
+    return encoded(build(story, event))

@@ -6,23 +6,19 @@ import logging
 import os
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from api.agents.effective import effective
-from api.ambience import ambience_of
 from api.app import create_app
 from api.campaigns import Pacer
 from api.compat.webhooks import webhook_body
+from api.conversing import conversation_config
 from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
 from api.http_server import http_server, listen
 from api.leased import while_leased
-from api.records import Call
 from api.retention import Housekeeper
 from api.runner import RunnerConfig
 from api.sealing import Seal
@@ -35,12 +31,9 @@ from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
-from voice_loop.config import ConversationConfig
-from voice_loop.floor import FloorConfig
 
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
 Say = Callable[[str], None]
 
 #: The media tick shares the interpreter with everything else: let it in every half millisecond.
@@ -133,48 +126,6 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         await stack.enter_async_context(http_server(app, listener))
         say(f"Listening on {url}")
         yield server
-
-
-def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
-    """How the conversation of `call` is held under these settings, but for its tools.
-
-    Raises UnknownVariableError.
-    """
-    voice = settings.voice
-    agent = effective(call, time.time(), settings.calls.default_timezone)
-    silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
-    floor = FloorConfig(
-        end_of_turn_ms=voice.end_of_turn_ms,
-        pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
-        unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
-        barge_in_ms=voice.barge_in_ms,
-        barge_in_window_ms=round(voice.barge_in_ms * 1.5),
-        silence_ms=round(silence_s * 1000),
-    )
-    return ConversationConfig(
-        task=agent.instructions or "",
-        context=call.context,
-        language=call.language,
-        persona=agent.persona or "",
-        faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
-        first_sentence=agent.first_sentence or "",
-        first_sentence_mode=agent.first_sentence_mode or "generated",
-        end_sentence=agent.end_of_call_sentence or "",
-        time_up_message=agent.max_duration_end_message,
-        temperature=_given(agent.llm and agent.llm.temperature, 0.0),
-        speed=_given(agent.voice and agent.voice.speed, 1.0),
-        ambience=ambience_of(call),
-        floor=floor,
-        opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
-        max_duration_ms=call.max_duration_s * 1000,
-        silence_prompts=voice.silence_prompts,
-        interruptible=_given(agent.interruptible, voice.barge_in),
-        engine_timeout_s=settings.models.timeout_s,
-    )
-
-
-def _given(value: _T | None, default: _T) -> _T:
-    return default if value is None else value
 
 
 def media_server(settings: Settings) -> MediaServer:

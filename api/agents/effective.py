@@ -1,0 +1,44 @@
+"""What a call's configuration comes to when it is held: every variable has its value."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from api.agents.config import AgentFields
+from api.agents.facts import callee_zone, facts_of
+from api.agents.masking import masked
+from api.agents.templates import render
+from api.records import Call
+
+#: What is said and thought on the call; the other texts are rendered where they are used.
+_TEXTS: Final = (
+    "persona",
+    "instructions",
+    "first_sentence",
+    "end_of_call_sentence",
+    "max_duration_end_message",
+)
+
+
+def effective(call: Call, at: float, default_zone: str | None = None) -> AgentFields:
+    """The configuration that the conversation of a call follows; secrets in it are masked.
+
+    Args:
+        call: which.
+        at: what `{{now}}` and `{{today}}` are, Unix seconds.
+        default_zone: of callees whose numbers do not tell (`calls.default_timezone`).
+
+    Raises UnknownVariableError.
+    """
+    config = AgentFields.model_validate(masked({**call.agent, "instructions": call.prompt}))
+    values = values_of(call, at, default_zone)
+    texts = {
+        name: render(text, values) for name in _TEXTS if (text := getattr(config, name)) is not None
+    }
+    return config.model_copy(update=texts)
+
+
+def values_of(call: Call, at: float, default_zone: str | None = None) -> Mapping[str, Any]:
+    """What stands for the variables of a call; arguments as of `effective`."""
+    now = datetime.fromtimestamp(at, callee_zone(call, default_zone))
+    return {**call.variables, **facts_of(call, now)}

@@ -262,6 +262,7 @@ class CallRunner:
             interrupted=turn.interrupted,
             confidence=turn.confidence,
             timings={name: ms for name, ms in timings.items() if ms is not None},
+            tool=None if turn.tool is None else {**asdict(turn.tool), "output": turn.text},
         )
         self._scribe.note(partial(self._store.calls.add_turn, self._call.id, stored))
 

@@ -5,12 +5,16 @@ The rest of Offhook sees a `Switch` and `Attempt`s only; `pbx/asterisk/` impleme
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from voice_loop.ports import AudioPeer
 
 #: Terminal states of an attempt.
 EndState = Literal["completed", "no_answer", "busy", "canceled", "failed"]
+
+#: UTF-8 bytes of a text message. A SIP MESSAGE should not exceed 1300 bytes in all (RFC 3428
+#: section 8), and a line of AMI, in which the text stands as base64, holds 1024 characters.
+MAX_TEXT_BYTES: Final = 700
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,7 @@ class Switch(Protocol):
         Args:
             number: whose it is, E.164.
             caller_number: who sends it, E.164.
-            text: what it says, any line breaks included.
+            text: what it says, line breaks included; up to `MAX_TEXT_BYTES`.
             trunk: name of the trunk; None is the configured default.
 
         Raises SwitchRefused, its `field` set where another try is in vain, or SwitchUnavailable.

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from pbx.switch import Dial, SwitchRefused
+from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 
 ID_PREFIX: Final = "offhook-"
 _ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
@@ -59,9 +59,7 @@ def check_dial(dial: Dial, trunk: str) -> None:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
 
 
-def check_text_message(
-    number: str, caller_number: str, text: str, trunk: str, max_bytes: int
-) -> None:
+def check_text_message(number: str, caller_number: str, text: str, trunk: str) -> None:
     """Raises SwitchRefused, with the field's name, for what no text message can be made of."""
     for field, value in (("number", number), ("caller_number", caller_number)):
         if not _NUMBER.fullmatch(value):
@@ -69,8 +67,8 @@ def check_text_message(
     if not _TRUNK.fullmatch(trunk):
         raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
     size = len(text.encode(errors="replace"))
-    if not 1 <= size <= max_bytes:
-        raise SwitchRefused(f"a text message has 1 to {max_bytes} bytes, not {size}", "text")
+    if not 1 <= size <= MAX_TEXT_BYTES:
+        raise SwitchRefused(f"a text message has 1 to {MAX_TEXT_BYTES} bytes, not {size}", "text")
 
 
 def whole_number(text: str) -> int | None:

@@ -22,9 +22,9 @@ from api.store.migrate import upgrade
 T = TypeVar("T")
 
 #: `work`: a call may be claimed. `pacing`: a campaign may have room. `webhooks`: a delivery may be
-#: due. `call`: the call with that id has a new event. `control`: the call with that id is to be
-#: canceled or hung up.
-Topic = Literal["work", "pacing", "webhooks", "call", "control"]
+#: due. `messages`: a text message or a mail may be. `call`: the call with that id has a new event.
+#: `control`: the call with that id is to be canceled or hung up.
+Topic = Literal["work", "pacing", "webhooks", "messages", "call", "control"]
 Callback = Callable[[str | None], None]
 
 _UPDATES_COLLIDED: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock

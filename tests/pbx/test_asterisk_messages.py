@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from pbx.asterisk.messages import MAX_BYTES
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
 from pbx.media import MediaServer
-from pbx.switch import Switch, SwitchRefused
+from pbx.switch import MAX_TEXT_BYTES, Switch, SwitchRefused
 from pbx.testbed import TestBed
 from tests.pbx.calls import PATIENCE_S
 
@@ -36,8 +35,8 @@ async def test_a_text_message_reaches_the_carrier_as_it_was_written(
 
 
 async def test_the_longest_text_message(bed: TestBed, switch: Switch) -> None:
-    await switch.send_message("+15551110002", OURS, "x" * MAX_BYTES)
-    assert (await arrived(bed, "+15551110002"))[1] == "x" * MAX_BYTES
+    await switch.send_message("+15551110002", OURS, "x" * MAX_TEXT_BYTES)
+    assert (await arrived(bed, "+15551110002"))[1] == "x" * MAX_TEXT_BYTES
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,7 @@ async def test_the_longest_text_message(bed: TestBed, switch: Switch) -> None:
         ("number", ("+15551234@evil", OURS, "hi")),
         ("caller_number", ("+15551234", "Ann <sip:a@b>", "hi")),
         ("text", ("+15551234", OURS, "")),
-        ("text", ("+15551234", OURS, "é" * MAX_BYTES)),
+        ("text", ("+15551234", OURS, "é" * MAX_TEXT_BYTES)),
     ],
 )
 async def test_what_is_no_message_is_refused_before_asterisk_sees_it(

@@ -20,8 +20,6 @@ class TransferWish:
     """`warm`: whoever answers is briefed first."""
     method: TransferMethod | None = None
     """None: by REFER where the trunk takes it, else, and where that is refused, by bridging."""
-    say: str | None = None
-    """What the person is told before."""
     summary_instructions: str | None = None
     """Warm: what the briefing should hold."""
 
@@ -41,7 +39,6 @@ class Transfer:
     """The one that a bridge's second leg goes out by."""
     caller_number: str
     """Shown on it."""
-    say: str | None
     summary_instructions: str | None
     status: TransferStatus
     at: float

@@ -1,14 +1,23 @@
-"""Who has a line's audio: usually one peer, for a while somebody in its place."""
+"""Who has a line's audio: usually its owner, for a while somebody in their place."""
+
+from typing import Protocol
 
 from voice_loop.audio import Samples
 from voice_loop.ports import AudioPeer
 
 
-class Desk:
-    """An `AudioPeer` that passes everything on to its owner, who sleeps while another stands in:
-    they hear nothing, and no time passes for them."""
+class Owner(AudioPeer, Protocol):
+    """An audio peer that can be away."""
 
-    def __init__(self, owner: AudioPeer) -> None:
+    def pass_time(self, heard: Samples, now: float) -> None:
+        """In place of `exchange` while somebody else has the line: only time passes."""
+        ...
+
+
+class Desk:
+    """An `AudioPeer` that passes everything on to its owner, or to who stands in."""
+
+    def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._stand_in: AudioPeer | None = None
 
@@ -17,8 +26,10 @@ class Desk:
         self._stand_in = stand_in
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
-        peer = self._owner if self._stand_in is None else self._stand_in
-        return peer.exchange(heard, arrived_at, now)
+        if self._stand_in is None:
+            return self._owner.exchange(heard, arrived_at, now)
+        self._owner.pass_time(heard, now)
+        return self._stand_in.exchange(heard, arrived_at, now)
 
 
 class Quiet:

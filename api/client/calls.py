@@ -16,6 +16,7 @@ from api.client.transport import Json, Transport, at
 from api.event_object import EventObject
 from api.lifecycle import CallStatus
 from api.schemas import CreateCall
+from api.transfer_objects import TransferCall
 from api.webhook_objects import DeliveryObject
 from api.webhook_records import DeliveryStatus
 
@@ -44,6 +45,7 @@ class Calls(Transport):
         status: CallStatus | None = None,
         to_number: str | None = None,
         from_number: str | None = None,
+        agent_id: str | None = None,
         campaign_id: str | None = None,
         concurrency_key: str | None = None,
         api_key_id: str | None = None,
@@ -57,6 +59,7 @@ class Calls(Transport):
             "status": status,
             "to_number": to_number,
             "from_number": from_number,
+            "agent_id": agent_id,
             "campaign_id": campaign_id,
             "concurrency_key": concurrency_key,
             "api_key_id": api_key_id,
@@ -119,6 +122,12 @@ class Calls(Transport):
     async def hang_up_call(self, call_id: str) -> CallObject:
         """End it after the answer. Raises ApiError `not_answered`, `already_ended`."""
         return await self._post(CallObject, at("calls", call_id, "hangup"))
+
+    async def transfer_call(self, call_id: str, body: TransferCall | Json) -> CallObject:
+        """Hand the person over to somebody else; follow it by the events. Raises ApiError
+        `not_in_progress`, `transfer_under_way`, `trunk_full`, and with what is wrong of a field.
+        """
+        return await self._post(CallObject, at("calls", call_id, "transfer"), body)
 
     async def end_call(self, call_id: str) -> CallObject:
         """Cancel or hang up, whichever fits; nothing if it is over."""

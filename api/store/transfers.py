@@ -67,7 +67,6 @@ class Transfers:
                 falls_back=method == "refer" and wish.method is None,
                 trunk=route.trunk,
                 caller_number=route.from_number,
-                say=wish.say,
                 summary_instructions=wish.summary_instructions,
                 status="dialing",
                 at=now,

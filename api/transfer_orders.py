@@ -1,0 +1,62 @@
+"""What every transfer goes through, whether a request or the agent wants it."""
+
+from typing import Literal
+
+from api.lifecycle import IllegalMoveError
+from api.records import Call
+from api.store import Store
+from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
+from api.store.orders import DoNotCallError
+from api.store.transfers import ReferNotAllowedError, TransferUnderWayError, TrunkFullError
+from api.transfer_records import Transfer, TransferWish
+
+Refusal = Literal[
+    "no_trunk",
+    "do_not_call",
+    "from_number_not_allowed",
+    "refer_not_allowed",
+    "not_in_progress",
+    "transfer_under_way",
+    "trunk_full",
+]
+
+
+class TransferRefusedError(Exception):
+    """The call cannot be transferred so; the message says why, `code` does for programs."""
+
+    def __init__(self, code: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def order_transfer(store: Store, call: Call, wish: TransferWish) -> Transfer:
+    """Have the ledger note a transfer that its runner is to carry out.
+
+    Our own number of the call is shown to whom it goes.
+
+    Raises TransferRefusedError.
+    """
+    ours = call.to_number if call.direction == "inbound" else call.from_number
+    try:
+        route = await store.numbers.route(wish.number, ours)
+        return await store.transfers.begin(call.id, wish, route)
+    except NoTrunkError as error:
+        detail = "no active trunk takes this number (/v1/trunks)"
+        raise TransferRefusedError("no_trunk", detail) from error
+    except (NoActiveNumberError, NumberNotAllowedError) as error:
+        detail = "the call's own number is not active any more (/v1/numbers)"
+        raise TransferRefusedError("from_number_not_allowed", detail) from error
+    except DoNotCallError as error:
+        raise TransferRefusedError("do_not_call", str(error)) from error
+    except ReferNotAllowedError as error:
+        detail = "the call's trunk takes no REFER; set its allow_refer, or let the method be chosen"
+        raise TransferRefusedError("refer_not_allowed", detail) from error
+    except IllegalMoveError as error:
+        detail = f"only a call in progress is transferred; it is {error.current}"
+        raise TransferRefusedError("not_in_progress", detail) from error
+    except TransferUnderWayError as error:
+        detail = "the call is being transferred, or has been"
+        raise TransferRefusedError("transfer_under_way", detail) from error
+    except TrunkFullError as error:
+        detail = "every channel of the trunk is in use"
+        raise TransferRefusedError("trunk_full", detail) from error

@@ -1,0 +1,125 @@
+"""`POST /v1/calls/{id}/transfer` over a real server: what is refused, what is begun."""
+
+from typing import Any
+
+import pytest
+
+from api.client import OffhookClient, TransferCall
+from api.records import Call
+from api.resources import NewTrunk
+from tests.api.conftest import Bench
+from tests.api.story import answered, completed
+
+THIRD = "+15550100200"
+
+
+async def on_the_line(bench: Bench) -> Call:
+    return await answered(bench.store, trunk="trunk")
+
+
+async def ask(bench: Bench, call: Call, wanted: int, **body: Any) -> dict[str, Any]:
+    """What the request is answered with, which must have the status that is wanted."""
+    response = await bench.client.post(f"/v1/calls/{call.id}/transfer", json=body)
+    assert response.status_code == wanted, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+@pytest.mark.rows("RV-55", "RV-57")
+async def test_a_transfer_is_noted_and_the_runner_told(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    told = await ask(bench, call, 202, number=THIRD)
+    at = told["transfer"].pop("at")
+    assert told["transfer"] == {
+        "number": THIRD,
+        "mode": "cold",
+        "method": "bridge",
+        "status": "dialing",
+        "reason": None,
+    }
+    assert told["updated_at"] >= at
+    assert bench.control.asked == [("transfer", call.id)]
+    kept = (await bench.store.calls.get(call.id)).transfer
+    assert kept is not None
+    assert (kept["trunk"], kept["caller_number"]) == ("trunk", call.from_number)
+    assert (await ask(bench, call, 409, number=THIRD))["code"] == "transfer_under_way"
+
+
+@pytest.mark.rows("RV-58")
+async def test_a_trunk_that_takes_refer_is_asked_for_it(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    problem = await ask(bench, call, 422, number=THIRD, method="refer")
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("refer_not_allowed", "/method")
+    await bench.client.patch("/v1/trunks/trunk", json={"allow_refer": True})
+    told = await ask(bench, call, 202, number=THIRD, method="refer")
+    assert told["transfer"]["method"] == "refer"
+
+
+@pytest.mark.rows("RV-56", "RV-95")
+async def test_a_warm_one_keeps_what_the_briefing_is_to_hold(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    wanted = {"number": THIRD, "mode": "warm", "summary_instructions": "Say the order number."}
+    told = await ask(bench, call, 202, **wanted)
+    assert told["transfer"]["mode"] == "warm"
+    kept = (await bench.store.calls.get(call.id)).transfer
+    assert kept is not None
+    assert kept["summary_instructions"] == "Say the order number."
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, "/number"),
+        ({"number": "4711"}, "/number"),
+        ({"number": "sip:x@y"}, "/number"),
+        ({"number": THIRD, "mode": "lukewarm"}, "/mode"),
+        ({"number": THIRD, "method": "fax"}, "/method"),
+        ({"number": THIRD, "mode": "warm", "method": "refer"}, "/method"),
+        ({"number": THIRD, "summary_instructions": "x" * 4001}, "/summary_instructions"),
+        ({"number": THIRD, "to": THIRD}, "/to"),
+    ],
+)
+async def test_a_wrong_field_is_pointed_at(bench: Bench, body: dict[str, Any], place: str) -> None:
+    call = await on_the_line(bench)
+    problem = await ask(bench, call, 422, **body)
+    assert [error["pointer"] for error in problem["errors"]] == [place]
+    assert bench.control.asked == []
+
+
+async def test_only_where_one_may_call(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    await bench.store.do_not_call.add(THIRD, "")
+    problem = await ask(bench, call, 422, number=THIRD)
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("do_not_call", "/number")
+    await bench.client.patch("/v1/trunks/trunk", json={"allowed_prefixes": ["+1"]})
+    problem = await ask(bench, call, 422, number="+4930123456")
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("no_trunk", "/number")
+
+
+async def test_only_while_it_is_in_progress(bench: Bench) -> None:
+    over = await completed(bench.store)
+    assert (await ask(bench, over, 409, number=THIRD))["code"] == "not_in_progress"
+    response = await bench.client.post("/v1/calls/nobody/transfer", json={"number": THIRD})
+    assert response.status_code == 404
+
+
+async def test_a_full_trunk_and_a_number_that_is_gone(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    await bench.client.patch("/v1/trunks/trunk", json={"max_channels": 1})
+    assert (await ask(bench, call, 409, number=THIRD))["code"] == "trunk_full"
+    await bench.store.trunks.create(NewTrunk("other", allowed_prefixes=(THIRD,)))
+    (number,) = [
+        one.id
+        for one in (await bench.store.numbers.page(limit=9)).items
+        if one.number == call.from_number
+    ]
+    await bench.store.numbers.change(number, {"status": "inactive"})
+    assert (await ask(bench, call, 409, number=THIRD))["code"] == "from_number_not_allowed"
+
+
+async def test_the_client_transfers(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    async with OffhookClient(str(bench.client.base_url), bench.key) as client:
+        told = await client.transfer_call(call.id, TransferCall(number=THIRD, mode="warm"))
+    assert told.transfer is not None
+    assert (told.transfer.status, told.transfer.mode) == ("dialing", "warm")

@@ -19,6 +19,9 @@ from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
 from api.http_server import http_server, listen
 from api.leased import while_leased
+from api.messaging.courier import Courier
+from api.messaging.ways import WayOutError, WaysOut, ways_out
+from api.messaging.writing import Writer
 from api.retention import Housekeeper
 from api.runner import RunnerConfig
 from api.sealing import Seal
@@ -90,11 +93,14 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         registry = await stack.enter_async_context(engine_registry(settings, engines))
         switch = make_switch(settings, media)
         stack.push_async_callback(switch.close)
-        toolbox = await stack.enter_async_context(Toolbox(settings, store, seal))
+        ways = _ways_out(settings, switch)
+        stack.push_async_callback(ways.close)
+        toolbox = await stack.enter_async_context(Toolbox(settings, store, seal, ways))
+        engines_for = partial(engines_of, registry, seal=seal)
         dialer = Dialer(
             store,
             switch,
-            partial(engines_of, registry, seal=seal),
+            engines_for,
             RunnerConfig(
                 ring_timeout_s=settings.calls.ring_timeout_s,
                 conversation=lambda call: conversation_config(settings, call),
@@ -117,7 +123,14 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         housekeeper = Housekeeper(store, settings.retention, settings.recordings.dir)
-        for job, work in (("webhooks", deliverer.run), ("housekeeping", housekeeper.run)):
+        zone = settings.calls.default_timezone
+        writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
+        jobs = {
+            "webhooks": deliverer.run,
+            "housekeeping": housekeeper.run,
+            "messages": Courier(store, writer, ways).run,
+        }
+        for job, work in jobs.items():
             leased = partial(while_leased, store.leases, job, dialer.node_id, work)
             stack.push_async_callback(_ended, asyncio.create_task(_until_done(leased)))
         pacing = asyncio.create_task(_until_done(Pacer(services).run))
@@ -207,6 +220,13 @@ async def _seal(settings: Settings, store: Store) -> Seal:
     seal = Seal.of(settings.store)
     await store.secrets.check_seal(seal)
     return seal
+
+
+def _ways_out(settings: Settings, switch: Switch) -> WaysOut:
+    try:
+        return ways_out(settings, switch)
+    except WayOutError as error:
+        raise StartError(str(error)) from error
 
 
 async def _webhook_secret(settings: Settings, store: Store) -> str:

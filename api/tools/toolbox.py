@@ -9,14 +9,23 @@ from typing import Any, Final, Self
 from api.agents.facts import callee_zone, facts_of
 from api.agents.masking import frozen_config
 from api.agents.templates import render
-from api.agents.tools import DigitsTool, HttpTool, SkipTurnTool, ToolField
+from api.agents.tools import (
+    DigitsTool,
+    EmailTool,
+    HttpTool,
+    SkipTurnTool,
+    SmsTool,
+    ToolField,
+)
 from api.egress import EgressPolicy
 from api.guarded_http import guarded_client
+from api.messaging.ways import WaysOut
 from api.records import Call
 from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
 from api.tools.http import HttpRequest
+from api.tools.messaging import SendEmail, SendSms
 from voice_loop.built_in import SendDigits, SkipTurn
 from voice_loop.ports import Line
 from voice_loop.tools import Tool
@@ -29,18 +38,25 @@ class Toolbox:
     """Makes tools, for the time of an `async with`."""
 
     def __init__(
-        self, settings: Settings, store: Store, seal: Seal, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        store: Store,
+        seal: Seal,
+        ways: WaysOut,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
             settings: where tools may go, and by what.
-            store: where secrets are.
-            seal: what opens them.
+            store: where secrets are, and messages are put down.
+            seal: what opens secrets.
+            ways: by which messages leave.
             clock: Unix seconds.
         """
         self._settings = settings
         self._store = store
         self._seal = seal
+        self._ways = ways
         self._clock = clock
         # An answer that is packed could be unpacked to any size.
         headers = {"User-Agent": "Offhook", "Accept-Encoding": "identity"}
@@ -98,6 +114,17 @@ class Toolbox:
                     client=self._client,
                     secrets=self._secrets,
                 )
+            case SmsTool() if self._ways.sms is not None:
+                yield SendSms(
+                    tool,
+                    call,
+                    values,
+                    self._store,
+                    gateway=self._ways.sms,
+                    from_number=self._ways.from_number,
+                )
+            case EmailTool() if self._ways.mail is not None:
+                yield SendEmail(tool, call, values, self._store, server=self._ways.mail)
             case DigitsTool():
                 yield SendDigits(line)
             case SkipTurnTool():

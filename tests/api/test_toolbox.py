@@ -9,6 +9,7 @@ import pytest
 
 from api.agents.masking import sealed
 from api.dialing.retry import RetryPolicy
+from api.messaging.ways import WaysOut
 from api.records import Call, NewCall
 from api.settings import Settings
 from api.store import Store
@@ -48,7 +49,7 @@ def of(toolbox: Toolbox, call: Call) -> dict[str, Tool]:
 
 
 def toolbox(store: Store) -> Toolbox:
-    return Toolbox(SETTINGS, store, SEAL, clock=lambda: NOW)
+    return Toolbox(SETTINGS, store, SEAL, WaysOut(), clock=lambda: NOW)
 
 
 @pytest.mark.rows("CB-36")

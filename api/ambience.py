@@ -6,7 +6,7 @@ from api.records import Call
 from models.sounds import load_sound
 from voice_loop.ambience import AmbienceConfig, Loop
 
-#: Of a sound that is named without a volume: a good 12 dB below speech.
+#: Of a sound that is named without a volume: some 16 dB below speech.
 DEFAULT_VOLUME: Final = 0.5
 
 

@@ -19,7 +19,7 @@ from models.sounds import RATE, encoded
 Floats = npt.NDArray[np.float64]
 Random = np.random.Generator
 
-#: RMS of every sound at full volume, dBFS: some 6 dB below speech. Keys are mostly silence.
+#: RMS of every sound at full volume, dBFS: some 10 dB below speech. Keys are mostly silence.
 _LEVEL: Final = -27.0
 _KEYS_LEVEL: Final = -33.0
 #: Peaks above it are bent.

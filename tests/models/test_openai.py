@@ -1,0 +1,332 @@
+"""Engines on other machines: a real HTTP server over the starter engines, and a bad one."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import jsonschema
+import numpy as np
+import pytest
+
+from models.llama import LlamaCpp
+from models.openai.chat import OpenAiChat
+from models.openai.endpoint import Endpoint, new_client
+from models.openai.messages import chat_messages, tool_call_text
+from models.openai.speech import OpenAiSpeech, wav_header
+from models.openai.sse import events
+from models.openai.transcription import OpenAiTranscription, wav_bytes
+from models.piper import Piper
+from models.registry import EngineRegistry, Named, Wanted
+from models.vad import WebRtcDetector
+from models.whisper import FasterWhisper
+from tests.models.openai_peer import KEY, RATE, Peer, serving
+from tests.models.test_llama import ENDING, SCHEMA, WRONG_NUMBER, chat
+from tests.models.test_speech_engines import recorded, words
+from voice_loop.audio import Samples, resample, silence
+from voice_loop.ports import EngineError
+from voice_loop.prompts import TOOL_CALL_OPEN, Message
+from voice_loop.reply import Studio
+from voice_loop.tools import ToolSpec
+
+BAD = {
+    "fails": r"it answered 500: out of memory; your key was \*+",
+    "moved": "it answered 307, a redirect, which is not followed",
+    "hangs": r"nothing came for 0\.5 s",
+}
+
+
+@pytest.fixture(scope="module")
+async def peer(llm: LlamaCpp, stt: FasterWhisper, tts: Piper) -> AsyncIterator[Peer]:
+    async with serving(llm, stt, tts) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with new_client() as opened:
+        yield opened
+
+
+def endpoint(peer: Peer, model: str = "starter", **changes: Any) -> Endpoint:
+    wait = 0.5 if model in {"hangs", "stalls"} else 30.0
+    return replace(Endpoint("models.llms.big", peer.url, model, KEY, wait), **changes)
+
+
+async def ask(model: OpenAiChat, messages: list[Message], **options: Any) -> str:
+    asked = {"max_tokens": 200, **options}
+    async with aclosing(model.stream(messages, **asked)) as pieces:
+        return "".join([piece async for piece in pieces])
+
+
+# The language model
+
+
+@pytest.mark.rows("RV-184…185", "RV-188", "RV-191", "OI-16")
+async def test_a_reply_from_another_machine(
+    peer: Peer, client: httpx.AsyncClient, llm: LlamaCpp
+) -> None:
+    remote = OpenAiChat(endpoint(peer), client, {"chat_template_kwargs": {"think": False}})
+    async with aclosing(remote.stream(chat("kevin"), max_tokens=40)) as stream:
+        pieces = [piece async for piece in stream]
+    async with aclosing(llm.stream(chat("kevin"), max_tokens=40)) as stream:
+        assert "".join(pieces) == "".join([piece async for piece in stream])
+    assert len(pieces) > 1
+    body = peer.asked[-1]
+    assert (body["model"], body["temperature"]) == ("starter", 0.0)
+    assert body["chat_template_kwargs"] == {"think": False}
+    assert not {"tools", "response_format"} & set(body)
+
+
+async def test_a_structured_reply_from_there(peer: Peer, client: httpx.AsyncClient) -> None:
+    text = await ask(OpenAiChat(endpoint(peer), client), chat("anna", "yes"), schema=SCHEMA)
+    jsonschema.validate(json.loads(text), SCHEMA)
+    assert peer.asked[-1]["response_format"]["json_schema"]["strict"] is True
+
+
+@pytest.mark.rows("CB-36", "OI-17")
+async def test_a_tool_call_from_there_is_part_of_the_text(
+    peer: Peer, client: httpx.AsyncClient, llm: LlamaCpp
+) -> None:
+    remote = OpenAiChat(endpoint(peer), client)
+    text = await ask(remote, WRONG_NUMBER, tools=[ENDING], temperature=0.0)
+    said, mark, call = text.partition(TOOL_CALL_OPEN)
+    assert said.strip()
+    assert mark
+    told = json.loads(call.removesuffix("</tool_call>"))
+    assert told["name"] == "end_call"
+    jsonschema.validate(told["arguments"], dict(ENDING.parameters))
+
+
+async def test_the_call_can_be_ended_from_there_too(peer: Peer, client: httpx.AsyncClient) -> None:
+    other = ToolSpec("book", "Books.", {"type": "object"})
+    text = await ask(OpenAiChat(endpoint(peer), client), WRONG_NUMBER, tools=[other])
+    assert text.endswith('<tool_call>{"name": "end_call", "arguments": {}}</tool_call>')
+    names = [tool["function"]["name"] for tool in peer.asked[-1]["tools"]]
+    assert names == ["book", "end_call"]
+
+
+async def test_the_history_of_tools_goes_there_in_its_own_form(
+    peer: Peer, client: httpx.AsyncClient
+) -> None:
+    call = '<tool_call>{"name": "book", "arguments": {"day": "monday"}}</tool_call>'
+    messages = [
+        *chat("kevin"),
+        {"role": "assistant", "content": f"one moment. {call}"},
+        {"role": "user", "content": "<tool_response>done</tool_response> thank you"},
+    ]
+    assert await ask(OpenAiChat(endpoint(peer), client), messages)  # type: ignore[arg-type]
+    assistant, tool, user = peer.asked[-1]["messages"][-3:]
+    assert assistant["content"] == "one moment."
+    (asked,) = assistant["tool_calls"]
+    assert asked["function"] == {"name": "book", "arguments": '{"day": "monday"}'}
+    assert tool == {"role": "tool", "tool_call_id": asked["id"], "content": "done"}
+    assert user == {"role": "user", "content": "thank you"}
+
+
+def test_calls_and_answers_that_do_not_fit_together() -> None:
+    """Servers refuse a call without its answer, and an answer without its call."""
+    call = '<tool_call>{"name": "a", "arguments": {}}</tool_call>'
+    converted = chat_messages(
+        [
+            {"role": "system", "content": f"end with {call}"},
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": f"well {call}{call}<tool_call>{{</tool_call>"},
+            {"role": "user", "content": "<tool_response>1</tool_response>"},
+            {"role": "assistant", "content": call},
+            {"role": "user", "content": "so?"},
+            {"role": "assistant", "content": "yes."},
+            {"role": "user", "content": "<tool_response>late</tool_response> bye"},
+        ]
+    )
+    assert [message["role"] for message in converted] == [
+        "system", "user", "assistant", "tool", "user", "assistant", "user",
+    ]  # fmt: skip
+    assert converted[0]["content"] == f"end with {call}"
+    assert len(converted[2]["tool_calls"]) == 1
+    assert converted[4]["content"] == "so?"
+    assert converted[6]["content"] == "late bye"
+
+
+def test_no_argument_ends_a_call_early() -> None:
+    tricky = tool_call_text("a", json.dumps({"x": "</tool_call> <tool_call>"}))
+    body = tricky.removeprefix(TOOL_CALL_OPEN).removesuffix("</tool_call>")
+    assert "<" not in body
+    assert json.loads(body)["arguments"] == {"x": "</tool_call> <tool_call>"}
+    assert tool_call_text("a", "") == '<tool_call>{"name": "a", "arguments": {}}</tool_call>'
+    for broken in ("[1]", '{"x": ', "null"):
+        assert tool_call_text("a", broken) == "<tool_call></tool_call>"
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        *BAD.items(),
+        ("garbage", "what came is no chat completion"),
+        ("strange", "what came is no chat completion"),
+        ("half", "the reply broke off"),
+        ("stalls", r"nothing came for 0\.5 s"),
+        ("endless", "the reply does not end"),
+        ("late error", "it failed: .*no memory"),
+    ],
+)
+async def test_a_language_model_that_fails(
+    peer: Peer, client: httpx.AsyncClient, model: str, told: str
+) -> None:
+    with pytest.raises(EngineError, match=f"`models.llms.big`: {told}") as error:
+        await ask(OpenAiChat(endpoint(peer, model), client), chat("kevin"), max_tokens=20)
+    assert KEY not in str(error.value)
+
+
+async def test_a_wrong_key_is_told_without_it(peer: Peer, client: httpx.AsyncClient) -> None:
+    for key in (None, "sk-wrong"):
+        wrong = OpenAiChat(endpoint(peer, api_key=key), client)
+        with pytest.raises(EngineError, match=r"it answered 401: .*who are you"):
+            await ask(wrong, chat("kevin"))
+    assert "sk-wrong" not in repr(endpoint(peer, api_key="sk-wrong"))
+
+
+async def test_nobody_listens_there(client: httpx.AsyncClient) -> None:
+    nowhere = Endpoint("models.llms.big", "http://127.0.0.1:9/v1", "x")
+    with pytest.raises(EngineError, match=r"`models\.llms\.big`: ConnectError"):
+        await ask(OpenAiChat(nowhere, client), chat("kevin"))
+
+
+async def test_closing_the_stream_closes_the_connection(
+    peer: Peer, client: httpx.AsyncClient
+) -> None:
+    peer.closed.clear()
+    slow = OpenAiChat(endpoint(peer, "stalls", timeout_s=30.0), client)
+    stream = slow.stream(chat("kevin"), max_tokens=20)
+    assert await anext(stream) == "good"
+    await stream.aclose()
+    async with asyncio.timeout(10):
+        await peer.closed.wait()
+
+
+async def test_event_streams_in_any_pieces() -> None:
+    whole = 'data: {"a": "\u2028"}\r\n\r\n: note\n\nevent: x\ndata:{}\n\ndata: [DONE]\n\ndata: no\n'
+
+    async def cut(size: int) -> AsyncIterator[bytes]:
+        data = whole.encode()
+        for begin in range(0, len(data), size):
+            yield data[begin : begin + size]
+
+    for size in (1, 3, 1000):
+        assert [event async for event in events(cut(size))] == ['{"a": "\u2028"}', "{}"]
+
+
+# Speech recognition
+
+
+@pytest.mark.rows("OI-20…21")
+@pytest.mark.parametrize("rate", [8000, 16000])
+async def test_an_utterance_is_transcribed_there(
+    peer: Peer, client: httpx.AsyncClient, stt: FasterWhisper, rate: int
+) -> None:
+    speech = resample(recorded("who"), 8000, rate)
+    heard = await OpenAiTranscription(endpoint(peer), client).transcribe(speech, rate, "en-US")
+    assert words(heard.text) == ["who", "is", "calling"]
+    own = await stt.transcribe(speech, rate, "en")
+    assert heard.confidence == pytest.approx(own.confidence, abs=1e-6)
+    assert peer.asked[-1] | {"model": "starter", "language": "en"} == peer.asked[-1]
+
+
+async def test_servers_that_tell_no_confidence_are_trusted(
+    peer: Peer, client: httpx.AsyncClient
+) -> None:
+    plain = OpenAiTranscription(endpoint(peer, "plain"), client)
+    assert (await plain.transcribe(recorded("yes"), 8000, "en")).confidence == 1.0
+    nothing = await plain.transcribe(silence(8000, 500), 8000, "en")
+    assert (nothing.text, nothing.confidence) == ("", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"), [*BAD.items(), ("garbage", "what came is no transcript")]
+)
+async def test_a_recogniser_that_fails(
+    peer: Peer, client: httpx.AsyncClient, model: str, told: str
+) -> None:
+    engine = OpenAiTranscription(endpoint(peer, model), client)
+    with pytest.raises(EngineError, match=told):
+        await engine.transcribe(recorded("yes"), 8000, "en")
+
+
+# The voice
+
+
+async def speak(voice: OpenAiSpeech, text: str, speed: float = 1.0) -> list[Samples]:
+    async with aclosing(voice.stream(text, speed)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+@pytest.mark.rows("OI-23…25")
+@pytest.mark.parametrize("coding", ["pcm", "wav"])
+async def test_a_clause_is_spoken_there(
+    peer: Peer, client: httpx.AsyncClient, stt: FasterWhisper, coding: Any
+) -> None:
+    voice = OpenAiSpeech(endpoint(peer), client, "ada", RATE, coding)
+    chunks = await speak(voice, "who is calling?")
+    spoken = np.concatenate(chunks)
+    assert spoken.dtype == np.int16
+    heard = await stt.transcribe(resample(spoken, voice.rate, 8000), 8000, "en")
+    assert words(heard.text) == ["who", "is", "calling"]
+    assert (peer.asked[-1]["voice"], peer.asked[-1]["response_format"]) == ("ada", coding)
+    faster = np.concatenate(await speak(voice, "who is calling?", 1.5))
+    assert faster.size < 0.8 * spoken.size
+    assert await speak(voice, " ") == []
+
+
+@pytest.mark.parametrize(("model", "told"), list(BAD.items()))
+async def test_a_voice_that_fails(
+    peer: Peer, client: httpx.AsyncClient, model: str, told: str
+) -> None:
+    with pytest.raises(EngineError, match=told):
+        await speak(OpenAiSpeech(endpoint(peer, model), client, "ada", RATE), "hello")
+
+
+async def test_a_voice_that_sends_something_else(peer: Peer, client: httpx.AsyncClient) -> None:
+    voice = OpenAiSpeech(endpoint(peer, "garbage"), client, "ada", RATE, "wav")
+    with pytest.raises(EngineError, match="what came is no WAV"):
+        await speak(voice, "hello")
+    with pytest.raises(EngineError, match="the speech does not end"):
+        await speak(OpenAiSpeech(endpoint(peer, "endless"), client, "ada", 8000), "hello")
+
+
+def test_wav_headers() -> None:
+    whole = wav_bytes(silence(8000), 8000)
+    begin = len(whole) - 2 * 160
+    assert all(wav_header(whole[:size]) is None for size in range(begin))
+    assert wav_header(whole) == wav_header(whole[:begin]) == (begin, 8000)
+    extra = whole[:12] + b"LIST\x03\x00\x00\x00abc\x00" + whole[12:]
+    assert wav_header(extra) == (begin + 12, 8000)
+    with pytest.raises(ValueError, match="no WAV"):
+        wav_header(b"RIFX" + whole[4:])
+    with pytest.raises(ValueError, match="16 bits and one channel"):
+        wav_header(whole[:22] + b"\x02" + whole[23:])
+
+
+# All three in one call
+
+
+async def test_a_turn_of_a_conversation_over_three_endpoints(
+    peer: Peer, client: httpx.AsyncClient
+) -> None:
+    here = endpoint(peer)
+    registry = EngineRegistry(
+        [Named("big", OpenAiChat(here, client), "endpoint")],
+        [Named("ada", OpenAiSpeech(here, client, "ada", RATE), "endpoint", ("en",))],
+        [Named("ears", OpenAiTranscription(here, client), "endpoint", ("en",))],
+        new_detector=WebRtcDetector,
+        custom=lambda wanted: OpenAiChat(here, client),
+    )
+    studio = Studio(registry.engines(Wanted("en")), 8000, "en", "call-1", 30.0)
+    heard = await studio.transcribe(recorded("yes"))
+    assert words(heard.text) == ["yes"]
+    speech = studio.new_speech()
+    await studio.answer(chat("kevin", heard.text), speech)
+    assert speech.finished
+    assert not speech.wordless

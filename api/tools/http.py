@@ -120,7 +120,7 @@ class HttpRequest:
 
 
 def _error(reason: str) -> ToolResult:
-    return ToolResult(told(reason, ()), is_error=True)
+    return ToolResult(told(f"It failed: {reason}.", ()), is_error=True)
 
 
 def _sensitive(request: Request) -> list[str]:

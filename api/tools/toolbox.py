@@ -6,7 +6,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
-from api.agents.facts import callee_zone, facts_of
+from api.agents.effective import values_of
+from api.agents.facts import callee_zone
 from api.agents.masking import frozen_config
 from api.agents.templates import render
 from api.agents.tools import (
@@ -83,12 +84,13 @@ class Toolbox:
         Raises SealError and UnknownVariableError.
         """
         config = frozen_config(call.agent, self._seal)
-        zone = callee_zone(call, self._settings.calls.default_timezone)
+        default_zone = self._settings.calls.default_timezone
+        zone = callee_zone(call, default_zone)
+        values = values_of(call, self._clock(), default_zone)
 
         def now() -> datetime:
             return datetime.fromtimestamp(self._clock(), zone)
 
-        values = {**call.variables, **facts_of(call, now())}
         return tuple(
             made
             for tool in config.tools or ()

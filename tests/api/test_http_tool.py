@@ -86,6 +86,10 @@ class Desk:
         return self.receiver.got[-1]
 
 
+def failed(reason: str) -> ToolResult:
+    return ToolResult(f"It failed: {reason}.", is_error=True)
+
+
 def client(settings: Tools) -> httpx.AsyncClient:
     return guarded_client(EgressPolicy(settings), 4, {"Accept-Encoding": "identity"})
 
@@ -253,7 +257,7 @@ async def test_a_value_stays_in_its_place(desk: Desk, value: str) -> None:
     """Whatever the person has the model say."""
     result = await desk.use("/a/{{x}}/b?q={{x}}", {"x": value}, inputs=["x"])
     if value in {"..", ".", "../../admin", "..\\..\\admin"}:
-        assert result == ToolResult("a value in the URL leads to another path", is_error=True)
+        assert result == failed("a value in the URL leads to another path")
         assert desk.receiver.got == []
     else:
         got = desk.receiver.got[-1]
@@ -283,7 +287,7 @@ async def test_a_value_stays_in_its_place(desk: Desk, value: str) -> None:
         "/b", {"x": value}, inputs=["x"], headers=[{"key": "X", "value": "{{x}}"}]
     )
     if set(value) & set("\r\n\x00"):
-        assert result == ToolResult("the value of header X may hold no line break", is_error=True)
+        assert result == failed("the value of header X may hold no line break")
     else:
         assert not result.is_error
         assert "x-evil" not in desk.receiver.got[-1].headers
@@ -294,7 +298,7 @@ async def test_a_variable_without_a_value_is_told(desk: Desk) -> None:
     """A secret that was deleted after the agent was saved."""
     header = [{"key": "X-Api", "value": "{{secret.gone}}"}]
     result = await desk.use(headers=header)
-    assert result == ToolResult("{{secret.gone}} has no value", is_error=True)
+    assert result == failed("{{secret.gone}} has no value")
     assert desk.receiver.got == []
 
 
@@ -399,16 +403,16 @@ async def test_a_server_that_is_slow_gone_or_no_server(desk: Desk) -> None:
 
     desk.receiver.answer = hangs
     result = await desk.use(timeout_seconds=0.05)
-    assert result == ToolResult("no answer within 0.05 s", is_error=True)
+    assert result == failed("no answer within 0.05 s")
     never.set()
     desk.receiver.answer = babbles
     result = await desk.use()
     assert result.is_error
-    assert result.output.startswith("the server did not answer properly")
+    assert result.output.startswith("It failed: the server did not answer properly")
     async with receiving() as gone:
         port = gone.port
     result = await desk.use(f"http://127.0.0.1:{port}/")
-    assert result == ToolResult("the server cannot be reached", is_error=True)
+    assert result == failed("the server cannot be reached")
 
 
 # -- where it may go -------------------------------------------------------------------------------

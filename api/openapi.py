@@ -32,6 +32,7 @@ TAGS: Final[Mapping[str, str]] = {
     "secrets": "What tools need to know and nobody may read back.",
     "numbers": "Caller numbers.",
     "trunks": "The lines that calls go out on, with their limits.",
+    "messages": "Text messages and mails that calls sent.",
     "do not call": "Numbers that are never called.",
     "money": "What calls cost, and how much may be spent.",
     "webhooks": "Who is told of events, and what was delivered.",

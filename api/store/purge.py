@@ -22,6 +22,7 @@ from api.store.tables import (
     calls,
     campaign_contacts,
     idempotency_keys,
+    messages,
     turns,
     webhook_deliveries,
 )
@@ -34,6 +35,8 @@ Part = Literal["calls", "transcripts", "recordings", "events"]
 
 #: Events that repeat what was said or keyed in.
 _SPOKEN: Final = ("call.turn", "call.digit", "call.transcript.final")
+#: Messages that are sent, or given up.
+_SETTLED: Final = messages.c.status != "pending"
 
 
 class CallNotOverError(Exception):
@@ -141,6 +144,9 @@ class Purge:
             which = and_(call_events.c.call_id.in_(ids), ~call_events.c.terminal)
             if part == "transcripts":
                 await connection.execute(delete(turns).where(turns.c.call_id.in_(ids)))
+                await connection.execute(
+                    delete(messages).where(messages.c.call_id.in_(ids), _SETTLED)
+                )
                 which = and_(which, call_events.c.type.in_(_SPOKEN))
             await connection.execute(
                 delete(webhook_deliveries).where(
@@ -211,6 +217,7 @@ _HAVING: Final[dict[Part, tuple[ColumnElement[bool], ...]]] = {
     "transcripts": (
         or_(
             exists().where(turns.c.call_id == calls.c.id),
+            exists().where(messages.c.call_id == calls.c.id, _SETTLED),
             exists().where(call_events.c.call_id == calls.c.id, call_events.c.type.in_(_SPOKEN)),
         ),
     ),

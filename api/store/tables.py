@@ -537,6 +537,7 @@ messages = Table(
         sqlite_where=text("status = 'pending'"),
         postgresql_where=text("status = 'pending'"),
     ),
+    Index("ix_messages_created_at_id", "created_at", "id"),
 )
 
 call_events = Table(

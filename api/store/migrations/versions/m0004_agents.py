@@ -171,6 +171,7 @@ def _messages() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
     op.create_index(op.f("ix_messages_call_id"), "messages", ["call_id"])
+    op.create_index("ix_messages_created_at_id", "messages", ["created_at", "id"])
     op.create_index(
         "ix_messages_due",
         "messages",

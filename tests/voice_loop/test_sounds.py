@@ -136,10 +136,11 @@ async def test_the_probability_decides_whether_it_is_heard(probability: float, l
     ambience = AmbienceConfig(thinking=loop(THINKING), thinking_probability=probability)
     call = await call_with(ambience).answer()
     await call.hears_out()
-    call.mind.fault.gate = asyncio.Event()
+    gate = call.mind.fault.gate = asyncio.Event()
     await call.says("i want a visit")
     await call.quiet(1_500)
     assert levels(call)[-1] == level
+    gate.set()
 
 
 async def test_the_answer_counts_as_heard_when_its_voice_is_not_when_one_thinks_aloud() -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +13,16 @@ import pytest
 from api.agents.masking import sealed
 from api.messaging.ways import WaysOut
 from api.records import NewCall
+from api.runner import CallRunner
 from api.settings import Settings
 from api.store import Store
 from api.tools.toolbox import Toolbox
 from tests.api.conftest import SEAL
 from tests.api.receiver import Received, Receiver, receiving
-from tests.api.story import NUMBER, OURS
+from tests.api.story import NUMBER, OURS, claimed
+from tests.api.switchboard import Office, impatient, until
 from tests.api.test_http_tool import answers
-from tests.voice_loop.scripted import HandSet, PhoneCall, settle
+from tests.voice_loop.scripted import HandSet, PhoneCall, frame, settle
 from voice_loop.config import ConversationConfig
 from voice_loop.prompts import tool_call_text, tool_response_text
 
@@ -27,6 +32,7 @@ SETTINGS = Settings.model_validate(
 ASKED = "do you have shirts?"
 STOCK = 'HTTP 200\n{"count":3}'
 SECRET = "k3y-of-the-shop"
+KEY = "k3y-of-the-agent"
 
 
 def call_of(**arguments: Any) -> str:
@@ -39,21 +45,29 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def conversation(
-    store: Store, receiver: Receiver, box: Toolbox, answers: Mapping[str, str], **fields: Any
-) -> PhoneCall:
-    """An answered call whose agent has heard nothing yet."""
+async def selling(store: Store, receiver: Receiver, **fields: Any) -> dict[str, Any]:
+    """The configuration of an agent that can look something up, as the API stores it."""
     await store.secrets.put("shop", SEAL.seal(SECRET))
     tool = {
         "type": "http",
         "name": "check_inventory",
         "description": "Looks up an item.",
         "url": f"http://127.0.0.1:{receiver.port}/stock/{{{{item}}}}",
-        "headers": [{"key": "Authorization", "value": "Bearer {{secret.shop}}"}],
+        "headers": [
+            {"key": "Authorization", "value": "Bearer {{secret.shop}}"},
+            {"key": "X-Api-Key", "value": KEY},
+        ],
         "input_schema": [{"name": "item", "type": "string"}],
         "say": "let me look.",
     }
-    agent = sealed({"tools": [tool | fields]}, SEAL)
+    return sealed({"tools": [tool | fields]}, SEAL)
+
+
+async def conversation(
+    store: Store, receiver: Receiver, box: Toolbox, answers: Mapping[str, str]
+) -> PhoneCall:
+    """An answered call whose agent has heard nothing yet."""
+    agent = await selling(store, receiver)
     call = await store.calls.create(NewCall(NUMBER, OURS, "sell", agent=agent))
     config = ConversationConfig("sell", tools=box.tools_for(call, HandSet()))
     phone = await PhoneCall(answers, config).answer()
@@ -166,3 +180,55 @@ async def test_the_end_of_the_call_gives_a_slow_tool_up(store: Store, receiver: 
         await phone.end()
     (turn,) = (turn for turn in phone.turns if turn.tool is not None)
     assert turn.text == "The call ended before this was done."
+
+
+@pytest.mark.rows("RV-137", "RV-144")
+async def test_a_call_keeps_what_a_tool_did_and_no_secret(
+    store: Store,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """From the stored order to the stored transcript, by way of the runner."""
+    impatient(monkeypatch)
+    caplog.set_level(logging.DEBUG)
+    receiver.answer = answers(200, f'{{"count": 3, "for": "{SECRET} {KEY}"}}')
+    office = Office(store)
+    office.mind.answers[ASKED] = call_of(item="shirts")
+    told = 'HTTP 200\n{"count":3,"for":"******** ********"}'
+    office.mind.answers[tool_response_text(told)] = "we have three shirts."
+    claim = await claimed(store, agent=await selling(store, receiver))
+    async with Toolbox(SETTINGS, store, SEAL, WaysOut()) as box:
+        config = replace(office.config, tools=box.tools_for)
+        runner = CallRunner(claim, store, office.switch, office.engines, config)
+        running = asyncio.create_task(runner.run())
+        attempt = await office.switch.dialed()
+        attempt.answer()
+        await until(store, claim.call.id, "answered")
+        await attempt.until_spoken()
+        loud = frame(office.ears.code(ASKED))
+        for _ in range(30):
+            await attempt.tick(loud)
+        async with asyncio.timeout(20):
+            while "we have three shirts." not in office.mouth.said:
+                await attempt.tick()
+                await asyncio.sleep(0.001)
+        await attempt.until_spoken()
+        attempt.end()
+        await running
+    (got,) = receiver.got
+    assert (got.headers["authorization"], got.headers["x-api-key"]) == (f"Bearer {SECRET}", KEY)
+    turns = await store.calls.turns(claim.call.id)
+    (turn,) = (turn for turn in turns if turn.speaker == "tool")
+    assert turn.text == told
+    assert turn.tool is not None
+    assert (turn.tool["name"], turn.tool["arguments"]) == ("check_inventory", {"item": "shirts"})
+    await store.close()  # with its journal written back
+    assert SECRET not in caplog.text
+    assert KEY not in caplog.text
+    for file in (tmp_path / "data").iterdir():
+        content = file.read_bytes()
+        assert SECRET.encode() not in content
+        assert KEY.encode() not in content
+    assert turn.text.encode() in b"".join(one.read_bytes() for one in (tmp_path / "data").iterdir())

@@ -47,11 +47,3 @@ class AgentVersion:
     name: str
     config: JsonObject
     created_at: float
-
-
-@dataclass(frozen=True)
-class AgentPage:
-    """Agents, newest first."""
-
-    agents: tuple[Agent, ...]
-    next_cursor: str | None

@@ -13,6 +13,7 @@ from api.records import Call
 #: Names that the column with the number may have.
 _NUMBER: Final = ("to", "to_number", "phone")
 _METADATA: Final = "metadata."
+_VARIABLES: Final = "variables."
 _CONTEXT: Final = "context."
 _RESULT: Final = "result."
 
@@ -32,8 +33,8 @@ _CALL: Final[Mapping[str, str]] = {
 
 
 def read_contacts_csv(body: bytes) -> Read[NewContact]:
-    """The contacts of a file: `to` (or `phone`, or `to_number`), `metadata.*`; any other column
-    is context. Raises Problem 422 for what is no such file."""
+    """The contacts of a file: `to` (or `phone`, or `to_number`), `metadata.*`, `variables.*`;
+    any other column is context. Raises Problem 422 for what is no such file."""
     return read_table(body, _contact)
 
 
@@ -45,13 +46,16 @@ def _contact(cells: Mapping[str, str]) -> NewContact:
     if not is_e164(number):
         raise ValueError("must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567")
     others = {name: cell for name, cell in cells.items() if name not in numbers}
-    metadata = {
-        name.removeprefix(_METADATA): others.pop(name)
-        for name in list(others)
-        if name.startswith(_METADATA)
-    }
+    metadata, variables = (
+        {
+            name.removeprefix(prefix): others.pop(name)
+            for name in list(others)
+            if name.startswith(prefix)
+        }
+        for prefix in (_METADATA, _VARIABLES)
+    )
     context = {name.removeprefix(_CONTEXT): cell for name, cell in others.items()}
-    return NewContact(number, context, metadata)
+    return NewContact(number, context, metadata, variables)
 
 
 class ResultColumns:
@@ -60,6 +64,7 @@ class ResultColumns:
     def __init__(self, returns: Iterable[str]) -> None:
         self._context: dict[str, None] = {}
         self._metadata: dict[str, None] = {}
+        self._variables: dict[str, None] = {}
         self._returns = tuple(returns)
 
     def add(self, contacts: Iterable[Contact]) -> None:
@@ -67,6 +72,7 @@ class ResultColumns:
         for contact in contacts:
             self._context |= dict.fromkeys(contact.context)
             self._metadata |= dict.fromkeys(contact.metadata)
+            self._variables |= dict.fromkeys(contact.variables)
 
     @property
     def names(self) -> list[str]:
@@ -75,6 +81,7 @@ class ResultColumns:
             "to",
             *(_CONTEXT + key for key in self._context),
             *(_METADATA + key for key in self._metadata),
+            *(_VARIABLES + key for key in self._variables),
             "contact_status",
             "error",
             *_CALL,
@@ -99,6 +106,7 @@ class ResultColumns:
             contact.to_number,
             *(_cell(contact.context.get(key)) for key in self._context),
             *(_cell(contact.metadata.get(key)) for key in self._metadata),
+            *(_cell(contact.variables.get(key)) for key in self._variables),
             contact.status,
             contact.error,
             *(told.get(name) for name in _CALL.values()),

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from api.agents.config import Variable
+from api.agents.masking import masked
 from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.campaign_records import (
     Campaign,
@@ -19,6 +21,7 @@ from api.fields import Body, without_default
 from api.lifecycle import CallStatus
 from api.numbers import is_e164
 from api.problems import FieldError, invalid, pointer
+from api.records import JsonObject
 
 #: Contacts in one JSON body; a CSV file holds more.
 MAX_LISTED: Final = 1000
@@ -35,6 +38,7 @@ _TEMPLATE = {
 }
 _CONTEXT = {"patient": "Maria Lopez", "time": "8:30"}
 _METADATA = {"customer": "42"}
+_VARIABLES = {"practice": "North Dental"}
 _REASON = (
     "`requested`; `budget`: it does not cover the next order, and the campaign goes on by itself "
     "once it does; `template`: it makes no order now, for example because its caller number or "
@@ -52,6 +56,11 @@ class ContactFields(Body):
     metadata: dict[str, Any] = Field(
         default={}, description="Goes over the template's, key by key.", examples=[_METADATA]
     )
+    variables: dict[str, Variable] = Field(
+        default={},
+        description="What stands for `{{name}}`; goes over the template's, key by key.",
+        examples=[_VARIABLES],
+    )
 
 
 _MAX_CONCURRENT = "Most calls of the campaign at one time"
@@ -62,7 +71,8 @@ class CreateCampaign(Body):
 
     name: str = Field(min_length=1, max_length=200, description="Yours.", examples=["Recalls, May"])
     template: dict[str, Any] = Field(
-        description="The body of `POST /v1/calls` without `to`: what each contact is called with.",
+        description="The body of `POST /v1/calls` without `to`: what each contact is called with. "
+        "A `{{variable}}` may be left to the contacts.",
         examples=[_TEMPLATE],
     )
     max_concurrent: int | None = Field(
@@ -177,6 +187,7 @@ class ContactObject(BaseModel):
     to: str = Field(examples=["+15551234567"])
     context: dict[str, Any] = Field(examples=[_CONTEXT])
     metadata: dict[str, Any] = Field(examples=[_METADATA])
+    variables: dict[str, Any] = Field(examples=[_VARIABLES])
     status: ContactStatus = Field(examples=["ordered"])
     call_id: str | None = Field(
         description="Its call; null before there is one.",
@@ -210,16 +221,21 @@ def read_contacts(listed: Sequence[ContactFields]) -> list[NewContact]:
     ]
     if errors:
         raise invalid(errors)
-    return [NewContact(one.to, one.context, one.metadata) for one in listed]
+    return [NewContact(one.to, one.context, one.metadata, one.variables) for one in listed]
 
 
-def order_body(campaign: Campaign, contact: Contact) -> dict[str, Any]:
-    """The body of `POST /v1/calls` for a contact."""
+def order_body(template: JsonObject, contact: Contact) -> dict[str, Any]:
+    """The body of `POST /v1/calls` for a contact.
+
+    Args:
+        template: the campaign's, unsealed.
+        contact: whom to call.
+    """
     merged = {
-        name: {**(campaign.template.get(name) or {}), **own}
-        for name, own in (("context", contact.context), ("metadata", contact.metadata))
+        name: {**(template.get(name) or {}), **getattr(contact, name)}
+        for name in ("context", "metadata", "variables")
     }
-    return {**campaign.template, **merged, "to": contact.to_number}
+    return {**template, **merged, "to": contact.to_number}
 
 
 def campaign_object(campaign: Campaign) -> dict[str, Any]:
@@ -229,7 +245,7 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
         name=campaign.name,
         status=campaign.status,
         paused_reason=campaign.paused_reason,
-        template=dict(campaign.template),
+        template=masked(campaign.template),
         max_concurrent=campaign.max_concurrent,
         created_at=rfc3339(campaign.created_at),
         started_at=rfc3339_or_none(campaign.started_at),
@@ -253,6 +269,7 @@ def contact_object(contact: Contact) -> dict[str, Any]:
         to=contact.to_number,
         context=dict(contact.context),
         metadata=dict(contact.metadata),
+        variables=dict(contact.variables),
         status=contact.status,
         call_id=contact.call_id,
         error=contact.error,

@@ -35,6 +35,7 @@ class NewContact:
     to_number: str
     context: JsonObject = field(default_factory=dict)
     metadata: JsonObject = field(default_factory=dict)
+    variables: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class NewCampaign:
 
     name: str
     template: JsonObject
-    """The body of an order without `to`."""
+    """The body of an order without `to`; sealed."""
     max_concurrent: int
     launch: bool = False
     """Whether it runs at once."""
@@ -93,6 +94,7 @@ class Contact:
     status: ContactStatus
     call_id: str | None
     error: str | None
+    variables: JsonObject
     """Why it was refused."""
 
 

@@ -8,6 +8,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from api.agents.masking import unsealed
 from api.campaign_objects import order_body
 from api.campaign_records import Campaign, Contact, Standing
 from api.ordering import check_template, read_order
@@ -62,7 +63,7 @@ class Pacer:
         """Place the order of a contact; False if that has to wait."""
         campaign = standing.campaign
         try:
-            body = order_body(campaign, contact)
+            body = order_body(unsealed(campaign.template, self._services.seal), contact)
             new = await read_order(self._services, body, campaign.api_key_id)
             new = replace(new, campaign_id=campaign.id)
             return await self._pacing.order(campaign.id, contact.seq, new)
@@ -89,7 +90,8 @@ class Pacer:
                 trunks_for(contact.to_number, [replace(t, status="active") for t in trunks])
             )
         try:
-            await check_template(self._services, campaign.template)
+            template = unsealed(campaign.template, self._services.seal)
+            await check_template(self._services, template)
         except Problem:
             return True
         return False

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from api.agent_records import Agent
-from api.agents.checks import Ground
 from api.agents.config import AgentFields
+from api.agents.ground import ground_of
+from api.agents.masking import sealed, unsealed
 from api.call_object import call_object
-from api.egress import EgressPolicy
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
-from api.schemas import layers_of, order_of, read_call
+from api.schemas import layers_of, order_of, read_call, rebased
 from api.services import Services
 from api.store.agents import UnknownAgentError
 from api.store.budget import BudgetExceededError
@@ -26,26 +26,39 @@ _ANYBODY: Final = "+12125550100"
 _CONTACTS_OWN: Final = frozenset({"no_trunk", "no_rate"})
 
 
-async def read_order(services: Services, body: Any, api_key_id: str | None) -> NewCall:
+async def read_order(
+    services: Services, body: Any, api_key_id: str | None, *, open_variables: bool = False
+) -> NewCall:
     """The order that the body of `POST /v1/calls` asks for.
 
     Args:
         services: whose settings and languages hold.
         body: what `json.loads` made of it.
         api_key_id: of the key that places it.
+        open_variables: whether variables may be given later.
 
     Raises Problem with a pointer to every wrong field.
     """
-    new = await _parse(services, body, api_key_id)
+    asked = read_call(body)
+    agent = None if asked.agent_id is None else await _agent(services, asked.agent_id)
+    layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
+    ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
+    number_field = "to_number" if "to_number" in body else "to"
+    new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
     try:
-        route = await services.store.numbers.route(new.to_number, new.from_number or None)
+        route = await services.store.numbers.route(new.to_number, new.from_number or None, agent)
         rate = await services.store.rates.price(new.to_number)
     except NoActiveNumberError as error:
+        if agent is not None and agent.number_ids:
+            detail = "none of the agent's numbers is active"
+            raise _refused("agent_id", detail, "no_active_number") from error
         detail = "this deployment has no active caller number; add one to /v1/numbers"
         raise _refused("from_number", detail, "no_active_number") from error
     except NumberNotAllowedError as error:
-        detail = "is not an active number of this deployment (/v1/numbers)"
-        raise _refused("from_number", detail, "from_number_not_allowed") from error
+        detail = "is not one of the agent's active numbers"
+        raise invalid(
+            [rebased(FieldError(detail, pointer("from_number")), layers)], "from_number_not_allowed"
+        ) from error
     except NoTrunkError as error:
         place = "to" if "to" in body else "to_number"
         detail = "no active trunk takes this number (/v1/trunks)"
@@ -54,7 +67,15 @@ async def read_order(services: Services, body: Any, api_key_id: str | None) -> N
         place = "to" if "to" in body else "to_number"
         detail = "there is a budget, and no rate for this number (/v1/rates)"
         raise _refused(place, detail, "no_rate") from error
-    return replace(new, from_number=route.from_number, trunk=route.trunk, rate=rate)
+    return replace(
+        new,
+        from_number=route.from_number,
+        trunk=route.trunk,
+        rate=rate,
+        api_key_id=api_key_id,
+        agent_version=None if agent is None else agent.version,
+        agent=sealed(new.agent, services.seal),
+    )
 
 
 async def place(
@@ -83,13 +104,13 @@ def _refused(field: str, detail: str, code: str) -> Problem:
 async def check_template(services: Services, template: JsonObject) -> None:
     """Raise Problem, pointing into `/template`, unless it makes orders.
 
-    What depends on the contact, such as the trunk, is not looked at.
+    What depends on the contact, such as the trunk and variables, is not looked at.
     """
     for name in ("to", "to_number"):
         if name in template:
             raise invalid([FieldError("is each contact's own", pointer("template", name))])
     try:
-        await read_order(services, {**template, "to": _ANYBODY}, None)
+        await read_order(services, {**template, "to": _ANYBODY}, None, open_variables=True)
     except Problem as problem:
         if problem.code in _CONTACTS_OWN:
             return
@@ -102,17 +123,6 @@ async def check_template(services: Services, template: JsonObject) -> None:
         ) from problem
 
 
-async def _parse(services: Services, body: Any, api_key_id: str | None) -> NewCall:
-    asked = read_call(body)
-    agent = None if asked.agent_id is None else await _agent(services, asked.agent_id)
-    layers = layers_of(asked, {} if agent is None else agent.config)
-    ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
-    number_field = "to_number" if "to_number" in body else "to"
-    new = order_of(asked, layers, ground, time.time(), number_field)
-    version = None if agent is None else agent.version
-    return replace(new, api_key_id=api_key_id, agent_version=version)
-
-
 async def _agent(services: Services, agent_id: str) -> Agent:
     try:
         agent = await services.store.agents.get(agent_id)
@@ -123,18 +133,3 @@ async def _agent(services: Services, agent_id: str) -> Agent:
     if agent.status != "active":
         raise _refused("agent_id", "is archived", "unknown_agent")
     return agent
-
-
-async def ground_of(services: Services, config: AgentFields) -> Ground:
-    """What a configuration may refer to; of what is in the store, only what it does refer to.
-
-    A `from_number` is left to whoever looks for the call's route.
-    """
-    return Ground(
-        settings=services.settings,
-        languages=services.engines.languages,
-        engine_problem=services.engines.problem,
-        webhook_url=EgressPolicy(services.settings.webhooks).check_url,
-        tool_url=EgressPolicy(services.settings.tools).check_url,
-        numbers=frozenset() if config.from_number is None else frozenset({config.from_number}),
-    )

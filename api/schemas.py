@@ -117,7 +117,13 @@ def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
 
 
 def order_of(
-    asked: CreateCall, layers: Layers, ground: Ground, now: float, number_field: str = "to"
+    asked: CreateCall,
+    layers: Layers,
+    ground: Ground,
+    now: float,
+    number_field: str = "to",
+    *,
+    open_variables: bool = False,
 ) -> NewCall:
     """Check a call and fill in the defaults, but for how it goes out: without a `from_number`
     that is empty, and neither trunk nor rate are known here.
@@ -128,6 +134,7 @@ def order_of(
         ground: what that may refer to.
         now: Unix seconds.
         number_field: what the request calls `to`.
+        open_variables: whether variables may be given later.
 
     Raises:
         Problem: 422 with a pointer to every wrong field.
@@ -141,7 +148,8 @@ def order_of(
         errors.append(FieldError(detail, pointer(number_field)))
     errors += [rebased(error, layers) for error in check_config(config, ground)]
     variables = config.variables or {}
-    errors += [rebased(error, layers) for error in check_variables(config, variables)]
+    if not open_variables:
+        errors += [rebased(error, layers) for error in check_variables(config, variables)]
     language = config.language or calls.default_language
     if language not in ground.languages and config.language is None:
         known = ", ".join(sorted(ground.languages)) or "none"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from api.agents.config import AgentFields, LlmField
+from api.agents.masking import MASK, hidden
 from api.agents.templates import BUILT_IN, PLACEHOLDER, SECRETS, templates
 from api.agents.tool_checks import check_tools
 from api.dialing.retry import parse_retry
@@ -58,6 +59,7 @@ def check_config(config: AgentFields, ground: Ground) -> list[FieldError]:
         *_messages(config, ground),
         *check_tools(config.tools or (), ground),
         *_placeholders(config, ground),
+        *_masks(config),
     ]
 
 
@@ -171,3 +173,10 @@ def _placeholders(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
                 elif name.removeprefix(SECRETS) not in ground.secrets:
                     detail = f"there is no {name} (/v1/secrets)"
                     yield FieldError(detail, place, code="unknown_variable")
+
+
+def _masks(config: AgentFields) -> Iterator[FieldError]:
+    for one in hidden(config.model_dump(exclude_unset=True)):
+        if one.text == MASK:
+            detail = "is the mask that is shown in its place; give the value itself"
+            yield FieldError(detail, pointer(*one.path))

@@ -7,11 +7,13 @@ a call's body (`agent`, `overrides`) and its layers.
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from api.agents.config import AgentFields
 from api.records import JsonObject
-from api.sealing import Seal
+
+if TYPE_CHECKING:
+    from api.sealing import Seal
 
 MASK: Final = "********"
 
@@ -58,12 +60,12 @@ def masked(config: JsonObject) -> dict[str, Any]:
     return _changed(config, lambda _: MASK)
 
 
-def sealed(config: JsonObject, seal: Seal) -> dict[str, Any]:
+def sealed(config: JsonObject, seal: "Seal") -> dict[str, Any]:
     """The same configuration, to be stored."""
     return _changed(config, lambda one: seal.seal(one.text))
 
 
-def unsealed(config: JsonObject, seal: Seal) -> dict[str, Any]:
+def unsealed(config: JsonObject, seal: "Seal") -> dict[str, Any]:
     """The same configuration, as it was stored, to be used. Raises SealError."""
     return _changed(config, lambda one: seal.open(one.text))
 
@@ -74,7 +76,7 @@ def unmasked(config: JsonObject, before: JsonObject) -> dict[str, Any]:
     return _changed(config, lambda one: known.get(one.name, MASK) if one.text == MASK else one.text)
 
 
-def frozen_config(snapshot: JsonObject, seal: Seal) -> AgentFields:
+def frozen_config(snapshot: JsonObject, seal: "Seal") -> AgentFields:
     """A call's configuration (`Call.agent`) to work with. Raises SealError."""
     return AgentFields.model_validate(unsealed(snapshot, seal))
 

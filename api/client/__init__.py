@@ -8,6 +8,8 @@ A method has the name of its operation in `/openapi.json`, and gives the object 
 there. Lists are async iterators over all pages. Importing it loads neither server nor engines.
 """
 
+from api.agent_objects import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
+from api.agents.config import AgentFields, NewAgent
 from api.call_object import AttemptObject, CallObject, Transcript, TurnObject
 from api.campaign_objects import (
     AddContacts,
@@ -30,6 +32,7 @@ from api.client.errors import (
     UnreachableError,
     WebhookError,
 )
+from api.client.messages import Messages
 from api.client.money import Money
 from api.client.received import ReceivedEvent, read_webhook
 from api.client.routing import Routing
@@ -37,9 +40,11 @@ from api.client.webhooks import Webhooks
 from api.do_not_call_objects import AddDoNotCall, DoNotCallObject
 from api.event_object import EventObject
 from api.key_objects import CreateKey, KeyObject
+from api.message_objects import MessageObject
 from api.money_objects import BudgetObject, ChangeBudget, PutRate, RateObject
 from api.schemas import ConcurrencyField, CreateCall
 from api.secret_objects import NamedSecretObject, PutSecret
+from api.transfer_objects import TransferCall
 from api.trunk_objects import (
     ChangeNumber,
     ChangeTrunk,
@@ -59,6 +64,10 @@ from api.webhook_objects import (
 __all__ = [
     "AddContacts",
     "AddDoNotCall",
+    "AgentFields",
+    "AgentNumber",
+    "AgentObject",
+    "AgentVersionObject",
     "AnswerError",
     "ApiError",
     "AttemptObject",
@@ -67,6 +76,7 @@ __all__ = [
     "CallObject",
     "CampaignObject",
     "CampaignReport",
+    "ChangeAgent",
     "ChangeBudget",
     "ChangeCampaign",
     "ChangeEndpoint",
@@ -86,7 +96,9 @@ __all__ = [
     "EndpointObject",
     "EventObject",
     "KeyObject",
+    "MessageObject",
     "NamedSecretObject",
+    "NewAgent",
     "NumberObject",
     "OffhookClient",
     "OffhookError",
@@ -96,6 +108,7 @@ __all__ = [
     "ReceivedEvent",
     "RotateSecret",
     "Transcript",
+    "TransferCall",
     "TrunkObject",
     "TurnObject",
     "UnreachableError",
@@ -104,7 +117,7 @@ __all__ = [
 ]
 
 
-class OffhookClient(Calls, Campaigns, Agents, Routing, Money, Webhooks, Administration):
+class OffhookClient(Calls, Campaigns, Agents, Messages, Routing, Money, Webhooks, Administration):
     """A client of one server; see `Transport` for its settings.
 
     Whatever cannot do harm is tried again: a GET, a DELETE, and a POST under the `Idempotency-Key`

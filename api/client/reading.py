@@ -11,8 +11,9 @@ from api.client.errors import AnswerError
 
 M = TypeVar("M", bound=BaseModel)
 
-#: What may differ between releases: a status that is new here, a field that is not there yet.
-_OF_RELEASES: Final = frozenset({"literal_error", "missing"})
+#: What may differ between releases: a status or field that is new here, a field that is not there
+#: yet.
+_OF_RELEASES: Final = frozenset({"literal_error", "missing", "extra_forbidden"})
 
 
 def parse(text: str | bytes) -> Any:

@@ -23,6 +23,7 @@ from api.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter
 from api.fields import parse_fields
 from api.import_object import ImportObject
 from api.paging import bad_cursor, page_parameters, read_page_query
+from api.records import JsonObject
 from api.resources import PageOf
 from api.routes.campaigns import CAMPAIGN_ID, PATH, named_campaign
 from api.store import Store
@@ -46,8 +47,8 @@ async def add_campaign_contacts(exchange: Exchange) -> Response:
 
 async def import_campaign_contacts(exchange: Exchange) -> Response:
     """The first line names the columns: `to` (or `phone`, or `to_number`) is the number, a column
-    `metadata.x` becomes `x` in `metadata`, and any other is context. Empty cells are left out, and
-    so are numbers that the campaign has already.
+    `metadata.x` becomes `x` in `metadata`, `variables.x` in `variables`, and any other is context.
+    Empty cells are left out, and so are numbers that the campaign has already.
     """
     return await import_csv(exchange, read_contacts_csv, partial(_add, exchange))
 
@@ -81,14 +82,14 @@ async def list_campaign_contacts(exchange: Exchange) -> Response:
 
 
 async def export_campaign_results(exchange: Exchange) -> Response:
-    """A line for each contact: `to`, what was given with it as `context.x` and `metadata.x`, its
-    `contact_status` and `error`, then its call, with each field of `returns` as `result.x`. Cells
-    that a spreadsheet would take for a formula are written behind an apostrophe.
+    """A line for each contact: `to`, what was given with it as `context.x`, `metadata.x` and
+    `variables.x`, its `contact_status` and `error`, then its call, with each field of `returns` as
+    `result.x`. Cells that a spreadsheet would take for a formula are written behind an apostrophe.
     """
     store = exchange.services.store
     with named_campaign(exchange) as campaign_id:
         campaign = (await store.campaigns.get(campaign_id)).campaign
-    columns = ResultColumns(campaign.template.get("returns") or {})
+    columns = ResultColumns(await _returns(store, campaign.template))
     async for contacts in _every(store, campaign.id):
         columns.add(contacts)
 
@@ -97,6 +98,17 @@ async def export_campaign_results(exchange: Exchange) -> Response:
             yield columns.lines(contacts, await store.campaigns.calls_of(contacts))
 
     return export_csv(f"campaign-{campaign.id}.csv", columns.names, parts())
+
+
+async def _returns(store: Store, template: JsonObject) -> JsonObject:
+    """What the calls of a template find out."""
+    parts = [template, template.get("overrides"), template.get("agent")]
+    if (agent_id := template.get("agent_id")) is not None:
+        parts.append((await store.agents.get(agent_id)).config)
+    found: JsonObject = next(
+        (part["returns"] for part in parts if part and part.get("returns")), {}
+    )
+    return found
 
 
 def _every(store: Store, campaign_id: str) -> AsyncIterator[tuple[Contact, ...]]:

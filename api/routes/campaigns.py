@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from starlette.responses import JSONResponse, Response
 
+from api.agents.masking import sealed, unmasked, unsealed
 from api.body import parse_json
 from api.campaign_objects import (
     FREE_TEXT,
@@ -51,7 +52,7 @@ async def create_campaign(exchange: Exchange) -> Response:
     contacts = read_contacts(asked.contacts)
     new = NewCampaign(
         asked.name,
-        asked.template,
+        sealed(asked.template, services.seal),
         asked.max_concurrent or services.settings.calls.max_concurrent,
         asked.launch,
         None if exchange.key is None else exchange.key.id,
@@ -91,11 +92,15 @@ async def get_campaign(exchange: Exchange) -> Response:
 async def change_campaign(exchange: Exchange) -> Response:
     """What is left out stays; the template may change while the campaign is a draft."""
     asked = parse_fields(ChangeCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
-    if "template" in asked.model_fields_set:
-        await check_template(exchange.services, asked.template)
     changes = asked.model_dump(include=asked.model_fields_set)
+    services = exchange.services
     with named_campaign(exchange) as campaign_id:
-        report = await exchange.services.store.campaigns.change(campaign_id, changes)
+        if "template" in changes:
+            kept = (await services.store.campaigns.get(campaign_id)).campaign.template
+            template = unmasked(asked.template, unsealed(kept, services.seal))
+            await check_template(services, template)
+            changes["template"] = sealed(template, services.seal)
+        report = await services.store.campaigns.change(campaign_id, changes)
     return JSONResponse(campaign_report(report))
 
 

@@ -1,18 +1,44 @@
 """Agents in the ledger: each with its versions and its numbers."""
 
-from collections.abc import Callable
-from typing import Any
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agent_records import Agent
-from api.store.database import Database
-from api.store.tables import agent_numbers, agents
+from api.agent_records import Agent, AgentStatus, AgentType, AgentVersion, NewStoredAgent
+from api.resources import PageOf
+from api.store.cursors import CursorError, decode_cursor, encode_cursor
+from api.store.database import Database, Transaction
+from api.store.numbers import UnknownNumberError
+from api.store.pages import page_of
+from api.store.tables import agent_numbers, agent_versions, agents, numbers
+from api.store.upsert import insert_for
+
+#: Keeps the order in which numbers were given, where they are attached at one time.
+_STEP_S: Final = 0.001
 
 
 class UnknownAgentError(Exception):
-    """There is no agent with this id."""
+    """There is no agent with this id, or no such version of it."""
+
+
+class AgentArchivedError(Exception):
+    """An archived agent is not changed."""
+
+
+class AgentChangedError(Exception):
+    """It has changed since it was read."""
+
+
+class NumberAnsweredError(Exception):
+    """Another inbound agent answers the number; the message is the number's id."""
+
+
+class NumberNotAttachedError(Exception):
+    """The number is not attached to the agent."""
 
 
 class Agents:
@@ -22,6 +48,31 @@ class Agents:
         self._database = database
         self._clock = clock
 
+    async def create(self, new: NewStoredAgent) -> Agent:
+        """Raises UnknownNumberError, NumberAnsweredError."""
+        now, agent_id = self._clock(), str(uuid.uuid4())
+
+        async def work(transaction: Transaction) -> Agent:
+            connection = transaction.connection
+            await connection.execute(
+                insert(agents).values(
+                    id=agent_id,
+                    name=new.name,
+                    type=new.type,
+                    status="active",
+                    version=1,
+                    config=dict(new.config),
+                    primary_number_id=new.primary_number_id,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            await _keep_version(connection, agent_id, 1, new, now)
+            await _attach(connection, agent_id, new.type, new.number_ids, now)
+            return await _load(connection, agent_id)
+
+        return await self._database.write(work)
+
     async def get(self, agent_id: str) -> Agent:
         """Raises UnknownAgentError."""
 
@@ -30,18 +81,288 @@ class Agents:
 
         return await self._database.read(work)
 
+    async def answering(self, number_id: str) -> Agent | None:
+        """The inbound agent that answers a number."""
+        query = select(agent_numbers.c.agent_id).where(
+            agent_numbers.c.number_id == number_id, agent_numbers.c.inbound
+        )
 
-async def _load(connection: AsyncConnection, agent_id: str) -> Agent:
-    row = (await connection.execute(select(agents).where(agents.c.id == agent_id))).one_or_none()
+        async def work(connection: AsyncConnection) -> Agent | None:
+            agent_id = await connection.scalar(query)
+            return None if agent_id is None else await _load(connection, agent_id)
+
+        return await self._database.read(work)
+
+    async def page(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: AgentStatus = "active",
+    ) -> PageOf[Agent]:
+        """Agents from newest to oldest. Raises CursorError."""
+        query = select(agents).where(agents.c.status == status)
+        if cursor is not None:
+            before = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(agents.c.created_at, agents.c.id) < before)
+        query = query.order_by(agents.c.created_at.desc(), agents.c.id.desc()).limit(limit + 1)
+
+        async def work(connection: AsyncConnection) -> PageOf[Agent]:
+            rows = (await connection.execute(query)).all()
+            attached = await _attached(connection, [row.id for row in rows])
+            return page_of(
+                rows,
+                limit,
+                lambda row: _agent(row, attached.get(row.id, ())),
+                lambda agent: (agent.created_at, agent.id),
+            )
+
+        return await self._database.read(work)
+
+    async def change(self, before: Agent, after: NewStoredAgent) -> Agent:
+        """Give an agent another name, configuration and numbers; its type stays. Another name or
+        configuration is another version.
+
+        Args:
+            before: as it was read.
+            after: as it is to be.
+
+        Raises UnknownAgentError, AgentArchivedError, AgentChangedError, UnknownNumberError,
+        NumberAnsweredError.
+        """
+        now = self._clock()
+        same = (before.name, before.config) == (after.name, after.config)
+        version = before.version if same else before.version + 1
+
+        async def work(transaction: Transaction) -> Agent:
+            connection = transaction.connection
+            current = await _changeable(connection, before.id)
+            if current.version != before.version:
+                raise AgentChangedError(before.id)
+            await connection.execute(
+                update(agents)
+                .where(agents.c.id == before.id)
+                .values(
+                    name=after.name,
+                    config=dict(after.config),
+                    version=version,
+                    primary_number_id=after.primary_number_id,
+                    updated_at=now,
+                )
+            )
+            if not same:
+                await _keep_version(connection, before.id, version, after, now)
+            await _detach(connection, before.id, set(current.number_ids) - set(after.number_ids))
+            await _attach(connection, before.id, before.type, after.number_ids, now)
+            return await _load(connection, before.id)
+
+        return await self._database.write(work)
+
+    async def archive(self, agent_id: str) -> None:
+        """Nobody is called by it, or answered, any more; its numbers are free again.
+
+        Raises UnknownAgentError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            agent = await _load(connection, agent_id, lock=True)
+            if agent.status == "archived":
+                return
+            values = {"status": "archived", "primary_number_id": None, "updated_at": now}
+            await connection.execute(update(agents).where(agents.c.id == agent_id).values(values))
+            await _detach(connection, agent_id, agent.number_ids)
+
+        await self._database.write(work)
+
+    # -- versions ----------------------------------------------------------------------------
+
+    async def versions(
+        self, agent_id: str, *, limit: int, cursor: str | None = None
+    ) -> PageOf[AgentVersion]:
+        """Its versions, the latest first. Raises UnknownAgentError, CursorError."""
+        query = _versions_of(agent_id).order_by(agent_versions.c.version.desc())
+        if cursor is not None:
+            version, listed = decode_cursor(cursor)
+            if listed != agent_id:
+                raise CursorError("a cursor of another list")
+            query = query.where(agent_versions.c.version < version)
+
+        async def work(connection: AsyncConnection) -> PageOf[AgentVersion]:
+            await _load(connection, agent_id)
+            rows = (await connection.execute(query.limit(limit + 1))).all()
+            found = tuple(_version(row) for row in rows[:limit])
+            more = len(rows) > limit
+            return PageOf(found, encode_cursor(found[-1].version, agent_id) if more else None)
+
+        return await self._database.read(work)
+
+    async def version(self, agent_id: str, version: int) -> AgentVersion:
+        """Raises UnknownAgentError."""
+        query = _versions_of(agent_id).where(agent_versions.c.version == version)
+
+        async def work(connection: AsyncConnection) -> AgentVersion:
+            row = (await connection.execute(query)).one_or_none()
+            if row is None:
+                raise UnknownAgentError(agent_id)
+            return _version(row)
+
+        return await self._database.read(work)
+
+    # -- numbers -----------------------------------------------------------------------------
+
+    async def attach(self, agent_id: str, number_id: str) -> Agent:
+        """Let it call from a number, or answer it; nothing if it does.
+
+        Raises UnknownAgentError, AgentArchivedError, UnknownNumberError, NumberAnsweredError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Agent:
+            connection = transaction.connection
+            agent = await _changeable(connection, agent_id)
+            await _attach(connection, agent_id, agent.type, (number_id,), now)
+            return await _touched(connection, agent_id, now)
+
+        return await self._database.write(work)
+
+    async def detach(self, agent_id: str, number_id: str) -> Agent:
+        """Take a number from it.
+
+        Raises UnknownAgentError, AgentArchivedError, NumberNotAttachedError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Agent:
+            connection = transaction.connection
+            agent = await _changeable(connection, agent_id)
+            if number_id not in agent.number_ids:
+                raise NumberNotAttachedError(number_id)
+            kept = None if agent.primary_number_id == number_id else agent.primary_number_id
+            await _detach(connection, agent_id, (number_id,))
+            return await _touched(connection, agent_id, now, primary_number_id=kept)
+
+        return await self._database.write(work)
+
+    async def set_primary(self, agent_id: str, number_id: str) -> Agent:
+        """Have it call from one of its numbers unless told otherwise.
+
+        Raises UnknownAgentError, AgentArchivedError, NumberNotAttachedError.
+        """
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> Agent:
+            connection = transaction.connection
+            agent = await _changeable(connection, agent_id)
+            if number_id not in agent.number_ids:
+                raise NumberNotAttachedError(number_id)
+            return await _touched(connection, agent_id, now, primary_number_id=number_id)
+
+        return await self._database.write(work)
+
+
+async def _load(connection: AsyncConnection, agent_id: str, *, lock: bool = False) -> Agent:
+    query = select(agents).where(agents.c.id == agent_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
         raise UnknownAgentError(agent_id)
-    attached = await connection.scalars(
-        select(agent_numbers.c.number_id)
-        .where(agent_numbers.c.agent_id == agent_id)
+    return _agent(row, (await _attached(connection, [agent_id])).get(agent_id, ()))
+
+
+async def _changeable(connection: AsyncConnection, agent_id: str) -> Agent:
+    agent = await _load(connection, agent_id, lock=True)
+    if agent.status != "active":
+        raise AgentArchivedError(agent_id)
+    return agent
+
+
+async def _touched(connection: AsyncConnection, agent_id: str, now: float, **values: Any) -> Agent:
+    await connection.execute(
+        update(agents).where(agents.c.id == agent_id).values(updated_at=now, **values)
+    )
+    return await _load(connection, agent_id)
+
+
+async def _attached(
+    connection: AsyncConnection, agent_ids: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Their numbers' ids, by agent, the oldest attachment first."""
+    rows = await connection.execute(
+        select(agent_numbers.c.agent_id, agent_numbers.c.number_id)
+        .where(agent_numbers.c.agent_id.in_(agent_ids))
         .order_by(agent_numbers.c.created_at, agent_numbers.c.number_id)
     )
-    return _agent(row, tuple(attached))
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        found[row.agent_id] = (*found.get(row.agent_id, ()), row.number_id)
+    return found
+
+
+async def _attach(
+    connection: AsyncConnection,
+    agent_id: str,
+    kind: AgentType,
+    number_ids: Sequence[str],
+    now: float,
+) -> None:
+    if not number_ids:
+        return
+    known = set(await connection.scalars(select(numbers.c.id).where(numbers.c.id.in_(number_ids))))
+    for number_id in number_ids:
+        if number_id not in known:
+            raise UnknownNumberError(number_id)
+    statement = insert_for(connection, agent_numbers).on_conflict_do_nothing(
+        index_elements=["agent_id", "number_id"]
+    )
+    for index, number_id in enumerate(number_ids):
+        row = {
+            "agent_id": agent_id,
+            "number_id": number_id,
+            "inbound": kind == "inbound",
+            "created_at": now + index * _STEP_S,
+        }
+        try:
+            await connection.execute(statement, row)
+        except IntegrityError as error:
+            raise NumberAnsweredError(number_id) from error
+
+
+async def _detach(connection: AsyncConnection, agent_id: str, number_ids: Collection[str]) -> None:
+    if number_ids:
+        await connection.execute(
+            delete(agent_numbers).where(
+                agent_numbers.c.agent_id == agent_id, agent_numbers.c.number_id.in_(number_ids)
+            )
+        )
+
+
+async def _keep_version(
+    connection: AsyncConnection, agent_id: str, version: int, new: NewStoredAgent, now: float
+) -> None:
+    await connection.execute(
+        insert(agent_versions).values(
+            agent_id=agent_id,
+            version=version,
+            name=new.name,
+            config=dict(new.config),
+            created_at=now,
+        )
+    )
+
+
+def _versions_of(agent_id: str) -> Select[Any]:
+    return select(
+        agent_versions.c.version,
+        agent_versions.c.name,
+        agent_versions.c.config,
+        agent_versions.c.created_at,
+    ).where(agent_versions.c.agent_id == agent_id)
 
 
 def _agent(row: Any, number_ids: tuple[str, ...]) -> Agent:
     return Agent(**row._mapping, number_ids=number_ids)
+
+
+def _version(row: Any) -> AgentVersion:
+    return AgentVersion(**row._mapping)

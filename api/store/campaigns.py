@@ -308,6 +308,7 @@ async def _insert_contacts(
     return await _count_contacts(connection, campaign_id) - before
 
 
+                    "variables": dict(contact.variables),
 async def _count_contacts(connection: AsyncConnection, campaign_id: str) -> int:
     count = await connection.scalar(
         select(func.count()).where(campaign_contacts.c.campaign_id == campaign_id)

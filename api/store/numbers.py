@@ -1,18 +1,19 @@
 """Caller numbers, and which of them an order shows on which trunk."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Select, case, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.agent_records import Agent
 from api.resources import NewNumber, NewTrunk, OwnedNumber, PageOf, Route, trunks_for
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of
-from api.store.tables import calls, numbers, trunks
+from api.store.tables import agent_numbers, calls, numbers, trunks
 from api.store.trunks import OPEN, UnknownTrunkError, load_trunks, new_trunk_row
 from api.store.upsert import insert_for
 
@@ -26,7 +27,7 @@ class NumberTakenError(Exception):
 
 
 class NumberInUseError(Exception):
-    """Calls that are not over show the number; the message says how many."""
+    """Agents have the number, or calls that are not over show it; the message says how many."""
 
 
 class NoActiveNumberError(Exception):
@@ -108,6 +109,24 @@ class Numbers:
 
         return await self._database.read(work)
 
+    async def owned(self, number_ids: Collection[str]) -> Sequence[OwnedNumber]:
+        """Those of these that there are, the oldest first."""
+        query = _oldest_first().where(numbers.c.id.in_(number_ids))
+
+        async def work(connection: AsyncConnection) -> Sequence[OwnedNumber]:
+            return [_number(row) for row in await connection.execute(query)]
+
+        return await self._database.read(work)
+
+    async def is_active(self, number: str) -> bool:
+        """Whether an E.164 number is one that calls may show."""
+        query = select(numbers.c.id).where(numbers.c.number == number, numbers.c.status == "active")
+
+        async def work(connection: AsyncConnection) -> bool:
+            return await connection.scalar(query) is not None
+
+        return await self._database.read(work)
+
     async def change(self, number_id: str, changes: Mapping[str, Any]) -> OwnedNumber:
         """Change some of the fields of `NewNumber`, but the number itself.
 
@@ -141,19 +160,41 @@ class Numbers:
             )
             if count := await connection.scalar(under_way):
                 raise NumberInUseError(f"calls with it that are not over: {count}")
+            having = (
+                select(func.count())
+                .select_from(agent_numbers)
+                .where(agent_numbers.c.number_id == number_id)
+            )
+            if count := await connection.scalar(having):
+                raise NumberInUseError(f"agents that have it: {count}")
             await connection.execute(delete(numbers).where(numbers.c.id == number_id))
 
         await self._database.write(work)
 
-    async def route(self, to: str, from_number: str | None = None) -> Route:
-        """How an order to `to` goes out (CB-17…20).
+    async def route(
+        self, to: str, from_number: str | None = None, agent: Agent | None = None
+    ) -> Route:
+        """How an order to `to` goes out (CB-17…20, CB-28).
 
-        Without `from_number`, the oldest active number is shown that a fitting trunk takes. The
-        trunk is the number's own, else as `trunks_for` has it.
+        Without `from_number`, the agent's primary number is shown, else the oldest active one, if
+        a fitting trunk takes it. An agent that has numbers shows no other. The trunk is the
+        number's own, else as `trunks_for` has it.
 
         Raises NoActiveNumberError, NumberNotAllowedError, NoTrunkError.
         """
         wanted = _oldest_first().where(numbers.c.status == "active").limit(1)
+        if agent is not None and agent.number_ids:
+            attached = agent_numbers.c.agent_id == agent.id
+            wanted = (
+                select(numbers)
+                .join(agent_numbers, attached & (agent_numbers.c.number_id == numbers.c.id))
+                .where(numbers.c.status == "active")
+                .order_by(
+                    case((numbers.c.id == agent.primary_number_id, 0), else_=1),
+                    agent_numbers.c.created_at,
+                )
+                .limit(1)
+            )
         if from_number is not None:
             wanted = wanted.where(numbers.c.number == from_number)
 

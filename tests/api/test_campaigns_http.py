@@ -201,7 +201,8 @@ async def test_contacts_are_added_once_each(bench: Bench) -> None:
     again = await bench.client.post(path, json={"contacts": [contact, *listed(NUMBERS[1])]})
     assert again.json() == {"added": 1, "known": 1}
     first, second = (await bench.client.get(path)).json()["data"]
-    assert first == contact | {"status": "pending", "call_id": None, "error": None}
+    rest: dict[str, Any] = {"variables": {}, "status": "pending", "call_id": None, "error": None}
+    assert first == contact | rest
     assert (second["to"], second["context"]) == (NUMBERS[1], {})
     none = await bench.client.post(path, json={"contacts": []})
     assert none.json()["errors"][0]["pointer"] == "/contacts"

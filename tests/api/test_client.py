@@ -11,10 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from api.agents.config import VoiceField
 from api.client import (
     AddContacts,
     AddDoNotCall,
+    AgentNumber,
     ApiError,
+    ChangeAgent,
     ChangeBudget,
     ChangeCampaign,
     ChangeEndpoint,
@@ -27,8 +30,10 @@ from api.client import (
     CreateKey,
     CreateNumber,
     CreateTrunk,
+    NewAgent,
     OffhookClient,
     PutRate,
+    PutSecret,
     RotateSecret,
 )
 from api.endpoint import Endpoint
@@ -88,6 +93,7 @@ async def test_every_operation_is_asked_and_understood(bench: Bench, tmp_path: P
             await _calls(client, bench, tmp_path)
             await _webhooks(client, bench)
             await _campaigns(client, tmp_path)
+            await _agents(client)
             await _administration(client)
         assert _asked(wire) == {(one.method, one.path) for one in NATIVE}
 
@@ -243,6 +249,35 @@ async def _campaigns(client: OffhookClient, folder: Path) -> None:
     draft = await client.create_campaign(CreateCampaign(name="Recalls", template=template))
     await client.delete_campaign(draft.id)
     assert [one.id for one in await all_of(client.list_campaigns())] == [made.id]
+
+
+async def _agents(client: OffhookClient) -> None:
+    new = NewAgent(name="Ada", instructions="Confirm it.", voice=VoiceField(speed=1.2))
+    agent = await client.create_agent(new)
+    assert (agent.name, agent.instructions, agent.llm) == ("Ada", "Confirm it.", None)
+    assert agent.voice is not None
+    assert agent.voice.speed == 1.2
+    assert await client.get_agent(agent.id) == agent
+    changed = await client.change_agent(agent.id, ChangeAgent(instructions=None, persona="Kind."))
+    assert (changed.version, changed.instructions, changed.persona) == (2, None, "Kind.")
+    told = [one.persona for one in await all_of(client.list_agent_versions(agent.id))]
+    assert told == ["Kind.", None]
+    assert (await client.get_agent_version(agent.id, 1)).instructions == "Confirm it."
+    number = (await all_of(client.list_numbers()))[0]
+    given = AgentNumber(number_id=number.id)
+    assert (await client.attach_agent_number(agent.id, given)).number_ids == [number.id]
+    primary = (await client.set_agent_primary_number(agent.id, given)).primary_number_id
+    assert primary == number.id
+    call = await client.create_call(CreateCall(to=TO, agent_id=agent.id))
+    assert [one.id for one in await all_of(client.list_calls(agent_id=agent.id))] == [call.id]
+    await client.detach_agent_number(agent.id, number.id)
+    assert [one.id for one in await all_of(client.list_agents())] == [agent.id]
+    await client.archive_agent(agent.id)
+    assert await all_of(client.list_agents()) == []
+    assert len(await all_of(client.list_agents(status="archived"))) == 1
+    assert (await client.put_secret("crm", PutSecret(value="x"))).name == "crm"
+    assert [one.name for one in await all_of(client.list_secrets())] == ["crm"]
+    await client.delete_secret("crm")
 
 
 async def _administration(client: OffhookClient) -> None:

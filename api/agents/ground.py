@@ -1,0 +1,31 @@
+"""What a configuration may refer to here, now: looked up in the store as far as it refers to it."""
+
+from collections.abc import Collection
+
+from api.agents.checks import Ground
+from api.agents.config import AgentFields
+from api.agents.templates import SECRETS, templates
+from api.egress import EgressPolicy
+from api.services import Services
+
+
+async def ground_of(services: Services, config: AgentFields) -> Ground:
+    """The ground for one configuration."""
+    store, settings = services.store, services.settings
+    number = config.from_number
+    active = number is not None and await store.numbers.is_active(number)
+    return Ground(
+        settings=settings,
+        languages=services.engines.languages,
+        engine_problem=services.engines.problem,
+        webhook_url=EgressPolicy(settings.webhooks).check_url,
+        tool_url=EgressPolicy(settings.tools).check_url,
+        numbers=frozenset({number}) if number is not None and active else frozenset(),
+        secrets=frozenset(await store.secrets.sealed(_secrets(config))),
+    )
+
+
+def _secrets(config: AgentFields) -> Collection[str]:
+    """Names of the secrets that it names."""
+    named = {name for template in templates(config) for name in template.names}
+    return {name.removeprefix(SECRETS) for name in named if name.startswith(SECRETS)}

@@ -1,0 +1,143 @@
+"""Keeping agents: whatever is saved has been checked as a whole (X-CB-21, X-CB-22)."""
+
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from api.agent_objects import ChangeAgent
+from api.agent_records import Agent, AgentType, NewStoredAgent
+from api.agents.checks import check_config, check_variables
+from api.agents.config import AgentFields, NewAgent
+from api.agents.ground import ground_of
+from api.agents.layers import given
+from api.agents.masking import sealed, unmasked, unsealed
+from api.problems import FieldError, Problem, invalid, pointer
+from api.resources import OwnedNumber
+from api.services import Services
+from api.store.agents import (
+    AgentArchivedError,
+    AgentChangedError,
+    NumberAnsweredError,
+    NumberNotAttachedError,
+    UnknownAgentError,
+)
+from api.store.numbers import UnknownNumberError
+
+
+async def create_agent(services: Services, asked: NewAgent) -> Agent:
+    """Keep a new agent. Raises Problem with a pointer to every wrong field."""
+    config = _complete(given(asked))
+    numbers = tuple(dict.fromkeys(asked.number_ids or ()))
+    await _check(services, config, asked.type, numbers, asked.primary_number_id)
+    new = NewStoredAgent(
+        asked.name, sealed(config, services.seal), asked.type, numbers, asked.primary_number_id
+    )
+    with problems():
+        return await services.store.agents.create(new)
+
+
+async def change_agent(services: Services, agent_id: str, asked: ChangeAgent) -> Agent:
+    """Change what was given. Raises Problem with a pointer to every wrong field."""
+    with problems():
+        before = await services.store.agents.get(agent_id)
+        if before.status != "active":
+            raise AgentArchivedError(agent_id)
+    kept = unsealed(before.config, services.seal)
+    config = _complete({**kept, **unmasked(given(asked), kept)})
+    numbers, primary = before.number_ids, before.primary_number_id
+    if "number_ids" in asked.model_fields_set:
+        numbers = tuple(dict.fromkeys(asked.number_ids or ()))
+        primary = primary if primary in numbers else None
+    if "primary_number_id" in asked.model_fields_set:
+        primary = asked.primary_number_id
+    await _check(services, config, before.type, numbers, primary)
+    after = NewStoredAgent(
+        asked.name if "name" in asked.model_fields_set else before.name,
+        before.config if config == kept else sealed(config, services.seal),
+        before.type,
+        numbers,
+        primary,
+    )
+    with problems():
+        return await services.store.agents.change(before, after)
+
+
+@contextlib.contextmanager
+def problems() -> Iterator[None]:
+    """What the store refuses becomes its problem."""
+    try:
+        yield
+    except UnknownAgentError as error:
+        raise Problem(404, "not_found", "there is no such agent") from error
+    except AgentArchivedError as error:
+        raise Problem(409, "agent_archived", "the agent is archived") from error
+    except AgentChangedError as error:
+        detail = "it has changed meanwhile; read it again and change what you find"
+        raise Problem(409, "agent_changed", detail) from error
+    except UnknownNumberError as error:
+        detail = "there is no such number; /v1/numbers lists them"
+        raise invalid([FieldError(detail, pointer("number_id"))]) from error
+    except NumberNotAttachedError as error:
+        detail = "is not a number of this agent"
+        raise invalid([FieldError(detail, pointer("number_id"))]) from error
+    except NumberAnsweredError as error:
+        detail = f"another inbound agent answers the number {error}; detach it there first"
+        raise Problem(409, "number_answered", detail) from error
+
+
+def _complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What is set of a configuration; FAQ items have an id."""
+    whole = {name: value for name, value in config.items() if value is not None}
+    if items := whole.get("faq_items"):
+        whole["faq_items"] = [
+            {**item, "id": str(uuid.uuid4()) if item.get("id") is None else item["id"]}
+            for item in items
+        ]
+    return whole
+
+
+async def _check(
+    services: Services,
+    config: Mapping[str, Any],
+    kind: AgentType,
+    number_ids: tuple[str, ...],
+    primary: str | None,
+) -> None:
+    """Raises Problem with a pointer to every wrong field."""
+    fields = AgentFields.model_validate(config)
+    errors = check_config(fields, await ground_of(services, fields))
+    if kind == "inbound":  # nobody gives it others
+        errors += check_variables(fields, fields.variables or {})
+    errors += _faq_errors(fields)
+    owned = await services.store.numbers.owned(number_ids) if number_ids else ()
+    errors += _number_errors(fields.from_number, number_ids, primary, owned)
+    if errors:
+        raise invalid(errors)
+
+
+def _faq_errors(fields: AgentFields) -> Iterator[FieldError]:
+    items = fields.faq_items or ()
+    often = Counter(item.id for item in items)
+    for index, item in enumerate(items):
+        if often[item.id] > 1:
+            yield FieldError("another item has this id", pointer("faq_items", index, "id"))
+
+
+def _number_errors(
+    from_number: str | None,
+    number_ids: tuple[str, ...],
+    primary: str | None,
+    owned: Sequence[OwnedNumber],
+) -> Iterator[FieldError]:
+    known = {number.id: number.number for number in owned}
+    for index, number_id in enumerate(number_ids):
+        if number_id not in known:
+            detail = "there is no such number; /v1/numbers lists them"
+            yield FieldError(detail, pointer("number_ids", index))
+    if primary is not None and primary not in number_ids:
+        yield FieldError("is not one of its numbers", pointer("primary_number_id"))
+    if from_number is not None and known and from_number not in known.values():
+        detail = "is not one of its numbers"
+        yield FieldError(detail, pointer("from_number"), code="from_number_not_allowed")

@@ -91,10 +91,10 @@ class Contact:
     to_number: str
     context: JsonObject
     metadata: JsonObject
+    variables: JsonObject
     status: ContactStatus
     call_id: str | None
     error: str | None
-    variables: JsonObject
     """Why it was refused."""
 
 

@@ -300,6 +300,7 @@ async def _insert_contacts(
                     "to_number": contact.to_number,
                     "context": dict(contact.context),
                     "metadata": dict(contact.metadata),
+                    "variables": dict(contact.variables),
                     "status": "pending",
                 }
                 for seq, contact in enumerate(contacts[start : start + _CHUNK], last + start + 1)
@@ -308,7 +309,6 @@ async def _insert_contacts(
     return await _count_contacts(connection, campaign_id) - before
 
 
-                    "variables": dict(contact.variables),
 async def _count_contacts(connection: AsyncConnection, campaign_id: str) -> int:
     count = await connection.scalar(
         select(func.count()).where(campaign_contacts.c.campaign_id == campaign_id)

@@ -33,10 +33,10 @@ class CallFilter:
     status: CallStatus | None = None
     to_number: str | None = None
     from_number: str | None = None
+    agent_id: str | None = None
     campaign_id: str | None = None
     concurrency_key: str | None = None
     api_key_id: str | None = None
-    agent_id: str | None = None
     created_after: float | None = None
     """Unix seconds, inclusive."""
     created_before: float | None = None
@@ -49,10 +49,10 @@ class CallFilter:
             calls.c.status: self.status,
             calls.c.to_number: self.to_number,
             calls.c.from_number: self.from_number,
+            calls.c.agent_id: self.agent_id,
             calls.c.campaign_id: self.campaign_id,
             calls.c.concurrency_key: self.concurrency_key,
             calls.c.api_key_id: self.api_key_id,
-            calls.c.agent_id: self.agent_id,
         }
         found = [column == value for column, value in equal.items() if value is not None]
         if self.created_after is not None:

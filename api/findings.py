@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from api.agents.effective import effective
 from api.agents.templates import render
 from api.records import Call, Turn
 from api.returns import result_schema, settle_result
@@ -61,7 +62,8 @@ async def _analysis(
 ) -> Analysis | None:
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
-            return await analyse(engines(call).llm, call.prompt, spoken)
+            task = effective(call, call.answered_at or call.created_at).instructions or ""
+            return await analyse(engines(call).llm, task, spoken)
     except TimeoutError:
         log.warning("call %s: the analysis took too long", call.id)
     except (ExtractionError, EngineError) as failure:

@@ -194,7 +194,6 @@ class Conversation:
         reason: EndReason | None = None
         try:
             reason = await self._converse()
-            reason = self._tools.ends or reason
         finally:
             self._answered = False
             cut_off = self._unsettled()
@@ -568,6 +567,7 @@ class Conversation:
             dialogue.messages(),
             reply.speech,
             tools=() if exhausted else self._tools.toolset.specs,
+            announce=self._tools.toolset.announcement,
             fallback=self._phrases.tool_trouble if exhausted else "",
             reply=reply,
         )

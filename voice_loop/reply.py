@@ -5,7 +5,7 @@ goes on. Nothing here touches the line; the conversation decides whether and whe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -141,6 +141,7 @@ class Studio:
         speech: Speech,
         *,
         tools: Sequence[ToolSpec] = (),
+        announce: Callable[[ToolCall], str] = lambda _call: "",
         fallback: str = "",
         reply: Reply | None = None,
     ) -> None:
@@ -150,6 +151,7 @@ class Studio:
             messages: the dialogue.
             speech: takes the words, and the tool call in which they end.
             tools: what may be called; of the rest only the end of the call is heeded.
+            announce: what is said before such a call is carried out.
             fallback: said when the model says and does nothing.
             reply: whose times are to be noted.
         """
@@ -162,9 +164,11 @@ class Studio:
                 elif tools:
                     speech.tool_call = part
                     break
-        if speech.tool_call is None and speech.hang_up_after:
+        if speech.tool_call is not None:
+            await self._recite(announce(speech.tool_call), speech, reply)
+        elif speech.hang_up_after:
             await self._recite(self._end_sentence, speech, reply)
-        elif speech.tool_call is None and speech.wordless:
+        elif speech.wordless:
             await self._recite(fallback, speech, reply)
         speech.finished = True
 

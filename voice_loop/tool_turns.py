@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from voice_loop.clauses import ToolCall
 from voice_loop.dialogue import Dialogue
-from voice_loop.events import EndReason, ToolUse, Turn
+from voice_loop.events import ToolUse, Turn
 from voice_loop.reply import Reply
 from voice_loop.signals import ToolDone, Using
 from voice_loop.tools import ToolResult
@@ -41,12 +41,6 @@ class ToolTurns:
     def at_work(self) -> ToolCall | None:
         """What is being done now."""
         return None if self._using is None else self._using.call
-
-    @property
-    def ends(self) -> EndReason | None:
-        """Why the conversation is over with what was done last, if it is and is not known yet."""
-        result = None if self._using is None else self._using.result
-        return None if result is None else result.ends
 
     async def finished(self) -> None:
         """Wait until none is at work."""

@@ -20,7 +20,7 @@ from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
 from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript
 from voice_loop.prompts import CALL_ANSWERED, Message
-from voice_loop.tools import ToolSpec
+from voice_loop.tools import ToolResult, ToolSpec
 
 RATE = 8000
 #: The voice takes this long for one character.
@@ -105,6 +105,9 @@ class Mind:
         self.answers = {CALL_ANSWERED: OPENING, **answers}
         self.asked: list[list[Message]] = []
         self.schemas: list[Mapping[str, Any] | None] = []
+        #: The names of the tools that each time were offered.
+        self.offered: list[list[str]] = []
+        self.temperatures: set[float] = set()
         self.released: list[str] = []
         self.open = 0
 
@@ -120,6 +123,8 @@ class Mind:
     ) -> AsyncGenerator[str, None]:
         self.asked.append(list(messages))
         self.schemas.append(schema)
+        self.offered.append([tool.name for tool in tools])
+        self.temperatures.add(temperature)
         self.open += 1
         try:
             await self.fault.pass_()
@@ -142,12 +147,14 @@ class Mouth:
     def __init__(self) -> None:
         self.fault = Fault()
         self.said: list[str] = []
+        self.speeds: set[float] = set()
         self.open = 0
         #: Fails or hangs at texts with this in them only.
         self.only_at = ""
 
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         self.said.append(text)
+        self.speeds.add(speed)
         self.open += 1
         try:
             if self.only_at in text:
@@ -176,6 +183,7 @@ class HandSet:
     def __init__(self) -> None:
         self.hang_ups = 0
         self.error: Exception | None = None
+        self.pressed: list[str] = []
 
     async def hang_up(self) -> None:
         self.hang_ups += 1
@@ -183,7 +191,34 @@ class HandSet:
             raise self.error
 
     async def send_digits(self, digits: str) -> None:
-        raise AssertionError("a conversation sends no digits")
+        self.pressed.append(digits)
+
+
+class Gadget:
+    """A tool that does what it is told to."""
+
+    def __init__(self, name: str = "book", **result: Any) -> None:
+        parameters = {
+            "type": "object",
+            "properties": {"day": {"type": "string"}},
+            "required": ["day"],
+            "additionalProperties": False,
+        }
+        self.spec = ToolSpec(name, "Book a visit.", parameters)
+        self.say: str | None = None
+        self.fault = Fault()
+        self.result = ToolResult(**({"output": "booked"} | result))
+        self.used: list[dict[str, Any]] = []
+        self.cancelled = False
+
+    async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+        self.used.append(dict(arguments))
+        try:
+            await self.fault.pass_()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return self.result
 
 
 @dataclass
@@ -205,6 +240,8 @@ class PhoneCall:
         self.voiced_before_s = 0.0
         engines = Engines(self.ears, self.mind, self.mouth, self.new_detector)
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
+        self.transferred = False
+        """Whether it is expected to be."""
         self._run: asyncio.Task[EndReason] | None = None
 
     async def answer(self, *, prepared: bool = True) -> "PhoneCall":
@@ -282,7 +319,7 @@ class PhoneCall:
 
     def assert_given_back(self) -> None:
         assert asyncio.all_tasks() <= self._tasks_before
-        assert self.line.hang_ups == 1
+        assert self.line.hang_ups == (0 if self.transferred else 1)
         assert self.mind.released == ["call-1"]
         assert self.mind.open == self.mouth.open == 0
         assert self.conversation.exchange(silence(RATE), 0.0, 0.0) is None

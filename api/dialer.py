@@ -18,9 +18,10 @@ from api.findings import EXTRACTION_TIMEOUT_S, find
 from api.lifecycle import IllegalMoveError
 from api.rate_gate import RateGate
 from api.records import Call, Claim, Claimed, Ended, Unfinished
-from api.runner import CallRunner, RunnerConfig
+from api.runner import LEFT, CallRunner, RunnerConfig
 from api.scribe import insist
 from api.store import Store, StoreError
+from api.transfer_records import transfer_of
 from pbx.switch import Cause, Switch, SwitchError, SwitchRefused
 from voice_loop.ports import Engines
 
@@ -80,6 +81,11 @@ class Dialer:
         if runner := self._runners.get(call_id):
             await runner.end("operator_hangup")
 
+    async def transfer(self, call_id: str) -> None:
+        """Begin the transfer that the store has noted (`CallControl`)."""
+        if runner := self._runners.get(call_id):
+            await runner.take_up_transfer()
+
     async def reconcile(self) -> None:
         """Settle what processes that are gone left behind: no zombie, no call without end.
 
@@ -125,6 +131,10 @@ class Dialer:
         message = f"The server was restarted in the middle of the call{channel}."
         cause = Cause("failed", "server_restart", message)
         ended = Ended(time.time(), cause, "server_restart", unknown=True)
+        transfer = transfer_of(left.call)
+        if transfer is not None and transfer.status == "completed":
+            # Two people talk, or did: how they fared is no more for us to know.
+            ended = Ended(time.time(), LEFT, "transferred", answered_by="unknown")
         number = None if left.attempt is None else left.attempt.number
         call_id = left.call.id
         try:
@@ -158,7 +168,7 @@ class Dialer:
                 await self._store.leases.release(f"node:{self.node_id}", self.node_id)
 
     def _asked(self, call_id: str | None) -> None:
-        """Another process was asked to end a call; None: it may have been any."""
+        """Another process was asked to end or transfer a call; None: it may have been any."""
         for one in list(self._runners) if call_id is None else [call_id]:
             if one in self._runners or self._claiming:
                 self._spawn(one, self._obey(one))
@@ -170,8 +180,10 @@ class Dialer:
                 await self.cancel(call_id)
             if call.hangup_requested_at is not None:
                 await self.hang_up(call_id)
+            elif call.transfer is not None:
+                await self.transfer(call_id)
         except (StoreError, SwitchError) as error:
-            log.error("call %s: cannot be ended as was asked: %s", call_id, error)
+            log.error("call %s: what was asked cannot be done: %s", call_id, error)
 
     async def _next(self, free: int) -> Claimed:
         while not self._switch.connected:  # noqa: ASYNC110 - the link tells no event

@@ -106,6 +106,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 conversation=lambda call: conversation_config(settings, call),
                 recordings=settings.recordings.dir if settings.recordings.enabled else None,
                 analysed=settings.calls.analysis,
+                max_transferred_s=settings.calls.max_transferred_s,
                 tools=toolbox.tools_for,
             ),
             settings.calls.max_concurrent,

@@ -16,6 +16,9 @@ from api.records import Call, Claim, Turn
 from api.records import Ended as Ending
 from api.scribe import Scribe, insist
 from api.store import Store
+from api.transfer_records import transfer_of
+from api.transferring import Transferring
+from pbx.desk import Desk
 from pbx.switch import (
     Answered,
     Attempt,
@@ -29,17 +32,25 @@ from pbx.switch import (
     Switch,
     SwitchError,
     SwitchRefused,
+    Transferred,
 )
 from voice_loop import events
+from voice_loop.briefing import Said
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
-from voice_loop.ports import EngineError, Engines, Line
+from voice_loop.ports import AudioPeer, EngineError, Engines, Line
 from voice_loop.tools import Tool
 
 log = logging.getLogger(__name__)
 
 #: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
 _WATCHDOG_SLACK_S = 30.0
+#: An agent that handed the person over has its last turn written down within that.
+_LAST_TURN_S = 5.0
+_NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
+_TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too long.")
+#: Of a call whose person was joined with somebody else when the server stopped.
+LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class RunnerConfig:
     """Folder of the recordings; None when calls are not recorded."""
     analysed: bool = True
     """Whether outcome and summary are asked for."""
+    max_transferred_s: int = 14_400
+    """How long two people may talk whom a transfer has joined."""
     tools: Callable[[Call, Line], tuple[Tool, ...]] = lambda _call, _line: ()
     """What the agent can do on an attempt."""
 
@@ -89,16 +102,23 @@ class CallRunner:
         self._attempt: Attempt | None = None
         self._conversation: Conversation | None = None
         self._answered_at: float | None = None
-        self._heard = False
-        """Whether the person said anything."""
+        self._said: list[Said] = []
         self._canceled = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
         self._scribe = Scribe(claim.call.id)
+        self._transferring: Transferring | None = None
+        self._transferred = False
+        self._left = False
+        self._limit: asyncio.Timeout | None = None
+        """How long the call may take, while it is followed."""
 
     async def end(self, reason: Literal["canceled", "operator_hangup", "server_shutdown"]) -> None:
         """End the call wherever it is: before the answer it is canceled, then hung up."""
         self._canceled = True
+        if reason == "server_shutdown" and self._transferred:
+            self._leave()
+            return
         if self._talk is None or not self._talk.done():
             # A conversation that is over has a reason of its own.
             self._end_reason = self._end_reason or reason
@@ -107,13 +127,18 @@ class CallRunner:
         elif self._attempt is not None:
             await self._attempt.hang_up()
 
+    async def take_up_transfer(self) -> None:
+        """Begin the transfer that the store has noted. Raises StoreError."""
+        call = await self._store.calls.get(self._call.id)
+        if (transfer := transfer_of(call)) is not None and self._transferring is not None:
+            self._transferring.take_up(transfer)
+
     async def run(self) -> None:
         """Dial, converse, write down, extract."""
         try:
             await self._run()
         finally:
-            if self._attempt is not None:
-                await self._attempt.hang_up()
+            await self._hang_up()
             # The conversation knows us and holds half a minute of audio: do not wait for the
             # garbage collector to find the circle.
             self._conversation = None
@@ -135,6 +160,16 @@ class CallRunner:
                 await self._over(Ending(time.time(), canceled, self._end_reason or "canceled"))
             else:
                 await self._attend(attempt, engines)
+
+    def _leave(self) -> None:
+        """Leave the two that were joined to themselves."""
+        if self._limit is not None:
+            self._left = True
+            self._limit.reschedule(0.0)
+
+    async def _hang_up(self) -> None:
+        if self._attempt is not None and not self._left:
+            await self._attempt.hang_up()
 
     async def _dial(self) -> Attempt | None:
         """Ask the PBX; None when the call was canceled before."""
@@ -160,15 +195,31 @@ class CallRunner:
     async def _attend(self, attempt: Attempt, engines: Engines) -> None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
         tools = self._config.tools(self._call, attempt)
+        config = replace(self._config.conversation(self._call), tools=tools)
         conversation = self._conversation = Conversation(
             self._call.id,
-            replace(self._config.conversation(self._call), tools=tools),
+            config,
             engines,
             attempt.rate,
             self._on_turn,
         )
-        recorder = self._recorder(conversation, attempt.rate)
-        attempt.attach(recorder or conversation)
+        desk = Desk(conversation)
+        recorder = self._recorder(desk, attempt.rate)
+        attempt.attach(recorder or desk)
+        self._transferring = transferring = Transferring(
+            self._call,
+            self._claimed.channel_id,
+            attempt,
+            desk,
+            store=self._store,
+            said=self._said,
+            scribe=self._scribe,
+            switch=self._switch,
+            engines=engines,
+            ring_timeout_s=self._config.ring_timeout_s,
+            conversation=config,
+            on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
+        )
         prepare = asyncio.create_task(conversation.prepare())
         writing = asyncio.create_task(self._scribe.run())
         recording = None if recorder is None else asyncio.create_task(recorder.write())
@@ -177,9 +228,10 @@ class CallRunner:
             try:
                 end = await self._follow(attempt, conversation, recorder)
             finally:
+                await transferring.close()
                 attempt.attach(None)
                 conversation.hung_up()
-                await attempt.hang_up()
+                await self._hang_up()
                 if self._talk is not None:
                     self._end_reason = await self._reason(self._talk)
                 await self._scribe.close()
@@ -202,7 +254,7 @@ class CallRunner:
         calls, call_id = self._store.calls, self._call.id
         limit = self._config.ring_timeout_s + self._call.max_duration_s + _WATCHDOG_SLACK_S
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as self._limit:
                 async for event in attempt.progress():
                     match event:
                         case Dialing():
@@ -225,11 +277,30 @@ class CallRunner:
                             self._scribe.note(
                                 partial(calls.record_digit, call_id, at, digit, duration_ms)
                             )
+                        case Transferred(at):
+                            await self._over_to(at, conversation)
                         case Ended():
                             return event
         except TimeoutError:
-            log.error("call %s: no end within %.0f s; hanging up", call_id, limit)
+            if not self._left:
+                log.error("call %s: no end in time; hanging up", call_id)
+        finally:
+            self._limit = None
         return None
+
+    async def _over_to(self, at: float, conversation: Conversation) -> None:
+        """The person talks to somebody else from now on."""
+        self._transferred = True
+        self._scribe.note(partial(self._store.transfers.completed, self._call.id, at))
+        transferring, talk = self._transferring, self._talk
+        assert transferring is not None
+        await transferring.settled()
+        if transferring.asked_by_agent and talk is not None:
+            # It ends by itself, with the turn of the tool.
+            await asyncio.wait([talk], timeout=_LAST_TURN_S)
+        conversation.transferred()
+        assert self._limit is not None
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._config.max_transferred_s)
 
     async def _reason(self, talk: asyncio.Task[events.EndReason]) -> str:
         """Why the conversation ended; ours goes before the person's hanging up after it."""
@@ -240,19 +311,24 @@ class CallRunner:
             return "engine_error"
         return self._end_reason or reason
 
-    def _recorder(self, conversation: Conversation, rate: int) -> RecordedPeer | None:
+    def _recorder(self, peer: AudioPeer, rate: int) -> RecordedPeer | None:
         if self._config.recordings is None:
             return None
-        return RecordedPeer(conversation, self._config.recordings / self._file_name, rate)
+        return RecordedPeer(peer, self._config.recordings / self._file_name, rate)
 
     @property
     def _file_name(self) -> str:
         number = self._claimed.number
         return f"{self._call.id}.wav" if number == 1 else f"{self._call.id}-{number}.wav"
 
+    def _heard(self) -> bool:
+        """Whether the person said anything."""
+        return any(speaker == "person" for speaker, _ in self._said)
+
     def _on_turn(self, turn: events.Turn) -> None:
         assert self._answered_at is not None
-        self._heard = self._heard or (turn.speaker == "person" and not turn.keys)
+        if turn.speaker != "tool" and not turn.keys:
+            self._said.append((turn.speaker, turn.text))
         timings = {} if turn.timings is None else asdict(turn.timings)
         stored = Turn(
             speaker="keypad" if turn.keys else turn.speaker,
@@ -270,11 +346,12 @@ class CallRunner:
         self, attempt: Attempt, end: Ended | None, recorded: RecordedPeer | None
     ) -> None:
         at = time.time() if end is None else end.at
-        cause = (
-            Cause("failed", "unknown", "The PBX did not tell how the call ended.")
-            if end is None
-            else end.cause
-        )
+        if end is not None:
+            cause = end.cause
+        elif self._transferred:
+            cause = LEFT if self._left else _TALKED_LONG
+        else:
+            cause = _NOT_TOLD
         answered = self._answered_at is not None
         if answered and cause.state in ("canceled", "busy"):
             cause = replace(cause, state="completed")
@@ -292,7 +369,7 @@ class CallRunner:
                 end_reason=reason,
                 awaits_result=answered
                 and reason != "engine_error"
-                and (bool(self._call.returns) or (self._config.analysed and self._heard)),
+                and (bool(self._call.returns) or (self._config.analysed and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by="unknown" if answered else None,
                 media=asdict(attempt.media_stats()),

@@ -374,6 +374,13 @@ class Calls(Section):
         le=86_400,
         description="Longest conversation in seconds; a call may ask for less.",
     )
+    max_transferred_s: int = Field(
+        default=14_400,
+        ge=60,
+        le=86_400,
+        description="How long two people may talk whom a transfer has joined, in seconds; then "
+        "they are hung up.",
+    )
 
 
 class Webhooks(Section):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -45,6 +45,7 @@ class Transferring:
         desk: Desk,
         *,
         store: Store,
+        said: Sequence[Said],
         scribe: Scribe,
         switch: Switch,
         engines: Engines,
@@ -58,7 +59,8 @@ class Transferring:
             channel_id: of the attempt.
             attempt: answered.
             desk: has the person's audio.
-            store: knows what was said, and of each transfer.
+            store: knows of each transfer.
+            said: what was said until now.
             scribe: writes down how they go.
             switch: the PBX.
             engines: speak the briefings.
@@ -71,6 +73,7 @@ class Transferring:
         self._attempt = attempt
         self._desk = desk
         self._store = store
+        self._said = said
         self._scribe = scribe
         self._switch = switch
         self._engines = engines
@@ -194,12 +197,6 @@ class Transferring:
 
     async def _compose(self, transfer: Transfer) -> Speech:
         """The briefing, as audio; made while it rings."""
-        turns = await self._store.calls.turns(self._call.id)
-        said: list[Said] = [
-            ("agent" if turn.speaker == "agent" else "person", turn.text)
-            for turn in turns
-            if turn.speaker in {"agent", "person"}
-        ]
         language = self._conversation.language
-        text = await compose(self._engines.llm, said, transfer.summary_instructions, language)
+        text = await compose(self._engines.llm, self._said, transfer.summary_instructions, language)
         return await speak(text, self._engines, self._attempt.rate, self._conversation.speed)

@@ -27,6 +27,7 @@ from pbx.switch import (
     MediaStats,
     Progress,
     Ringing,
+    Transferred,
 )
 from tests.api.story import NORMAL
 from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth, frame, settle
@@ -53,6 +54,10 @@ class PlayedAttempt:
         self.obeys = True
         """Whether a hang-up is confirmed."""
         self.hang_up_fault: Exception | None = None
+        self.referred: list[str] = []
+        self.refer_fault: Exception | None = None
+        self.partner: PlayedAttempt | None = None
+        """Whom the PBX has joined it with."""
         self.peer: AudioPeer | None = None
         self._answered = False
         self._over = False
@@ -85,10 +90,17 @@ class PlayedAttempt:
         raise AssertionError("nobody sends digits")
 
     async def refer(self, number: str) -> None:
-        raise AssertionError("nobody transfers")
+        self.referred.append(number)
+        if self.refer_fault is not None:
+            raise self.refer_fault
+        self.tell(Transferred(time.time()))
+        self.end()
 
     async def join(self, other: Attempt) -> None:
-        raise AssertionError("nobody transfers")
+        assert isinstance(other, PlayedAttempt)
+        self.partner, other.partner = other, self
+        for one in (self, other):
+            one.tell(Transferred(time.time()))
 
     def media_stats(self) -> MediaStats:
         return MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5)
@@ -112,6 +124,8 @@ class PlayedAttempt:
     def end(self, cause: Cause = NORMAL) -> None:
         self.tell(Ended(time.time(), cause))
         self._over = True
+        if self.partner is not None and not self.partner._over:
+            self.partner.end()
 
     async def tick(self, heard: Samples | None = None) -> bool:
         """20 ms of audio each way; whether the agent's voice left."""
@@ -243,6 +257,7 @@ class Office:
 
     store: Store
     recordings: Path | None = None
+    max_transferred_s: int = 3600
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
     engines_fault: EngineError | None = None
 
@@ -252,7 +267,12 @@ class Office:
 
     @property
     def config(self) -> RunnerConfig:
-        return RunnerConfig(RING_TIMEOUT_S, self._conversation, self.recordings)
+        return RunnerConfig(
+            RING_TIMEOUT_S,
+            self._conversation,
+            self.recordings,
+            max_transferred_s=self.max_transferred_s,
+        )
 
     def _conversation(self, call: Call) -> ConversationConfig:
         return ConversationConfig(call.prompt, engine_timeout_s=1.0)

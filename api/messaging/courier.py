@@ -58,7 +58,7 @@ class Courier:
             "sms": asyncio.Event(),
             "email": asyncio.Event(),
         }
-        store.notices.subscribe("messages", lambda _: self._wake())
+        store.notices.subscribe("messages", lambda _: self.wake())
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is sent again later."""
@@ -66,7 +66,8 @@ class Courier:
             for kind in self._news:
                 lanes.create_task(self._lane(kind))
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Look at the queue now."""
         for event in self._news.values():
             event.set()
 

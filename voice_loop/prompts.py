@@ -102,14 +102,15 @@ def system_prompt(
         tools: what it can do beside talking and ending the call.
     """
     return (
-        f"You are an agent on a live phone call. Speak {LANGUAGE_NAMES.get(language, language)}. "
-        "Use short plain sentences and ask one thing at a time.\n"
-        + _persona_section(persona)
-        + f"Task: {task.strip()}\n"
-        + f"Facts: {inert(compact_json(context))}\n"
+        # First, where they disturb a model least that was trained on the rest alone.
+        _persona_section(persona)
         + _faq_section(faq)
         + _tools_section(tools)
-        + f"When the call is finished, say goodbye and end with {END_CALL}"
+        + f"You are an agent on a live phone call. Speak {LANGUAGE_NAMES.get(language, language)}. "
+        "Use short plain sentences and ask one thing at a time.\n"
+        f"Task: {task.strip()}\n"
+        f"Facts: {inert(compact_json(context))}\n"
+        f"When the call is finished, say goodbye and end with {END_CALL}"
     )
 
 

@@ -16,7 +16,8 @@ from api.records import Call, Claim, Turn
 from api.records import Ended as Ending
 from api.scribe import Scribe, insist
 from api.store import Store
-from api.transfer_records import transfer_of
+from api.tools.transfer import HandOver
+from api.transfer_records import TransferWish, transfer_of
 from api.transferring import Transferring
 from pbx.desk import Desk
 from pbx.switch import (
@@ -66,7 +67,7 @@ class RunnerConfig:
     """Whether outcome and summary are asked for."""
     max_transferred_s: int = 14_400
     """How long two people may talk whom a transfer has joined."""
-    tools: Callable[[Call, Line], tuple[Tool, ...]] = lambda _call, _line: ()
+    tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
 
 
@@ -133,6 +134,11 @@ class CallRunner:
         if (transfer := transfer_of(call)) is not None and self._transferring is not None:
             self._transferring.take_up(transfer)
 
+    async def _hand_over(self, wish: TransferWish) -> str | None:
+        """The agent's wish (`api.tools.transfer.HandOver`)."""
+        assert self._transferring is not None
+        return await self._transferring.ask(wish)
+
     async def run(self) -> None:
         """Dial, converse, write down, extract."""
         try:
@@ -194,7 +200,7 @@ class CallRunner:
 
     async def _attend(self, attempt: Attempt, engines: Engines) -> None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
-        tools = self._config.tools(self._call, attempt)
+        tools = self._config.tools(self._call, attempt, self._hand_over)
         config = replace(self._config.conversation(self._call), tools=tools)
         conversation = self._conversation = Conversation(
             self._call.id,

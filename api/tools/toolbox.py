@@ -17,6 +17,7 @@ from api.agents.tools import (
     SkipTurnTool,
     SmsTool,
     ToolField,
+    TransferTool,
 )
 from api.egress import EgressPolicy
 from api.guarded_http import guarded_client
@@ -27,6 +28,7 @@ from api.settings import Settings
 from api.store import Store
 from api.tools.http import HttpRequest
 from api.tools.messaging import SendEmail, SendSms
+from api.tools.transfer import HandOver, TransferCall
 from voice_loop.built_in import SendDigits, SkipTurn
 from voice_loop.ports import Line
 from voice_loop.tools import Tool
@@ -74,12 +76,15 @@ class Toolbox:
     ) -> None:
         await self._client.aclose()
 
-    def tools_for(self, call: Call, line: Line) -> tuple[Tool, ...]:
+    def tools_for(
+        self, call: Call, line: Line, hand_over: HandOver | None = None
+    ) -> tuple[Tool, ...]:
         """What the agent can do on this call.
 
         Args:
             call: whose configuration names them.
             line: its attempt.
+            hand_over: transfers its person; None where that cannot be done.
 
         Raises SealError and UnknownVariableError.
         """
@@ -94,7 +99,7 @@ class Toolbox:
         return tuple(
             made
             for tool in config.tools or ()
-            for made in self._made(tool, call, line, values, now)
+            for made in self._made(tool, call, line, values, now, hand_over=hand_over)
         )
 
     def _made(
@@ -104,6 +109,8 @@ class Toolbox:
         line: Line,
         values: Mapping[str, Any],
         now: Callable[[], datetime],
+        *,
+        hand_over: HandOver | None,
     ) -> Iterator[Tool]:
         match tool:
             case HttpTool():
@@ -127,6 +134,8 @@ class Toolbox:
                 )
             case EmailTool() if self._ways.mail is not None:
                 yield SendEmail(tool, call, values, self._store, server=self._ways.mail)
+            case TransferTool() if hand_over is not None:
+                yield TransferCall(tool, values, hand_over)
             case DigitsTool():
                 yield SendDigits(line)
             case SkipTurnTool():

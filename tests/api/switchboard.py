@@ -16,6 +16,7 @@ from api.records import Call, Claim
 from api.runner import CallRunner, RunnerConfig
 from api.scribe import insist
 from api.store import Store, StoreError
+from api.tools.transfer import HandOver
 from pbx.switch import (
     Answered,
     Attempt,
@@ -34,9 +35,9 @@ from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth, frame, settle
 from voice_loop.audio import Samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.playout import is_voiced
-from voice_loop.ports import AudioPeer, EngineError, Engines, SpeechDetector
+from voice_loop.ports import AudioPeer, EngineError, Engines, Line, SpeechDetector
 from voice_loop.prompts import Message
-from voice_loop.tools import ToolSpec
+from voice_loop.tools import Tool, ToolSpec
 
 RATE = 8000
 RING_TIMEOUT_S = 30
@@ -221,6 +222,7 @@ class Clerk(Mind):
         self.analysis = '{"quote": null, "summary": "They spoke.", "outcome": "completed"}'
         self.analysis_fault: Exception | None = None
         self.analyses = 0
+        self.asked_for_analysis: Sequence[Message] = ()
 
     async def stream(
         self,
@@ -238,6 +240,7 @@ class Clerk(Mind):
             return
         if "outcome" in schema["properties"]:
             self.analyses += 1
+            self.asked_for_analysis = messages
             if self.analysis_fault is not None:
                 raise self.analysis_fault
             yield self.analysis
@@ -258,6 +261,7 @@ class Office:
     store: Store
     recordings: Path | None = None
     max_transferred_s: int = 3600
+    tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = field(default=lambda *_: ())
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
     engines_fault: EngineError | None = None
 
@@ -272,6 +276,7 @@ class Office:
             self._conversation,
             self.recordings,
             max_transferred_s=self.max_transferred_s,
+            tools=self.tools,
         )
 
     def _conversation(self, call: Call) -> ConversationConfig:

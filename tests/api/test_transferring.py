@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from api.records import Call
+from api.messaging.ways import WaysOut
+from api.records import Call, JsonObject
 from api.resources import NewTrunk, Route
+from api.settings import Settings
 from api.store import Store
+from api.tools.toolbox import Toolbox
+from api.transfer_orders import TransferRefusedError
 from api.transfer_records import Transfer, TransferWish, leg_id, transfer_of
 from pbx.switch import Cause, SwitchRefused
+from tests.api.conftest import SEAL
 from tests.api.story import BUSY, OURS, claimed, new_call
 from tests.api.switchboard import (
     Office,
@@ -26,6 +31,8 @@ from tests.api.switchboard import (
     until,
 )
 from tests.api.test_runner import PERSON, Running
+from tests.voice_loop.scripted import frame
+from voice_loop.prompts import tool_response_text
 
 THIRD = "+15550100200"
 GONE = Cause("completed", "normal_clearing", "The call ended normally.", 16, 200, "c@d")
@@ -81,10 +88,13 @@ class Handing(Running):
         await until(self.office.store, self.id, "transferred")
 
 
-async def in_conversation(office: Office, *, allow_refer: bool = False) -> Handing:
+async def in_conversation(
+    office: Office, *, allow_refer: bool = False, agent: JsonObject | None = None
+) -> Handing:
     """The agent has said its opening."""
     await office.store.trunks.create(NewTrunk("carrier", allow_refer=allow_refer))
-    call = Handing(office, await claimed(office.store, trunk="carrier"))
+    await office.store.numbers.seed("carrier", [OURS])
+    call = Handing(office, await claimed(office.store, trunk="carrier", agent=agent or {}))
     call.person = await call.answered()
     await call.person.until_spoken()
     return call
@@ -376,3 +386,101 @@ async def test_without_a_voice_the_person_stays_with_us(office: Office, store: S
     assert ((await call.state()).reason, third.hang_ups) == ("no voice", 1)
     call.person.end()
     await call.over()
+
+
+# -- by the agent ----------------------------------------------------------------------------------
+
+ASKED = "please let me speak to somebody."
+USE = '<tool_call>{"name": "transfer_call", "arguments": {}}</tool_call>'
+
+
+async def agent_with(office: Office, box: Toolbox, **tool: str) -> Handing:
+    """An agent that may hand over; the person has asked for it."""
+    office.tools = box.tools_for
+    office.mind.answers[ASKED] = USE
+    agent = {"tools": [{"type": "transfer", "number": THIRD, **tool}]}
+    call = await in_conversation(office, agent=agent)
+    loud = frame(office.ears.code(ASKED))
+    for _ in range(30):
+        await call.person.tick(loud)
+    return call
+
+
+async def dialed_by_agent(call: Handing) -> PlayedAttempt:
+    async with asyncio.timeout(20):
+        while len(call.office.switch.attempts) < 2:
+            await call.person.tick()
+            await asyncio.sleep(0.001)
+    return await call.third()
+
+
+@pytest.fixture
+async def box(store: Store) -> AsyncIterator[Toolbox]:
+    async with Toolbox(Settings(), store, SEAL, WaysOut()) as one:
+        yield one
+
+
+@pytest.mark.rows("RV-89", "RV-90", "X-OI-7", "RV-504")
+async def test_the_agent_hands_the_person_over(office: Office, store: Store, box: Toolbox) -> None:
+    call = await agent_with(office, box, say="one moment, i put you through.")
+    third = await dialed_by_agent(call)
+    assert third.dial.number == THIRD
+    said = [(turn.speaker, turn.text) for turn in await store.calls.turns(call.id)]
+    assert said[-1] == ("agent", "one moment, i put you through.")
+    third.answer()
+    await call.transferred()
+    third.end()
+    done = await call.over()
+    assert (done.status, done.end_reason) == ("completed", "transferred")
+    last = (await store.calls.turns(call.id))[-1]
+    assert (last.speaker, last.text) == ("tool", "The person was put through.")
+    assert last.tool is not None
+    assert (last.tool["name"], last.tool["is_error"]) == ("transfer_call", False)
+
+
+@pytest.mark.rows("RV-90")
+async def test_the_agent_goes_on_where_nobody_answers(
+    office: Office, store: Store, box: Toolbox
+) -> None:
+    failed = "The person was not put through: the line was busy. They are here."
+    office.mind.answers[tool_response_text(failed)] = "sorry, nobody is free."
+    call = await agent_with(office, box)
+    (await dialed_by_agent(call)).end(BUSY)
+    await until(store, call.id, "transfer_failed")
+    await call.person.until_spoken()
+    await office.hears(call.person, "tomorrow please.")
+    call.person.end()
+    assert (await call.over()).end_reason == "person_hangup"
+    said = [(turn.speaker, turn.text) for turn in await store.calls.turns(call.id)]
+    assert said[-4:] == [
+        ("tool", failed),
+        ("agent", "sorry, nobody is free."),
+        ("person", "tomorrow please."),
+        ("agent", "i see."),
+    ]
+
+
+@pytest.mark.rows("RV-58", "X-OI-7")
+async def test_the_agent_transfers_by_refer_with_its_turn_kept(
+    office: Office, store: Store, box: Toolbox
+) -> None:
+    call = await agent_with(office, box)
+    await store.trunks.change("carrier", {"allow_refer": True})
+    async with asyncio.timeout(20):
+        while not call.person.referred:
+            await call.person.tick()
+            await asyncio.sleep(0.001)
+    done = await call.over()
+    assert (done.status, done.end_reason) == ("completed", "transferred")
+    assert (await store.calls.turns(call.id))[-1].text == "The person was put through."
+
+
+async def test_the_agent_starts_none_while_one_is_under_way(office: Office) -> None:
+    call = await in_conversation(office)
+    await call.transfer(TransferWish(THIRD))
+    with pytest.raises(TransferRefusedError, match="under way"):
+        await call.runner._hand_over(TransferWish(THIRD))
+    await call.third()
+    call.person.end()
+    await call.over()
+    assert [one.dial.number for one in office.switch.attempts[1:]] == [THIRD]

@@ -28,6 +28,7 @@ DESCRIPTION: Final = (
 TAGS: Final[Mapping[str, str]] = {
     "calls": "Place calls, follow them, end them, read what came of them.",
     "agents": "Who calls: kept configurations, with their versions and numbers.",
+    "engines": "Language models, transcribers and voices that agents can name.",
     "campaigns": "Many calls from one template, paced.",
     "secrets": "What tools need to know and nobody may read back.",
     "numbers": "Caller numbers.",

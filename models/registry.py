@@ -114,11 +114,22 @@ class EngineRegistry:
             code for one in self._voices.values() for code in one.languages if code in heard
         )
 
-    def known(self, kind: Kind) -> Sequence[Named[object]]:
-        """The engines of one kind, the default first."""
-        return list(self._of(kind).values())
+    @property
+    def llms(self) -> Sequence[Named[LanguageModel]]:
+        """The default first."""
+        return list(self._llms.values())
 
-    def aliases_of(self, name: str) -> Sequence[str]:
+    @property
+    def voices(self) -> Sequence[Named[TextToSpeech]]:
+        """Of each language, the default first."""
+        return list(self._voices.values())
+
+    @property
+    def transcribers(self) -> Sequence[Named[SpeechToText]]:
+        """Of each language, the default first."""
+        return list(self._transcribers.values())
+
+    def aliases_of(self, name: str) -> list[str]:
         """The other names of an engine."""
         return sorted(alias for alias, aliased in self._aliases.items() if aliased == name)
 
@@ -145,7 +156,7 @@ class EngineRegistry:
             stt = _Hearing(stt, wanted.heard_language)
         return Engines(stt, self._llm(wanted.llm), voice, self._new_detector, ears.min_confidence)
 
-    def voice(self, name: str | None, language: str) -> TextToSpeech:
+    def voice(self, name: str | None, language: str | None) -> TextToSpeech:
         """A voice by its name, or the default one of a language. Raises EngineError."""
         return self._choose("voice", self._voices, name, language).engine
 

@@ -4,6 +4,8 @@ The telephone side runs at the line's rate (8000 Hz for G.711, 16000 Hz for wide
 engines have rates of their own, and `Resampler` is the bridge.
 """
 
+import io
+import wave
 from typing import Final
 
 import numpy as np
@@ -36,6 +38,17 @@ def level_dbfs(samples: Samples) -> float:
         return -96.0
     rms = float(np.sqrt(np.mean(np.square(samples.astype(np.float32)))))
     return max(-96.0, 20.0 * float(np.log10(max(rms, 1e-9) / FULL_SCALE)))
+
+
+def wav_bytes(samples: Samples, rate: int) -> bytes:
+    """A WAV file of mono samples."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()
 
 
 class Resampler:

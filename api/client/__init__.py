@@ -25,6 +25,7 @@ from api.client.agents import Agents
 from api.client.backoff import Backoff
 from api.client.calls import Calls
 from api.client.campaigns import Campaigns
+from api.client.engines import Engines
 from api.client.errors import (
     AnswerError,
     ApiError,
@@ -38,6 +39,7 @@ from api.client.received import ReceivedEvent, read_webhook
 from api.client.routing import Routing
 from api.client.webhooks import Webhooks
 from api.do_not_call_objects import AddDoNotCall, DoNotCallObject
+from api.engine_objects import ModelObject, TranscriberObject, VoiceObject, VoicePreview
 from api.event_object import EventObject
 from api.key_objects import CreateKey, KeyObject
 from api.message_objects import MessageObject
@@ -97,6 +99,7 @@ __all__ = [
     "EventObject",
     "KeyObject",
     "MessageObject",
+    "ModelObject",
     "NamedSecretObject",
     "NewAgent",
     "NumberObject",
@@ -107,17 +110,22 @@ __all__ = [
     "RateObject",
     "ReceivedEvent",
     "RotateSecret",
+    "TranscriberObject",
     "Transcript",
     "TransferCall",
     "TrunkObject",
     "TurnObject",
     "UnreachableError",
+    "VoiceObject",
+    "VoicePreview",
     "WebhookError",
     "read_webhook",
 ]
 
 
-class OffhookClient(Calls, Campaigns, Agents, Messages, Routing, Money, Webhooks, Administration):
+class OffhookClient(
+    Calls, Campaigns, Agents, Engines, Messages, Routing, Money, Webhooks, Administration
+):
     """A client of one server; see `Transport` for its settings.
 
     Whatever cannot do harm is tried again: a GET, a DELETE, and a POST under the `Idempotency-Key`

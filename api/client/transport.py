@@ -223,13 +223,13 @@ def _without_none(params: Query | None) -> dict[str, str | Sequence[str]] | None
 
 
 async def _write_whole(chunks: AsyncIterator[bytes], target: Path) -> None:
-    with _whole_file(target) as file:
+    with whole_file(target) as file:
         async for chunk in chunks:
             await asyncio.to_thread(file.write, chunk)
 
 
 @contextlib.contextmanager
-def _whole_file(target: Path) -> Iterator[BinaryIO]:
+def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A file beside `target` that takes its place when it is complete."""
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:

@@ -1,10 +1,8 @@
 """Speech recognition behind `/audio/transcriptions`."""
 
 import asyncio
-import io
 import json
 import math
-import wave
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +10,7 @@ import httpx
 
 from models.languages import language_of
 from models.openai.endpoint import Endpoint
-from voice_loop.audio import Samples
+from voice_loop.audio import Samples, wav_bytes
 from voice_loop.ports import Transcript
 
 _MOST_BYTES: Final = 1 << 20
@@ -77,14 +75,3 @@ def _transcript(told: Mapping[str, Any]) -> Transcript:
         return Transcript(text, 1.0)
     mean = sum(score * weight for score, weight in scores) / sum(weight for _, weight in scores)
     return Transcript(text, min(1.0, math.exp(mean)))
-
-
-def wav_bytes(samples: Samples, rate: int) -> bytes:
-    """A WAV file of mono samples."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return buffer.getvalue()

@@ -35,6 +35,7 @@ from api.client import (
     PutRate,
     PutSecret,
     RotateSecret,
+    VoicePreview,
 )
 from api.endpoint import Endpoint
 from api.records import Ended, Turn
@@ -94,7 +95,7 @@ async def test_every_operation_is_asked_and_understood(bench: Bench, tmp_path: P
             await _webhooks(client, bench)
             await _campaigns(client, tmp_path)
             await _agents(client)
-            await _administration(client)
+            await _administration(client, tmp_path)
         assert _asked(wire) == {(one.method, one.path) for one in NATIVE}
 
 
@@ -280,13 +281,18 @@ async def _agents(client: OffhookClient) -> None:
     await client.delete_secret("crm")
 
 
-async def _administration(client: OffhookClient) -> None:
+async def _administration(client: OffhookClient, folder: Path) -> None:
     key = await client.create_api_key(CreateKey(name="crm", scope="call"))
     assert key.key is not None
     assert key.key.startswith(key.prefix)
     assert (await client.revoke_api_key(key.id)).revoked_at is not None
     assert (await client.get_api_key(key.id)).scope == "call"
     assert [one.name for one in await all_of(client.list_api_keys())] == ["crm", "tests"]
+    assert [one.name for one in await all_of(client.list_models())] == ["local"]
+    assert [one.languages for one in await all_of(client.list_transcribers())] == [["en", "es"]]
+    assert [one.name for one in await all_of(client.list_voices())] == ["en", "es"]
+    spoken = await client.preview_voice(VoicePreview(text="hello"), folder / "hello.wav")
+    assert spoken.read_bytes().startswith(b"RIFF")
     sounds = await all_of(client.list_sounds())
     assert ("hold_music.ogg", 12_000) in {(one.id, one.duration_ms) for one in sounds}
     assert (await client.get_health()).checks["pbx"].message == "logged in"

@@ -24,10 +24,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from models.llama import LlamaCpp
-from models.openai.transcription import wav_bytes
 from models.piper import Piper
 from models.whisper import FasterWhisper
-from voice_loop.audio import resample
+from voice_loop.audio import resample, wav_bytes
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
 from voice_loop.tools import ToolSpec
 

@@ -94,7 +94,7 @@ def test_a_voice_is_called_like_its_file(pulled: Path) -> None:
     engines = load_engines(config(pulled))
     try:
         registry = registry_of(engines)
-        names = {one.name: one.languages for one in registry.known("voice")}
+        names = {one.name: one.languages for one in registry.voices}
         assert names == {"ada": ("en",), "en": ("en",), "es": ("es",)}
         assert registry.engines(Wanted("en", voice="ada")).tts is engines.voices["ada"]
         assert registry.engines(Wanted("en")).tts is engines.voices["en"]

@@ -18,7 +18,7 @@ from models.openai.endpoint import Endpoint, new_client
 from models.openai.messages import chat_messages, tool_call_text
 from models.openai.speech import OpenAiSpeech, wav_header
 from models.openai.sse import events
-from models.openai.transcription import OpenAiTranscription, wav_bytes
+from models.openai.transcription import OpenAiTranscription
 from models.piper import Piper
 from models.registry import EngineRegistry, Named, Wanted
 from models.vad import WebRtcDetector
@@ -26,7 +26,7 @@ from models.whisper import FasterWhisper
 from tests.models.openai_peer import KEY, RATE, Peer, serving
 from tests.models.test_llama import ENDING, SCHEMA, WRONG_NUMBER, chat
 from tests.models.test_speech_engines import recorded, words
-from voice_loop.audio import Samples, resample, silence
+from voice_loop.audio import Samples, resample, silence, wav_bytes
 from voice_loop.ports import EngineError
 from voice_loop.prompts import TOOL_CALL_OPEN, Message
 from voice_loop.reply import Studio

@@ -156,6 +156,9 @@ def _messages(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
             detail = "there is no mail server; set `smtp.host`"
             place = pointer("email_notification_address")
             yield FieldError(detail, place, code="not_configured")
+    if config.email_notification_outcomes and not ground.settings.calls.analysis:
+        detail = "outcomes are not looked for; set `calls.analysis`"
+        yield FieldError(detail, pointer("email_notification_outcomes"), code="not_configured")
 
 
 def _placeholders(config: AgentFields, ground: Ground) -> Iterator[FieldError]:

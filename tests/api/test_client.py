@@ -38,6 +38,7 @@ from api.client import (
     VoicePreview,
 )
 from api.endpoint import Endpoint
+from api.message_records import NewMessage
 from api.records import Ended, Turn
 from api.routes import ENDPOINTS
 from tests.api.conftest import Bench
@@ -92,6 +93,7 @@ async def test_every_operation_is_asked_and_understood(bench: Bench, tmp_path: P
             await _routing(client, tmp_path)
             await _money(client, tmp_path)
             await _calls(client, bench, tmp_path)
+            await _messages(client, bench)
             await _webhooks(client, bench)
             await _campaigns(client, tmp_path)
             await _agents(client)
@@ -197,6 +199,17 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     await client.delete_call(call.id)
     with pytest.raises(ApiError, match="no such call"):
         await client.get_call(call.id)
+
+
+async def _messages(client: OffhookClient, bench: Bench) -> None:
+    call = await client.create_call(CreateCall(to=TO, prompt="x"))
+    sent = NewMessage(call.id, 1, "sms", TO, OTHER, subject=None, body="See you.")
+    await bench.store.messages.record(sent)
+    (message,) = await all_of(client.list_call_messages(call.id, status="sent"))
+    assert (message.kind, message.recipient, message.body) == ("sms", TO, "See you.")
+    assert await client.get_message(message.id) == message
+    assert await all_of(client.list_messages(status="pending")) == []
+    await client.cancel_call(call.id)
 
 
 async def _webhooks(client: OffhookClient, bench: Bench) -> None:

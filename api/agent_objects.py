@@ -17,6 +17,10 @@ _NUMBER_ID: Final = "9b2f64c1-51ad-4a0c-8f0e-6f1c2d3e4b5a"
 class ChangeAgent(AgentFields):
     """What to change: a field that is left out stays, null takes it back."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"voice": {"id": "en", "speed": 0.9}, "language": None}]}
+    )
+
     name: str = Field(
         default="",
         min_length=1,

@@ -6,7 +6,7 @@ Every error carries a JSON pointer.
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from api.agents.checks import Ground, check_config, check_variables
 from api.agents.config import FREE_TEXT, MAX_PROMPT, AgentFields
@@ -27,6 +27,16 @@ MAX_AHEAD_S: Final = 366 * 24 * 3600
 _FAR: Final = 10**12
 
 
+_EXAMPLE: Final = {
+    "to": "+15551234567",
+    "prompt": "Confirm dental appointment tomorrow at 2pm",
+    "context": {"patient": "Maria Lopez", "doctor": "Dr. Chen"},
+    "returns": {"confirmed": "boolean", "reschedule_to": "string"},
+    "from_number": "+15559876543",
+    "metadata": {"customer": "42"},
+    "retry": {"max_attempts": 2, "timezone": "America/New_York"},
+    "concurrency": {"key": "clinic-berlin", "max": 2},
+}
 _WHEN: Final[dict[str, Any]] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]
 }
@@ -45,6 +55,8 @@ class CreateCall(AgentFields):
     """A call to place: at once, or as `scheduled_at` and `retry` say.
 
     Beside its own fields it takes every field of an agent, for this call alone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     to: str = Field(
         description="Number to call, E.164. `to_number` is the same field.",

@@ -6,7 +6,7 @@ Layers of it are merged (`api.agents.layers`); only then is it whole.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.agents.tools import ToolField
 from api.fields import Body
@@ -316,8 +316,19 @@ class AgentFields(Body):
     )
 
 
+_EXAMPLE: Final = {
+    "name": "Dental reminders",
+    "persona": "You are Ada of the Lopez dental practice: warm, brief, never pushy.",
+    "instructions": "Confirm the appointment of {{patient}} tomorrow at 2pm",
+    "voice": {"id": "en", "speed": 1.1},
+    "returns": {"confirmed": "boolean", "reschedule_to": "string"},
+}
+
+
 class NewAgent(AgentFields):
     """An agent to keep."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     name: str = Field(min_length=1, max_length=200, examples=["Dental reminders"])
     type: Literal["outbound", "inbound"] = Field(

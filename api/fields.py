@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from api.problems import FieldError, invalid, pointer
 
@@ -61,25 +62,55 @@ def parse_fields(
             detail = f"give either {name} or {key}, not both"
             raise invalid([FieldError(detail, pointer(key))])
         given[name] = key
+    named = {name: body[key] for name, key in given.items()}
     try:
-        return model.model_validate({name: body[key] for name, key in given.items()})
+        return model.model_validate(named)
     except ValidationError as error:
         known = [*model.model_fields, *aliases]
-        raise invalid(
-            _field_error(item["loc"], item["type"], item["msg"], known, given)
-            for item in error.errors()
-        ) from error
+        raise invalid(_field_errors(error, named, known, given)) from error
 
 
-def _field_error(
-    loc: tuple[int | str, ...], kind: str, message: str, known: list[str], given: Mapping[str, str]
-) -> FieldError:
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return FieldError(f"unknown key{hint}", pointer(*loc))
-    first, *rest = loc or ("",)
-    return FieldError(message, pointer(given.get(str(first), first), *rest) if loc else "")
+def _field_errors(
+    error: ValidationError, body: Any, known: list[str], given: Mapping[str, str]
+) -> Iterator[FieldError]:
+    """One for each wrong value; that it is no member of a union is told once."""
+    details: dict[str, list[str]] = {}
+    for item in error.errors():
+        first, *rest = _place(item, body)
+        place = pointer(given.get(str(first), first), *rest) if item["loc"] else ""
+        details.setdefault(place, []).append(_detail(item, known))
+    for place, (detail, *others) in details.items():
+        more = (other.removeprefix("Input should be ") for other in others)
+        yield FieldError(" or ".join((detail, *more)), place)
+
+
+def _detail(item: ErrorDetails, known: list[str]) -> str:
+    if item["type"] == "union_tag_not_found":
+        return "Field required"
+    if item["type"] != "extra_forbidden":
+        return item["msg"]
+    near = difflib.get_close_matches(str(item["loc"][-1]), known, 1)
+    return "unknown key" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _place(item: ErrorDetails, body: Any) -> list[int | str]:
+    """Where the wrong value is in the body: pydantic's location, without the names of the members
+    of a union that it tried."""
+    place: list[int | str] = []
+    value = body
+    *way, last = item["loc"] or ("",)
+    for part in way:
+        if value is item["input"]:
+            break
+        if isinstance(value, Mapping) and (part not in value or part == value.get("type")):
+            continue
+        place.append(part)
+        value = value[part]
+    if item["type"] == "missing" or value is not item["input"]:
+        place.append(last)
+    if item["type"].startswith("union_tag_"):
+        place.append(item["ctx"]["discriminator"].strip("'"))
+    return place
 
 
 def _check_texts(

@@ -1,0 +1,47 @@
+"""Every error points at the value in the request, not at how we describe it."""
+
+from typing import Any
+
+import pytest
+
+from api.agents.config import AgentFields
+from api.fields import parse_fields
+from api.problems import Problem
+
+HTTP = {"type": "http", "name": "look_up", "description": "x", "url": "https://a.example/"}
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({"tools": [HTTP | {"name": "X"}]}, {"/tools/0/name": "pattern"}),
+        ({"tools": [HTTP | {"http": 1}]}, {"/tools/0/http": "unknown key"}),
+        (
+            {"tools": [{"type": "transfer", "transfer": 1}]},
+            {
+                "/tools/0/number": "required",
+                "/tools/0/transfer": "unknown key",
+            },
+        ),
+        ({"tools": [{"type": "htp"}]}, {"/tools/0/type": "'http', 'transfer'"}),
+        ({"tools": [{}]}, {"/tools/0/type": "required"}),
+        ({"tools": [3]}, {"/tools/0": "object"}),
+        (
+            {"tools": [HTTP | {"input_schema": [{"name": "a", "type": 1}]}]},
+            {
+                "/tools/0/input_schema/0/type": "'string'",
+            },
+        ),
+        ({"variables": {"a/b": []}}, {"/variables/a~1b": "a valid string or a valid integer or"}),
+        ({"variables": {"a": {"str": 1}}}, {"/variables/a": "a valid string"}),
+        ({"voice": {"speed": True}}, {"/voice/speed": "number"}),
+    ],
+)
+def test_where_it_is_wrong(body: dict[str, Any], errors: dict[str, str]) -> None:
+    with pytest.raises(Problem) as caught:
+        parse_fields(AgentFields, body)
+    told = {error.pointer: error.detail for error in caught.value.errors}
+    assert list(told) == list(errors)
+    assert len(caught.value.errors) == len(errors)
+    for place, detail in errors.items():
+        assert detail in told[place]

@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from voice_loop.clauses import ToolCall
-from voice_loop.dialogue import Dialogue
-from voice_loop.events import ToolUse, Turn
+from voice_loop.minutes import Minutes
 from voice_loop.reply import Reply
 from voice_loop.signals import ToolDone, Using
 from voice_loop.tools import ToolResult
@@ -23,16 +22,14 @@ class ToolTurns:
     def __init__(
         self,
         toolset: Toolset,
-        dialogue: Dialogue,
+        minutes: Minutes,
         work: Work,
         post: Callable[[ToolDone], None],
-        on_turn: Callable[[Turn], None],
     ) -> None:
         self.toolset = toolset
-        self._dialogue = dialogue
+        self._minutes = minutes
         self._work = work
         self._post = post
-        self._on_turn = on_turn
         self._using: Using | None = None
         self._none_at_work = asyncio.Event()
         self._none_at_work.set()
@@ -61,9 +58,6 @@ class ToolTurns:
         if self._using is None:
             return
         using, self._using = self._using, None
-        call = using.call
         result = using.result or ToolResult("The call ended before this was done.", is_error=True)
-        self._dialogue.tool_used(call.name, call.arguments, result.output)
+        self._minutes.tool(using.call, result, (using.started_ms, now_ms))
         self._none_at_work.set()
-        use = ToolUse(call.name, call.arguments, result.is_error)
-        self._on_turn(Turn("tool", result.output, using.started_ms, now_ms, tool=use))

@@ -15,6 +15,7 @@ from api.client import OffhookClient
 from api.client.reading import parse
 from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.main import Server, serving
+from api.settings import Section
 from pbx.testbed import TestBed, persona
 from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, installed
 from pbx.testbed.instance import Asterisk
@@ -98,15 +99,16 @@ async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
 
 @contextlib.asynccontextmanager
 async def phoning(
-    bed: TestBed, folder: Path, freeswitch: FreeSwitch | None = None
+    bed: TestBed, folder: Path, freeswitch: FreeSwitch | None = None, **sections: Section
 ) -> AsyncIterator[Phone]:
-    """A running server, and a client of it."""
+    """A running server, and a client of it; `sections` replace those of the settings."""
     base = demo_settings(bed, folder, "starter", freeswitch)
     settings = base.model_copy(
         update={
             "calls": base.calls.model_copy(update={"ring_timeout_s": 4}),
             "voice": base.voice.model_copy(update={"silence_prompt_s": 2.0}),
             "recordings": base.recordings.model_copy(update={"dir": folder / "recordings"}),
+            **sections,
         }
     )
     async with serving(settings) as server:

@@ -37,6 +37,7 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     """Every check, worst news included; raises nothing that a setting can cause."""
     findings = [_numbers(settings), *_disk(settings), *await _database(settings)]
     findings += await asyncio.to_thread(_models, settings)
+    findings += await _endpoints(settings)
     return [*await _pbx(settings), *findings]
 
 
@@ -73,6 +74,12 @@ def _models(settings: Settings) -> Sequence[Finding]:
     from models.load import check
 
     return [Finding(found.what, found.ok, found.detail) for found in check(engine_config(settings))]
+
+
+async def _endpoints(settings: Settings) -> Sequence[Finding]:
+    from api.engine_checks import check_endpoints
+
+    return await check_endpoints(settings)
 
 
 def _numbers(settings: Settings) -> Finding:

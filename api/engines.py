@@ -1,7 +1,9 @@
 """The deployment's engines as the settings name them, and those that a call is held with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+
+import httpx
 
 from api.agents.config import AgentFields
 from api.egress import EgressPolicy
@@ -16,7 +18,7 @@ from models.openai.endpoint import Endpoint, new_client
 from models.openai.speech import OpenAiSpeech
 from models.openai.transcription import OpenAiTranscription
 from models.registry import CustomModel, EngineRegistry, Named, Wanted
-from voice_loop.ports import EngineError, Engines
+from voice_loop.ports import EngineError, Engines, LanguageModel, SpeechToText, TextToSpeech
 
 #: Most host names of agents' own models that are looked up at one time.
 _LOOKUPS = 8
@@ -30,43 +32,55 @@ async def engine_registry(
 
     Raises EngineError for names that do not fit together.
     """
-    models = settings.models
     agent = {"User-Agent": "Offhook"}
+    timeout_s = settings.models.timeout_s
     async with (
         new_client() as client,
         guarded_client(EgressPolicy(settings.tools), _LOOKUPS, agent) as guarded,
     ):
+        llms, voices, transcribers = endpoint_engines(settings, client)
         yield registry_of(
             loaded,
-            llms=[
-                Named(
-                    name, OpenAiChat(_endpoint("llms", name, one), client, one.options), "endpoint"
-                )
-                for name, one in models.llms.items()
-            ],
-            voices=[
-                Named(
-                    name,
-                    OpenAiSpeech(
-                        _endpoint("voices", name, one), client, one.voice, one.rate, one.format
-                    ),
-                    "endpoint",
-                    one.languages,
-                )
-                for name, one in models.voices.items()
-            ],
-            transcribers=[
-                Named(
-                    name,
-                    OpenAiTranscription(_endpoint("transcribers", name, one), client),
-                    "endpoint",
-                    one.languages,
-                )
-                for name, one in models.transcribers.items()
-            ],
-            custom=lambda wanted: OpenAiChat(_custom(wanted, models.timeout_s), guarded),
-            aliases=models.aliases,
+            llms=llms,
+            voices=voices,
+            transcribers=transcribers,
+            custom=lambda wanted: OpenAiChat(_custom(wanted, timeout_s), guarded),
+            aliases=settings.models.aliases,
         )
+
+
+def endpoint_engines(
+    settings: Settings, client: httpx.AsyncClient
+) -> tuple[
+    Sequence[Named[LanguageModel]],
+    Sequence[Named[TextToSpeech]],
+    Sequence[Named[SpeechToText]],
+]:
+    """The engines on other machines, by the names of their tables."""
+    models = settings.models
+    llms = [
+        Named(name, OpenAiChat(_endpoint("llms", name, one), client, one.options), "endpoint")
+        for name, one in models.llms.items()
+    ]
+    voices = [
+        Named(
+            name,
+            OpenAiSpeech(_endpoint("voices", name, one), client, one.voice, one.rate, one.format),
+            "endpoint",
+            one.languages,
+        )
+        for name, one in models.voices.items()
+    ]
+    transcribers = [
+        Named(
+            name,
+            OpenAiTranscription(_endpoint("transcribers", name, one), client),
+            "endpoint",
+            one.languages,
+        )
+        for name, one in models.transcribers.items()
+    ]
+    return llms, voices, transcribers
 
 
 def engines_of(registry: EngineRegistry, call: Call, seal: Seal) -> Engines:

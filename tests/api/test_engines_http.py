@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api.engine_checks import check_endpoints
 from api.engines import engine_registry, engines_of
 from api.sealing import Seal
-from api.settings import load_settings
+from api.settings import Settings, load_settings
 from api.store import Store
 from models.load import EngineConfig, LoadedEngines, load_engines
 from tests.api.conftest import SEAL, Bench
@@ -152,6 +153,23 @@ async def peer(loaded: LoadedEngines) -> AsyncIterator[Peer]:
         yield running
 
 
+def settings_of(peer: Peer, *, model: str = "starter", key: str = KEY) -> Settings:
+    """One endpoint of each kind, all of them the peer."""
+    tables: dict[str, dict[str, str]] = {
+        "LLMS__BIG": {},
+        "VOICES__ADA": {"VOICE": "ada", "LANGUAGES": "en"},
+        "TRANSCRIBERS__LAN": {"LANGUAGES": "en,es"},
+    }
+    where = {"URL": peer.url, "MODEL": model, "API_KEY": key}
+    env = {
+        f"OFFHOOK_MODELS__{table}__{name}": value
+        for table, own in tables.items()
+        for name, value in {**where, **own}.items()
+    }
+    aliases = '{"gpt-4.1": "big", "cartesia/a0e9": "ada", "nova-2": "lan"}'
+    return load_settings(None, env | {"OFFHOOK_MODELS__ALIASES": aliases})
+
+
 CHAT: Any = [{"role": "user", "content": "wrong number"}]
 
 
@@ -159,16 +177,6 @@ CHAT: Any = [{"role": "user", "content": "wrong number"}]
 async def test_a_call_is_held_with_the_engines_that_it_names(
     store: Store, loaded: LoadedEngines, peer: Peer
 ) -> None:
-    env = {
-        f"OFFHOOK_MODELS__{table}__{name}__{key}": value
-        for table, name, own in (
-            ("LLMS", "BIG", {}),
-            ("VOICES", "ADA", {"VOICE": "ada", "LANGUAGES": "en"}),
-            ("TRANSCRIBERS", "LAN", {"LANGUAGES": "en,es"}),
-        )
-        for key, value in {"URL": peer.url, "MODEL": "starter", "API_KEY": KEY, **own}.items()
-    } | {"OFFHOOK_MODELS__ALIASES": '{"gpt-4.1": "big", "cartesia/a0e9": "ada", "nova-2": "lan"}'}
-    settings = load_settings(None, env)
     call = await new_call(
         store,
         agent={
@@ -177,7 +185,7 @@ async def test_a_call_is_held_with_the_engines_that_it_names(
             "transcriber": {"model": "nova-2"},
         },
     )
-    async with engine_registry(settings, loaded) as registry:
+    async with engine_registry(settings_of(peer), loaded) as registry:
         assert registry.aliases_of("local") == ["starter"]
         chosen = engines_of(registry, call, SEAL)
         assert "end_call" in await ask(chosen.llm, CHAT)  # type: ignore[arg-type]
@@ -208,3 +216,19 @@ async def test_a_model_that_an_agent_brings_along_is_reached_by_the_egress_rules
         chosen = engines_of(registry, call, SEAL)
         with pytest.raises(EngineError, match=r"`llm\.api_url`: .*127\.0\.0\.1 is refused"):
             await ask(chosen.llm, CHAT)  # type: ignore[arg-type]
+
+
+async def test_the_doctor_asks_every_endpoint(peer: Peer) -> None:
+    found = await check_endpoints(settings_of(peer))
+    assert [one.check for one in found] == [
+        "models.llms.big",
+        "models.voices.ada",
+        "models.transcribers.lan",
+    ]
+    assert all(one.ok for one in found), found
+    for sick in (settings_of(peer, model="fails"), settings_of(peer, key="sk-wrong")):
+        found = await check_endpoints(sick)
+        assert not any(one.ok for one in found)
+        assert all(one.message.startswith(f"`{one.check}`: it answered ") for one in found)
+        assert not any("sk-" in one.message for one in found)
+    assert await check_endpoints(load_settings(None, {})) == []

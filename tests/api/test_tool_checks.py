@@ -172,9 +172,17 @@ async def test_a_name_is_given_once(bench: Bench) -> None:
     }
 
 
+@pytest.mark.rows("RV-137", "CB-36")
 async def test_the_place_is_that_in_the_request(bench: Bench) -> None:
     agent = {"tools": [HTTP | {"url": "https://127.0.0.1/"}]}
     assert list(await told(bench, overrides=agent)) == ["/overrides/tools/0/url"]
+    for path, body, place in (
+        ("agents", {"name": "Ada"} | agent, "/tools/0/url"),
+        ("campaigns", {"name": "spring", "template": agent}, "/template/tools/0/url"),
+    ):
+        response = await bench.client.post(f"/v1/{path}", json=body)
+        assert response.status_code == 422, response.text
+        assert place in [error["pointer"] for error in response.json()["errors"]]
 
 
 @pytest.mark.rows("X-OI-7")

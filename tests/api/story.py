@@ -16,7 +16,7 @@ BUSY = Cause("busy", "user_busy", "The line was busy.", 17, 486, "c@d")
 
 
 async def new_call(store: Store, **values: Any) -> Call:
-    return await store.calls.create(NewCall(NUMBER, OURS, "hi", **values))
+    return await store.calls.create(NewCall(NUMBER, OURS, **({"prompt": "hi"} | values)))
 
 
 async def claimed(store: Store, **values: Any) -> Claim:

@@ -1,0 +1,128 @@
+"""What an order says is what its conversation is held by."""
+
+import re
+from typing import Any
+
+import pytest
+
+from api.agents.effective import effective
+from api.conversing import conversation_config
+from api.records import Call
+from tests.api.conftest import Bench
+from tests.api.story import new_call
+from tests.api.switchboard import Office, impatient
+from tests.api.test_runner import conversed
+from voice_loop.config import ConversationConfig
+
+
+async def ordered(bench: Bench, **fields: Any) -> Call:
+    told = await bench.create(**({"prompt": "Say hello."} | fields))
+    return await bench.store.calls.get(told["id"])
+
+
+async def held(bench: Bench, **fields: Any) -> ConversationConfig:
+    return conversation_config(bench.services.settings, await ordered(bench, **fields))
+
+
+async def test_an_order_without_an_agent_is_held_by_the_settings(bench: Bench) -> None:
+    config, voice = await held(bench), bench.services.settings.voice
+    assert (config.task, config.persona, config.faq) == ("Say hello.", "", ())
+    assert (config.first_sentence, config.first_sentence_mode) == ("", "generated")
+    assert (config.end_sentence, config.time_up_message) == ("", None)
+    assert (config.opening_delay_ms, config.interruptible) == (
+        voice.opening_delay_ms,
+        voice.barge_in,
+    )
+    assert config.floor.silence_ms == voice.silence_prompt_s * 1000
+    assert config.max_duration_ms == bench.services.settings.calls.max_duration_s * 1000
+    assert (config.temperature, config.speed) == (0.0, 1.0)
+
+
+@pytest.mark.rows(
+    "CB-31",
+    "CB-32",
+    "RV-37",
+    "RV-38…41",
+    "RV-42…45",
+    "RV-48…51",
+    "RV-62",
+    "RV-63",
+    "OI-17",
+    "OI-25",
+)
+async def test_every_field_of_the_conversation_is_honoured(bench: Bench) -> None:
+    config = await held(
+        bench,
+        persona="You are Ada.",
+        faq_items=[{"question": "Open?", "answer": "From nine."}],
+        first_sentence="Greet them.",
+        first_sentence_mode="static",
+        first_sentence_delay_ms=0,
+        end_of_call_sentence="Goodbye.",
+        max_duration_seconds=60,
+        max_duration_end_message="Time is up.",
+        silence_timeout_seconds=2.5,
+        interruptible=False,
+        llm={"temperature": 0.7},
+        voice={"speed": 1.25},
+    )
+    assert (config.persona, config.faq) == ("You are Ada.", (("Open?", "From nine."),))
+    assert (config.first_sentence, config.first_sentence_mode) == ("Greet them.", "static")
+    assert (config.opening_delay_ms, config.floor.silence_ms) == (0, 2_500)
+    assert (config.end_sentence, config.time_up_message) == ("Goodbye.", "Time is up.")
+    assert (config.max_duration_ms, config.interruptible) == (60_000, False)
+    assert (config.temperature, config.speed) == (0.7, 1.25)
+
+
+@pytest.mark.rows("RV-67")
+async def test_an_empty_message_at_the_limit_is_none_at_all(bench: Bench) -> None:
+    config = await held(bench, max_duration_end_message="")
+    assert config.time_up_message == ""
+
+
+@pytest.mark.rows("OI-11")
+async def test_variables_have_their_values_in_all_that_is_said_and_thought(bench: Bench) -> None:
+    text = (
+        "{{ patient }} of {{call_direction}} from {{agent_phone_number}} to {{user_phone_number}}"
+    )
+    config = await held(
+        bench,
+        prompt=text,
+        persona=text,
+        first_sentence=text,
+        end_of_call_sentence=text,
+        max_duration_end_message=text,
+        variables={"patient": "Maria {{x}}"},
+    )
+    wanted = "Maria {{x}} of outbound from +15559876543 to +15551234567"
+    assert {
+        config.task,
+        config.persona,
+        config.first_sentence,
+        config.end_sentence,
+        config.time_up_message,
+    } == {wanted}
+
+
+async def test_today_and_now_are_where_the_person_is(bench: Bench) -> None:
+    retry = {"timezone": "Pacific/Auckland", "max_attempts": 1}
+    call = await ordered(bench, prompt="{{today}} {{now}}", retry=retry)
+    told = effective(call, 1_767_268_800.0).instructions
+    assert told == "2026-01-02 2026-01-02T01:00:00+13:00"
+
+
+async def test_what_is_sealed_for_others_does_not_stand_in_the_way(bench: Bench) -> None:
+    agent = {"llm": {"api_key": "s" * 5_000, "temperature": 0.3}, "persona": "Ada"}
+    call = await new_call(bench.store, agent=agent)
+    config = conversation_config(bench.services.settings, call)
+    assert (config.temperature, config.persona) == (0.3, "Ada")
+
+
+async def test_the_analysis_reads_the_instructions_as_the_agent_did(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench
+) -> None:
+    impatient(monkeypatch)
+    office = Office(bench.store)
+    await conversed(office, prompt="Ask {{patient}}.", variables={"patient": "Maria"})
+    (question,) = office.mind.asked_for_analysis[1:]
+    assert re.match(r"Task: Ask Maria\.\n", question["content"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from api.messaging.mail import MailServer
 from api.messaging.sms import HttpGateway
 from api.messaging.ways import WaysOut
 from api.records import Call
+from api.runner import CallRunner
 from api.settings import Settings, SmsHttp
 from api.store import Store, StoreError
 from api.tools.messaging import MAX_MESSAGES
@@ -23,8 +25,10 @@ from tests.api.conftest import SEAL, Bench
 from tests.api.doors import client_of
 from tests.api.mailing import MailTown
 from tests.api.receiver import Received, Receiver, receiving, status
-from tests.api.story import NUMBER, OURS, answered
-from tests.voice_loop.scripted import HandSet
+from tests.api.story import NUMBER, OURS, answered, claimed
+from tests.api.switchboard import Office, impatient, until
+from tests.voice_loop.scripted import HandSet, frame
+from voice_loop.prompts import tool_call_text, tool_response_text
 from voice_loop.tools import Tool
 
 FRONT, BACK = "front@example.org", "back@example.org"
@@ -130,6 +134,45 @@ async def test_the_agent_mails_an_address_of_its_configuration(
     assert mail.get_content().splitlines() == ["Maria wants", "one."]
     (message,) = await put_down(store, call)
     assert (message.kind, message.recipient, message.subject) == ("email", BACK, "A call back")
+
+
+async def test_a_mail_is_sent_in_the_middle_of_a_call(
+    store: Store, town: MailTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the stored order to the stored transcript, by way of the runner."""
+    impatient(monkeypatch)
+    asked = "tell the office."
+    arguments = {"to": FRONT, "subject": "Maria", "body": "She comes."}
+    office = Office(store)
+    office.mind.answers[asked] = tool_call_text("send_email", arguments)
+    office.mind.answers[tool_response_text(f"Sent to {FRONT}.")] = "they know now."
+    claim = await claimed(store, agent={"tools": [{"type": "send_email", "to": [FRONT]}]})
+    async with town.server() as mailbox:
+        ways = WaysOut(mail=MailServer(town.settings(mailbox)))
+        async with Toolbox(Settings(), store, SEAL, ways) as box:
+            config = replace(office.config, tools=box.tools_for)
+            runner = CallRunner(claim, store, office.switch, office.engines, config)
+            running = asyncio.create_task(runner.run())
+            attempt = await office.switch.dialed()
+            attempt.answer()
+            await until(store, claim.call.id, "answered")
+            await attempt.until_spoken()
+            loud = frame(office.ears.code(asked))
+            for _ in range(30):
+                await attempt.tick(loud)
+            async with asyncio.timeout(20):
+                while "they know now." not in office.mouth.said:
+                    await attempt.tick()
+                    await asyncio.sleep(0.001)
+            attempt.end()
+            await running
+    assert [mail["Subject"] for mail in mailbox.mails] == ["Maria"]
+    turns = await store.calls.turns(claim.call.id)
+    (turn,) = (turn for turn in turns if turn.speaker == "tool")
+    assert turn.tool is not None
+    assert (turn.tool["name"], turn.tool["arguments"]) == ("send_email", arguments)
+    (message,) = await put_down(store, claim.call)
+    assert (message.status, message.purpose, message.attempt) == ("sent", "tool", 1)
 
 
 async def test_what_a_mail_says_can_be_fixed(store: Store, town: MailTown) -> None:

@@ -126,7 +126,7 @@ async def test_an_engine_that_there_is_not_is_told_with_those_that_there_are(
     assert told in error["detail"]
 
 
-@pytest.mark.rows("CB-33", "OI-21", "RV-237")
+@pytest.mark.rows("CB-33", "OI-17", "OI-21", "OI-26", "RV-237")
 async def test_engines_that_there_are_are_echoed(bench: Bench) -> None:
     asked = {
         "voice": {"id": "es", "provider": "cartesia", "speed": 1.2, "stability": 0.5},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -26,10 +27,13 @@ from models.whisper import FasterWhisper
 from tests.models.openai_peer import KEY, RATE, Peer, serving
 from tests.models.test_llama import ENDING, SCHEMA, WRONG_NUMBER, chat
 from tests.models.test_speech_engines import recorded, words
+from tests.voice_loop.scripted import HandSet
 from voice_loop.audio import Samples, resample, silence, wav_bytes
+from voice_loop.config import ConversationConfig
+from voice_loop.conversation import Conversation
+from voice_loop.events import Turn
 from voice_loop.ports import EngineError
 from voice_loop.prompts import TOOL_CALL_OPEN, Message
-from voice_loop.reply import Studio
 from voice_loop.tools import ToolSpec
 
 BAD = {
@@ -312,9 +316,7 @@ def test_wav_headers() -> None:
 # All three in one call
 
 
-async def test_a_turn_of_a_conversation_over_three_endpoints(
-    peer: Peer, client: httpx.AsyncClient
-) -> None:
+async def test_a_conversation_over_three_endpoints(peer: Peer, client: httpx.AsyncClient) -> None:
     here = endpoint(peer)
     registry = EngineRegistry(
         [Named("big", OpenAiChat(here, client), "endpoint")],
@@ -323,10 +325,29 @@ async def test_a_turn_of_a_conversation_over_three_endpoints(
         new_detector=WebRtcDetector,
         custom=lambda wanted: OpenAiChat(here, client),
     )
-    studio = Studio(registry.engines(Wanted("en")), 8000, "en", "call-1", 30.0)
-    heard = await studio.transcribe(recorded("yes"))
-    assert words(heard.text) == ["yes"]
-    speech = studio.new_speech()
-    await studio.answer(chat("kevin", heard.text), speech)
-    assert speech.finished
-    assert not speech.wordless
+    turns: list[Turn] = []
+    config = ConversationConfig("confirm the appointment", {"name": "kevin", "day": "monday"})
+    call = Conversation("call-1", config, registry.engines(Wanted("en")), 8000, turns.append)
+    before = len(peer.asked)
+    await call.prepare()
+    running = asyncio.create_task(call.run(HandSet()))
+    said = recorded("yes")
+    frames = [silence(8000)] * 20 + [*said[: said.size // 160 * 160].reshape(-1, 160)]
+    # The audio is quicker than real time, the engines are not.
+    async with asyncio.timeout(60):
+        while len(turns) < 3:
+            heard = frames.pop(0) if turns and frames else silence(8000)
+            now = time.monotonic()
+            call.exchange(heard, now, now)
+            await asyncio.sleep(0.002)
+    call.hung_up()
+    assert await running == "person_hangup"
+    assert [turn.speaker for turn in turns] == ["agent", "person", "agent"]
+    assert "kevin" in turns[0].text
+    assert words(turns[1].text) == ["yes"]
+    assert turns[2].text
+    kinds = {
+        "messages" if "messages" in one else "input" if "input" in one else "language"
+        for one in peer.asked[before:]
+    }
+    assert kinds == {"messages", "input", "language"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from api.lifecycle import CallStatus
-from api.records import JsonObject
+from api.records import Dialect, JsonObject
 
 CampaignStatus = Literal["draft", "running", "paused", "completed", "canceled"]
 PausedReason = Literal["requested", "budget", "template"]
@@ -50,6 +50,8 @@ class NewCampaign:
     """Whether it runs at once."""
     api_key_id: str | None = None
     """Of the key that made it; its orders bear it too."""
+    dialect: Dialect | None = None
+    """That it was made in; its orders bear it too."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Campaign:
     template: JsonObject
     max_concurrent: int
     api_key_id: str | None
+    dialect: Dialect | None
     created_at: float
     started_at: float | None
     completed_at: float | None

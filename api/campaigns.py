@@ -65,7 +65,7 @@ class Pacer:
         try:
             body = order_body(unsealed(campaign.template, self._services.seal), contact)
             new = await read_order(self._services, body, campaign.api_key_id)
-            new = replace(new, campaign_id=campaign.id)
+            new = replace(new, campaign_id=campaign.id, dialect=campaign.dialect)
             return await self._pacing.order(campaign.id, contact.seq, new)
         except BudgetExceededError:
             await self._pacing.pause(campaign.id, "budget")

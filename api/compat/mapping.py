@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
+from api.campaign_records import CampaignStatus, ContactStatus
 from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
 from api.records import Attempt, Call, Dialect
 
@@ -30,12 +31,12 @@ STATES: Final[tuple[CallState, ...]] = (
 )
 
 #: What a queued call may wait for and still be `scheduled`; with anything else it is ready.
-_WAITS: Final = frozenset({"scheduled_at", "retry_delay"})
+SCHEDULED: Final = frozenset({"scheduled_at", "retry_delay"})
 
 
 def state_of(call: Call) -> CallState:
     """Where a call is."""
-    if call.status == "queued" and call.waiting_for in _WAITS:
+    if call.status == "queued" and call.waiting_for in SCHEDULED:
         return "scheduled"
     if call.over and call.waiting_for == "result":
         return "analyzing"
@@ -168,6 +169,22 @@ def revox_end(attempt: Attempt) -> tuple[str | None, str | None]:
         return None, None
     return REVOX_END.get(attempt.end_reason or "", ("system", None))
 
+
+# -- campaigns -----------------------------------------------------------------------------------
+
+#: X-RV-3; one that was canceled has `is_cancelled` too.
+REVOX_CAMPAIGN_STATUS: Final[Mapping[CampaignStatus, str]] = {
+    "draft": "draft",
+    "running": "running",
+    "paused": "paused",
+    "completed": "completed",
+    "canceled": "completed",
+}
+REVOX_ROW_STATUS: Final[Mapping[ContactStatus, str]] = {
+    "pending": "pending",
+    "ordered": "called",
+    "refused": "error",
+}
 
 # -- webhooks ------------------------------------------------------------------------------------
 

@@ -58,6 +58,14 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Uuid = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+        json_schema_extra={"format": "uuid"},
+        examples=["3d1f6c0a-7a52-4f0e-9c86-2b7f10a4c9de"],
+    ),
+]
 #: A number that has to be a whole one.
 Whole = Annotated[int, BeforeValidator(_whole)]
 _WHEN: Final[dict[str, Any]] = {
@@ -200,8 +208,8 @@ class NodeData(Body):
 class Position(Body):
     """Where a block is."""
 
-    x: float
-    y: float
+    x: int | float
+    y: int | float
 
 
 class Node(Body):
@@ -314,7 +322,7 @@ class RevoxCreateCall(Body):
     assistant: InlineAssistant | None = Field(
         default=None, description="Used where there is no `assistant_id`."
     )
-    assistant_id: str | None = Field(default=None, json_schema_extra={"format": "uuid"})
+    assistant_id: Uuid | None = None
     concurrency: ConcurrencyLimit | None = None
     force_now: bool | None = Field(
         default=None, description="The first attempt ignores calling windows and days."
@@ -327,3 +335,39 @@ class RevoxCreateCall(Body):
     scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
         default=None, description="ISO 8601, or Unix seconds; past or null: at once."
     )
+
+
+class CampaignContact(Body):
+    """Somebody to call."""
+
+    to_phone_number: str = Field(examples=["+15551234567"])
+    prompt_variables: dict[str, str] | None = Field(
+        default=None, examples=[{"patient": "Maria Lopez"}]
+    )
+
+
+class RevoxCreateCampaign(Body):
+    """Call orders to many, with one assistant."""
+
+    assistant_id: Uuid
+    contacts: list[CampaignContact] = Field(
+        max_length=1000, examples=[[{"to_phone_number": "+15551234567"}]]
+    )
+    name: str = Field(min_length=1, max_length=200, examples=["Recalls, May"])
+    launch: bool | None = Field(default=None, description="Start at once; otherwise it is a draft.")
+    call_retry_config: RetryConfig | None = None
+    from_phone_number: str | None = None
+    max_concurrent_calls: Whole | None = Field(default=None, ge=1, le=10_000)
+    scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
+        default=None, description="ISO 8601, or Unix seconds; past or null: at once."
+    )
+
+
+class PreviewVoice(Body):
+    """A text to hear."""
+
+    provider: Provider
+    voiceId: Text = Field(examples=["en"])  # noqa: N815 - the service's own name
+    text: str = Field(min_length=1, max_length=2000, examples=["Hello, this is North Dental."])
+    speed: float | None = Field(default=None, ge=0.6, le=1.5)
+    volume: float | None = Field(default=None, ge=0.5, le=2)

@@ -1,9 +1,9 @@
 """Revox's assistants and our agents' configurations, each made of the other."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from api.agents.checks import EngineKind
 from api.compat.mapping import REVOX_SAME
 from api.compat.revox_fields import (
     AssistantFields,
@@ -16,7 +16,7 @@ from api.compat.revox_fields import (
     RetryConfig,
     Voice,
 )
-from api.compat.translation import Path, Translation
+from api.compat.translation import Path, Translation, moved
 from api.dialing.retry import NATIVE, REVOX, parse_retry, retry_json
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import JsonObject
@@ -41,25 +41,22 @@ TOOL_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "skip_turn": ("ivr_navigation_enabled",),
 }
 _BODILESS: Final = frozenset({"GET", "DELETE"})
-_ELEVENLABS_SPEED: Final = (0.7, 1.2)
-
-EngineProblem = Callable[[EngineKind, str], str | None]
+ELEVENLABS_SPEED: Final = (0.7, 1.2)
 
 
 # -- theirs to ours ------------------------------------------------------------------------------
 
 
-def config_of(asked: AssistantFields, root: Path, engine_problem: EngineProblem) -> Translation:
+def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
     """Our configuration of the members that are given; a null one is null there too.
 
     Args:
         asked: the assistant.
         root: where it stands in the request.
-        engine_problem: why there is no engine of a name.
 
     Raises Problem with a pointer to every wrong member.
     """
-    work = _Assistant(asked, root, engine_problem)
+    work = _Assistant(asked, root)
     work.translate()
     if work.errors:
         raise invalid(work.errors)
@@ -67,8 +64,8 @@ def config_of(asked: AssistantFields, root: Path, engine_problem: EngineProblem)
 
 
 class _Assistant:
-    def __init__(self, asked: AssistantFields, root: Path, engine_problem: EngineProblem) -> None:
-        self._asked, self._root, self._engine_problem = asked, root, engine_problem
+    def __init__(self, asked: AssistantFields, root: Path) -> None:
+        self._asked, self._root = asked, root
         self._given = asked.model_fields_set
         self.made = Translation()
         self.errors: list[FieldError] = []
@@ -76,6 +73,7 @@ class _Assistant:
         """What no field of ours holds."""
 
     def translate(self) -> None:
+        """Make it, and find what is wrong."""
         for member, field in REVOX_SAME.items():
             if member in self._given:
                 value = self._asked.model_dump(include={member}, mode="json")[member]
@@ -115,29 +113,10 @@ class _Assistant:
     def _retry(self, config: RetryConfig | None) -> dict[str, Any] | None:
         if config is None:
             return None
-        given = config.model_dump(exclude_none=True)
-        flat = {
-            name: given.pop(name)
-            for name in (REVOX.start, REVOX.end, "retry_delay_seconds")
-            if name in given
-        }
-        if flat and "calling_windows" in given:
-            self._wrong(
-                "give calling_windows or one window's members, not both", "call_retry_config"
-            )
-            return None
-        place: Path = (*self._root, "call_retry_config")
-        if flat:
-            given["calling_windows"] = [flat]
         try:
-            return retry_json(parse_retry(given, place, REVOX))
+            return retry_of(config, (*self._root, "call_retry_config"))
         except Problem as problem:
-            first = pointer(*place, "calling_windows", 0)
-            for error in problem.errors:
-                told = error.pointer or ""
-                if flat and told.startswith(first):
-                    told = pointer(*place) + told.removeprefix(first)
-                self.errors.append(FieldError(error.detail, told))
+            self.errors += problem.errors
         return None
 
     def _faq(self) -> list[dict[str, Any]] | None:
@@ -145,10 +124,12 @@ class _Assistant:
         if items is None:
             return None
         return [
-            item.model_dump(exclude_none=True)
-            | {
-                "source": item.source or "human",
+            {
+                "question": item.question,
+                "answer": item.answer,
+                "id": item.id or str(uuid.uuid4()),
                 "needs_human_answer": bool(item.needs_human_answer),
+                "source": item.source or "human",
             }
             for item in items
         ]
@@ -207,19 +188,15 @@ class _Assistant:
     def _voice(self, voice: Voice | None) -> dict[str, Any] | None:
         if voice is None:
             return None
-        low, high = _ELEVENLABS_SPEED
+        low, high = ELEVENLABS_SPEED
         elevenlabs = voice.provider == "elevenlabs"
         if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
             self._wrong(f"with elevenlabs from {low} to {high}", "voice", "speed")
         made: dict[str, Any] = {"id": voice.id, "provider": voice.provider, "speed": voice.speed}
-        if not elevenlabs:
+        if elevenlabs:
+            self._keep("voice_volume", voice.volume)  # RV-251: it has no effect there
+        else:
             made["volume"] = voice.volume
-        if self._engine_problem("voice", f"{voice.provider}/{voice.id}") is not None and (
-            self._engine_problem("voice", voice.id) is None
-        ):
-            made["provider"] = None  # it is one of ours
-        if made["provider"] is None or voice.volume != made.get("volume"):
-            self._source["voice"] = voice.model_dump(exclude_none=True)
         return {name: value for name, value in made.items() if value is not None}
 
     def _tools(self) -> Iterator[dict[str, Any]]:
@@ -242,6 +219,7 @@ class _Assistant:
             if made is None:
                 continue
             self.made.comes_from(("tools", index), (*root, member))
+            self.made.comes_from(("tools", index, "type"), (*root, member))
             for ours, theirs in _PLACES.get(tool_type, {}).items():
                 self.made.comes_from(("tools", index, ours), (*root, *theirs))
             index += 1
@@ -283,6 +261,7 @@ class _Assistant:
 #: Within a tool of ours: where its members are from.
 _PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
     "transfer": {
+        "number": ("transfer_phone_number",),
         "mode": ("human_transfer_mode",),
         "summary_instructions": ("warm_transfer_summary_instructions",),
     },
@@ -304,12 +283,80 @@ def _wanted(field: OutputField) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
+def retry_of(config: RetryConfig, place: Path) -> dict[str, Any]:
+    """Our policy, complete.
+
+    Args:
+        config: the service's; one window's members may stand in it (X-RV-6).
+        place: where it stands in the request.
+
+    Raises Problem with a pointer to every wrong member.
+    """
+    given = config.model_dump(exclude_none=True)
+    window = {
+        name: given.pop(name)
+        for name in (REVOX.start, REVOX.end, "retry_delay_seconds")
+        if name in given
+    }
+    if not window:
+        return retry_json(parse_retry(given, place, REVOX))
+    if "calling_windows" in given:
+        detail = "give calling_windows or one window's members, not both"
+        raise invalid([FieldError(detail, pointer(*place, "calling_windows"))])
+    try:
+        return retry_json(parse_retry(given | {"calling_windows": [window]}, place, REVOX))
+    except Problem as problem:
+        first = pointer(*place, "calling_windows", 0)
+        raise moved(problem, {first: pointer(*place), "": ""}) from problem
+
+
+def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
+    """Like `config_of`, of a change: what makes up one thing of ours is completed from what there
+    is.
+
+    Args:
+        asked: the members to change.
+        config: our configuration as it stands.
+    """
+    given = asked.model_fields_set
+    types = [kind for kind, group in TOOL_MEMBERS.items() if given & set(group)]
+    touched = {member for kind in types for member in TOOL_MEMBERS[kind]} - given
+    present = members_of(config)
+    whole = asked.model_dump(exclude_unset=True) | {name: present[name] for name in touched}
+    made = config_of(AssistantFields.model_validate(whole))
+    if types:
+        others = [tool for tool in config.get("tools") or () if tool["type"] not in types]
+        tools = made.body["tools"]
+        count = len(tools)
+        made.body["tools"] = [*tools, *others]
+        for index in range(count, count + len(others)):
+            made.comes_from(("tools", index), ())
+    kept = {
+        name: value
+        for name, value in _source(config).items()
+        if _SOURCE_OF.get(name, name) not in given | touched
+    }
+    fresh = {**kept, **_source(made.body)}
+    if fresh or "source" in config:
+        made.body["source"] = {"revox": fresh} if fresh else None
+    return made
+
+
+#: Member of the source to the member of an assistant that it belongs to, where they differ.
+_SOURCE_OF: Final[Mapping[str, str]] = {"body_templates": "custom_tools", "voice_volume": "voice"}
+
+
+def _source(config: JsonObject) -> dict[str, Any]:
+    """What no field of ours holds."""
+    return (config.get("source") or {}).get("revox") or {}
+
+
 # -- ours to theirs ------------------------------------------------------------------------------
 
 
 def members_of(config: JsonObject) -> dict[str, Any]:
     """The members of a Revox assistant with our configuration."""
-    source = (config.get("source") or {}).get("revox") or {}
+    source = _source(config)
     found: dict[str, Any] = {member: config.get(field) for member, field in REVOX_SAME.items()}
     persona, instructions = config.get("persona"), config.get("instructions")
     found["prompt"] = "\n\n".join(text for text in (persona, instructions) if text)
@@ -334,7 +381,7 @@ def members_of(config: JsonObject) -> dict[str, Any]:
     found["structured_output_config"] = (
         None if returns is None else [_output(*one) for one in returns.items()]
     )
-    found["voice"] = _shown_voice(config.get("voice"), source.get("voice"))
+    found["voice"] = _shown_voice(config.get("voice"), source.get("voice_volume"))
     return found | _tool_members(config.get("tools") or (), source)
 
 
@@ -377,16 +424,14 @@ def _optional(description: str | None, options: Sequence[str] | None) -> dict[st
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _shown_voice(voice: JsonObject | None, kept: JsonObject | None) -> dict[str, Any] | None:
+def _shown_voice(voice: JsonObject | None, kept_volume: float | None) -> dict[str, Any] | None:
     if voice is None or voice.get("id") is None:
         return None
-    if kept is not None and kept["id"] == voice["id"]:
-        voice = kept
     return {
         "id": voice["id"],
         "provider": voice.get("provider") or "cartesia",
         "speed": voice.get("speed", 1.0),
-        "volume": voice.get("volume", 1.0),
+        "volume": voice.get("volume", kept_volume or 1.0),
     }
 
 

@@ -1,6 +1,7 @@
 """A request of a dialect in our own words, and what is wrong with it in the dialect's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,9 +33,13 @@ class Translation:
         for place, origin in inner.places.items():
             self.places[pointer(*path) + place] = pointer(*source) + origin
 
-    def problem(self, problem: Problem) -> Problem:
-        """The same, pointing into the request."""
-        return moved(problem, self.places)
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Have problems point into the request."""
+        try:
+            yield
+        except Problem as problem:
+            raise moved(problem, self.places) from problem
 
 
 def moved(problem: Problem, places: Mapping[str, str]) -> Problem:

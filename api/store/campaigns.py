@@ -19,7 +19,7 @@ from api.campaign_records import (
     NewContact,
     Report,
 )
-from api.records import Call, Idempotency
+from api.records import Call, Idempotency, JsonObject
 from api.resources import PageOf
 from api.store import idempotency
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
@@ -62,10 +62,11 @@ class Campaigns:
         new: NewCampaign,
         contacts: Sequence[NewContact] = (),
         idempotent: Idempotency | None = None,
+        answer: Callable[[Report], JsonObject] = campaign_report,
     ) -> Report:
         """Make a campaign, and start it where it is to be launched.
 
-        With `idempotent`, its 201 answer is kept in the same transaction.
+        With `idempotent`, its 201 answer, made by `answer`, is kept in the same transaction.
 
         Raises NoContactsError, TooManyContactsError, KeyTakenError.
         """
@@ -82,6 +83,7 @@ class Campaigns:
                     template=dict(new.template),
                     max_concurrent=new.max_concurrent,
                     api_key_id=new.api_key_id,
+                    dialect=new.dialect,
                     created_at=now,
                     updated_at=now,
                 )
@@ -92,7 +94,7 @@ class Campaigns:
             report = await _report(connection, await load_campaign(connection, campaign_id))
             if idempotent is not None:
                 await idempotency.remember(
-                    connection, idempotent, 201, campaign_report(report), now
+                    connection, idempotent, 201, answer(report), now
                 )
             return report
 
@@ -214,13 +216,19 @@ class Campaigns:
         *,
         limit: int,
         cursor: str | None = None,
+        offset: int = 0,
         status: ContactStatus | None = None,
     ) -> PageOf[Contact]:
-        """Contacts in the order in which they were added. Raises CursorError."""
+        """Contacts in the order in which they were added. Raises CursorError.
+
+        Args:
+            offset: contacts to leave out.
+        """
         query = (
             select(campaign_contacts)
             .where(campaign_contacts.c.campaign_id == campaign_id)
             .order_by(campaign_contacts.c.seq)
+            .offset(offset)
         )
         if status is not None:
             query = query.where(campaign_contacts.c.status == status)

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.compat.mapping import SCHEDULED, CallState
 from api.dialing.facts import wish
-from api.lifecycle import CallStatus
+from api.lifecycle import TERMINAL, CallStatus
 from api.records import Attempt, Call, CallEvent, Page, Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
@@ -31,6 +32,8 @@ class CallFilter:
     """Which calls are wanted; what is None or empty does not matter."""
 
     status: CallStatus | None = None
+    states: frozenset[CallState] = frozenset()
+    """Any of these."""
     to_number: str | None = None
     from_number: str | None = None
     agent_id: str | None = None
@@ -55,6 +58,8 @@ class CallFilter:
             calls.c.api_key_id: self.api_key_id,
         }
         found = [column == value for column, value in equal.items() if value is not None]
+        if self.states:
+            found.append(or_(*(_is_in(state) for state in self.states)))
         if self.created_after is not None:
             found.append(calls.c.created_at >= self.created_after)
         if self.created_before is not None:
@@ -68,6 +73,22 @@ class CallFilter:
             for key, value in self.metadata.items()
         ]
         return found
+
+
+def _is_in(state: CallState) -> ColumnElement[bool]:
+    """`api.compat.mapping.state_of` as SQL."""
+    waiting = calls.c.waiting_for
+    match state:
+        case "scheduled":
+            return and_(calls.c.status == "queued", waiting.in_(SCHEDULED))
+        case "queued":
+            ready = or_(waiting.is_(None), waiting.not_in(SCHEDULED))
+            return and_(calls.c.status == "queued", ready)
+        case "analyzing":
+            return and_(calls.c.status.in_(TERMINAL), waiting == "result")
+        case status if status in TERMINAL:
+            return and_(calls.c.status == status, waiting.is_(None))
+    return calls.c.status == state
 
 
 class Calls(CallLedger):
@@ -98,6 +119,27 @@ class Calls(CallLedger):
             found = tuple(await self._held(connection, [call_of(row) for row in rows[:limit]]))
             more = len(rows) > limit
             return Page(found, encode_cursor(found[-1].created_at, found[-1].id) if more else None)
+
+        return await self._database.read(work)
+
+    async def listed(
+        self, *, limit: int, offset: int, wanted: CallFilter
+    ) -> tuple[list[Call], int]:
+        """A part of the calls, newest first, and how many there are in all."""
+        conditions = wanted.conditions()
+        query = (
+            select_calls()
+            .where(*conditions)
+            .order_by(calls.c.created_at.desc(), calls.c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        count = select(func.count()).select_from(calls).where(*conditions)
+
+        async def work(connection: AsyncConnection) -> tuple[list[Call], int]:
+            rows = (await connection.execute(query)).all()
+            found = await self._held(connection, [call_of(row) for row in rows])
+            return found, await connection.scalar(count) or 0
 
         return await self._database.read(work)
 

@@ -288,6 +288,7 @@ campaigns = Table(
     Column("template", Json, nullable=False),
     Column("max_concurrent", Integer, nullable=False),
     Column("api_key_id", String(36)),
+    Column("dialect", String(16)),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("completed_at", Double),

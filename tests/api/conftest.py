@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,26 @@ SETTINGS = {
     "OFFHOOK_SERVER__MAX_BODY_BYTES": "65536",
 }
 
+#: Ways to send messages, for agents that have them sent.
+EQUIPPED = {
+    "OFFHOOK_SMS__KIND": "http",
+    "OFFHOOK_SMS__HTTP__URL": "http://127.0.0.1:9/sms",
+    "OFFHOOK_SMTP__HOST": "127.0.0.1",
+    "OFFHOOK_SMTP__FROM_ADDRESS": "calls@example.org",
+}
+#: What hosted services call the engines.
+ALIASES = {
+    "gpt-4.1": "local",
+    "ministral-3-8b-instruct": "local",
+    "openai/gpt-4.1": "local",
+    "openai/gpt-realtime": "local",
+    "openai/marin": "en",
+    "elevenlabs/rachel": "en",
+    "cartesia/sofia": "es",
+}
+
 SEAL = Seal(new_key())
+
 
 @dataclass
 class PlayedControl:
@@ -40,6 +60,9 @@ class PlayedControl:
 
     async def hang_up(self, call_id: str) -> None:
         self.asked.append(("hang_up", call_id))
+
+    async def transfer(self, call_id: str) -> None:
+        self.asked.append(("transfer", call_id))
 
 
 @dataclass
@@ -93,9 +116,36 @@ async def store(where: StoreSection) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
-    recordings = tmp_path / "recordings"
+    async with benching(store, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+async def equipped(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
+    """With everything configured that an agent may refer to."""
+    async with benching(store, tmp_path, EQUIPPED, ALIASES) as one:
+        yield one
+
+
+@asynccontextmanager
+async def benching(
+    store: Store,
+    folder: Path,
+    more: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> AsyncIterator[Bench]:
+    """A running server.
+
+    Args:
+        store: its store.
+        folder: for recordings.
+        more: settings.
+        aliases: of engines.
+    """
+    recordings = folder / "recordings"
     recordings.mkdir()
-    settings = load_settings(None, SETTINGS | {"OFFHOOK_RECORDINGS__DIR": str(recordings)})
+    own = {"OFFHOOK_RECORDINGS__DIR": str(recordings), **(more or {})}
+    settings = load_settings(None, SETTINGS | own)
     control = PlayedControl()
     health = {"pbx": Check(True, "logged in")}
 
@@ -105,9 +155,8 @@ async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     url = "http://{}:{}".format(*listener.getsockname())
-    services = Services(
-        settings, store, control, played_engines("en", "es"), ask_health, SEAL, url
-    )
+    engines = played_engines("en", "es", aliases=aliases)
+    services = Services(settings, store, control, engines, ask_health, SEAL, url)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     config = uvicorn.Config(

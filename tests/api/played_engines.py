@@ -1,10 +1,12 @@
 """A registry of engines that need no weights."""
 
+from collections.abc import Mapping
+
 from models.registry import LOCAL, EngineRegistry, Named
 from tests.voice_loop.scripted import Detector, Ears, Mind, Mouth
 
 
-def played_engines(*languages: str) -> EngineRegistry:
+def played_engines(*languages: str, aliases: Mapping[str, str] | None = None) -> EngineRegistry:
     """The registry over scripted engines: one of each kind, and a voice for each language."""
     return EngineRegistry(
         [Named(LOCAL, Mind({}))],
@@ -12,4 +14,5 @@ def played_engines(*languages: str) -> EngineRegistry:
         [Named(LOCAL, Ears(), languages=languages)],
         new_detector=lambda _rate: Detector(),
         custom=lambda _wanted: Mind({}),
+        aliases=aliases,
     )

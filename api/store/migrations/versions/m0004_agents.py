@@ -39,6 +39,7 @@ def upgrade() -> None:
         "trunks",
         sa.Column("allow_refer", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
+    op.add_column("campaigns", sa.Column("dialect", sa.String(length=16), nullable=True))
     op.add_column("api_keys", sa.Column("dialect", sa.String(length=16), nullable=True))
     with op.batch_alter_table("turns", copy_from=_turns_of_0003()) as table:
         table.add_column(sa.Column("tool", sa.JSON(), nullable=True))

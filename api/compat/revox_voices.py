@@ -1,0 +1,160 @@
+"""Revox's voices, which are ours: `/api/voices`."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+import av
+import numpy as np
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from api.agents.config import VoiceField
+from api.body import parse_json
+from api.compat.revox_fields import FREE_TEXT, PreviewVoice, Provider
+from api.compat.revox_members import ELEVENLABS_SPEED
+from api.endpoint import Answer, Endpoint, Exchange
+from api.fields import parse_fields
+from api.problems import FieldError, Problem, invalid, pointer
+from api.settings import Settings
+from models.registry import EngineRegistry
+from voice_loop.audio import Samples
+from voice_loop.ports import EngineError, TextToSpeech
+
+#: Seconds in which a preview has to be spoken.
+_TIMEOUT_S: Final = 60
+_FRAME: Final = 1152
+"""Samples of an MP3 frame."""
+
+
+class RevoxVoiceEntry(BaseModel):
+    """A voice."""
+
+    id: str = Field(examples=["en"])
+    name: str = Field(examples=["en"])
+    provider: Provider = Field(description="`cartesia`: its ranges of speed and volume hold.")
+    languages: list[str] = Field(examples=[["en"]])
+
+
+class RevoxVoiceList(BaseModel):
+    """The voices of this deployment."""
+
+    voices: list[RevoxVoiceEntry]
+
+
+async def revox_list_voices(exchange: Exchange) -> Response:
+    """Local ones, and those of `models.voices`. Aliases of `models.aliases` are not listed."""
+    known = exchange.services.engines.voices
+    shown = [
+        {
+            "id": one.name,
+            "name": one.name,
+            "provider": "cartesia",
+            "languages": list(one.languages),
+        }
+        for one in known
+    ]
+    return JSONResponse({"voices": shown})
+
+
+async def revox_preview_voice(exchange: Exchange) -> Response:
+    """The text, spoken, as MP3."""
+    asked = parse_fields(PreviewVoice, parse_json(exchange.body), free_text=FREE_TEXT)
+    low, high = ELEVENLABS_SPEED
+    speed = 1.0 if asked.speed is None else asked.speed
+    if asked.provider == "elevenlabs" and not low <= speed <= high:
+        detail = f"with elevenlabs from {low} to {high}"
+        raise invalid([FieldError(detail, pointer("speed"))])
+    volume = asked.volume if asked.volume is not None and asked.provider == "cartesia" else 1.0
+    services = exchange.services
+    name = f"{asked.provider}/{asked.voiceId}"
+    language = language_of_voice(services.engines, services.settings, name)
+    try:
+        voice = services.engines.voice(name, language or services.settings.calls.default_language)
+    except EngineError as error:
+        wrong = FieldError(str(error), pointer("voiceId"), code="provider_not_configured")
+        raise invalid([wrong]) from error
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            speech = await _spoken(voice, asked.text, speed)
+    except (EngineError, TimeoutError) as error:
+        detail = f"the voice does not speak now: {error}"
+        raise Problem(503, "engine_failed", detail, headers={"Retry-After": "5"}) from error
+    body = await asyncio.to_thread(as_mp3, speech, voice.rate, volume)
+    return Response(body, 200, {"Cache-Control": "no-store"}, "audio/mpeg")
+
+
+def language_of_voice(engines: EngineRegistry, settings: Settings, name: str) -> str | None:
+    """What a call with this voice is held in: the deployment's language if the voice speaks it,
+    else the first that it does; None if there is no such voice."""
+    for language in (settings.calls.default_language, *sorted(engines.languages)):
+        if engines.problem("voice", name, language) is None:
+            return language
+    return None
+
+
+def language_for(
+    engines: EngineRegistry, settings: Settings, config: Mapping[str, Any]
+) -> str | None:
+    """What a configuration that names no language is held in, by its voice; None for the
+    deployment's. The service has no member for it: its voices decide."""
+    if not config.get("voice"):
+        return None
+    name = VoiceField.model_validate(config["voice"]).name
+    language = None if name is None else language_of_voice(engines, settings, name)
+    return None if language == settings.calls.default_language else language
+
+
+async def _spoken(voice: TextToSpeech, text: str, speed: float) -> Samples:
+    chunks = [chunk async for chunk in voice.stream(text, speed)]
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
+
+
+def as_mp3(speech: Samples, rate: int, volume: float) -> bytes:
+    """Samples at `rate`, louder by `volume` without clipping over, as MP3 (MPEG layer III)."""
+    louder = np.clip(speech.astype(np.float32) * volume, -32768, 32767).astype(np.int16)
+    louder = np.pad(louder, (0, -len(louder) % _FRAME))
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
+        for start in range(0, len(louder), _FRAME):
+            frame = av.AudioFrame.from_ndarray(
+                louder[None, start : start + _FRAME], format="s16", layout="mono"
+            )
+            frame.sample_rate = rate
+            frame.pts = start
+            frame.time_base = Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET",
+        "/api/voices",
+        revox_list_voices,
+        "List voices",
+        "revox",
+        {200: Answer("All voices.", RevoxVoiceList)},
+        dialect="revox",
+    ),
+    Endpoint(
+        "POST",
+        "/api/voices/preview",
+        revox_preview_voice,
+        "Hear a voice",
+        "revox",
+        {
+            200: Answer("MP3.", media_type="audio/mpeg"),
+            400: Answer("The body is not JSON."),
+            422: Answer("A member is wrong."),
+        },
+        body=PreviewVoice,
+        scope="call",
+        keeps_answer=True,
+        dialect="revox",
+    ),
+)

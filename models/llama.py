@@ -24,7 +24,7 @@ from models.llama_batcher import Batcher, Request
 from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
 from voice_loop.ports import EngineError
-from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
+from voice_loop.prompts import TOOL_MARKS, Message
 from voice_loop.tools import ToolSpec
 
 _logger = logging.getLogger(__name__)
@@ -89,8 +89,8 @@ class LlamaCpp:
             eos_token=self._model.eos_text,
             bos_token=self._model.bos_text,
         )
-        # Some models make the tool-call marks control tokens, and the agent must write them.
-        forbidden = {*self._model.control_texts()} - {"", TOOL_CALL_OPEN, TOOL_CALL_CLOSE}
+        # Some models make the marks of tools control tokens, and the dialogue must have them.
+        forbidden = {*self._model.control_texts()} - {"", *TOOL_MARKS}
         longest_first = sorted(forbidden, key=len, reverse=True)
         self._forbidden = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._most_waiting = waiting

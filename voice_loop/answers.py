@@ -22,6 +22,7 @@ class Answers:
 
     def __init__(self, parts: Parts) -> None:
         self._studio = parts.studio
+        self._faq = parts.faq
         self._dialogue = parts.dialogue
         self._wire = parts.wire
         self._tools = parts.tools
@@ -73,6 +74,9 @@ class Answers:
         return verdict
 
     async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:
+        """Answer in `dialogue`, a copy."""
+        if reply.transcript is not None:
+            dialogue.recall(self._faq.about(reply.transcript.text))
         exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
         await self._studio.answer(
             dialogue.messages(),

@@ -1,6 +1,6 @@
 """The conversation as the language model is told it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voice_loop.prompts import (
@@ -9,6 +9,7 @@ from voice_loop.prompts import (
     Message,
     inert,
     opening_text,
+    recalled_text,
     tool_call_text,
     tool_response_text,
 )
@@ -29,6 +30,11 @@ class Dialogue:
     def open_with(self, first_sentence: str) -> None:
         """Tell how the call is to be opened."""
         self._append({"role": "user", "content": opening_text(first_sentence)})
+
+    def recall(self, faq: Sequence[tuple[str, str]]) -> None:
+        """Remind the agent of answers to what was said."""
+        if faq:
+            self._append({"role": "user", "content": recalled_text(faq)})
 
     def tool_used(self, name: str, arguments: Mapping[str, Any], output: str) -> None:
         """Add a tool call of the agent with what came of it."""

@@ -8,6 +8,7 @@ from voice_loop.ambience import Ambience
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.events import Turn
+from voice_loop.faq import Faq
 from voice_loop.minutes import Minutes
 from voice_loop.phrases import Phrases, phrases
 from voice_loop.ports import Engines
@@ -32,6 +33,7 @@ class Parts:
     studio: Studio
     work: Work
     wire: Wire
+    faq: Faq
     dialogue: Dialogue
     minutes: Minutes
     tools: ToolTurns
@@ -65,13 +67,14 @@ def parts_of(
     )
     work = Work(call_id, post)
     ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
+    faq = Faq(config.faq)
     dialogue = Dialogue(
         system_prompt(
             config.task,
             config.context,
             config.language,
             persona=config.persona,
-            faq=config.faq,
+            faq=faq.standing,
             tools=[tool.spec for tool in config.tools],
         )
     )
@@ -84,6 +87,7 @@ def parts_of(
         studio=studio,
         work=work,
         wire=Wire(engines.new_detector(line_rate), ambience, config, post),
+        faq=faq,
         dialogue=dialogue,
         minutes=minutes,
         tools=ToolTurns(Toolset(call_id, config.tools), minutes, work, post),

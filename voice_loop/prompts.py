@@ -46,6 +46,7 @@ TOOL_CALL_OPEN = "<tool_call>"
 TOOL_CALL_CLOSE = "</tool_call>"
 TOOL_RESPONSE_OPEN = "<tool_response>"
 TOOL_RESPONSE_CLOSE = "</tool_response>"
+TOOL_MARKS: Final = (TOOL_CALL_OPEN, TOOL_CALL_CLOSE, TOOL_RESPONSE_OPEN, TOOL_RESPONSE_CLOSE)
 END_CALL = f'{TOOL_CALL_OPEN}{{"name": "end_call", "arguments": {{}}}}{TOOL_CALL_CLOSE}'
 
 
@@ -75,6 +76,11 @@ def tool_call_text(name: str, arguments: Mapping[str, Any]) -> str:
 def tool_response_text(output: str) -> str:
     """What a tool gave, as the model is told it."""
     return f"{TOOL_RESPONSE_OPEN}{inert(output)}{TOOL_RESPONSE_CLOSE}"
+
+
+def recalled_text(faq: Iterable[tuple[str, str]]) -> str:
+    """What the agent knows of what was said last."""
+    return "[you know: " + " ".join(f"{question} {answer}" for question, answer in faq) + "]"
 
 
 def opening_text(first_sentence: str) -> str:

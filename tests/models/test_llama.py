@@ -11,8 +11,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from models.llama import LlamaCpp
@@ -339,7 +341,9 @@ class Bench:
         self.texts: dict[str, str] = {}
         self.ends: dict[str, EngineError | None] = {}
 
-    def submit(self, name: str, prompt: str, *, most: int, key: str | None = None) -> Request:
+    def submit(
+        self, name: str, prompt: str, *, most: int, key: str | None = None, **more: Any
+    ) -> Request:
         def emit(piece: str) -> None:
             self.texts[name] = self.texts.get(name, "") + piece
 
@@ -348,7 +352,14 @@ class Bench:
             self.ends[name] = error
 
         request = Request(
-            self.model.tokenize(prompt), most, None, key, admit_by=100.0, emit=emit, finish=finish
+            self.model.tokenize(prompt),
+            most,
+            None,
+            key,
+            admit_by=100.0,
+            emit=emit,
+            finish=finish,
+            **more,
         )
         self.batcher.submit(request)
         return request
@@ -385,6 +396,19 @@ def test_a_request_waits_for_room_and_idle_calls_make_room(model: Model) -> None
     bench.run()
     assert bench.ends == {"a": None, "b": None}
     assert bench.texts["a"]
+    bench.close()
+
+
+def test_sampling_draws_from_the_chance_that_it_is_given(model: Model) -> None:
+    bench = Bench(model, 512, slots=2, at_once=2)
+    prompt = "<|im_start|>user\nzzz qqq xxyy<|im_end|>\n<|im_start|>assistant\n"
+    for seed in (1, 2, 3, 4, 5, 6):
+        for name in ("a", "b"):
+            chance = np.random.default_rng(seed)
+            bench.submit(f"{name}{seed}", prompt, most=8, temperature=2.0, chance=chance)
+            bench.run()
+    assert all(bench.texts[f"a{seed}"] == bench.texts[f"b{seed}"] for seed in (1, 2, 3, 4, 5, 6))
+    assert len(set(bench.texts.values())) > 1
     bench.close()
 
 

@@ -38,6 +38,7 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     findings = [_numbers(settings), *_disk(settings), *await _database(settings)]
     findings += await asyncio.to_thread(_models, settings)
     findings += await _endpoints(settings)
+    findings += await _messages(settings)
     return [*await _pbx(settings), *findings]
 
 
@@ -80,6 +81,12 @@ async def _endpoints(settings: Settings) -> Sequence[Finding]:
     from api.engine_checks import check_endpoints
 
     return await check_endpoints(settings)
+
+
+async def _messages(settings: Settings) -> Sequence[Finding]:
+    from api.messaging.ways import check_ways
+
+    return await check_ways(settings)
 
 
 def _numbers(settings: Settings) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -37,15 +38,26 @@ class MailServer:
         """Whom mails are from."""
         return self._from
 
+    async def check(self) -> None:
+        """Connect and log in, and send nothing. Raises NotSentError."""
+        async with self._connected():
+            pass
+
     async def send(self, mail: Mail) -> None:
         """Send one, within `smtp.timeout_s`. Raises NotSentError."""
         message = self._message(mail)
+        async with self._connected() as client:
+            await client.send_message(message, sender=self._from, recipients=[mail.to])
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """A connection, logged in; what goes wrong with it is told as NotSentError."""
         settings = self._settings
         client = self._client()
         try:
             async with asyncio.timeout(settings.timeout_s):
                 await client.connect()
-                await client.send_message(message, sender=self._from, recipients=[mail.to])
+                yield client
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _refusal(error.recipients[0], "the recipient") from error
         except (

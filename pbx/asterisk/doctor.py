@@ -23,7 +23,7 @@ async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> 
     version = status[0].get("AsteriskVersion", "of an unknown version")
     address = f"{config.host}:{config.port}"
     findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
-    for check in (_modules, _trunk, _registrations, _transfer):
+    for check in (_modules, _trunk, _registrations, _transfer, _messages):
         try:
             findings += await check(config, link)
         except SwitchError as error:
@@ -82,3 +82,12 @@ async def _transfer(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
     except SwitchRefused:
         return [Finding("transfer", True, "by bridging; for REFER load app_transfer")]
     return [Finding("transfer", True, "by bridging and by REFER")]
+
+
+async def _messages(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
+    """No fault either way: they may go by another way, or not at all."""
+    try:
+        await link.act("ModuleCheck", {"Module": "res_pjsip_messaging"})
+    except SwitchRefused:
+        return [Finding("messages", True, "for SIP MESSAGE load res_pjsip_messaging")]
+    return [Finding("messages", True, "can send SIP MESSAGE, if the trunk takes it")]

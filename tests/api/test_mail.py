@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from api.messaging.mail import MailServer
 from api.messaging.outgoing import Mail, NotSentError
-from api.settings import Smtp
+from api.messaging.ways import check_ways
+from api.settings import Settings, Smtp
 from tests.api.mailing import MailTown
 
 MAIL = Mail("m-1", "front@example.org", "Call: interested", "She wants it.\nSoon.", 1_700_000_000)
@@ -140,3 +142,17 @@ async def test_a_mail_that_is_given_up_leaves_no_connection(town: MailTown) -> N
             with pytest.raises(asyncio.CancelledError):
                 await sending
             await mailbox.left.wait()
+
+
+async def test_the_doctor_looks_at_the_mail_server_and_sends_nothing(town: MailTown) -> None:
+    async with town.server() as mailbox:
+        smtp = town.settings(mailbox)
+        (well,) = await check_ways(Settings(smtp=smtp))
+        wrong = smtp.model_copy(update={"password": SecretStr("hush-hush")})
+        (ill,) = await check_ways(Settings(smtp=wrong))
+    assert (well.ok, well.message) == (True, "mails by localhost as calls@example.org")
+    assert not ill.ok
+    assert "refused us: 535" in ill.message
+    assert "hush" not in ill.message
+    assert mailbox.mails == []
+    assert await check_ways(Settings()) == []

@@ -173,6 +173,9 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     await claim_up_to(bench.store, 9)
     await bench.store.calls.record_answered(call.id, time.time())
     await bench.store.calls.add_turn(call.id, Turn("person", "hello", 1.0, 2.0))
+    handed = await client.transfer_call(call.id, TransferCall(number=OTHER, mode="warm"))
+    assert handed.transfer is not None
+    assert (handed.transfer.status, handed.transfer.mode) == ("dialing", "warm")
     assert (await client.end_call(call.id)).status == "in_progress"
     assert bench.control.asked[-1] == ("hang_up", call.id)
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100_000))

@@ -159,6 +159,17 @@ async def test_an_agent_calls_from_its_own_numbers(bench: Bench) -> None:
     assert (problem["code"], places(problem)) == ("no_active_number", ["/agent_id"])
 
 
+async def test_a_secret_that_is_gone_is_missed_when_a_call_is_placed(bench: Bench) -> None:
+    await send(bench, "PUT", "/v1/secrets/crm", 201, value="x")
+    header = {"key": "Authorization", "value": "Bearer {{secret.crm}}"}
+    agent = await make(bench, tools=[CRM | {"headers": [header]}])
+    await place(bench, agent_id=agent["id"])
+    await send(bench, "DELETE", "/v1/secrets/crm", 204)
+    problem = await place(bench, 422, agent_id=agent["id"])
+    assert places(problem) == ["/agent_id"]
+    assert "secret.crm" in problem["detail"]
+
+
 async def test_calls_are_listed_by_their_agent(bench: Bench) -> None:
     agent = await make(bench)
     call = await place(bench, agent_id=agent["id"])

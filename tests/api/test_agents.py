@@ -7,8 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.agent_objects import AgentObject
+from api.agent_records import NewStoredAgent
 from api.agents.config import AgentFields
 from api.agents.masking import MASK, unsealed
+from api.store.agents import AgentChangedError
 from api.store.tables import agent_versions, agents
 from tests.api.conftest import Bench
 
@@ -97,6 +99,16 @@ async def test_each_change_of_name_or_configuration_is_a_version(bench: Bench) -
         await send(bench, "GET", f"{path}/{none}", 404)
     await send(bench, "GET", f"{PATH}/{NONE}/versions", 404)
     await send(bench, "GET", f"{path}?cursor=x", 422)
+
+
+@pytest.mark.both_stores
+async def test_of_two_changes_at_one_time_one_is_told_of_the_other(bench: Bench) -> None:
+    store = bench.store.agents
+    before = await store.get((await make(bench))["id"])
+    assert (await store.change(before, NewStoredAgent("Bea", {}))).version == 2
+    with pytest.raises(AgentChangedError):
+        await store.change(before, NewStoredAgent("Carl", {}))
+    assert (await store.get(before.id)).name == "Bea"
 
 
 async def test_a_change_may_say_what_it_changes(bench: Bench) -> None:

@@ -35,6 +35,7 @@ from api.client import (
     PutRate,
     PutSecret,
     RotateSecret,
+    TransferCall,
     VoicePreview,
 )
 from api.endpoint import Endpoint

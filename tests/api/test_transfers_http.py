@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from api.client import OffhookClient, TransferCall
 from api.records import Call
 from api.resources import NewTrunk
 from tests.api.conftest import Bench
@@ -115,11 +114,3 @@ async def test_a_full_trunk_and_a_number_that_is_gone(bench: Bench) -> None:
     ]
     await bench.store.numbers.change(number, {"status": "inactive"})
     assert (await ask(bench, call, 409, number=THIRD))["code"] == "from_number_not_allowed"
-
-
-async def test_the_client_transfers(bench: Bench) -> None:
-    call = await on_the_line(bench)
-    async with OffhookClient(str(bench.client.base_url), bench.key) as client:
-        told = await client.transfer_call(call.id, TransferCall(number=THIRD, mode="warm"))
-    assert told.transfer is not None
-    assert (told.transfer.status, told.transfer.mode) == ("dialing", "warm")

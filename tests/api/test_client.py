@@ -19,17 +19,20 @@ from api.client import (
     ApiError,
     ChangeAgent,
     ChangeBudget,
+    ChangeCalendarConnection,
     ChangeCampaign,
     ChangeEndpoint,
     ChangeNumber,
     ChangeTrunk,
     ContactFields,
+    CreateCalendarConnection,
     CreateCall,
     CreateCampaign,
     CreateEndpoint,
     CreateKey,
     CreateNumber,
     CreateTrunk,
+    EventType,
     NewAgent,
     OffhookClient,
     PutRate,
@@ -98,6 +101,7 @@ async def test_every_operation_is_asked_and_understood(bench: Bench, tmp_path: P
             await _webhooks(client, bench)
             await _campaigns(client, tmp_path)
             await _agents(client)
+            await _calendars(client)
             await _administration(client, tmp_path)
         assert _asked(wire) == {(one.method, one.path) for one in NATIVE}
 
@@ -174,7 +178,7 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     await claim_up_to(bench.store, 9)
     await bench.store.calls.record_answered(call.id, time.time())
     await bench.store.calls.add_turn(call.id, Turn("person", "hello", 1.0, 2.0))
-    handed = await client.transfer_call(call.id, TransferCall(number=OTHER, mode="warm"))
+    handed = await client.transfer_call(call.id, TransferCall(number="+15550100200", mode="warm"))
     assert handed.transfer is not None
     assert (handed.transfer.status, handed.transfer.mode) == ("dialing", "warm")
     assert (await client.end_call(call.id)).status == "in_progress"
@@ -267,6 +271,24 @@ async def _campaigns(client: OffhookClient, folder: Path) -> None:
     draft = await client.create_campaign(CreateCampaign(name="Recalls", template=template))
     await client.delete_campaign(draft.id)
     assert [one.id for one in await all_of(client.list_campaigns())] == [made.id]
+
+
+async def _calendars(client: OffhookClient) -> None:
+    checkup = EventType(id="checkup", name="Check-up", duration_minutes=30, timezone="UTC")
+    made = await client.create_calendar_connection(
+        CreateCalendarConnection(
+            name="Desk", kind="ics", url="https://desk.invalid/desk.ics", event_types=[checkup]
+        )
+    )
+    assert (made.bookable, made.event_types) == (False, [checkup])
+    change = ChangeCalendarConnection(name="Front desk")
+    changed = await client.change_calendar_connection(made.id, change)
+    assert changed.name == "Front desk"
+    assert await client.get_calendar_connection(made.id) == changed
+    assert await all_of(client.list_calendar_connections()) == [changed]
+    told = await client.check_calendar_connection(made.id)
+    assert (told.ok, told.detail) == (False, "the server cannot be reached")
+    await client.delete_calendar_connection(made.id)
 
 
 async def _agents(client: OffhookClient) -> None:

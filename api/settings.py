@@ -8,6 +8,7 @@ the nearest known one. This module is the only reader of the environment.
 import difflib
 import json
 import re
+import ssl
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -61,6 +62,14 @@ def _postgres_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # of which SSLError is one
+        raise ValueError(f"no certificates can be read there ({error})") from error
+    return path
+
+
 def _sms_body(body: str) -> str:
     json.loads(body)
     known = ("to", "from", "text", "id")
@@ -91,7 +100,7 @@ def _time_zone(name: str) -> str:
 
 
 #: Body of a webhook.
-PayloadStyle = Literal["call", "envelope", "callingbox", "oneinbox", "revox"]
+PayloadStyle = Literal["call", "envelope", "callingbox", "callingbox_call", "oneinbox", "revox"]
 E164 = Annotated[str, AfterValidator(_e164)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 #: What an operator calls something: a table's name.
@@ -417,7 +426,7 @@ class Webhooks(Section):
         default="call",
         description="Body: `call`, the call object with a `type` key; `envelope`, "
         "`{id, type, timestamp, data: {call}}`; `callingbox`, "
-        "`{id, type, created, api_version, data: {call}}`; `oneinbox` and `revox`, as those services "
+        "`{id, type, created, api_version, data: {call}}`; `callingbox_call`, its call object alone; `oneinbox` and `revox`, as those services "
         "tell it. An endpoint may choose its own; a call placed in a dialect has that dialect's.",
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
@@ -441,6 +450,10 @@ class Tools(Section):
         default=(),
         description="Networks (CIDR) allowed although they are loopback or link-local, which are "
         "refused otherwise.",
+    )
+    ca_file: Annotated[Path, AfterValidator(_certificates)] | None = Field(
+        default=None,
+        description="Certificates (PEM) to trust beside the public ones, as of your own authority.",
     )
 
 
@@ -521,7 +534,7 @@ class Smtp(Section):
         description="`starttls`: encrypted after the greeting, or not at all sent (RFC 3207). "
         "`tls`: encrypted from the start (RFC 8314). `none`: in the clear.",
     )
-    ca_file: Path | None = Field(
+    ca_file: Annotated[Path, AfterValidator(_certificates)] | None = Field(
         default=None,
         description="Certificates (PEM) to trust; unset means those that the system trusts.",
     )
@@ -579,7 +592,8 @@ class Retention(Section):
     transcripts_days: float = Field(
         default=0.0,
         ge=0,
-        description="Days after its end for which what was said and keyed in is kept.",
+        description="Days after its end for which what was said, keyed in, texted and mailed is "
+        "kept.",
     )
     events_days: float = Field(
         default=0.0,

@@ -23,10 +23,7 @@ _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class MailServer:
-    """Hands mails to `smtp.host`, a connection for each.
-
-    Raises OSError or ssl.SSLError when `smtp.ca_file` cannot be read.
-    """
+    """Hands mails to `smtp.host`, a connection for each."""
 
     def __init__(self, settings: Smtp) -> None:
         self._settings = settings

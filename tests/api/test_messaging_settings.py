@@ -18,6 +18,7 @@ from api.settings import SettingsError, load_settings
         ({"SMS__FROM_NUMBER": "5551234"}, "E.164"),
         ({"SMTP__HOST": "mail"}, "smtp.from_address"),
         ({"SMTP__FROM_ADDRESS": "a\r\nb@example.org"}, "no mail address"),
+        ({"SMTP__CA_FILE": "/none.pem"}, "no certificates can be read there"),
         ({"SMTP__USERNAME": "ann"}, "come together"),
         (
             {"SMTP__USERNAME": "ann", "SMTP__PASSWORD": "x", "SMTP__SECURITY": "none"},

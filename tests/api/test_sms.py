@@ -157,10 +157,3 @@ def test_a_way_out_that_does_not_exist_is_named() -> None:
     settings = {"OFFHOOK_SMS__KIND": "sip", "OFFHOOK_PBX__KIND": "freeswitch"}
     with pytest.raises(WayOutError, match="not supported over FreeSWITCH"):
         ways_out(load_settings(None, settings), PlayedSwitch())
-    settings = {
-        "OFFHOOK_SMTP__HOST": "mail",
-        "OFFHOOK_SMTP__FROM_ADDRESS": "a@example.org",
-        "OFFHOOK_SMTP__CA_FILE": "/none.pem",
-    }
-    with pytest.raises(WayOutError, match=r"smtp\.ca_file: /none\.pem"):
-        ways_out(load_settings(None, settings), PlayedSwitch())

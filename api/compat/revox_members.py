@@ -322,7 +322,8 @@ def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
     types = [kind for kind, group in TOOL_MEMBERS.items() if given & set(group)]
     touched = {member for kind in types for member in TOOL_MEMBERS[kind]} - given
     present = members_of(config)
-    whole = asked.model_dump(exclude_unset=True) | {name: present[name] for name in touched}
+    members = asked.model_dump(exclude_unset=True, include=set(AssistantFields.model_fields))
+    whole = members | {name: present[name] for name in touched}
     made = config_of(AssistantFields.model_validate(whole))
     if types:
         others = [tool for tool in config.get("tools") or () if tool["type"] not in types]

@@ -17,14 +17,13 @@ from api.compat.revox_fields import FREE_TEXT, PreviewVoice, Provider
 from api.compat.revox_members import ELEVENLABS_SPEED
 from api.endpoint import Answer, Endpoint, Exchange
 from api.fields import parse_fields
-from api.problems import FieldError, Problem, invalid, pointer
+from api.problems import FieldError, invalid, pointer
 from api.settings import Settings
+from api.voice_preview import spoken
 from models.registry import EngineRegistry
 from voice_loop.audio import Samples
-from voice_loop.ports import EngineError, TextToSpeech
+from voice_loop.ports import EngineError
 
-#: Seconds in which a preview has to be spoken.
-_TIMEOUT_S: Final = 60
 _FRAME: Final = 1152
 """Samples of an MP3 frame."""
 
@@ -76,13 +75,8 @@ async def revox_preview_voice(exchange: Exchange) -> Response:
     except EngineError as error:
         wrong = FieldError(str(error), pointer("voiceId"), code="provider_not_configured")
         raise invalid([wrong]) from error
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            speech = await _spoken(voice, asked.text, speed)
-    except (EngineError, TimeoutError) as error:
-        detail = f"the voice does not speak now: {error}"
-        raise Problem(503, "engine_failed", detail, headers={"Retry-After": "5"}) from error
-    body = await asyncio.to_thread(as_mp3, speech, voice.rate, volume)
+    speech = await spoken(voice, asked.text, speed, volume)
+    body = await asyncio.to_thread(as_mp3, speech, voice.rate)
     return Response(body, 200, {"Cache-Control": "no-store"}, "audio/mpeg")
 
 
@@ -107,21 +101,15 @@ def language_for(
     return None if language == settings.calls.default_language else language
 
 
-async def _spoken(voice: TextToSpeech, text: str, speed: float) -> Samples:
-    chunks = [chunk async for chunk in voice.stream(text, speed)]
-    return np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
-
-
-def as_mp3(speech: Samples, rate: int, volume: float) -> bytes:
-    """Samples at `rate`, louder by `volume` without clipping over, as MP3 (MPEG layer III)."""
-    louder = np.clip(speech.astype(np.float32) * volume, -32768, 32767).astype(np.int16)
-    louder = np.pad(louder, (0, -len(louder) % _FRAME))
+def as_mp3(speech: Samples, rate: int) -> bytes:
+    """Samples at `rate` as MP3 (MPEG layer III)."""
+    padded = np.pad(speech, (0, -len(speech) % _FRAME))
     file = io.BytesIO()
     with av.open(file, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=rate, layout="mono")
-        for start in range(0, len(louder), _FRAME):
+        for start in range(0, len(padded), _FRAME):
             frame = av.AudioFrame.from_ndarray(
-                louder[None, start : start + _FRAME], format="s16", layout="mono"
+                padded[None, start : start + _FRAME], format="s16", layout="mono"
             )
             frame.sample_rate = rate
             frame.pts = start

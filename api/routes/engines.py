@@ -1,12 +1,7 @@
 """The engines that agents can name (X-OI-8), and how a voice sounds (X-RV-4)."""
 
-import asyncio
-import random
 from collections.abc import Iterable
-from contextlib import aclosing
-from typing import Final
 
-import numpy as np
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
@@ -22,14 +17,9 @@ from api.engine_objects import (
     VoicePreview,
 )
 from api.fields import parse_fields
-from api.problems import FieldError, Problem, invalid, pointer
-from voice_loop.ambience import Ambience, AmbienceConfig
-from voice_loop.audio import Samples, frame_samples, wav_bytes
-from voice_loop.ports import EngineError, TextToSpeech
-
-#: Previews stand in line with the calls' sentences: not many at one time.
-_TURNS: Final = asyncio.Semaphore(2)
-_TIMEOUT_S: Final = 60.0
+from api.problems import FieldError, invalid, pointer
+from api.voice_preview import spoken
+from voice_loop.audio import wav_bytes
 
 
 async def list_models(exchange: Exchange) -> Response:
@@ -81,36 +71,8 @@ async def preview_voice(exchange: Exchange) -> Response:
         place = pointer("language" if asked.voice is None else "voice")
         raise invalid([FieldError(wrong, place, code="provider_not_configured")])
     voice = engines.voice(asked.voice, language)
-    try:
-        async with asyncio.timeout(_TIMEOUT_S), _TURNS:
-            spoken = await _speak(voice, asked.text, asked.speed or 1.0)
-    except TimeoutError as error:
-        raise _unavailable(f"no voice was free within {_TIMEOUT_S:.0f} s") from error
-    except EngineError as error:
-        raise _unavailable(str(error)) from error
-    return Response(
-        wav_bytes(_louder(spoken, voice.rate, asked.volume or 1.0), voice.rate),
-        media_type="audio/wav",
-    )
-
-
-async def _speak(voice: TextToSpeech, text: str, speed: float) -> Samples:
-    async with aclosing(voice.stream(text, speed)) as chunks:
-        spoken = [chunk async for chunk in chunks]
-    return np.concatenate([np.zeros(0, np.int16), *spoken])
-
-
-def _louder(spoken: Samples, rate: int, volume: float) -> Samples:
-    """With the same volume and limiter as in a call."""
-    mixer = Ambience(AmbienceConfig(voice_volume=volume), rate, random.Random(0))
-    size = frame_samples(rate)
-    frames = np.pad(spoken, (0, -spoken.size % size)).reshape(-1, size)
-    mixed = [mixer.mix(frame, thinking=False) for frame in frames]
-    return np.concatenate([np.zeros(0, np.int16), *(one for one in mixed if one is not None)])
-
-
-def _unavailable(detail: str) -> Problem:
-    return Problem(503, "engine_unavailable", detail, headers={"Retry-After": "5"})
+    speech = await spoken(voice, asked.text, asked.speed or 1.0, asked.volume or 1.0)
+    return Response(wav_bytes(speech, voice.rate), media_type="audio/wav")
 
 
 def _list(objects: Iterable[BaseModel]) -> Response:

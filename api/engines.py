@@ -36,7 +36,9 @@ async def engine_registry(
     timeout_s = settings.models.timeout_s
     async with (
         new_client() as client,
-        guarded_client(EgressPolicy(settings.tools), _LOOKUPS, agent) as guarded,
+        guarded_client(
+            EgressPolicy(settings.tools), _LOOKUPS, agent, settings.tools.ca_file
+        ) as guarded,
     ):
         llms, voices, transcribers = endpoint_engines(settings, client)
         yield registry_of(

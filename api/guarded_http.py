@@ -6,14 +6,17 @@ checked, whatever the name says by then.
 
 import asyncio
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
 import httpx
 
 from api.egress import Address, EgressError, EgressPolicy
+from api.settings import Tools
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -22,16 +25,17 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Looks up, checks, and connects to what was checked. Raises EgressError beside what any
     transport raises."""
 
-    def __init__(self, policy: EgressPolicy, lookups: int) -> None:
+    def __init__(self, policy: EgressPolicy, lookups: int, tls: ssl.SSLContext) -> None:
         """
         Args:
             policy: where requests may go.
             lookups: most names looked up at one time.
+            tls: whose certificates are trusted.
         """
         self._policy = policy
         # No connection is kept: an address does not tell whose certificate was checked.
         self._inner = httpx.AsyncHTTPTransport(
-            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+            tls, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
         # A name server that does not answer holds a thread for long after its request is given
         # up: not one of those that write recordings.
@@ -81,7 +85,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 def guarded_client(
-    policy: EgressPolicy, lookups: int, headers: dict[str, str]
+    policy: EgressPolicy, lookups: int, headers: dict[str, str], ca_file: Path | None = None
 ) -> httpx.AsyncClient:
     """A client that follows no redirect, keeps no cookie, heeds no environment and has no
     timeout: whoever sends bounds the whole of it.
@@ -90,9 +94,13 @@ def guarded_client(
         policy: where requests may go.
         lookups: most names looked up at one time.
         headers: of every request.
+        ca_file: certificates (PEM) to trust beside the public ones.
     """
+    tls = httpx.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        tls.load_verify_locations(ca_file)
     return httpx.AsyncClient(
-        transport=GuardedTransport(policy, lookups),
+        transport=GuardedTransport(policy, lookups, tls),
         trust_env=False,
         follow_redirects=False,
         timeout=None,  # noqa: S113 - see above
@@ -100,3 +108,15 @@ def guarded_client(
         # What one call's request is answered with does not go along with another's.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
+
+
+def tools_client(settings: Tools, lookups: int) -> httpx.AsyncClient:
+    """A client for what tools reach.
+
+    Args:
+        settings: where that may be.
+        lookups: most names looked up at one time.
+    """
+    # An answer that is packed could be unpacked to any size.
+    headers = {"User-Agent": "Offhook", "Accept-Encoding": "identity"}
+    return guarded_client(EgressPolicy(settings), lookups, headers, settings.ca_file)

@@ -31,6 +31,7 @@ TAGS: Final[Mapping[str, str]] = {
     "engines": "Language models, transcribers and voices that agents can name.",
     "campaigns": "Many calls from one template, paced.",
     "secrets": "What tools need to know and nobody may read back.",
+    "calendars": "Where agents find free slots and book them.",
     "numbers": "Caller numbers.",
     "trunks": "The lines that calls go out on, with their limits.",
     "messages": "Text messages and mails that calls sent.",

@@ -9,6 +9,7 @@ from api.agents.config import AgentFields, LlmField
 from api.agents.masking import MASK, hidden
 from api.agents.templates import BUILT_IN, PLACEHOLDER, SECRETS, templates
 from api.agents.tool_checks import check_tools
+from api.calendar_records import CalendarConnection
 from api.dialing.retry import parse_retry
 from api.egress import EgressError
 from api.mail_addresses import is_email
@@ -35,8 +36,8 @@ class Ground:
     """The same for tools and engines."""
     numbers: frozenset[str] = frozenset()
     """The active caller numbers, E.164."""
-    calendars: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Calendar connection id to its event type ids."""
+    calendars: Mapping[str, CalendarConnection] = field(default_factory=dict)
+    """Calendar connections by id."""
     secrets: frozenset[str] = frozenset()
     """Names of the secrets."""
 

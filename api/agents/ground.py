@@ -5,6 +5,7 @@ from collections.abc import Collection
 from api.agents.checks import Ground
 from api.agents.config import AgentFields
 from api.agents.templates import SECRETS, templates
+from api.agents.tools import CalendarTool
 from api.egress import EgressPolicy
 from api.services import Services
 
@@ -21,8 +22,14 @@ async def ground_of(services: Services, config: AgentFields) -> Ground:
         webhook_url=EgressPolicy(settings.webhooks).check_url,
         tool_url=EgressPolicy(settings.tools).check_url,
         numbers=frozenset({number}) if number is not None and active else frozenset(),
+        calendars=await store.calendars.some(_calendars(config)),
         secrets=frozenset(await store.secrets.sealed(_secrets(config))),
     )
+
+
+def _calendars(config: AgentFields) -> Collection[str]:
+    """Ids of the calendar connections that it names."""
+    return {tool.connection_id for tool in config.tools or () if isinstance(tool, CalendarTool)}
 
 
 def _secrets(config: AgentFields) -> Collection[str]:

@@ -171,7 +171,11 @@ def _calendar(tool: CalendarTool, place: Place, ground: "Ground") -> Iterator[Fi
     if known is None:
         detail = "there is no such connection (/v1/calendar_connections)"
         yield FieldError(detail, pointer(*place, "connection_id"), code="not_configured")
-    elif tool.event_type_id not in known:
-        names = ", ".join(sorted(known)) or "none"
-        detail = f"the connection has no such event type; it has: {names}"
+        return
+    names = sorted(str(one["id"]) for one in known.event_types)
+    if tool.event_type_id not in names:
+        detail = f"the connection has no such event type; it has: {', '.join(names)}"
         yield FieldError(detail, pointer(*place, "event_type_id"), code="not_configured")
+    if tool.book and not known.bookable:
+        detail = "the connection is a feed, which can only be read; give false"
+        yield FieldError(detail, pointer(*place, "book"), code="not_configured")

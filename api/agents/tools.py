@@ -126,6 +126,10 @@ class CalendarTool(Body):
     type: Literal["calendar"]
     connection_id: str = Field(description="One of `/v1/calendar_connections`.")
     event_type_id: str = Field(description="One of its event types.")
+    book: bool = Field(
+        default=True,
+        description="Whether it books; else it only finds free slots, as of a feed (`ics`).",
+    )
 
 
 class DigitsTool(Body):

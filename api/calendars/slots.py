@@ -1,4 +1,4 @@
-"""When something can be booked: working hours less what is busy. Knows no calendar, and no clock."""
+"""When something can be booked: working hours less what is busy. Knows no calendar, no clock."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

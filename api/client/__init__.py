@@ -10,6 +10,13 @@ there. Lists are async iterators over all pages. Importing it loads neither serv
 
 from api.agent_objects import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
 from api.agents.config import AgentFields, NewAgent
+from api.calendar_objects import (
+    CalendarCheckObject,
+    CalendarConnectionObject,
+    ChangeCalendarConnection,
+    CreateCalendarConnection,
+    EventType,
+)
 from api.call_object import AttemptObject, CallObject, Transcript, TurnObject
 from api.campaign_objects import (
     AddContacts,
@@ -23,6 +30,7 @@ from api.campaign_objects import (
 from api.client.administration import Administration
 from api.client.agents import Agents
 from api.client.backoff import Backoff
+from api.client.calendars import Calendars
 from api.client.calls import Calls
 from api.client.campaigns import Campaigns
 from api.client.engines import Engines
@@ -75,11 +83,14 @@ __all__ = [
     "AttemptObject",
     "Backoff",
     "BudgetObject",
+    "CalendarCheckObject",
+    "CalendarConnectionObject",
     "CallObject",
     "CampaignObject",
     "CampaignReport",
     "ChangeAgent",
     "ChangeBudget",
+    "ChangeCalendarConnection",
     "ChangeCampaign",
     "ChangeEndpoint",
     "ChangeNumber",
@@ -87,6 +98,7 @@ __all__ = [
     "ConcurrencyField",
     "ContactFields",
     "ContactObject",
+    "CreateCalendarConnection",
     "CreateCall",
     "CreateCampaign",
     "CreateEndpoint",
@@ -97,6 +109,7 @@ __all__ = [
     "DoNotCallObject",
     "EndpointObject",
     "EventObject",
+    "EventType",
     "KeyObject",
     "MessageObject",
     "ModelObject",
@@ -124,7 +137,16 @@ __all__ = [
 
 
 class OffhookClient(
-    Calls, Campaigns, Agents, Engines, Messages, Routing, Money, Webhooks, Administration
+    Calls,
+    Campaigns,
+    Agents,
+    Engines,
+    Calendars,
+    Messages,
+    Routing,
+    Money,
+    Webhooks,
+    Administration,
 ):
     """A client of one server; see `Transport` for its settings.
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.events import EventBus
 from api.settings import StoreSection
 from api.store.agents import Agents
+from api.store.calendars import Calendars
 from api.store.campaigns import Campaigns
 from api.store.change import Signals
 from api.store.claims import Claims
@@ -63,6 +64,7 @@ class Store:
         self.pacing = Pacing(database, signals)
         self.agents = Agents(database, clock)
         self.secrets = Secrets(database, clock)
+        self.calendars = Calendars(database, clock)
         self.transfers = Transfers(database, signals)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)

@@ -11,6 +11,7 @@ from api.agents.facts import callee_zone
 from api.agents.masking import frozen_config
 from api.agents.templates import render
 from api.agents.tools import (
+    CalendarTool,
     DigitsTool,
     EmailTool,
     HttpTool,
@@ -19,13 +20,14 @@ from api.agents.tools import (
     ToolField,
     TransferTool,
 )
-from api.egress import EgressPolicy
-from api.guarded_http import guarded_client
+from api.calendars.opening import CalendarAccess
+from api.guarded_http import tools_client
 from api.messaging.ways import WaysOut
 from api.records import Call
 from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
+from api.tools.calendar import BookSlot, CalendarOfCall, FindFreeSlots
 from api.tools.http import HttpRequest
 from api.tools.messaging import SendEmail, SendSms
 from api.tools.transfer import HandOver, TransferCall
@@ -61,9 +63,8 @@ class Toolbox:
         self._seal = seal
         self._ways = ways
         self._clock = clock
-        # An answer that is packed could be unpacked to any size.
-        headers = {"User-Agent": "Offhook", "Accept-Encoding": "identity"}
-        self._client = guarded_client(EgressPolicy(settings.tools), _LOOKUPS, headers)
+        self._client = tools_client(settings.tools, _LOOKUPS)
+        self._calendars = CalendarAccess(self._client, seal)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,6 +75,7 @@ class Toolbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._calendars.close()
         await self._client.aclose()
 
     def tools_for(
@@ -136,6 +138,13 @@ class Toolbox:
                 yield SendEmail(tool, call, values, self._store, server=self._ways.mail)
             case TransferTool() if hand_over is not None:
                 yield TransferCall(tool, values, hand_over)
+            case CalendarTool():
+                calendar = CalendarOfCall(
+                    tool, call.id, values, now, store=self._store, access=self._calendars
+                )
+                yield FindFreeSlots(calendar)
+                if tool.book:
+                    yield BookSlot(calendar)
             case DigitsTool():
                 yield SendDigits(line)
             case SkipTurnTool():

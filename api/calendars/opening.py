@@ -1,0 +1,56 @@
+"""From a stored connection to the calendar itself."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from weakref import WeakValueDictionary
+
+import httpx
+
+from api.calendar_records import CalendarConnection
+from api.calendars.caldav import CalDav
+from api.calendars.errors import CalendarError
+from api.calendars.feed import Feed
+from api.calendars.http import CalendarHttp
+from api.sealing import Seal, SealError
+
+#: Reckoning events takes processor time, which the calls need more.
+_WORKERS: Final = 2
+#: Seconds that a calendar has for each request.
+TIMEOUT_S: Final = 10.0
+
+
+class CalendarAccess:
+    """Opens calendars; each is booked in by one at a time."""
+
+    def __init__(self, client: httpx.AsyncClient, seal: Seal, timeout_s: float = TIMEOUT_S) -> None:
+        """
+        Args:
+            client: `api.guarded_http.tools_client`.
+            seal: what opens passwords.
+            timeout_s: for each request.
+        """
+        self._client = client
+        self._seal = seal
+        self._timeout_s = timeout_s
+        self._workers = ThreadPoolExecutor(_WORKERS, "calendar")
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def open(self, connection: CalendarConnection) -> CalDav | Feed:
+        """Its calendar. Raises CalendarError."""
+        sealed = connection.sealed_password
+        try:
+            password = None if sealed is None else self._seal.open(sealed)
+        except SealError as error:
+            raise CalendarError(f"its password cannot be opened: {error}") from error
+        http = CalendarHttp(self._client, self._timeout_s, connection.username, password)
+        kind = CalDav if connection.kind == "caldav" else Feed
+        return kind(http, connection.url, self._workers)
+
+    def lock(self, connection: CalendarConnection) -> asyncio.Lock:
+        """To be held while something is booked."""
+        return self._locks.setdefault(connection.id, asyncio.Lock())

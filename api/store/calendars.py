@@ -1,0 +1,108 @@
+"""Calendar connections in the ledger; their passwords are sealed."""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.calendar_records import CalendarConnection, NewCalendarConnection
+from api.resources import PageOf
+from api.store.cursors import decode_cursor
+from api.store.database import Database, Transaction
+from api.store.pages import page_of
+from api.store.tables import calendar_connections as table
+
+
+class UnknownCalendarError(Exception):
+    """There is no connection with this id."""
+
+
+class Calendars:
+    """Makes, reads, changes and deletes them."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewCalendarConnection) -> CalendarConnection:
+        """Keep a connection."""
+        now, connection_id = self._clock(), str(uuid.uuid4())
+        row = {**asdict(new), "id": connection_id, "created_at": now, "updated_at": now}
+
+        async def work(transaction: Transaction) -> CalendarConnection:
+            await transaction.connection.execute(insert(table).values(row))
+            return await _load(transaction.connection, connection_id)
+
+        return await self._database.write(work)
+
+    async def get(self, connection_id: str) -> CalendarConnection:
+        """Raises UnknownCalendarError."""
+
+        async def work(connection: AsyncConnection) -> CalendarConnection:
+            return await _load(connection, connection_id)
+
+        return await self._database.read(work)
+
+    async def some(self, ids: Collection[str]) -> Mapping[str, CalendarConnection]:
+        """Those of these that there are, by id."""
+        if not ids:
+            return {}
+        query = select(table).where(table.c.id.in_(ids))
+
+        async def work(connection: AsyncConnection) -> Mapping[str, CalendarConnection]:
+            return {row.id: _connection(row) for row in await connection.execute(query)}
+
+        return await self._database.read(work)
+
+    async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[CalendarConnection]:
+        """Connections from oldest to newest. Raises CursorError."""
+        query = select(table).order_by(table.c.created_at, table.c.id).limit(limit + 1)
+        if cursor is not None:
+            after = tuple_(*decode_cursor(cursor))
+            query = query.where(tuple_(table.c.created_at, table.c.id) > after)
+
+        async def work(connection: AsyncConnection) -> PageOf[CalendarConnection]:
+            rows = (await connection.execute(query)).all()
+            return page_of(rows, limit, _connection, lambda one: (one.created_at, one.id))
+
+        return await self._database.read(work)
+
+    async def change(self, connection_id: str, changes: Mapping[str, Any]) -> CalendarConnection:
+        """Change some of the fields of `NewCalendarConnection`. Raises UnknownCalendarError."""
+        now = self._clock()
+
+        async def work(transaction: Transaction) -> CalendarConnection:
+            await transaction.connection.execute(
+                update(table)
+                .where(table.c.id == connection_id)
+                .values(dict(changes) | {"updated_at": now})
+            )
+            return await _load(transaction.connection, connection_id)
+
+        return await self._database.write(work)
+
+    async def delete(self, connection_id: str) -> None:
+        """Raises UnknownCalendarError."""
+
+        async def work(transaction: Transaction) -> None:
+            gone = await transaction.connection.execute(
+                delete(table).where(table.c.id == connection_id)
+            )
+            if not gone.rowcount:
+                raise UnknownCalendarError(connection_id)
+
+        await self._database.write(work)
+
+
+async def _load(connection: AsyncConnection, connection_id: str) -> CalendarConnection:
+    row = (await connection.execute(select(table).where(table.c.id == connection_id))).one_or_none()
+    if row is None:
+        raise UnknownCalendarError(connection_id)
+    return _connection(row)
+
+
+def _connection(row: Any) -> CalendarConnection:
+    return CalendarConnection(**row._mapping)

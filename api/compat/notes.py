@@ -1,0 +1,55 @@
+"""What there is to know of each dialect beyond its tables, in Markdown."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.records import Dialect
+
+NOTES: Final[Mapping[Dialect, str]] = {
+    "callingbox": "",
+    "oneinbox": "",
+    "revox": """\
+`POST /api/call`, `GET /api/call` (`page`, `page_size`, `statuses[]`), `GET /api/call/{id}`;
+`/api/assistants` (POST, GET, PATCH); `/api/campaigns` (POST, GET, and `/{id}/rows`);
+`/api/voices` and `/api/voices/preview`.
+
+- An error is `{"error": {"message", "code", "errors"}}`; `errors` points at each wrong member.
+  The service documents none, so this is ours.
+- With `assistant_id`, the stored assistant makes the call and `assistant` is checked for its
+  form only. With neither, an agent of the deployment's defaults does. Our outbound agents are
+  assistants.
+- Without `call_retry_config`: three attempts, Monday to Friday, 10:00 to 18:00 where the callee
+  is, 7200 seconds apart. What is left out of it is completed from that. `max_retry_attempts`
+  counts the first attempt too. One window's members may stand in it directly, as in the
+  service's earlier form. Times are read as `17:00` and `6pm`, and told as `17:00`. At most 50
+  attempts, 31 days apart.
+- `force_now`: the first attempt ignores windows and days. Budget, limits and the do-not-call
+  list hold.
+- `llm_model`: `name`, `openrouter_model_id` and `provider/realtime_model_id` are looked up among
+  the language models and `models.aliases`; 422 with the code `provider_not_configured` names
+  those that there are. A `custom` one is reached if `tools` allows its network; its `api_key` is
+  sealed, and told as `********`. No speech-to-speech model runs here: one of type `realtime` is
+  the model, and with `realtime_voice_id` the voice, that its alias names.
+- `voice`: `provider/id` is looked up among `models.aliases`, then `id` among our voices, which
+  `GET /api/voices` lists under `cartesia`. The call is held in the deployment's language, or in
+  the voice's where it speaks another one. Previews are MP3.
+- `background_sound` and `thinking_sound` are sounds of our own under the service's names.
+- `calendly` names one of `/v1/calendar_connections` and one of its event types.
+- Without `human_transfer_mode` nobody is transferred; a mode without `transfer_phone_number` is
+  422.
+- `custom_tools`: names are `lowercase_snake_case`; `body_template` is JSON, and is not sent with
+  GET and DELETE. Values of headers that hold secrets are told as `********`; sent back so, they
+  stay.
+- `structured_output_config`: a name is letters, digits, `_` and `-`, and starts with no digit.
+  `structured_output` is told with the attempt that reached somebody.
+- `first_sentence_delay_ms` is at most 60000, `max_call_duration_secs` at least 5 and at most
+  `calls.max_duration_s`.
+- A call is `calling` until its result is there; `initializing` is never told.
+- `started_at` is when the PBX was told to dial, `recording_url` a link that needs no key and is
+  good for four hours.
+- `webhook_url` is told once, when the order is complete: `{"call": {…}}` as it is read, with the
+  headers of [Standard Webhooks](https://www.standardwebhooks.com/), signed with the deployment's
+  secret (`offhook webhooks secret`).
+- `organization_id` is the deployment's own. An inline assistant has the call's id.
+""",
+}

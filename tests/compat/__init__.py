@@ -1,0 +1,1 @@
+"""Clients written from nothing but the hosted services' own texts."""

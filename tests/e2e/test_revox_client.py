@@ -1,0 +1,122 @@
+"""Revox's own client, unchanged, holds real calls over the test bed."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.example import EXAMPLE
+from api.http_server import http_server, listen
+from pbx.testbed import persona
+from tests.api.revox_examples import CALL_KEYS
+from tests.api.test_revox import same_keys
+from tests.compat.revox_client import RevoxClient, RevoxError
+from tests.e2e.conftest import Phone
+
+#: In the words that the starter models know.
+ASSISTANT: dict[str, Any] = {
+    "prompt": f"{EXAMPLE['prompt']}\nFacts: {json.dumps(EXAMPLE['context'])}",
+    "structured_output_config": [
+        {"name": "confirmed", "required": True, "type": "boolean"},
+        {"name": "day", "required": False, "type": "string"},
+        {"name": "time", "required": False, "type": "string"},
+    ],
+}
+
+
+@dataclass
+class Hook:
+    """What a webhook receiver was sent."""
+
+    url: str = ""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@contextlib.asynccontextmanager
+async def receiving(secret: str) -> AsyncIterator[Hook]:
+    """A receiver that verifies what it is sent as Standard Webhooks."""
+    hook = Hook()
+
+    async def receive(request: Request) -> Response:
+        hook.bodies.append(Webhook(secret).verify(await request.body(), dict(request.headers)))
+        hook.came.set()
+        return Response(status_code=204)
+
+    app = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
+    with listen("127.0.0.1", 0) as listener:
+        async with http_server(app, listener):
+            hook.url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+            yield hook
+
+
+@pytest.mark.rows("RV-1", "RV-2", "RV-97", "RV-98", "RV-272", "RV-487", "RV-512", "RV-514…519")
+@pytest.mark.rows("RV-489…491", "RV-494…499", "RV-508", "RV-219…226", "X-RV-1")
+async def test_an_order_is_placed_polled_and_told(phone: Phone) -> None:
+    """Dispatch, poll, result, transcript, recording, and the signed webhook."""
+    called = persona("talker").number
+    async with (
+        receiving(phone.server.webhook_secret) as hook,
+        RevoxClient(f"{phone.server.url}/api", phone.key) as revox,
+    ):
+        placed = await revox.place(
+            called,
+            assistant=ASSISTANT | {"webhook_url": hook.url},
+            force_now=True,
+            metadata={"customer": "42"},
+        )
+        assert placed["status"] in {"queued_for_calling", "calling"}
+        async with asyncio.timeout(60):
+            call = await revox.resolved(placed["id"])
+            await hook.came.wait()
+        same_keys(call, CALL_KEYS)
+        assert (call["status"], call["calls_count"]) == ("completed", 1)
+        (attempt,) = call["call_attempts"]
+        assert (attempt["status"], attempt["dial_error"]) == ("completed", None)
+        assert attempt["result"] in {"human", "unknown"}
+        assert attempt["ended_by"] in {"agent", "user"}
+        assert attempt["structured_output"]["confirmed"] is True
+        roles = {turn["role"] for turn in attempt["transcript"]}
+        assert roles == {"user", "assistant"}
+        assert (await revox.download(attempt["recording_url"]))[:4] == b"RIFF"
+        (told,) = hook.bodies
+        assert told["call"]["id"] == call["id"]
+        assert told["call"]["call_attempts"][0]["transcript"] == attempt["transcript"]
+        assert told["call"]["metadata"] == {"customer": "42"}
+
+
+@pytest.mark.rows("RV-4", "RV-253", "RV-264", "RV-476", "RV-479", "X-RV-2")
+async def test_a_stored_assistant_calls_a_busy_line_with_a_key_of_its_dialect(
+    phone: Phone,
+) -> None:
+    """The client's base URL is the server itself: `/call` is Revox's for its key."""
+    _, key = await phone.server.store.keys.create("revox", dialect="revox")
+    async with RevoxClient(phone.server.url, key) as revox:
+        assistant = await revox.create_assistant(
+            name="Appointments",
+            prompt="Call {{name}}.",
+            call_retry_config={"max_retry_attempts": 1, "timezone": "Europe/Berlin"},
+        )
+        placed = await revox.place(
+            persona("busy").number,
+            assistant_id=assistant["id"],
+            prompt_variables={"name": "Maria"},
+            force_now=True,
+        )
+        async with asyncio.timeout(60):
+            call = await revox.resolved(placed["id"])
+        assert (call["status"], call["last_call_attempt"]["dial_error"]) == ("completed", "busy")
+        assert call["assistant"]["name"] == "Appointments"
+        with pytest.raises(RevoxError) as refused:
+            await revox.place("nobody")
+        assert refused.value.status == 422
+        assert refused.value.body["error"]["errors"][0]["pointer"] == "/phone_number"

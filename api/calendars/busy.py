@@ -51,10 +51,16 @@ def busy_times(texts: Iterable[bytes], span: Interval, zone: ZoneInfo) -> list[I
             raise CalendarError(
                 f"it holds what is no iCalendar ({type(error).__name__})"
             ) from error
-    return [one for one in found if one.start < span.end and span.start < one.end]
+    return [
+        one
+        for one in found
+        if one.start < one.end and one.start < span.end and span.start < one.end
+    ]
 
 
 def _of_text(text: bytes, span: Interval, zone: ZoneInfo, deadline: float) -> Iterator[Interval]:
+    if not text.rstrip().upper().endswith(b"END:VCALENDAR"):
+        raise ValueError("cut off")
     calendar = Calendar.from_ical(text)
     events = sorted(calendar.walk("VEVENT"), key=_uid)
     for _, parts in groupby(events, key=_uid):

@@ -12,6 +12,8 @@ from voice_loop.ports import EngineError
 #: Of an error's body, what is told.
 _MOST_TOLD: Final = 200
 _MASK: Final = "********"
+#: Bodies that find fault with a request may repeat it, and so what was said on the line.
+_REPEATING: Final = frozenset({400, 422})
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Endpoint:
     async def _refusal(response: httpx.Response) -> str:
         if response.has_redirect_location:
             return f"it answered {response.status_code}, a redirect, which is not followed"
+        if response.status_code in _REPEATING:
+            return f"it refused the request with {response.status_code}"
         body = b""
         async for chunk in response.aiter_bytes():
             body += chunk

@@ -17,6 +17,7 @@ _LONGEST_S: Final = 120
 #: A WAV header is far shorter, bytes.
 _MOST_HEADER: Final = 65536
 _RIFF: Final = 12
+_MARK: Final = b"RIFF"
 _CHUNK: Final = struct.Struct("<4sI")
 _FORMAT: Final = struct.Struct("<HHIIHH")
 
@@ -83,15 +84,12 @@ class OpenAiSpeech:
         }
         async with self._endpoint.post(self._client, "audio/speech", json=body) as response:
             held, resampler = b"", None
-            if self._coding == "pcm":
-                resampler = Resampler(self._rate, self._rate)
             async for data in response.aiter_bytes():
                 held += data
                 if resampler is None:
-                    header = wav_header(held)
-                    if header is None:
+                    if (found := self._begin(held)) is None:
                         continue
-                    begin, source_rate = header
+                    begin, source_rate = found
                     held = held[begin:]
                     resampler = Resampler(source_rate, self._rate)
                 whole = len(held) & ~1
@@ -100,10 +98,19 @@ class OpenAiSpeech:
                 if chunk.size:
                     yield chunk
             if resampler is None:
-                raise self._endpoint.error("what came is no WAV")
+                raise self._endpoint.error("no sound came")
             rest = resampler.push(np.zeros(0, np.int16), last=True)
             if rest.size:
                 yield rest
+
+    def _begin(self, data: bytes) -> tuple[int, int] | None:
+        """Where the samples begin, and their rate; None while that cannot be said."""
+        if len(data) < len(_MARK):
+            return None
+        # Some servers send a WAV whatever they are asked for.
+        if self._coding == "pcm" and not data.startswith(_MARK):
+            return 0, self._rate
+        return wav_header(data)
 
 
 def wav_header(data: bytes) -> tuple[int, int] | None:
@@ -111,7 +118,7 @@ def wav_header(data: bytes) -> tuple[int, int] | None:
 
     Raises ValueError for what is no WAV of 16 bits and one channel.
     """
-    if data[:4] != b"RIFF"[: len(data)] or data[8:12] != b"WAVE"[: max(0, len(data) - 8)]:
+    if data[:4] != _MARK[: len(data)] or data[8:12] != b"WAVE"[: max(0, len(data) - 8)]:
         raise ValueError("what came is no WAV")
     at, rate = _RIFF, None
     while len(data) >= at + _CHUNK.size:

@@ -84,7 +84,7 @@ class Peer:
         self.asked.append(body)
         if (wrong := await self._wrong(request, body["model"])) is not None:
             return wrong
-        if body["response_format"] == "wav":
+        if body["response_format"] == "wav" or body["model"] == "always wav":
             spoken = await self.tts.render(body["input"], body["speed"])
             return Response(wav_bytes(spoken, self.tts.rate), media_type="audio/wav")
         return StreamingResponse(self._pcm(body), media_type="audio/pcm")
@@ -103,6 +103,8 @@ class Peer:
         match model:
             case "fails":
                 return Response(f"out of memory; your key was {KEY}", 500)
+            case "picky":
+                return JSONResponse({"detail": (await request.body()).decode("latin-1")}, 422)
             case "moved":
                 return RedirectResponse(f"{self.url}/elsewhere", 307)
             case "hangs":

@@ -40,6 +40,7 @@ BAD = {
     "fails": r"it answered 500: out of memory; your key was \*+",
     "moved": "it answered 307, a redirect, which is not followed",
     "hangs": r"nothing came for 0\.5 s",
+    "picky": "it refused the request with 422$",
 }
 
 
@@ -282,6 +283,13 @@ async def test_a_clause_is_spoken_there(
     faster = np.concatenate(await speak(voice, "who is calling?", 1.5))
     assert faster.size < 0.8 * spoken.size
     assert await speak(voice, " ") == []
+
+
+async def test_a_server_that_always_sends_a_wav(peer: Peer, client: httpx.AsyncClient) -> None:
+    asked = OpenAiSpeech(endpoint(peer), client, "ada", RATE, "wav")
+    unasked = OpenAiSpeech(endpoint(peer, "always wav"), client, "ada", RATE)
+    spoken = [np.concatenate(await speak(one, "hello")) for one in (asked, unasked)]
+    assert np.array_equal(*spoken)
 
 
 @pytest.mark.parametrize(("model", "told"), list(BAD.items()))

@@ -103,7 +103,7 @@ class EngineRegistry:
             if not any(name in self._of(kind) for kind in _CALLED):
                 raise EngineError(
                     f"`models.aliases` has {alias!r} for {name!r}, and there is no such engine; "
-                    f"there are: {self._names('llm')}; {self._names('voice')}"
+                    f"there are: {'; '.join(map(self._names, _CALLED))}"
                 )
 
     @property

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -183,6 +182,8 @@ class Transferring:
                 other.attach(recital)
                 try:
                     await recital.said(MAX_SPEECH_SECONDS + _SETTLE_S)
+                except TimeoutError:
+                    raise EngineError("nobody took the briefing's audio") from None
                 finally:
                     other.attach(None)
 
@@ -192,8 +193,7 @@ class Transferring:
             )
         finally:
             composing.cancel()
-            with suppress(asyncio.CancelledError, EngineError):
-                await composing
+            await asyncio.gather(composing, return_exceptions=True)
 
     async def _compose(self, transfer: Transfer) -> Speech:
         """The briefing, as audio; made while it rings."""

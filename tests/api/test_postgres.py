@@ -20,6 +20,7 @@ from sqlalchemy import select, text, update
 from api.cli_doctor import examine
 from api.money import Rate
 from api.records import Ended, Idempotency, NewCall, Turn
+from api.resources import NewTrunk, Route
 from api.routes.events import stream
 from api.scribe import insist
 from api.settings import Settings
@@ -30,7 +31,10 @@ from api.store.idempotency import KeyTakenError
 from api.store.keys import hash_key
 from api.store.rows import UnknownCallError
 from api.store.tables import budget, calls
+from api.transfer_records import TransferWish
 from tests.api.story import NORMAL, NUMBER, OURS, answered, claim_up_to, claimed, new_call
+from tests.api.switchboard import Office, until
+from tests.api.test_dialer import dialing
 from tests.postgres import PostgresServer, at
 
 #: What a healthy server needs on a busy machine, and a test can wait for a dead one.
@@ -280,6 +284,28 @@ async def test_after_a_restart_of_the_server_everything_goes_on(
     await notify(here, "control", "again")
     while told[-1] != "again":
         told.append(await missed.next())
+
+
+async def test_a_transfer_that_another_process_was_asked_for_is_begun_by_the_runner(
+    nodes: tuple[Store, Store],
+) -> None:
+    here, there = nodes
+    await here.trunks.create(NewTrunk("carrier"))
+    call = await new_call(here, trunk="carrier")
+    office = Office(here)
+    async with dialing(office):
+        person = await office.switch.dialed()
+        person.answer()
+        await until(here, call.id, "answered")
+        third = TransferWish("+15550100200")
+        await there.transfers.begin(call.id, third, Route(OURS, "carrier"))
+        other = await office.switch.dialed(2)
+        assert other.dial.number == third.number
+        other.answer()
+        await until(here, call.id, "transferred")
+        other.end()
+        await until(here, call.id, "completed")
+    assert (await there.calls.get(call.id)).end_reason == "transferred"
 
 
 async def test_while_the_server_is_down_the_store_says_so(

@@ -57,10 +57,15 @@ async def test_what_is_nearer_to_the_call_holds(bench: Bench) -> None:
     call = await place(
         bench,
         agent_id=agent["id"],
-        agent={"instructions": "I inline", "first_sentence": "F inline", "voice": {"speed": 0.9}},
+        agent={
+            "instructions": "I inline",
+            "first_sentence": "F inline",
+            "voice": {"speed": 0.9, "volume": 0.9},
+        },
         overrides={
             "instructions": "I overrides",
             "end_of_call_sentence": None,
+            "voice": {"volume": 1.1},
             "context": {"b": "overrides", "c": "overrides"},
         },
         prompt="I call",
@@ -72,7 +77,7 @@ async def test_what_is_nearer_to_the_call_holds(bench: Bench) -> None:
         "instructions": "I call",
         "first_sentence": "F inline",
         "context": {"a": "agent", "b": "overrides", "c": "overrides"},
-        "voice": {"speed": 0.9, "volume": 0.8},
+        "voice": {"speed": 0.9, "volume": 1.1},
         "max_duration_seconds": 90,
         "webhook_url": "https://hook.example.org/x",
     }

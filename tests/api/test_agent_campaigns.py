@@ -90,6 +90,8 @@ async def test_keys_in_a_template_are_sealed_and_masked(bench: Bench) -> None:
     again = made["template"] | {"prompt": "Good day."}
     changed = await send(bench, "PATCH", path, 200, template=again)
     assert changed["template"]["agent"]["tools"][0]["headers"][0]["value"] == MASK
+    stored = (await bench.store.campaigns.get(made["id"])).campaign.template
+    assert "key-of-the-crm" not in repr(stored)
     await send(bench, "POST", f"{path}/start", 200)
     (contact,) = await ordered(bench, made)
     call = await bench.store.calls.get(contact["call_id"])

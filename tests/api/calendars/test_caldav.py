@@ -172,19 +172,19 @@ async def test_a_booking_that_the_office_moved_leaves_its_slot_free(
 
 
 @pytest.mark.parametrize(
-    ("user", "password", "path", "reason"),
+    ("login", "path", "reason"),
     [
-        (USER, "wrong", "offhook/desk/", "the password is wrong"),
-        (USER, PASSWORD, "offhook/none/", "nothing at its URL"),
-        (USER, PASSWORD, "offhook/", "not that of a calendar"),
-        (READER, READER_PASSWORD, "offhook/desk/", "may not write"),
+        ((USER, "wrong"), "offhook/desk/", "the password is wrong"),
+        ((USER, PASSWORD), "offhook/none/", "nothing at its URL"),
+        ((USER, PASSWORD), "offhook/", "not that of a calendar"),
+        ((READER, READER_PASSWORD), "offhook/desk/", "may not write"),
     ],
 )
 async def test_a_check_tells_what_is_wrong(
-    desk: Radicale, door: Door, user: str, password: str, path: str, reason: str
+    desk: Radicale, door: Door, login: tuple[str, str], path: str, reason: str
 ) -> None:
     with pytest.raises(CalendarError, match=reason):
-        await door.to(f"{desk.base}/{path}", user, password).check()
+        await door.to(f"{desk.base}/{path}", *login).check()
 
 
 async def test_a_reader_does_not_book(desk: Radicale, door: Door) -> None:

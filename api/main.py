@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from api.agents.freezing import Freezer
 from api.app import create_app
 from api.campaigns import Pacer
 from api.compat.webhooks import webhook_body
@@ -108,6 +109,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 analysed=settings.calls.analysis,
                 max_transferred_s=settings.calls.max_transferred_s,
                 tools=toolbox.tools_for,
+                freeze=Freezer(settings, store, registry, seal),
             ),
             settings.calls.max_concurrent,
         )

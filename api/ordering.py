@@ -14,6 +14,7 @@ from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
 from api.schemas import layers_of, order_of, read_call, rebased
 from api.services import Services
+from api.store import Store
 from api.store.agents import UnknownAgentError
 from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
@@ -27,7 +28,12 @@ _CONTACTS_OWN: Final = frozenset({"no_trunk", "no_rate"})
 
 
 async def read_order(
-    services: Services, body: Any, api_key_id: str | None, *, open_variables: bool = False
+    services: Services,
+    body: Any,
+    api_key_id: str | None,
+    *,
+    open_variables: bool = False,
+    at_dispatch: bool = False,
 ) -> NewCall:
     """The order that the body of `POST /v1/calls` asks for.
 
@@ -36,11 +42,13 @@ async def read_order(
         body: what `json.loads` made of it.
         api_key_id: of the key that places it.
         open_variables: whether variables may be given later.
+        at_dispatch: whether the agent holds as it is when the call is first dialled
+            (`api.agents.freezing`), in place of as it is now.
 
     Raises Problem with a pointer to every wrong field.
     """
     asked = read_call(body)
-    agent = None if asked.agent_id is None else await _agent(services, asked.agent_id)
+    agent = None if asked.agent_id is None else await active_agent(services.store, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
     number_field = "to_number" if "to_number" in body else "to"
@@ -75,6 +83,7 @@ async def read_order(
         api_key_id=api_key_id,
         agent_version=None if agent is None else agent.version,
         agent=sealed(new.agent, services.seal),
+        agent_layers=sealed(layers.over_agent(), services.seal) if at_dispatch else None,
     )
 
 
@@ -123,9 +132,10 @@ async def check_template(services: Services, template: JsonObject) -> None:
         ) from problem
 
 
-async def _agent(services: Services, agent_id: str) -> Agent:
+async def active_agent(store: Store, agent_id: str) -> Agent:
+    """The agent that is to make a call. Raises Problem that points to `/agent_id`."""
     try:
-        agent = await services.store.agents.get(agent_id)
+        agent = await store.agents.get(agent_id)
     except UnknownAgentError as error:
         raise _refused("agent_id", "there is no such agent", "unknown_agent") from error
     if agent.type != "outbound":

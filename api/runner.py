@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from api.agents.freezing import AgentUnusableError
 from api.findings import find
 from api.recording import RecordedPeer
 from api.records import Call, Claim, Turn
@@ -54,6 +55,10 @@ _TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too
 LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
 
 
+async def _as_it_is(call: Call) -> Call:
+    return call
+
+
 @dataclass(frozen=True)
 class RunnerConfig:
     """What the runner needs of the settings."""
@@ -69,6 +74,8 @@ class RunnerConfig:
     """How long two people may talk whom a transfer has joined."""
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
+    freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
+    """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
 
 
 class CallRunner:
@@ -151,8 +158,12 @@ class CallRunner:
 
     async def _run(self) -> None:
         try:
+            freeze = partial(self._config.freeze, self._call)
+            self._call = await insist(self._call.id, freeze)
             engines = self._engines(self._call)
             attempt = await self._dial()
+        except AgentUnusableError as error:
+            await self._failed("agent_unusable", str(error), "agent_unusable")
         except EngineError as error:
             await self._failed("engine_unavailable", str(error), "engine_error")
         except SwitchRefused as error:

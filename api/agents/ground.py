@@ -1,24 +1,40 @@
 """What a configuration may refer to here, now: looked up in the store as far as it refers to it."""
 
 from collections.abc import Collection
+from typing import Protocol
 
 from api.agents.checks import Ground
 from api.agents.config import AgentFields
 from api.agents.templates import SECRETS, templates
 from api.agents.tools import CalendarTool
 from api.egress import EgressPolicy
-from api.services import Services
+from api.settings import Settings
+from api.store import Store
+from models.registry import EngineRegistry
 
 
-async def ground_of(services: Services, config: AgentFields) -> Ground:
+class Sources(Protocol):
+    """Where it is looked up."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def engines(self) -> EngineRegistry: ...
+
+
+async def ground_of(sources: Sources, config: AgentFields) -> Ground:
     """The ground for one configuration."""
-    store, settings = services.store, services.settings
+    store, settings, engines = sources.store, sources.settings, sources.engines
     number = config.from_number
     active = number is not None and await store.numbers.is_active(number)
     return Ground(
         settings=settings,
-        languages=services.engines.languages,
-        engine_problem=services.engines.problem,
+        languages=engines.languages,
+        engine_problem=engines.problem,
         webhook_url=EgressPolicy(settings.webhooks).check_url,
         tool_url=EgressPolicy(settings.tools).check_url,
         numbers=frozenset({number}) if number is not None and active else frozenset(),

@@ -46,6 +46,10 @@ class Layers:
                     whole[name] = _without_nulls(value) if name in _KEYED else value
         return whole
 
+    def over_agent(self) -> dict[str, JsonObject]:
+        """What is merged upon the agent's, as `Call.agent_layers` keeps it."""
+        return {"inline": self.inline, "overrides": self.overrides, "call": self.call}
+
     def place(self, *path: str | int) -> str:
         """JSON pointer into the request to where a field of the merged configuration is from."""
         name = path[0]

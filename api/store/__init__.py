@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.events import EventBus
 from api.settings import StoreSection
 from api.store.agents import Agents
+from api.store.amendments import Amendments
 from api.store.calendars import Calendars
 from api.store.campaigns import Campaigns
 from api.store.change import Signals
@@ -59,6 +60,7 @@ class Store:
         self.notices.subscribe("webhooks", lambda _: self.webhook_due.set())
         self.notices.subscribe("call", bus.missed)
         self.calls = Calls(database, signals)
+        self.amendments = Amendments(database, signals)
         self.claims = Claims(database, signals)
         self.campaigns = Campaigns(database, clock)
         self.pacing = Pacing(database, signals)

@@ -1,0 +1,66 @@
+"""Merging a call's configuration when it is first dialled, for calls that wait until then (OI-14).
+
+Their layers lie in `agent_layers`; the agent is taken as it is now. What is wrong with the whole
+by now ends the call.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+from api.agents.config import AgentFields
+from api.agents.ground import ground_of
+from api.agents.layers import Layers
+from api.agents.masking import sealed, unsealed
+from api.ordering import active_agent
+from api.problems import Problem
+from api.records import Call
+from api.schemas import CreateCall, order_of
+from api.sealing import Seal
+from api.settings import Settings
+from api.store import Store
+from models.registry import EngineRegistry
+
+
+class AgentUnusableError(Exception):
+    """The configuration cannot be carried out any more; the message says why."""
+
+
+@dataclass(frozen=True)
+class Freezer:
+    """Freezes configurations."""
+
+    settings: Settings
+    store: Store
+    engines: EngineRegistry
+    seal: Seal
+
+    async def __call__(self, call: Call) -> Call:
+        """The call with its configuration, or as it is if it has it already.
+
+        A longest duration that the budget holds money for does not grow. Raises
+        AgentUnusableError.
+        """
+        if call.agent_layers is None:
+            return call
+        parts = unsealed(call.agent_layers, self.seal)
+        asked = CreateCall(to=call.to_number, agent_id=call.agent_id)
+        try:
+            agent = None
+            if call.agent_id is not None:
+                agent = await active_agent(self.store, call.agent_id)
+            config = {} if agent is None else unsealed(agent.config, self.seal)
+            layers = Layers(config, parts["inline"], parts["overrides"], parts["call"])
+            ground = await ground_of(self, AgentFields.model_validate(layers.merged()))
+            order = order_of(asked, layers, ground, time.time())
+        except Problem as problem:
+            raise AgentUnusableError(problem.detail) from problem
+        longest = order.max_duration_s
+        if call.rate is not None:
+            longest = min(longest, call.max_duration_s)
+        frozen = replace(
+            order,
+            agent=sealed(order.agent, self.seal),
+            agent_version=None if agent is None else agent.version,
+            max_duration_s=longest,
+        )
+        return await self.store.amendments.freeze(call.id, frozen)

@@ -274,7 +274,7 @@ class Director:
         if speech is not self._playout.speech:
             return False
         reply = self._speaking
-        if speech.tool_call is not None and (self._floor.person_speaks or self._reply is not None):
+        if speech.tool_call is not None and self._floor.person_speaks:
             # They may object.
             self._playout.hold()
             return False

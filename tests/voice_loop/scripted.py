@@ -209,15 +209,20 @@ class Gadget:
         self.fault = Fault()
         self.result = ToolResult(**({"output": "booked"} | result))
         self.used: list[dict[str, Any]] = []
+        self.at_work = False
         self.cancelled = False
 
     async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+        assert not self.at_work, "one at a time"
         self.used.append(dict(arguments))
+        self.at_work = True
         try:
             await self.fault.pass_()
         except asyncio.CancelledError:
             self.cancelled = True
             raise
+        finally:
+            self.at_work = False
         return self.result
 
 

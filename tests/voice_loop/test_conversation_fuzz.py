@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.voice_loop.scripted import NOISE, PhoneCall, frame
+from tests.voice_loop.scripted import NOISE, Gadget, PhoneCall, frame
 from voice_loop.audio import FRAME_MS
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
-from voice_loop.prompts import END_CALL
+from voice_loop.prompts import END_CALL, tool_call_text, tool_response_text
 
 LONG = "our doctors are here from monday to friday, and on the first saturday of every month."
 
@@ -50,15 +51,20 @@ def _no_grace() -> Iterator[None]:
         yield
 
 
-async def act_out(call: PhoneCall, steps: list[Step], *, yields: bool = True) -> list[str]:
-    """Do it all; returns the words that were said. An agent that `yields` never talks into them."""
+async def act_out(
+    call: PhoneCall, steps: list[Step], *, yields: bool = True, said: int = 0
+) -> list[str]:
+    """Do it all; returns the words that were said, which are new ones after those `said` before.
+
+    An agent that `yields` never talks into them.
+    """
     words: list[str] = []
     for step in steps:
         fault = getattr(call, step.engine).fault
         match step.act:
             case "words":
-                words.append(f"w{len(words)}")
-                call.mind.answers[words[-1]] = LONG if len(words) % 2 else "i see."
+                words.append(f"w{said + len(words)}")
+                call.mind.answers.setdefault(words[-1], LONG if len(words) % 2 else "i see.")
                 code = call.ears.code(words[-1])
                 for spoken in range(FRAME_MS, step.ms + 1, FRAME_MS):
                     voiced = await call.tick(frame(code))
@@ -131,5 +137,47 @@ def test_every_call_ends_and_gives_everything_back(
         assert_history_alternates(call)
         for turn in call.turns:
             assert 0 <= turn.started_ms <= turn.ended_ms <= call.ms
+
+    asyncio.run(converse())
+
+
+@FUZZ
+@given(st.lists(STEPS, max_size=14), st.lists(st.booleans(), max_size=14), st.booleans())
+def test_every_use_of_a_tool_is_told_once(
+    steps: list[Step], slow: list[bool], hang_up: bool
+) -> None:
+    """Whatever the person does, each word and each use counts once, and nothing is left at work."""
+
+    async def converse() -> None:
+        tool = Gadget()
+        config = ConversationConfig(
+            "talk", tools=(tool,), floor=FloorConfig(silence_ms=20_000), end_sentence="so long."
+        )
+        call = await PhoneCall(config=config).answer()
+        call.mind.answers |= {
+            f"w{count}": f"let me see. {tool_call_text('book', {'day': f'w{count}'})}"
+            for count in range(1, 14, 2)
+        }
+        call.mind.answers[tool_response_text("booked")] = LONG
+        words: list[str] = []
+        for step, waits in zip_longest(steps, slow[: len(steps)], fillvalue=False):
+            assert isinstance(step, Step)
+            tool.fault.gate = asyncio.Event() if waits else None
+            words += await act_out(call, [step], said=len(words))
+            if tool.fault.gate is not None:
+                tool.fault.gate.set()
+        tool.fault.gate = None
+        if hang_up:
+            call.conversation.hung_up()
+            assert await call.end() == "person_hangup"
+        else:
+            await call.until(lambda: call.is_over, 90_000)
+            assert await call.end() == "silence"
+        assert not tool.at_work
+        uses = [turn.tool for turn in call.turns if turn.tool is not None]
+        assert [dict(use.arguments) for use in uses] == tool.used
+        said = " ".join(turn.text for turn in call.turns if turn.speaker == "person").split()
+        assert [word for word in said if word != "okay"] == words
+        assert_history_alternates(call)
 
     asyncio.run(converse())

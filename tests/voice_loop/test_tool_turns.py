@@ -123,6 +123,20 @@ async def test_a_noise_at_the_end_of_the_words_only_delays_the_tool() -> None:
     assert call.said[2:] == [("agent", "let me see."), ("tool", "booked"), ("agent", DONE)]
 
 
+async def test_who_goes_on_after_a_noise_prevents_the_tool_too() -> None:
+    book = Gadget()
+    call = await calling({"tuesday": f"let me see. {BOOK}"}, book)
+    await call.says("tuesday")
+    await call.until(lambda: call.voiced[-1])
+    await call.quiet(40 * len("let me see.") - 240)
+    await call.says(NOISE, 300)
+    await call.quiet(320)
+    await call.says("no stop please")
+    await call.hears_out()
+    assert not book.used
+    assert call.said[-1] == ("agent", "i see.")
+
+
 async def test_tools_may_follow_each_other_up_to_a_limit() -> None:
     book = Gadget()
     call = await calling({"tuesday": BOOK, BOOKED: BOOK}, book)
@@ -160,6 +174,18 @@ async def test_a_slow_tool_is_bridged_once_with_a_phrase() -> None:
     await call.hears_out()
     assert call.said[3:] == [("tool", "booked"), ("agent", DONE)]
     assert call.turns[2].timings is not None
+
+
+async def test_a_slow_tool_that_was_spoken_of_needs_no_phrase() -> None:
+    book = Gadget()
+    book.fault.gate = asyncio.Event()
+    call = await calling({"tuesday": f"let me see. {BOOK}", BOOKED: DONE}, book)
+    await call.says("tuesday")
+    await call.quiet(5_000)
+    assert call.said[2:] == [("agent", "let me see.")]
+    book.fault.gate.set()
+    await call.hears_out()
+    assert call.said[-1] == ("agent", DONE)
 
 
 @pytest.mark.parametrize("say", ["i am looking that up.", ""])
@@ -200,6 +226,39 @@ async def test_a_backchannel_while_a_tool_works_changes_nothing(sound: str) -> N
     gate.set()
     await call.hears_out()
     assert call.said[-2:] == [("tool", "booked"), ("agent", DONE)]
+
+
+async def test_a_backchannel_into_the_phrase_lets_it_go_on() -> None:
+    book = Gadget()
+    gate = book.fault.gate = asyncio.Event()
+    call = await calling(ANSWERS, book)
+    await call.says("tuesday")
+    await call.until(lambda: call.voiced[-1])
+    await call.quiet(100)
+    await call.says("okay", 300)
+    await call.hears_out()
+    gate.set()
+    await call.hears_out()
+    assert call.said[2:] == [
+        ("person", "okay"),
+        ("agent", PHRASES.one_moment),
+        ("tool", "booked"),
+        ("agent", DONE),
+    ]
+
+
+async def test_who_speaks_into_a_tool_at_work_is_asked_for_patience() -> None:
+    book = Gadget()
+    gate = book.fault.gate = asyncio.Event()
+    call = await calling(ANSWERS, book)
+    await call.says("tuesday")
+    await call.quiet(600)
+    await call.says("at nine please", 1_000)
+    await call.hears_out()
+    assert call.said[2:] == [("person", "at nine please"), ("agent", PHRASES.one_moment)]
+    gate.set()
+    await call.hears_out()
+    assert call.said[-1] == ("agent", DONE)
 
 
 async def test_what_is_said_while_a_tool_works_is_answered_with_what_it_gave() -> None:

@@ -1,6 +1,8 @@
 """Calendar connections over a real server (RV-25, RV-26)."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.agents.masking import MASK
-from api.dialing.retry import WEEKDAYS
 from api.store.tables import calendar_connections
 from tests.api.calendars.radicale import PASSWORD, USER, Radicale
 from tests.api.calendars.test_busy import text
@@ -19,6 +20,7 @@ from tests.api.receiver import receiving
 from tests.api.test_http_tool import answers
 
 PATH = "/v1/calendar_connections"
+DOCUMENTATION = Path(__file__).parents[3] / "docs/api.md"
 CALENDLY = "https://api.calendly.com/event_types/b2330295-2a91-4a1d-bb73-99e7707663d5"
 CHECKUP = {
     "id": "checkup",
@@ -242,3 +244,10 @@ async def test_a_revox_call_shows_its_calendar(bench: Bench) -> None:
     call_id = (placed.get("call") or placed)["id"]
     shown = (await bench.client.get(f"/api/call/{call_id}")).json()
     assert (shown.get("call") or shown)["assistant"]["calendly"] == calendly
+
+
+async def test_the_documented_example_is_taken(bench: Bench) -> None:
+    section = DOCUMENTATION.read_text("utf-8").partition("## Calendars\n")[2]
+    example = json.loads(section.partition("```json")[2].partition("```")[0])
+    answer = await bench.client.post(PATH, json=example)
+    assert answer.status_code == 201, answer.text

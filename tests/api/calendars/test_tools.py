@@ -43,8 +43,15 @@ class Calls:
 
     async def new(self, **tool: Any) -> Call:
         if not self.connection_id:
-            login = (USER, SEAL.seal(PASSWORD)) if self.kind == "caldav" else (None, None)
-            new = NewCalendarConnection("Desk", self.kind, self.url, *login, [self.event_type])
+            known = self.kind == "caldav"
+            new = NewCalendarConnection(
+                name="Desk",
+                kind=self.kind,
+                url=self.url,
+                username=USER if known else None,
+                sealed_password=SEAL.seal(PASSWORD) if known else None,
+                event_types=[self.event_type],
+            )
             self.connection_id = (await self.store.calendars.create(new)).id
         named = {"connection_id": self.connection_id, "event_type_id": self.event_type["id"]}
         return await called(self.store, {"type": "calendar", **named, **tool})

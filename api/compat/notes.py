@@ -23,6 +23,8 @@ NOTES: Final[Mapping[Dialect, str]] = {
   counts the first attempt too. One window's members may stand in it directly, as in the
   service's earlier form. Times are read as `17:00` and `6pm`, and told as `17:00`. At most 50
   attempts, 31 days apart.
+- A number that may be in several time zones without a common hour, as `+1800…`, needs
+  `call_retry_config.timezone` or `force_now`; 422 says so.
 - `force_now`: the first attempt ignores windows and days. Budget, limits and the do-not-call
   list hold.
 - `llm_model`: `name`, `openrouter_model_id` and `provider/realtime_model_id` are looked up among

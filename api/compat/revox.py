@@ -91,18 +91,19 @@ def _order_of(asked: RevoxCreateCall, agent: Agent | None) -> Translation:
         order.put("agent_id", asked.assistant_id, ("assistant_id",))
         kept = {} if agent is None else agent.config
         order.body |= {name: value for name, value in DEFAULTS.items() if kept.get(name) is None}
-        order.comes_from(("retry",), ("phone_number",))
+        for path in (("retry",), ("retry", "timezone")):
+            order.comes_from(path, ("phone_number",))
         return order
     inline: dict[str, Any] = {}
-    order.comes_from(("agent", "retry"), ("phone_number",))
     if asked.assistant is not None:
         config = config_of(asked.assistant, ("assistant",))
         order.within(config, ("agent",))
         inline = {name: value for name, value in config.body.items() if value is not None}
         if asked.from_phone_number is None and asked.assistant.from_phone_number is not None:
             order.comes_from(("from_number",), ("assistant", "from_phone_number"))
-        if asked.assistant.call_retry_config is None:
-            order.comes_from(("agent", "retry"), ("phone_number",))
+    if "retry" not in inline:
+        for path in (("agent", "retry"), ("agent", "retry", "timezone")):
+            order.comes_from(path, ("phone_number",))
     order.body["agent"] = {**DEFAULTS, **inline}
     return order
 

@@ -318,7 +318,7 @@ class ConcurrencyLimit(Body):
 class RevoxCreateCall(Body):
     """A call order to place."""
 
-    phone_number: str = Field(examples=["+15551234567"])
+    phone_number: str = Field(examples=["+12125550142"])
     assistant: InlineAssistant | None = Field(
         default=None, description="Used where there is no `assistant_id`."
     )
@@ -340,7 +340,7 @@ class RevoxCreateCall(Body):
 class CampaignContact(Body):
     """Somebody to call."""
 
-    to_phone_number: str = Field(examples=["+15551234567"])
+    to_phone_number: str = Field(examples=["+12125550142"])
     prompt_variables: dict[str, str] | None = Field(
         default=None, examples=[{"patient": "Maria Lopez"}]
     )
@@ -351,7 +351,7 @@ class RevoxCreateCampaign(Body):
 
     assistant_id: Uuid
     contacts: list[CampaignContact] = Field(
-        max_length=1000, examples=[[{"to_phone_number": "+15551234567"}]]
+        max_length=1000, examples=[[{"to_phone_number": "+12125550142"}]]
     )
     name: str = Field(min_length=1, max_length=200, examples=["Recalls, May"])
     launch: bool | None = Field(default=None, description="Start at once; otherwise it is a draft.")

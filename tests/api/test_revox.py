@@ -327,6 +327,19 @@ async def test_a_wrong_retry_policy_is_refused_with_its_pointer(
     assert set(await refused(equipped, body)) == {f"/assistant/call_retry_config/{pointer}"}
 
 
+@pytest.mark.rows("RV-135")
+async def test_a_number_that_may_be_anywhere_needs_a_time_zone(bench: Bench) -> None:
+    toll_free = "+18005550142"
+    for asked in ({}, {"assistant": {"prompt": "x"}}):
+        assert set(await refused(bench, {"phone_number": toll_free, **asked})) == {"/phone_number"}
+    config = {"timezone": "America/Chicago"}
+    call = await placed(
+        bench, phone_number=toll_free, assistant={"prompt": "x", "call_retry_config": config}
+    )
+    assert call["call_retry_config"]["timezone"] == "America/Chicago"
+    assert (await placed(bench, phone_number=toll_free, force_now=True))["id"]
+
+
 @pytest.mark.rows("RV-120", "RV-124", "X-RV-6")
 async def test_retry_policies_in_every_form(bench: Bench) -> None:
     """Partial ones, the earlier flat form, times as `6pm`."""

@@ -104,19 +104,24 @@ async def create_examples(served: Served) -> None:
     async with httpx.AsyncClient(
         base_url=served.url, headers={"Authorization": f"Bearer {served.key}"}, trust_env=False
     ) as client:
-        # A call needs its number, and must not be on the list yet.
-        first = ("/v1/trunks", "/v1/numbers", "/v1/calls", "/v1/campaigns")
+        # A call needs its number, and must not be on the list yet; some need an agent.
+        first = ["/v1/trunks", "/v1/numbers", "/v1/agents", "/v1/calls", "/v1/campaigns"]
+        first += [path for path in DOCUMENT["paths"] if not path.startswith("/v1/")]
         for path in (*first, *(path for path in DOCUMENT["paths"] if path not in first)):
             item = DOCUMENT["paths"][path]
             content = item.get("post", {}).get("requestBody", {}).get("content", {})
             if "{" in path or "application/json" not in content:
                 continue
-            answer = await client.post(path, json=content["application/json"]["example"])
+            body = content["application/json"]["example"]
+            known = {"agent_id", "assistant_id"} & body.keys()
+            body = body | dict.fromkeys(known, served.ids.get("agent_id"))
+            answer = await client.post(path, json=body)
             for other in DOCUMENT["paths"]:
                 if other.startswith(f"{path}/{{") and other.count("/") == path.count("/") + 1:
                     assert answer.status_code in {200, 201}, (path, answer.text)
                     name = other.removeprefix(f"{path}/{{").removesuffix("}")
-                    served.ids[name] = unquote(answer.headers["location"].rsplit("/", 1)[1])
+                    where = answer.headers.get("location") or f"/{answer.json()['id']}"
+                    served.ids[name] = unquote(where.rsplit("/", 1)[1])
 
 
 @pytest.fixture(scope="module")

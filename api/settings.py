@@ -426,8 +426,9 @@ class Webhooks(Section):
         default="call",
         description="Body: `call`, the call object with a `type` key; `envelope`, "
         "`{id, type, timestamp, data: {call}}`; `callingbox`, "
-        "`{id, type, created, api_version, data: {call}}`; `callingbox_call`, its call object alone; `oneinbox` and `revox`, as those services "
-        "tell it. An endpoint may choose its own; a call placed in a dialect has that dialect's.",
+        "`{id, type, created, api_version, data: {call}}`; `callingbox_call`, its call object "
+        "alone; `oneinbox` and `revox`, as those services tell it. An endpoint may choose its own; "
+        "a call placed in a dialect has that dialect's.",
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
         default=None,

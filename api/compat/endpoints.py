@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from api.compat.callingbox import ENDPOINTS as CALLINGBOX_CALLS
+from api.compat.callingbox_agents import ENDPOINTS as CALLINGBOX_AGENTS
+from api.compat.callingbox_webhooks import ENDPOINTS as CALLINGBOX_WEBHOOKS
 from api.compat.revox import ENDPOINTS as REVOX_CALLS
 from api.compat.revox_assistants import ENDPOINTS as REVOX_ASSISTANTS
 from api.compat.revox_campaigns import ENDPOINTS as REVOX_CAMPAIGNS
@@ -9,6 +12,9 @@ from api.compat.revox_voices import ENDPOINTS as REVOX_VOICES
 from api.endpoint import Endpoint
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *CALLINGBOX_CALLS,
+    *CALLINGBOX_AGENTS,
+    *CALLINGBOX_WEBHOOKS,
     *REVOX_CALLS,
     *REVOX_ASSISTANTS,
     *REVOX_CAMPAIGNS,

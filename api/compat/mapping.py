@@ -8,7 +8,8 @@ from typing import Final, Literal, get_args
 
 from api.campaign_records import CampaignStatus, ContactStatus
 from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
-from api.records import Attempt, Call, Dialect
+from api.records import AnsweredBy, Attempt, Call, Dialect
+from api.settings import PayloadStyle
 
 # -- where a call is -----------------------------------------------------------------------------
 
@@ -59,7 +60,50 @@ REVOX_STATUS: Final[Mapping[CallState, str]] = {
     "failed": "errored",
 }
 
-CALL_STATUS: Final[Mapping[Dialect, Mapping[CallState, str]]] = {"revox": REVOX_STATUS}
+#: CB-92…100: ours, and final at the hang-up; `result_status` tells of the extraction.
+CALLINGBOX_STATUS: Final[Mapping[CallState, str]] = {
+    "queued": "queued",
+    "scheduled": "queued",
+    "initiated": "initiated",
+    "ringing": "ringing",
+    "in_progress": "in_progress",
+    "analyzing": "completed",
+    "completed": "completed",
+    "no_answer": "no_answer",
+    "busy": "busy",
+    "canceled": "canceled",
+    "failed": "failed",
+}
+
+#: OI-32: final at the hang-up; `analysis` is filled when the result is there.
+ONEINBOX_STATUS: Final[Mapping[CallState, str]] = {
+    "queued": "queued",
+    "scheduled": "queued",
+    "initiated": "initiated",
+    "ringing": "initiated",
+    "in_progress": "in_progress",
+    "analyzing": "completed",
+    "completed": "completed",
+    "no_answer": "failed",
+    "busy": "failed",
+    "canceled": "failed",
+    "failed": "failed",
+}
+
+CALL_STATUS: Final[Mapping[Dialect, Mapping[CallState, str]]] = {
+    "callingbox": CALLINGBOX_STATUS,
+    "oneinbox": ONEINBOX_STATUS,
+    "revox": REVOX_STATUS,
+}
+
+#: CB-59, CB-60.
+CALLINGBOX_ANSWERED_BY: Final[Mapping[AnsweredBy, Literal["human", "machine", "unknown"]]] = {
+    "human": "human",
+    "machine": "machine",
+    "ivr": "unknown",
+    "screening": "unknown",
+    "unknown": "unknown",
+}
 
 # -- an attempt ----------------------------------------------------------------------------------
 
@@ -194,6 +238,14 @@ EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "callingbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
     "oneinbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
     "revox": dict.fromkeys((EVENT_OF[status] for status in TERMINAL), "call"),
+}
+
+#: Style of the body of what a call's own `webhook_url` is told. CallingBox's documents have the
+#: call object itself there (S2); its envelope is for endpoints that choose it.
+INLINE_STYLE: Final[Mapping[Dialect, PayloadStyle]] = {
+    "callingbox": "callingbox_call",
+    "oneinbox": "oneinbox",
+    "revox": "revox",
 }
 
 # -- fields --------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from api.call_object import call_object
+from api.compat.callingbox_objects import callingbox_call_of
 from api.compat.revox_objects import call_envelope
 from api.compat.story import Story, tell
 from api.services import Services
@@ -12,6 +14,9 @@ from api.webhook_records import WebhookEvent
 
 #: Styles whose body is made of the call as it is at the time of sending.
 BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str, Any]]]] = {
+    "callingbox_call": lambda story, event: callingbox_call_of(
+        event.data.get("call") or call_object(story.call)
+    ),
     "revox": lambda story, _: call_envelope(story),
 }
 

@@ -46,7 +46,7 @@ async def get_linked_recording(exchange: Exchange) -> Response:
     links = exchange.services.links
     if not links.holds(call_id, attempt, expires_at, signature, time.time()):
         detail = "the link is not ours or has expired; ask for another one"
-        raise Problem(403, "link_expired", detail)
+        raise Problem(404, "link_expired", detail)
     try:
         call = await exchange.services.store.calls.get(call_id)
     except UnknownCallError as error:
@@ -147,7 +147,7 @@ ENDPOINTS = (
         get_linked_recording,
         "Follow a link to a recording",
         "calls",
-        {**_FILES, 403: Answer("The link is not ours, or has expired.")},
+        {**_FILES, 404: Answer("The link is not ours or has expired, or there is no recording.")},
         parameters=(
             CALL_ID,
             Parameter("attempt", "path", "Number of the attempt.", example="1"),

@@ -93,6 +93,23 @@ class Agents:
 
         return await self._database.read(work)
 
+    async def of_numbers(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """By number id: the inbound agent that answers it, and the outbound ones that call from
+        it."""
+        query = select(agent_numbers).order_by(agent_numbers.c.created_at, agent_numbers.c.agent_id)
+
+        async def work(connection: AsyncConnection) -> tuple[dict[str, str], dict[str, list[str]]]:
+            answering: dict[str, str] = {}
+            calling: dict[str, list[str]] = {}
+            for row in await connection.execute(query):
+                if row.inbound:
+                    answering[row.number_id] = row.agent_id
+                else:
+                    calling.setdefault(row.number_id, []).append(row.agent_id)
+            return answering, calling
+
+        return await self._database.read(work)
+
     async def page(
         self,
         *,

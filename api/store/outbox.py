@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.compat.mapping import EVENT_NAMES
+from api.compat.mapping import EVENT_NAMES, INLINE_STYLE
 from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
 from api.records import CallEvent, Dialect
@@ -298,7 +298,9 @@ def _delivery(row: Any, now: float) -> Delivery:
         inline=row.inline,
         url=row.url,
         destination=row.destination,
-        payload=row.dialect if row.inline and row.dialect is not None else row.payload,
+        payload=INLINE_STYLE[row.dialect]
+        if row.inline and row.dialect is not None
+        else row.payload,
         attempt_count=row.attempt_count,
         failures=row.failures,
         secrets=secrets,

@@ -15,6 +15,9 @@ from api.schemas import CreateCall
 from tests.api.conftest import Bench
 
 
+PUBLIC = {"/healthz", "/openapi.json", "/docs", "/llms.txt", "/recordings/{call_id}/{attempt}"}
+
+
 async def served(bench: Bench) -> dict[str, Any]:
     response = await bench.client.get("/openapi.json")
     assert response.status_code == 200
@@ -55,7 +58,7 @@ def test_every_operation_is_told_completely() -> None:
             if method == "post":
                 headers = {p["name"] for p in operation["parameters"] if p["in"] == "header"}
                 assert "Idempotency-Key" in headers
-            public = path in {"/healthz", "/openapi.json", "/docs", "/llms.txt"}
+            public = path in PUBLIC
             if public:
                 assert operation["security"] == []
             else:

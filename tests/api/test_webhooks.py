@@ -20,7 +20,7 @@ from api.settings import Webhooks, load_settings
 from api.signing import new_secret
 from api.store import Store, StoreError
 from api.webhook_sender import judge, retry_after_s
-from api.webhooks import RetrySchedule, WebhookDeliverer
+from api.webhooks import Render, RetrySchedule, WebhookDeliverer, of_event
 from tests.api.receiver import Received, receiving, status
 from tests.api.story import answered, completed, new_call
 
@@ -34,11 +34,14 @@ def webhooks(**values: Any) -> Webhooks:
 
 @asynccontextmanager
 async def delivering(
-    store: Store, clock: Callable[[], float] | None = None, **values: Any
+    store: Store,
+    clock: Callable[[], float] | None = None,
+    render: Render = of_event,
+    **values: Any,
 ) -> AsyncIterator[None]:
     given: dict[str, Any] = {} if clock is None else {"clock": clock}
     settings = webhooks(**{"secret": SECRET} | values)
-    deliverer = WebhookDeliverer(store, settings, chance=lambda: 0.5, **given)
+    deliverer = WebhookDeliverer(store, settings, render, chance=lambda: 0.5, **given)
     task = asyncio.create_task(deliverer.run())
     try:
         yield

@@ -66,7 +66,10 @@ class Conversation:
 
     async def _prepare(self) -> None:
         prepared, dialogue = self._parts.prepared, self._parts.dialogue
-        await self._work.see_through(prepared.opening, lambda: prepared.render_opening(dialogue))
+        toolset = self._parts.tools.toolset
+        await self._work.see_through(
+            prepared.opening, lambda: prepared.render_opening(dialogue, toolset)
+        )
         if length_ms := await prepared.render_time_up():
             limit_ms = self._config.max_duration_ms
             lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)

@@ -132,11 +132,8 @@ class Director:
     def _opening_due(self) -> None:
         engaged = self._wire.ending or self._floor.person_speaks or self._reply is not None
         if not engaged and self._answers.opening_comes:
-            self._play_opening()
-
-    def _play_opening(self) -> None:
-        self._answers.opening_comes = False
-        self._playout.play(self._prepared.opening)
+            self._answers.opening_comes = False
+            self._speak(Reply(self._prepared.opening, 0.0, self._now_ms, self._now_ms))
 
     def _waits_for(self, speech: Speech) -> bool:
         """Whether someone still counts on this speech."""
@@ -222,8 +219,8 @@ class Director:
         self._drop_reply()
         self._yield()
         self._answers.opening_comes = False
-        now_ms = self._wire.frame * FRAME_MS
-        reply = Reply(self._studio.new_speech(), self._ear.voiced_at, now_ms, now_ms, spoke=True)
+        now_ms = self._now_ms
+        reply = Reply(self._studio.new_speech(), self._ear.voiced_at, now_ms, now_ms)
         self._dialogue.person_said(f"[{note}]")
         reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
         self._speak(reply)

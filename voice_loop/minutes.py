@@ -26,7 +26,7 @@ class Minutes:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
         timings = None
         if reply is not None and not reply.spoke:
-            timings = reply.timings()
+            timings = None if reply.transcript is None else reply.timings()
             reply.spoke = True
         cut_short = speech.cut_short
         self._on_turn(Turn("agent", heard, *span_ms, interrupted=cut_short, timings=timings))

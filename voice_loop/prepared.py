@@ -4,6 +4,7 @@ from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.phrases import Phrases
 from voice_loop.reply import Studio
+from voice_loop.toolset import Toolset
 
 
 class Prepared:
@@ -18,7 +19,7 @@ class Prepared:
         self.apology = studio.new_last_words()
         self.time_up = studio.new_last_words()
 
-    async def render_opening(self, dialogue: Dialogue) -> None:
+    async def render_opening(self, dialogue: Dialogue, toolset: Toolset) -> None:
         """The apology, so that failures can be told, and the opening. Raises EngineError."""
         await self._studio.read_out(self._phrases.apology, self.apology)
         sentence, mode = self._config.first_sentence, self._config.first_sentence_mode
@@ -28,7 +29,12 @@ class Prepared:
             opening = dialogue.copy()
             if sentence:
                 opening.open_with(sentence)
-            await self._studio.answer(opening.messages(), self.opening)
+            await self._studio.answer(
+                opening.messages(),
+                self.opening,
+                tools=toolset.specs,
+                announce=toolset.announcement,
+            )
 
     async def render_time_up(self) -> int:
         """The last words of the longest conversation; their length in ms, 0 when there are none.

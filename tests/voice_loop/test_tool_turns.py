@@ -58,6 +58,18 @@ async def test_a_tool_is_used_and_the_agent_answers_with_what_it_gave() -> None:
     assert call.mind.offered[-1] == ["end_call", "book"]
 
 
+async def test_a_call_may_begin_with_a_tool_which_waits_for_the_answer() -> None:
+    book = Gadget()
+    config = ConversationConfig("book a visit", tools=(book,), floor=PATIENT)
+    call = PhoneCall({CALL_ANSWERED: f"hello. {BOOK}", BOOKED: DONE}, config=config)
+    await call.conversation.prepare()
+    assert not book.used
+    await call.answer(prepared=False)
+    await call.hears_out()
+    assert call.said == [("agent", "hello."), ("tool", "booked"), ("agent", DONE)]
+    assert [turn.timings for turn in call.turns] == [None] * 3, "nobody was answered"
+
+
 async def test_the_words_before_a_tool_call_are_heard_before_it_is_used() -> None:
     book = Gadget()
     call = await calling({"tuesday": f"let me see. {BOOK}", BOOKED: DONE}, book)

@@ -136,6 +136,8 @@ def _handler(
         if isinstance(endpoint.body, FileBody):
             limit = endpoint.body.max_bytes
         body = await read_body(request, limit)
+        if endpoint.dialect is not None and endpoint.body is not None and body:
+            _require_json(request)
         if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
             async with changing.of(request.url.path):
                 if (read := methods.get("GET")) is not None:
@@ -156,6 +158,14 @@ def _handler(
         )
 
     return handle
+
+
+def _require_json(request: Request) -> None:
+    """Refuse what the hosted services refuse (RV-3, OI-3); our own paths do not look at it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        detail = "send the body with the header Content-Type: application/json"
+        raise Problem(415, "unsupported_media_type", detail)
 
 
 def _refuse_nul(request: Request) -> None:

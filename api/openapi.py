@@ -204,6 +204,8 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
     answers.setdefault(503, Answer("The store is busy; try again."))
     if endpoint.dialect is None:
         return answers
+    if endpoint.body is not None:
+        answers[415] = Answer("The body is not `application/json`.")
     style = DIALECTS[endpoint.dialect]
     taken = {status: style.status_of(status) for status in answers}
     return {

@@ -91,8 +91,8 @@ def _order_of(asked: RevoxCreateCall, agent: Agent | None) -> Translation:
         order.put("agent_id", asked.assistant_id, ("assistant_id",))
         kept = {} if agent is None else agent.config
         order.body |= {name: value for name, value in DEFAULTS.items() if kept.get(name) is None}
-        for path in (("retry",), ("retry", "timezone")):
-            order.comes_from(path, ("phone_number",))
+        order.comes_from(("retry",), ("phone_number",))
+        order.comes_from(("retry", "timezone"), ("phone_number",))
         return order
     inline: dict[str, Any] = {}
     if asked.assistant is not None:
@@ -102,8 +102,8 @@ def _order_of(asked: RevoxCreateCall, agent: Agent | None) -> Translation:
         if asked.from_phone_number is None and asked.assistant.from_phone_number is not None:
             order.comes_from(("from_number",), ("assistant", "from_phone_number"))
     if "retry" not in inline:
-        for path in (("agent", "retry"), ("agent", "retry", "timezone")):
-            order.comes_from(path, ("phone_number",))
+        order.comes_from(("agent", "retry"), ("phone_number",))
+        order.comes_from(("agent", "retry", "timezone"), ("phone_number",))
     order.body["agent"] = {**DEFAULTS, **inline}
     return order
 

@@ -269,6 +269,7 @@ _PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
     "calendar": {
         "connection_id": ("calendly", "connection_id"),
         "event_type_id": ("calendly", "event_type_id"),
+        "book": ("calendly", "connection_id"),
     },
 }
 

@@ -47,6 +47,22 @@ async def read(bench: Bench, call_id: str) -> dict[str, Any]:
     return call
 
 
+async def calendly(bench: Bench, **members: Any) -> dict[str, str]:
+    """A calendar to book in."""
+    kind = {"id": "checkup", "name": "Check-up", "duration_minutes": 30, "timezone": "UTC"}
+    calendar: dict[str, Any] = {
+        "name": "Front desk",
+        "kind": "caldav",
+        "url": "https://dav.example.org/calendars/frontdesk/",
+        "username": "offhook",
+        "password": "secret",
+        "event_types": [kind],
+    }
+    answer = await bench.client.post("/v1/calendar_connections", json=calendar | members)
+    assert answer.status_code == 201, answer.text
+    return {"connection_id": answer.json()["id"], "event_type_id": "checkup"}
+
+
 async def refused(bench: Bench, body: Mapping[str, Any]) -> dict[str, str]:
     """Pointers of what is wrong with an order, each with its code."""
     answer = await bench.client.post("/api/call", json=body)
@@ -108,7 +124,8 @@ async def test_the_example_request_is_enough(bench: Bench) -> None:
 
 @pytest.mark.rows("RV-593", "RV-594", "RV-271…275", "RV-316…471", "RV-554…594", "X-RV-5")
 async def test_the_answer_has_exactly_the_examples_keys(equipped: Bench) -> None:
-    whole = await placed(equipped, **{**ORDER, "scheduled_at": None})
+    assistant = ASSISTANT | {"calendly": await calendly(equipped)}
+    whole = await placed(equipped, **{**ORDER, "assistant": assistant, "scheduled_at": None})
     same_keys(whole, CALL_KEYS)
     same_keys(await placed(equipped), CALL_KEYS)
     await claim_up_to(equipped.store, 9)
@@ -131,10 +148,12 @@ async def test_the_answer_has_exactly_the_examples_keys(equipped: Bench) -> None
 
 @pytest.mark.rows("RV-11…98", "RV-101…108", "RV-111", "RV-117…136", "RV-137…175", "RV-176…181")
 @pytest.mark.rows("RV-203…251", "RV-252", "RV-255…265", "RV-285", "RV-291", "RV-293", "RV-294")
-@pytest.mark.rows("RV-5", "RV-9", "RV-10")
+@pytest.mark.rows("RV-5", "RV-6", "RV-9", "RV-10", "RV-24…26", "RV-323…325", "RV-292")
 async def test_every_member_is_echoed(equipped: Bench) -> None:
-    call = await placed(equipped, **ORDER)
-    asked = ASSISTANT | {"from_phone_number": ORDER["from_phone_number"]}  # the order's holds
+    # The order's caller number holds before the assistant's.
+    asked = ASSISTANT | {"from_phone_number": ORDER["from_phone_number"]}
+    asked["calendly"] = await calendly(equipped)
+    call = await placed(equipped, **{**ORDER, "assistant": asked})
     (faq,) = asked["faq_items"]
     (shown,) = call["assistant"]["faq_items"]
     assert shown == faq | {
@@ -148,15 +167,18 @@ async def test_every_member_is_echoed(equipped: Bench) -> None:
     assert call["llm_model"] == asked["llm_model"]
     assert call["prompt_variables"] == ORDER["prompt_variables"]
     assert call["metadata"] == ORDER["metadata"]
-    assert call["scheduled_at"] == "2026-12-01T09:00:00.000Z"
+    assert (call["scheduled_at"], call["status"]) == ("2026-12-01T09:00:00.000Z", "scheduled")
     assert (call["to_phone_number"], call["from_phone_number"]) == (TO, "+15559876543")
     assert await read(equipped, call["id"]) == call
+    other = await placed(equipped)
+    assert call["organization_id"] == call["assistant"]["organization_id"]
+    assert call["organization_id"] == other["organization_id"] != ""
     native = (await equipped.client.get(f"/v1/calls/{call['id']}")).json()
     assert native["concurrency"] == ORDER["concurrency"]
     assert native["force_now"] is True
     assert native["language"] == "es", "the voice's"
     tools = {tool["type"] for tool in native["agent"]["tools"]}
-    assert tools == {"http", "transfer", "send_sms", "send_digits", "skip_turn"}
+    assert tools == {"http", "transfer", "send_sms", "calendar", "send_digits", "skip_turn"}
     assert native["returns"]["confirmed"] == {"type": "boolean", "required": True}
     assert native["agent"]["voicemail_action"] == "leave_message"
 
@@ -238,7 +260,7 @@ async def test_what_is_left_out_is_not_done(bench: Bench) -> None:
         ),
         (
             "assistant.calendly",
-            {"connection_id": "x", "event_type_id": "y"},
+            {"connection_id": "x", "event_type_id": "checkup"},
             "/assistant/calendly/connection_id",
         ),
         ("assistant.prompt_flow.nodes.0.type", "x", "/assistant/prompt_flow/nodes/0/type"),
@@ -409,7 +431,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.rows("RV-176…202", "RV-568…591")
+@pytest.mark.rows("RV-176…194", "RV-200…202", "RV-568…591")
 async def test_each_kind_of_model_is_resolved_and_echoed(equipped: Bench, kind: str) -> None:
     model = MODELS[kind]
     call = await placed(equipped, assistant={"prompt": "x", "llm_model": model})
@@ -440,7 +462,8 @@ async def test_each_kind_of_model_is_resolved_and_echoed(equipped: Bench, kind: 
         ("realtime", {"realtime_voice_id": "puck"}, "realtime_voice_id", UNKNOWN),
     ],
 )
-@pytest.mark.rows("RV-177", "RV-182…192", "RV-195…202")
+@pytest.mark.rows("RV-177", "RV-182…192", "RV-200…202")
+@pytest.mark.refused("RV-195…199")
 async def test_a_model_that_there_is_not_is_refused(
     bench: Bench, kind: str, change: dict[str, Any], pointer: str, code: str
 ) -> None:
@@ -482,6 +505,32 @@ async def test_what_needs_something_that_is_not_configured_is_refused(bench: Ben
     }
     found = await refused(bench, {"phone_number": TO, "assistant": asked})
     assert found == {f"/assistant/{name}": "not_configured" for name in asked if name != "prompt"}
+
+
+@pytest.mark.rows("RV-3")
+async def test_a_body_that_says_it_is_something_else(bench: Bench) -> None:
+    body = b'{"phone_number": "+12125550142"}'
+    for kind in ("application/x-www-form-urlencoded", "text/plain; charset=utf-8", ""):
+        answer = await bench.client.post("/api/call", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (
+            415,
+            "unsupported_media_type",
+        )
+    good = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert (await bench.client.post("/api/call", content=body, headers=good)).status_code == 201
+
+
+@pytest.mark.rows("RV-25", "RV-26")
+async def test_a_calendar_must_be_there_and_take_bookings(bench: Bench) -> None:
+    async def pointer(asked: Mapping[str, str]) -> set[str]:
+        assistant = {"prompt": "x", "calendly": asked}
+        return set(await refused(bench, {"phone_number": TO, "assistant": assistant}))
+
+    asked = await calendly(bench)
+    assert await pointer(asked | {"connection_id": "x"}) == {"/assistant/calendly/connection_id"}
+    assert await pointer(asked | {"event_type_id": "x"}) == {"/assistant/calendly/event_type_id"}
+    feed = await calendly(bench, kind="ics", username=None, password=None)
+    assert await pointer(feed) == {"/assistant/calendly/connection_id"}
 
 
 async def test_an_idempotent_order_gets_the_same_answer(bench: Bench) -> None:
@@ -547,8 +596,9 @@ async def test_statuses_as_they_come(bench: Bench) -> None:
         assert wrong.json()["error"]["errors"][0]["parameter"] == name
 
 
+@pytest.mark.rows("RV-304", "RV-305", "RV-306…315", "RV-512", "RV-513")
 async def test_an_order_waits_for_its_result_as_calling(bench: Bench) -> None:
-    """Who polls for `completed` finds the result (RV-512, RV-306…315)."""
+    """Who polls for `completed` finds the result; `updated_at` grows with each change."""
     call = await answered(bench.store, returns={"ok": "boolean"}, dialect="revox")
     ended = Ended(time.time(), NORMAL, "agent_hangup", awaits_result=True)
     over = await bench.store.calls.record_ended(call.id, ended)
@@ -565,6 +615,7 @@ async def test_an_order_waits_for_its_result_as_calling(bench: Bench) -> None:
         {"ok": True},
     )
     assert (done["outcome"], done["outcome_summary"]) == (None, None)
+    assert done["updated_at"] >= waiting["updated_at"] >= waiting["created_at"]
 
 
 def _attempt(**values: Any) -> Attempt:

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from pbx.switch import Attempt
@@ -17,7 +18,7 @@ NUMBER_LENGTH: Final = 40
 
 @dataclass(frozen=True)
 class IncomingCall:
-    """A call that the trunk brought; its attempt is about to be answered."""
+    """A call that the trunk brought, and that nobody has answered yet."""
 
     attempt: Attempt
     number: str
@@ -26,18 +27,35 @@ class IncomingCall:
     """As the trunk tells it; nothing vouches for it."""
     caller_name: str | None
     """One line of text from the outside."""
+    trunk: str | None = None
+    """Name of the trunk that brought it, where the PBX tells."""
 
 
-OnIncoming = Callable[[IncomingCall], Awaitable[None]]
+class Refusal(IntEnum):
+    """Why a call is not answered: names and numbers of Q.850, of which SIP makes its codes."""
+
+    UNALLOCATED_NUMBER = 1
+    """SIP 404."""
+    USER_BUSY = 17
+    """SIP 486."""
+    SUBSCRIBER_ABSENT = 20
+    """SIP 480."""
+    NORMAL_CIRCUIT_CONGESTION = 34
+    """SIP 503: a carrier may try another way."""
 
 
-async def announce(call: IncomingCall, on_incoming: OnIncoming) -> None:
-    """Present a call; where that fails, it is hung up."""
+OnIncoming = Callable[[IncomingCall], Awaitable[Refusal | None]]
+"""Given a call before it is answered; None has it answered. A refused one's attempt is void: what
+it goes on to tell is not to be waited for."""
+
+
+async def decide(call: IncomingCall, on_incoming: OnIncoming) -> Refusal | None:
+    """Whether a call is refused; where that cannot be said, it is."""
     try:
-        await on_incoming(call)
+        return await on_incoming(call)
     except Exception:
         _log.exception("nobody could take the call %s", call.attempt.id)
-        await call.attempt.hang_up()
+        return Refusal.NORMAL_CIRCUIT_CONGESTION
 
 
 def one_line(value: str | None, length: int) -> str | None:

@@ -212,7 +212,8 @@ class Switch(Protocol):
         ...
 
     async def hang_up_channel(self, channel_id: str) -> None:
-        """Hang up a channel that no attempt of this process owns (after a restart)."""
+        """Hang up a channel that no attempt of this process owns (after a restart): one that we
+        made, or an inbound one."""
         ...
 
     async def send_message(

@@ -7,6 +7,7 @@ from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 
 ID_PREFIX: Final = "offhook-"
 _ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
+_CHANNEL_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
 _TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
@@ -24,6 +25,12 @@ def check_id(channel_id: str) -> None:
     """Raises SwitchRefused for what is no id of ours."""
     if not _ID.fullmatch(channel_id):
         raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
+
+
+def check_channel_id(channel_id: str) -> None:
+    """Raises SwitchRefused for what is no channel's id, neither ours nor the PBX's own."""
+    if not _CHANNEL_ID.fullmatch(channel_id):
+        raise SwitchRefused("a channel's id is letters, digits, dots, - and _", "id")
 
 
 def check_digits(digits: str) -> None:

@@ -9,6 +9,7 @@ from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, one_line
 
 _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _CHANNEL: Final = re.compile(r"[\x21-\x7e]{1,150}")
+_PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_.-]{1,64})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class Presented:
     number: str
     caller_number: str | None
     caller_name: str | None
+
+    @property
+    def trunk(self) -> str | None:
+        """The PJSIP endpoint whose channel it is."""
+        found = _PJSIP.fullmatch(self.channel)
+        return None if found is None else found[1]
 
 
 def read_request(headers: Mapping[str, str]) -> Presented | None:

@@ -17,7 +17,7 @@ from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, Refe
 from pbx.asterisk.transfers import Transfers
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
-from pbx.incoming import IncomingCall, OnIncoming, announce
+from pbx.incoming import IncomingCall, OnIncoming, Refusal, decide
 from pbx.media import MediaError, MediaServer
 from pbx.registry import Registry
 from pbx.switch import (
@@ -29,7 +29,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from pbx.values import ID_PREFIX, check_dial, check_id
+from pbx.values import ID_PREFIX, check_channel_id, check_dial
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ _log = logging.getLogger(__name__)
 _TRUNK_TRUST_S: Final = 5.0
 _DIGIT_MS: Final = 120
 _DIGIT_GAP_S: Final = 0.1
-#: Q.850 "no circuit available": SIP 503 to the caller.
-_NO_CIRCUIT: Final = 34
 #: Seconds that an inbound channel may take to open its media leg.
 _MEDIA_LEG_S: Final = 5
 
@@ -49,8 +47,8 @@ class AsteriskSwitch:
     Args:
         config: see there.
         media: started; every attempt opens a leg of it.
-        on_incoming: awaited with each inbound call, in a task of its own; None takes none, and
-            FastAGI does not listen.
+        on_incoming: asked about each inbound call before it is answered, in a task of its own;
+            None takes none, and FastAGI does not listen.
     """
 
     def __init__(
@@ -130,9 +128,9 @@ class AsteriskSwitch:
 
     async def hang_up_channel(self, channel_id: str) -> None:
         """Hang up a channel that no attempt of this process owns (after a restart)."""
-        check_id(channel_id)
+        check_channel_id(channel_id)
         for one in await self._channels():
-            if _id(one) != channel_id:
+            if channel_id not in (_id(one), one.get("Uniqueid")):
                 continue
             try:
                 await self._link.act("Hangup", {"Channel": one.get("Channel", "")})
@@ -176,7 +174,8 @@ class AsteriskSwitch:
             raise await self._why_refused(dial.id, outcome)
 
     async def _take_call(self, session: AgiSession) -> None:
-        """An inbound call: open its audio, let its channel dial us, and stay until it ends."""
+        """An inbound call: open its audio, ask whether to take it, let its channel dial us, and
+        stay until it ends."""
         call = read_request(session.headers)
         if call is None or call.unique_id in self._attempts or self._on_incoming is None:
             _log.warning("FastAGI: refused a request that is no new channel's")
@@ -185,18 +184,20 @@ class AsteriskSwitch:
             leg = self._media.open_leg(self._config.codec)
         except MediaError as error:
             _log.warning("no room for an inbound call: %s", error)
-            await session.command(f"EXEC Hangup {_NO_CIRCUIT}")
+            await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
         now = time.monotonic()
         core = AttemptCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
-        self._attempts.spawn(
-            announce(
-                IncomingCall(attempt, call.number, call.caller_number, call.caller_name),
-                self._on_incoming,
-            )
+        refusal = await decide(
+            IncomingCall(attempt, call.number, call.caller_number, call.caller_name, call.trunk),
+            self._on_incoming,
         )
+        if refusal is not None:
+            self._attempts.drop(attempt)
+            await session.command(f"EXEC Hangup {refusal}")
+            return
         try:
             await session.command(f'EXEC Dial "{self._audio()},{_MEDIA_LEG_S}"')
         except AgiError:

@@ -17,7 +17,15 @@ from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
 from pbx.freeswitch.transfers import TRANSFERRED, Transfers
-from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, IncomingCall, OnIncoming, announce, one_line
+from pbx.incoming import (
+    NAME_LENGTH,
+    NUMBER_LENGTH,
+    IncomingCall,
+    OnIncoming,
+    Refusal,
+    decide,
+    one_line,
+)
 from pbx.media import MediaError, MediaLeg, MediaServer
 from pbx.registry import Registry
 from pbx.switch import (
@@ -29,7 +37,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from pbx.values import ID_PREFIX, check_dial, check_id
+from pbx.values import ID_PREFIX, check_channel_id, check_dial
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +62,8 @@ class FreeSwitchSwitch:
     Args:
         config: see there.
         media: started; every attempt opens a leg of it.
-        on_incoming: awaited with each inbound call, in a task of its own; None takes none.
+        on_incoming: asked about each inbound call before it is answered, in a task of its own;
+            None takes none.
     """
 
     def __init__(
@@ -134,7 +143,7 @@ class FreeSwitchSwitch:
 
     async def hang_up_channel(self, channel_id: str) -> None:
         """Hang up a channel that no attempt of this process owns (after a restart)."""
-        check_id(channel_id)
+        check_channel_id(channel_id)
         answer = await self._link.job("uuid_kill", channel_id)
         if answer.startswith("-") and not answer.startswith(_GONE):
             raise SwitchRefused(f"FreeSWITCH refused to hang {channel_id} up: {answer}", "id")
@@ -285,7 +294,7 @@ class FreeSwitchSwitch:
             self._take_call(event)
 
     def _take_call(self, event: Event) -> None:
-        """An inbound call has parked: answer it, and have it announced."""
+        """An inbound call has parked: ask whether to take it."""
         if self._on_incoming is None or event.get("variable_offhook") != "true":
             return
         channel_id = event["Unique-ID"]
@@ -293,25 +302,31 @@ class FreeSwitchSwitch:
             leg = self._open_leg()
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
-            self._attempts.spawn(self._kill(channel_id, "NORMAL_CIRCUIT_CONGESTION"))
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+            self._attempts.spawn(self._kill(channel_id, refusal.name))
             return
         now = time.monotonic()
         core = AttemptCore(channel_id, now, time.time() - now, inbound=True)
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
-        core.on_event(event, now)
-        attempt.pump()
-        self._attempts.spawn(
-            announce(
-                IncomingCall(
-                    attempt,
-                    one_line(event.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
-                    one_line(event.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
-                    one_line(event.get("Caller-Caller-ID-Name"), NAME_LENGTH),
-                ),
-                self._on_incoming,
-            )
+        self._attempts.spawn(self._answer_or_refuse(attempt, event, self._on_incoming))
+
+    async def _answer_or_refuse(
+        self, attempt: LiveCall, parked: Event, on_incoming: OnIncoming
+    ) -> None:
+        call = IncomingCall(
+            attempt,
+            one_line(parked.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
+            one_line(parked.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
+            one_line(parked.get("Caller-Caller-ID-Name"), NAME_LENGTH),
         )
+        refusal = await decide(call, on_incoming)
+        if refusal is not None:
+            self._attempts.drop(attempt)
+            await self._kill(attempt.id, refusal.name)
+            return
+        attempt.core.on_event(parked, time.monotonic())
+        attempt.pump()
 
     def _on_link_down(self) -> None:
         self._gateways.clear()

@@ -211,6 +211,12 @@ class LivePbx(Pbx):
             data=data,
         )
 
+    @property
+    def phone(self) -> socket.socket:
+        """The one that `invite` called from."""
+        assert self._phone is not None
+        return self._phone
+
     def invite(self, display_name: str) -> None:
         self.note("do", "invite")
         phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

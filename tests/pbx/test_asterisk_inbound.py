@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import re
+import socket
 
 import pytest
 
 from pbx.asterisk.incoming import read_request
+from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import SwitchUnavailable
 from pbx.testbed import TestBed
 from tests.pbx.calls import PATIENCE_S, cause, until_over
-from tests.pbx.kinds import Pbx
+from tests.pbx.kinds import AsteriskPbx, Pbx
 from tests.pbx.test_contract_inbound import Reception
 
 
@@ -43,11 +46,67 @@ async def test_a_fastagi_port_in_use(pbx: Pbx, media: MediaServer) -> None:
     await reception.switch.close()
 
 
+def _final_answer(phone: socket.socket) -> int:
+    """The status of the first answer to an INVITE that is not provisional."""
+    phone.settimeout(PATIENCE_S)
+    while True:
+        found = re.match(rb"SIP/2\.0 ([2-6]\d\d) ", phone.recv(4096))
+        if found is not None:
+            return int(found[1])
+
+
+@pytest.mark.rows("X-CB-32")
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (Refusal.UNALLOCATED_NUMBER, 404),
+        (Refusal.SUBSCRIBER_ABSENT, 480),
+        (Refusal.USER_BUSY, 486),
+        (Refusal.NORMAL_CIRCUIT_CONGESTION, 503),
+        (RuntimeError("no agent"), 503),
+    ],
+)
+async def test_a_refused_call_is_not_answered(
+    pbx: AsteriskPbx, media: MediaServer, refusal: Refusal | Exception, status: int
+) -> None:
+    async def refuse(call: IncomingCall) -> Refusal:
+        assert call.trunk == pbx.bed.trunk
+        if isinstance(refusal, Exception):
+            raise refusal
+        return refusal
+
+    switch = pbx.make(media, refuse)
+    await switch.start()
+    pbx.invite("Ann")
+    assert await asyncio.to_thread(_final_answer, pbx.phone) == status
+    assert media.open_legs == 0
+    await pbx.until_calls(0)
+    await switch.close()
+
+
+async def test_an_inbound_channel_is_hung_up_by_its_id(pbx: Pbx, media: MediaServer) -> None:
+    """As is done after a crash."""
+    reception = Reception(pbx, media)
+    await reception.switch.start()
+    pbx.ring("Wait", "60")
+    call = await reception.next_call()
+    await reception.switch.hang_up_channel("1.2")
+    await pbx.until_answered()
+    await reception.switch.hang_up_channel(call.attempt.id)
+    assert cause(await until_over(call.attempt)).state == "completed"
+    await reception.switch.close()
+
+
 def test_headers_are_checked() -> None:
-    good = {"agi_uniqueid": "1.2", "agi_channel": "PJSIP/trunk-1", "agi_calleridname": "a\x00\tb"}
+    good = {
+        "agi_uniqueid": "1.2",
+        "agi_channel": "PJSIP/trunk-0000001f",
+        "agi_calleridname": "a\x00\tb",
+    }
     presented = read_request(good)
     assert presented is not None
     assert presented.caller_name == "a b"
+    assert presented.trunk == "trunk"
     assert read_request({**good, "agi_uniqueid": "1 2"}) is None
     assert read_request({**good, "agi_channel": "a\rb"}) is None
     assert read_request({}) is None

@@ -148,20 +148,3 @@ async def test_a_display_name_with_control_characters(pbx: Pbx, reception: Recep
     await pbx.settled(call.attempt)
     await call.attempt.hang_up()
     assert cause(await until_over(call.attempt)).state == "completed"
-
-
-async def test_a_failing_receiver_hangs_up(pbx: Pbx, media: MediaServer) -> None:
-    calls: asyncio.Queue[IncomingCall] = asyncio.Queue()
-
-    async def fail(call: IncomingCall) -> None:
-        calls.put_nowait(call)
-        raise RuntimeError("no agent")
-
-    switch = pbx.make(media, fail)
-    await switch.start()
-    pbx.ring("Wait", "60")
-    async with asyncio.timeout(PATIENCE_S):
-        call = await calls.get()
-    assert isinstance((await until_over(call.attempt))[-1], Ended)
-    await pbx.until_calls(0)
-    await switch.close()

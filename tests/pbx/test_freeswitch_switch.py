@@ -8,6 +8,7 @@ import pytest
 
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.switch import FreeSwitchSwitch
+from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Answered, SwitchRefused, SwitchUnavailable
 from tests.pbx.calls import cause, dial, until, until_over
@@ -17,7 +18,10 @@ from tests.pbx.test_freeswitch_link import Peer, Script, Server
 
 @contextlib.asynccontextmanager
 async def switch_over(
-    script: Script, media: MediaServer, ports: int = 100
+    script: Script,
+    media: MediaServer,
+    ports: int = 100,
+    on_incoming: OnIncoming | None = None,
 ) -> AsyncIterator[FreeSwitchSwitch]:
     async with asyncio.timeout(10), Server(script) as server:
         config = FreeSwitchConfig(
@@ -27,7 +31,7 @@ async def switch_over(
             unicast_port_min=23000,
             unicast_port_max=22999 + ports,
         )
-        switch = FreeSwitchSwitch(config, media)
+        switch = FreeSwitchSwitch(config, media, on_incoming)
         await switch.start()
         yield switch
         await switch.close()
@@ -185,3 +189,49 @@ async def test_there_are_no_more_ports_than_there_are(media: MediaServer) -> Non
     async with switch_over(deaf, media, ports=1) as switch:
         attempt = await switch.originate(dial("echo"))
         assert "unicast_port_min" in cause(await until_over(attempt)).message
+
+
+_PARKED = b"""\
+Event-Name: CHANNEL_PARK
+Unique-ID: 9d97f5e3-ab44
+Call-Direction: inbound
+Answer-State: ringing
+variable_offhook: true
+Caller-Destination-Number: +15550777
+Caller-Caller-ID-Number: +15550888
+
+"""
+
+
+@pytest.mark.rows("X-CB-32")
+@pytest.mark.parametrize("refusal", [Refusal.USER_BUSY, RuntimeError("no agent")])
+async def test_a_refused_inbound_call_is_killed_and_never_answered(
+    media: MediaServer, refusal: Refusal | Exception
+) -> None:
+    asked: list[str] = []
+    first: asyncio.Queue[str] = asyncio.Queue()
+
+    async def refuse(call: IncomingCall) -> Refusal:
+        asked.append(call.number)
+        if isinstance(refusal, Exception):
+            raise refusal
+        return refusal
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.event(_PARKED)
+        while True:
+            number, command = await peer.take()
+            if command.startswith("uuid_dump"):
+                peer.finish(number, "-ERR No such channel!\n")
+            else:
+                peer.finish(number, "+OK")
+                first.put_nowait(command)
+
+    async with switch_over(script, media, on_incoming=refuse):
+        command = await first.get()
+    name = refusal.name if isinstance(refusal, Refusal) else "NORMAL_CIRCUIT_CONGESTION"
+    assert command == f"uuid_kill 9d97f5e3-ab44 {name}"
+    assert asked == ["+15550777"]
+    assert media.open_legs == 0
+    assert first.empty()

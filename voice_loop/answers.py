@@ -21,6 +21,7 @@ class Answers:
     """Fills replies; the conversation decides whether and when they are spoken."""
 
     def __init__(self, parts: Parts) -> None:
+        self._call_id = parts.call_id
         self._studio = parts.studio
         self._faq = parts.faq
         self._dialogue = parts.dialogue
@@ -62,7 +63,7 @@ class Answers:
                 heard = self._wire.ear.utterance(reply.started_ms, reply.ended_ms)
                 reply.transcript = await self._studio.transcribe(heard)
         except EngineError as error:
-            log.error("words that the end cut off are lost: %s", error)
+            log.error("call %s: the last words are lost: %s", self._call_id, error)
 
     def _judge(self, transcript: Transcript) -> Verdict:
         speech = self._wire.playout.speech

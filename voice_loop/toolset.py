@@ -53,6 +53,8 @@ class Toolset:
     async def use(self, call: ToolCall) -> ToolResult:
         """Carry out what the model asked for."""
         tool = self._tools.get(call.name)
+        if not call.name:
+            return _error("That was no JSON object with name and arguments; try again.")
         if tool is None:
             known = ", ".join(self._tools)
             return _error(f"There is no such tool. The tools are: {known}.")

@@ -200,6 +200,15 @@ async def test_a_slow_tool_that_was_spoken_of_needs_no_phrase() -> None:
     assert call.said[-1] == ("agent", DONE)
 
 
+async def test_the_phrase_is_in_the_language_of_the_call() -> None:
+    book = Gadget()
+    book.fault.gate = asyncio.Event()
+    call = await calling(ANSWERS, book, language="es")
+    await call.says("tuesday")
+    await call.quiet(3_000)
+    assert call.said[2:] == [("agent", "un momento, por favor.")]
+
+
 @pytest.mark.parametrize("say", ["i am looking that up.", ""])
 async def test_a_tool_has_words_of_its_own_for_that(say: str) -> None:
     book = Gadget()
@@ -338,7 +347,14 @@ async def test_a_long_tool_is_no_silence() -> None:
     ("asked", "told"),
     [
         (tool_call_text("fly", {}), "There is no such tool. The tools are: book."),
-        ("<tool_call>book it</tool_call>", "There is no such tool. The tools are: book."),
+        (
+            "<tool_call>book it</tool_call>",
+            "That was no JSON object with name and arguments; try again.",
+        ),
+        (
+            "<tool_call>{",
+            "That was no JSON object with name and arguments; try again.",
+        ),
         (
             tool_call_text("book", {}),
             "The arguments are not right: $: 'day' is a required property",

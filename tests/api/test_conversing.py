@@ -126,3 +126,30 @@ async def test_the_analysis_reads_the_instructions_as_the_agent_did(
     await conversed(office, prompt="Ask {{patient}}.", variables={"patient": "Maria"})
     (question,) = office.mind.asked_for_analysis[1:]
     assert re.match(r"Task: Ask Maria\.\n", question["content"])
+
+
+@pytest.mark.rows("RV-45", "RV-48", "RV-64")
+async def test_what_cannot_be_held_is_told_with_its_place(bench: Bench) -> None:
+    wrong = [
+        ({"first_sentence_delay_ms": -1}, "/first_sentence_delay_ms"),
+        ({"first_sentence_mode": "shouted"}, "/first_sentence_mode"),
+        ({"max_duration_end_message": "x" * 151}, "/max_duration_end_message"),
+        ({"max_duration_seconds": 4}, "/max_duration_seconds"),
+        ({"silence_timeout_seconds": 0}, "/silence_timeout_seconds"),
+        ({"faq_items": [{"question": "Open?"}]}, "/faq_items/0/answer"),
+        ({"voice": {"speed": 1.6}}, "/voice/speed"),
+        ({"llm": {"temperature": 2.1}}, "/llm/temperature"),
+        ({"first_sentence": "Hello {{who}}."}, "/first_sentence"),
+        ({"persona": "{{who}}"}, "/persona"),
+    ]
+    for fields, pointer in wrong:
+        body = {"to": "+15551234567", "prompt": "Say hello.", **fields}
+        response = await bench.client.post("/v1/calls", json=body)
+        assert response.status_code == 422, fields
+        assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+@pytest.mark.rows("RV-64")
+async def test_a_message_at_the_limit_may_have_150_characters(bench: Bench) -> None:
+    config = await held(bench, max_duration_end_message="x" * 150)
+    assert config.time_up_message == "x" * 150

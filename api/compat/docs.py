@@ -9,6 +9,7 @@ from api.compat.mapping import (
     CALL_STATUS,
     EVENT_NAMES,
     FIELDS,
+    ONEINBOX_END,
     REVOX_ATTEMPT_STATUS,
     REVOX_CAMPAIGN_STATUS,
     REVOX_DIAL_ERROR_OF_Q850,
@@ -57,6 +58,7 @@ def _codes(table: Mapping[int, str], wanted: str) -> str:
 _VALUES: Final[
     Mapping[Dialect, Sequence[tuple[str, tuple[str, ...], Iterable[tuple[str, ...]]]]]
 ] = {
+    "oneinbox": (("`end_reason`", ("ours", "OneInbox"), ONEINBOX_END.items()),),
     "revox": (
         (
             "Attempts: `status`",

@@ -5,6 +5,8 @@ from typing import Final
 from api.compat.callingbox import ENDPOINTS as CALLINGBOX_CALLS
 from api.compat.callingbox_agents import ENDPOINTS as CALLINGBOX_AGENTS
 from api.compat.callingbox_webhooks import ENDPOINTS as CALLINGBOX_WEBHOOKS
+from api.compat.oneinbox import ENDPOINTS as ONEINBOX_CALLS
+from api.compat.oneinbox_agents import ENDPOINTS as ONEINBOX_AGENTS
 from api.compat.revox import ENDPOINTS as REVOX_CALLS
 from api.compat.revox_assistants import ENDPOINTS as REVOX_ASSISTANTS
 from api.compat.revox_campaigns import ENDPOINTS as REVOX_CAMPAIGNS
@@ -15,6 +17,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *CALLINGBOX_CALLS,
     *CALLINGBOX_AGENTS,
     *CALLINGBOX_WEBHOOKS,
+    *ONEINBOX_CALLS,
+    *ONEINBOX_AGENTS,
     *REVOX_CALLS,
     *REVOX_ASSISTANTS,
     *REVOX_CAMPAIGNS,

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 from api.campaign_records import CampaignStatus, ContactStatus
 from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
-from api.records import AnsweredBy, Attempt, Call, Dialect
+from api.records import AnsweredBy, Attempt, Call, Dialect, Speaker
 from api.settings import PayloadStyle
 
 # -- where a call is -----------------------------------------------------------------------------
@@ -214,6 +214,21 @@ def revox_end(attempt: Attempt) -> tuple[str | None, str | None]:
     return REVOX_END.get(attempt.end_reason or "", ("system", None))
 
 
+#: X-OI-2: what they call why a call ended; other reasons are told as ours.
+ONEINBOX_END: Final[Mapping[str, str]] = {
+    "operator_hangup": "api_stop",
+    "canceled": "api_stop",
+    "silence": "silence_timeout",
+}
+
+#: OI-44: who said it.
+ONEINBOX_ROLE: Final[Mapping[Speaker, Literal["assistant", "user", "tool"]]] = {
+    "agent": "assistant",
+    "person": "user",
+    "keypad": "user",
+    "tool": "tool",
+}
+
 # -- campaigns -----------------------------------------------------------------------------------
 
 #: X-RV-3; one that was canceled has `is_cancelled` too.
@@ -236,7 +251,18 @@ REVOX_ROW_STATUS: Final[Mapping[ContactStatus, str]] = {
 #: there. Revox tells once, without a name, that an order is complete (RV-98).
 EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "callingbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
-    "oneinbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
+    "oneinbox": {
+        "call.answered": "call.started",
+        "call.ended": "call.ended",
+        "call.completed": "call.analyzed",
+        "call.no_answer": "call.failed",
+        "call.busy": "call.failed",
+        "call.canceled": "call.failed",
+        "call.failed": "call.failed",
+        "call.recording.available": "call.recording.available",
+        "call.turn": "transcript.partial",
+        "call.transcript.final": "transcript.final",
+    },
     "revox": dict.fromkeys((EVENT_OF[status] for status in TERMINAL), "call"),
 }
 
@@ -303,6 +329,47 @@ REVOX_ORDER: Final[Mapping[str, str]] = {
     "scheduled_at": "scheduled_at",
 }
 
+#: Members of a OneInbox agent that are fields of our agents as they are.
+ONEINBOX_SAME: Final[Mapping[str, str]] = {
+    "silence_timeout_seconds": "silence_timeout_seconds",
+    "max_duration_seconds": "max_duration_seconds",
+    "enable_recording": "recording",
+}
+#: Members of OneInbox's agents, and of overrides, that become something else.
+ONEINBOX_MADE: Final[Mapping[str, str]] = {
+    "first_message": "first_sentence, first_sentence_mode",
+    "llm.model": "llm.model",
+    "llm.system_prompt": "instructions, persona",
+    "llm.temperature": "llm.temperature",
+    "transcriber.language": "transcriber.language, language",
+    "transcriber.model": "transcriber.model",
+    "tts.model": "voice.model",
+    "tts.speed": "voice.speed",
+    "tts.stability": "voice.stability",
+    "tts.voice_id": "voice.id",
+}
+ONEINBOX_AGENT: Final[Mapping[str, str]] = {
+    "interruption_sensitivity": "interruptible",
+    "llm_id": "llm.model",
+    "voicemail_message": "voicemail_message, voicemail_action",
+}
+#: Members of a OneInbox call.
+ONEINBOX_ORDER: Final[Mapping[str, str]] = {
+    "agent_id": "agent_id",
+    "from_number": "from_number",
+    "metadata": "metadata",
+    "overrides": "overrides",
+    "scheduled_at": "scheduled_at",
+    "to_number": "to",
+    "variables": "variables",
+    "webhook_url": "webhook_url",
+}
+
 FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
-    "revox": {"Order": REVOX_ORDER, "Assistant": {**REVOX_SAME, **REVOX_MADE}}
+    "oneinbox": {
+        "Call": ONEINBOX_ORDER,
+        "Overrides": ONEINBOX_MADE,
+        "Agent": {**ONEINBOX_SAME, **ONEINBOX_MADE, **ONEINBOX_AGENT},
+    },
+    "revox": {"Order": REVOX_ORDER, "Assistant": {**REVOX_SAME, **REVOX_MADE}},
 }

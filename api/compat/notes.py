@@ -7,7 +7,39 @@ from api.records import Dialect
 
 NOTES: Final[Mapping[Dialect, str]] = {
     "callingbox": "",
-    "oneinbox": "",
+    "oneinbox": """\
+`/v1/calls` (POST, GET with `limit`, `offset`, `agent_id`, `status`; `/cursor`; GET and PATCH
+`/{id}`; `/{id}/stop`); `/v1/agents` (POST, GET, PATCH, DELETE). `/v1/calls/web` is 501: browsers
+cannot call yet.
+
+- An error is `{"detail": …}`: of wrong values a list of `{"loc", "msg", "type"}`, otherwise a
+  sentence.
+- Agents are our outbound agents. `overrides` are merged upon the agent when the call is first
+  dialled, with the agent as it is then. All of it is checked when the call is placed too. If the
+  whole cannot be carried out when it is dialled, the call fails with the `end_reason`
+  `agent_unusable`, and our call object's `error_message` says why.
+- `system_prompt` is all that the agent is told: it replaces persona and instructions.
+  `first_message` is said word for word; an empty one lets the person speak first.
+- `model`, `voice_id` and the like are looked up among our engines and `models.aliases`; 422 with
+  the type `provider_not_configured` names those that there are. The call is held in
+  `transcriber.language`, else in the language of the voice that is given, else in the agent's.
+  `stability` is kept and echoed: local voices do not vary.
+- One attempt is made; a retry policy of the agent does not hold here. A `scheduled_at` in the past
+  is told as null.
+- `status` is final at the hang-up; `analysis` is empty until it is made. Who was not reached is
+  `failed` with the `end_reason` `no_answer`, `busy` or `api_stop`.
+- `messages`, `transcript` and `latency` are filled at the end. `latency` is made of the agent's
+  turns: `eou_delay` from the person's last sound to the turn's end, `llm_ttft` from the
+  transcript to the first token, `tts_ttfb` from there to the first sound.
+- `outcome` is what was found out, in Title Case, `Voicemail` or `Not Connected`; `PATCH` sets
+  another. `credits_used` is `duration_seconds` / 60. `room_name` and `twilio_call_sid` are null.
+- `interruption_sensitivity` 0 lets nobody interrupt; how far above it makes no difference.
+  `end_call_phrases` and `voicemail_detection` are refused with 422.
+- `webhook_url` is told `{"event", "call_id", …the call as it is then}`, with the headers of
+  [Standard Webhooks](https://www.standardwebhooks.com/), signed with the deployment's secret
+  (`offhook webhooks secret`). The last event is `call.analyzed` or `call.failed`.
+  `transcript.partial` is told of each turn, with its `message`.
+""",
     "revox": """\
 `POST /api/call`, `GET /api/call` (`page`, `page_size`, `statuses[]`), `GET /api/call/{id}`;
 `/api/assistants` (POST, GET, PATCH); `/api/campaigns` (POST, GET, and `/{id}/rows`);

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from api.call_object import call_object
 from api.compat.callingbox_objects import callingbox_call_of
+from api.compat.oneinbox_objects import webhook_content
 from api.compat.revox_objects import call_envelope
 from api.compat.story import Story, tell
 from api.services import Services
@@ -17,6 +18,7 @@ BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str,
     "callingbox_call": lambda story, event: callingbox_call_of(
         event.data.get("call") or call_object(story.call)
     ),
+    "oneinbox": webhook_content,
     "revox": lambda story, _: call_envelope(story),
 }
 

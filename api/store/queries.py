@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.compat.mapping import SCHEDULED, CallState
 from api.dialing.facts import wish
 from api.lifecycle import TERMINAL, CallStatus
-from api.records import Attempt, Call, CallEvent, Page, Turn
+from api.records import Attempt, Call, CallEvent, Direction, Page, Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
 from api.store.cursors import decode_cursor, encode_cursor
@@ -32,8 +32,11 @@ class CallFilter:
     """Which calls are wanted; what is None or empty does not matter."""
 
     status: CallStatus | None = None
+    statuses: frozenset[CallStatus] = frozenset()
+    """Any of these."""
     states: frozenset[CallState] = frozenset()
     """Any of these."""
+    direction: Direction | None = None
     to_number: str | None = None
     from_number: str | None = None
     agent_id: str | None = None
@@ -50,6 +53,7 @@ class CallFilter:
         """As SQL."""
         equal: dict[Any, Any] = {
             calls.c.status: self.status,
+            calls.c.direction: self.direction,
             calls.c.to_number: self.to_number,
             calls.c.from_number: self.from_number,
             calls.c.agent_id: self.agent_id,
@@ -58,6 +62,8 @@ class CallFilter:
             calls.c.api_key_id: self.api_key_id,
         }
         found = [column == value for column, value in equal.items() if value is not None]
+        if self.statuses:
+            found.append(calls.c.status.in_(self.statuses))
         if self.states:
             found.append(or_(*(_is_in(state) for state in self.states)))
         if self.created_after is not None:

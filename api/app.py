@@ -63,6 +63,10 @@ class OnePath(Route):
         match, found = super().matches(scope)
         return (Match.FULL if match is Match.PARTIAL else match), found
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What methods there are is the key's matter, too: see `_choose`."""
+        await self.app(scope, receive, send)
+
 
 #: The endpoints of a path by method: our own under None, and those of dialects whose clients may
 #: leave their prefix out.
@@ -86,7 +90,7 @@ def _routes(services: Services) -> list[Route]:
         OnePath(
             path,
             _handler(paths[path], services, guard, gate),
-            methods=sorted({method for table in paths[path].values() for method in table}),
+            methods=sorted(paths[path].get(None, ())),
             include_in_schema=None in paths[path],
         )
         # What is named comes before what is filled in.
@@ -98,30 +102,40 @@ def _choose(
     tables: Tables, request: Request, key: ApiKey
 ) -> tuple[Endpoint, Mapping[str, Endpoint]]:
     """The endpoint that this key's request is for, and all on its path. Raises HTTPException."""
-    method = "GET" if request.method == "HEAD" else request.method
-    own = tables.get(None, {})
-    if key.dialect is not None and method in tables.get(key.dialect, {}):
+    method, own = _method(request), tables.get(None, {})
+    theirs = {} if key.dialect is None else tables.get(key.dialect, {})
+    if method in theirs or (theirs and not own):
         request.state.dialect = key.dialect
-        methods = tables[key.dialect]
-        return methods[method], methods
+        own = theirs
     if method not in own:
-        if not own:
-            raise HTTPException(404)
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(own))})
+        raise _no_method(own)
     return own[method], own
+
+
+def _no_method(methods: Mapping[str, Endpoint]) -> HTTPException:
+    """405, and 404 where nothing is at the path."""
+    if not methods:
+        return HTTPException(404)
+    allowed = [*methods, *(["HEAD"] if "GET" in methods else [])]
+    return HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+
+
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method
 
 
 def _handler(
     tables: Tables, services: Services, guard: Guard, gate: IdempotencyGate
 ) -> Callable[[Request], Awaitable[Response]]:
     changing = Turns()
-    public = {
-        method: endpoint for method, endpoint in tables.get(None, {}).items() if endpoint.public
-    }
+    own = tables.get(None, {})
+    public = {method: endpoint for method, endpoint in own.items() if endpoint.public}
 
     async def handle(request: Request) -> Response:
+        if own and all(_method(request) not in table for table in tables.values()):
+            raise _no_method(own)
         key = None
-        endpoint = public.get("GET" if request.method == "HEAD" else request.method)
+        endpoint = public.get(_method(request))
         methods: Mapping[str, Endpoint] = public
         if endpoint is None:
             key = await guard.admit(request)

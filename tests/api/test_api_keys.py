@@ -36,7 +36,8 @@ async def test_every_route_asks_for_its_scope(bench: Bench, scope: KeyScope) -> 
                 assert response.status_code not in {401, 403}, (endpoint.method, path)
                 continue
             assert response.status_code == 403, (endpoint.method, path)
-            assert response.json()["code"] == "insufficient_scope"
+            if endpoint.dialect is None:
+                assert response.json()["code"] == "insufficient_scope"
             assert response.headers["www-authenticate"] == (
                 'Bearer realm="offhook", error="insufficient_scope", '
                 f'scope="{endpoint.needed_scope}"'

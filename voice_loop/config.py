@@ -29,6 +29,10 @@ class ConversationConfig:
     """Said when the agent ends the call, after the words of its own."""
     time_up_message: str | None = None
     """Said when `max_duration_ms` is nearly up; None is our phrase, nothing if empty."""
+    voicemail: Literal["ignore", "hangup", "leave_message"] = "hangup"
+    """What to do at an answering machine's tone: nothing, hang up, or say a message and hang up."""
+    voicemail_message: str = ""
+    """Said to it; if empty, what opens the call."""
     tools: tuple[Tool, ...] = ()
     temperature: float = 0.0
     """Of the language model's sampling; 0 is greedy."""

@@ -62,7 +62,9 @@ class Conversation:
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
-        await self._work.see_through(self._parts.prepared.time_up, self._prepare)
+        prepared = self._parts.prepared
+        await self._work.see_through(prepared.time_up, self._prepare)
+        await self._work.see_through(prepared.voicemail, prepared.render_voicemail)
 
     async def _prepare(self) -> None:
         prepared, dialogue = self._parts.prepared, self._parts.dialogue
@@ -109,6 +111,11 @@ class Conversation:
     def stop(self) -> None:
         """The operator wants the call to end now."""
         self._post(Over("operator_hangup"))
+
+    @property
+    def took_voicemail(self) -> bool:
+        """An answering machine took the call."""
+        return self._director.voicemail
 
     def transferred(self) -> None:
         """The person talks to somebody else now."""

@@ -35,6 +35,7 @@ from voice_loop.signals import (
     Transcribed,
     Using,
 )
+from voice_loop.voicemail import VoicemailTone
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Director:
         self._call_id = parts.call_id
         self._phrases = parts.phrases
         self._silence_prompts = parts.config.silence_prompts
+        self._at_voicemail = parts.config.voicemail
         self._studio = parts.studio
         self._work = parts.work
         self._wire = parts.wire
@@ -61,6 +63,8 @@ class Director:
         #: The answer whose speech has the floor.
         self._speaking: Reply | None = None
         self._end_reason: EndReason = "agent_hangup"
+        self.voicemail = False
+        """An answering machine took the call."""
         self._silences = 0
 
     @property
@@ -100,6 +104,8 @@ class Director:
                 self._settle(reply)
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
+            case VoicemailTone():
+                return self._leave_voicemail()
             case Told(note):
                 self._answer_note(note)
             case OpeningDue():
@@ -224,6 +230,17 @@ class Director:
         self._dialogue.person_said(f"[{note}]")
         reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
         self._speak(reply)
+
+    def _leave_voicemail(self) -> EndReason | None:
+        """A machine waits for a message."""
+        if self._at_voicemail == "ignore" or self._wire.ending or self._minutes.conversed:
+            return None
+        self.voicemail = True
+        if self._at_voicemail == "hangup":
+            return "voicemail"
+        self._begin_ending("voicemail")
+        self._playout.play(self._prepared.voicemail)
+        return None
 
     def _nobody_speaks(self) -> None:
         engaged = self._wire.ending or self._reply is not None or self._playout.speech is not None

@@ -13,6 +13,7 @@ import numpy as np
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
 from voice_loop.ports import SpeechDetector
+from voice_loop.voicemail import VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
 _PADDING_FRAMES = 10
@@ -36,11 +37,14 @@ class Keys:
 class Ear:
     """Hears one call."""
 
-    def __init__(self, detector: SpeechDetector, config: FloorConfig) -> None:
+    def __init__(
+        self, detector: SpeechDetector, voicemail: VoicemailWatch, config: FloorConfig
+    ) -> None:
         self.floor = Floor(config)
         self.voiced_at = 0.0
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
+        self._voicemail = voicemail
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
         self._digit_frame = 0
@@ -48,7 +52,7 @@ class Ear:
 
     def listen(
         self, heard: Samples, arrived_at: float, *, agent_speaks: bool, may_speak: bool
-    ) -> Iterator[FloorEvent | Keys]:
+    ) -> Iterator[FloorEvent | Keys | VoicemailTone]:
         """Take one frame.
 
         Args:
@@ -61,6 +65,8 @@ class Ear:
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)
+        if self._voicemail.listen(heard, is_speech=is_speech):
+            yield VoicemailTone()
         if may_speak:
             yield from self.floor.push(is_speech, agent_speaks)
         else:
@@ -73,6 +79,7 @@ class Ear:
         """A key was pressed; `at` is `time.monotonic()` seconds."""
         self._digits = (self._digits + digit)[:_KEYS_LIMIT]
         self._digit_frame, self._digit_at = self.floor.frame, at
+        self._voicemail.press()
 
     def _keys_complete(self) -> bool:
         return (

@@ -12,6 +12,7 @@ EndReason = Literal[
     "silence",
     "max_duration",
     "engine_error",
+    "voicemail",  # an answering machine took the call
     "operator_hangup",  # asked for through the API
     "transferred",  # the person talks to somebody else now
 ]

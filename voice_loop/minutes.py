@@ -16,6 +16,13 @@ class Minutes:
     def __init__(self, dialogue: Dialogue, on_turn: Callable[[Turn], None]) -> None:
         self._dialogue = dialogue
         self._on_turn = on_turn
+        self._heard_out = False
+        self._answers = 0
+
+    @property
+    def conversed(self) -> bool:
+        """The person let the agent finish and then spoke, twice: machines do not listen."""
+        return self._answers > 1
 
     def agent(self, speech: Speech, reply: Reply | None, span_ms: tuple[int, int]) -> None:
         """What was heard of a speech; `reply` is the answer that it belongs to."""
@@ -29,12 +36,15 @@ class Minutes:
             timings = None if reply.transcript is None else reply.timings()
             reply.spoke = True
         cut_short = speech.cut_short
+        self._heard_out = not cut_short
         self._on_turn(Turn("agent", heard, *span_ms, interrupted=cut_short, timings=timings))
 
     def person(self, reply: Reply) -> None:
         """What the person said or keyed in; whether the model is told is another matter."""
         if reply.transcript is None:
             return
+        self._answers += self._heard_out
+        self._heard_out = False
         self._on_turn(
             Turn(
                 "person",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from voice_loop.ambience import Ambience
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
+from voice_loop.ear import Ear
 from voice_loop.events import Turn
 from voice_loop.faq import Faq
 from voice_loop.minutes import Minutes
@@ -18,6 +19,7 @@ from voice_loop.reply import Studio
 from voice_loop.signals import Signal
 from voice_loop.tool_turns import ToolTurns
 from voice_loop.toolset import Toolset
+from voice_loop.voicemail import VoicemailWatch
 from voice_loop.wire import Wire
 from voice_loop.work import Work
 
@@ -66,6 +68,7 @@ def parts_of(
         interruptible=config.interruptible,
     )
     work = Work(call_id, post)
+    ear = Ear(engines.new_detector(line_rate), VoicemailWatch(line_rate), config.floor)
     ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
     faq = Faq(config.faq)
     dialogue = Dialogue(
@@ -86,7 +89,7 @@ def parts_of(
         engines.min_confidence,
         studio=studio,
         work=work,
-        wire=Wire(engines.new_detector(line_rate), ambience, config, post),
+        wire=Wire(ear, ambience, config, post),
         faq=faq,
         dialogue=dialogue,
         minutes=minutes,

@@ -111,6 +111,11 @@ class Speech:
         return self._added * FRAME_MS
 
     @property
+    def text(self) -> str:
+        """All of its words, so far."""
+        return " ".join(clause.text for clause in self._clauses)
+
+    @property
     def heard_text(self) -> str:
         """The words whose audio has left."""
         return " ".join(filter(None, (clause.heard(self._played) for clause in self._clauses)))

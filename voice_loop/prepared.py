@@ -18,6 +18,7 @@ class Prepared:
         self.opening.opens = True
         self.apology = studio.new_last_words()
         self.time_up = studio.new_last_words()
+        self.voicemail = studio.new_last_words()
 
     async def render_opening(self, dialogue: Dialogue, toolset: Toolset) -> None:
         """The apology, so that failures can be told, and the opening. Raises EngineError."""
@@ -45,3 +46,13 @@ class Prepared:
         text = self._phrases.time_up if message is None else message
         await self._studio.read_out(text, self.time_up)
         return self.time_up.length_ms
+
+    async def render_voicemail(self) -> None:
+        """The message for an answering machine, if one is left. Raises EngineError."""
+        config = self._config
+        try:
+            if config.voicemail == "leave_message":
+                text = config.voicemail_message or self.opening.text
+                await self._studio.read_out(text, self.voicemail)
+        finally:
+            self.voicemail.finished = True

@@ -10,6 +10,7 @@ from voice_loop.playout import Speech
 from voice_loop.ports import EngineError
 from voice_loop.reply import Reply
 from voice_loop.tools import ToolResult
+from voice_loop.voicemail import VoicemailTone
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Over:
 Signal = (
     FloorEvent
     | Keys
+    | VoicemailTone
     | SpeechOver
     | Transcribed
     | Failed

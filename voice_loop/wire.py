@@ -14,7 +14,6 @@ from voice_loop.config import ConversationConfig
 from voice_loop.ear import Ear, Keys
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, is_voiced
-from voice_loop.ports import SpeechDetector
 from voice_loop.reply import Reply
 from voice_loop.signals import OpeningDue, Signal, SpeechOver, TimeUp, ToolSlow
 
@@ -27,12 +26,12 @@ class Wire:
 
     def __init__(
         self,
-        detector: SpeechDetector,
+        ear: Ear,
         ambience: Ambience,
         config: ConversationConfig,
         post: Callable[[Signal], None],
     ) -> None:
-        self.ear = Ear(detector, config.floor)
+        self.ear = ear
         self.playout = Playout()
         self.ending = False
         """Whether last words are being said: nobody may interrupt them."""

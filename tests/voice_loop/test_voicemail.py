@@ -1,0 +1,208 @@
+"""An answering machine greets and beeps: the agent hangs up, or leaves a message."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.voice_loop.scripted import OPENING, RATE, PhoneCall, settle
+from voice_loop.audio import frame_samples
+from voice_loop.config import ConversationConfig
+from voice_loop.floor import FloorConfig
+from voice_loop.prompts import END_CALL
+
+PATIENT = FloorConfig(silence_ms=60_000)
+GREETING = "you have reached the smiths leave a message"
+MESSAGE = "please call the clinic."
+BEEP_MS = 240
+
+
+async def answered(answers: dict[str, str] | None = None, **config: Any) -> PhoneCall:
+    held = ConversationConfig("talk", **({"floor": PATIENT} | config))
+    return await PhoneCall(answers or {}, config=held).answer()
+
+
+async def beeps(call: PhoneCall, hz: float = 1000, ms: int = BEEP_MS) -> None:
+    """A beep that is too soft for the scripted detector of speech, and silence."""
+    times = np.arange(RATE * ms // 1000) / RATE
+    sound = (900 * np.sin(2 * np.pi * hz * times)).astype(np.int16)
+    for heard in sound.reshape(-1, frame_samples(RATE)):
+        await call.tick(heard)
+    await call.quiet(80)
+
+
+async def greets_and_beeps(call: PhoneCall, ms: int = 2500) -> None:
+    await call.quiet(200)
+    await call.says(GREETING, ms)
+    await beeps(call)
+
+
+@pytest.mark.rows("CB-40", "CB-56", "RV-92", "RV-503")
+async def test_at_the_tone_the_agent_hangs_up() -> None:
+    call = await answered()
+    await greets_and_beeps(call)
+    assert call.is_over
+    assert await call.end() == "voicemail"
+    assert call.conversation.took_voicemail
+    assert not any(call.voiced), "nothing was said to it"
+    assert call.said == [("person", GREETING)]
+
+
+@pytest.mark.rows("CB-41", "RV-91", "RV-92")
+async def test_a_message_is_left_after_the_tone_and_before_hanging_up() -> None:
+    call = await answered(voicemail="leave_message", voicemail_message=MESSAGE)
+    made = list(call.mouth.said)
+    await greets_and_beeps(call)
+    assert not any(call.voiced[:-1])
+    await call.hears_out()
+    assert await call.end() == "voicemail"
+    assert call.said == [("person", GREETING), ("agent", MESSAGE)]
+    assert MESSAGE in made, "it was rendered before it was needed"
+    assert call.mouth.said.count(MESSAGE) == 1
+
+
+@pytest.mark.parametrize("mode", ["generated", "static"])
+async def test_without_a_message_the_machine_is_told_what_opens_the_call(mode: str) -> None:
+    call = await answered(
+        voicemail="leave_message", first_sentence=OPENING, first_sentence_mode=mode
+    )
+    call.mind.answers = {}
+    await greets_and_beeps(call)
+    await call.hears_out()
+    assert await call.end() == "voicemail"
+    assert call.said[-1][0] == "agent"
+
+
+async def test_with_nothing_to_say_the_agent_hangs_up() -> None:
+    call = await answered(voicemail="leave_message", first_sentence_mode="none")
+    await greets_and_beeps(call)
+    await asyncio.sleep(0.5)
+    assert await call.end() == "voicemail"
+    assert not any(call.voiced)
+
+
+async def test_nothing_interrupts_the_message() -> None:
+    """Machines go on: a second beep, a voice that says that one may press a key."""
+    call = await answered(voicemail="leave_message", voicemail_message=MESSAGE)
+    await greets_and_beeps(call)
+    await call.until(lambda: call.voiced[-1])
+    await beeps(call)
+    call.conversation.press("1", 0.0)
+    await call.says("are you still there", 800)
+    assert not call.is_over
+    await call.until(lambda: not any(call.voiced[-5:]))
+    await asyncio.sleep(0.4)
+    assert await call.end() == "voicemail"
+    assert ("agent", MESSAGE) in call.said
+
+
+async def test_a_machine_that_hangs_up_on_the_message_was_one_all_the_same() -> None:
+    call = await answered(voicemail="leave_message", voicemail_message=MESSAGE)
+    await greets_and_beeps(call)
+    await call.until(lambda: call.voiced[-1])
+    await call.quiet(200)
+    call.conversation.hung_up()
+    assert await call.end() == "person_hangup"
+    assert call.conversation.took_voicemail
+    assert call.said[-1][1].endswith("…")
+
+
+async def test_a_voice_that_fails_leaves_no_message_and_no_open_line() -> None:
+    held = ConversationConfig(
+        "talk", floor=PATIENT, voicemail="leave_message", voicemail_message=MESSAGE
+    )
+    call = PhoneCall(config=held)
+    call.mouth.fault.error, call.mouth.only_at = "broken", MESSAGE
+    await call.answer()
+    await greets_and_beeps(call)
+    await asyncio.sleep(0.5)
+    assert await call.end() == "voicemail"
+    assert not any(call.voiced)
+
+
+async def test_what_the_agent_says_into_the_greeting_ends_at_the_tone() -> None:
+    """A greeting with a pause is answered; its end and the tone show what it is."""
+    call = await answered()
+    await call.says("this is the smiths", 1000)
+    await call.quiet(600)
+    await call.until(lambda: call.voiced[-1])
+    await call.says("leave a message", 1200)
+    await call.quiet(200)
+    await beeps(call)
+    assert call.is_over
+    assert await call.end() == "voicemail"
+
+
+async def test_a_greeting_after_the_opening_is_still_a_greeting() -> None:
+    call = await answered()
+    await call.hears_out()
+    await greets_and_beeps(call)
+    assert await call.end() == "voicemail"
+
+
+# -- what is no machine -----------------------------------------------------------------------
+
+
+async def goes_on(call: PhoneCall) -> None:
+    """The agent talks, and nobody is taken for a machine."""
+    assert not call.is_over
+    assert not call.conversation.took_voicemail
+    call.mind.answers["bye"] = f"goodbye. {END_CALL}"
+    await call.quiet(3_000)
+    await call.says("bye")
+    await call.hears_out()
+    assert await call.end() == "agent_hangup"
+
+
+async def test_a_beep_in_a_conversation_is_none_of_a_machine() -> None:
+    """Who listens to the agent and answers, twice, is a person; their oven may beep."""
+    call = await answered()
+    for words in ("hello yes it is me", "tuesday would be fine"):
+        await call.hears_out()
+        await call.says(words, 1200)
+    await call.hears_out()
+    await beeps(call)
+    await goes_on(call)
+
+
+@pytest.mark.parametrize("ms", [0, 600, 1200])
+async def test_who_says_little_before_a_beep_is_none(ms: int) -> None:
+    call = await answered()
+    await call.says("hello", ms)
+    await beeps(call)
+    await goes_on(call)
+
+
+@pytest.mark.parametrize("wait_ms", [5_000, 59_000])
+async def test_a_beep_long_after_the_words_is_none(wait_ms: int) -> None:
+    call = await answered(floor=FloorConfig(silence_ms=120_000))
+    await call.says(GREETING, 2500)
+    await call.quiet(wait_ms)
+    await beeps(call)
+    await goes_on(call)
+
+
+async def test_a_minute_after_the_answer_nobody_listens_for_a_machine() -> None:
+    call = await answered(floor=FloorConfig(silence_ms=120_000))
+    await call.quiet(57_000)
+    await call.says(GREETING, 2500)
+    await beeps(call, ms=600)
+    await goes_on(call)
+
+
+async def test_a_pressed_key_that_is_heard_is_no_tone() -> None:
+    call = await answered()
+    await call.says(GREETING, 2500)
+    await call.quiet(100)
+    call.conversation.press("1", 0.0)
+    await beeps(call, ms=240)
+    await settle()
+    assert not call.conversation.took_voicemail
+    await goes_on(call)
+
+
+async def test_where_voicemail_is_not_looked_for_a_tone_is_nothing() -> None:
+    call = await answered(voicemail="ignore")
+    await greets_and_beeps(call)
+    await goes_on(call)

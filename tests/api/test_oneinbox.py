@@ -18,6 +18,7 @@ from tests.api.conftest import Bench
 from tests.api.receiver import receiving
 from tests.api.story import BUSY, NORMAL, answered, claim_up_to, new_call
 from tests.api.test_webhooks import SECRET, delivering
+from tests.compat.oneinbox_client import KEYS
 from voice_loop.analysis import Analysis
 
 BASE = "/compat/oneinbox/v1"
@@ -44,13 +45,6 @@ ORDER: dict[str, Any] = {
     },
     "metadata": {"customer": "42"},
 }
-#: The keys of its answer, in their order; the last four are optional there.
-KEYS = [
-    *("id", "agent_id", "type", "status", "from_number", "to_number", "room_name", "direction"),
-    *("scheduled_at", "variables", "started_at", "ended_at", "duration_seconds", "end_reason"),
-    *("transcript", "messages", "recording_url", "analysis", "latency", "cost_cents", "metadata"),
-    *("created_at", "updated_at", "twilio_call_sid", "outcome", "ai_summary", "credits_used"),
-]
 
 
 async def agent(bench: Bench, **fields: Any) -> str:

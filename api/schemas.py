@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from api.agents.checks import Ground, check_config, check_variables
 from api.agents.config import FREE_TEXT, MAX_PROMPT, AgentFields
@@ -27,7 +28,7 @@ MAX_AHEAD_S: Final = 366 * 24 * 3600
 _FAR: Final = 10**12
 
 
-_EXAMPLE: Final = {
+_EXAMPLE: Final[JsonDict] = {
     "to": "+15551234567",
     "prompt": "Confirm dental appointment tomorrow at 2pm",
     "context": {"patient": "Maria Lopez", "doctor": "Dr. Chen"},

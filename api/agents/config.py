@@ -7,6 +7,7 @@ Layers of it are merged (`api.agents.layers`); only then is it whole.
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from api.agents.tools import ToolField
 from api.fields import Body
@@ -283,11 +284,13 @@ class AgentFields(Body):
     )
     voicemail_action: Literal["hangup", "leave_message"] | None = Field(
         default=None,
-        description="Where a voicemail takes the call: hang up (the default), or leave "
-        "`voicemail_message`.",
+        description="At the tone of an answering machine: hang up, or say `voicemail_message` "
+        "first. Default: leave a message if there is one.",
     )
     voicemail_message: str | None = Field(
-        default=None, max_length=MAX_SENTENCE, description="Said to a voicemail after its tone."
+        default=None,
+        max_length=MAX_SENTENCE,
+        description="Said after the tone of an answering machine; default what opens the call.",
     )
     voicemail_sms_prompt: str | None = Field(
         default=None,
@@ -316,7 +319,7 @@ class AgentFields(Body):
     )
 
 
-_EXAMPLE: Final = {
+_EXAMPLE: Final[JsonDict] = {
     "name": "Dental reminders",
     "persona": "You are Ada of the Lopez dental practice: warm, brief, never pushy.",
     "instructions": "Confirm the appointment of {{patient}} tomorrow at 2pm",

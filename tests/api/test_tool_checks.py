@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import SEAL, Bench
 
-DOCUMENTATION: Final = Path(__file__).parents[2] / "docs/api.md"
+DOCUMENTATION: Final = Path(__file__).parents[2] / "docs/tools.md"
 
 HTTP: dict[str, Any] = {
     "type": "http",
@@ -204,7 +204,7 @@ async def test_what_this_deployment_cannot_do_is_told(bench: Bench) -> None:
 
 @pytest.mark.rows("RV-144", "RV-147")
 async def test_the_documented_example_is_taken_once_its_secret_is_there(bench: Bench) -> None:
-    section = DOCUMENTATION.read_text("utf-8").partition("## Tools\n")[2]
+    section = DOCUMENTATION.read_text("utf-8").partition("## HTTP tools\n")[2]
     example = json.loads(section.partition("```json")[2].partition("```")[0])
     body = {"tools": [example], "variables": {"shop": "Lopez"}}
     assert await told(bench, **body) == {

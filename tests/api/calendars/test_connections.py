@@ -20,7 +20,7 @@ from tests.api.receiver import receiving
 from tests.api.test_http_tool import answers
 
 PATH = "/v1/calendar_connections"
-DOCUMENTATION = Path(__file__).parents[3] / "docs/api.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs/tools.md"
 CALENDLY = "https://api.calendly.com/event_types/b2330295-2a91-4a1d-bb73-99e7707663d5"
 CHECKUP = {
     "id": "checkup",

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from api.compat.mapping import ONEINBOX_SAME
 from api.compat.oneinbox_fields import AgentFields, AgentParts, Llm, OneInboxCreateCall
-from api.compat.revox_voices import language_for
 from api.compat.translation import Path, Translation
+from api.compat.voices import language_for
 from api.fields import Body
 from api.problems import FieldError, invalid, pointer
 from api.services import Services

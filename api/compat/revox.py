@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from api.agent_records import Agent
 from api.body import parse_json
 from api.compat.mapping import CALL_STATUS, CallState
+from api.compat.revox_config import DEFAULTS, config_of
 from api.compat.revox_fields import FREE_TEXT, RevoxCreateCall
-from api.compat.revox_members import DEFAULTS, config_of
 from api.compat.revox_objects import (
     RevoxCall,
     RevoxCallEnvelope,
@@ -19,14 +19,13 @@ from api.compat.revox_objects import (
     call_object,
 )
 from api.compat.revox_paging import PARAMETERS, read_page
-from api.compat.revox_voices import language_for
-from api.compat.story import Story, find_story, tell
+from api.compat.story import Story, find_story, frozen_agent, tell
 from api.compat.translation import Translation
+from api.compat.voices import language_for
 from api.endpoint import Answer, Endpoint, Exchange, Parameter
 from api.fields import parse_fields
 from api.ordering import place, read_order
 from api.problems import FieldError, invalid
-from api.store.agents import UnknownAgentError
 from api.store.queries import CallFilter
 
 CALL_ID: Final = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
@@ -112,10 +111,9 @@ async def _agent(exchange: Exchange, agent_id: str | None) -> Agent | None:
     """None also for one that there is not: the order is then refused."""
     if agent_id is None:
         return None
-    try:
-        return await exchange.services.store.agents.get(agent_id)
-    except UnknownAgentError:
-        return None
+    services = exchange.services
+    agent = await frozen_agent(services, agent_id, None)
+    return None if agent is None else await frozen_agent(services, agent_id, agent.version)
 
 
 async def revox_list_calls(exchange: Exchange) -> Response:

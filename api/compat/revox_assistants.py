@@ -12,11 +12,11 @@ from api.agents.config import NewAgent
 from api.agents.keeping import change_agent, create_agent
 from api.agents.masking import unsealed
 from api.body import parse_json
+from api.compat.revox_config import change_of, config_of
 from api.compat.revox_fields import FREE_TEXT, ChangeAssistant, CreateAssistant
-from api.compat.revox_members import change_of, config_of
 from api.compat.revox_objects import RevoxAssistant, assistant_object
-from api.compat.revox_voices import language_for
 from api.compat.translation import Translation
+from api.compat.voices import language_for
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.fields import parse_fields
 from api.store.agents import UnknownAgentError

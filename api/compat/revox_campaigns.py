@@ -11,8 +11,9 @@ from api.body import parse_json
 from api.call_object import rfc3339, rfc3339_or_none
 from api.campaign_records import Campaign, Contact, NewCampaign, NewContact
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
+from api.compat.revox_config import DEFAULTS, retry_of
 from api.compat.revox_fields import FREE_TEXT, RevoxCreateCampaign
-from api.compat.revox_members import DEFAULTS, retry_config, retry_of
+from api.compat.revox_members import retry_config
 from api.compat.revox_objects import Id, MaybeTime, RevoxRetryConfig, Time
 from api.compat.revox_paging import PARAMETERS, read_page
 from api.compat.translation import Translation

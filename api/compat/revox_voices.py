@@ -2,25 +2,22 @@
 
 import asyncio
 import io
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import av
 import numpy as np
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from api.agents.config import VoiceField
 from api.body import parse_json
+from api.compat.revox_config import ELEVENLABS_SPEED
 from api.compat.revox_fields import FREE_TEXT, PreviewVoice, Provider
-from api.compat.revox_members import ELEVENLABS_SPEED
+from api.compat.voices import language_of_voice
 from api.endpoint import Answer, Endpoint, Exchange
 from api.fields import parse_fields
 from api.problems import FieldError, invalid, pointer
-from api.settings import Settings
 from api.voice_preview import spoken
-from models.registry import EngineRegistry
 from voice_loop.audio import Samples
 from voice_loop.ports import EngineError
 
@@ -78,27 +75,6 @@ async def revox_preview_voice(exchange: Exchange) -> Response:
     speech = await spoken(voice, asked.text, speed, volume)
     body = await asyncio.to_thread(as_mp3, speech, voice.rate)
     return Response(body, 200, {"Cache-Control": "no-store"}, "audio/mpeg")
-
-
-def language_of_voice(engines: EngineRegistry, settings: Settings, name: str) -> str | None:
-    """What a call with this voice is held in: the deployment's language if the voice speaks it,
-    else the first that it does; None if there is no such voice."""
-    for language in (settings.calls.default_language, *sorted(engines.languages)):
-        if engines.problem("voice", name, language) is None:
-            return language
-    return None
-
-
-def language_for(
-    engines: EngineRegistry, settings: Settings, config: Mapping[str, Any]
-) -> str | None:
-    """What a configuration that names no language is held in, by its voice; None for the
-    deployment's. The service has no member for it: its voices decide."""
-    if not config.get("voice"):
-        return None
-    name = VoiceField.model_validate(config["voice"]).name
-    language = None if name is None else language_of_voice(engines, settings, name)
-    return None if language == settings.calls.default_language else language
 
 
 def as_mp3(speech: Samples, rate: int) -> bytes:

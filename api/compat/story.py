@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from api.agent_records import Agent
 from api.campaign_records import Campaign
@@ -29,7 +29,7 @@ class Story:
     recordings: Mapping[int, str] = field(default_factory=dict)
     """Attempt number to the URL of its recording, signed and expiring."""
     agent: Agent | None = None
-    """The stored agent, as it is now."""
+    """The stored agent, as it was named when the call was placed."""
     campaign: Campaign | None = None
 
 
@@ -53,7 +53,7 @@ async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
                 for attempt in attempts[call.id]
                 if (url := recording_url(services, call, attempt)) is not None
             },
-            agents.get(call.agent_id or ""),
+            agents.get((call.agent_id, call.agent_version)),
             campaigns.get(call.campaign_id or ""),
         )
         for call in calls
@@ -71,12 +71,28 @@ async def find_story(exchange: Exchange) -> Story:
     return story
 
 
-async def _agents(services: Services, calls: Sequence[Call]) -> dict[str, Agent]:
-    found = {}
-    for agent_id in {call.agent_id for call in calls if call.agent_id is not None}:
-        with contextlib.suppress(UnknownAgentError):
-            found[agent_id] = await services.store.agents.get(agent_id)
-    return found
+async def frozen_agent(services: Services, agent_id: str, version: int | None) -> Agent | None:
+    """A stored agent with the name that it had in a version; None if there is no such agent."""
+    agents = services.store.agents
+    try:
+        agent = await agents.get(agent_id)
+        if version is None:
+            return agent
+        then = await agents.version(agent_id, version)
+    except UnknownAgentError:
+        return None
+    return replace(agent, name=then.name, version=version, updated_at=then.created_at)
+
+
+async def _agents(
+    services: Services, calls: Sequence[Call]
+) -> dict[tuple[str | None, int | None], Agent | None]:
+    wanted = {(call.agent_id, call.agent_version) for call in calls}
+    return {
+        (agent_id, version): await frozen_agent(services, agent_id, version)
+        for agent_id, version in wanted
+        if agent_id is not None
+    }
 
 
 async def _campaigns(services: Services, calls: Sequence[Call]) -> dict[str, Campaign]:

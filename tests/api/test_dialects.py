@@ -114,3 +114,25 @@ async def test_a_revox_call_is_told_once_when_its_order_is_complete(bench: Bench
     assert told["call"] | {"updated_at": ""} == read["call"] | {"updated_at": ""}
     assert read["call"]["status"] == "completed"
     assert len(receiver.got) == 1
+
+
+async def test_an_endpoint_may_choose_a_dialects_body(bench: Bench) -> None:
+    """For every event that it asks for, the call as it then is; a test is about none."""
+    render = partial(webhook_body, bench.services)
+    async with receiving() as receiver:
+        endpoint = await bench.client.post(
+            "/v1/webhook_endpoints", json={"url": receiver.url, "payload": "revox"}
+        )
+        deliverer = WebhookDeliverer(bench.store, webhooks(secret=SECRET), render)
+        task = asyncio.create_task(deliverer.run())
+        call = await answered(bench.store)
+        await receiver.wait(3)
+        path = f"/v1/webhook_endpoints/{endpoint.json()['id']}/test"
+        assert (await bench.client.post(path)).status_code == 202
+        *told, test = await receiver.wait(4)
+        task.cancel()
+    secret = endpoint.json()["signing_secret"]
+    for request in told:
+        body = Webhook(secret).verify(request.body, request.headers)
+        assert body["call"]["id"] == call.id
+    assert Webhook(secret).verify(test.body, test.headers)["type"] == "webhook.test"

@@ -37,6 +37,14 @@ def test_a_key_gets_its_scope_and_limit_and_the_list_shows_them(config: str) -> 
     assert "scope" in offhook(config, "list")[1]
 
 
+def test_a_key_gets_its_dialect(config: str) -> None:
+    code, told = offhook(config, "create", "crm", "--dialect", "revox", "--json")
+    assert (code, json.loads(told)["dialect"]) == (0, "revox")
+    (key,) = json.loads(offhook(config, "list", "--json")[1])
+    assert key["dialect"] == "revox"
+    assert offhook(config, "create", "crm", "--dialect", "vapi")[0] == 2
+
+
 def test_an_unknown_scope_is_bad_usage(config: str) -> None:
     code, told = offhook(config, "create", "x", "--scope", "root")
     assert code == 2

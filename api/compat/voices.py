@@ -1,0 +1,29 @@
+"""The language of a call whose voice alone tells it: the services have no field for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.agents.config import VoiceField
+from api.settings import Settings
+from models.registry import EngineRegistry
+
+
+def language_of_voice(engines: EngineRegistry, settings: Settings, name: str) -> str | None:
+    """What a call with this voice is held in: the deployment's language if the voice speaks it,
+    else the first that it does; None if there is no such voice."""
+    for language in (settings.calls.default_language, *sorted(engines.languages)):
+        if engines.problem("voice", name, language) is None:
+            return language
+    return None
+
+
+def language_for(
+    engines: EngineRegistry, settings: Settings, config: Mapping[str, Any]
+) -> str | None:
+    """What a configuration that names no language is held in, by its voice; None for the
+    deployment's."""
+    if not config.get("voice"):
+        return None
+    name = VoiceField.model_validate(config["voice"]).name
+    language = None if name is None else language_of_voice(engines, settings, name)
+    return None if language == settings.calls.default_language else language

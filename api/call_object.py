@@ -102,7 +102,11 @@ class CallObject(BaseModel):
 
     id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
     to_number: str = Field(examples=["+15551234567"], description="Number called, E.164.")
-    from_number: str = Field(examples=["+15559876543"], description="Caller number shown, E.164.")
+    from_number: str = Field(
+        examples=["+15559876543"],
+        description="Caller number, E.164. Of an inbound call as the trunk told it: digits where "
+        "no E.164 can be made of them, `anonymous` where there are none.",
+    )
     status: CallStatus = Field(examples=["completed"])
     direction: Direction
     prompt: str = Field(examples=["Confirm the dental appointment."])

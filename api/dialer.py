@@ -1,4 +1,5 @@
-"""Takes due calls from the queue and runs them, as many at a time as are allowed.
+"""Takes due calls from the queue, and inbound ones as they come, and runs them: as many at a time
+as are allowed.
 
 A call is claimed (its channel id is on disk) before the PBX is told, so that after a crash
 `reconcile` knows what to look for on the PBX.
@@ -9,7 +10,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
@@ -21,8 +22,9 @@ from api.records import Call, Claim, Claimed, Ended, Unfinished
 from api.runner import LEFT, CallRunner, RunnerConfig
 from api.scribe import insist
 from api.store import Store, StoreError
+from api.store.rows import UnknownCallError
 from api.transfer_records import transfer_of
-from pbx.switch import Cause, Switch, SwitchError, SwitchRefused
+from pbx.switch import Attempt, Cause, Switch, SwitchError, SwitchRefused
 from voice_loop.ports import Engines
 
 log = logging.getLogger(__name__)
@@ -30,9 +32,19 @@ log = logging.getLogger(__name__)
 #: How often a lost PBX link is looked at again before claiming goes on.
 _LINK_CHECK_S = 0.5
 _SHUTDOWN_S = 20.0
+#: An inbound call is on disk within this, or refused.
+_BEGIN_S: Final = 2.0
 #: Others take this process for dead once its sign of life is older than that.
 _LEASE_S: Final = 20.0
 _HEARTBEAT_S: Final = 5.0
+
+
+class BusyError(Exception):
+    """As many calls as are allowed are under way."""
+
+
+class ClosedError(Exception):
+    """No calls are taken yet, or any more."""
 
 
 class Dialer:
@@ -60,20 +72,24 @@ class Dialer:
         """Until then, others too may have had no chance to give a sign of life."""
         self._settling: set[str] = set()
         self._claiming = False
+        self._arriving = 0
+        self._open = False
+        self._admission = asyncio.Lock()
+        """Held while free slots are given away."""
         self._canceled_early: set[str] = set()
         self._gates: dict[str, tuple[int, RateGate]] = {}
 
     @property
     def active(self) -> int:
         """Calls under way."""
-        return len(self._runners)
+        return len(self._runners) + self._arriving
 
     async def cancel(self, call_id: str) -> None:
         """Cancel a call that the PBX is dialling (`CallControl`)."""
         if runner := self._runners.get(call_id):
             await runner.end("canceled")
-        elif self._claiming:
-            # Its claim may be on disk already, and nobody runs it yet.
+        elif self._claiming or self._arriving:
+            # Its attempt may be on disk already, and nobody runs it yet.
             self._canceled_early.add(call_id)
 
     async def hang_up(self, call_id: str) -> None:
@@ -85,6 +101,53 @@ class Dialer:
         """Begin the transfer that the store has noted (`CallControl`)."""
         if runner := self._runners.get(call_id):
             await runner.take_up_transfer()
+
+    async def receive(
+        self, attempt: Attempt, begin: Callable[[str, str], Awaitable[Claim]]
+    ) -> None:
+        """Take an inbound call and run it.
+
+        Args:
+            attempt: about to be answered.
+            begin: puts it on disk, given its id and that of this node.
+
+        Raises BusyError, ClosedError, TimeoutError, StoreError, and what `begin` raises: it is not
+        to be answered then.
+        """
+        call_id = str(uuid.uuid4())
+        async with self._admission:
+            if not self._open:
+                raise ClosedError
+            if self.active >= self._max_concurrent:
+                raise BusyError
+            self._arriving += 1
+        try:
+            claim = await self._begun(call_id, begin)
+            await self._start(claim, attempt)
+        finally:
+            self._arriving -= 1
+
+    async def _begun(self, call_id: str, begin: Callable[[str, str], Awaitable[Claim]]) -> Claim:
+        if time.monotonic() > self._lives_until:
+            await self._beat()
+        beginning = asyncio.ensure_future(begin(call_id, self.node_id))
+        try:
+            async with asyncio.timeout(_BEGIN_S):
+                return await asyncio.shield(beginning)
+        except (TimeoutError, StoreError):
+            self._spawn(call_id, self._void(call_id, beginning))
+            raise
+
+    async def _void(self, call_id: str, beginning: asyncio.Future[Claim]) -> None:
+        """End a call that was refused, should it be on disk all the same."""
+        await asyncio.wait([beginning])
+        try:
+            await insist(call_id, partial(self._store.calls.get, call_id))
+        except UnknownCallError:
+            return
+        cause = Cause("failed", "store_unavailable", "The call was not on disk in time.")
+        ended = Ended(time.time(), cause, "internal_error")
+        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended))
 
     async def reconcile(self) -> None:
         """Settle what processes that are gone left behind: no zombie, no call without end.
@@ -106,6 +169,7 @@ class Dialer:
                 log.error("channel %s is still up: %s", channel_id, error)
                 found[channel_id] = f"; its channel is still up: {error}"
         for left in orphans:
+            await self._hang_up_inbound(left)
             if left.call.over:
                 if left.call.id not in self._settling:
                     # New calls need not wait for old results.
@@ -115,6 +179,18 @@ class Dialer:
                 channel_id = "" if left.attempt is None else left.attempt.channel_id
                 ended = self._abandoned(left, found.get(channel_id, ""))
                 await self._bounded(left.call.id, ended)
+
+    async def _hang_up_inbound(self, left: Unfinished) -> None:
+        """An inbound channel bears an id of the PBX's own: it is known by the ledger alone."""
+        call, attempt, transfer = left.call, left.attempt, transfer_of(left.call)
+        if call.direction != "inbound" or call.over or attempt is None:
+            return
+        if transfer is not None and transfer.status == "completed":
+            return  # people talk there
+        try:
+            await self._switch.hang_up_channel(attempt.channel_id)
+        except SwitchRefused as error:
+            log.error("call %s: its channel is still up: %s", call.id, error)
 
     async def _finish(self, call: Call) -> None:
         try:
@@ -147,19 +223,16 @@ class Dialer:
         self._store.notices.subscribe("control", self._asked)
         heart = asyncio.create_task(self._live())
         again_at: float | None = None
+        self._open = True
         try:
             while True:
                 await self._store.claims.wait(again_at)
                 again_at = None
-                if (free := self._max_concurrent - self.active) > 0:
-                    self._claiming = True
-                    claimed = await self._next(free)
-                    again_at = claimed.again_at
-                    for claim in claimed.claims:
-                        await self._start(claim)
-                    self._claiming = False
-                    self._canceled_early.clear()
+                async with self._admission:
+                    if (free := self._max_concurrent - self.active) > 0:
+                        again_at = await self._claim(free)
         finally:
+            self._open = False
             heart.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await heart
@@ -167,10 +240,20 @@ class Dialer:
             with contextlib.suppress(StoreError):
                 await self._store.leases.release(f"node:{self.node_id}", self.node_id)
 
+    async def _claim(self, free: int) -> float | None:
+        """Start up to `free` due calls; gives when to look again."""
+        self._claiming = True
+        claimed = await self._next(free)
+        for claim in claimed.claims:
+            await self._start(claim)
+        self._claiming = False
+        self._canceled_early.clear()
+        return claimed.again_at
+
     def _asked(self, call_id: str | None) -> None:
         """Another process was asked to end or transfer a call; None: it may have been any."""
         for one in list(self._runners) if call_id is None else [call_id]:
-            if one in self._runners or self._claiming:
+            if one in self._runners or self._claiming or self._arriving:
                 self._spawn(one, self._obey(one))
 
     async def _obey(self, call_id: str) -> None:
@@ -222,7 +305,7 @@ class Dialer:
         await self._store.leases.take(f"node:{self.node_id}", self.node_id, _LEASE_S)
         self._lives_until = begun + _LEASE_S - _HEARTBEAT_S
 
-    async def _start(self, claim: Claim) -> None:
+    async def _start(self, claim: Claim, incoming: Attempt | None = None) -> None:
         runner = CallRunner(
             claim,
             self._store,
@@ -230,6 +313,7 @@ class Dialer:
             self._engines,
             self._config,
             turn=self._gate(claim),
+            incoming=incoming,
         )
         self._runners[claim.call.id] = runner
         if claim.call.id in self._canceled_early or claim.call.cancel_requested_at is not None:

@@ -67,7 +67,8 @@ def demo_settings(
     tree["server"]["port"] = 0
     tree["store"]["path"] = folder / "offhook.db"
     tree["recordings"]["dir"] = Path("offhook-data/demo").resolve()
-    tree["pbx"] |= {"trunk": bed.trunk}
+    tree["pbx"] |= {"trunk": bed.trunk, "inbound": False}
+    tree["pbx"]["fastagi"] |= {"host": bed.host, "port": bed.ports.agi}
     tree["pbx"]["ami"] |= {
         "host": bed.host,
         "port": bed.ports.ami,

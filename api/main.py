@@ -23,6 +23,7 @@ from api.leased import while_leased
 from api.messaging.courier import Courier
 from api.messaging.ways import WayOutError, WaysOut, ways_out
 from api.messaging.writing import Writer
+from api.reception import Reception
 from api.retention import Housekeeper
 from api.runner import RunnerConfig
 from api.sealing import Seal
@@ -33,6 +34,7 @@ from api.switches import make_switch
 from api.tools.toolbox import Toolbox
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
+from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
 
@@ -92,7 +94,11 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         engines = await asyncio.to_thread(load_engines, engine_config(settings), say)
         stack.push_async_callback(asyncio.to_thread, engines.close)
         registry = await stack.enter_async_context(engine_registry(settings, engines))
-        switch = make_switch(settings, media)
+
+        async def receive(call: IncomingCall) -> Refusal | None:
+            return await reception.receive(call)
+
+        switch = make_switch(settings, media, receive)
         stack.push_async_callback(switch.close)
         ways = _ways_out(settings, switch)
         stack.push_async_callback(ways.close)
@@ -123,6 +129,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             seal=seal,
             url=settings.server.public_url or url,
         )
+        reception = Reception(services, dialer)
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         housekeeper = Housekeeper(store, settings.retention, settings.recordings.dir)

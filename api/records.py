@@ -145,6 +145,12 @@ class Call:
     webhook_error: str | None
 
     @property
+    def person_number(self) -> str:
+        """Of whom the agent talks to: E.164 of a call that we made, of an inbound one what the
+        trunk told."""
+        return self.from_number if self.direction == "inbound" else self.to_number
+
+    @property
     def over(self) -> bool:
         """Whether the call has ended (its result may still be on the way)."""
         return self.status in TERMINAL

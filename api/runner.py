@@ -90,6 +90,7 @@ class CallRunner:
         config: RunnerConfig,
         *,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        incoming: Attempt | None = None,
     ) -> None:
         """
         Args:
@@ -99,6 +100,7 @@ class CallRunner:
             engines: those that a call is held with; raises EngineError.
             config: what else it needs to know.
             turn: waited for before the PBX is told, left when it knows.
+            incoming: of an inbound call, what the PBX is about to answer.
         """
         self._turn = turn
         self._call = claim.call
@@ -107,7 +109,7 @@ class CallRunner:
         self._switch = switch
         self._engines = engines
         self._config = config
-        self._attempt: Attempt | None = None
+        self._attempt = incoming
         self._conversation: Conversation | None = None
         self._answered_at: float | None = None
         self._said: list[Said] = []
@@ -161,7 +163,7 @@ class CallRunner:
             freeze = partial(self._config.freeze, self._call)
             self._call = await insist(self._call.id, freeze)
             engines = self._engines(self._call)
-            attempt = await self._dial()
+            attempt = self._attempt or await self._dial()
         except AgentUnusableError as error:
             await self._failed("agent_unusable", str(error), "agent_unusable")
         except EngineError as error:

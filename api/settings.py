@@ -181,6 +181,18 @@ class Ami(Section):
     )
 
 
+class FastAgi(Section):
+    """Where Asterisk's dialplan asks about inbound calls."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Local address that FastAGI listens on. Keep it where only Asterisk gets to.",
+    )
+    port: Port = Field(
+        default=4573, description="Its TCP port, as in the `AGI` line of extensions.conf."
+    )
+
+
 class Esl(Section):
     """The Event Socket of the PBX."""
 
@@ -232,7 +244,13 @@ class Pbx(Section):
         description="Asterisk: the codec between it and Offhook. FreeSWITCH: the codec that the "
         "trunk is offered first.",
     )
+    inbound: bool = Field(
+        default=True,
+        description="Whether calls that the trunk brings are taken: by the inbound agent of the "
+        "number that was dialled.",
+    )
     ami: Ami = Ami()
+    fastagi: FastAgi = FastAgi()
     esl: Esl = Esl()
 
 
@@ -364,6 +382,11 @@ class Calls(Section):
         default=(),
         description="Caller numbers of this deployment, the default first. They are added to "
         "`/v1/numbers` where they are not there; the oldest active one is the default.",
+    )
+    inbound_numbers: Mapping[Annotated[str, Field(min_length=1, max_length=40)], E164] = Field(
+        default_factory=dict,
+        description="Numbers of yours by what the trunk tells in their place of inbound calls, "
+        'where that is no form of the number itself: `{ "100" = "+15551234567" }`.',
     )
     default_language: str = Field(default="en", description="Language of a call that names none.")
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(

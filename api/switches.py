@@ -4,17 +4,27 @@ from api.settings import Settings
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.codecs import PCMA, PCMU
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
+from pbx.incoming import OnIncoming
 from pbx.media import MediaServer
 from pbx.switch import Switch
 
 _CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA)}
 
 
-def make_switch(settings: Settings, media: MediaServer) -> Switch:
-    """The switch that `pbx.kind` names, not started; every attempt opens a leg of `media`."""
+def make_switch(
+    settings: Settings, media: MediaServer, on_incoming: OnIncoming | None = None
+) -> Switch:
+    """The switch that `pbx.kind` names, not started.
+
+    Args:
+        settings: all of them.
+        media: every attempt opens a leg of it.
+        on_incoming: asked about inbound calls, unless the settings want none.
+    """
+    taker = on_incoming if settings.pbx.inbound else None
     if settings.pbx.kind == "freeswitch":
-        return FreeSwitchSwitch(freeswitch_config(settings), media)
-    return AsteriskSwitch(asterisk_config(settings), media)
+        return FreeSwitchSwitch(freeswitch_config(settings), media, taker)
+    return AsteriskSwitch(asterisk_config(settings), media, taker)
 
 
 def asterisk_config(settings: Settings) -> AsteriskConfig:
@@ -30,6 +40,8 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
         media_host=settings.rtp.advertise,
         connect_timeout_s=pbx.ami.timeout_s,
         action_timeout_s=pbx.ami.timeout_s,
+        fastagi_host=pbx.fastagi.host,
+        fastagi_port=pbx.fastagi.port,
     )
 
 

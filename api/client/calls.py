@@ -15,6 +15,7 @@ from api.client.sse import EventStreamReader
 from api.client.transport import Json, Transport, at
 from api.event_object import EventObject
 from api.lifecycle import CallStatus
+from api.records import Direction
 from api.schemas import CreateCall
 from api.transfer_objects import TransferCall
 from api.webhook_objects import DeliveryObject
@@ -43,6 +44,7 @@ class Calls(Transport):
         self,
         *,
         status: CallStatus | None = None,
+        direction: Direction | None = None,
         to_number: str | None = None,
         from_number: str | None = None,
         agent_id: str | None = None,
@@ -57,6 +59,7 @@ class Calls(Transport):
         labels = None if metadata is None else [f"{key}:{text}" for key, text in metadata.items()]
         filters = {
             "status": status,
+            "direction": direction,
             "to_number": to_number,
             "from_number": from_number,
             "agent_id": agent_id,

@@ -1,7 +1,7 @@
 """Placing, reading and ending calls."""
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
@@ -21,7 +21,7 @@ from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
 from api.ordering import place, read_order
 from api.paging import Filters, bad_cursor, page_parameters, read_page_query
 from api.problems import FieldError, Problem, invalid
-from api.records import Call
+from api.records import Call, Direction
 from api.schemas import CreateCall
 from api.store.cursors import CursorError
 from api.store.queries import CallFilter
@@ -29,6 +29,7 @@ from api.store.rows import UnknownCallError
 
 FILTERS: Final[Filters] = {
     "status": STATUSES,
+    "direction": get_args(Direction),
     "to_number": None,
     "from_number": None,
     "agent_id": None,
@@ -97,6 +98,7 @@ async def list_calls(exchange: Exchange) -> Response:
 def _wanted(exchange: Exchange, filters: Mapping[str, str]) -> CallFilter:
     return CallFilter(
         status=cast("CallStatus | None", filters.get("status")),
+        direction=cast("Direction | None", filters.get("direction")),
         to_number=filters.get("to_number"),
         from_number=filters.get("from_number"),
         agent_id=filters.get("agent_id"),
@@ -230,8 +232,14 @@ ENDPOINTS = (
             Parameter(
                 "status", "query", "Only these calls.", {"type": "string", "enum": list(STATUSES)}
             ),
+            Parameter(
+                "direction",
+                "query",
+                "Only calls that we made, or that we were brought.",
+                {"type": "string", "enum": list(get_args(Direction))},
+            ),
             Parameter("to_number", "query", "Number called.", example="+15551234567"),
-            Parameter("from_number", "query", "Caller number shown.", example="+15559876543"),
+            Parameter("from_number", "query", "Caller number.", example="+15559876543"),
             Parameter("agent_id", "query", "Calls of one agent.", example=_SOME_ID),
             Parameter("campaign_id", "query", "Calls of one campaign.", example=_SOME_ID),
             Parameter("concurrency_key", "query", "Calls with this key.", example="clinic-berlin"),

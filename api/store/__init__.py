@@ -22,6 +22,7 @@ from api.store.deliveries import Deliveries
 from api.store.do_not_call import DoNotCall
 from api.store.endpoints import WebhookEndpoints
 from api.store.idempotency import IdempotentAnswers
+from api.store.inbound import Inbound
 from api.store.keys import Keys
 from api.store.leases import Leases
 from api.store.messages import Messages
@@ -62,6 +63,7 @@ class Store:
         self.calls = Calls(database, signals)
         self.amendments = Amendments(database, signals)
         self.claims = Claims(database, signals)
+        self.inbound = Inbound(database, signals)
         self.campaigns = Campaigns(database, clock)
         self.pacing = Pacing(database, signals)
         self.agents = Agents(database, clock)

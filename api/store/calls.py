@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.call_object import attempt_object, call_object, turn_object
 from api.dialing.policy import DialNow, Stop, WaitUntil
 from api.lifecycle import LIVE, IllegalMoveError, check_move
+from api.numbers import is_e164
 from api.records import (
     Attempt,
     Call,
@@ -346,10 +347,10 @@ class CallLedger:
                 waiting_for=None,
                 updated_at=max(now, call.updated_at),
             )
-            if outcome == "do_not_contact":
+            if outcome == "do_not_contact" and is_e164(call.person_number):
                 await add_number(
                     transaction,
-                    call.to_number,
+                    call.person_number,
                     source="outcome",
                     reason=(analysis and analysis.quote) or "",
                     call_id=call_id,

@@ -118,6 +118,15 @@ class Numbers:
 
         return await self._database.read(work)
 
+    async def ending(self, digits: str) -> Sequence[OwnedNumber]:
+        """Those that end with these digits, the oldest first."""
+        query = _oldest_first().where(numbers.c.number.endswith(digits, autoescape=True))
+
+        async def work(connection: AsyncConnection) -> Sequence[OwnedNumber]:
+            return [_number(row) for row in await connection.execute(query)]
+
+        return await self._database.read(work)
+
     async def is_active(self, number: str) -> bool:
         """Whether an E.164 number is one that calls may show."""
         query = select(numbers.c.id).where(numbers.c.number == number, numbers.c.status == "active")

@@ -50,11 +50,49 @@ async def insert_order(
     call_id = str(uuid.uuid4())
     held = 0 if new.rate is None else new.rate.amount(new.max_duration_s)
     await reserve(connection, call_id, held, now)
+    change = await insert_call(
+        transaction,
+        call_id,
+        new,
+        now,
+        signals,
+        status="queued",
+        next_attempt_at=now,
+        waiting_for="free_slot",
+        reservation_status="reserved",
+        reserved_milli_cents=held,
+    )
+    decision = decide_on(change.call, (), now, listed=False)
+    if isinstance(decision, WaitUntil):
+        change.set(next_attempt_at=decision.at, waiting_for=decision.why)
+    change.tell_status(now)
+    transaction.notify("work")
+    return await change.save()
+
+
+async def insert_call(
+    transaction: Transaction,
+    call_id: str,
+    new: NewCall,
+    now: float,
+    signals: Signals,
+    **values: Any,
+) -> CallChange:
+    """Insert a call and its labels.
+
+    Args:
+        transaction: all of it is this one's.
+        call_id: of the call.
+        new: what it is.
+        now: Unix seconds.
+        signals: whom its events wake.
+        values: columns that say how it stands.
+    """
+    connection = transaction.connection
     await connection.execute(
         _INSERT_CALL,
         {
             "id": call_id,
-            "status": "queued",
             "direction": new.direction,
             "to_number": new.to_number,
             "from_number": new.from_number,
@@ -79,30 +117,20 @@ async def insert_order(
             "campaign_id": new.campaign_id,
             "api_key_id": new.api_key_id,
             "trunk": new.trunk,
-            "attempt_count": 0,
-            "next_attempt_at": now,
-            "waiting_for": "free_slot",
             "rate": None if new.rate is None else new.rate.json(),
-            "reservation_status": "reserved",
-            "reserved_milli_cents": held,
             "agent_id": new.agent_id,
             "agent_version": new.agent_version,
             "agent": dict(new.agent),
             "agent_layers": None if new.agent_layers is None else dict(new.agent_layers),
             "variables": dict(new.variables),
             "dialect": new.dialect,
+            **values,
         },
     )
     if labels := _labels(new.metadata):
         await connection.execute(_INSERT_LABELS, [{"call_id": call_id} | label for label in labels])
     call, event_count = split_row(await load_row(connection, call_id))
-    change = CallChange(transaction, call, event_count, signals)
-    decision = decide_on(call, (), now, listed=False)
-    if isinstance(decision, WaitUntil):
-        change.set(next_attempt_at=decision.at, waiting_for=decision.why)
-    change.tell_status(now)
-    transaction.notify("work")
-    return await change.save()
+    return CallChange(transaction, call, event_count, signals)
 
 
 def decide_on(call: Call, tried: Sequence[Attempt], now: float, *, listed: bool) -> Decision:

@@ -58,7 +58,7 @@ class Transfers:
             trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
             method = _method(wish, trunks.get(call.trunk or ""))
             if method == "bridge":
-                _require_room(trunks.get(route.trunk))
+                require_room(trunks.get(route.trunk))
             transfer = Transfer(
                 seq=1 if last is None else last.seq + 1,
                 number=wish.number,
@@ -87,7 +87,7 @@ class Transfers:
             transfer = transfer_of(change.call)
             assert transfer is not None
             trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
-            _require_room(trunks.get(transfer.trunk))
+            require_room(trunks.get(transfer.trunk))
             bridged = replace(transfer, method="bridge", falls_back=False)
             change.set(transfer=bridged.json())
             await change.save()
@@ -142,7 +142,8 @@ def _method(wish: TransferWish, trunk: Trunk | None) -> TransferMethod:
     return "refer" if refers and wish.mode == "cold" else "bridge"
 
 
-def _require_room(trunk: Trunk | None) -> None:
+def require_room(trunk: Trunk | None) -> None:
+    """Raises TrunkFullError where every channel of it is in use."""
     limit = None if trunk is None else trunk.max_channels
     if trunk is not None and limit is not None and trunk.channels_in_use >= limit:
         raise TrunkFullError

@@ -1,0 +1,126 @@
+"""Decides about inbound calls: which agent takes one, or why it is not answered (CB-54, X-CB-32).
+
+Whatever is wrong is found before the answer: nobody is answered into silence.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from typing import Final
+
+from api.agent_records import Agent
+from api.agents.config import AgentFields
+from api.agents.ground import ground_of
+from api.agents.layers import Layers
+from api.agents.masking import sealed, unsealed
+from api.dialer import BusyError, ClosedError, Dialer
+from api.inbound_numbers import SUFFIX, caller_number, dialled_number
+from api.problems import Problem
+from api.records import NewCall
+from api.resources import OwnedNumber
+from api.schemas import CreateCall, order_of
+from api.sealing import SealError
+from api.services import Services
+from api.store import StoreError
+from api.store.transfers import TrunkFullError
+from pbx.incoming import IncomingCall, Refusal
+
+log = logging.getLogger(__name__)
+
+#: Nobody is let ring for long because the store is slow.
+_LOOK_UP_S: Final = 2.0
+#: Fields of an agent that are about calling people.
+_OUTBOUND: Final = frozenset({"from_number", "retry"})
+
+
+class RefusedError(Exception):
+    """The call is not answered; the message is for the log."""
+
+    def __init__(self, refusal: Refusal, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
+
+
+class Reception:
+    """Takes the calls that the trunk brings."""
+
+    def __init__(self, services: Services, dialer: Dialer) -> None:
+        self._services = services
+        self._dialer = dialer
+
+    async def receive(self, call: IncomingCall) -> Refusal | None:
+        """As `pbx.incoming.OnIncoming`."""
+        try:
+            await self._receive(call)
+        except RefusedError as refused:
+            refusal, reason = refused.refusal, str(refused)
+        except BusyError:
+            refusal, reason = Refusal.USER_BUSY, "`calls.max_concurrent` calls are under way"
+        except TrunkFullError:
+            refusal, reason = Refusal.USER_BUSY, "every channel of its trunk is in use"
+        except ClosedError:
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+            reason = "the server is starting or stopping"
+        except (StoreError, TimeoutError) as error:
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+            reason = f"the store does not work: {error or 'no answer in time'}"
+        else:
+            return None
+        log.warning("inbound call %s to %r refused: %s", call.attempt.id, call.number, reason)
+        return refusal
+
+    async def _receive(self, call: IncomingCall) -> None:
+        async with asyncio.timeout(_LOOK_UP_S):
+            number = await self._dialled(call.number)
+            agent = await self._agent(number)
+            new = await self._order(call, number, agent)
+        begin = self._services.store.inbound.begin
+        await self._dialer.receive(
+            call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)
+        )
+
+    async def _dialled(self, told: str) -> OwnedNumber:
+        known = self._services.settings.calls.inbound_numbers.get(told, told)
+        digits = "".join(char for char in known if char.isdecimal())
+        candidates = await self._services.store.numbers.ending(digits[-SUFFIX:])
+        number = dialled_number(known, candidates)
+        if number is None:
+            reason = "it is none of /v1/numbers; see `calls.inbound_numbers`"
+            raise RefusedError(Refusal.UNALLOCATED_NUMBER, reason)
+        if number.status != "active":
+            raise RefusedError(Refusal.SUBSCRIBER_ABSENT, f"number {number.id} is inactive")
+        return number
+
+    async def _agent(self, number: OwnedNumber) -> Agent:
+        agent = await self._services.store.agents.answering(number.id)
+        if agent is None or agent.status != "active":
+            reason = f"no inbound agent answers number {number.id}"
+            raise RefusedError(Refusal.SUBSCRIBER_ABSENT, reason)
+        return agent
+
+    async def _order(self, call: IncomingCall, number: OwnedNumber, agent: Agent) -> NewCall:
+        services = self._services
+        try:
+            config = unsealed(agent.config, services.seal)
+            layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
+            ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
+            asked = CreateCall(to=number.number, agent_id=agent.id)
+            new = order_of(asked, layers, ground, time.time())
+        except (Problem, SealError) as error:
+            reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
+            raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
+        return replace(
+            new,
+            direction="inbound",
+            from_number=caller_number(call.caller_number, number.number),
+            trunk=call.trunk or number.trunk or services.settings.pbx.trunk,
+            agent_version=agent.version,
+            agent=sealed(new.agent, services.seal),
+        )
+
+
+def _told(error: Problem | SealError) -> str:
+    if isinstance(error, Problem) and error.errors:
+        return "; ".join(f"{one.pointer}: {one.detail}" for one in error.errors)
+    return str(error)

@@ -1,0 +1,66 @@
+"""Inbound calls as the ledger takes them in: an order with its one attempt, before the answer."""
+
+import uuid
+from typing import Any, Final
+
+from sqlalchemy import insert
+
+from api.records import Claim, NewCall
+from api.store.change import Signals
+from api.store.database import Database, Transaction
+from api.store.orders import insert_call
+from api.store.rows import attempt_of
+from api.store.tables import attempts
+from api.store.transfers import require_room
+from api.store.trunks import load_trunks
+
+_INSERT_ATTEMPT: Final = insert(attempts).returning(attempts)
+
+
+class Inbound:
+    """Puts inbound calls down."""
+
+    def __init__(self, database: Database, signals: Signals) -> None:
+        self._database = database
+        self._signals = signals
+
+    async def begin(self, call_id: str, new: NewCall, channel_id: str, node_id: str) -> Claim:
+        """Put down a call that rings at us. It takes a channel of its trunk, and no money.
+
+        Args:
+            call_id: of the call that is made.
+            new: with direction `inbound`.
+            channel_id: the PBX's id of its channel.
+            node_id: of the process that is to answer.
+
+        Raises TrunkFullError.
+        """
+        now = self._signals.clock()
+
+        async def work(transaction: Transaction) -> Claim:
+            connection = transaction.connection
+            await transaction.serialize("claim")
+            trunks = {trunk.name: trunk for trunk in await load_trunks(connection)}
+            require_room(trunks.get(new.trunk or ""))
+            values: dict[str, Any] = {"status": "ringing", "started_at": now, "attempt_count": 1}
+            change = await insert_call(transaction, call_id, new, now, self._signals, **values)
+            row = await connection.execute(
+                _INSERT_ATTEMPT,
+                {
+                    "id": str(uuid.uuid4()),
+                    "call_id": call_id,
+                    "number": 1,
+                    "channel_id": channel_id,
+                    "state": "ringing",
+                    "created_at": now,
+                    "ringing_at": now,
+                    "trunk": new.trunk,
+                    "node_id": node_id,
+                    "unknown": False,
+                },
+            )
+            attempt = attempt_of(row.one())
+            change.tell_status(now)
+            return Claim(await change.save(), attempt)
+
+        return await self._database.write(work)

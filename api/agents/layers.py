@@ -2,7 +2,8 @@
 
 Each layer has what was given and nothing else. A later one wins field by field; in `context`,
 `variables`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are replaced whole.
-A null takes back what an earlier layer said.
+A null takes back what an earlier layer said. A key goes to the server that it was given for: with
+another `llm.api_url` an earlier layer's `llm.api_key` is gone.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ class Layers:
                 if value is None:
                     whole.pop(name, None)
                 elif name in _KEYED and isinstance(before, Mapping):
-                    whole[name] = _without_nulls({**before, **value})
+                    whole[name] = _without_nulls({**_kept(name, before, value), **value})
                 else:
                     whole[name] = _without_nulls(value) if name in _KEYED else value
         return whole
@@ -69,6 +70,13 @@ def given(fields: AgentFields) -> dict[str, Any]:
     names = AgentFields.model_fields.keys()
     dumped = fields.model_dump(exclude_unset=True)
     return {name: value for name, value in dumped.items() if name in names}
+
+
+def _kept(name: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a later layer leaves of an earlier one."""
+    if name != "llm" or value.get("api_url", before.get("api_url")) == before.get("api_url"):
+        return before
+    return {key: item for key, item in before.items() if key != "api_key"}
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:

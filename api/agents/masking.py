@@ -1,4 +1,5 @@
-"""What nobody may read back of a configuration: keys of engines and sensitive headers of tools.
+"""What nobody may read back of a configuration: keys of engines, and sensitive headers and query
+parameters of tools.
 
 In the store they are sealed, in answers masked. The same holds for what has configurations in it:
 a call's body (`agent`, `overrides`) and its layers.
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from api.agents.config import AgentFields
+from api.egress import destination
 from api.records import JsonObject
 
 if TYPE_CHECKING:
@@ -17,14 +19,14 @@ if TYPE_CHECKING:
 
 MASK: Final = "********"
 
-#: Parts of header names whose values open doors.
+#: Parts of names whose values open doors.
 _SENSITIVE: Final = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
 _NESTED: Final = ("agent", "inline", "overrides", "call")
 
 
-def is_sensitive(header: str) -> bool:
-    """Whether a header of this name is masked."""
-    return any(part in header.lower() for part in _SENSITIVE)
+def is_sensitive(name: str) -> bool:
+    """Whether a header or query parameter of this name is masked."""
+    return any(part in name.lower() for part in _SENSITIVE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Hidden:
 
     path: tuple[str | int, ...]
     name: tuple[str, ...]
-    """What it is, wherever it stands in a list: its tool and header."""
+    """What it is, wherever it stands in a list: its tool, its header, its server."""
     text: str
 
 
@@ -41,14 +43,16 @@ def hidden(config: JsonObject) -> Iterator[Hidden]:
     """Every such value. What is not of the right shape is passed over."""
     llm, tools = config.get("llm"), config.get("tools")
     if isinstance(llm, Mapping) and isinstance(key := llm.get("api_key"), str):
-        yield Hidden(("llm", "api_key"), ("llm",), key)
+        yield Hidden(("llm", "api_key"), ("llm", _server(llm.get("api_url"))), key)
     for index, tool in enumerate(tools if isinstance(tools, list) else ()):
-        headers = tool.get("headers") if isinstance(tool, Mapping) else None
-        for place, pair in enumerate(headers if isinstance(headers, list) else ()):
-            match pair:
-                case {"key": str(header), "value": str(text)} if is_sensitive(header):
-                    path = ("tools", index, "headers", place, "value")
-                    yield Hidden(path, ("tools", str(tool.get("name")), header.lower()), text)
+        for kind in ("headers", "query_params"):
+            pairs = tool.get(kind) if isinstance(tool, Mapping) else None
+            for place, pair in enumerate(pairs if isinstance(pairs, list) else ()):
+                match pair:
+                    case {"key": str(key), "value": str(text)} if is_sensitive(key):
+                        path = ("tools", index, kind, place, "value")
+                        name = (kind, str(tool.get("name")), key.lower(), _server(tool.get("url")))
+                        yield Hidden(path, name, text)
     for within in _NESTED:
         if isinstance(part := config.get(within), Mapping):
             for one in hidden(part):
@@ -71,7 +75,11 @@ def unsealed(config: JsonObject, seal: "Seal") -> dict[str, Any]:
 
 
 def unmasked(config: JsonObject, before: JsonObject) -> dict[str, Any]:
-    """The same configuration, with what it was `before` for every mask that reads had shown."""
+    """The same configuration, with what it was `before` for every mask that reads had shown.
+
+    It goes to the same server only: else whoever may change a configuration could have its keys
+    sent to themselves.
+    """
     known = {one.name: one.text for one in hidden(before)}
     return _changed(config, lambda one: known.get(one.name, MASK) if one.text == MASK else one.text)
 
@@ -79,6 +87,13 @@ def unmasked(config: JsonObject, before: JsonObject) -> dict[str, Any]:
 def frozen_config(snapshot: JsonObject, seal: "Seal") -> AgentFields:
     """A call's configuration (`Call.agent`) to work with. Raises SealError."""
     return AgentFields.model_validate(unsealed(snapshot, seal))
+
+
+def _server(url: object) -> str:
+    try:
+        return destination(url) if isinstance(url, str) else ""
+    except ValueError:
+        return ""
 
 
 def _changed(config: JsonObject, change: Callable[[Hidden], str]) -> dict[str, Any]:

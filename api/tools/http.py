@@ -80,7 +80,7 @@ class HttpRequest:
             return self._failed("the server cannot be reached")
         except Exception as error:  # a library's message may quote a header
             return self._failed(f"the server did not answer properly ({type(error).__name__})")
-        return result_of(answer, [*secrets.values(), *_sensitive(request)])
+        return result_of(answer, [*secrets.values(), *_sensitive(tool, request)])
 
     async def _needed_secrets(self) -> dict[str, str]:
         tool = self._tool
@@ -123,7 +123,9 @@ def _error(reason: str) -> ToolResult:
     return ToolResult(told(f"It failed: {reason}.", ()), is_error=True)
 
 
-def _sensitive(request: Request) -> list[str]:
-    """Values of headers that open doors, each also without its scheme (`Bearer …`)."""
+def _sensitive(tool: HttpTool, request: Request) -> list[str]:
+    """Values that open doors: of headers, each also without its scheme (`Bearer …`), and of query
+    parameters."""
     values = [value.decode() for name, value in request.headers if is_sensitive(name.decode())]
-    return [*values, *(value.partition(" ")[2] for value in values)]
+    asked = [pair.value for pair in tool.query_params if is_sensitive(pair.key)]
+    return [*values, *(value.partition(" ")[2] for value in values), *asked]

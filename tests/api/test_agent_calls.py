@@ -137,6 +137,34 @@ async def test_keys_of_a_call_are_sealed_and_masked(bench: Bench) -> None:
     assert "key-of-the-crm" not in repr(call)
 
 
+@pytest.mark.parametrize("within", ["agent", "overrides", None])
+async def test_a_key_goes_to_no_other_server(bench: Bench, within: str | None) -> None:
+    """A call may have another server's model; it does not get the agent's key."""
+    owned = {"api_url": "https://llm.example.org/v1", "model": "m", "api_key": "key-of-the-llm"}
+    agent = await make(bench, llm=owned)
+    for url, has in (("https://other.example.org/v1", False), (owned["api_url"], True)):
+        asked = {"llm": {"api_url": url, "temperature": 0.5}}
+        body = asked if within is None else {within: asked}
+        call = await place(bench, agent_id=agent["id"], **body)
+        llm = frozen_config(
+            (await bench.store.calls.get(call["id"])).agent, bench.services.seal
+        ).llm
+        assert llm is not None
+        assert (llm.api_url, llm.model, llm.api_key) == (
+            url,
+            "m",
+            owned["api_key"] if has else None,
+        )
+
+
+async def test_a_mask_goes_to_no_other_server(bench: Bench) -> None:
+    agent = await make(bench, tools=[CRM])
+    (tool,) = agent["tools"]
+    problem = await change(bench, agent["id"], 422, tools=[tool | {"url": "https://evil.example"}])
+    assert places(problem) == ["/tools/0/headers/0/value"]
+    await change(bench, agent["id"], tools=[tool | {"url": "https://crm.example.org/orders"}])
+
+
 @pytest.mark.both_stores
 @pytest.mark.rows("CB-28")
 async def test_an_agent_calls_from_its_own_numbers(bench: Bench) -> None:

@@ -22,6 +22,8 @@ CONFIG: dict[str, Any] = {
                 {"key": "Authorization", "value": "Bearer {{secret.crm}}"},
                 {"key": "Accept", "value": "text/plain"},
             ],
+            "query_params": [{"key": "api_key", "value": "k-3"}],
+            "url": "https://crm.example.org/stock",
         }
     ],
 }
@@ -81,7 +83,7 @@ def test_keys_and_sensitive_headers_of_a_configuration_are_sealed_and_masked() -
     seal = Seal(new_key())
     body = CONFIG | {"agent": CONFIG, "overrides": {"llm": {"api_key": "k-2"}}}
     kept = sealed(body, seal)
-    for word in ("k-1", "k-2", "secret.crm"):
+    for word in ("k-1", "k-2", "k-3", "secret.crm"):
         assert word not in repr(kept)
         assert word not in repr(masked(kept))
     assert "text/plain" in repr(kept)
@@ -94,6 +96,17 @@ def test_a_mask_stands_for_what_was_there_before() -> None:
     again = shown | {"tools": [{"type": "skip_turn"}, *shown["tools"]]}
     assert unmasked(again, CONFIG)["tools"][1] == CONFIG["tools"][0]
     assert unmasked(shown, {})["llm"]["api_key"] == MASK
+
+
+def test_a_mask_stands_for_nothing_on_another_server() -> None:
+    """Else a key that nobody may read could be sent to whoever asks."""
+    shown = masked(CONFIG)
+    shown["llm"]["api_url"] = "http://10.0.0.6/v1"
+    shown["tools"][0]["url"] = "https://crm.example.org:8443/stock"
+    for word in ("k-1", "k-3", "secret.crm"):
+        assert word not in repr(unmasked(shown, CONFIG))
+    shown["tools"][0]["url"] = "https://CRM.example.org/orders"
+    assert "k-3" in repr(unmasked(shown, CONFIG)), "another path is no other server"
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,11 @@ APIs reads it, and so does our own. Every path is in the reference (`/docs`, `/o
 |---|---|
 {bases}
 
-A client whose base URL has a fixed path gets a key that bears its dialect,
-`offhook keys create crm --dialect revox`: paths without the prefix are then that service's, where
-it has them, and ours elsewhere. Scopes, rate limits, `Idempotency-Key` and `X-Request-Id` work as
-on our own paths. Errors are told in the service's way, with our status where it names none.
+A client whose base URL has a fixed path gets a key that bears its dialect, `offhook keys create
+crm --dialect revox`: paths without the prefix are then that service's, where it has them, and
+ours elsewhere. Scopes, rate limits, `Idempotency-Key` and `X-Request-Id` work as on our own
+paths. Errors are told in the service's way, with our status where it names none. A body that does
+not say `Content-Type: application/json` gets 415.
 
 What cannot be done on your premises is refused with a sentence that says what is missing: a name
 that `models.aliases` does not have, text messages without `sms.kind`, mail without `smtp.host`.

@@ -10,7 +10,8 @@ NOTES: Final[Mapping[Dialect, str]] = {
     "oneinbox": """\
 `/v1/calls` (POST, GET with `limit`, `offset`, `agent_id`, `status`; `/cursor`; GET and PATCH
 `/{id}`; `/{id}/stop`); `/v1/agents` (POST, GET, PATCH, DELETE). `/v1/calls/web` is 501: browsers
-cannot call yet.
+cannot call yet. So are the service's other resources, each with a sentence that says where it is
+here. Keys are ours, `sk_…`; there are none for browsers.
 
 - An error is `{"detail": …}`: of wrong values a list of `{"loc", "msg", "type"}`, otherwise a
   sentence.
@@ -78,6 +79,8 @@ cannot call yet.
   `structured_output` is told with the attempt that reached somebody.
 - `first_sentence_delay_ms` is at most 60000, `max_call_duration_secs` at least 5 and at most
   `calls.max_duration_s`.
+- `faq_items` are people's: nothing is drafted from calls. `id`, `needs_human_answer` and `source`
+  may be sent too, and are kept; `pending_faq_count` counts those that need an answer.
 - A call is `calling` until its result is there; `initializing` is never told.
 - `started_at` is when the PBX was told to dial, `recording_url` a link that needs no key and is
   good for four hours.

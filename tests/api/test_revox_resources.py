@@ -107,6 +107,23 @@ async def test_an_assistant_is_changed_member_by_member(equipped: Bench) -> None
     assert native["language"] is None, "the voice's"
 
 
+@pytest.mark.rows("RV-463…471", "RV-38…41")
+async def test_faq_items_are_kept_with_what_is_said_of_them(bench: Bench) -> None:
+    asked = [
+        {"question": "Where?", "answer": "Here.", "id": "1"},
+        {"question": "How much?", "answer": "", "needs_human_answer": True, "source": "ai"},
+    ]
+    assistant = await made(bench, faq_items=asked)
+    here, price = assistant["faq_items"]
+    assert here == asked[0] | {"needs_human_answer": False, "source": "human"}
+    assert price == asked[1] | {"id": price["id"]}
+    assert price["id"]
+    assert assistant["pending_faq_count"] == 1
+    back = await change(bench, assistant["id"], faq_items=assistant["faq_items"])
+    assert back["faq_items"] == assistant["faq_items"]
+    assert (await change(bench, assistant["id"], prompt="y"))["pending_faq_count"] == 1
+
+
 @pytest.mark.rows("RV-144", "RV-186")
 async def test_secrets_are_masked_and_survive_a_change(equipped: Bench) -> None:
     tools = copy.deepcopy(ASSISTANT["custom_tools"][1:])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,10 +10,15 @@ from api.client import CallObject, OffhookClient, OffhookError, UnreachableError
 from api.console import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, err, fail, out, print_json, run
 from api.live import follow
 
+#: Options whose value is a JSON object.
+_OBJECTS: Final = ("context", "returns", "variables")
+
 
 @click.command()
 @click.argument("number")
-@click.option("--prompt", required=True, help="What the agent is to do.")
+@click.option("--agent", "agent_id", help="Id of the stored agent that calls.")
+@click.option("--prompt", help="What the agent is to do; needed without --agent.")
+@click.option("--variables", help='What {{name}} stands for, as {"name": "Maria Lopez"}.')
 @click.option("--context", help="Facts for the agent, a JSON object.")
 @click.option("--returns", help='What to find out, as {"confirmed": "boolean"}.')
 @click.option("--from", "from_number", help="Caller number; default the server's first.")
@@ -26,11 +31,13 @@ from api.live import follow
 @click.option("--json", "as_json", is_flag=True, help="Print only the final call object.")
 def call(number: str, url: str, key: str, as_json: bool, **fields: str | None) -> None:
     """Call NUMBER (E.164) and show the conversation; exits 0 when the call completed."""
+    if fields["agent_id"] is None and fields["prompt"] is None:
+        fail("Say with --prompt what the agent is to do, or with --agent who calls.", EXIT_USAGE)
     body: dict[str, Any] = {"to": number}
     for name, value in fields.items():
         if value is None:
             continue
-        body[name] = _json_object(name, value) if name in ("context", "returns") else value
+        body[name] = _json_object(name, value) if name in _OBJECTS else value
 
     async def work() -> CallObject:
         async with OffhookClient(url, key) as client:

@@ -4,7 +4,10 @@ The same code serves `offhook call` and `offhook demo`: both are clients of the 
 """
 
 import asyncio
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console
 
@@ -14,6 +17,13 @@ from api.lifecycle import TERMINAL
 
 #: How long to wait for the last webhook after the call has ended.
 _WEBHOOK_WAIT_S = 10.0
+
+_WHO: Final = {
+    "agent": "[bold cyan]agent [/]",
+    "person": "[bold green]person[/]",
+    "keypad": "[bold magenta]keys  [/]",
+    "tool": "[bold blue]tool  [/]",
+}
 
 
 async def follow(client: OffhookClient, call_id: str, console: Console | None) -> CallObject:
@@ -42,13 +52,25 @@ def _show(console: Console, event: EventObject) -> None:
         wire = turn.timings.get("wire_ms")
         after = "" if wire is None else f"  [dim](answered in {wire:.0f} ms)[/dim]"
         cut = "  [yellow](interrupted)[/yellow]" if turn.interrupted else ""
-        who = {"agent": "[bold cyan]agent [/]", "person": "[bold green]person[/]"}.get(
-            turn.speaker, "[bold magenta]keys  [/]"
-        )
-        console.print(f"[dim]{at}[/dim]  {who}  ", end="")
-        console.print(turn.text, markup=False, highlight=False, end="")
+        console.print(f"[dim]{at}[/dim]  {_WHO[turn.speaker]}  ", end="")
+        console.print(_said(turn), markup=False, highlight=False, end="")
         console.print(f"{after}{cut}")
     elif event.type != "call.digit":
-        name = event.type.removeprefix("call.").replace("_", " ")
+        name = event.type.removeprefix("call.")
         color = "dim" if name not in TERMINAL else "bold"
-        console.print(f"[dim]{at}[/dim]  [{color}]{name}[/]")
+        console.print(f"[dim]{at}[/dim]  [{color}]{_told(name, event.data)}[/]")
+
+
+def _said(turn: TurnObject) -> str:
+    if turn.tool is None:
+        return turn.text
+    arguments = json.dumps(turn.tool["arguments"], ensure_ascii=False)
+    return f"{turn.tool['name']} {arguments} → {turn.text}"
+
+
+def _told(name: str, data: Mapping[str, object]) -> str:
+    """CB-61: who was not reached because a machine answered is told as `voicemail`."""
+    match data:
+        case {"call": {"status": "no_answer", "answered_by": "machine"}} if name in TERMINAL:
+            return "voicemail"
+    return name.replace("_", " ")

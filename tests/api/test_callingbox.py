@@ -199,7 +199,7 @@ async def test_a_completed_call_as_in_the_example(bench: Bench) -> None:
     assert sorted(found[name] for name in times) == [found[name] for name in times]
 
 
-@pytest.mark.rows("CB-44", "CB-57", "CB-62…63", "CB-87…89", "CB-98", "CB-111")
+@pytest.mark.rows("CB-44", "CB-57", "CB-62…63", "CB-87…89", "CB-98", "CB-111", "X-CB-28")
 async def test_a_busy_line(bench: Bench) -> None:
     call = await placed(bench)
     await claim_up_to(bench.store, 9)

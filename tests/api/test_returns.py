@@ -36,6 +36,7 @@ SAID = {
 }
 
 
+@pytest.mark.rows("X-CB-28")
 def test_every_form_of_a_type_is_understood() -> None:
     assert check_returns(RETURNS) == []
     schema = result_schema(RETURNS)
@@ -44,7 +45,7 @@ def test_every_form_of_a_type_is_understood() -> None:
 
 
 def test_what_was_not_said_is_null_but_present() -> None:
-    """CB-72, CB-126."""
+    """CB-72, CB-126, X-CB-28."""
     schema = result_schema(RETURNS)
     jsonschema.validate(dict.fromkeys(RETURNS), schema)
     for name in RETURNS:

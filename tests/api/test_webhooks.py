@@ -417,8 +417,11 @@ async def test_a_retry_waits_for_its_time(store: Store) -> None:
         assert len(await store.outbox.due(now[0] + 60, 10)) == 1
 
 
+@pytest.mark.rows("X-CB-13", "X-CB-14")
 def test_the_schedule_of_the_design() -> None:
-    schedule = RetrySchedule(load_settings(None, {}).webhooks.retry_schedule_s, 0.2)
+    defaults = load_settings(None, {}).webhooks
+    assert (defaults.timeout_s, defaults.retry_jitter) == (10, 0.2)
+    schedule = RetrySchedule(defaults.retry_schedule_s, 0.2)
     assert [schedule.delay_s(n, 0.5) for n in range(1, 9)] == [
         60,
         300,
@@ -436,6 +439,7 @@ def test_the_schedule_of_the_design() -> None:
     assert schedule.delay_s(8, 0.5, retry_after_s=5) is None
 
 
+@pytest.mark.rows("X-CB-14")
 @pytest.mark.parametrize(
     ("code", "delivered", "final"),
     [

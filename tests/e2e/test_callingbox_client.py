@@ -12,7 +12,7 @@ from tests.compat.callingbox_client import KEYS, CallingBoxClient, CallingBoxErr
 from tests.e2e.conftest import Phone
 
 
-@pytest.mark.rows("CB-1", "CB-3", "CB-5…9", "CB-11…13", "CB-21…24", "CB-40", "CB-43", "CB-45…57")
+@pytest.mark.rows("CB-1", "CB-3", "CB-5…9", "CB-11…13", "CB-21…24", "CB-43", "CB-45…53")
 @pytest.mark.rows("CB-64…91", "CB-96", "CB-103", "CB-107", "CB-110", "CB-113…118", "CB-133")
 @pytest.mark.rows("X-CB-11…12")
 async def test_a_call_is_placed_polled_and_told(phone: Phone) -> None:
@@ -55,7 +55,7 @@ async def test_a_call_is_placed_polled_and_told(phone: Phone) -> None:
         assert told[-1] | delivery == call | delivery
 
 
-@pytest.mark.rows("CB-2", "CB-4", "CB-44", "CB-61…63", "CB-87…89", "CB-98", "CB-111", "CB-10")
+@pytest.mark.rows("CB-2", "CB-4", "CB-44", "CB-62…63", "CB-87…89", "CB-98", "CB-111", "CB-10")
 async def test_a_busy_line_with_a_key_of_its_dialect(phone: Phone) -> None:
     """The client's base URL is the server itself: `/v1/calls` is CallingBox's for its key."""
     _, key = await phone.server.store.keys.create("callingbox", dialect="callingbox")

@@ -120,7 +120,14 @@ class Asterisk:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def call_in(
-        self, channel: str, *, caller_id: str, application: str, data: str = "", wait_s: int = 30
+        self,
+        channel: str,
+        *,
+        caller_id: str,
+        application: str = "Wait",
+        data: str = "600",
+        place: tuple[str, str] | None = None,
+        wait_s: int = 30,
     ) -> None:
         """Make it place a call by itself, through a call file of Asterisk's spool.
 
@@ -129,11 +136,15 @@ class Asterisk:
             caller_id: written as it is, such as `"A name" <+1555…>`.
             application: dialplan application that runs at the answer.
             data: that application's arguments.
+            place: in place of an application, the context and extension where it goes on.
             wait_s: seconds to wait for the answer.
         """
+        goes_on = f"Application: {application}\nData: {data}\n"
+        if place is not None:
+            goes_on = f"Context: {place[0]}\nExtension: {place[1]}\nPriority: 1\n"
         text = (
             f"Channel: {channel}\nCallerID: {caller_id}\nMaxRetries: 0\nWaitTime: {wait_s}\n"
-            f"Application: {application}\nData: {data}\n"
+            f"{goes_on}"
         )
         name = f"{os.urandom(8).hex()}.call"
         draft = self.home / "spool/tmp" / name

@@ -14,6 +14,7 @@ from api.cli import main
 from api.lifecycle import EVENT_OF, TERMINAL
 from api.store.calls import CallLedger
 from api.store.claims import Claims
+from api.store.inbound import Inbound
 from api.store.outbox import Outbox
 from pbx.asterisk.switch import AsteriskSwitch
 
@@ -38,10 +39,15 @@ POINTS: Final[dict[str, tuple[type, str, When]]] = {
     "webhook booked": (Outbox, "record", "after"),
 }
 
+#: The one by which an inbound call comes alone.
+INBOUND_POINTS: Final[dict[str, tuple[type, str, When]]] = {
+    "inbound call written": (Inbound, "begin", "after"),
+}
+
 
 def arm(point: str) -> None:
     """Have this process killed at `point`."""
-    owner, name, when = POINTS[point]
+    owner, name, when = (POINTS | INBOUND_POINTS)[point]
     real: Callable[..., Any] = getattr(owner, name)
 
     async def deadly(*arguments: Any, **options: Any) -> Any:

@@ -211,11 +211,15 @@ class LivePbx(Pbx):
             data=data,
         )
 
-    @property
-    def phone(self) -> socket.socket:
-        """The one that `invite` called from."""
+    async def final_answer(self) -> int:
+        """The status of the first answer to `invite` that is not provisional."""
         assert self._phone is not None
-        return self._phone
+        phone = self._phone
+        phone.settimeout(PATIENCE_S)
+        while True:
+            said = await asyncio.to_thread(phone.recv, 4096)
+            if (found := re.match(rb"SIP/2\.0 ([2-6]\d\d) ", said)) is not None:
+                return int(found[1])
 
     def invite(self, display_name: str) -> None:
         self.note("do", "invite")

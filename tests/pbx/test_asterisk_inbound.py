@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import re
-import socket
 
 import pytest
 
@@ -46,15 +44,6 @@ async def test_a_fastagi_port_in_use(pbx: Pbx, media: MediaServer) -> None:
     await reception.switch.close()
 
 
-def _final_answer(phone: socket.socket) -> int:
-    """The status of the first answer to an INVITE that is not provisional."""
-    phone.settimeout(PATIENCE_S)
-    while True:
-        found = re.match(rb"SIP/2\.0 ([2-6]\d\d) ", phone.recv(4096))
-        if found is not None:
-            return int(found[1])
-
-
 @pytest.mark.rows("X-CB-32")
 @pytest.mark.parametrize(
     ("refusal", "status"),
@@ -78,7 +67,7 @@ async def test_a_refused_call_is_not_answered(
     switch = pbx.make(media, refuse)
     await switch.start()
     pbx.invite("Ann")
-    assert await asyncio.to_thread(_final_answer, pbx.phone) == status
+    assert await pbx.final_answer() == status
     assert media.open_legs == 0
     await pbx.until_calls(0)
     await switch.close()

@@ -1,0 +1,76 @@
+"""The server is killed (SIGKILL) in the middle of an inbound call and started again."""
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.example import CALLER_NUMBER, demo_settings
+from api.lifecycle import TERMINAL
+from api.settings import Settings
+from api.store import Store
+from pbx.testbed import TestBed
+from tests.e2e.test_inbound import no_channels, ring
+from tests.e2e.test_killed import Mortal, environment
+
+
+def taking_calls(bed: TestBed, folder: Path) -> Settings:
+    base = demo_settings(bed, folder, "starter")
+    return base.model_copy(
+        update={
+            "pbx": base.pbx.model_copy(update={"inbound": True}),
+            "recordings": base.recordings.model_copy(update={"enabled": False}),
+            "rtp": base.rtp.model_copy(update={"port_min": 14000, "port_max": 14000}),
+        }
+    )
+
+
+async def the_call(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Once it is over."""
+    async with asyncio.timeout(60):
+        while True:
+            (call,) = (await client.get("/v1/calls?direction=inbound")).json()["data"]
+            if call["status"] in TERMINAL:
+                found: dict[str, Any] = call
+                return found
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("point", ["inbound call written", "answer written", "turn written"])
+async def test_the_next_one_ends_the_call_once(bed: TestBed, tmp_path: Path, point: str) -> None:
+    """No channel is left at the PBX, neither of an answered call nor of a ringing one."""
+    settings = taking_calls(bed, tmp_path)
+    env = environment(settings)
+    store = await Store.open(settings.store)
+    _, key = await store.keys.create("tests")
+    await store.close()
+    headers = {"Authorization": f"Bearer {key}"}
+    async with Mortal.started(point, env) as one:
+        async with httpx.AsyncClient(base_url=one.url, headers=headers, timeout=30) as client:
+            (number,) = (await client.get("/v1/numbers")).json()["data"]
+            assert number["number"] == CALLER_NUMBER
+            agent = {"name": "Ada", "type": "inbound", "number_ids": [number["id"]]}
+            made = await client.post("/v1/agents", json=agent)
+            assert made.status_code == 201, made.text
+        ring(bed)
+        async with asyncio.timeout(60):
+            await one.process.wait()
+        assert one.process.returncode == -signal.SIGKILL
+    async with (
+        Mortal.started("nowhere", env) as again,
+        httpx.AsyncClient(base_url=again.url, headers=headers, timeout=30) as client,
+    ):
+        call = await the_call(client)
+        await no_channels(bed)
+    assert (call["status"], call["end_reason"]) == ("failed", "server_restart")
+    assert (call["answered_at"] is None) == (point == "inbound call written")
+    store = await Store.open(settings.store)
+    events = await store.calls.events(call["id"])
+    await store.close()
+    assert [event.terminal for event in events] == [False] * (len(events) - 1) + [True]
+    assert Counter(event.type for event in events)["call.ended"] == 1

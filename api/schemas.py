@@ -4,6 +4,7 @@ Every error carries a JSON pointer.
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, WithJsonSchema
@@ -12,6 +13,7 @@ from pydantic.config import JsonDict
 from api.agents.checks import Ground, check_config, check_variables
 from api.agents.config import FREE_TEXT, MAX_PROMPT, AgentFields
 from api.agents.layers import Layers, given
+from api.agents.sizes import check_sizes
 from api.call_object import parse_rfc3339
 from api.dialing.calendar import never_open
 from api.dialing.retry import RetryPolicy, parse_retry
@@ -163,6 +165,9 @@ def order_of(
     variables = config.variables or {}
     if not open_variables:
         errors += [rebased(error, layers) for error in check_variables(config, variables)]
+    if not errors:
+        at = datetime.fromtimestamp(now, UTC)
+        errors += [rebased(one, layers) for one in check_sizes(config, variables, ground, at)]
     language = config.language or calls.default_language
     if language not in ground.languages and config.language is None:
         known = ", ".join(sorted(ground.languages)) or "none"

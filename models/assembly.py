@@ -33,7 +33,7 @@ def registry_of(
     sure = loaded.model_set.min_confidence
     ears = Named(LOCAL, loaded.stt, languages=loaded.stt.languages, min_confidence=sure)
     return EngineRegistry(
-        [Named(LOCAL, loaded.llm), *llms],
+        [Named(LOCAL, loaded.llm, too_long=loaded.llm.too_long), *llms],
         [*sorted(own, key=lambda one: (one.name not in one.languages, one.name)), *voices],
         [ears, *transcribers],
         new_detector=loaded.new_detector,

@@ -38,6 +38,8 @@ CHATML: Final = (
 #: history with every turn, and nothing decoded before could be used again.
 TURNS_DROPPED: Final = 6
 BATCH_TOKENS: Final = 512
+#: Of the context, what a system prompt may take.
+_PROMPT_SHARE: Final = 0.7
 
 
 class LlamaCpp:
@@ -116,6 +118,19 @@ class LlamaCpp:
     def count_tokens(self, text: str) -> int:
         """How many tokens a text is."""
         return len(self._model.tokenize(text))
+
+    def too_long(self, prompt: str) -> str | None:
+        """Why a system prompt leaves no room for a conversation; None if it does."""
+        room = round(self._context_tokens * _PROMPT_SHARE)
+        if len(prompt.encode()) <= room:  # no token is shorter than a byte
+            return None
+        needed = self.count_tokens(prompt)
+        if needed <= room:
+            return None
+        return (
+            f"{needed} tokens, and at most {room} leave room for a conversation in the context of "
+            f"{self._context_tokens}"
+        )
 
     def warm_up(self) -> None:
         """Make one token, so that the first caller does not pay for allocations. Blocks."""

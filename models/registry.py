@@ -44,6 +44,8 @@ class Named(Generic[T_co]):
     """ISO 639-1 codes that it speaks or hears; empty for language models, which are not asked."""
     min_confidence: float = MIN_CONFIDENCE
     """Of a recogniser: a transcript below this is asked for again."""
+    too_long: Callable[[str], str | None] = lambda _: None
+    """Of a language model: why instructions leave no room for a conversation; None if they do."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,11 @@ class EngineRegistry:
         except EngineError as error:
             return str(error)
         return None
+
+    def prompt_problem(self, llm: str | None, prompt: str) -> str | None:
+        """Why a language model has no room for a conversation after these instructions; None if it
+        has, as far as is known. Raises EngineError for a name of none."""
+        return self._choose("llm", self._llms, llm, None).too_long(prompt)
 
     def engines(self, wanted: Wanted) -> Engines:
         """The engines of one call. Raises EngineError."""

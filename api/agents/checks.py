@@ -34,6 +34,9 @@ class Ground:
     """Raises EgressError for a URL that webhooks may not go to."""
     tool_url: Callable[[str], object]
     """The same for tools and engines."""
+    prompt_problem: Callable[[str | None, str], str | None] = lambda *_: None
+    """Why a language model has no room for a conversation after these instructions; None if it
+    has."""
     numbers: frozenset[str] = frozenset()
     """The active caller numbers, E.164."""
     calendars: Mapping[str, CalendarConnection] = field(default_factory=dict)

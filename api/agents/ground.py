@@ -35,6 +35,7 @@ async def ground_of(sources: Sources, config: AgentFields) -> Ground:
         settings=settings,
         languages=engines.languages,
         engine_problem=engines.problem,
+        prompt_problem=engines.prompt_problem,
         webhook_url=EgressPolicy(settings.webhooks).check_url,
         tool_url=EgressPolicy(settings.tools).check_url,
         numbers=frozenset({number}) if number is not None and active else frozenset(),

@@ -4,6 +4,7 @@ import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from api.agent_objects import ChangeAgent
@@ -13,6 +14,7 @@ from api.agents.config import AgentFields, NewAgent
 from api.agents.ground import ground_of
 from api.agents.layers import given
 from api.agents.masking import sealed, unmasked, unsealed
+from api.agents.sizes import check_sizes
 from api.problems import FieldError, Problem, invalid, pointer
 from api.resources import OwnedNumber
 from api.services import Services
@@ -107,10 +109,13 @@ async def _check(
 ) -> None:
     """Raises Problem with a pointer to every wrong field."""
     fields = AgentFields.model_validate(config)
-    errors = check_config(fields, await ground_of(services, fields))
+    ground = await ground_of(services, fields)
+    errors = check_config(fields, ground)
     if kind == "inbound":  # nobody gives it others
         errors += check_variables(fields, fields.variables or {})
     errors += _faq_errors(fields)
+    if not errors:
+        errors += check_sizes(fields, fields.variables or {}, ground, datetime.now(UTC))
     owned = await services.store.numbers.owned(number_ids) if number_ids else ()
     errors += _number_errors(fields.from_number, number_ids, primary, owned)
     if errors:

@@ -280,6 +280,13 @@ async def test_a_prompt_that_cannot_fit_is_an_error(llm: LlamaCpp) -> None:
         await reply(llm, endless)
 
 
+def test_instructions_that_leave_no_room_are_known_before(llm: LlamaCpp) -> None:
+    assert llm.too_long("word " * 230) is None, "fewer tokens than bytes"
+    wrong = llm.too_long("word " * 1500)
+    assert wrong is not None
+    assert wrong.endswith("in the context of 1024")
+
+
 async def test_more_requests_than_may_wait_are_refused(model_dir: Path) -> None:
     llm = LlamaCpp(
         model_dir / "llama.gguf", context_tokens=1024, max_sequences=1, threads=1, waiting=1

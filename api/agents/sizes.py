@@ -1,0 +1,84 @@
+"""Whether a configuration's texts are of a size that can be worked with: rendered, and as the
+instructions of a conversation, for which the language model's context must leave room."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from api.agents.config import AgentFields
+from api.agents.templates import PLACEHOLDER, as_text, render, templates
+from api.agents.tools import HttpTool, TransferTool
+from api.problems import FieldError, pointer
+from api.tools.inputs import parameters
+from voice_loop.faq import Faq
+from voice_loop.prompts import system_prompt
+from voice_loop.tools import ToolSpec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from api.agents.checks import Ground
+
+#: Characters that a text may have once its variables have their values.
+MAX_RENDERED: Final = 50_000
+
+
+def check_sizes(
+    config: AgentFields, values: Mapping[str, Any], ground: "Ground", now: "datetime"
+) -> list[FieldError]:
+    """What is too long.
+
+    Args:
+        config: otherwise right.
+        values: of its variables, as far as they are known.
+        ground: whose language models it is for.
+        now: dates in the descriptions of tools are told against it.
+    """
+    long = list(_rendered_too_long(config, values))
+    return long or list(_no_room(config, values, ground, now))
+
+
+def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterator[FieldError]:
+    lengths = {name: len(as_text(value)) for name, value in values.items()}
+    for template in templates(config):
+        length = len(template.text) + sum(lengths.get(name, 0) for name in template.names)
+        if length > MAX_RENDERED:
+            detail = f"has more than {MAX_RENDERED} characters with its variables' values"
+            yield FieldError(detail, pointer(*template.path))
+
+
+def _no_room(
+    config: AgentFields, values: Mapping[str, Any], ground: "Ground", now: "datetime"
+) -> Iterator[FieldError]:
+    if config.llm is not None and config.llm.api_url is not None:
+        return  # its context is not known
+    persona, task = _filled(config.persona, values), _filled(config.instructions, values)
+    faq = Faq([(item.question, item.answer) for item in config.faq_items or ()]).standing
+    tools = [
+        ToolSpec(
+            tool.name,
+            tool.description or "",
+            parameters(tool.input_schema, now) if isinstance(tool, HttpTool) else {},
+        )
+        for tool in config.tools or ()
+        if isinstance(tool, HttpTool | TransferTool)
+    ]
+    parts = {
+        "persona": system_prompt("", {}, persona=persona),
+        "instructions": system_prompt(task, {}),
+        "context": system_prompt("", config.context or {}),
+        "faq_items": system_prompt("", {}, faq=faq),
+        "tools": system_prompt("", {}, tools=tools),
+    }
+    prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
+    model = None if config.llm is None else config.llm.model
+    wrong = ground.prompt_problem(model, prompt)
+    if wrong is not None:
+        longest = max(parts, key=lambda name: len(parts[name]))
+        detail = f"persona, instructions, context, questions and tools are too long: {wrong}"
+        yield FieldError(detail, pointer(longest), code="prompt_too_long")
+
+
+def _filled(text: str | None, values: Mapping[str, Any]) -> str:
+    """With the variables that are known."""
+    names = PLACEHOLDER.findall(text or "")
+    return render(text or "", {**dict.fromkeys(names, ""), **values})

@@ -1,0 +1,132 @@
+"""What calls may be placed, who is told of them, and what tools may reach."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
+
+from api.dialing.zones import zone
+from api.settings.section import E164, Certificates, Section
+from api.signing import decode_secret
+
+#: Body of a webhook.
+PayloadStyle = Literal["call", "envelope", "callingbox", "callingbox_call", "oneinbox", "revox"]
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    try:
+        decode_secret(secret.get_secret_value())
+    except ValueError as error:
+        raise ValueError(str(error)) from error
+    return secret
+
+
+def _time_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+class Calls(Section):
+    """What calls may be placed."""
+
+    numbers: tuple[E164, ...] = Field(
+        default=(),
+        description="Caller numbers of this deployment, the default first. They are added to "
+        "`/v1/numbers` where they are not there; the oldest active one is the default.",
+    )
+    inbound_numbers: Mapping[Annotated[str, Field(min_length=1, max_length=40)], E164] = Field(
+        default_factory=dict,
+        description="Numbers of yours by what the trunk tells in their place of inbound calls, "
+        'where that is no form of the number itself: `{ "100" = "+15551234567" }`.',
+    )
+    default_language: str = Field(default="en", description="Language of a call that names none.")
+    default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
+        default=None,
+        description="Time zone of callees whose number no numbering plan knows, as "
+        "`Europe/Berlin`; unset means that they need `retry.timezone`.",
+    )
+    max_concurrent: int = Field(default=10, ge=1, description="Most calls in progress at one time.")
+    ring_timeout_s: int = Field(default=30, ge=1, le=600, description="Seconds to let it ring.")
+    analysis: bool = Field(
+        default=True,
+        description="Whether the language model says what a call came to: `outcome`, `summary`.",
+    )
+    max_duration_s: int = Field(
+        default=600,
+        ge=5,
+        le=86_400,
+        description="Longest conversation in seconds; a call may ask for less.",
+    )
+    max_transferred_s: int = Field(
+        default=14_400,
+        ge=60,
+        le=86_400,
+        description="How long two people may talk whom a transfer has joined, in seconds; then "
+        "they are hung up.",
+    )
+
+
+class Webhooks(Section):
+    """Deliveries of lifecycle events."""
+
+    timeout_s: float = Field(default=10.0, gt=0, description="Seconds a receiver has to answer.")
+    allow_http: bool = Field(
+        default=False, description="Whether `http://` receivers are allowed beside `https://`."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="If given, only these host names are delivered to (`*.example.org` too).",
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
+        "refused otherwise.",
+    )
+    retry_schedule_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        default=(60, 300, 1800, 7200, 18_000, 36_000, 86_400),
+        description="Seconds before each retry of a failed delivery; then it is given up.",
+    )
+    retry_jitter: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Random share by which a delay is shortened or lengthened.",
+    )
+    per_host: int = Field(
+        default=4, ge=1, description="Most simultaneous deliveries to one receiver."
+    )
+    concurrency: int = Field(default=32, ge=1, description="Most simultaneous deliveries in all.")
+    payload: PayloadStyle = Field(
+        default="call",
+        description="Body: `call`, the call object with a `type` key; `envelope`, "
+        "`{id, type, timestamp, data: {call}}`; `callingbox`, "
+        "`{id, type, created, api_version, data: {call}}`; `callingbox_call`, its call object "
+        "alone; `oneinbox` and `revox`, as those services tell it. An endpoint may choose its own; "
+        "a call placed in a dialect has that dialect's.",
+    )
+    secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = Field(
+        default=None,
+        description="Default signing secret (`whsec_…`); unset means one made at the first start, "
+        "which can be rotated.",
+    )
+
+
+class Tools(Section):
+    """What agents' tools, and language models that a request names, may reach over HTTP."""
+
+    allow_http: bool = Field(
+        default=False, description="Whether `http://` is allowed beside `https://`."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="If given, only these host names are reached (`*.example.org` too).",
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
+        "refused otherwise.",
+    )
+    ca_file: Certificates | None = Field(
+        default=None,
+        description="Certificates (PEM) to trust beside the public ones, as of your own authority.",
+    )

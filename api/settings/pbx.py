@@ -1,0 +1,104 @@
+"""The PBX, and the audio between it and Offhook."""
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from api.settings.section import Port, Section
+
+
+class Ami(Section):
+    """The Asterisk Manager Interface of the PBX."""
+
+    host: str = Field(default="127.0.0.1", description="Host of Asterisk's manager interface.")
+    port: Port = Field(default=5038, description="Its TCP port.")
+    username: str = Field(default="offhook", description="Manager user, as in manager.conf.")
+    secret: SecretStr = Field(default=SecretStr(""), description="The manager user's secret.")
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
+    )
+
+
+class FastAgi(Section):
+    """Where Asterisk's dialplan asks about inbound calls."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Local address that FastAGI listens on. Keep it where only Asterisk gets to.",
+    )
+    port: Port = Field(
+        default=4573, description="Its TCP port, as in the `AGI` line of extensions.conf."
+    )
+
+
+class Esl(Section):
+    """The Event Socket of the PBX."""
+
+    host: str = Field(default="127.0.0.1", description="Host of FreeSWITCH's event socket.")
+    port: Port = Field(default=8021, description="Its TCP port.")
+    password: SecretStr = Field(
+        default=SecretStr(""), description="Its password, as in event_socket.conf.xml."
+    )
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
+    )
+    unicast_host: str | None = Field(
+        default=None,
+        description="FreeSWITCH's own IP address for its end of the audio; unset means the one "
+        "that its event socket is reached at.",
+    )
+    unicast_port_min: int = Field(
+        default=20000,
+        ge=1024,
+        le=65535,
+        description="First UDP port that FreeSWITCH may take for its end of the audio; apart from "
+        "its own RTP ports.",
+    )
+    unicast_port_max: int = Field(
+        default=21999, ge=1024, le=65535, description="Last one of that range."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.unicast_port_min > self.unicast_port_max:
+            raise ValueError("unicast_port_min must not be greater than unicast_port_max")
+        return self
+
+
+class Pbx(Section):
+    """The operator's PBX."""
+
+    kind: Literal["asterisk", "freeswitch"] = Field(
+        default="asterisk", description="Which PBX it is."
+    )
+    trunk: str = Field(
+        default="trunk",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway. It is "
+        "added to `/v1/trunks` where it is not there.",
+    )
+    codec: Literal["ulaw", "alaw"] = Field(
+        default="ulaw",
+        description="Asterisk: the codec between it and Offhook. FreeSWITCH: the codec that the "
+        "trunk is offered first.",
+    )
+    inbound: bool = Field(
+        default=True,
+        description="Whether calls that the trunk brings are taken: by the inbound agent of the "
+        "number that was dialled.",
+    )
+    ami: Ami = Ami()
+    fastagi: FastAgi = FastAgi()
+    esl: Esl = Esl()
+
+
+class Rtp(Section):
+    """Audio between Offhook and the PBX."""
+
+    bind: str = Field(default="127.0.0.1", description="Local address that RTP is received on.")
+    advertise: str | None = Field(
+        default=None, description="Address that the PBX sends RTP to; unset means `rtp.bind`."
+    )
+    port_min: Port = Field(default=12000, description="First UDP port of the range.")
+    port_max: Port = Field(default=12999, description="Last UDP port of the range.")
+    max_legs: int = Field(default=200, ge=1, description="Most media legs open at one time.")

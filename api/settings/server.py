@@ -1,0 +1,121 @@
+"""The process itself: its HTTP side, its store, and what it keeps."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from api.settings.section import Section
+
+
+def _postgres_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("write it as postgresql://user:password@host:5432/database")
+    return url
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write it as https://calls.example.org, without a query")
+    return url.rstrip("/")
+
+
+class Server(Section):
+    """The HTTP server."""
+
+    host: str = Field(default="127.0.0.1", description="Address that the HTTP server listens on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    public_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        default=None,
+        description="Where clients reach the server, as `https://calls.example.org`: what links "
+        "begin with. Unset means `http://` with `server.host` and its port.",
+    )
+    max_body_bytes: int = Field(
+        default=262_144,
+        ge=1024,
+        description="Largest request body in bytes; more is answered with 413.",
+    )
+    rate_limit_per_minute: int = Field(
+        default=6000,
+        ge=0,
+        description="Requests per minute that an API key may make of this process, unless the key "
+        "has a limit of its own; more is answered with 429. 0 is no limit.",
+    )
+    sse_heartbeat_s: float = Field(
+        default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."
+    )
+
+
+class StoreSection(Section):
+    """Where orders are kept."""
+
+    path: Path = Field(
+        default=Path("offhook-data/offhook.db"),
+        description="SQLite file; its folder is made when absent.",
+    )
+    url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = Field(
+        default=None,
+        description="PostgreSQL database (14 or newer) in place of the file, as "
+        "`postgresql://user:password@host:5432/offhook`; several servers may share it.",
+    )
+    seal_key: SecretStr | None = Field(
+        default=None,
+        description="Key that secrets in the store are sealed with: 32 bytes in URL-safe base64. "
+        "Unset means `seal.key` beside `path`, made at the first start. Servers that share a store "
+        "need the same.",
+    )
+    pool_size: int = Field(
+        default=10, ge=2, le=200, description="PostgreSQL: most connections of this process."
+    )
+    timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="PostgreSQL: seconds to wait for a connection, a lock or a statement.",
+    )
+
+
+class Recordings(Section):
+    """Recordings of the conversations."""
+
+    enabled: bool = Field(default=True, description="Whether calls are recorded.")
+    dir: Path = Field(
+        default=Path("offhook-data/recordings"), description="Folder of the WAV files."
+    )
+
+
+class Retention(Section):
+    """How long things are kept; 0 is for ever. Only what belongs to calls that are over is
+    deleted."""
+
+    calls_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which a call is kept at all; then everything of it "
+        "goes.",
+    )
+    recordings_days: float = Field(
+        default=0.0, ge=0, description="Days after its end for which a call's recordings are kept."
+    )
+    transcripts_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which what was said, keyed in, texted and mailed is "
+        "kept.",
+    )
+    events_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days after its end for which a call's events are kept; the final one stays "
+        "as long as the call.",
+    )
+    deliveries_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="Days for which webhook deliveries that came to an end are kept, with their "
+        "attempts.",
+    )
+    interval_s: float = Field(
+        default=3600.0, gt=0, description="Seconds between two looks for what is too old."
+    )

@@ -12,9 +12,7 @@ from api.fields import Body
 FREE_TEXT: Final = frozenset({"system_prompt", "variables", "metadata"})
 
 #: OI-7, OI-9: exactly the service's.
-PhoneNumber = Annotated[
-    str, Field(pattern=r"^\+[1-9]\d{1,14}$", examples=["+15551234567"], max_length=16)
-]
+PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$", max_length=16)]
 
 
 class Llm(Body):
@@ -98,8 +96,10 @@ class OneInboxCreateCall(Body):
     """A call to place with a stored agent."""
 
     agent_id: Uuid
-    to_number: PhoneNumber
-    from_number: PhoneNumber
+    to_number: PhoneNumber = Field(examples=["+15551234567"])
+    from_number: PhoneNumber = Field(
+        description="One of the deployment's numbers.", examples=["+15559876543"]
+    )
     scheduled_at: str | None = Field(
         default=None,
         description="RFC 3339 with its offset; past or null: at once.",

@@ -10,6 +10,7 @@ import pytest
 
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE, STATES
 from api.compat.oneinbox import STATUSES
+from api.compat.oneinbox_elsewhere import ELSEWHERE
 from api.compat.oneinbox_objects import OneInboxCall
 from api.compat.webhooks import webhook_body
 from api.records import Call, Ended, Speaker, Turn
@@ -227,6 +228,23 @@ async def test_other_errors(bench: Bench) -> None:
 async def test_browsers_cannot_call(bench: Bench) -> None:
     answer = await bench.client.post(f"{BASE}/calls/web", json={"agent_id": NOBODY})
     assert (answer.status_code, "browser" in answer.json()["detail"]) == (501, True)
+
+
+@pytest.mark.refused("X-OI-6", "X-OI-7", "X-OI-8")
+@pytest.mark.parametrize("path", ELSEWHERE)
+async def test_what_is_found_elsewhere_is_said_to_be(bench: Bench, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = await bench.client.request(method, f"{BASE}/{path}")
+        assert (answer.status_code, ELSEWHERE[path] in answer.json()["detail"]) == (501, True)
+
+
+@pytest.mark.refused("X-OI-10")
+async def test_keys_are_ours(bench: Bench) -> None:
+    for prefix in ("oi_sk_", "oi_pk_"):
+        key = bench.key.replace("sk_", prefix)
+        headers = {"Authorization": f"Bearer {key}", "Origin": "https://shop.example"}
+        answer = await bench.client.get(f"{BASE}/calls", headers=headers)
+        assert (answer.status_code, set(answer.json())) == (401, {"detail"})
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -483,7 +501,7 @@ AGENT: dict[str, Any] = {
 }
 
 
-@pytest.mark.rows("X-OI-9", "X-OI-7", "X-OI-8")
+@pytest.mark.rows("X-OI-9")
 async def test_an_agent_is_made_read_changed_listed_and_archived(bench: Bench) -> None:
     answer = await bench.client.post(f"{BASE}/agents", json=AGENT)
     assert answer.status_code == 201, answer.text

@@ -7,9 +7,11 @@ from typing import Final
 from api.compat.dialects import DIALECTS
 from api.compat.mapping import (
     CALL_STATUS,
+    CALLINGBOX_ANSWERED_BY,
     EVENT_NAMES,
     FIELDS,
     ONEINBOX_END,
+    ONEINBOX_ROLE,
     REVOX_ATTEMPT_STATUS,
     REVOX_CAMPAIGN_STATUS,
     REVOX_DIAL_ERROR_OF_Q850,
@@ -59,7 +61,11 @@ def _codes(table: Mapping[int, str], wanted: str) -> str:
 _VALUES: Final[
     Mapping[Dialect, Sequence[tuple[str, tuple[str, ...], Iterable[tuple[str, ...]]]]]
 ] = {
-    "oneinbox": (("`end_reason`", ("ours", "OneInbox"), ONEINBOX_END.items()),),
+    "callingbox": (("`answered_by`", ("ours", "CallingBox"), CALLINGBOX_ANSWERED_BY.items()),),
+    "oneinbox": (
+        ("`end_reason`", ("ours", "OneInbox"), ONEINBOX_END.items()),
+        ("Turns: `role`, from `speaker`", ("ours", "OneInbox"), ONEINBOX_ROLE.items()),
+    ),
     "revox": (
         (
             "Attempts: `status`",
@@ -104,7 +110,7 @@ def compat_page() -> str:
     for dialect, style in DIALECTS.items():
         parts += [f"\n## {style.title}\n", NOTES[dialect], *_events(dialect), *_values(dialect)]
         for title, fields in FIELDS.get(dialect, {}).items():
-            rows = [(f"`{theirs}`", f"`{ours}`") for theirs, ours in sorted(fields.items())]
+            rows = [(f"`{theirs}`", _code(ours)) for theirs, ours in sorted(fields.items())]
             parts += [f"\n### {title}\n", *_table((style.title, "ours"), rows)]
     return "\n".join(parts) + "\n"
 
@@ -131,6 +137,12 @@ def _values(dialect: Dialect) -> Iterator[str]:
     for title, head, rows in _VALUES.get(dialect, ()):
         yield f"\n### {title}\n"
         yield from _table(head, rows)
+
+
+def _code(fields: str) -> str:
+    """`tools (`http`)` has marks of its own."""
+    name, space, rest = fields.partition(" (")
+    return f"`{name}`{space}{rest}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

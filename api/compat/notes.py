@@ -6,7 +6,27 @@ from typing import Final
 from api.records import Dialect
 
 NOTES: Final[Mapping[Dialect, str]] = {
-    "callingbox": "",
+    "callingbox": """\
+`/v1/calls` (POST; GET with `limit`, `status`; GET `/{id}`, `/{id}/transcript`); `/v1/agents`
+(POST, GET, PATCH, DELETE, and their `/numbers` and `/primary-number`); `/v1/numbers`;
+`/v1/webhook_endpoints` (POST, GET, PATCH, DELETE, `/{id}/rotate_secret`);
+`/v1/webhook_deliveries` (GET, `/{id}/redeliver`). `/v1/numbers/available` and
+`/v1/numbers/purchase` are 501: numbers come with your trunk, and are registered in `/v1/numbers`
+of our own API.
+
+- Fields are named as ours are; where a call is read, it has the service's keys alone.
+- An error is `{"error": "…"}`, with 400 for wrong values, of which it names each.
+- A call is dialled at once, and once: what an agent says of retries does not hold. Without
+  `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.
+- `GET /v1/calls` is a bare array, newest first.
+- `tools` of agents have the form of ours. DELETE archives an agent. `monthly_cost_cents` is 0.
+- `billing_amount_milli_cents` is what your own rate card says.
+- `webhook_url` is told the call object, an endpoint `{id, type, created, api_version,
+  data: {call}}`. Both bear `CallingBox-Signature` beside the headers of
+  [Standard Webhooks](https://www.standardwebhooks.com/): `webhook_url` is signed with the
+  deployment's secret (`offhook webhooks secret`), an endpoint with its own, which a rotation
+  replaces at once.
+""",
     "oneinbox": """\
 `/v1/calls` (POST, GET with `limit`, `offset`, `agent_id`, `status`; `/cursor`; GET and PATCH
 `/{id}`; `/{id}/stop`); `/v1/agents` (POST, GET, PATCH, DELETE). `/v1/calls/web` is 501: browsers

@@ -9,6 +9,7 @@ from api.agents.facts import callee_zone, facts_of
 from api.agents.masking import masked
 from api.agents.templates import render
 from api.records import Call
+from voice_loop.prompts import inert
 
 #: What is said and thought on the call; the other texts are rendered where they are used.
 _TEXTS: Final = (
@@ -21,7 +22,8 @@ _TEXTS: Final = (
 
 
 def effective(call: Call, at: float, default_zone: str | None = None) -> AgentFields:
-    """The configuration that the conversation of a call follows; secrets in it are masked.
+    """The configuration that the conversation of a call follows; secrets in it are masked, and no
+    variable's value looks to a model like its own marks.
 
     Args:
         call: which.
@@ -33,7 +35,9 @@ def effective(call: Call, at: float, default_zone: str | None = None) -> AgentFi
     config = AgentFields.model_validate(masked({**call.agent, "instructions": call.prompt}))
     values = values_of(call, at, default_zone)
     texts = {
-        name: render(text, values) for name in _TEXTS if (text := getattr(config, name)) is not None
+        name: render(text, values, inert)
+        for name in _TEXTS
+        if (text := getattr(config, name)) is not None
     }
     return config.model_copy(update=texts)
 

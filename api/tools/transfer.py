@@ -8,6 +8,7 @@ from api.agents.tools import TransferTool
 from api.store import StoreError
 from api.transfer_orders import TransferRefusedError
 from api.transfer_records import TransferWish
+from voice_loop.prompts import inert
 from voice_loop.tools import ToolResult, ToolSpec
 
 HandOver = Callable[[TransferWish], Awaitable[str | None]]
@@ -35,7 +36,9 @@ class TransferCall:
         self._wish = TransferWish(
             tool.number,
             tool.mode,
-            summary_instructions=None if instructions is None else render(instructions, values),
+            summary_instructions=None
+            if instructions is None
+            else render(instructions, values, inert),
         )
         # Said to its end; then they hear it ring, so that nothing else needs to be said.
         self.say = "" if tool.say is None else render(tool.say, values)

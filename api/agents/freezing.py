@@ -15,7 +15,7 @@ from api.ordering import active_agent
 from api.problems import Problem
 from api.records import Call
 from api.schemas import CreateCall, order_of
-from api.sealing import Seal
+from api.sealing import Seal, SealError
 from api.settings import Settings
 from api.store import Store
 from models.registry import EngineRegistry
@@ -42,9 +42,9 @@ class Freezer:
         """
         if call.agent_layers is None:
             return call
-        parts = unsealed(call.agent_layers, self.seal)
         asked = CreateCall(to=call.to_number, agent_id=call.agent_id)
         try:
+            parts = unsealed(call.agent_layers, self.seal)
             agent = None
             if call.agent_id is not None:
                 agent = await active_agent(self.store, call.agent_id)
@@ -54,6 +54,8 @@ class Freezer:
             order = order_of(asked, layers, ground, time.time())
         except Problem as problem:
             raise AgentUnusableError(problem.detail) from problem
+        except SealError as error:
+            raise AgentUnusableError(f"its keys cannot be opened: {error}") from error
         longest = order.max_duration_s
         if call.rate is not None:
             longest = min(longest, call.max_duration_s)

@@ -17,6 +17,8 @@ from voice_loop.tools import ToolSpec
 
 #: A reply with more characters per token than any vocabulary has is no reply.
 _MOST_PER_TOKEN: Final = 64
+#: Characters of all tool calls of a reply.
+_MOST_CALLED: Final = 65_536
 
 
 class OpenAiChat:
@@ -118,6 +120,8 @@ class _Reading:
 
     calls: dict[int, _Call] = field(default_factory=dict)
     """By their place in the reply."""
+    called: int = 0
+    """Characters of the calls."""
     finished: bool = False
     failure: str | None = None
 
@@ -135,4 +139,7 @@ class _Reading:
             call = self.calls.setdefault(part.get("index", len(self.calls)), _Call())
             call.name += part["function"].get("name") or ""
             call.arguments += part["function"].get("arguments") or ""
+            self.called += sum(map(len, map(str, part["function"].values())))
+            if self.called > _MOST_CALLED:
+                raise ValueError("the tool calls do not end")
         return str(delta.get("content") or "")

@@ -1,6 +1,6 @@
 """One configured server: where it is, its key, and its answers as `EngineError` when they fail."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -43,9 +43,10 @@ class Endpoint:
 
         Raises EngineError, also for what goes wrong while the body is read.
         """
-        headers: Mapping[str, str] = (
-            {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
-        )
+        # An answer that is packed could be unpacked to any size.
+        headers = {"Accept-Encoding": "identity"}
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key}"
         try:
             async with client.stream(
                 "POST",
@@ -54,6 +55,8 @@ class Endpoint:
                 timeout=self.timeout_s,
                 **content,
             ) as response:
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise self.error("it answered in a compressed form")
                 if response.status_code != 200:
                     raise self.error(await self._refusal(response))
                 yield response

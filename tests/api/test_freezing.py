@@ -10,6 +10,7 @@ from api.agents.masking import MASK, frozen_config
 from api.agents.tools import HttpTool
 from api.records import Call
 from api.runner import CallRunner
+from api.sealing import Seal, new_key
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to
 from tests.api.switchboard import Office, over
@@ -146,6 +147,13 @@ async def test_what_is_wrong_by_then_is_told(bench: Bench) -> None:
         assert str(error.value).startswith(told)
         if change is not None:
             await changed(bench, agent_id, instructions="Call them.")
+
+
+async def test_keys_that_cannot_be_opened_are_told(bench: Bench) -> None:
+    call = await placed(bench, agent_id=await agent(bench, tools=[crm("key-1")]))
+    foreign = replace(freezer(bench), seal=Seal(new_key()))
+    with pytest.raises(AgentUnusableError, match=r"cannot be opened.*another key"):
+        await foreign(await bench.store.calls.get(call["id"]))
 
 
 @pytest.mark.rows("OI-14")

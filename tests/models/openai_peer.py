@@ -4,6 +4,7 @@ What it does wrong is chosen by the model's name in the request.
 """
 
 import asyncio
+import gzip
 import io
 import json
 import re
@@ -116,6 +117,11 @@ class Peer:
                 return Response(b'data: {"choices": [7]}\n\n', media_type="text/event-stream")
             case "endless":
                 return StreamingResponse(_endless(), media_type="text/event-stream")
+            case "endless call":
+                return StreamingResponse(_endless_call(), media_type="text/event-stream")
+            case "packed":
+                packed = gzip.compress(bytes(1 << 20))
+                return Response(packed, headers={"Content-Encoding": "gzip"})
             case "half":
                 piece = _event({"choices": [{"delta": {"content": "good day"}}]})
                 return Response(piece, media_type="text/event-stream")
@@ -194,6 +200,12 @@ def _delta(call: dict[str, Any]) -> dict[str, Any]:
 
 def _event(data: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(data)}\r\n\r\n".encode()
+
+
+async def _endless_call() -> AsyncGenerator[bytes, None]:
+    while True:
+        yield _event(_delta({"index": 0, "function": {"arguments": "x" * 4096}}))
+        await asyncio.sleep(0)
 
 
 async def _endless() -> AsyncIterator[bytes]:

@@ -175,6 +175,8 @@ def test_no_argument_ends_a_call_early() -> None:
         ("half", "the reply broke off"),
         ("stalls", r"nothing came for 0\.5 s"),
         ("endless", "the reply does not end"),
+        ("endless call", "what came is no chat completion"),
+        ("packed", "it answered in a compressed form"),
         ("late error", "it failed: .*no memory"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.link import AmiLink
@@ -11,6 +12,8 @@ from pbx.media import MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
+#: Where an AGI URL without a port leads.
+_AGI_PORT: Final = 4573
 
 
 async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> Sequence[Finding]:
@@ -23,7 +26,7 @@ async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> 
     version = status[0].get("AsteriskVersion", "of an unknown version")
     address = f"{config.host}:{config.port}"
     findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
-    for check in (_modules, _trunk, _registrations, _transfer, _messages):
+    for check in (_modules, _trunk, _registrations, _inbound, _transfer, _messages):
         try:
             findings += await check(config, link)
         except SwitchError as error:
@@ -69,6 +72,35 @@ async def _registrations(config: AsteriskConfig, link: AmiLink) -> Sequence[Find
             + ("" if one.get("Status") == "Registered" else ": check its server and credentials"),
         )
         for one in details
+    ]
+
+
+async def _inbound(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
+    """No fault where the dialplan asks nobody: not everyone wants inbound calls."""
+    try:
+        context = (await look_at_trunk(link, config.trunk)).context
+        lines = await link.act("ShowDialPlan", {"Context": context}, listing=True)
+    except SwitchRefused:
+        return []
+    asked = [
+        one.get("AppData", "")
+        for one in lines
+        if one.get("Application") == "AGI" and one.get("AppData", "").startswith("agi://")
+    ]
+    if not asked:
+        missing = f"for them take the AGI line of Offhook's extensions.conf into [{context}]"
+        return [Finding("inbound", True, f"no calls of {config.trunk!r} come in; {missing}")]
+    ports = {config.fastagi_port} - {0}
+    ours = [one for one in asked if {urlsplit(one).port or _AGI_PORT} >= ports]
+    if ours:
+        return [Finding("inbound", True, f"calls of {config.trunk!r} ask {ours[0]}")]
+    return [
+        Finding(
+            "inbound",
+            False,
+            f"calls of {config.trunk!r} ask {asked[0]}, and FastAGI listens on port "
+            f"{config.fastagi_port}: mend pbx.fastagi.port or [{context}] in extensions.conf",
+        )
     ]
 
 

@@ -13,6 +13,8 @@ class Trunk:
     name: str
     contacts: tuple[tuple[str, str], ...]
     """(SIP URI, status): `Reachable`, `Unreachable`, or not asked (yet)."""
+    context: str
+    """Of the dialplan, where its calls come in."""
 
     @property
     def problem(self) -> str | None:
@@ -45,4 +47,5 @@ async def look_at_trunk(link: AmiLink, name: str) -> Trunk:
             for one in answers
             if one.get("Event") == "ContactStatusDetail"
         ),
+        next((one["Context"] for one in answers if one.get("Event") == "EndpointDetail"), ""),
     )

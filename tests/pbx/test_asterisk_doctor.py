@@ -8,7 +8,7 @@ from pbx.media import MediaServer
 from pbx.switch import SwitchRefused
 from pbx.testbed import TestBed
 from tests.pbx.calls import PATIENCE_S, dial
-from tests.pbx.kinds import Pbx
+from tests.pbx.kinds import AsteriskPbx, Pbx
 
 
 async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: MediaServer) -> None:
@@ -51,3 +51,31 @@ async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: Med
     assert "no contact" in wrong["empty trunk"]
     assert "app_senddtmf" in wrong["deaf modules"]
     assert "login" in wrong["deaf registration"]
+
+
+@pytest.mark.parametrize(
+    ("port", "line", "ok", "told"),
+    [
+        (None, None, True, "calls of 'trunk' ask agi://127.0.0.1:"),
+        (9, None, False, "mend pbx.fastagi.port or [from-trunk] in extensions.conf"),
+        (9, "NoOp()", True, "take the AGI line of Offhook's extensions.conf into [from-trunk]"),
+        (4573, "AGI(agi://127.0.0.1/incoming)", True, "ask agi://127.0.0.1/incoming"),
+    ],
+)
+async def test_the_doctor_tells_whom_inbound_calls_ask(
+    pbx: AsteriskPbx, media: MediaServer, port: int | None, line: str | None, *, ok: bool, told: str
+) -> None:
+    file = pbx.bed.ours.etc / "extensions.conf"
+    shipped = file.read_text()
+    if line is not None:
+        file.write_text(f"[from-trunk]\nexten => _[+0-9]!,1,{line}\n")
+        await pbx.bed.ours.cli("dialplan reload")
+    switch = pbx.make(media, fastagi_port=pbx.bed.ports.agi if port is None else port)
+    await switch.start()
+    try:
+        (finding,) = [one for one in await switch.check() if one.check == "inbound"]
+    finally:
+        await switch.close()
+        file.write_text(shipped)
+        await pbx.bed.ours.cli("dialplan reload")
+    assert (finding.ok, told in finding.message) == (ok, True), finding.message

@@ -1,9 +1,10 @@
 """Which test shows which row of the hosted services' documents.
 
 `rows.csv` lists the rows: CB of CallingBox, RV of Revox, OI of OneInbox, X of what else they
-publish. A test cites rows in its marks, `@pytest.mark.rows("CB-9", "RV-48…51")` for what works
-and `@pytest.mark.refused(…)` for what is answered by a documented error, or in its docstring or
-its module's. `python -m tests.rows` writes the table of `docs/coverage.md`.
+publish. A test cites rows in its marks: `@pytest.mark.rows("CB-9", "RV-48…51")` for what works,
+`@pytest.mark.refused(…)` for what is answered by a documented error, `@pytest.mark.partial(…)` for
+what works in part. Its docstring and its module's may cite what works too. `python -m tests.rows`
+writes the table of `docs/coverage.md`.
 """
 
 import ast
@@ -13,12 +14,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 TESTS: Final = Path(__file__).parent
 PAGE: Final = TESTS.parent / "docs/coverage.md"
 
-State = Literal["works", "refused"]
+State = Literal["works", "partial", "refused"]
+STATES: Final = (*get_args(State), "open")
+
+_MARKS: Final[Mapping[str, State]] = {"rows": "works", "partial": "partial", "refused": "refused"}
 
 _SERVICE = r"(?:X-)?(?:CB|RV|OI)-"
 _TO = r"(?:…|\.\.\.?)"
@@ -40,11 +44,13 @@ class Shown:
     """What tests say of one row."""
 
     tests: list[str] = field(default_factory=list)
-    refused: bool = False
+    states: set[State] = field(default_factory=set)
 
     @property
     def state(self) -> State:
-        return "refused" if self.refused else "works"
+        """What works here and is refused there is partial, as is what any test says to be so."""
+        one, *others = self.states
+        return "partial" if others else one
 
 
 def rows() -> list[Row]:
@@ -75,45 +81,46 @@ def shown() -> Mapping[str, Shown]:
     for file in sorted(TESTS.rglob("test_*.py")):
         place = str(file.relative_to(TESTS.parent))
         module = ast.parse(file.read_text(encoding="utf-8"))
-        for name, number, refused in _citations(module):
+        for name, number, state in _citations(module):
             row = found.setdefault(number, Shown())
             test = place if name is None else f"{place}::{name}"
             if test not in row.tests:
                 row.tests.append(test)
-            row.refused = row.refused or refused
+            row.states.add(state)
     return found
 
 
-def _citations(module: ast.Module) -> Iterator[tuple[str | None, str, bool]]:
-    """(test, row, whether it is refused) of one module; the test is None for the whole module."""
+def _citations(module: ast.Module) -> Iterator[tuple[str | None, str, State]]:
+    """(test, row, its state) of one module; the test is None for the whole module."""
     for number in numbers_in(ast.get_docstring(module) or ""):
-        yield None, number, False
+        yield None, number, "works"
     for node in module.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
             "test_"
         ):
             for number in numbers_in(ast.get_docstring(node) or ""):
-                yield node.name, number, False
+                yield node.name, number, "works"
         name = getattr(node, "name", None)
         for call in ast.walk(node):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
-            mark = call.func.attr
-            if mark not in {"rows", "refused"} or ast.unparse(call.func.value) != "pytest.mark":
+            state = _MARKS.get(call.func.attr)
+            if state is None or ast.unparse(call.func.value) != "pytest.mark":
                 continue
             for argument in call.args:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     for number in numbers_in(argument.value):
-                        yield name, number, mark == "refused"
+                        yield name, number, state
 
 
 _HEAD: Final = """\
 # What the hosted services' clients find here
 
 Each field, value and sentence of the documents of CallingBox (CB), Revox (RV) and OneInbox (OI),
-with the test that shows it; X rows are from what else they publish. *works*: as there. *refused*:
-it cannot be had on one's own premises, or not yet, and is answered by an error that says so.
-*open*: no test shows it. Made by `python -m tests.rows > docs/coverage.md`.
+with the test that shows it; X rows are from what else they publish. *works*: as there. *partial*:
+taken, kept and told as there, but what would bring a part of it about is not there yet, or is
+refused. *refused*: it cannot be had on one's own premises, or not yet, and is answered by an error
+that says so. *open*: no test shows it. Made by `python -m tests.rows > docs/coverage.md`.
 
 """
 
@@ -123,7 +130,7 @@ def page() -> str:
     found = shown()
     listed = rows()
     states = [found[row.number].state if row.number in found else "open" for row in listed]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in ("works", "refused", "open"))
+    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES)
     lines = [
         f"{len(listed)} rows: {counts}.\n",
         "| row | item | state | test |",

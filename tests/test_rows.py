@@ -1,6 +1,8 @@
 """The table of rows says what the tests say."""
 
-from tests.rows import PAGE, numbers_in, page, rows, shown
+import pytest
+
+from tests.rows import PAGE, Shown, State, numbers_in, page, rows, shown
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -23,3 +25,17 @@ def test_citations_are_read() -> None:
         *("RV-101", "RV-103", "RV-104"),
         "OI-7",
     ]
+
+
+@pytest.mark.parametrize(
+    ("marks", "state"),
+    [
+        ({"works"}, "works"),
+        ({"refused"}, "refused"),
+        ({"partial"}, "partial"),
+        ({"works", "partial"}, "partial"),
+        ({"works", "refused"}, "partial"),
+    ],
+)
+def test_a_row_is_no_more_than_any_test_says_of_it(marks: set[State], state: State) -> None:
+    assert Shown(states=marks).state == state

@@ -17,6 +17,7 @@ from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS
 from api.returns import TYPE_NAMES
 from api.schemas import CreateCall
 from api.settings import PayloadStyle, load_settings
+from pbx.incoming import Refusal
 from tests.api.conftest import Bench
 from tests.api.story import answered
 
@@ -91,6 +92,7 @@ async def run(client: httpx.AsyncClient, words: list[str], known: dict[str, str]
             method = next(rest)
         elif word in {"-d", "--data-binary"}:
             given = next(rest)
+            given = given.replace('["…"]', f'["{known["number"]}"]')
             method, body = "POST", FILES.get(given, given.replace("…", known.get("agent", "…")))
         else:
             url = word.removeprefix("$URL").removeprefix("http://127.0.0.1:8080")
@@ -103,7 +105,7 @@ async def run(client: httpx.AsyncClient, words: list[str], known: dict[str, str]
     "path", [one for one in PAGES if any(commands(one))], ids=lambda path: path.name
 )
 async def test_every_command_works_as_written(bench: Bench, path: Path) -> None:
-    known = {"key": bench.key}
+    known = {"key": bench.key, "number": (await bench.store.numbers.page(limit=1)).items[0].id}
     async with httpx.AsyncClient(base_url=bench.client.base_url, trust_env=False) as client:
         for words in commands(path):
             if "$URL/v1/calls/$ID/transfer" in words:
@@ -154,6 +156,15 @@ async def test_the_page_of_structured_results_has_every_type(bench: Bench) -> No
     objects = [json.loads(one) for one in re.findall(r"`([{[]\".*?[}\]])`", told)]
     assert len(objects) == 3
     await bench.create(returns={f"field_{i}": one for i, one in enumerate(objects)})
+
+
+@pytest.mark.rows("CB-134")
+def test_the_page_of_inbound_calls_tells_of_every_refusal() -> None:
+    told = section("calls.md", "Inbound calls")
+    causes = {int(cause) for cause in re.findall(r"\| [45]\d\d \| (\d+) \|", told)}
+    assert causes == set(Refusal)
+    for name in ("inbound_numbers", "max_concurrent", "max_channels", "pbx.inbound"):
+        assert name in told
 
 
 @pytest.mark.rows("CB-133")

@@ -8,8 +8,11 @@ from typing import Any, Final
 from api.agent_records import Agent
 from api.agents.config import AgentFields
 from api.agents.ground import ground_of
+from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
+from api.agents.templates import SECRETS, templates
 from api.call_object import call_object
+from api.key_records import allows
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
 from api.schemas import layers_of, order_of, read_call, rebased
@@ -50,6 +53,7 @@ async def read_order(
     asked = read_call(body)
     agent = None if asked.agent_id is None else await active_agent(services.store, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
+    await _check_secrets(services.store, layers, api_key_id)
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
     number_field = "to_number" if "to_number" in body else "to"
     new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
@@ -110,16 +114,40 @@ def _refused(field: str, detail: str, code: str) -> Problem:
     return invalid([FieldError(detail, pointer(field))], code)
 
 
-async def check_template(services: Services, template: JsonObject) -> None:
+async def _check_secrets(store: Store, layers: Layers, api_key_id: str | None) -> None:
+    """Raise Problem where a secret is named by who may only place calls, not by an agent: else
+    they could have it sent to themselves."""
+    own = replace(layers, agent={})
+    named = [
+        template
+        for template in templates(AgentFields.model_validate(own.merged()))
+        if any(name.startswith(SECRETS) for name in template.names)
+    ]
+    if not named or api_key_id is None:
+        return
+    if not allows((await store.keys.get(api_key_id)).scope, "admin"):
+        detail = "only agents, and keys with the scope admin, may name a secret"
+        places = [FieldError(detail, own.place(*template.path)) for template in named]
+        raise invalid(places, "insufficient_scope")
+
+
+async def check_template(
+    services: Services, template: JsonObject, api_key_id: str | None = None
+) -> None:
     """Raise Problem, pointing into `/template`, unless it makes orders.
 
     What depends on the contact, such as the trunk and variables, is not looked at.
+
+    Args:
+        services: as of `read_order`.
+        template: what the contacts' orders have in common.
+        api_key_id: of the key that gives it.
     """
     for name in ("to", "to_number"):
         if name in template:
             raise invalid([FieldError("is each contact's own", pointer("template", name))])
     try:
-        await read_order(services, {**template, "to": _ANYBODY}, None, open_variables=True)
+        await read_order(services, {**template, "to": _ANYBODY}, api_key_id, open_variables=True)
     except Problem as problem:
         if problem.code in _CONTACTS_OWN:
             return

@@ -48,14 +48,15 @@ async def create_campaign(exchange: Exchange) -> Response:
     """
     services = exchange.services
     asked = parse_fields(CreateCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
-    await check_template(services, asked.template)
+    api_key_id = None if exchange.key is None else exchange.key.id
+    await check_template(services, asked.template, api_key_id)
     contacts = read_contacts(asked.contacts)
     new = NewCampaign(
         asked.name,
         sealed(asked.template, services.seal),
         asked.max_concurrent or services.settings.calls.max_concurrent,
         asked.launch,
-        None if exchange.key is None else exchange.key.id,
+        api_key_id,
     )
     try:
         report = await services.store.campaigns.create(new, contacts, exchange.idempotent)
@@ -98,7 +99,8 @@ async def change_campaign(exchange: Exchange) -> Response:
         if "template" in changes:
             kept = (await services.store.campaigns.get(campaign_id)).campaign.template
             template = unmasked(asked.template, unsealed(kept, services.seal))
-            await check_template(services, template)
+            api_key_id = None if exchange.key is None else exchange.key.id
+            await check_template(services, template, api_key_id)
             changes["template"] = sealed(template, services.seal)
         report = await services.store.campaigns.change(campaign_id, changes)
     return JSONResponse(campaign_report(report))

@@ -203,6 +203,31 @@ async def test_a_secret_that_is_gone_is_missed_when_a_call_is_placed(bench: Benc
     assert "secret.crm" in problem["detail"]
 
 
+async def test_who_may_only_place_calls_names_no_secret(bench: Bench) -> None:
+    """They could have it sent to a server of theirs; agents are for administrators to make."""
+    await send(bench, "PUT", "/v1/secrets/crm", 201, value="x")
+    tool = CRM | {"headers": [{"key": "Authorization", "value": "Bearer {{secret.crm}}"}]}
+    agent = await make(bench, tools=[tool])
+    _, key = await bench.store.keys.create("caller", "call")
+    order = {"to": "+15551234567"}
+    at = "tools/0/headers/0/value"
+    for path, body, place_of in (
+        (CALLS, order | {"tools": [tool]}, f"/{at}"),
+        (CALLS, order | {"agent_id": agent["id"], "agent": {"tools": [tool]}}, f"/agent/{at}"),
+        (CALLS, order | {"overrides": {"tools": [tool]}}, f"/overrides/{at}"),
+        ("/v1/campaigns", {"name": "x", "template": {"tools": [tool]}}, f"/template/{at}"),
+    ):
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = await bench.client.post(path, json=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["code"] == "insufficient_scope"
+        assert places(answer.json()) == [place_of]
+        assert (await bench.client.post(path, json=body)).status_code == 201
+    by_agent = order | {"agent_id": agent["id"]}
+    answer = await bench.client.post(CALLS, json=by_agent, headers=headers)
+    assert answer.status_code == 201, answer.text
+
+
 async def test_calls_are_listed_by_their_agent(bench: Bench) -> None:
     agent = await make(bench)
     call = await place(bench, agent_id=agent["id"])

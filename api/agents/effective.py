@@ -37,7 +37,8 @@ def effective(call: Call, at: float, default_zone: str | None = None) -> AgentFi
     texts = {
         name: render(text, values, inert)
         for name in _TEXTS
-        if (text := getattr(config, name)) is not None
+        # What an order of an earlier release says is no template.
+        if name in call.agent and (text := getattr(config, name)) is not None
     }
     return config.model_copy(update=texts)
 

@@ -62,6 +62,11 @@ def _no_room(
         for tool in config.tools or ()
         if isinstance(tool, HttpTool | TransferTool)
     ]
+    prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
+    model = None if config.llm is None else config.llm.model
+    wrong = ground.prompt_problem(model, prompt)
+    if wrong is None:
+        return
     parts = {
         "persona": system_prompt("", {}, persona=persona),
         "instructions": system_prompt(task, {}),
@@ -69,13 +74,9 @@ def _no_room(
         "faq_items": system_prompt("", {}, faq=faq),
         "tools": system_prompt("", {}, tools=tools),
     }
-    prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
-    model = None if config.llm is None else config.llm.model
-    wrong = ground.prompt_problem(model, prompt)
-    if wrong is not None:
-        longest = max(parts, key=lambda name: len(parts[name]))
-        detail = f"persona, instructions, context, questions and tools are too long: {wrong}"
-        yield FieldError(detail, pointer(longest), code="prompt_too_long")
+    longest = max(parts, key=lambda name: len(parts[name]))
+    detail = f"persona, instructions, context, questions and tools are too long: {wrong}"
+    yield FieldError(detail, pointer(longest), code="prompt_too_long")
 
 
 def _filled(text: str | None, values: Mapping[str, Any]) -> str:

@@ -255,7 +255,7 @@ def call_object(call: Call) -> dict[str, Any]:
         billed_duration_seconds=billed,
         billing_amount_milli_cents=call.amount_milli_cents,
         reservation_status=call.reservation_status,
-        error_code=(str(call.sip_code) if call.sip_code else call.hangup_cause) if failed else None,
+        error_code=_error_code(call) if failed else None,
         error_message=call.error_message if failed else None,
         hangup_cause=call.hangup_cause if failed else None,
         metadata=dict(call.metadata),
@@ -284,6 +284,11 @@ def call_object(call: Call) -> dict[str, Any]:
         variables=dict(call.variables),
         transfer=None if (transfer := transfer_of(call)) is None else _told(transfer),
     ).model_dump()
+
+
+def _error_code(call: Call) -> str | None:
+    refused = call.sip_code is not None and call.sip_code >= 300
+    return str(call.sip_code) if refused else call.hangup_cause
 
 
 def billable_seconds(over: Call | Attempt) -> int | None:

@@ -1,9 +1,9 @@
 """How a call's conversation is held: its agent's configuration over the deployment's settings."""
 
 import time
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from api.agents.config import LlmField, VoiceField
+from api.agents.config import AgentFields, LlmField, VoiceField
 from api.agents.effective import effective
 from api.ambience import ambience_of
 from api.records import Call
@@ -41,6 +41,8 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         first_sentence_mode=agent.first_sentence_mode or "generated",
         end_sentence=agent.end_of_call_sentence or "",
         time_up_message=agent.max_duration_end_message,
+        voicemail=_at_voicemail(call, agent),
+        voicemail_message=agent.voicemail_message or "",
         temperature=_given(llm.temperature, 0.0),
         speed=_given(agent_voice.speed, 1.0),
         ambience=ambience_of(call),
@@ -51,6 +53,12 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         interruptible=_given(agent.interruptible, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,
     )
+
+
+def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup", "leave_message"]:
+    if call.direction == "inbound":
+        return "ignore"
+    return agent.voicemail_action or ("leave_message" if agent.voicemail_message else "hangup")
 
 
 def _given(value: _T | None, default: _T) -> _T:

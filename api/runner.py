@@ -51,6 +51,7 @@ _WATCHDOG_SLACK_S = 30.0
 _LAST_TURN_S = 5.0
 _NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
 _TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too long.")
+_VOICEMAIL = "An answering machine took the call."
 #: Of a call whose person was joined with somebody else when the server stopped.
 LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
 
@@ -340,6 +341,12 @@ class CallRunner:
         number = self._claimed.number
         return f"{self._call.id}.wav" if number == 1 else f"{self._call.id}-{number}.wav"
 
+    def _at_machine(self) -> bool:
+        """Whether an answering machine took the call. Where an operator ended it, that is no reason
+        to call again, and not told."""
+        talked = self._conversation
+        return talked is not None and talked.took_voicemail and not self._canceled
+
     def _heard(self) -> bool:
         """Whether the person said anything."""
         return any(speaker == "person" for speaker, _ in self._said)
@@ -381,6 +388,9 @@ class CallRunner:
         if answered and reason == "engine_error":
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)
+        machine = self._at_machine()
+        if machine and cause.state == "completed":
+            cause = replace(cause, state="no_answer", message=_VOICEMAIL)
         await self._over(
             Ending(
                 at=at,
@@ -388,9 +398,10 @@ class CallRunner:
                 end_reason=reason,
                 awaits_result=answered
                 and reason != "engine_error"
+                and not machine
                 and (bool(self._call.returns) or (self._config.analysed and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
-                answered_by="unknown" if answered else None,
+                answered_by="machine" if machine else "unknown" if answered else None,
                 media=asdict(attempt.media_stats()),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),

@@ -104,6 +104,9 @@ def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
             parse_retry(config.retry)
         except Problem as problem:
             yield from problem.errors
+    opens = config.first_sentence_mode != "none"
+    if config.voicemail_action == "leave_message" and not (config.voicemail_message or opens):
+        yield FieldError("needs `voicemail_message`", pointer("voicemail_action"))
     number = config.from_number
     if number is not None and not (is_e164(number) and number in ground.numbers):
         detail = "is not an active number of this deployment (/v1/numbers)"

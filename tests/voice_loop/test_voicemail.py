@@ -1,13 +1,14 @@
 """An answering machine greets and beeps: the agent hangs up, or leaves a message."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.voice_loop.scripted import OPENING, RATE, PhoneCall, settle
-from voice_loop.audio import frame_samples
+from voice_loop.audio import Samples, frame_samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.prompts import END_CALL
@@ -23,13 +24,16 @@ async def answered(answers: dict[str, str] | None = None, **config: Any) -> Phon
     return await PhoneCall(answers or {}, config=held).answer()
 
 
-async def beeps(call: PhoneCall, hz: float = 1000, ms: int = BEEP_MS) -> None:
-    """A beep that is too soft for the scripted detector of speech, and silence."""
+def beep(ms: int = BEEP_MS, hz: float = 1000) -> Sequence[Samples]:
+    """Frames of a beep that is too soft for the scripted detector of speech, and 80 ms after it."""
     times = np.arange(RATE * ms // 1000) / RATE
     sound = (900 * np.sin(2 * np.pi * hz * times)).astype(np.int16)
-    for heard in sound.reshape(-1, frame_samples(RATE)):
+    return [*sound.reshape(-1, frame_samples(RATE)), *[silence(RATE)] * 4]
+
+
+async def beeps(call: PhoneCall, ms: int = BEEP_MS) -> None:
+    for heard in beep(ms):
         await call.tick(heard)
-    await call.quiet(80)
 
 
 async def greets_and_beeps(call: PhoneCall, ms: int = 2500) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from api.agents.config import AgentFields
+from api.agents.masking import masked
 from api.egress import EgressPolicy
 from api.guarded_http import guarded_client
 from api.records import Call
@@ -92,12 +93,13 @@ def engines_of(registry: EngineRegistry, call: Call, seal: Seal) -> Engines:
 
 def wanted(call: Call, seal: Seal) -> Wanted:
     """What a call's configuration asks for. Raises EngineError for a key that cannot be opened."""
-    config = AgentFields.model_validate(call.agent)
+    # A sealed key is longer than any key may be.
+    config = AgentFields.model_validate(masked(call.agent))
     voice, ears, llm = config.voice, config.transcriber, config.llm
     model: str | CustomModel | None = None if llm is None else llm.model
     if llm is not None and llm.api_url is not None and llm.model is not None:
         try:
-            key = None if llm.api_key is None else seal.open(llm.api_key)
+            key = None if llm.api_key is None else seal.open(call.agent["llm"]["api_key"])
         except SealError as error:
             raise EngineError(f"`llm.api_key` cannot be opened: {error}") from error
         model = CustomModel(llm.api_url, llm.model, key)

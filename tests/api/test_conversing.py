@@ -80,7 +80,7 @@ async def test_an_empty_message_at_the_limit_is_none_at_all(bench: Bench) -> Non
     assert config.time_up_message == ""
 
 
-@pytest.mark.rows("OI-11")
+@pytest.mark.rows("OI-11", "RV-10")
 async def test_variables_have_their_values_in_all_that_is_said_and_thought(bench: Bench) -> None:
     text = (
         "{{ patient }} of {{call_direction}} from {{agent_phone_number}} to {{user_phone_number}}"
@@ -123,7 +123,9 @@ async def test_the_analysis_reads_the_instructions_as_the_agent_did(
 ) -> None:
     impatient(monkeypatch)
     office = Office(bench.store)
-    await conversed(office, prompt="Ask {{patient}}.", variables={"patient": "Maria"})
+    task = "Ask {{patient}}."
+    order = {"prompt": task, "agent": {"instructions": task}, "variables": {"patient": "Maria"}}
+    await conversed(office, **order)
     (question,) = office.mind.asked_for_analysis[1:]
     assert re.match(r"Task: Ask Maria\.\n", question["content"])
 

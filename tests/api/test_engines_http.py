@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api.agents.masking import sealed
 from api.engine_checks import check_endpoints
-from api.engines import engine_registry, engines_of
+from api.engines import engine_registry, engines_of, wanted
 from api.sealing import Seal
 from api.settings import Settings, load_settings
 from api.store import Store
 from models.load import EngineConfig, LoadedEngines, load_engines
+from models.registry import CustomModel
 from tests.api.conftest import SEAL, Bench
 from tests.api.story import new_call
 from tests.models.openai_peer import KEY, Peer, serving
@@ -216,6 +218,17 @@ async def test_a_model_that_an_agent_brings_along_is_reached_by_the_egress_rules
         chosen = engines_of(registry, call, SEAL)
         with pytest.raises(EngineError, match=r"`llm\.api_url`: .*127\.0\.0\.1 is refused"):
             await ask(chosen.llm, CHAT)  # type: ignore[arg-type]
+
+
+async def test_keys_may_be_as_long_as_they_may(store: Store) -> None:
+    """Sealed they are longer than any key may be."""
+    header = {"key": "Authorization", "value": "h" * 4_000}
+    tool = {"type": "http", "name": "a", "description": "b", "url": "http://x/"}
+    llm = {"api_url": "http://10.0.0.5/v1", "model": "m", "api_key": "k" * 512}
+    agent = sealed({"llm": llm, "tools": [tool | {"headers": [header]}]}, SEAL)
+    own = wanted(await new_call(store, agent=agent), SEAL).llm
+    assert isinstance(own, CustomModel)
+    assert own.api_key == llm["api_key"]
 
 
 async def test_the_doctor_asks_every_endpoint(peer: Peer) -> None:

@@ -9,10 +9,12 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from api.agents.masking import is_sensitive
 from api.agents.templates import render
 from api.message_records import MAX_SMS
 from api.messaging.outgoing import NotSentError, Sms, check_sms
 from api.settings import SmsHttp
+from api.tools.answer import told
 from pbx.switch import MAX_TEXT_BYTES, Switch, SwitchError, SwitchRefused
 
 #: Characters of a gateway's answer that are told to the operator.
@@ -46,6 +48,9 @@ class HttpGateway:
     def __init__(self, settings: SmsHttp) -> None:
         self._settings = settings
         self._body = json.loads(settings.body)
+        given = [value for name, value in settings.headers.items() if is_sensitive(name)]
+        given += [] if settings.token is None else [settings.token]
+        self._secrets = [one.get_secret_value() for one in given]
         # The operator names it, so it may be anywhere; the environment's proxies have no say.
         self._client = httpx.AsyncClient(
             trust_env=False,
@@ -73,13 +78,15 @@ class HttpGateway:
                 response = await self._client.send(request, stream=True)
                 try:
                     if not response.is_success:
-                        raise _refusal(response.status_code, await _beginning(response))
+                        said = told(await _beginning(response), self._secrets)
+                        raise _refusal(response.status_code, said)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
             raise NotSentError(f"no answer within {settings.timeout_s:g} s") from error
         except httpx.HTTPError as error:
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            # Its message may quote a header.
+            reason = told(f"{type(error).__name__}: {error}".rstrip(": "), self._secrets)
             raise NotSentError(f"the gateway does not answer ({reason})") from error
 
     async def close(self) -> None:
@@ -135,5 +142,5 @@ def _refusal(status: int, said: str) -> NotSentError:
     except ValueError:
         phrase = ""
     final = 400 <= status < 500 and status not in _PASSING
-    told = f": {said}" if said else ""
-    return NotSentError(f"the gateway answered {status}{phrase}{told}", final=final)
+    more = f": {said}" if said else ""
+    return NotSentError(f"the gateway answered {status}{phrase}{more}", final=final)

@@ -124,8 +124,8 @@ async def test_the_analysis_reads_the_instructions_as_the_agent_did(
     impatient(monkeypatch)
     office = Office(bench.store)
     task = "Ask {{patient}}."
-    order = {"prompt": task, "agent": {"instructions": task}, "variables": {"patient": "Maria"}}
-    await conversed(office, **order)
+    agent = {"instructions": task}
+    await conversed(office, prompt=task, agent=agent, variables={"patient": "Maria"})
     (question,) = office.mind.asked_for_analysis[1:]
     assert re.match(r"Task: Ask Maria\.\n", question["content"])
 

@@ -89,6 +89,17 @@ async def test_what_the_gateway_says_is_told_in_one_short_line() -> None:
     assert len(str(problem)) < 300
 
 
+async def test_what_the_gateway_quotes_of_its_keys_is_not_told() -> None:
+    async def quoting(request: Received, writer: asyncio.StreamWriter) -> None:
+        said = f"wrong: {request.headers['authorization']} {request.headers['x-api-key']}"
+        head = f"HTTP/1.1 401 X\r\nContent-Length: {len(said)}\r\n\r\n"
+        writer.write(f"{head}{said}".encode())
+        await writer.drain()
+
+    problem = await refused(SMS, quoting, token="t0p-secret", headers={"X-Api-Key": "k3y"})
+    assert str(problem).endswith("wrong: Bearer ******** ********")
+
+
 async def test_a_gateway_that_hangs_or_is_gone_is_tried_again() -> None:
     given_up = asyncio.Event()
 

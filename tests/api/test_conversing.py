@@ -132,7 +132,7 @@ async def test_the_analysis_reads_the_instructions_as_the_agent_did(
 
 @pytest.mark.rows("RV-45", "RV-48", "RV-64")
 async def test_what_cannot_be_held_is_told_with_its_place(bench: Bench) -> None:
-    wrong = [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"first_sentence_delay_ms": -1}, "/first_sentence_delay_ms"),
         ({"first_sentence_mode": "shouted"}, "/first_sentence_mode"),
         ({"max_duration_end_message": "x" * 151}, "/max_duration_end_message"),

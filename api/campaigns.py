@@ -14,7 +14,9 @@ from api.campaign_records import Campaign, Contact, Standing
 from api.ordering import check_template, read_order
 from api.problems import Problem
 from api.resources import trunks_for
+from api.sealing import SealError
 from api.services import Services
+from api.store import StoreError
 from api.store.budget import BudgetExceededError
 from api.store.orders import DoNotCallError
 
@@ -41,9 +43,16 @@ class Pacer:
 
     async def _turn(self, campaign_id: str) -> bool:
         """Do some steps for a campaign; whether there may be more to do now."""
-        for _ in range(_BATCH):
-            if not await self._step(campaign_id):
-                return False
+        try:
+            for _ in range(_BATCH):
+                if not await self._step(campaign_id):
+                    return False
+        except StoreError:
+            raise
+        except Exception:
+            # Others must not pay for it.
+            log.exception("campaign %s: a fault of ours", campaign_id)
+            return False
         return True
 
     async def _step(self, campaign_id: str) -> bool:
@@ -72,6 +81,10 @@ class Pacer:
             return False
         except DoNotCallError as error:
             refusal = f"do_not_call: {error}"
+        except SealError as error:
+            log.warning("campaign %s is paused: its keys cannot be opened: %s", campaign.id, error)
+            await self._pacing.pause(campaign.id, "template")
+            return False
         except Problem as problem:
             refusal = f"{problem.code}: {problem.detail}"
             if await self._can_be_mended(campaign, contact, problem):

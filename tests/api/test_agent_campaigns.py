@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.agents.masking import MASK, unsealed
+from api.agents.masking import MASK, sealed, unsealed
+from api.campaign_records import NewCampaign, NewContact
+from api.sealing import Seal, new_key
 from tests.api.campaigning import NUMBERS, contacts, eventually, pacing
 from tests.api.conftest import Bench
 from tests.api.test_agents import CRM, make, places, send
@@ -98,6 +100,29 @@ async def test_keys_in_a_template_are_sealed_and_masked(bench: Bench) -> None:
     snapshot = unsealed(call.agent, bench.services.seal)
     assert snapshot["instructions"] == "Good day."
     assert snapshot["tools"][0]["headers"][0]["value"] == "key-of-the-crm"
+
+
+async def test_a_campaign_whose_keys_cannot_be_opened_holds_up_no_other(bench: Bench) -> None:
+    foreign = sealed({"prompt": "Hello.", "tools": [CRM]}, Seal(new_key()))
+    new = NewCampaign("Sealed", foreign, 2, launch=True)
+    report = await bench.store.campaigns.create(new, [NewContact(NUMBERS[0])])
+    made = await campaign(bench, template={}, contacts=[{"to": NUMBERS[1]}], launch=True)
+    assert (await ordered(bench, made))[0]["status"] == "ordered"
+    bad = await send(bench, "GET", f"{PATH}/{report.campaign.id}", 200)
+    assert (bad["status"], bad["paused_reason"]) == ("paused", "template")
+
+
+async def test_an_agent_that_is_archived_meanwhile_pauses_its_campaign(bench: Bench) -> None:
+    agent = await make(bench)
+    template = {"agent_id": agent["id"]}
+    made = await campaign(bench, template=template, contacts=[{"to": NUMBERS[0]}])
+    other = await campaign(bench, template={}, contacts=[{"to": NUMBERS[1]}], launch=True)
+    await send(bench, "DELETE", f"/v1/agents/{agent['id']}", 204)
+    await send(bench, "POST", f"{PATH}/{made['id']}/start", 200)
+    assert (await ordered(bench, other))[0]["status"] == "ordered"
+    paused = await send(bench, "GET", f"{PATH}/{made['id']}", 200)
+    assert (paused["status"], paused["paused_reason"]) == ("paused", "template")
+    assert paused["contacts"]["pending"] == 1
 
 
 async def test_a_template_names_an_agent_that_there_is(bench: Bench) -> None:

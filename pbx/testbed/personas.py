@@ -152,8 +152,9 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         "+1555010024",
         "voicemail",
-        "is an answering machine: a greeting, a beep, then it listens",
-        steps=(*_ANSWER, "Playback(vm-intro)", "Playback(beep)", "Wait(30)", "Hangup(16)"),
+        "is an answering machine: a greeting, a beep, then it listens, and logs whether it hears",
+        steps=(*_ANSWER, "Playback(vm-intro)", "Playback(beep)", "WaitForNoise(200,1,20)",
+               "Log(NOTICE,voicemail ${WAITSTATUS})", "Wait(30)", "Hangup(16)"),
     ),
     Persona(
         "+1555010025",

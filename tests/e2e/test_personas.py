@@ -41,7 +41,6 @@ AHEAD: tuple[tuple[str, dict[str, Any]], ...] = (
     *((called, {}) for called in ("talker", "rescheduler", "interrupter", "late answerer")),
     ("survey", SURVEY),
     ("delivery", DELIVERY),
-    ("voicemail", {"max_duration_seconds": 8}),
     ("echo", {"max_duration_seconds": 8}),
     ("noise", {"max_duration_seconds": 8}),
     ("key presser", {"max_duration_seconds": 8}),
@@ -189,7 +188,7 @@ async def test_other_conversations(
 
 @pytest.mark.parametrize(
     ("called", "seconds", "reason"),
-    [("stutterer", 20, "person_hangup"), ("voicemail", 8, "max_duration"), ("echo", 8, None)],
+    [("stutterer", 20, "person_hangup"), ("echo", 8, None)],
 )
 async def test_who_does_not_converse(
     phone: Phone, called: str, seconds: int, reason: str | None

@@ -25,6 +25,8 @@ from api.store.calendars import UnknownCalendarError
 from api.tools.inputs import InputError, parameters, read_inputs
 from voice_loop.tools import ToolResult, ToolSpec
 
+#: In one attempt, whatever the person talks the agent into.
+MAX_BOOKINGS: Final = 5
 #: Seconds for all that a booking takes, waiting for others' included.
 _BOOKING_S: Final = 45.0
 #: Slots that are told of the day that was asked for, and of each one otherwise.
@@ -128,6 +130,7 @@ class BookSlot:
 
     def __init__(self, calendar: CalendarOfCall) -> None:
         self._calendar = calendar
+        self._booked = 0
 
     @property
     def spec(self) -> ToolSpec:
@@ -135,6 +138,8 @@ class BookSlot:
         return ToolSpec("book_slot", description, parameters(_BOOKING, self._calendar.now()))
 
     async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
+        if self._booked >= MAX_BOOKINGS:
+            return ToolResult(f"Not booked: {MAX_BOOKINGS} are enough for one call.", is_error=True)
         # Given up half-way, nobody would know whether it is booked.
         return await asyncio.shield(asyncio.create_task(self._book(arguments)))
 
@@ -160,6 +165,7 @@ class BookSlot:
             return calendar.failed(error)
         except TimeoutError:
             return calendar.failed(CalendarError(f"not booked within {_BOOKING_S:g} s"))
+        self._booked += 1
         zone = kind.rules.zone.key
         return ToolResult(f"Booked: {_day(start.date())}, {start:%H:%M} ({zone}).")
 

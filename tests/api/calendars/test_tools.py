@@ -13,6 +13,7 @@ from api.messaging.ways import WaysOut
 from api.records import Call
 from api.settings import Settings
 from api.store import Store
+from api.tools.calendar import MAX_BOOKINGS
 from api.tools.toolbox import Toolbox
 from tests.api.calendars.radicale import PASSWORD, USER, Radicale
 from tests.api.calendars.test_busy import text
@@ -159,6 +160,17 @@ async def test_what_was_said_books_nothing_but_a_free_slot(
     assert result.is_error
     assert reason.replace("no mail", "not a mail") in result.output
     assert await desk.events() == []
+
+
+async def test_nobody_talks_the_agent_into_filling_the_calendar(
+    store: Store, desk: Radicale
+) -> None:
+    starts = [f"2026-11-{day}T{hour:02}:00:00" for day in (23, 24) for hour in (9, 10, 11)]
+    async with toolbox(store) as box:
+        book = (await Calls(store, desk.url).tools(box))["book_slot"]
+        results = [await book({"start": start, "name": "M"}) for start in starts]
+    assert [result.is_error for result in results] == [False] * MAX_BOOKINGS + [True]
+    assert len(await desk.events()) == MAX_BOOKINGS
 
 
 async def test_a_name_cannot_add_to_the_event(store: Store, desk: Radicale) -> None:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 #: How often a lost PBX link is looked at again before claiming goes on.
 _LINK_CHECK_S = 0.5
 _SHUTDOWN_S = 20.0
-#: An inbound call is on disk within this, or refused.
+#: An inbound call has a free slot within this, and is on disk within this, or is refused.
 _BEGIN_S: Final = 2.0
 #: Others take this process for dead once its sign of life is older than that.
 _LEASE_S: Final = 20.0
@@ -115,7 +115,7 @@ class Dialer:
         to be answered then.
         """
         call_id = str(uuid.uuid4())
-        async with self._admission:
+        async with asyncio.timeout(_BEGIN_S), self._admission:
             if not self._open:
                 raise ClosedError
             if self.active >= self._max_concurrent:

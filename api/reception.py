@@ -62,9 +62,11 @@ class Reception:
         except ClosedError:
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
             reason = "the server is starting or stopping"
-        except (StoreError, TimeoutError) as error:
+        except StoreError as error:
+            refusal, reason = Refusal.NORMAL_CIRCUIT_CONGESTION, str(error)
+        except TimeoutError:
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
-            reason = f"the store does not work: {error or 'no answer in time'}"
+            reason = "the store is slow, or the link to the PBX is down"
         else:
             return None
         log.warning("inbound call %s to %r refused: %s", call.attempt.id, call.number, reason)

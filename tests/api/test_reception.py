@@ -32,6 +32,7 @@ from tests.api.switchboard import (
     until,
 )
 from tests.api.test_agents import change, make, numbers, send
+from tests.voice_loop.scripted import settle
 
 OURS, OTHER = "+15559876543", "+15550100099"
 CALLER = "+15550888000"
@@ -311,6 +312,19 @@ async def test_a_store_that_is_slow_refuses(desk: Desk, monkeypatch: pytest.Monk
     call_id = (await desk.the_call())["id"]
     await until(store, call_id, "failed")
     await over(store, call_id)
+
+
+async def test_nobody_waits_for_a_link_that_is_down(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dialer keeps the free slots while it waits to dial."""
+    monkeypatch.setattr("api.dialer._BEGIN_S", 0.01)
+    await answering(desk.bench)
+    desk.office.switch.connected = False
+    await new_call(desk.bench.store)
+    await settle()
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert desk.dialer.active == 0
 
 
 async def test_nothing_is_taken_while_the_server_starts_or_stops(bench: Bench) -> None:

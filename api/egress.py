@@ -23,8 +23,11 @@ _PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
 
 
-#: NAT64 (RFC 6052, RFC 8215) and the deprecated IPv4-compatible addresses (RFC 4291 2.5.5.1).
-_CARRYING_IPV4 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/96"), ip_network("::/96"))
+#: NAT64 (RFC 6052, RFC 8215), SIIT (RFC 2765), and the deprecated IPv4-compatible addresses
+#: (RFC 4291 2.5.5.1).
+_CARRYING_IPV4 = tuple(
+    map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
+)
 _THIS_NETWORK = ip_network("0.0.0.0/8")  # RFC 1122 3.2.1.3; Linux routes it
 
 

@@ -491,6 +491,8 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float) -> 
         ({}, "https://[::ffff:a9fe:a9fe]/", False),
         ({}, "https://[64:ff9b::a9fe:a9fe]/", False),
         ({}, "https://[64:ff9b:1::7f00:1]/", False),
+        ({}, "https://[64:ff9b:1:fffe::7f00:1]/", False),
+        ({}, "https://[::ffff:0:7f00:1]/", False),
         ({}, "https://[2002:7f00:1::]/", False),
         ({}, "https://[::127.0.0.1]/", False),
         ({}, "https://[::1]/", False),

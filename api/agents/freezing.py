@@ -41,6 +41,7 @@ class Freezer:
         AgentUnusableError.
         """
         if call.agent_layers is None:
+            self._check_keys(call)
             return call
         asked = CreateCall(to=call.to_number, agent_id=call.agent_id)
         try:
@@ -66,3 +67,10 @@ class Freezer:
             max_duration_s=longest,
         )
         return await self.store.amendments.freeze(call.id, frozen)
+
+    def _check_keys(self, call: Call) -> None:
+        """Found out on the line, it would be too late."""
+        try:
+            unsealed(call.agent, self.seal)
+        except SealError as error:
+            raise AgentUnusableError(f"its keys cannot be opened: {error}") from error

@@ -149,11 +149,15 @@ async def test_what_is_wrong_by_then_is_told(bench: Bench) -> None:
             await changed(bench, agent_id, instructions="Call them.")
 
 
-async def test_keys_that_cannot_be_opened_are_told(bench: Bench) -> None:
-    call = await placed(bench, agent_id=await agent(bench, tools=[crm("key-1")]))
+async def test_keys_that_cannot_be_opened_are_told_before_anybody_is_called(bench: Bench) -> None:
+    agent_id = await agent(bench, tools=[crm("key-1")])
     foreign = replace(freezer(bench), seal=Seal(new_key()))
-    with pytest.raises(AgentUnusableError, match=r"cannot be opened.*another key"):
-        await foreign(await bench.store.calls.get(call["id"]))
+    for call in (
+        await placed(bench, agent_id=agent_id),
+        await bench.create(agent_id=agent_id),  # its configuration is frozen already
+    ):
+        with pytest.raises(AgentUnusableError, match=r"cannot be opened.*another key"):
+            await foreign(await bench.store.calls.get(call["id"]))
 
 
 @pytest.mark.rows("OI-14")

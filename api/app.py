@@ -150,7 +150,7 @@ def _handler(
         if isinstance(endpoint.body, FileBody):
             limit = endpoint.body.max_bytes
         body = await read_body(request, limit)
-        if endpoint.dialect is not None and endpoint.body is not None and body:
+        if body and endpoint.body is not None and not isinstance(endpoint.body, FileBody):
             _require_json(request)
         if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
             async with changing.of(request.url.path):
@@ -175,7 +175,7 @@ def _handler(
 
 
 def _require_json(request: Request) -> None:
-    """Refuse what the hosted services refuse (RV-3, OI-3); our own paths do not look at it."""
+    """415 for a body that says that it is something else, or nothing (RFC 9110, 15.5.16)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         detail = "send the body with the header Content-Type: application/json"

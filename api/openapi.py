@@ -202,10 +202,10 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
         answers.setdefault(413, Answer("The body is too large."))
     answers[500] = Answer("A fault of the server; its log has the request id.")
     answers.setdefault(503, Answer("The store is busy; try again."))
+    if endpoint.body is not None and not isinstance(endpoint.body, FileBody):
+        answers[415] = Answer("The body is not `application/json`.")
     if endpoint.dialect is None:
         return answers
-    if endpoint.body is not None:
-        answers[415] = Answer("The body is not `application/json`.")
     style = DIALECTS[endpoint.dialect]
     taken = {status: style.status_of(status) for status in answers}
     return {

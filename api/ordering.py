@@ -72,13 +72,11 @@ async def read_order(
             [rebased(FieldError(detail, pointer("from_number")), layers)], "from_number_not_allowed"
         ) from error
     except NoTrunkError as error:
-        place = "to" if "to" in body else "to_number"
         detail = "no active trunk takes this number (/v1/trunks)"
-        raise _refused(place, detail, "no_trunk") from error
+        raise _refused(number_field, detail, "no_trunk") from error
     except NoRateError as error:
-        place = "to" if "to" in body else "to_number"
         detail = "there is a budget, and no rate for this number (/v1/rates)"
-        raise _refused(place, detail, "no_rate") from error
+        raise _refused(number_field, detail, "no_rate") from error
     return replace(
         new,
         from_number=route.from_number,

@@ -15,7 +15,7 @@ NOTES: Final[Mapping[Dialect, str]] = {
 of our own API.
 
 - Fields are named as ours are; where a call is read, it has the service's keys alone.
-- An error is `{"error": "…"}`, with 400 for wrong values, of which it names each.
+- An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
 - A call is dialled at once, and once: what an agent says of retries does not hold. Without
   `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.
 - `GET /v1/calls` is a bare array, newest first.

@@ -21,6 +21,8 @@ from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to
 
+JSON = {"Content-Type": "application/json"}
+
 #: CB-122: the keys of the hosted service's call object.
 SEED_KEYS = {
     "id",
@@ -199,14 +201,14 @@ async def test_every_wrong_field_is_named_at_once(bench: Bench) -> None:
     ],
 )
 async def test_a_body_that_is_no_json_is_400(bench: Bench, body: bytes) -> None:
-    response = await bench.client.post("/v1/calls", content=body)
+    response = await bench.client.post("/v1/calls", content=body, headers=JSON)
     assert response.status_code == 400
     assert response.json()["code"] == "malformed_json"
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"1", b"null", b"true"])
 async def test_a_body_that_is_no_object_is_422(bench: Bench, body: bytes) -> None:
-    response = await bench.client.post("/v1/calls", content=body)
+    response = await bench.client.post("/v1/calls", content=body, headers=JSON)
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "")
 
 
@@ -219,10 +221,12 @@ async def test_deep_nesting_and_lone_surrogates_are_refused(bench: Bench) -> Non
     )
     assert "deeper" in response.json()["detail"]
     response = await bench.client.post(
-        "/v1/calls", content=b'{"to": "+15551234567", "prompt": "\\ud800"}'
+        "/v1/calls", content=b'{"to": "+15551234567", "prompt": "\\ud800"}', headers=JSON
     )
     assert "surrogate" in response.json()["detail"]
-    response = await bench.client.post("/v1/calls", content=b'{"to": "+15551234567", "\\udfff": 1}')
+    response = await bench.client.post(
+        "/v1/calls", content=b'{"to": "+15551234567", "\\udfff": 1}', headers=JSON
+    )
     assert response.status_code == 422
 
 
@@ -234,7 +238,7 @@ async def test_a_body_too_large_is_413_announced_or_not(bench: Bench) -> None:
             yield b" " * 1000
 
     for content in (big, drip()):
-        response = await bench.client.post("/v1/calls", content=content)
+        response = await bench.client.post("/v1/calls", content=content, headers=JSON)
         assert response.status_code == 413
         assert response.json()["code"] == "body_too_large"
     assert (await bench.create())["status"] == "queued"
@@ -276,12 +280,22 @@ async def test_a_path_or_a_query_with_a_nul_is_known_to_nobody(bench: Bench) -> 
 )
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=4))
 async def test_hostile_values_never_break_the_server(bench: Bench, body: dict[str, Any]) -> None:
-    response = await bench.client.post("/v1/calls", content=json.dumps(body).encode())
+    response = await bench.client.post("/v1/calls", content=json.dumps(body).encode(), headers=JSON)
     assert response.status_code in {201, 400, 422}
     if response.status_code == 201:
         call = response.json()
         for name in ("context", "metadata", "returns"):
             assert call[name] == (body.get(name) or {})
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_does_not_say_that_it_is_json(bench: Bench, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = await bench.client.post(
+        "/v1/calls", content=b'{"to": "+15551234567"}', headers=headers
+    )
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert (await bench.client.get("/v1/calls")).json()["data"] == []
 
 
 async def test_no_numbers_is_an_error_of_its_own(bench: Bench) -> None:
@@ -402,7 +416,7 @@ async def test_a_wrong_wish_for_time_is_named(
 
 @pytest.mark.both_stores
 async def test_a_scheduled_order_says_what_it_waits_for(bench: Bench) -> None:
-    """RV-266…270, and the policy completed by its defaults (RV-100…133)."""
+    """RV-266…270; the policy completed by its defaults: RV-100, 109, 112, 119, 123, 129, 133."""
     at = time.time() + 7 * 24 * 3600
     for wish in (at, datetime.fromtimestamp(at, UTC).isoformat()):
         call = await bench.create(to="+12125550123", scheduled_at=wish, retry={}, force_now=True)

@@ -145,7 +145,9 @@ async def test_an_endpoint_is_changed_and_deleted(bench: Bench) -> None:
     del made["signing_secret"]
     expected = made | {"enabled_events": ["call.turn"], "updated_at": changed.json()["updated_at"]}
     assert changed.json() == expected == await read(bench, path)
-    answer = await bench.client.patch(path, content=b"{")
+    answer = await bench.client.patch(
+        path, content=b"{", headers={"Content-Type": "application/json"}
+    )
     assert answer.json()["code"] == "malformed_json"
     assert (await bench.client.delete(path)).status_code == 204
     for answer in (

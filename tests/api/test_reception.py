@@ -136,6 +136,28 @@ async def test_an_inbound_call_is_the_mirror_of_an_outbound_one(desk: Desk) -> N
     assert (made.channel_id, made.trunk, made.state) == ("17000.0", "trunk", "completed")
 
 
+@pytest.mark.rows("CB-68", "RV-280", "RV-281", "RV-286", "RV-303", "OI-31", "OI-36")
+async def test_every_dialect_tells_of_an_inbound_call(desk: Desk) -> None:
+    await answering(desk.bench)
+    assert await desk.ring() is None
+    desk.attempts[0].answer()
+    call_id = (await desk.the_call())["id"]
+    await until(desk.bench.store, call_id, "answered")
+    theirs = {}
+    for path in ("/compat/callingbox/v1/calls", "/compat/oneinbox/v1/calls", "/api/call"):
+        response = await desk.bench.client.get(f"{path}/{call_id}")
+        assert response.status_code == 200, response.text
+        theirs[path] = response.json()
+    callingbox, oneinbox, revox = theirs.values()
+    assert (callingbox["direction"], callingbox["status"]) == ("inbound", "in_progress")
+    assert (callingbox["from_number"], callingbox["to_number"]) == (CALLER, OURS)
+    assert (oneinbox["type"], oneinbox["direction"]) == ("inbound", "inbound")
+    assert (oneinbox["from_number"], oneinbox["to_number"]) == (CALLER, OURS)
+    told = revox["call"]
+    assert told["direction"] == "inbound"
+    assert (told["from_phone_number"], told["to_phone_number"]) == (CALLER, OURS)
+
+
 @pytest.mark.rows("RV-280", "CB-68")
 async def test_calls_are_listed_by_direction(desk: Desk) -> None:
     await answering(desk.bench)

@@ -17,23 +17,31 @@ _TTS: Final = {"voice_id": "id", "model": "model", "speed": "speed", "stability"
 _GROUPS: Final = (("transcriber", "transcriber", _TRANSCRIBER), ("tts", "voice", _TTS))
 
 
-def parts_of(services: Services, asked: AgentParts, root: Path = ()) -> Translation:
-    """Our fields of the members that are given; a null one is null there too.
+def parts_of(
+    services: Services, asked: AgentParts, root: Path = (), *, nulls: bool = False
+) -> Translation:
+    """Our fields of the members that are given.
 
     Args:
         services: whose voices have languages.
         asked: an agent, or overrides.
         root: where it stands in the request.
+        nulls: whether a null one, and a null one within, is null there too; else it is not given.
     """
     made = Translation()
     given = asked.model_fields_set
     if asked.llm is not None:
-        _put_llm(made, asked.llm, (*root, "llm"))
+        _put_llm(made, asked.llm, (*root, "llm"), nulls)
+    elif nulls and "llm" in given:
+        for field in ("llm", "persona", "instructions"):
+            made.put(field, None, (*root, "llm"))
     for member, field, names in _GROUPS:
         if (group := getattr(asked, member)) is not None:
-            made.put(field, _renamed(group, names), (*root, member))
+            made.put(field, _renamed(group, names, nulls), (*root, member))
             for theirs, ours in names.items():
                 made.comes_from((field, ours), (*root, member, theirs))
+        elif nulls and member in given:
+            made.put(field, None, (*root, member))
     if asked.tts is not None and asked.tts.voice_id is not None:
         made.body["voice"]["provider"] = None
     _put_language(services, made, asked, root)
@@ -45,14 +53,14 @@ def parts_of(services: Services, asked: AgentParts, root: Path = ()) -> Translat
     return made
 
 
-def _put_llm(made: Translation, llm: Llm, place: Path) -> None:
+def _put_llm(made: Translation, llm: Llm, place: Path, nulls: bool) -> None:
     """A name is one of ours: it takes back an agent's own server. A prompt is the whole one."""
-    ours = _renamed(llm, {"model": "model", "temperature": "temperature"})
+    ours = _renamed(llm, {"model": "model", "temperature": "temperature"}, nulls)
     if "model" in ours:
         ours |= {"api_url": None, "api_key": None, "source": None}
     if ours:
         made.put("llm", ours, place)
-    if llm.system_prompt is not None:
+    if llm.system_prompt is not None or (nulls and "system_prompt" in llm.model_fields_set):
         made.put("persona", None, (*place, "system_prompt"))
         made.put("instructions", llm.system_prompt, (*place, "system_prompt"))
 
@@ -66,8 +74,8 @@ def _put_language(services: Services, made: Translation, asked: AgentParts, root
         made.put("language", language, (*root, "tts"))
 
 
-def _renamed(group: Body, names: Mapping[str, str]) -> dict[str, Any]:
-    given = group.model_dump(exclude_none=True)
+def _renamed(group: Body, names: Mapping[str, str], nulls: bool) -> dict[str, Any]:
+    given = group.model_dump(exclude_unset=True, exclude_none=not nulls)
     return {ours: given[theirs] for theirs, ours in names.items() if theirs in given}
 
 
@@ -90,9 +98,9 @@ def order_of(services: Services, asked: OneInboxCreateCall) -> Translation:
 
 def agent_of(services: Services, asked: AgentFields) -> Translation:
     """Our fields of an agent. Raises Problem for what contradicts itself."""
-    made = parts_of(services, asked)
+    made = parts_of(services, asked, nulls=True)
     given = asked.model_fields_set
-    if asked.llm_id is not None:
+    if "llm_id" in given and (asked.llm is None or asked.llm_id is not None):
         if asked.llm is not None and asked.llm.model is not None:
             raise invalid(
                 [FieldError("give either llm_id or llm.model, not both", pointer("llm_id"))]

@@ -280,7 +280,6 @@ def oneinbox_agent(agent: Agent) -> dict[str, Any]:
     llm, voice = config.get("llm") or {}, config.get("voice") or {}
     ears = config.get("transcriber") or {}
     texts = filter(None, (config.get("persona"), config.get("instructions")))
-    static = config.get("first_sentence_mode") == "static"
     return OneInboxAgent(
         id=agent.id,
         name=agent.name,
@@ -297,7 +296,7 @@ def oneinbox_agent(agent: Agent) -> dict[str, Any]:
             speed=voice.get("speed"),
             stability=voice.get("stability"),
         ),
-        first_message=config.get("first_sentence") if static else None,
+        first_message=_first_message(config),
         silence_timeout_seconds=config.get("silence_timeout_seconds"),
         max_duration_seconds=config.get("max_duration_seconds"),
         interruption_sensitivity=_sensitivity(config),
@@ -306,6 +305,16 @@ def oneinbox_agent(agent: Agent) -> dict[str, Any]:
         created_at=rfc3339(agent.created_at),
         updated_at=rfc3339(agent.updated_at),
     ).model_dump()
+
+
+def _first_message(config: JsonObject) -> str | None:
+    """Empty: the person speaks first. None: the agent thinks of something."""
+    match config.get("first_sentence_mode"):
+        case "none":
+            return ""
+        case "static":
+            return config.get("first_sentence")
+    return None
 
 
 def _sensitivity(config: JsonObject) -> float | None:

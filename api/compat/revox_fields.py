@@ -66,8 +66,11 @@ Uuid = Annotated[
         examples=["3d1f6c0a-7a52-4f0e-9c86-2b7f10a4c9de"],
     ),
 ]
-#: A number that has to be a whole one.
+#: Numbers that have to be whole ones.
 Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[int, Field(gt=0, le=MAX_NUMBER), BeforeValidator(_whole)]
+Milliseconds = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
+Many = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 _WHEN: Final[dict[str, Any]] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]
 }
@@ -95,8 +98,8 @@ class RetryConfig(Window):
     allowed_days: list[Weekday] | None = Field(default=None, examples=[["monday", "friday"]])
     call_twice_in_a_row: bool | None = None
     calling_windows: list[Window] | None = None
-    max_retry_attempts: Whole | None = Field(
-        default=None, gt=0, le=MAX_NUMBER, description="Counts the first attempt too.", examples=[3]
+    max_retry_attempts: Count | None = Field(
+        default=None, description="Counts the first attempt too.", examples=[3]
     )
     timezone: str | None = Field(default=None, examples=["America/New_York"])
 
@@ -256,8 +259,8 @@ class AssistantFields(Body):
     end_of_call_sentence: str | None = None
     faq_items: list[FaqItem] | None = Field(default=None, description="Replaces all there were.")
     first_sentence: str | None = None
-    first_sentence_delay_ms: Whole | None = Field(
-        default=None, ge=0, le=MAX_NUMBER, description="Default 400; at most 60000."
+    first_sentence_delay_ms: Milliseconds | None = Field(
+        default=None, description="Default 400; at most 60000."
     )
     first_sentence_mode: FirstSentenceMode | None = None
     from_phone_number: str | None = None
@@ -311,8 +314,8 @@ class ChangeAssistant(AssistantFields):
 class ConcurrencyLimit(Body):
     """A limit shared by all call orders with the same key."""
 
-    key: str = Field(examples=["clinic-berlin"])
-    max: Whole = Field(ge=1, examples=[2])
+    key: str = Field(min_length=1, max_length=128, examples=["clinic-berlin"])
+    max: Many = Field(examples=[2])
 
 
 class RevoxCreateCall(Body):
@@ -357,7 +360,7 @@ class RevoxCreateCampaign(Body):
     launch: bool | None = Field(default=None, description="Start at once; otherwise it is a draft.")
     call_retry_config: RetryConfig | None = None
     from_phone_number: str | None = None
-    max_concurrent_calls: Whole | None = Field(default=None, ge=1, le=10_000)
+    max_concurrent_calls: Many | None = None
     scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
         default=None, description="ISO 8601, or Unix seconds; past or null: at once."
     )

@@ -166,6 +166,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         device=models.device,
         compute_type=models.compute_type,
         threads=models.threads,
+        context_tokens=models.context_tokens,
         max_sequences=min(settings.calls.max_concurrent, _MAX_SEQUENCES),
         timeout_s=models.timeout_s,
     )

@@ -38,8 +38,8 @@ CHATML: Final = (
 #: history with every turn, and nothing decoded before could be used again.
 TURNS_DROPPED: Final = 6
 BATCH_TOKENS: Final = 512
-#: Of the context, what a system prompt may take.
-_PROMPT_SHARE: Final = 0.7
+#: Of the context, what a system prompt may take: a tool's answer needs room beside it, too.
+_PROMPT_SHARE: Final = 0.5
 
 
 class LlamaCpp:
@@ -129,7 +129,7 @@ class LlamaCpp:
             return None
         return (
             f"{needed} tokens, and at most {room} leave room for a conversation in the context of "
-            f"{self._context_tokens}"
+            f"{self._context_tokens} (`models.context_tokens`)"
         )
 
     def warm_up(self) -> None:

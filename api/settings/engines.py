@@ -82,6 +82,13 @@ class Models(Section):
     threads: int = Field(
         default=0, ge=0, description="CPU threads per engine; 0 chooses by machine and model."
     )
+    context_tokens: int = Field(
+        default=4096,
+        ge=1024,
+        le=131_072,
+        description="Longest instructions and conversation that the set's language model takes in, "
+        "in tokens, as far as it was trained for that many; the memory of a call grows with it.",
+    )
     timeout_s: float = Field(
         default=15.0, gt=0, description="Seconds after which one engine request is given up."
     )

@@ -281,10 +281,10 @@ async def test_a_prompt_that_cannot_fit_is_an_error(llm: LlamaCpp) -> None:
 
 
 def test_instructions_that_leave_no_room_are_known_before(llm: LlamaCpp) -> None:
-    assert llm.too_long("word " * 230) is None, "fewer tokens than bytes"
+    assert llm.too_long("word " * 160) is None, "fewer tokens than bytes"
     wrong = llm.too_long("word " * 1500)
     assert wrong is not None
-    assert wrong.endswith("in the context of 1024")
+    assert wrong.endswith("in the context of 1024 (`models.context_tokens`)")
 
 
 async def test_more_requests_than_may_wait_are_refused(model_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""What OneInbox's clients send (OI-4…28, X-OI-9), member by member. Null is not given."""
+"""What OneInbox's clients send (OI-4…28, X-OI-9), member by member. In orders null is not given."""
 
 from typing import Annotated, Any, Final
 

@@ -91,7 +91,11 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
         },
         "servers": [{"url": "/", "description": "The server that gave you this document."}],
-        "tags": [{"name": name, "description": TAGS[name]} for name in TAGS if name in used],
+        "tags": [
+            {"name": name, "x-displayName": _title(name), "description": TAGS[name]}
+            for name in TAGS
+            if name in used
+        ],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -118,6 +122,11 @@ def _version() -> str:
         return version("offhook")
     except PackageNotFoundError:
         return "0"
+
+
+def _title(tag: str) -> str:
+    """Its heading (`x-displayName` is an extension that Redoc and others read)."""
+    return next((one.title for name, one in DIALECTS.items() if name == tag), tag.capitalize())
 
 
 def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ async def read_order(
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
     await _check_secrets(services.store, layers, api_key_id)
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
-    number_field = "to_number" if "to_number" in body else "to"
+    number_field = number_field_of(body)
     new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
     try:
         route = await services.store.numbers.route(new.to_number, new.from_number or None, agent)
@@ -94,18 +94,24 @@ async def place(
     new: NewCall,
     idempotent: Idempotency | None = None,
     answer: Callable[[Call], JsonObject] = call_object,
+    number_field: str = "to",
 ) -> Call:
     """Put an order on disk. With `idempotent`, its 201 answer is kept with it.
 
-    Raises Problem.
+    Raises Problem, which calls the number `number_field`.
     """
     try:
         return await services.store.calls.create(new, idempotent, answer)
     except DoNotCallError as error:
-        raise invalid([FieldError(str(error), pointer("to"))], "do_not_call") from error
+        raise _refused(number_field, str(error), "do_not_call") from error
     except BudgetExceededError as error:
         detail = f"the budget is used up: {error}"
         raise Problem(402, "budget_exceeded", detail) from error
+
+
+def number_field_of(body: JsonObject) -> str:
+    """What a request calls the number: `to_number` is the same field as `to`."""
+    return "to_number" if "to_number" in body else "to"
 
 
 def _refused(field: str, detail: str, code: str) -> Problem:

@@ -18,7 +18,7 @@ def llms_text(document: Mapping[str, Any]) -> str:
         info["description"],
     ]
     for tag in document["tags"]:
-        lines += ["", f"## {tag['name'].capitalize()}", ""]
+        lines += ["", f"## {tag['x-displayName']}", ""]
         lines += [
             _item(method.upper(), path, operation)
             for path, item in document["paths"].items()

@@ -69,7 +69,7 @@ def _navigation(sections: Iterable[tuple[Mapping[str, Any], list[Operation]]]) -
             f'<li><a href="#{operation["operationId"]}">{_text(operation["summary"])}</a></li>'
             for _, _, operation in operations
         )
-        name = escape(tag["name"])
+        name = escape(tag["x-displayName"])
         items.append(f'<li><a href="#{_anchor(tag["name"])}">{name}</a><ul>{links}</ul></li>')
     items.append('<li><a href="#schemas">schemas</a></li>')
     return f"<nav><ul>{''.join(items)}</ul></nav>\n"
@@ -92,7 +92,7 @@ def _section(
     tag: Mapping[str, Any], operations: Iterable[Operation], schemas: Mapping[str, Any]
 ) -> str:
     name = tag["name"]
-    head = f'<section><h2 id="{_anchor(name)}">{escape(name.capitalize())}</h2>\n'
+    head = f'<section><h2 id="{_anchor(name)}">{escape(tag["x-displayName"])}</h2>\n'
     bodies = "".join(_operation(*operation, schemas) for operation in operations)
     return f"{head}<p>{_text(tag['description'])}</p>\n{bodies}</section>\n"
 

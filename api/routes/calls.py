@@ -18,7 +18,7 @@ from api.call_object import (
 )
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.ordering import place, read_order
+from api.ordering import number_field_of, place, read_order
 from api.paging import Filters, bad_cursor, page_parameters, read_page_query
 from api.problems import FieldError, Problem, invalid
 from api.records import Call, Direction
@@ -72,8 +72,9 @@ async def create_call(exchange: Exchange) -> Response:
     """
     services = exchange.services
     api_key_id = None if exchange.key is None else exchange.key.id
-    new = await read_order(services, parse_json(exchange.body), api_key_id)
-    call = await place(services, new, exchange.idempotent)
+    body = parse_json(exchange.body)
+    new = await read_order(services, body, api_key_id)
+    call = await place(services, new, exchange.idempotent, number_field=number_field_of(body))
     return JSONResponse(call_object(call), 201, {"Location": f"/v1/calls/{call.id}"})
 
 

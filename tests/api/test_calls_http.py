@@ -288,6 +288,21 @@ async def test_hostile_values_never_break_the_server(bench: Bench, body: dict[st
             assert call[name] == (body.get(name) or {})
 
 
+@pytest.mark.parametrize("name", ["to", "to_number"])
+async def test_the_number_is_pointed_at_by_the_name_that_it_was_given(
+    bench: Bench, name: str
+) -> None:
+    async def told(number: str) -> tuple[str, str]:
+        problem = (await bench.client.post("/v1/calls", json={name: number})).json()
+        return problem["code"], problem["errors"][0]["pointer"]
+
+    await bench.client.post("/v1/do_not_call", json={"number": "+15551234567"})
+    assert await told("+15551234567") == ("do_not_call", f"/{name}")
+    assert await told("12") == ("validation_failed", f"/{name}")
+    await bench.client.patch("/v1/trunks/trunk", json={"allowed_prefixes": ["+49"]})
+    assert await told("+15551234568") == ("no_trunk", f"/{name}")
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
 async def test_a_body_that_does_not_say_that_it_is_json(bench: Bench, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}

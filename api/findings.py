@@ -76,14 +76,11 @@ def _instructions(call: Call, spoken: Turns) -> str | None:
     template = call.agent.get("returns_prompt")
     if template is None:
         return None
-    person, ours = call.to_number, call.from_number
-    if call.direction == "inbound":
-        person, ours = ours, person
     values = {
         "transcript": inert(transcript_text(spoken)),
         "call_direction": call.direction,
-        "user_phone_number": person,
-        "agent_phone_number": ours,
+        "user_phone_number": call.person_number,
+        "agent_phone_number": call.our_number,
     }
     return render(template, values)
 

@@ -151,6 +151,11 @@ class Call:
         return self.from_number if self.direction == "inbound" else self.to_number
 
     @property
+    def our_number(self) -> str:
+        """The other one, E.164."""
+        return self.to_number if self.direction == "inbound" else self.from_number
+
+    @property
     def over(self) -> bool:
         """Whether the call has ended (its result may still be on the way)."""
         return self.status in TERMINAL

@@ -36,9 +36,8 @@ async def order_transfer(store: Store, call: Call, wish: TransferWish) -> Transf
 
     Raises TransferRefusedError.
     """
-    ours = call.to_number if call.direction == "inbound" else call.from_number
     try:
-        route = await store.numbers.route(wish.number, ours)
+        route = await store.numbers.route(wish.number, call.our_number)
         return await store.transfers.begin(call.id, wish, route)
     except NoTrunkError as error:
         detail = "no active trunk takes this number (/v1/trunks)"

@@ -18,7 +18,7 @@ def callee_zone(call: Call, default: str | None = None) -> ZoneInfo:
     """
     if asked := (call.retry or {}).get("timezone"):
         return zone(asked)
-    known = zones_of(_person(call), default) or ("UTC",)
+    known = zones_of(call.person_number, default) or ("UTC",)
     return zone(default if default in known else known[0])
 
 
@@ -29,16 +29,11 @@ def facts_of(call: Call, now: datetime) -> dict[str, Any]:
         call: of which.
         now: in the person's zone.
     """
-    inbound = call.direction == "inbound"
     return {
         "call_id": call.id,
         "call_direction": call.direction,
-        "user_phone_number": _person(call),
-        "agent_phone_number": call.to_number if inbound else call.from_number,
+        "user_phone_number": call.person_number,
+        "agent_phone_number": call.our_number,
         "today": now.date().isoformat(),
         "now": now.isoformat(timespec="seconds"),
     }
-
-
-def _person(call: Call) -> str:
-    return call.from_number if call.direction == "inbound" else call.to_number

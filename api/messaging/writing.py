@@ -128,12 +128,10 @@ def text_messages(prompt: str, spoken: Sequence[Turn], language: str) -> list[Ch
 
 def notification(call: Call, url: str) -> tuple[str, str]:
     """Subject and body of the mail about a call's outcome (RV-27…36)."""
-    inbound = call.direction == "inbound"
-    person = call.from_number if inbound else call.to_number
-    ours = call.to_number if inbound else call.from_number
+    person = call.person_number
     outcome = (call.outcome or "unknown").replace("_", " ")
-    subject = f"Call {'from' if inbound else 'to'} {person}: {outcome}"
-    facts: dict[str, Any] = {"Number": person, "Our number": ours, "Outcome": outcome}
+    subject = f"Call {'from' if call.direction == 'inbound' else 'to'} {person}: {outcome}"
+    facts: dict[str, Any] = {"Number": person, "Our number": call.our_number, "Outcome": outcome}
     if call.ended_at is not None:
         facts["Ended"] = rfc3339(call.ended_at)
     parts = [_listed(facts)]

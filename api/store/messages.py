@@ -51,13 +51,12 @@ async def add_after_attempt(
         purpose = "after_call"
     else:
         return
-    inbound = call.direction == "inbound"
     message = {
         "kind": "sms",
         "purpose": purpose,
         "attempt": attempt,
-        "recipient": call.from_number if inbound else call.to_number,
-        "sender": call.to_number if inbound else call.from_number,
+        "recipient": call.person_number,
+        "sender": call.our_number,
     }
     await _add(transaction, call.id, message, now)
 

@@ -117,10 +117,7 @@ class SendSms:
 
     async def __call__(self, arguments: Mapping[str, Any]) -> ToolResult:
         call = self._call
-        inbound = call.direction == "inbound"
-        person, ours = call.to_number, call.from_number
-        if inbound:
-            person, ours = ours, person
+        person = call.person_number
         try:
             text = (
                 str(arguments["text"])
@@ -129,7 +126,7 @@ class SendSms:
             )
         except UnknownVariableError as error:
             return ToolResult(f"Not sent: {error}.", is_error=True)
-        sender = self._from_number or ours
+        sender = self._from_number or call.our_number
         message = NewMessage(
             call.id, self._call.attempt_count, "sms", person, sender, subject=None, body=text
         )

@@ -215,7 +215,7 @@ async def test_an_order_that_cannot_be_read_any_more_fails_and_holds_nobody_else
 async def test_a_key_is_never_over_its_limit_and_holds_nobody_else(
     store: Store, clock: Clock
 ) -> None:
-    """RV-255…259: however many wait for it, and however few are looked at."""
+    """RV-9, RV-255…259: however many wait for it, and however few are looked at."""
     key = Concurrency("tenant", 2)
     held = [await ordered(store, concurrency=key) for _ in range(40)]
     free = await ordered(store)
@@ -301,7 +301,7 @@ async def test_a_number_that_was_listed_since_is_not_dialled(store: Store, clock
 
 
 async def test_the_worst_case_is_held_until_the_order_ends(store: Store, clock: Clock) -> None:
-    """RV-403, CB-45: over all its attempts, and only what was talked is spent."""
+    """X-CB-30, CB-45, CB-109…110: over all its attempts, and only what was talked is spent."""
     await store.budget.set_limit(100_000)
     await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
     assert (await store.budget.get()).reserved == 60_000

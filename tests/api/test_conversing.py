@@ -80,6 +80,13 @@ async def test_an_empty_message_at_the_limit_is_none_at_all(bench: Bench) -> Non
     assert config.time_up_message == ""
 
 
+@pytest.mark.rows("CB-12")
+async def test_a_context_is_no_template(bench: Bench) -> None:
+    context = {"note": "{{patient}} and {{nobody}}"}
+    config = await held(bench, context=context, variables={"patient": "Maria"})
+    assert config.context == context
+
+
 @pytest.mark.rows("OI-11", "RV-10")
 async def test_variables_have_their_values_in_all_that_is_said_and_thought(bench: Bench) -> None:
     text = (

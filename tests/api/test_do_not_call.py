@@ -115,7 +115,7 @@ async def test_an_import_stops_calls_too(bench: Bench) -> None:
 
 
 async def test_what_a_call_came_to_puts_its_number_on_the_list(bench: Bench) -> None:
-    """RV-170: `do_not_contact` is for good."""
+    """RV-312: `do_not_contact` is for good."""
 
     async def work(transaction: Any) -> bool:
         return await add_number(

@@ -138,7 +138,7 @@ def test_the_page_of_statuses_has_each_with_its_event() -> None:
     assert {status for status, _, _ in lines[-5:]} == TERMINAL
 
 
-@pytest.mark.rows("CB-131")
+@pytest.mark.rows("CB-130", "CB-131")
 def test_the_pages_of_calls_and_agents_tell_of_what_an_order_may_have() -> None:
     """Its own fields, and which of them holds where an agent says something else."""
     own = set(CreateCall.model_fields) - set(AgentFields.model_fields)

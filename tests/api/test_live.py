@@ -27,8 +27,9 @@ async def shown(bench: Bench, call_id: str) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.rows("CB-61")
+@pytest.mark.partial("CB-61")
 async def test_who_was_a_machine_is_labelled_voicemail(bench: Bench) -> None:
+    """On the command line: there is no dashboard."""
     call = await answered(bench.store)
     ended = Ended(time.time(), MACHINE, "voicemail", answered_by="machine")
     await bench.store.calls.record_ended(call.id, ended)

@@ -70,7 +70,7 @@ def test_every_operation_is_told_completely() -> None:
 
 
 async def test_the_examples_of_the_seed_are_accepted(bench: Bench) -> None:
-    """CB-9…23: the documented examples make a call."""
+    """CB-9, CB-11…17, CB-21: the documented examples make a call."""
     examples = {
         name: (CreateCall.model_fields[name].examples or [None])[0]
         for name in ("to", "prompt", "context", "returns", "language", "from_number")

@@ -1,7 +1,7 @@
 """Links to recordings that need no key (RV-487, OI-45, X-OI-11)."""
 
 import time
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -29,6 +29,8 @@ async def test_whoever_has_the_link_can_listen_until_it_expires(bench: Bench) ->
     async with httpx.AsyncClient(trust_env=False) as stranger:
         file = await stranger.get(link["url"], headers={"Range": "bytes=0-3"})
         assert (file.status_code, file.content) == (206, b"RIFF")
+        (expires,) = parse_qs(urlsplit(link["url"]).query)["expires"]
+        assert abs(int(expires) - time.time() - 4 * 3600) < 60
         expired = bench.services.links.url(call_id, 1, int(time.time()))
         answer = await stranger.get(expired)
         assert (answer.status_code, answer.json()["code"]) == (404, "link_expired")

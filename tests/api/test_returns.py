@@ -36,7 +36,7 @@ SAID = {
 }
 
 
-@pytest.mark.rows("X-CB-28")
+@pytest.mark.rows("X-CB-28", "RV-223…229", "RV-231")
 def test_every_form_of_a_type_is_understood() -> None:
     assert check_returns(RETURNS) == []
     schema = result_schema(RETURNS)

@@ -171,7 +171,7 @@ async def test_a_call_without_a_result_asks_for_none(office: Office) -> None:
 
 
 async def test_an_outcome_and_a_summary(office: Office, store: Store) -> None:
-    """RV-306…315: before the terminal event, also of a call without `returns`."""
+    """RV-306, RV-309, RV-314: before the terminal event, also of a call without `returns`."""
     call = await conversed(office)
     assert (call.outcome, call.summary) == ("completed", "They spoke.")
     assert (call.result_status, office.mind.analyses) == ("pending", 1)
@@ -221,7 +221,10 @@ async def test_nobody_is_asked_about_a_call_without_words(office: Office) -> Non
         (Cause("failed", "unallocated_number", "No such number.", 1, 404), "failed"),
     ],
 )
+@pytest.mark.rows("CB-57", "X-CB-5…7", "X-CB-9")
+@pytest.mark.partial("CB-56")
 async def test_nobody_answers(office: Office, store: Store, cause: Cause, status: str) -> None:
+    """As the network says; a busy tone that is only heard is told as nobody answering."""
     call = await running(office, returns={"ok": "boolean"})
     attempt = await call.dialed()
     attempt.tell(EarlyMedia(time.time()))

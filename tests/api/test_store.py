@@ -55,7 +55,7 @@ async def types(store: Store, call_id: str) -> list[str]:
 
 
 async def test_an_answered_call_tells_its_story_once(store: Store) -> None:
-    """X-CB-1…9; the terminal event comes with the result (CB-53)."""
+    """X-CB-1…4, X-CB-9; the terminal event comes with the result (CB-53)."""
     claim = await claimed(store, returns={"ok": "boolean"})
     call_id, start = claim.call.id, claim.call.created_at
     assert claim.attempt.channel_id.startswith("offhook-")
@@ -109,7 +109,7 @@ async def test_times_and_money_follow_the_seed_example(store: Store) -> None:
 
 
 async def test_a_busy_call_ends_with_the_networks_words(store: Store) -> None:
-    """CB-57, CB-62, CB-63, CB-87, CB-89."""
+    """CB-57, CB-62, CB-63, CB-87, CB-89, X-CB-7."""
     claim = await claimed(store, returns={"ok": "boolean"})
     call = await store.calls.record_ended(
         claim.call.id, Ended(claim.call.created_at + 2, BUSY, "not_answered")
@@ -216,6 +216,7 @@ async def test_the_dialer_is_woken_at_once(store: Store) -> None:
     await asyncio.wait_for(store.claims.wait(None), 5)  # there may be more than the limit
 
 
+@pytest.mark.rows("CB-99", "X-CB-8")
 async def test_cancel_depends_on_how_far_the_call_is(store: Store) -> None:
     queued = await new_call(store)
     assert await store.calls.request_cancel(queued.id) == "canceled"

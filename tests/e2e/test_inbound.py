@@ -69,7 +69,7 @@ async def no_channels(bed: TestBed) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.rows("CB-37", "CB-54", "CB-55", "CB-134", "RV-281", "RV-286", "RV-303", "OI-36")
+@pytest.mark.rows("CB-37", "CB-54", "CB-55", "RV-281", "RV-286", "RV-303", "OI-36")
 async def test_a_whole_conversation(phone: Phone) -> None:
     known = len(await inbound(phone))
     ring(phone.bed, "talker")

@@ -35,7 +35,10 @@ async def until(phone: Phone, call_id: str, *statuses: str) -> dict[str, Any]:
 
 
 async def test_busy_then_unanswered_then_talks(either_phone: Phone) -> None:
-    """RV-111…130: three attempts of one order, one terminal event, the last one's result."""
+    """Three attempts of one order, one terminal event, the last one's result.
+
+    RV-7, RV-111, RV-114, RV-126, RV-130.
+    """
     phone = either_phone
     retry = WHOLE_WEEK | {"max_attempts": 5, "call_twice_in_a_row": True}
     number = persona("relenting").number
@@ -61,7 +64,7 @@ async def test_busy_then_unanswered_then_talks(either_phone: Phone) -> None:
 
 
 async def test_two_orders_under_one_key(phone: Phone) -> None:
-    """RV-255…259: the second one waits until the first one's line is free, and says so."""
+    """RV-9, RV-255…258: the second one waits until the first one's line is free, and says so."""
     key = {"key": "one at a time", "max": 1}
     first = await phone.place("silent", concurrency=key)
     await until(phone, first["id"], "in_progress")
@@ -95,7 +98,7 @@ async def test_canceled_between_two_attempts(phone: Phone) -> None:
 
 
 async def test_scheduled_for_later(phone: Phone) -> None:
-    """RV-266: not before its time, and then at once."""
+    """RV-6, RV-266: not before its time, and then at once."""
     at = datetime.now(UTC) + timedelta(seconds=1.5)
     placed = await phone.place("busy", scheduled_at=at.isoformat())
     assert (placed["status"], placed["waiting_for"]) == ("queued", "scheduled_at")

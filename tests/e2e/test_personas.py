@@ -89,7 +89,10 @@ def talked(phone: Phone, call: dict[str, Any], reason: str) -> bool:
 
 @pytest.mark.parametrize("called", REFUSED)
 async def test_unanswered(phone: Phone, called: str) -> None:
-    """CB-44, CB-57, CB-62, CB-63: what the network said decides the state; nothing is billed."""
+    """What the network said decides the state; nothing is billed.
+
+    CB-44, CB-57, CB-62, CB-63, X-CB-5…7, X-CB-9, RV-477…479, 481.
+    """
     call = await phone.call(called)
     status, cause, sip_code, reason = REFUSED[called]
     assert (call["status"], call["hangup_cause"], call["sip_code"], call["end_reason"]) == (

@@ -59,8 +59,9 @@ async def receiving(secret: str) -> AsyncIterator[Hook]:
             yield hook
 
 
-@pytest.mark.rows("RV-1", "RV-2", "RV-97", "RV-98", "RV-272", "RV-487", "RV-512", "RV-514…519")
-@pytest.mark.rows("RV-489…491", "RV-494…499", "RV-508", "RV-219…226", "X-RV-1")
+@pytest.mark.rows("RV-1", "RV-2", "RV-11", "RV-13", "RV-97", "RV-98", "RV-263", "RV-272")
+@pytest.mark.rows("RV-219…220", "RV-223…224", "RV-226", "RV-487", "RV-488", "RV-494…495", "RV-499")
+@pytest.mark.rows("RV-507", "RV-512", "RV-514…518", "X-RV-1")
 async def test_an_order_is_placed_polled_and_told(phone: Phone) -> None:
     """Dispatch, poll, result, transcript, recording, and the signed webhook."""
     called = persona("talker").number

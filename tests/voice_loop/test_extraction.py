@@ -36,6 +36,13 @@ async def test_the_result_has_the_fields_in_the_order_of_the_client() -> None:
     assert llm.open == 0
 
 
+@pytest.mark.rows("RV-230")
+async def test_the_model_reads_what_the_client_wrote_of_a_field() -> None:
+    told = {"day": {"type": "string", "description": "The day of the visit."}}
+    (system, _) = extraction_messages(told, TURNS)
+    assert "The day of the visit." in system["content"]
+
+
 async def test_the_model_is_held_to_the_schema_in_a_fixed_order() -> None:
     llm = mind('{"day": null, "visit": null}')
     assert await extract(llm, RETURNS, SCHEMA, TURNS) == {"visit": None, "day": None}

@@ -54,6 +54,7 @@ NIGHTLY = daily(135, 165)
         (DEFAULT_RETRY, ("Asia/Kolkata",), "2026-11-20T04:29+00:00", False),
     ],
 )
+@pytest.mark.rows("RV-101", "RV-109…110", "RV-117", "RV-121", "RV-125", "RV-134")
 def test_open_at(policy: RetryPolicy, names: tuple[str, ...], at: str, expected: bool) -> None:
     assert open_at(policy, names, unix(at)) is bool(expected)
 
@@ -139,6 +140,7 @@ def test_retry_delay(names: tuple[str, ...], instants: tuple[str, ...], expected
 
 @settings(deadline=None)
 @given(policies, zones, instants)
+@pytest.mark.rows("RV-101…108", "RV-110", "RV-117", "RV-121", "RV-125")
 def test_open_as_the_wall_clocks_show(
     policy: RetryPolicy, names: tuple[str, ...], now: float
 ) -> None:

@@ -231,6 +231,8 @@ def ended(attempt: AttemptFacts, at: float) -> AttemptFacts:
         ),
     ],
 )
+@pytest.mark.rows("RV-8", "RV-101", "RV-111", "RV-113…116", "RV-126", "RV-130", "RV-260", "RV-266")
+@pytest.mark.rows("RV-269")
 def test_decide(
     order: OrderFacts, attempts: list[AttemptFacts], now: float, expected: Decision
 ) -> None:

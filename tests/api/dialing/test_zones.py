@@ -17,6 +17,7 @@ from api.dialing.zones import ZONE_NAMES, UnknownZoneError, zone, zones_of
         pytest.param("+99912345678", (), id="no such country code"),
     ],
 )
+@pytest.mark.rows("RV-135")
 def test_zones_of_a_number(number: str, found: tuple[str, ...]) -> None:
     assert zones_of(number) == found
 

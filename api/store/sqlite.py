@@ -73,6 +73,7 @@ class SqliteDatabase(Database):
                 "journal_mode=WAL",
                 "synchronous=FULL",
                 "foreign_keys=ON",
+                "secure_delete=ON",  # what is erased is gone from the file, however it was built
                 mode,
             ):
                 cursor.execute(f"PRAGMA {pragma}")

@@ -49,6 +49,15 @@ def llm(place: str) -> dict[str, Any]:
     return {"api_url": "https://llm.example.org/v1", "model": "m", "api_key": key}
 
 
+def assistant(place: str) -> dict[str, Any]:
+    """As Revox's clients give it."""
+    shared = {name: value for name, value in tool(place).items() if name != "type"}
+    rest = {"method": "GET", "body_template": "{}", "input_schema": []}
+    model = {"model_name": "m", "type": "custom"}
+    own = {"api_url": "https://llm.example.org/v1", "api_key": canary(f"{place}-llm")}
+    return {"prompt": "Ask.", "custom_tools": [shared | rest], "llm_model": model | own}
+
+
 class Witness:
     """Asks, and remembers every answer."""
 
@@ -108,6 +117,20 @@ async def secrets_given(ask: Witness, hook: str) -> dict[str, str]:
             "launch": True,
         },
     )
+    order = {
+        "phone_number": NUMBERS[3],
+        "assistant": assistant("revox-call"),
+        "force_now": True,
+    }
+    for _ in range(2):
+        ordered = await ask("POST", "/api/call", json=order, headers={"Idempotency-Key": "revox"})
+        assert "call" in ordered, ordered
+    made = await ask("POST", "/api/assistants", json={"name": "A"} | assistant("revox"))
+    assert "assistant" in made, made
+    for wrong in ({"api_url": "ftp://x"}, {"api_key": [canary("listed")]}, {"type": "x"}):
+        model = assistant("refused")["llm_model"] | wrong
+        refused = {"phone_number": NUMBERS[3], "assistant": {"prompt": "x", "llm_model": model}}
+        assert "error" in await ask("POST", "/api/call", json=refused)
     return {
         "agent_id": agent["id"],
         "version": "1",

@@ -14,7 +14,6 @@ from api.routes import ENDPOINTS
 from api.schemas import CreateCall
 from tests.api.conftest import Bench
 
-
 PUBLIC = {"/healthz", "/openapi.json", "/docs", "/llms.txt", "/recordings/{call_id}/{attempt}"}
 
 

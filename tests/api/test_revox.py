@@ -548,15 +548,16 @@ async def test_an_assistants_number_is_one_of_ours(bench: Bench) -> None:
     for number in ("+15550000000", "5550100099"):
         body = {"phone_number": TO, "assistant": {"prompt": "x", "from_phone_number": number}}
         assert set(await refused(bench, body)) == {"/assistant/from_phone_number"}
-    for number, shown in (("+15550100099", "+15550100099"), (None, OURS)):
-        call = await placed(bench, assistant={"prompt": "x", "from_phone_number": number})
+    for given, shown in (("+15550100099", "+15550100099"), (None, OURS)):
+        call = await placed(bench, assistant={"prompt": "x", "from_phone_number": given})
         assert call["from_phone_number"] == shown
 
 
 @pytest.mark.rows("RV-204")
 async def test_a_drawing_of_the_prompt_changes_nothing(bench: Bench) -> None:
     held = []
-    for flow in (None, ASSISTANT["prompt_flow"], {"nodes": [], "edges": []}):
+    flows: list[Any] = [None, ASSISTANT["prompt_flow"], {"nodes": [], "edges": []}]
+    for flow in flows:
         call = await placed(bench, assistant={"prompt": "Say hello.", "prompt_flow": flow})
         assert call["assistant"]["prompt_flow"] == flow
         stored = await bench.store.calls.get(call["id"])

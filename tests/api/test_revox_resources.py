@@ -111,7 +111,7 @@ async def test_an_assistant_is_changed_member_by_member(equipped: Bench) -> None
 @pytest.mark.partial("RV-467", "RV-470")
 async def test_faq_items_are_kept_with_what_is_said_of_them(bench: Bench) -> None:
     """Clients say who wrote an item and what needs an answer; agents queue and draft none."""
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"question": "Where?", "answer": "Here.", "id": "1"},
         {"question": "How much?", "answer": "", "needs_human_answer": True, "source": "ai"},
     ]

@@ -290,8 +290,8 @@ async def test_a_clause_is_spoken_there(
 async def test_a_server_that_always_sends_a_wav(peer: Peer, client: httpx.AsyncClient) -> None:
     asked = OpenAiSpeech(endpoint(peer), client, "ada", RATE, "wav")
     unasked = OpenAiSpeech(endpoint(peer, "always wav"), client, "ada", RATE)
-    spoken = [np.concatenate(await speak(one, "hello")) for one in (asked, unasked)]
-    assert np.array_equal(*spoken)
+    first, second = [np.concatenate(await speak(one, "hello")) for one in (asked, unasked)]
+    assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize(("model", "told"), list(BAD.items()))

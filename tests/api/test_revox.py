@@ -545,8 +545,8 @@ async def test_a_time_may_be_in_seconds(bench: Bench) -> None:
 
 @pytest.mark.rows("RV-52", "RV-53", "RV-54")
 async def test_an_assistants_number_is_one_of_ours(bench: Bench) -> None:
-    for number in ("+15550000000", "5550100099"):
-        body = {"phone_number": TO, "assistant": {"prompt": "x", "from_phone_number": number}}
+    for wrong in ("+15550000000", "5550100099"):
+        body = {"phone_number": TO, "assistant": {"prompt": "x", "from_phone_number": wrong}}
         assert set(await refused(bench, body)) == {"/assistant/from_phone_number"}
     for given, shown in (("+15550100099", "+15550100099"), (None, OURS)):
         call = await placed(bench, assistant={"prompt": "x", "from_phone_number": given})

@@ -177,7 +177,7 @@ async def test_an_idempotent_creation_gives_the_same_secret(bench: Bench) -> Non
 
 @pytest.mark.both_stores
 async def test_every_call_is_told_to_each_endpoint_that_wants_it(bench: Bench) -> None:
-    """Each with its own secret, beside the call's own URL (OI-12)."""
+    """Each with its own secret, beside the call's own URL (CB-119, OI-12)."""
     async with (
         receiving() as everything,
         receiving() as ends,

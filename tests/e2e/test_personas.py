@@ -23,7 +23,15 @@ REFUSED = {
     "announcement": ("failed", "unallocated_number", 404, "failed"),
     "rejecter": ("failed", "call_rejected", 403, "failed"),
 }
-
+#: What Revox calls it.
+DIAL_ERRORS = {
+    "busy": "busy",
+    "no answer": "no_answer",
+    "congestion": "too_many_calls",
+    "wrong number": "number_non_attributed",
+    "announcement": "number_non_attributed",
+    "rejecter": "no_international_permission",
+}
 
 SURVEY = {
     "prompt": "Do a short survey about the last visit.",
@@ -91,7 +99,7 @@ def talked(phone: Phone, call: dict[str, Any], reason: str) -> bool:
 async def test_unanswered(phone: Phone, called: str) -> None:
     """What the network said decides the state; nothing is billed.
 
-    CB-44, CB-57, CB-62, CB-63, X-CB-5…7, X-CB-9, RV-477…479, 481.
+    CB-44, CB-57, CB-62, CB-63, X-CB-5…7, X-CB-9, RV-476…479, RV-481…482.
     """
     call = await phone.call(called)
     status, cause, sip_code, reason = REFUSED[called]
@@ -109,6 +117,8 @@ async def test_unanswered(phone: Phone, called: str) -> None:
     assert at(call, "created_at") <= at(call, "ended_at") <= at(call, "updated_at")
     assert ended_once(phone, call)
     assert not await phone.turns(call["id"])
+    as_revox = await phone.ask("GET", f"/api/call/{call['id']}")
+    assert as_revox["call"]["last_call_attempt"]["dial_error"] == DIAL_ERRORS[called]
 
 
 async def test_early_media_is_told(phone: Phone) -> None:

@@ -7,11 +7,13 @@ from api.records import Call
 from api.store import Store
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.orders import DoNotCallError
+from api.store.rates import NoRateError
 from api.store.transfers import ReferNotAllowedError, TransferUnderWayError, TrunkFullError
 from api.transfer_records import Transfer, TransferWish
 
 Refusal = Literal[
     "no_trunk",
+    "no_rate",
     "do_not_call",
     "from_number_not_allowed",
     "refer_not_allowed",
@@ -32,12 +34,14 @@ class TransferRefusedError(Exception):
 async def order_transfer(store: Store, call: Call, wish: TransferWish) -> Transfer:
     """Have the ledger note a transfer that its runner is to carry out.
 
-    Our own number of the call is shown to whom it goes.
+    Our own number of the call is shown to whom it goes. Under a budget it fails closed, as a call
+    does, where nobody said what the number costs.
 
     Raises TransferRefusedError.
     """
     try:
         route = await store.numbers.route(wish.number, call.our_number)
+        await store.rates.price(wish.number)
         return await store.transfers.begin(call.id, wish, route)
     except NoTrunkError as error:
         detail = "no active trunk takes this number (/v1/trunks)"
@@ -45,6 +49,9 @@ async def order_transfer(store: Store, call: Call, wish: TransferWish) -> Transf
     except (NoActiveNumberError, NumberNotAllowedError) as error:
         detail = "the call's own number is not active any more (/v1/numbers)"
         raise TransferRefusedError("from_number_not_allowed", detail) from error
+    except NoRateError as error:
+        detail = "there is a budget, and no rate for this number (/v1/rates)"
+        raise TransferRefusedError("no_rate", detail) from error
     except DoNotCallError as error:
         raise TransferRefusedError("do_not_call", str(error)) from error
     except ReferNotAllowedError as error:

@@ -15,7 +15,12 @@ from api.transfer_orders import TransferRefusedError, order_transfer
 from api.transfer_records import TransferWish
 
 #: The fields that refusals are about; the others are about the call as it stands.
-_FIELDS: Final = {"no_trunk": "number", "do_not_call": "number", "refer_not_allowed": "method"}
+_FIELDS: Final = {
+    "no_trunk": "number",
+    "no_rate": "number",
+    "do_not_call": "number",
+    "refer_not_allowed": "method",
+}
 
 
 async def transfer_call(exchange: Exchange) -> Response:

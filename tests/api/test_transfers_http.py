@@ -95,6 +95,15 @@ async def test_only_where_one_may_call(bench: Bench) -> None:
     assert (problem["code"], problem["errors"][0]["pointer"]) == ("no_trunk", "/number")
 
 
+async def test_under_a_budget_only_where_it_is_known_what_that_costs(bench: Bench) -> None:
+    call = await on_the_line(bench)
+    await bench.client.patch("/v1/budget", json={"limit_milli_cents": 10_000_000})
+    problem = await ask(bench, call, 422, number=THIRD)
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("no_rate", "/number")
+    await bench.client.put("/v1/rates/+1555", json={"milli_cents_per_minute": 1000})
+    await ask(bench, call, 202, number=THIRD)
+
+
 async def test_only_while_it_is_in_progress(bench: Bench) -> None:
     over = await completed(bench.store)
     assert (await ask(bench, over, 409, number=THIRD))["code"] == "not_in_progress"

@@ -150,13 +150,12 @@ def callingbox_number(
     number: OwnedNumber, inbound: str | None, outbound: list[str]
 ) -> dict[str, Any]:
     """The service's number, with the ids of the agents that it is attached to."""
-    parsed = phonenumbers.parse(number.number)
-    kind: Any = _KINDS.get(phonenumbers.number_type(parsed), "other")
+    country, kind = _place(number.number)
     return CallingBoxNumber(
         id=number.id,
         e164=number.number,
         friendly_name=number.description,
-        country_code=phonenumbers.region_code_for_number(parsed),
+        country_code=country,
         number_type=kind,
         status=number.status,
         monthly_cost_cents=0,
@@ -164,3 +163,13 @@ def callingbox_number(
         inbound_agent_id=inbound,
         outbound_agent_ids=outbound,
     ).model_dump()
+
+
+def _place(number: str) -> tuple[str | None, Any]:
+    """Country and kind; a private plan's number may have neither."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None, "other"
+    kind = _KINDS.get(phonenumbers.number_type(parsed), "other")
+    return phonenumbers.region_code_for_number(parsed), kind

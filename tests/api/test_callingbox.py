@@ -342,6 +342,16 @@ async def test_numbers_are_attached(bench: Bench) -> None:
     assert gone.status_code == 204
 
 
+@pytest.mark.rows("X-CB-23")
+async def test_a_number_of_no_country_is_listed_too(bench: Bench) -> None:
+    """A private plan's; the shape is E.164's, the country code nobody's."""
+    made = await bench.client.post("/v1/numbers", json={"number": "+2101234567"})
+    assert made.status_code == 201
+    listed = (await bench.client.get(f"{BASE}/numbers")).json()["data"]
+    kinds = {one["e164"]: (one["country_code"], one["number_type"]) for one in listed}
+    assert kinds["+2101234567"] == (None, "other")
+
+
 @pytest.mark.refused("X-CB-23")
 async def test_numbers_are_not_sold(bench: Bench) -> None:
     bought = await bench.client.post(f"{BASE}/numbers/purchase", json={"e164": TO})

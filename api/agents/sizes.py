@@ -1,6 +1,7 @@
 """Whether a configuration's texts are of a size that can be worked with: rendered, and as the
 instructions of a conversation, for which the language model's context must leave room."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from api.agents.checks import Ground
 
+#: Characters of a whole configuration as JSON: each call, and each of its events, has a copy.
+MAX_CONFIG: Final = 262_144
 #: Characters that a text may have once its variables have their values.
 MAX_RENDERED: Final = 50_000
 
@@ -33,8 +36,17 @@ def check_sizes(
         ground: whose language models it is for.
         now: dates in the descriptions of tools are told against it.
     """
-    long = list(_rendered_too_long(config, values))
+    long = [*_too_large(config), *_rendered_too_long(config, values)]
     return long or list(_no_room(config, values, ground, now))
+
+
+def _too_large(config: AgentFields) -> Iterator[FieldError]:
+    if len(config.model_dump_json(exclude_unset=True)) <= MAX_CONFIG:
+        return
+    sizes = {name: len(json.dumps(part)) for name, part in config.model_dump().items()}
+    longest = max(sizes, key=lambda name: sizes[name])
+    detail = f"the whole configuration has more than {MAX_CONFIG} characters, most of them here"
+    yield FieldError(detail, pointer(longest), code="agent_too_large")
 
 
 def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -4,13 +4,20 @@ from typing import Any
 
 import pytest
 
-from api.agents.sizes import MAX_RENDERED
+from api.agents.sizes import MAX_CONFIG, MAX_RENDERED
 from tests.api.conftest import Bench
 from tests.api.played_engines import ROOM
 from tests.api.test_agent_calls import place
-from tests.api.test_agents import make, places
+from tests.api.test_agents import change, make, places
 
 LONG = "x" * 19_000
+TOOL = {
+    "type": "http",
+    "description": "It does it.",
+    "method": "POST",
+    "url": "https://crm.example.org/",
+    "body_template": f'"{LONG}"',
+}
 
 
 async def test_variables_do_not_make_a_text_without_end(bench: Bench) -> None:
@@ -44,6 +51,19 @@ async def test_instructions_leave_room_for_a_conversation(
     agent = await make(bench, persona=LONG)
     problem = await place(bench, 422, agent_id=agent["id"], **more)
     assert places(problem) == ["/agent_id" if at == "/persona" else at]
+
+
+async def test_an_agent_does_not_grow_with_every_change(bench: Bench) -> None:
+    """Each call and event has a copy of it."""
+    agent = await make(bench, tools=[TOOL | {"name": f"t{n}"} for n in range(3)])
+    await change(bench, agent["id"], prompt_flow={"a": "x" * 64_000})
+    await change(bench, agent["id"], source={"a": "x" * 60_000})
+    await change(bench, agent["id"], variables={"a": "x" * 60_000})
+    problem = await change(
+        bench, agent["id"], 422, faq_items=[{"question": "?", "answer": "x" * 1_000}] * 50
+    )
+    assert (problem["code"], places(problem)) == ("agent_too_large", ["/prompt_flow"])
+    assert str(MAX_CONFIG) in problem["detail"]
 
 
 async def test_of_another_servers_model_the_room_is_not_known(bench: Bench) -> None:

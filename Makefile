@@ -35,7 +35,7 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 
 test: setup ## Run every test (ARGS= goes to pytest)
 	@bash docker/system-packages $(PYTHON) postgresql || echo "==> Leaving the tests on PostgreSQL out"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## Style, types and layering
 	@$(BIN)/ruff check .

@@ -93,9 +93,7 @@ class Campaigns:
                 await self._move(transaction, campaign_id, "start", now)
             report = await _report(connection, await load_campaign(connection, campaign_id))
             if idempotent is not None:
-                await idempotency.remember(
-                    connection, idempotent, 201, answer(report), now
-                )
+                await idempotency.remember(connection, idempotent, 201, answer(report), now)
             return report
 
         return await self._database.write(work)

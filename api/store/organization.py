@@ -29,9 +29,7 @@ class Organization:
         made = str(uuid.uuid4())
 
         async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                insert(kept_values).values(name=NAME, value=made)
-            )
+            await transaction.connection.execute(insert(kept_values).values(name=NAME, value=made))
 
         try:
             await self._database.write(work)

@@ -33,9 +33,17 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Place one call to the test bed's talking persona and show it live
 	@$(BIN)/offhook demo $(ARGS)
 
+# Tests that listen to calls want the machine to themselves; these do not.
+SIDE_BY_SIDE := tests/api tests/voice_loop
+
 test: setup ## Run every test (ARGS= goes to pytest)
 	@bash docker/system-packages $(PYTHON) postgresql || echo "==> Leaving the tests on PostgreSQL out"
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+ifdef ARGS
+	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)
+endif
 
 lint: $(STAMP) ## Style, types and layering
 	@$(BIN)/ruff check .

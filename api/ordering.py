@@ -13,9 +13,10 @@ from api.agents.masking import sealed, unsealed
 from api.agents.templates import SECRETS, templates
 from api.call_object import call_object
 from api.key_records import allows
+from api.order_checks import layers_of, order_of, rebased
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
-from api.schemas import layers_of, order_of, read_call, rebased
+from api.schemas import read_call
 from api.services import Services
 from api.store import Store
 from api.store.agents import UnknownAgentError

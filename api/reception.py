@@ -16,10 +16,11 @@ from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
 from api.dialer import BusyError, ClosedError, Dialer
 from api.inbound_numbers import SUFFIX, caller_number, dialled_number
+from api.order_checks import order_of
 from api.problems import Problem
 from api.records import NewCall
 from api.resources import OwnedNumber
-from api.schemas import CreateCall, order_of
+from api.schemas import CreateCall
 from api.sealing import SealError
 from api.services import Services
 from api.store import StoreError

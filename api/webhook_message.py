@@ -25,7 +25,7 @@ def payload(event: WebhookEvent, style: PayloadStyle) -> bytes:
     if "call" not in data and event.call_id is not None:
         data = {"call_id": event.call_id} | data
     content: dict[str, Any]
-    if style in {"call", "oneinbox", "revox"}:
+    if style not in {"envelope", "callingbox"}:
         content = {"type": event.type} | data.get("call", data)
     elif style == "envelope":
         content = {

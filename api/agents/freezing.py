@@ -11,10 +11,11 @@ from api.agents.config import AgentFields
 from api.agents.ground import ground_of
 from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
+from api.order_checks import order_of
 from api.ordering import active_agent
 from api.problems import Problem
 from api.records import Call
-from api.schemas import CreateCall, order_of
+from api.schemas import CreateCall
 from api.sealing import Seal, SealError
 from api.settings import Settings
 from api.store import Store

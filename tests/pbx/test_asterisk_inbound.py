@@ -66,11 +66,13 @@ async def test_a_refused_call_is_not_answered(
 
     switch = pbx.make(media, refuse)
     await switch.start()
-    pbx.invite("Ann")
-    assert await pbx.final_answer() == status
-    assert media.open_legs == 0
-    await pbx.until_calls(0)
-    await switch.close()
+    try:
+        pbx.invite("Ann")
+        assert await pbx.final_answer() == status
+        assert media.open_legs == 0
+        await pbx.until_calls(0)
+    finally:
+        await switch.close()
 
 
 async def test_an_inbound_channel_is_hung_up_by_its_id(pbx: Pbx, media: MediaServer) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from api.agents.freezing import AgentUnusableError
 from api.findings import find
 from api.recording import RecordedPeer
-from api.records import Call, Claim, Turn
+from api.records import AnsweredBy, Call, Claim, Turn
 from api.records import Ended as Ending
 from api.scribe import Scribe, insist
 from api.store import Store
@@ -347,6 +347,13 @@ class CallRunner:
         talked = self._conversation
         return talked is not None and talked.took_voicemail and not self._canceled
 
+    def _answerer(self) -> AnsweredBy:
+        """Who took an answered call."""
+        if self._at_machine():
+            return "machine"
+        talked = self._conversation
+        return "human" if talked is not None and talked.conversed else "unknown"
+
     def _heard(self) -> bool:
         """Whether the person said anything."""
         return any(speaker == "person" for speaker, _ in self._said)
@@ -401,7 +408,7 @@ class CallRunner:
                 and not machine
                 and (bool(self._call.returns) or (self._config.analysed and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
-                answered_by="machine" if machine else "unknown" if answered else None,
+                answered_by=self._answerer() if answered else None,
                 media=asdict(attempt.media_stats()),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),

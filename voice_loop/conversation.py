@@ -117,6 +117,11 @@ class Conversation:
         """An answering machine took the call."""
         return self._director.voicemail
 
+    @property
+    def conversed(self) -> bool:
+        """Somebody let the agent finish and then spoke, twice: they listen."""
+        return self._director.conversed
+
     def transferred(self) -> None:
         """The person talks to somebody else now."""
         self._post(Over("transferred"))

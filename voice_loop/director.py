@@ -231,6 +231,11 @@ class Director:
         reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
         self._speak(reply)
 
+    @property
+    def conversed(self) -> bool:
+        """Whether somebody converses."""
+        return self._minutes.conversed
+
     def _leave_voicemail(self) -> EndReason | None:
         """A machine waits for a message."""
         if self._at_voicemail == "ignore" or self._wire.ending or self._minutes.conversed:

@@ -109,9 +109,11 @@ class Asterisk:
         return output.decode(errors="replace")
 
     async def channels(self) -> Sequence[Channel]:
-        """The channels that live now."""
+        """The channels that live now, but for the one that Asterisk keeps for ever once it has
+        taken a SIP MESSAGE (`Message/ast_msg_queue`)."""
         lines = (await self.cli("core show channels concise")).splitlines()
-        fields = [line.split("!") for line in lines if line.count("!") >= 13]
+        calls = [line for line in lines if not line.startswith("Message/")]
+        fields = [line.split("!") for line in calls if line.count("!") >= 13]
         return [Channel(f[0], f[1], f[2], f[4], f[5], f[-1]) for f in fields]
 
     def log(self) -> str:

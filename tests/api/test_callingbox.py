@@ -235,8 +235,7 @@ def test_every_status_is_told_as_it_is(status: CallStatus) -> None:
     assert set(CALL_STATUS["callingbox"]) == set(STATES)
 
 
-@pytest.mark.rows("CB-60")
-@pytest.mark.partial("CB-59")
+@pytest.mark.rows("CB-59…60")
 async def test_who_answered_is_one_of_three(bench: Bench) -> None:
     call = await new_call(bench.store)
     told = {

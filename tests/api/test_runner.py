@@ -102,6 +102,20 @@ async def conversed(office: Office, **order: object) -> Call:
     return await call.over()
 
 
+@pytest.mark.rows("CB-59", "RV-491")
+async def test_somebody_who_listens_and_speaks_twice_is_a_human(office: Office) -> None:
+    call = await running(office)
+    attempt = await call.dialed()
+    attempt.ring()
+    attempt.answer()
+    await settle()
+    await attempt.until_spoken()
+    for sentence in ("tomorrow please.", "at nine."):
+        await office.hears(attempt, sentence)
+    attempt.end()
+    assert (await call.over()).answered_by == "human"
+
+
 # -- the way of a call -----------------------------------------------------------------------------
 
 

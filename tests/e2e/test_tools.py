@@ -147,12 +147,12 @@ async def test_an_agent_looks_up_books_mails_and_puts_through(bed: TestBed, tmp_
                 assert call["ended_at"] is None, await phone.turns(placed["id"])
                 await asyncio.sleep(0.1)
         found = await until(phone, placed["id"], "completed")
-        channels = await bed.carrier.cli("core show channels concise")
+        channels = await bed.carrier.channels()
         call = await hung_up(phone, placed["id"])
         turns = await phone.turns(placed["id"])
 
         # Both parties are there, at the carrier, with nobody of ours on the line.
-        up = {line.split("!")[2] for line in channels.splitlines() if "!Up!" in line}
+        up = {channel.extension for channel in channels if channel.state == "Up"}
         assert up == {persona("talker").number, persona("listener").number}
         assert (found["number"], found["mode"]) == (persona("listener").number, "cold")
         assert (call["status"], call["end_reason"]) == ("completed", "transferred")

@@ -155,9 +155,9 @@ class CallRunner:
             await self._run()
         finally:
             await self._hang_up()
-            # The conversation knows us and holds half a minute of audio: do not wait for the
-            # garbage collector to find the circle.
-            self._conversation = None
+            # The conversation knows us and holds half a minute of audio, and what transfers it
+            # knows the conversation: do not wait for the garbage collector to find the circle.
+            self._conversation = self._transferring = None
 
     async def _run(self) -> None:
         try:

@@ -13,7 +13,7 @@ import pytest
 from api.call_object import call_object
 from api.compat.mapping import revox_end
 from api.conversing import conversation_config
-from api.dialing.retry import WEEKDAYS, RetryPolicy
+from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.money import Rate
 from api.records import Call, Claim
 from api.runner import RunnerConfig
@@ -25,7 +25,10 @@ from tests.voice_loop.scripted import frame, settle
 from tests.voice_loop.test_voicemail import beep
 
 GREETING = "we are not at home"
-TWICE = RetryPolicy(frozenset(WEEKDAYS), call_twice_in_a_row=True, max_attempts=2)
+#: At any hour of the week.
+TWICE = RetryPolicy(
+    frozenset(WEEKDAYS), (CallingWindow(0, 24 * 60),), call_twice_in_a_row=True, max_attempts=2
+)
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,10 @@ class Conversation:
         """
         self._call_id = call_id
         self._config = config
-        self._inbox: asyncio.Queue[Signal] = asyncio.Queue(_INBOX_LIMIT)
+        # Its own object: parts that knew the conversation would keep each other, and half a minute
+        # of audio, until the garbage collector comes.
+        self._inbox = _Inbox(call_id)
+        self._post = self._inbox.post
         self._parts = parts_of(
             call_id, config, engines, line_rate, on_turn=on_turn, post=self._post
         )
@@ -163,9 +166,21 @@ class Conversation:
             await self._work.ended()
             self._parts.studio.close()
 
-    def _post(self, event: Signal) -> None:
+
+class _Inbox:
+    """What the tick and the work beside it have told, and nobody has looked at yet."""
+
+    def __init__(self, call_id: str) -> None:
+        self._call_id = call_id
+        self._events: asyncio.Queue[Signal] = asyncio.Queue(_INBOX_LIMIT)
+
+    def post(self, event: Signal) -> None:
         try:
-            self._inbox.put_nowait(event)
+            self._events.put_nowait(event)
         except asyncio.QueueFull:
             # Cannot happen while `run` is alive: it would mean 20 s of unread events.
             log.error("call %s: conversation inbox is full, event dropped", self._call_id)
+
+    async def get(self) -> Signal:
+        """The next one, in order."""
+        return await self._events.get()

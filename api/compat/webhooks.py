@@ -15,9 +15,7 @@ from api.webhook_records import WebhookEvent
 
 #: Styles whose body is made of the call as it is at the time of sending.
 BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str, Any]]]] = {
-    "callingbox_call": lambda story, event: callingbox_call_of(
-        event.data.get("call") or call_object(story.call)
-    ),
+    "callingbox_call": lambda story, _: callingbox_call_of(call_object(story.call)),
     "oneinbox": webhook_content,
     "revox": lambda story, _: call_envelope(story),
 }
@@ -25,6 +23,8 @@ BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str,
 
 async def webhook_body(services: Services, event: WebhookEvent, style: PayloadStyle) -> bytes:
     """The body of an event in a style."""
+    if style == "callingbox_call" and "call" in event.data:
+        return encoded(callingbox_call_of(event.data["call"]))
     build = BODIES.get(style)
     if build is None or event.call_id is None:
         return payload(event, style)

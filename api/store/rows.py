@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.records import Attempt, Call, CallEvent, Turn
 from api.store.tables import (
     attempts,
-    call_events,
     calls,
     storable,
     turns,
@@ -78,9 +77,6 @@ _ATTEMPTS: Final = (
 _UPDATE_CALL: Final = update(calls).where(calls.c.id == bindparam("call_id"))
 _UPDATE_ATTEMPT: Final = update(attempts).where(
     attempts.c.call_id == bindparam("of_call"), attempts.c.number == bindparam("which")
-)
-_HAS_TERMINAL_EVENT: Final = select(call_events.c.seq).where(
-    call_events.c.call_id == bindparam("of_call"), call_events.c.terminal
 )
 _TURNS: Final = select(turns).where(turns.c.call_id == bindparam("of_call"))
 _ATTEMPTS_OF: Final = (
@@ -158,11 +154,6 @@ async def update_attempt(
     connection: AsyncConnection, call_id: str, number: int, **values: Any
 ) -> None:
     await connection.execute(_UPDATE_ATTEMPT, {"of_call": call_id, "which": number, **values})
-
-
-async def has_terminal_event(connection: AsyncConnection, call_id: str) -> bool:
-    found = await connection.scalar(_HAS_TERMINAL_EVENT, {"of_call": call_id})
-    return found is not None
 
 
 async def load_turns(connection: AsyncConnection, call_id: str) -> list[Turn]:

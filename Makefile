@@ -5,29 +5,42 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
-# Offhook needs llama.cpp alone, without its image side: a third less to compile.
-export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 BIN := $(VENV)/bin
-LOCK_SUM := $(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
-STAMP := $(VENV)/.installed-$(LOCK_SUM)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+sum = $(shell cat $(1) | sha256sum | cut -c1-16)
+# One stamp for what a run needs, one for what developing needs beside it.
+STAMP := $(VENV)/.installed-$(call sum,requirements.lock pyproject.toml docker/llama-cpp/*)
+DEV_STAMP := $(VENV)/.developing-$(call sum,requirements.lock tests/requirements.lock)
 
 .PHONY: help setup demo test lint bench train test-training scores lock
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Install everything into .venv, and the test bed's Asterisk into the user's cache
+setup: $(STAMP) ## Install what a run needs into .venv, and an Asterisk to try into the user's cache
 	@$(BIN)/python -m pbx.testbed prepare
 
-$(STAMP): requirements.lock pyproject.toml
+# llama.cpp compiles while the rest is fetched; neither waits for the other.
+$(STAMP): requirements.lock pyproject.toml $(wildcard docker/llama-cpp/*)
 	@echo "==> Looking for a compiler and Python ≥ 3.11"
 	@bash docker/system-packages $(PYTHON)
 	@echo "==> Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "==> Installing the locked requirements (llama.cpp is compiled once: several minutes)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
+	@echo "==> Installing the locked requirements; llama.cpp is compiled once"
+	@docker/llama-cpp/wheel $(BIN)/python >$(VENV)/llama-cpp.wheel & compiling=$$!; \
+	awk '/^[^ ]/ { ours = !/^llama-cpp-python==/ } ours' requirements.lock >$(VENV)/requirements.lock; \
+	$(PIP) install --quiet --no-deps --require-hashes -r $(VENV)/requirements.lock; \
+	echo "==> The other requirements are installed"; \
+	wait $$compiling; \
+	$(PIP) install --quiet --no-deps --force-reinstall "$$(<$(VENV)/llama-cpp.wheel)"
+	@$(PIP) install --quiet --no-deps --editable .
 	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+$(DEV_STAMP): $(STAMP) tests/requirements.lock
+	@echo "==> Installing what tests and checks need"
+	@$(PIP) install --quiet --no-deps --require-hashes -r tests/requirements.lock
+	@rm -f $(VENV)/.developing-*
 	@touch $@
 
 demo: setup ## Place one call to the test bed's talking persona and show it live
@@ -36,7 +49,7 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 # Tests that listen to calls want the machine to themselves; these do not.
 SIDE_BY_SIDE := tests/api tests/voice_loop
 
-test: setup ## Run every test (ARGS= goes to pytest)
+test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 	@bash docker/system-packages $(PYTHON) postgresql || echo "==> Leaving the tests on PostgreSQL out"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
@@ -45,20 +58,20 @@ else
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)
 endif
 
-lint: $(STAMP) ## Style, types and layering
+lint: $(DEV_STAMP) ## Style, types and layering
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Measure: turn latency, engines, media path, originates, ledger
+bench: setup $(DEV_STAMP) ## Measure: turn latency, engines, media path, originates, ledger
 	@$(BIN)/offhook bench $(ARGS)
 
-.venv-train/.installed: pyproject.toml
-	@bash docker/system-packages $(PYTHON)
+.venv-train/.installed: $(STAMP)
 	@test -x .venv-train/bin/python || $(PYTHON) -m venv .venv-train
 	@echo "==> Installing what training needs (torch's CPU build is enough)"
-	@.venv-train/bin/python -m pip install --disable-pip-version-check --quiet --editable '.[train]'
+	@.venv-train/bin/python -m pip install --disable-pip-version-check --quiet \
+		"$$(<$(VENV)/llama-cpp.wheel)" --editable '.[train]'
 	@touch $@
 
 test-training: .venv-train/.installed ## A few steps of each training, as a smoke test
@@ -74,6 +87,10 @@ scores: .venv-train/.installed ## Score the starter models on what training neve
 	@.venv-train/bin/python -m models.training.speech_score
 	@.venv-train/bin/python -m models.training.llama_score models/starter/llama.gguf
 
-lock: ## Resolve pyproject.toml into requirements.lock (needs uv)
-	@uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
-		--extra dev pyproject.toml -o requirements.lock
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header
+lock: ## Resolve pyproject.toml into the lock files (needs uv)
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) pyproject.toml --extra dev --constraint requirements.lock \
+		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock) \
+		-o tests/requirements.lock
+	@$(LOCK) docker/llama-cpp/requirements.in -o docker/llama-cpp/requirements.lock

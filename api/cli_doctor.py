@@ -72,7 +72,7 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
 
 def _models(settings: Settings) -> Sequence[Finding]:
     from api.main import engine_config
-    from models.load import check
+    from models.doctor import check
 
     return [Finding(found.what, found.ok, found.detail) for found in check(engine_config(settings))]
 

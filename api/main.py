@@ -34,6 +34,7 @@ from api.switches import make_switch
 from api.tools.toolbox import Toolbox
 from api.webhooks import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
+from models.trial import try_engines
 from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
@@ -91,7 +92,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         await media.start()
         stack.push_async_callback(media.close)
         say(f"Loading the engines (model set {settings.models.set})")
-        engines = await asyncio.to_thread(load_engines, engine_config(settings), say)
+        engines = await asyncio.to_thread(_load_engines, settings, say)
         stack.push_async_callback(asyncio.to_thread, engines.close)
         registry = await stack.enter_async_context(engine_registry(settings, engines))
 
@@ -167,6 +168,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         compute_type=models.compute_type,
         threads=models.threads,
         context_tokens=models.context_tokens,
+        cpu_variant=models.cpu_variant,
         max_sequences=min(settings.calls.max_concurrent, _MAX_SEQUENCES),
         timeout_s=models.timeout_s,
     )
@@ -178,6 +180,12 @@ def models_directory(settings: Settings) -> Path:
         return settings.models.dir
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
     return Path(data) / "offhook/models"
+
+
+def _load_engines(settings: Settings, say: Say) -> LoadedEngines:
+    config = engine_config(settings)
+    try_engines(config, settings.store.path.with_name("engines.tried"), say)
+    return load_engines(config, say)
 
 
 async def _dial(server: Server) -> None:

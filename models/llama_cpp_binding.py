@@ -15,6 +15,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cpu_variant import load_variant
 from voice_loop.ports import EngineError
 
 Logits = NDArray[np.float32]
@@ -38,6 +39,9 @@ def _log(level: int, text: bytes, _user_data: object) -> None:
         _logger.debug("%s", line)
 
 
+llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
+
+
 class Model:
     """The weights and the vocabulary of a GGUF file.
 
@@ -52,7 +56,7 @@ class Model:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise EngineError(f"the language model {path} is not a GGUF file")
-        llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
+        load_variant()
         llama_cpp.llama_backend_init()
         _last_complaints.clear()
         params = llama_cpp.llama_model_default_params()

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from models.cpu_variant import BEST, load_variant
 from models.languages import language_of
 from models.llama import LlamaCpp
 from models.piper import Piper
@@ -78,6 +79,8 @@ class EngineConfig:
     """Language model replies made at the same time."""
     gpu_layers: int = 0
     """Language model layers on a GPU, where llama.cpp was built for one."""
+    cpu_variant: str = BEST
+    """Which of llama.cpp's variants of CPU code to run; `auto` for the machine's best."""
     length_scale: float | None = None
     """Speaking pace: above 1 is slower; None for the voice's own."""
     vad_mode: int = 2
@@ -173,12 +176,16 @@ class LoadedEngines:
         stt: FasterWhisper,
         llm: LlamaCpp,
         voices: Mapping[str, Piper],
+        *,
         vad_mode: int,
+        cpu_variant: str,
     ) -> None:
         self.model_set = model_set
         self.stt = stt
         self.llm = llm
         self.voices = voices
+        self.cpu_variant = cpu_variant
+        """Which of llama.cpp's variants of CPU code runs."""
         self.new_detector: Callable[[int], SpeechDetector] = partial(WebRtcDetector, mode=vad_mode)
         """Makes one call's speech detector."""
 
@@ -226,6 +233,8 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
         loaded.callback(stt.close)
         stt.warm_up()
         tell(f"language model: {model_set.llama}")
+        variant = load_variant(config.cpu_variant)
+        tell(f"language model: on llama.cpp's code for {variant}")
         llm = LlamaCpp(
             model_set.llama,
             context_tokens=config.context_tokens,
@@ -249,38 +258,14 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
             )
             loaded.callback(voices[name].close)
         loaded.pop_all()
-    return LoadedEngines(model_set, stt, llm, MappingProxyType(voices), config.vad_mode)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that `offhook doctor` looked at."""
-
-    ok: bool
-    what: str
-    detail: str
-    """What was found, or what is wrong and how to mend it."""
-
-
-def check(config: EngineConfig) -> list[Finding]:
-    """Look at the configured set without loading it into a server: files, then each engine."""
-    try:
-        model_set = resolve(config)
-    except EngineError as error:
-        return [Finding(False, "model files", str(error))]
-    found = [Finding(True, "model files", f"set {model_set.name!r} in {model_set.directory}")]
-    try:
-        engines = load_engines(config)
-    except EngineError as error:
-        return [*found, Finding(False, "engines", str(error))]
-    try:
-        spoken = ", ".join(engines.languages)
-        if not spoken:
-            heard = ", ".join(engines.stt.languages)
-            return [*found, Finding(False, "languages", f"it hears {heard} but has no such voice")]
-        return [*found, Finding(True, "engines", f"loaded and warm; languages: {spoken}")]
-    finally:
-        engines.close()
+    return LoadedEngines(
+        model_set,
+        stt,
+        llm,
+        MappingProxyType(voices),
+        vad_mode=config.vad_mode,
+        cpu_variant=variant,
+    )
 
 
 def _threads(model: Path) -> int:

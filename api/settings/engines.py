@@ -82,6 +82,11 @@ class Models(Section):
     threads: int = Field(
         default=0, ge=0, description="CPU threads per engine; 0 chooses by machine and model."
     )
+    cpu_variant: str = Field(
+        default="auto",
+        description="Which of llama.cpp's variants of CPU code runs: `auto` for the best that the "
+        "machine can, or a plainer one by its name (`offhook doctor` names what runs).",
+    )
     context_tokens: int = Field(
         default=4096,
         ge=1024,

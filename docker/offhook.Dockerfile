@@ -25,7 +25,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --home-dir /var/lib/offhook offhook
 COPY --from=build /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
+# The engines' libraries are kept from the network; models/__init__.py says the same to them.
+ENV PATH=/opt/venv/bin:$PATH \
+    ORT_DISABLE_TELEMETRY=1 \
+    HF_HUB_OFFLINE=1 \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    DO_NOT_TRACK=1
 USER offhook
 WORKDIR /var/lib/offhook
 VOLUME /var/lib/offhook

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+import models  # noqa: F401 - before a test imports an engine's library itself
 from pbx.testbed import TestBed
 from tests import postgres
 

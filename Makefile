@@ -50,7 +50,7 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 SIDE_BY_SIDE := tests/api tests/voice_loop
 
 test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
-	@bash docker/system-packages $(PYTHON) postgresql || echo "==> Leaving the tests on PostgreSQL out"
+	@bash docker/system-packages $(PYTHON) postgresql strace || echo "==> Leaving their tests out"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else

@@ -32,6 +32,9 @@ KNEE: Final = 0.7
 #: What the gain is measured on: all vowels and a few plosives, in any voice's own phonemes.
 CALIBRATION: Final = "Hello, this is a short test of the voice. One, two, three, four, five."
 FLOAT_PEAK: Final = FULL_SCALE - 1
+#: What Piper can pronounce with what it brings. For the other scripts it wants packages that
+#: Offhook does not have, and data that it downloads when it first speaks.
+PHONEMES: Final = ("espeak", "text", "hebrew")
 
 Audio = NDArray[np.float32]
 _Line = tuple[str, float]
@@ -77,6 +80,11 @@ class Piper:
         # onnxruntime's exceptions share no base but Exception; a bad JSON is ValueError, KeyError.
         except Exception as error:
             raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
+        if config.phoneme_type not in PHONEMES:
+            raise EngineError(
+                f"for the Piper voice {path}, of `phoneme_type` {config.phoneme_type.value}, Piper "
+                "fetches more at run time, which Offhook does not allow: choose another voice"
+            )
         self._voice = PiperVoice(session=session, config=config)
         self._length_scale = config.length_scale if length_scale is None else length_scale
         self._cache = SpeechCache(cache_bytes)

@@ -1,6 +1,7 @@
 """Speech recognition, synthesis and detection, over the starter weights."""
 
 import asyncio
+import json
 import re
 import shutil
 import threading
@@ -206,6 +207,19 @@ def test_a_damaged_voice_is_told(model_dir: Path, tmp_path: Path) -> None:
     shutil.copy(model_dir / "voice.onnx.json", tmp_path / "voice.onnx.json")
     (tmp_path / "voice.onnx").write_bytes(b"not a graph")
     with pytest.raises(EngineError, match="cannot load the Piper voice"):
+        Piper(tmp_path / "voice.onnx")
+
+
+@pytest.mark.parametrize("phonemes", ["pinyin", "japanese", "thai"])
+def test_a_voice_that_piper_would_fetch_something_for(
+    model_dir: Path, tmp_path: Path, phonemes: str
+) -> None:
+    """Piper downloads a model when it reads Chinese for the first time."""
+    shutil.copy(model_dir / "voice.onnx", tmp_path)
+    settings = json.loads((model_dir / "voice.onnx.json").read_text())
+    settings["phoneme_type"] = phonemes
+    (tmp_path / "voice.onnx.json").write_text(json.dumps(settings))
+    with pytest.raises(EngineError, match=rf"`phoneme_type` {phonemes}.*choose another voice"):
         Piper(tmp_path / "voice.onnx")
 
 

@@ -261,6 +261,10 @@ async def _health(server: Server) -> Mapping[str, Check]:
     return {
         "pbx": pbx,
         "models": Check(True, f"set {server.settings.models.set} is loaded"),
-        "media": Check(True, f"tick late by {lateness.p99_ms:.1f} ms at the 99th percentile"),
+        "media": Check(
+            True,
+            f"tick late by {lateness.p99_ms:.1f} ms at the 99th percentile, "
+            f"{server.media.stray_packets} stray packets dropped",
+        ),
         "calls": Check(True, f"{server.dialer.active} under way"),
     }

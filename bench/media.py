@@ -1,12 +1,13 @@
 """What the media path costs: echo calls without models, against a load generator of its own.
 
-    python -m bench.media [--calls 50 200] [--seconds 10] [--json]
+    python -m bench.media [--calls 50 200] [--seconds 10] [--strays 0] [--json]
 
 Each number of calls is run three times: through `pbx.media.MediaServer` (one socket and one ticker
 for all calls) with RTP as Asterisk speaks it, with headerless datagrams as FreeSWITCH's `unicast`
 speaks them, and with one socket and one task per call around the same parser, jitter buffer and
 codec, as a voice agent is usually written. The generator is a process of its own on loopback; it
-spreads the calls evenly over the 20 ms, as a PBX does.
+spreads the calls evenly over the 20 ms, as a PBX does. With `--strays`, another process sends so
+many RTP packets a second from an address that has no call, and the first port gets them all.
 """
 
 import argparse
@@ -175,6 +176,19 @@ def generate(parent: Connection, way: str, calls: int, seconds: float) -> None:
     parent.send((sent, echoed))
 
 
+def stray(target: Address, rate: int, seconds: float) -> None:
+    """Sends `rate` RTP packets a second for `seconds` from nobody's address, in steps of 1 ms."""
+    packet = RtpFraming(PCMU).write(VOICE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        begin = time.monotonic()
+        sent = 0
+        while (passed := time.monotonic() - begin) < seconds:
+            for _ in range(int(passed * rate) - sent):
+                udp.sendto(packet, target)
+                sent += 1
+            time.sleep(0.001)
+
+
 def _drain(udp: socket.socket, voice: bytes) -> int:
     """How many echoes of `voice` have come; silence and concealment are not counted."""
     echoed = 0
@@ -194,8 +208,8 @@ WAYS: dict[str, tuple[Encoding, Way]] = {
 }
 
 
-async def measure(way: str, calls: int, seconds: float) -> Result:
-    """One run of `calls` echo calls for `seconds` after the warm-up."""
+async def measure(way: str, calls: int, seconds: float, strays: int) -> Result:
+    """One run of `calls` echo calls for `seconds` after the warm-up, amid `strays` a second."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     lasts = seconds + 2 * WARM_UP_S
@@ -203,9 +217,14 @@ async def measure(way: str, calls: int, seconds: float) -> Result:
     far_ends = (theirs, way, calls, lasts)
     generator = context.Process(target=generate, args=far_ends, daemon=True)
     generator.start()
+    crowd = None
     try:
         async with serve(await asyncio.to_thread(ours.recv)) as (targets, figures):
             ours.send(targets)
+            if strays:
+                nobody = (targets[0], strays, lasts)
+                crowd = context.Process(target=stray, args=nobody, daemon=True)
+                crowd.start()
             await asyncio.sleep(WARM_UP_S)
             cpu, wall = time.process_time(), time.monotonic()
             await asyncio.sleep(seconds)
@@ -215,8 +234,10 @@ async def measure(way: str, calls: int, seconds: float) -> Result:
                 raise TimeoutError("the load generator did not finish")
             sent, echoed = ours.recv()
     finally:
-        generator.terminate()
-        generator.join(5)
+        for process in (generator, crowd):
+            if process is not None:
+                process.terminate()
+                process.join(5)
     return Result(
         way=way,
         calls=calls,
@@ -235,6 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.media", description="CPU cost of the media path")
     parser.add_argument("--calls", type=int, nargs="+", default=[50, 200])
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--strays", type=int, default=0, help="packets a second from nobody")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args(arguments)
     results: list[Result] = []
@@ -244,7 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(row.format(*head, "skipped", "loss %"))
     for calls in options.calls:
         for way in WAYS:
-            result = asyncio.run(measure(way, calls, options.seconds))
+            result = asyncio.run(measure(way, calls, options.seconds, options.strays))
             results.append(result)
             if not options.json:
                 spent = result.cpu_ms_per_call_second

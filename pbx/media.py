@@ -1,7 +1,10 @@
 """The media server: one UDP socket and one 20 ms ticker for the audio of every call.
 
 Datagrams are told apart by their exact source address, which is also the lock: what comes from
-anywhere else is counted and dropped. Each tick first takes in what has arrived; then every
+anywhere else is counted and dropped, by a filter in the kernel already, so that a flood takes
+neither room nor time from the calls. One that comes in the name of a far end is that call's alone:
+each leg takes in so many datagrams a tick, and the ticker spends no more than a part of it on
+taking in. Each tick first takes in what has arrived; then every
 connected leg plays one frame out of its jitter buffer, trades it with its peer, and sends the
 reply at once (silence while there is no peer), so that the far end hears us from the first moment.
 
@@ -18,30 +21,33 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
+from pbx import source_filter
 from pbx.codecs import Encoding
 from pbx.framing import FrameSizeError, Framing, framing_of
 from pbx.jitter import JitterBuffer
 from pbx.pacer import Lateness, Pacer
 from pbx.rtp import RtpError
+from pbx.source_filter import SourceAddress
 from pbx.switch import Finding, MediaStats
 from voice_loop.audio import frame_samples
 from voice_loop.ports import AudioPeer
 
 _log = logging.getLogger(__name__)
 
-#: As `socket.recvfrom` gives it: two fields for IPv4, four for IPv6.
-SourceAddress = tuple[Any, ...]
-
 _DATAGRAM_BYTES: Final = 2048  # above any Ethernet frame
-_DRAIN: Final = 256  # datagrams taken in per tick, and _DRAIN_PER_LEG more for each leg
+_DRAIN: Final = 256  # datagrams taken in per tick in any case, and 8 more for each leg
 _DRAIN_PER_LEG: Final = 8
+_DRAIN_S: Final = 0.008  # beyond them, as many as there is time for
+_MOST_PER_TICK: Final = 256  # of one leg: five seconds of audio after a stall
 _RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024  # the kernel gives what its own limit allows
 _SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
 _TIMESPEC: Final = struct.Struct("@ll")
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 _GREATEST_AGE_S: Final = 1.0  # a datagram that seems older was stamped before a clock was set
+_FLOOD: Final = 1000  # stray datagrams within a second that are worth a line in the log
+_TOLD_EVERY_S: Final = 60.0
 _EXPEDITED: Final = 0xB8  # traffic class byte of DSCP EF, telephony in RFC 4594
 
 
@@ -67,7 +73,11 @@ class MediaLeg:
         self._news = asyncio.Event()  # it was heard, or there is nobody to hear any more
         self._sent = 0
         self._malformed = 0
+        self._taken = 0  # datagrams since the last tick
+        self._excess = 0
         self._send_failures = 0
+        self._strays_before = server.stray_packets
+        self._strays: int | None = None  # while it was open
 
     def __repr__(self) -> str:
         return f"<MediaLeg {self.codec.name} {self._source}>"
@@ -90,6 +100,7 @@ class MediaLeg:
         source = self._server.source_address(remote)
         self._server.lock(self, self._source, source)
         self._source = source
+        self._taken = 0
         self._heard = False
         self._heard_at = self._server.now()
         self._news.clear()
@@ -133,12 +144,16 @@ class MediaLeg:
         self._peer = None
         self.disconnect()
         self._news.set()
+        self._strays = self._server.stray_packets - self._strays_before
         self._server.release(self)
 
     def stats(self) -> MediaStats:
         """What was counted so far; also after closing."""
         buffer = self._buffer
         reception = buffer.reception
+        strays = self._strays
+        if strays is None:
+            strays = self._server.stray_packets - self._strays_before
         return MediaStats(
             received=reception.received,
             sent=self._sent,
@@ -149,10 +164,18 @@ class MediaLeg:
             concealed_frames=buffer.concealed_frames,
             dropped_frames=buffer.dropped_frames,
             jitter_ms=reception.jitter_ms,
+            excess=self._excess,
+            strays=strays,
         )
 
     def receive(self, datagram: bytes, now: float) -> None:
-        """Take one datagram from the far end; what is malformed is dropped."""
+        """Take one datagram from the far end; what is malformed, or too many, is dropped."""
+        if self._taken == _MOST_PER_TICK:
+            if self._excess == 0:
+                _log.warning("%r: its far end sends more than audio; that is dropped", self)
+            self._excess += 1
+            return
+        self._taken += 1
         try:
             packet = self._framing.read(datagram, now)
         except (RtpError, FrameSizeError) as error:
@@ -169,6 +192,7 @@ class MediaLeg:
 
     def tick(self, now: float, skipped: int) -> None:
         """Hear, trade and send one frame."""
+        self._taken = 0
         if self._source is None:
             return
         if skipped:
@@ -220,8 +244,6 @@ class MediaServer:
         max_legs: int = 1000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stray_packets = 0
-        """Datagrams from sources that no leg is connected to."""
         self._bind = bind
         self._ports = range(port_min, port_max + 1)
         self._max_legs = max_legs
@@ -230,6 +252,13 @@ class MediaServer:
         self._by_source: dict[SourceAddress, MediaLeg] = {}
         self._connected: tuple[MediaLeg, ...] = ()
         self._socket: socket.socket | None = None
+        self._filter_is_stale = False
+        self._filter_failed = False
+        self._strays = 0
+        self._kernel_drops = 0  # as the kernel counts
+        self._watched_at = 0.0
+        self._strays_watched = 0
+        self._told_at = -_TOLD_EVERY_S
         self._timer: asyncio.TimerHandle | None = None
         self._pacer = Pacer(clock())
 
@@ -239,7 +268,10 @@ class MediaServer:
         Raises MediaError when the address or every port of the range cannot be had.
         """
         self._socket = self._open_socket()
+        self._kernel_drops = 0
+        self._renew_filter()
         self._pacer = Pacer(self._clock())
+        self._watched_at = self._clock()
         self._schedule()
 
     @property
@@ -288,6 +320,16 @@ class MediaServer:
         self._legs.add(leg)
         return leg
 
+    @property
+    def stray_packets(self) -> int:
+        """Datagrams dropped unread: no leg is connected to their source, or a flood from one left
+        them no room."""
+        if self._socket is not None:
+            drops = source_filter.dropped(self._socket)
+            self._strays += (drops - self._kernel_drops) & 0xFFFFFFFF
+            self._kernel_drops = drops
+        return self._strays
+
     def now(self) -> float:
         """Seconds of its clock."""
         return self._clock()
@@ -300,6 +342,7 @@ class MediaServer:
         """Close every leg and give the port back. Does nothing on a closed server."""
         for leg in list(self._legs):
             leg.close()
+        self._strays = self.stray_packets
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -333,11 +376,13 @@ class MediaServer:
             del self._by_source[old]
         self._by_source[new] = leg
         self._connected = tuple(self._by_source.values())
+        self._renew_filter()
 
     def unlock(self, source: SourceAddress) -> None:
         """Hear `source` no more."""
         del self._by_source[source]
         self._connected = tuple(self._by_source.values())
+        self._filter_is_stale = True
 
     def release(self, leg: MediaLeg) -> None:
         """Forget a leg that closes."""
@@ -366,13 +411,42 @@ class MediaServer:
             f"{self._bind} ({reason}): widen rtp.port_min and rtp.port_max, or mend rtp.bind"
         )
 
+    def _renew_filter(self) -> None:
+        """Have the kernel let through what comes from the connected sources, and no more."""
+        self._filter_is_stale = False
+        if self._socket is None:
+            return
+        try:
+            source_filter.attach(self._socket, self._by_source)
+        except OSError as error:
+            if not self._filter_failed:
+                _log.warning("strangers' datagrams are dropped here, not in the kernel: %s", error)
+            self._filter_failed = True
+
+    def _watch(self, now: float) -> None:
+        """Tell of a flood of strays, once a minute."""
+        if now < self._watched_at + 1:
+            return
+        strays = self.stray_packets
+        if strays - self._strays_watched >= _FLOOD and now >= self._told_at + _TOLD_EVERY_S:
+            self._told_at = now
+            _log.warning(
+                "%d datagrams within %.1f s were not of any call and are dropped: keep the audio "
+                "port (rtp.bind) where only the PBX gets to",
+                strays - self._strays_watched,
+                now - self._watched_at,
+            )
+        self._watched_at, self._strays_watched = now, strays
+
     def _drain(self, now: float) -> None:
-        """Hand on what has arrived; a flood is left to the kernel to drop."""
+        """Hand on what has arrived; what there is no time for waits, or finds no room."""
         udp = self._socket
         if udp is None:
             return
         steady, wall = self._clock(), time.time()
-        for _ in range(_DRAIN + _DRAIN_PER_LEG * len(self._connected)):
+        taken, least = 0, _DRAIN + _DRAIN_PER_LEG * len(self._connected)
+        while taken < least or self._clock() < steady + _DRAIN_S:
+            taken += 1
             try:
                 datagram, ancillary, _, source = udp.recvmsg(_DATAGRAM_BYTES, _ANCILLARY_BYTES)
             except BlockingIOError:
@@ -382,7 +456,7 @@ class MediaServer:
                 return
             leg = self._by_source.get(source)
             if leg is None:
-                self.stray_packets += 1
+                self._strays += 1
                 continue
             age = 0.0
             if ancillary:
@@ -401,9 +475,12 @@ class MediaServer:
         try:
             if now >= self._pacer.deadline:
                 skipped = self._pacer.tick(now)
+                if self._filter_is_stale:
+                    self._renew_filter()
                 self._drain(now)
                 for leg in self._connected:
                     leg.tick(now, skipped)
+                self._watch(now)
         except Exception:
             # One leg's fault must not silence every call.
             _log.exception("a fault in the media tick")

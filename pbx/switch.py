@@ -128,6 +128,10 @@ class MediaStats:
     concealed_frames: int
     dropped_frames: int
     jitter_ms: float
+    excess: int
+    """Dropped unread, as the far end sent more than audio."""
+    strays: int
+    """Datagrams of no call that came to the port of all calls meanwhile, and were dropped."""
 
 
 class Attempt(Protocol):

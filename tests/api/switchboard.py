@@ -104,7 +104,7 @@ class PlayedAttempt:
             one.tell(Transferred(time.time()))
 
     def media_stats(self) -> MediaStats:
-        return MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5)
+        return MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5, 0, 0)
 
     # What the test does -------------------------------------------------------------------
 

@@ -259,6 +259,106 @@ async def test_only_the_connected_source_is_heard(server: MediaServer, far_ends:
     assert max(int(frame.max()) for frame in peer.heard) < 1100
 
 
+async def test_a_flood_from_strangers_takes_nothing_from_a_call(
+    far_ends: FarEnds, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than any buffer holds, or a tick takes in: all while the server has no time to read."""
+    clock, far, stranger, peer = Clock(), far_ends(), far_ends(), Speaker(8000)
+    server = MediaServer(LOOPBACK, 42000, 42999, clock=clock)
+    await server.start()
+    leg = server.open_leg(PCMU)
+    leg.attach(peer)
+    leg.connect(far.address)
+    for _ in range(10):
+        for _ in range(2000):
+            stranger.say(server, np.full(160, 30000, dtype=np.int16))
+        far.say(server, np.full(160, 1000, dtype=np.int16))
+    clock.now += 1.0
+    await far.hear(1)
+    stats = leg.stats()
+    assert (stats.received, stats.lost, stats.excess) == (10, 0, 0)
+    assert stats.strays == server.stray_packets == 20_000
+    told = [record.message for record in caplog.records if "not of any call" in record.message]
+    assert len(told) == 1
+    assert told[0].startswith("20000 datagrams within 1.0 s")
+
+    for _ in range(2000):
+        stranger.say(server, np.full(160, 30000, dtype=np.int16))
+    clock.now += 1.0
+    await far.hear(1)
+    assert sum("not of any call" in record.message for record in caplog.records) == 1
+    leg.close()
+    stranger.say(server, np.full(160, 30000, dtype=np.int16))
+    assert (leg.stats().strays, server.stray_packets) == (22_000, 22_001)
+    await server.close()
+    assert server.stray_packets == 22_001
+
+
+async def test_a_flood_in_the_name_of_a_far_end_is_its_own_calls_alone(
+    far_ends: FarEnds, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, ends = Clock(), [far_ends(), far_ends()]
+    server = MediaServer(LOOPBACK, 42000, 42999, clock=clock)
+    await server.start()
+    legs = [server.open_leg(PCMU), server.open_leg(PCMU)]
+    for leg, end in zip(legs, ends, strict=True):
+        leg.connect(end.address)
+    for _ in range(400):
+        ends[0].say(server, np.full(160, 30000, dtype=np.int16))
+    ends[1].say(server, np.full(160, 1000, dtype=np.int16))
+    clock.now += 0.025
+    await ends[1].hear(1)
+    flooded, other = (leg.stats() for leg in legs)
+    assert (flooded.received, flooded.excess) == (256, 144)
+    assert (other.received, other.excess) == (1, 0), "within one tick"
+    assert sum("more than audio" in record.message for record in caplog.records) == 1
+    ends[0].say(server, np.full(160, 1000, dtype=np.int16))
+    clock.now += 0.02
+    await ends[0].hear(2)
+    assert legs[0].stats().received == 257, "it is heard again"
+    await server.close()
+
+
+async def test_many_calls_are_all_heard_and_a_stranger_among_their_ports_is_not(
+    far_ends: FarEnds,
+) -> None:
+    """More than the kernel's filter tells apart one by one."""
+    server = MediaServer(LOOPBACK, 42000, 42999)
+    await server.start()
+    everybody = [far_ends() for _ in range(300)]
+    called, strangers = everybody[::2], everybody[1::2]
+    legs = [server.open_leg(PCMU) for _ in called]
+    for leg, end in zip(legs, called, strict=True):
+        leg.connect(end.address)
+    for end in everybody:
+        end.say(server, np.full(160, 1000, dtype=np.int16))
+    assert all([await leg.wait_heard(10) for leg in legs])
+    assert [leg.stats().received for leg in legs] == [1] * len(legs)
+    await strays_are_counted(server, len(strangers))
+    assert server.stray_packets == len(strangers)
+    await server.close()
+
+
+@pytest.mark.parametrize("hosts", [2, 20])
+async def test_calls_from_several_hosts(far_ends: FarEnds, hosts: int) -> None:
+    """The filter holds a few; of more, strangers are told apart as they are read."""
+    server = MediaServer(LOOPBACK, 42000, 42999)
+    await server.start()
+    ends = [far_ends(PCMU, f"127.0.0.{10 + number}") for number in range(hosts)]
+    legs = [server.open_leg(PCMU) for _ in ends]
+    for leg, end in zip(legs, ends, strict=True):
+        leg.connect(end.address)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind((ends[0].address[0], ends[1].address[1]))  # the host of one, another's port
+        stranger.sendto(b"\x80" * 172, server.address)
+    for end in ends:
+        end.say(server, np.full(160, 1000, dtype=np.int16))
+    assert all([await leg.wait_heard(10) for leg in legs])
+    assert [leg.stats().received for leg in legs] == [1] * hosts
+    await strays_are_counted(server, 1)
+    await server.close()
+
+
 async def test_two_calls_do_not_hear_each_other(server: MediaServer, far_ends: FarEnds) -> None:
     ends, peers = [far_ends(PCMU), far_ends(PCMA)], [Speaker(8000, 2000), Speaker(8000, -2000)]
     for far, peer in zip(ends, peers, strict=True):
@@ -425,6 +525,10 @@ async def test_ipv6(far_ends: FarEnds) -> None:
     leg.attach(peer)
     leg.connect(far.address)
     await far.hear(1)
+    stranger = far_ends(PCMU, "::1")
+    for _ in range(5):
+        stranger.say(server, np.full(160, 30000, dtype=np.int16))
+    assert server.stray_packets == 5, "dropped before it is read"
     far.say(server, np.full(160, 1000, dtype=np.int16))
     await peer.has_heard(5)
     assert leg.stats().received == 1

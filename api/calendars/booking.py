@@ -12,12 +12,12 @@ from api.agents.templates import render
 from api.calendar_objects import EventType
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
+from api.calendars.ownership import OF_CALL
 from api.calendars.slots import free_slots, span_of
 from api.messaging.outgoing import plain
 
 #: Names that a slot may have: one that was moved, or deleted into a bin, keeps its own.
 _NAMES: Final = 3
-_OF_CALL: Final = "X-OFFHOOK-CALL"
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ async def book(calendar: CalDav, booking: Booking, now: datetime) -> None:
     else:
         raise CalendarError("the server does not take the event")
     for name in names:
-        stored = await calendar.get(name)
-        if stored is not None and _is_of_call(stored, booking):
+        if await calendar.holds(name, booking.call_id, booking.start):
             return
     raise SlotTakenError
 
@@ -82,23 +81,10 @@ def _event(booking: Booking, name: str, now: datetime) -> bytes:
         event.add("location", kind.location)
     event.add("status", "CONFIRMED")
     event.add("transp", "OPAQUE")
-    event.add(_OF_CALL, booking.call_id)
+    event.add(OF_CALL, booking.call_id)
     calendar = Calendar()
     calendar.add("prodid", "-//Offhook//calls//EN")
     calendar.add("version", "2.0")
     calendar.add_component(event)
     text: bytes = calendar.to_ical()
     return text
-
-
-def _is_of_call(stored: bytes, booking: Booking) -> bool:
-    try:
-        events = Calendar.from_ical(stored).walk("VEVENT")
-        return any(
-            event.get(_OF_CALL) == booking.call_id
-            and event.decoded("DTSTART") == booking.start
-            and str(event.get("STATUS", "")).upper() != "CANCELLED"
-            for event in events
-        )
-    except (ValueError, KeyError, AttributeError):
-        return False

@@ -11,8 +11,8 @@ import httpx
 from api.calendars.errors import CalendarError
 from api.egress import EgressError
 
-#: Bytes of an answer.
-MAX_ANSWER: Final = 4_194_304
+#: Of an answer, KiB.
+MAX_ANSWER: Final = 4096
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]{1,300}")
 
 
@@ -35,6 +35,7 @@ class CalendarHttp:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         expected: frozenset[int],
+        longest: int = MAX_ANSWER,
     ) -> tuple[int, bytes]:
         """Status and body of the answer.
 
@@ -44,12 +45,14 @@ class CalendarHttp:
             headers: beside the credentials.
             content: body of the request.
             expected: statuses; any other is an error.
+            longest: body of the answer, KiB.
 
         Raises CalendarError.
         """
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await self._sent(method, url, headers, content, expected)
+                request = self.client.build_request(method, url, headers=headers, content=content)
+                return await self._sent(request, expected, longest)
         except TimeoutError as error:
             raise CalendarError(f"no answer within {self.timeout_s:g} s") from error
         except EgressError as error:
@@ -66,17 +69,11 @@ class CalendarHttp:
             raise CalendarError(detail) from error
 
     async def _sent(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        content: bytes | None,
-        expected: frozenset[int],
+        self, request: httpx.Request, expected: frozenset[int], longest: int
     ) -> tuple[int, bytes]:
         auth = None
         if self.username is not None:
             auth = httpx.BasicAuth(self.username, self.password or "")
-        request = self.client.build_request(method, url, headers=headers, content=content)
         answer = await self.client.send(request, auth=auth, stream=True)
         try:
             if answer.status_code not in expected:
@@ -84,8 +81,8 @@ class CalendarHttp:
             body = bytearray()
             async for piece in answer.aiter_raw():
                 body += piece
-                if len(body) > MAX_ANSWER:
-                    raise CalendarError(f"its answer has more than {MAX_ANSWER >> 20} MiB")
+                if len(body) > longest << 10:
+                    raise CalendarError(f"its answer has more than {longest} KiB")
         finally:
             await answer.aclose()
         return answer.status_code, bytes(body)

@@ -1,7 +1,6 @@
 """From a stored connection to the calendar itself."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -12,10 +11,9 @@ from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError
 from api.calendars.feed import Feed
 from api.calendars.http import CalendarHttp
+from api.calendars.reader import Reader
 from api.sealing import Seal, SealError
 
-#: Reckoning events takes processor time, which the calls need more.
-_WORKERS: Final = 2
 #: Seconds that a calendar has for each request.
 TIMEOUT_S: Final = 10.0
 
@@ -33,12 +31,12 @@ class CalendarAccess:
         self._client = client
         self._seal = seal
         self._timeout_s = timeout_s
-        self._workers = ThreadPoolExecutor(_WORKERS, "calendar")
+        self._reader = Reader()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def close(self) -> None:
-        """Let the workers go."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
+    async def aclose(self) -> None:
+        """End its processes."""
+        await self._reader.aclose()
 
     def open(self, connection: CalendarConnection) -> CalDav | Feed:
         """Its calendar. Raises CalendarError."""
@@ -49,7 +47,7 @@ class CalendarAccess:
             raise CalendarError(f"its password cannot be opened: {error}") from error
         http = CalendarHttp(self._client, self._timeout_s, connection.username, password)
         kind = CalDav if connection.kind == "caldav" else Feed
-        return kind(http, connection.url, self._workers)
+        return kind(http, connection.url, self._reader)
 
     def lock(self, connection: CalendarConnection) -> asyncio.Lock:
         """To be held while something is booked."""

@@ -6,17 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from api.calendars.interval import Interval
 from api.dialing.retry import WEEKDAYS, Weekday
 
 _DAY: Final = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """From `start` until before `end`, both UTC."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True)

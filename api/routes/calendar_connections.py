@@ -100,17 +100,19 @@ async def check_calendar_connection(exchange: Exchange) -> Response:
         connection = await services.store.calendars.get(connection_id)
     rules = EventType.model_validate(connection.event_types[0]).rules
     today, last = open_days(rules, datetime.now(UTC))
-    async with tools_client(services.settings.tools, _LOOKUPS) as client:
-        with contextlib.closing(CalendarAccess(client, services.seal)) as access:
-            try:
-                calendar = access.open(connection)
-                await calendar.check()
-                busy = await calendar.busy(span_of(rules, today, last), rules.zone)
-            except CalendarError as error:
-                told = CalendarCheckObject(ok=False, detail=str(error))
-            else:
-                detail = f"{len(busy)} busy times from {today} to {last}"
-                told = CalendarCheckObject(ok=True, detail=detail)
+    async with (
+        tools_client(services.settings.tools, _LOOKUPS) as client,
+        contextlib.aclosing(CalendarAccess(client, services.seal)) as access,
+    ):
+        try:
+            calendar = access.open(connection)
+            await calendar.check()
+            busy = await calendar.busy(span_of(rules, today, last), rules.zone)
+        except CalendarError as error:
+            told = CalendarCheckObject(ok=False, detail=str(error))
+        else:
+            detail = f"{len(busy)} busy times from {today} to {last}"
+            told = CalendarCheckObject(ok=True, detail=detail)
     return JSONResponse(told.model_dump())
 
 

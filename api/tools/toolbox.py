@@ -75,7 +75,7 @@ class Toolbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._calendars.close()
+        await self._calendars.aclose()
         await self._client.aclose()
 
     def tools_for(

@@ -6,7 +6,7 @@ import pytest
 
 from api.calendars.busy import busy_times
 from api.calendars.errors import CalendarError
-from api.calendars.slots import Interval
+from api.calendars.interval import Interval
 from api.dialing.zones import zone
 
 BERLIN = zone("Europe/Berlin")

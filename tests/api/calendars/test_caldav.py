@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from api.calendar_records import CalendarConnection
 from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
+from api.calendars.interval import Interval
 from api.calendars.opening import CalendarAccess
-from api.calendars.slots import Interval, free_slots, open_days, span_of
+from api.calendars.slots import free_slots, open_days, span_of
 from api.guarded_http import tools_client
 from api.settings import Tools
 from tests.api.calendars.radicale import (
@@ -73,10 +75,11 @@ class Door:
 
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
-    async with tools_client(LOOPBACK, 4) as client:
-        access = CalendarAccess(client, SEAL)
+    async with (
+        tools_client(LOOPBACK, 4) as client,
+        aclosing(CalendarAccess(client, SEAL)) as access,
+    ):
         yield Door(access)
-        access.close()
 
 
 def booking(hour: int, call_id: str = "call-1") -> Booking:
@@ -222,12 +225,19 @@ PARTIAL = (
         (207, PARTIAL, "not give all"),
         (200, "<html/>", "HTTP 200"),
         (500, "", "HTTP 500"),
-        (207, "x" * (4 * 1024 * 1024 + 1), "more than 4 MiB"),
+        (207, "x" * (4096 * 1024 + 1), "more than 4096 KiB"),
     ],
 )
 async def test_a_wrong_answer_is_told(door: Door, code: int, body: str, reason: str) -> None:
     async with receiving(answers(code, body)) as receiver:
         assert reason in await told(door, receiver)
+
+
+async def test_what_a_server_says_of_a_calendar_is_short(door: Door) -> None:
+    """It is read by the server itself, and not by a process that may be killed."""
+    async with receiving(answers(207, "x" * (256 * 1024 + 1))) as receiver:
+        with pytest.raises(CalendarError, match="more than 256 KiB"):
+            await door.to(f"http://127.0.0.1:{receiver.port}/desk/").check()
 
 
 async def test_no_redirect_is_followed(door: Door) -> None:
@@ -250,14 +260,15 @@ async def test_a_server_that_hangs_is_given_up_and_one_that_is_down_is_told() ->
             await settle()
         async with receiving() as receiver:
             pass
-        access = CalendarAccess(client, SEAL)
-        assert "cannot be reached" in await told(Door(access), receiver)
+        async with aclosing(CalendarAccess(client, SEAL)) as access:
+            assert "cannot be reached" in await told(Door(access), receiver)
 
 
 async def test_where_tools_may_not_go_calendars_may_not_be() -> None:
     async with tools_client(Tools(allow_http=True), 4) as client, receiving() as receiver:
-        access = CalendarAccess(client, SEAL)
-        assert "was not sent: address 127.0.0.1 is refused" in await told(Door(access), receiver)
+        async with aclosing(CalendarAccess(client, SEAL)) as access:
+            detail = await told(Door(access), receiver)
+        assert "was not sent: address 127.0.0.1 is refused" in detail
         assert receiver.got == []
 
 
@@ -271,12 +282,18 @@ async def test_over_tls_the_certificate_is_checked(tmp_path: Path) -> None:
     trusting = Tools.model_validate(settings | {"ca_file": tmp_path / "ca.pem"})
     async with radicale(tmp_path / "data", pem) as server:
         await server.make()
-        async with tools_client(trusting, 4) as client:
-            calendar = Door(CalendarAccess(client, SEAL)).to(server.url)
+        async with (
+            tools_client(trusting, 4) as client,
+            aclosing(CalendarAccess(client, SEAL)) as access,
+        ):
+            calendar = Door(access).to(server.url)
             await book(calendar, booking(9), NOW)
             assert await free(calendar) == ["10:00", "11:00"]
-        async with tools_client(Tools.model_validate(settings), 4) as client:
-            calendar = Door(CalendarAccess(client, SEAL)).to(server.url)
+        async with (
+            tools_client(Tools.model_validate(settings), 4) as client,
+            aclosing(CalendarAccess(client, SEAL)) as access,
+        ):
+            calendar = Door(access).to(server.url)
             with pytest.raises(CalendarError, match="not trusted"):
                 await calendar.check()
 

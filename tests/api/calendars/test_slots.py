@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.calendars.slots import Interval, Rules, free_slots, open_days, span_of
+from api.calendars.interval import Interval
+from api.calendars.slots import Rules, free_slots, open_days, span_of
 from api.dialing.retry import WEEKDAYS
 from api.dialing.zones import zone
 

@@ -57,6 +57,7 @@ class HttpGateway:
             follow_redirects=False,
             timeout=None,  # noqa: S113 - one timeout around all of it, see send
             verify=ssl.create_default_context(),
+            headers={"Accept-Encoding": "identity"},
         )
 
     async def send(self, sms: Sms) -> None:
@@ -126,9 +127,11 @@ def _filled(template: Any, values: Mapping[str, str]) -> Any:
 
 
 async def _beginning(response: httpx.Response) -> str:
-    """The first characters of an answer, on one line."""
+    """The first characters of an answer, on one line; none of one that is packed."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return ""
     got = b""
-    async for part in response.aiter_bytes(1024):
+    async for part in response.aiter_raw(1024):
         got += part
         if len(got) >= _MAX_REASON:
             break

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from models.openai.endpoint import Endpoint
+from models.openai.endpoint import STRANGE, Endpoint
 from models.openai.messages import chat_messages, tool_call_text, tools_param
 from models.openai.sse import events
 from voice_loop.prompts import Message
@@ -94,7 +94,7 @@ class OpenAiChat:
             async for event in data:
                 try:
                     text = reading.push(json.loads(event))
-                except (ValueError, TypeError, LookupError, AttributeError) as error:
+                except STRANGE as error:
                     raise self._endpoint.error("what came is no chat completion") from error
                 if reading.failure is not None:
                     raise self._endpoint.error(f"it failed: {reading.failure}")

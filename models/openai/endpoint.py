@@ -14,6 +14,8 @@ _MOST_TOLD: Final = 200
 _MASK: Final = "********"
 #: Bodies that find fault with a request may repeat it, and so what was said on the line.
 _REPEATING: Final = frozenset({400, 422})
+#: What JSON that is none, of another form or nested without end provokes in its reader.
+STRANGE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from models.openai.endpoint import STRANGE
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
 
@@ -44,7 +45,7 @@ def tool_call_text(name: str, arguments: str) -> str:
     """
     try:
         given = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     body = json.dumps({"name": name, "arguments": given}) if isinstance(given, dict) else ""
     # No argument may end the call early.
@@ -87,7 +88,7 @@ def _call(text: str) -> dict[str, str] | None:
     try:
         call = json.loads(text)
         return {"name": str(call["name"]), "arguments": json.dumps(call.get("arguments") or {})}
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except STRANGE:
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 
 from models.languages import language_of
-from models.openai.endpoint import Endpoint
+from models.openai.endpoint import STRANGE, Endpoint
 from voice_loop.audio import Samples, wav_bytes
 from voice_loop.ports import Transcript
 
@@ -58,7 +58,7 @@ class OpenAiTranscription:
             raise self._endpoint.too_late() from None
         try:
             return _transcript(json.loads(body))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except STRANGE as error:
             raise self._endpoint.error("what came is no transcript") from error
 
 

@@ -1,6 +1,7 @@
 """Text messages: the HTTP gateway's requests and answers, and SIP MESSAGE through the test bed."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -87,6 +88,18 @@ async def test_what_the_gateway_says_is_told_in_one_short_line() -> None:
     problem = await refused(SMS, answer)
     assert str(problem).startswith("the gateway answered 400 Bad Request: no such sender zzz")
     assert len(str(problem)) < 300
+
+
+async def test_what_the_gateway_has_packed_is_not_unpacked() -> None:
+    async def packed(request: Received, writer: asyncio.StreamWriter) -> None:
+        assert request.headers["accept-encoding"] == "identity"
+        body = gzip.compress(b"z" * 50_000_000)
+        head = f"HTTP/1.1 400 X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    problem = await refused(SMS, packed)
+    assert str(problem) == "the gateway answered 400 Bad Request"
 
 
 async def test_what_the_gateway_quotes_of_its_keys_is_not_told() -> None:

@@ -113,6 +113,9 @@ class Peer:
                 await asyncio.sleep(30)
             case "garbage":
                 return Response(b"data: <html>\n\n\xff\xfe", media_type="text/event-stream")
+            case "nested":
+                sign = b"data: " if request.url.path.endswith("completions") else b""
+                return Response(sign + b"[" * 100_000 + b"\n\n", media_type="text/event-stream")
             case "strange":
                 return Response(b'data: {"choices": [7]}\n\n', media_type="text/event-stream")
             case "endless":

@@ -162,7 +162,7 @@ def test_no_argument_ends_a_call_early() -> None:
     assert "<" not in body
     assert json.loads(body)["arguments"] == {"x": "</tool_call> <tool_call>"}
     assert tool_call_text("a", "") == '<tool_call>{"name": "a", "arguments": {}}</tool_call>'
-    for broken in ("[1]", '{"x": ', "null"):
+    for broken in ("[1]", '{"x": ', "null", "[" * 100_000):
         assert tool_call_text("a", broken) == "<tool_call></tool_call>"
 
 
@@ -172,6 +172,7 @@ def test_no_argument_ends_a_call_early() -> None:
         *BAD.items(),
         ("garbage", "what came is no chat completion"),
         ("strange", "what came is no chat completion"),
+        ("nested", "what came is no chat completion"),
         ("half", "the reply broke off"),
         ("stalls", r"nothing came for 0\.5 s"),
         ("endless", "the reply does not end"),
@@ -252,7 +253,12 @@ async def test_servers_that_tell_no_confidence_are_trusted(
 
 
 @pytest.mark.parametrize(
-    ("model", "told"), [*BAD.items(), ("garbage", "what came is no transcript")]
+    ("model", "told"),
+    [
+        *BAD.items(),
+        ("garbage", "what came is no transcript"),
+        ("nested", "what came is no transcript"),
+    ],
 )
 async def test_a_recogniser_that_fails(
     peer: Peer, client: httpx.AsyncClient, model: str, told: str

@@ -1,49 +1,39 @@
-"""The Starlette application: request ids, authentication, idempotency and problems around the
-route table."""
+"""The Starlette application: authentication, idempotency and problems around the route table."""
 
 import hashlib
-import json
-import logging
-import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.auth import Guard, check_scope
 from api.body import read_body
-from api.compat.dialects import DIALECTS, dialect_at, short_path
+from api.compat.dialects import short_path
 from api.endpoint import Endpoint, Exchange, FileBody
 from api.etag import Turns, conditional, require_match
+from api.front import Front, told
 from api.idempotency import IdempotencyGate
 from api.key_records import ApiKey
 from api.openapi import openapi_document
 from api.problems import FieldError, Problem, invalid
+from api.proxies import Proxies
 from api.records import Dialect, Idempotency
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
-from api.request_id import REQUEST_ID
 from api.routes import ENDPOINTS
 from api.services import Services
-from api.store import StoreError
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-log = logging.getLogger(__name__)
 
 
 def create_app(services: Services) -> Starlette:
     """The HTTP side of Offhook; `services` are started and stopped by the caller."""
     app = Starlette(
         routes=_routes(services),
-        middleware=[Middleware(Front)],
+        middleware=[Middleware(Front, Proxies(services.settings.server.trusted_proxies))],
         exception_handlers={Problem: _problem, HTTPException: _http_exception},
     )
     document = openapi_document(ENDPOINTS)
@@ -149,7 +139,7 @@ def _handler(
         limit = services.settings.server.max_body_bytes
         if isinstance(endpoint.body, FileBody):
             limit = endpoint.body.max_bytes
-        body = await read_body(request, limit)
+        body = await read_body(request, limit, services.settings.server.body_timeout_s)
         if body and endpoint.body is not None and not isinstance(endpoint.body, FileBody):
             _require_json(request)
         if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
@@ -193,19 +183,7 @@ def _refuse_nul(request: Request) -> None:
 
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
-    return _told(request, problem)
-
-
-def _told(request: Request, problem: Problem) -> Response:
-    """A problem as whoever asks understands it."""
-    dialect = getattr(request.state, "dialect", None) or dialect_at(request.url.path)
-    request_id = request.state.request_id
-    if dialect is None:
-        return problem.response(request_id)
-    style = DIALECTS[dialect]
-    body = json.dumps(style.error(problem, request_id))  # ASCII, as in `Problem.response`
-    status = style.status_of(problem.status)
-    return Response(body, status, problem.headers, "application/json")
+    return told(request, problem)
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
@@ -222,47 +200,4 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         details.get(error.status_code, error.detail),
         headers=error.headers,
     )
-    return _told(request, problem)
-
-
-class Front:
-    """Gives each request an id, and turns what nobody caught into a problem with that id."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        asked = request.headers.get("x-request-id", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
-        request.state.request_id = request_id
-        REQUEST_ID.set(request_id)
-        started = False
-
-        async def named(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers.update(getattr(request.state, "rate_limit", {}))
-            await send(message)
-
-        try:
-            await self._app(scope, receive, named)
-        except Exception as error:
-            log.exception("request %s failed", request_id)
-            if started:
-                raise
-            await _told(request, _fault(error))(scope, receive, named)
-
-
-def _fault(error: Exception) -> Problem:
-    if isinstance(error, StoreError):
-        return Problem(
-            503, "store_unavailable", "the store is busy; try again", headers={"Retry-After": "1"}
-        )
-    return Problem(500, "internal_error", "a fault of the server; its log has the request id")
+    return told(request, problem)

@@ -1,23 +1,24 @@
 """Who may ask for what, and how often: bearer keys (RFC 6750), `Authorization: Bearer sk_…`."""
 
-import ipaddress
+import hashlib
 import logging
 import time
 from typing import Final
 
 from starlette.requests import Request
 
+from api.connection import connection_of
+from api.doorkeeper import MAX_REMEMBERED, network_of
 from api.endpoint import Endpoint
 from api.key_records import ApiKey, allows
 from api.problems import Problem
+from api.rare_log import RareLog
 from api.ratelimit import Standing, TokenBuckets
 from api.store.keys import KEY_PREFIX, Keys
 
 MAX_KEY: Final = 200
 #: Wrong keys that one address may show in a minute before it is told to wait.
 FAILURES_PER_MINUTE: Final = 60
-#: Addresses and keys that are remembered; who has not asked for longest is forgotten.
-MAX_REMEMBERED: Final = 10_000
 
 _REALM: Final = 'Bearer realm="offhook"'
 
@@ -32,6 +33,7 @@ class Guard:
         self._limit = rate_limit_per_minute
         self._requests = TokenBuckets(MAX_REMEMBERED)
         self._failures = TokenBuckets(MAX_REMEMBERED)
+        self._trouble = RareLog(log)
 
     async def admit(self, request: Request) -> ApiKey:
         """Who asks. Raises Problem: 401 without a live key, 429 too often."""
@@ -57,8 +59,14 @@ class Guard:
         if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX) or len(key) > MAX_KEY:
             raise _unauthorized("the Authorization header must be Bearer and a key sk_…")
         found = await self._keys.recognise(key)
+        connection, digest = connection_of(request.state), hashlib.sha256(key.encode()).digest()
         if found is None:
+            if connection is not None:
+                connection.doubt(digest)
             raise _unauthorized("this API key is unknown or revoked")
+        request.state.vouched = True
+        if connection is not None:
+            connection.vouch(digest)
         return found
 
     def _count_failure(self, request: Request) -> None:
@@ -66,12 +74,12 @@ class Guard:
 
         Only failures are refused: behind one address (NAT, a proxy) others may have good keys.
         """
-        address = _network(request)
+        address = network_of(request.client.host if request.client else "")
         standing = self._failures.take(address, FAILURES_PER_MINUTE, time.monotonic())
         if standing.retry_after_s is not None:
             raise _too_many(standing, "too many requests without a live API key")
         if standing.remaining == 0:
-            log.warning("requests without a live API key keep coming from %s", address)
+            self._trouble.warn("requests without a live API key keep coming from %s", address)
 
 
 def check_scope(key: ApiKey, endpoint: Endpoint) -> None:
@@ -81,18 +89,6 @@ def check_scope(key: ApiKey, endpoint: Endpoint) -> None:
         challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
         detail = f"this needs a key with the scope {needed}; this key's is {key.scope}"
         raise Problem(403, "insufficient_scope", detail, headers={"WWW-Authenticate": challenge})
-
-
-def _network(request: Request) -> str:
-    """The peer's address; of IPv6 the /64, which one host has to itself (RFC 6177)."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.IPv6Network((address.packed[:8] + bytes(8), 64)))
-    return str(address)
 
 
 def _too_many(standing: Standing, detail: str) -> Problem:

@@ -9,19 +9,17 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.problems import FieldError, Problem
 
-READ_TIMEOUT_S = 30
-
 #: How much of a body too large is read and thrown away: a client that is still sending when the
 #: connection closes may never see the answer.
 DISCARD_BYTES = 16 * 1024 * 1024
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body; 413 past `limit` bytes, 408 when it does not come."""
+async def read_body(request: Request, limit: int, timeout_s: float) -> bytes:
+    """The body; 413 past `limit` bytes, 408 when it does not come within `timeout_s` seconds."""
     body = bytearray()
     size = 0
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size <= limit:
@@ -29,7 +27,8 @@ async def read_body(request: Request, limit: int) -> bytes:
                 elif size > limit + DISCARD_BYTES:
                     break
     except TimeoutError as error:
-        raise Problem(408, "body_timeout", "the request's body did not arrive in time") from error
+        detail = "the request's body did not arrive in time"
+        raise Problem(408, "body_timeout", detail, headers={"Connection": "close"}) from error
     except ClientDisconnect as error:
         raise Problem(400, "client_disconnected", "the client went away") from error
     if size > limit:

@@ -1,4 +1,7 @@
-"""uvicorn within our own event loop: it serves, and leaves signals to the command line."""
+"""uvicorn within our own event loop: it serves, and leaves signals to the command line.
+
+Connections come through a door of our own (`api.front_door`), which bounds them.
+"""
 
 import asyncio
 import contextlib
@@ -9,10 +12,18 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.connection import Connection
+from api.front_door import FrontDoor
+from api.settings.server import Server as ServerSettings
+
 _log = logging.getLogger(__name__)
 
 #: Seconds that requests under way get to finish; open event streams are cut then.
 _GRACE_S = 3
+#: Connections that the kernel keeps for us to accept.
+_BACKLOG = 1024
+#: A request's head: most bytes of it, as h11 counts.
+_HEAD_BYTES = 16_384
 
 
 class _Server(uvicorn.Server):
@@ -22,22 +33,37 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def http_server(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve `app` on a listening socket for the time of the `async with`."""
-    server = _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
+async def http_server(
+    app: ASGIApp, listener: socket.socket, settings: ServerSettings | None = None
+) -> AsyncIterator[None]:
+    """Serve `app` on a listening socket for the time of the `async with`.
+
+    Args:
+        app: what answers.
+        listener: as `listen` makes it.
+        settings: its limits.
+    """
+    limits = settings or ServerSettings()
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",  # what clients do wrong fills no log
+        access_log=False,
+        proxy_headers=False,  # `api.proxies` sees to them
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
     )
-    serving = asyncio.create_task(server.serve([listener]))
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([]))
     try:
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
-        yield
+        with FrontDoor(listener, config, server.server_state, limits):
+            yield
     finally:
         server.should_exit = True
         await asyncio.wait([serving], timeout=_GRACE_S + 2)
@@ -55,7 +81,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise

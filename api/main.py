@@ -16,6 +16,7 @@ from api.app import create_app
 from api.campaigns import Pacer
 from api.compat.webhooks import webhook_body
 from api.conversing import conversation_config
+from api.descriptors import TooFewDescriptorsError, connections_within, raise_limit
 from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
 from api.http_server import http_server, listen
@@ -29,6 +30,7 @@ from api.runner import RunnerConfig
 from api.sealing import Seal
 from api.services import Check, Services
 from api.settings import Settings
+from api.settings.server import Server as ServerSettings
 from api.store import Store, StoreError
 from api.switches import make_switch
 from api.tools.toolbox import Toolbox
@@ -81,6 +83,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     async with contextlib.AsyncExitStack() as stack:
+        limits = _limits(settings)
         listener = stack.enter_context(_listen(settings))
         url = f"http://{settings.server.host}:{listener.getsockname()[1]}"
         store = await Store.open(settings.store, exclusive=True)
@@ -147,7 +150,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         pacing = asyncio.create_task(_until_done(Pacer(services).run))
         stack.push_async_callback(_ended, pacing)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
-        await stack.enter_async_context(http_server(app, listener))
+        await stack.enter_async_context(http_server(app, listener, limits))
         say(f"Listening on {url}")
         yield server
 
@@ -222,6 +225,15 @@ async def _ended(task: asyncio.Task[None]) -> None:
     for result in results:
         if isinstance(result, Exception):
             log.error("a part of the server had failed", exc_info=result)
+
+
+def _limits(settings: Settings) -> ServerSettings:
+    """Of the HTTP server, as far as the system lets us open files."""
+    try:
+        most = connections_within(raise_limit(), settings)
+    except TooFewDescriptorsError as error:
+        raise StartError(str(error)) from error
+    return settings.server.model_copy(update={"max_connections": most})
 
 
 def _listen(settings: Settings) -> socket.socket:

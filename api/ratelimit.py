@@ -71,3 +71,9 @@ class TokenBuckets:
             reset_s=math.ceil((limit - tokens) / per_second),
             retry_after_s=None if taken else max(1, math.ceil((1.0 - tokens) / per_second)),
         )
+
+    def give_back(self, name: str) -> None:
+        """Undo a `take`: it was not what is to be limited."""
+        if (bucket := self._buckets.get(name)) is not None:
+            tokens, since = bucket
+            self._buckets[name] = (tokens + 1.0, since)  # no more than the limit at the next one

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
 from api.settings.section import Section
 
@@ -42,6 +42,42 @@ class Server(Section):
         ge=0,
         description="Requests per minute that an API key may make of this process, unless the key "
         "has a limit of its own; more is answered with 429. 0 is no limit.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=8,
+        description="Most connections open at one time; fewer where the process may not open "
+        "enough files (`RLIMIT_NOFILE`) for them beside its calls. At a limit, the oldest "
+        "connection that has shown no live key makes room.",
+    )
+    max_connections_per_address: int = Field(
+        default=200,
+        ge=1,
+        description="Most connections of one client address (of IPv6: one /64) at one time. Those "
+        "of `trusted_proxies` are only counted in all.",
+    )
+    header_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds in which a request's headers have to arrive."
+    )
+    body_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds in which a request's body has to arrive; later is answered with 408.",
+    )
+    send_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds after which a client that takes nothing more of its answer is "
+        "disconnected.",
+    )
+    keep_alive_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds that a connection may wait for its next request."
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks (CIDR) of reverse proxies of yours: only from them is "
+        "`X-Forwarded-For` taken for the client's address, and `X-Forwarded-Proto` for its scheme. "
+        "`Forwarded` is never read.",
     )
     sse_heartbeat_s: float = Field(
         default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."

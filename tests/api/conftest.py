@@ -1,7 +1,5 @@
 """The real application on a real server with a real database; only the PBX is played."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from api.app import create_app
+from api.http_server import http_server, listen
 from api.sealing import Seal, new_key
 from api.services import Check, Services
 from api.settings import StoreSection, load_settings
@@ -152,26 +150,17 @@ async def benching(
     async def ask_health() -> Mapping[str, Check]:
         return health
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = listen("127.0.0.1", 0)
     url = "http://{}:{}".format(*listener.getsockname())
     engines = played_engines("en", "es", aliases=aliases)
     services = Services(settings, store, control, engines, ask_health, SEAL, url)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
-    config = uvicorn.Config(
-        create_app(services), log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    host, port = listener.getsockname()
-    async with httpx.AsyncClient(
-        base_url=f"http://{host}:{port}",
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=10,
-        trust_env=False,
-    ) as client:
+    async with (
+        http_server(create_app(services), listener, settings.server),
+        httpx.AsyncClient(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=10, trust_env=False
+        ) as client,
+    ):
         yield Bench(store, services, control, client, key, health, recordings)
-    server.should_exit = True
-    await task
     listener.close()

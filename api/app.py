@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +19,7 @@ from api.etag import Turns, conditional, require_match
 from api.front import Front, told
 from api.idempotency import IdempotencyGate
 from api.key_records import ApiKey
+from api.long_answers import LongAnswers
 from api.openapi import openapi_document
 from api.problems import FieldError, Problem, invalid
 from api.proxies import Proxies
@@ -66,7 +67,9 @@ Tables = Mapping[Dialect | None, Mapping[str, Endpoint]]
 def _routes(services: Services) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
     gate = IdempotencyGate(services.store.answers)
-    guard = Guard(services.store.keys, services.settings.server.rate_limit_per_minute)
+    limits = services.settings.server
+    streams = LongAnswers(services.store.keys, limits.max_streams, limits.max_streams_per_key)
+    guard = Guard(services.store.keys, limits.rate_limit_per_minute)
     paths: dict[str, dict[Dialect | None, dict[str, Endpoint]]] = {}
 
     def add(path: str, dialect: Dialect | None, endpoint: Endpoint) -> None:
@@ -79,7 +82,7 @@ def _routes(services: Services) -> list[Route]:
     return [
         OnePath(
             path,
-            _handler(paths[path], services, guard, gate),
+            _handler(paths[path], services, guard, gate, streams),
             methods=sorted(paths[path].get(None, ())),
             include_in_schema=None in paths[path],
         )
@@ -115,7 +118,11 @@ def _method(request: Request) -> str:
 
 
 def _handler(
-    tables: Tables, services: Services, guard: Guard, gate: IdempotencyGate
+    tables: Tables,
+    services: Services,
+    guard: Guard,
+    gate: IdempotencyGate,
+    streams: LongAnswers,
 ) -> Callable[[Request], Awaitable[Response]]:
     changing = Turns()
     own = tables.get(None, {})
@@ -133,7 +140,10 @@ def _handler(
             check_scope(key, endpoint)
         _refuse_nul(request)
         if endpoint.method == "GET":
-            return conditional(request, await endpoint.handler(Exchange(services, request, key)))
+            answer = await endpoint.handler(Exchange(services, request, key))
+            if isinstance(answer, StreamingResponse | FileResponse):
+                return streams.bounded(answer, key, endpoint.needed_scope)
+            return conditional(request, answer)
         if endpoint.method == "DELETE" or key is None:
             return await endpoint.handler(Exchange(services, request, key))
         limit = services.settings.server.max_body_bytes

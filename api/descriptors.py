@@ -40,7 +40,8 @@ def connections_within(limit: int, settings: Settings) -> int:
     open files beside everything else. Raises TooFewDescriptorsError."""
     store = _SQLITE if settings.store.url is None else settings.store.pool_size + 2
     calls = settings.calls.max_concurrent * _PER_CALL
-    reserved = _BASE + store + calls + settings.webhooks.concurrency
+    files = settings.server.max_streams  # each may be a download
+    reserved = _BASE + store + calls + settings.webhooks.concurrency + files
     wanted, left = settings.server.max_connections, limit - reserved
     if left >= wanted:
         return wanted

@@ -21,7 +21,7 @@ from api.store import Store
 
 async def stream_events(exchange: Exchange) -> Response:
     """Server-Sent Events: what has happened so far, then each event as it happens. The stream ends
-    after the call's last event; `Last-Event-ID` resumes it.
+    after the call's last event, or once the API key is revoked; `Last-Event-ID` resumes it.
     """
     request, services = exchange.request, exchange.services
     last = request.headers.get("last-event-id", "0")

@@ -147,7 +147,14 @@ ENDPOINTS = (
         get_linked_recording,
         "Follow a link to a recording",
         "calls",
-        {**_FILES, 404: Answer("The link is not ours or has expired, or there is no recording.")},
+        {
+            **_FILES,
+            404: Answer("The link is not ours or has expired, or there is no recording."),
+            429: Answer(
+                "Too many downloads are under way.",
+                headers={"Retry-After": "Seconds after which to try again."},
+            ),
+        },
         parameters=(
             CALL_ID,
             Parameter("attempt", "path", "Number of the attempt.", example="1"),

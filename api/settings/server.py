@@ -79,6 +79,17 @@ class Server(Section):
         "`X-Forwarded-For` taken for the client's address, and `X-Forwarded-Proto` for its scheme. "
         "`Forwarded` is never read.",
     )
+    max_streams: int = Field(
+        default=256,
+        ge=1,
+        description="Most event streams and downloads (recordings, CSV) open at one time; more is "
+        "answered with 429.",
+    )
+    max_streams_per_key: int = Field(
+        default=64,
+        ge=1,
+        description="Most of them of one API key, and of one address that follows links.",
+    )
     sse_heartbeat_s: float = Field(
         default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."
     )

@@ -3,8 +3,8 @@
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +19,7 @@ from api.store.tables import api_keys
 
 KEY_PREFIX = "sk_"
 SHOWN = 10
+_LIVE: Final = api_keys.c.revoked_at.is_(None)
 
 
 def hash_key(key: str) -> str:
@@ -131,7 +132,7 @@ class Keys:
                 update(api_keys)
                 .where(
                     (api_keys.c.id == key_id) | (api_keys.c.prefix == key_id),
-                    api_keys.c.revoked_at.is_(None),
+                    _LIVE,
                 )
                 .values(revoked_at=self._clock())
             )
@@ -145,12 +146,19 @@ class Keys:
         async def work(connection: AsyncConnection) -> ApiKey | None:
             row = (
                 await connection.execute(
-                    select(api_keys).where(
-                        api_keys.c.key_hash == hash_key(key), api_keys.c.revoked_at.is_(None)
-                    )
+                    select(api_keys).where(api_keys.c.key_hash == hash_key(key), _LIVE)
                 )
             ).one_or_none()
             return None if row is None else _api_key(row)
+
+        return await self._database.read(work)
+
+    async def live(self, ids: Collection[str]) -> Mapping[str, KeyScope]:
+        """The scopes of those of these keys that are live."""
+
+        async def work(connection: AsyncConnection) -> Mapping[str, KeyScope]:
+            query = select(api_keys.c.id, api_keys.c.scope).where(api_keys.c.id.in_(ids), _LIVE)
+            return {row.id: row.scope for row in await connection.execute(query)}
 
         return await self._database.read(work)
 

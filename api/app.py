@@ -28,6 +28,7 @@ from api.reference.llms import llms_text
 from api.reference.page import reference_page
 from api.routes import ENDPOINTS
 from api.services import Services
+from api.vitals import Vitals
 
 
 def create_app(services: Services) -> Starlette:
@@ -41,6 +42,7 @@ def create_app(services: Services) -> Starlette:
     app.state.openapi = document
     app.state.reference = reference_page(document)
     app.state.llms = llms_text(document)
+    app.state.vitals = Vitals(services.store, services.settings)
     return app
 
 

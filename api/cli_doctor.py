@@ -1,7 +1,6 @@
 """`offhook doctor`: looks at everything that a call needs, and says how to mend what is wrong."""
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import click
 
 from api.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
+from api.disk import MEGABYTE, folders, free_bytes
 from api.settings import Settings
 from pbx.switch import Finding
-
-_MIN_FREE_BYTES = 500_000_000
 
 
 @click.command()
@@ -101,26 +99,16 @@ def _numbers(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Sequence[Finding]:
-    folders = {}
-    if settings.store.url is None:
-        folders["store"] = settings.store.path.parent
-    if settings.recordings.enabled:
-        folders["recordings"] = settings.recordings.dir
     findings = []
-    for name, folder in folders.items():
+    for name, (folder, setting) in folders(settings).items():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / ".offhook-doctor"
-            probe.write_bytes(b"")
-            probe.unlink()
-            free = shutil.disk_usage(folder).free
+            free = free_bytes(folder)
         except OSError as error:
-            setting = "store.path" if name == "store" else "recordings.dir"
             message = f"cannot write to {folder} ({error.strerror}); mend it or change `{setting}`"
             findings.append(Finding(name, ok=False, message=message))
             continue
         message = f"{free / 1e9:.1f} GB free in {folder}"
-        if enough := free >= _MIN_FREE_BYTES:
+        if enough := free >= settings.server.min_free_mb * MEGABYTE:
             findings.append(Finding(name, ok=enough, message=message))
         else:
             findings.append(Finding(name, ok=False, message=f"only {message}; make room there"))

@@ -46,7 +46,7 @@ class Services:
     engines: EngineRegistry
     """The engines by name."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
-    """The state of the PBX link, the models, …; the store is looked at by the route itself."""
+    """The state of the PBX link, the models, …; store and disk are looked at by `api.vitals`."""
     seal: Seal
     """Of what nobody may read in the store."""
     url: str = "http://127.0.0.1:8080"

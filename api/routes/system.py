@@ -1,7 +1,6 @@
 """The server about itself: health and the OpenAPI document."""
 
 import asyncio
-import logging
 from typing import Final
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -10,13 +9,10 @@ from api.endpoint import Answer, Endpoint, Exchange
 from api.health_object import HealthObject
 from api.reference.page import CONTENT_SECURITY_POLICY
 from api.services import Check
-from api.store import StoreError
 
 HEALTH_TIMEOUT_S = 5
 #: The documents are the same for everybody; a cache asks whether they have changed.
 _CACHED: Final = {"Cache-Control": "public, no-cache"}
-
-log = logging.getLogger(__name__)
 
 
 async def get_health(exchange: Exchange) -> Response:
@@ -27,21 +23,12 @@ async def get_health(exchange: Exchange) -> Response:
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
             checks = dict(await exchange.services.health())
-            checks["store"] = await _store(exchange)
+            checks |= await exchange.request.app.state.vitals.checks()
     except TimeoutError:
         checks = {"server": Check(False, f"no answer within {HEALTH_TIMEOUT_S} s")}
     ok = all(check.ok for check in checks.values())
     listed = {name: vars(check) for name, check in checks.items()}
     return JSONResponse({"ok": ok, "checks": listed}, 200 if ok else 503)
-
-
-async def _store(exchange: Exchange) -> Check:
-    try:
-        await exchange.services.store.ping()
-    except StoreError:
-        log.exception("the store does not answer")
-        return Check(False, "the store does not answer; the log says why")
-    return Check(True, "answers")
 
 
 async def get_openapi(exchange: Exchange) -> Response:

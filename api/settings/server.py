@@ -73,6 +73,12 @@ class Server(Section):
     keep_alive_timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds that a connection may wait for its next request."
     )
+    min_free_mb: int = Field(
+        default=500,
+        ge=0,
+        description="Free space, in megabytes, without which in the folders of `store.path` and "
+        "`recordings.dir` `/healthz` and `offhook doctor` find fault.",
+    )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
         description="Networks (CIDR) of reverse proxies of yours: only from them is "

@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from api.events import EventBus
 from api.settings import StoreSection
 from api.store.agents import Agents
@@ -112,13 +109,9 @@ class Store:
         """Whether other processes may use the store beside this one."""
         return self._database.shared
 
-    async def ping(self) -> None:
-        """Ask the database for a sign of life. Raises StoreError."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(select(1))
-
-        await self._database.read(work)
+    async def probe(self) -> None:
+        """Write something to the database. Raises StoreError."""
+        await self.leases.take("probe", "probe", 0.0)
 
     async def close(self) -> None:
         """Let transactions under way finish and close every connection."""

@@ -142,7 +142,11 @@ async def benching(
     """
     recordings = folder / "recordings"
     recordings.mkdir()
-    own = {"OFFHOOK_RECORDINGS__DIR": str(recordings), **(more or {})}
+    own = {
+        "OFFHOOK_RECORDINGS__DIR": str(recordings),
+        "OFFHOOK_STORE__PATH": str(folder / "data" / "offhook.db"),
+        **(more or {}),
+    }
     settings = load_settings(None, SETTINGS | own)
     control = PlayedControl()
     health = {"pbx": Check(True, "logged in")}
@@ -156,11 +160,14 @@ async def benching(
     services = Services(settings, store, control, engines, ask_health, SEAL, url)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
-    async with (
-        http_server(create_app(services), listener, settings.server),
-        httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=10, trust_env=False
-        ) as client,
-    ):
-        yield Bench(store, services, control, client, key, health, recordings)
-    listener.close()
+    with listener:
+        async with (
+            http_server(create_app(services), listener, settings.server),
+            httpx.AsyncClient(
+                base_url=url,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=10,
+                trust_env=False,
+            ) as client,
+        ):
+            yield Bench(store, services, control, client, key, health, recordings)

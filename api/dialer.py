@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Final
@@ -57,7 +57,18 @@ class Dialer:
         engines: Callable[[Call], Engines],
         config: RunnerConfig,
         max_concurrent: int,
+        *,
+        max_analyses: int = 2,
     ) -> None:
+        """
+        Args:
+            store: the ledger.
+            switch: the PBX.
+            engines: those that a call is held with; raises EngineError.
+            config: what runners need to know.
+            max_concurrent: lines in use at one time.
+            max_analyses: calls at one time that are over and whose result is looked for.
+        """
         self.node_id = str(uuid.uuid4())
         """Of this run of the server, in the ledger."""
         self._store = store
@@ -65,6 +76,7 @@ class Dialer:
         self._engines = engines
         self._config = config
         self._max_concurrent = max_concurrent
+        self._analyses = asyncio.Semaphore(max_analyses)
         self._runners: dict[str, CallRunner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lives_until = 0.0
@@ -81,7 +93,7 @@ class Dialer:
 
     @property
     def active(self) -> int:
-        """Calls under way."""
+        """Calls under way: lines in use, or about to be."""
         return len(self._runners) + self._arriving
 
     async def cancel(self, call_id: str) -> None:
@@ -196,8 +208,9 @@ class Dialer:
         try:
             lease = f"result:{call.id}"
             if await self._store.leases.take(lease, self.node_id, 2 * EXTRACTION_TIMEOUT_S):
-                analysed = self._config.analysed
-                await find(self._store, call, self._engines, analysed=analysed)
+                async with self._analyses:
+                    analysed = self._config.analysed
+                    await find(self._store, call, self._engines, analysed=analysed)
                 await self._store.leases.release(lease, self.node_id)
         finally:
             self._settling.discard(call.id)
@@ -313,6 +326,7 @@ class Dialer:
             self._engines,
             self._config,
             turn=self._gate(claim),
+            analysis=lambda: self._off_the_line(claim.call.id, runner),
             incoming=incoming,
         )
         self._runners[claim.call.id] = runner
@@ -340,10 +354,20 @@ class Dialer:
         try:
             await runner.run()
         finally:
-            # Its next attempt may have begun already, where the answer to the end was lost.
-            if self._runners.get(call_id) is runner:
-                del self._runners[call_id]
+            self._free_line(call_id, runner)
+
+    def _free_line(self, call_id: str, runner: CallRunner) -> None:
+        # Its next attempt may have begun already, where the answer to the end was lost.
+        if self._runners.get(call_id) is runner:
+            del self._runners[call_id]
             self._store.claims.wake()
+
+    @contextlib.asynccontextmanager
+    async def _off_the_line(self, call_id: str, runner: CallRunner) -> AsyncIterator[None]:
+        """A call is over: others may have its line, while it waits its turn to be analysed."""
+        self._free_line(call_id, runner)
+        async with self._analyses:
+            yield
 
     async def _bounded(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
         """The boundary of one call: nothing of it may reach another."""

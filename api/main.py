@@ -122,6 +122,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 freeze=Freezer(settings, store, registry, seal),
             ),
             settings.calls.max_concurrent,
+            max_analyses=settings.calls.max_analyses,
         )
         server = Server(settings, store, switch, media, engines, dialer, secret, url)
         services = Services(
@@ -172,7 +173,9 @@ def engine_config(settings: Settings) -> EngineConfig:
         threads=models.threads,
         context_tokens=models.context_tokens,
         cpu_variant=models.cpu_variant,
-        max_sequences=min(settings.calls.max_concurrent, _MAX_SEQUENCES),
+        max_sequences=min(
+            settings.calls.max_concurrent + settings.calls.max_analyses, _MAX_SEQUENCES
+        ),
         timeout_s=models.timeout_s,
     )
 

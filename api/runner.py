@@ -91,6 +91,7 @@ class CallRunner:
         config: RunnerConfig,
         *,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        analysis: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         incoming: Attempt | None = None,
     ) -> None:
         """
@@ -101,9 +102,11 @@ class CallRunner:
             engines: those that a call is held with; raises EngineError.
             config: what else it needs to know.
             turn: waited for before the PBX is told, left when it knows.
+            analysis: waited for, with the line free, before the call's result is looked for.
             incoming: of an inbound call, what the PBX is about to answer.
         """
         self._turn = turn
+        self._analysis = analysis
         self._call = claim.call
         self._claimed = claim.attempt
         self._store = store
@@ -152,14 +155,18 @@ class CallRunner:
     async def run(self) -> None:
         """Dial, converse, write down, extract."""
         try:
-            await self._run()
+            over = await self._run()
         finally:
             await self._hang_up()
             # The conversation knows us and holds half a minute of audio, and what transfers it
             # knows the conversation: do not wait for the garbage collector to find the circle.
             self._conversation = self._transferring = None
+        if over is not None:
+            async with self._analysis():
+                await find(self._store, over, self._engines, analysed=self._config.analysed)
 
-    async def _run(self) -> None:
+    async def _run(self) -> Call | None:
+        """Gives the call if it is over and a result is to be looked for."""
         try:
             freeze = partial(self._config.freeze, self._call)
             self._call = await insist(self._call.id, freeze)
@@ -177,9 +184,11 @@ class CallRunner:
         else:
             if attempt is None:
                 canceled = Cause("canceled", "originator_cancel", "The call was canceled.")
-                await self._over(Ending(time.time(), canceled, self._end_reason or "canceled"))
-            else:
-                await self._attend(attempt, engines)
+                return await self._over(
+                    Ending(time.time(), canceled, self._end_reason or "canceled")
+                )
+            return await self._attend(attempt, engines)
+        return None
 
     def _leave(self) -> None:
         """Leave the two that were joined to themselves."""
@@ -212,7 +221,7 @@ class CallRunner:
     def _cancel_requested(self) -> bool:
         return self._canceled
 
-    async def _attend(self, attempt: Attempt, engines: Engines) -> None:
+    async def _attend(self, attempt: Attempt, engines: Engines) -> Call | None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
         tools = self._config.tools(self._call, attempt, self._hand_over)
         config = replace(self._config.conversation(self._call), tools=tools)
@@ -265,7 +274,7 @@ class CallRunner:
             if recording is not None:
                 await recording
             await asyncio.gather(*beside, return_exceptions=True)
-        await self._ended(attempt, end, recorder if recorded else None)
+        return await self._ended(attempt, end, recorder if recorded else None)
 
     async def _follow(
         self, attempt: Attempt, conversation: Conversation, recorder: RecordedPeer | None
@@ -377,7 +386,7 @@ class CallRunner:
 
     async def _ended(
         self, attempt: Attempt, end: Ended | None, recorded: RecordedPeer | None
-    ) -> None:
+    ) -> Call | None:
         at = time.time() if end is None else end.at
         if end is not None:
             cause = end.cause
@@ -398,7 +407,7 @@ class CallRunner:
         machine = self._at_machine()
         if machine and cause.state == "completed":
             cause = replace(cause, state="no_answer", message=_VOICEMAIL)
-        await self._over(
+        return await self._over(
             Ending(
                 at=at,
                 cause=cause,
@@ -421,9 +430,9 @@ class CallRunner:
         cause = Cause("failed", name, message)
         await self._over(Ending(time.time(), cause, reason, unknown=unknown))
 
-    async def _over(self, ending: Ending) -> None:
+    async def _over(self, ending: Ending) -> Call | None:
+        """Write the end down; gives the call if a result is to be looked for."""
         calls, call_id = self._store.calls, self._call.id
         number = self._claimed.number
         call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
-        if call.over and ending.awaits_result:
-            await find(self._store, call, self._engines, analysed=self._config.analysed)
+        return call if call.over and ending.awaits_result else None

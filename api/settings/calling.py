@@ -45,7 +45,15 @@ class Calls(Section):
         description="Time zone of callees whose number no numbering plan knows, as "
         "`Europe/Berlin`; unset means that they need `retry.timezone`.",
     )
-    max_concurrent: int = Field(default=10, ge=1, description="Most calls in progress at one time.")
+    max_concurrent: int = Field(
+        default=10, ge=1, description="Most calls in progress (lines in use) at one time."
+    )
+    max_analyses: int = Field(
+        default=2,
+        ge=1,
+        description="Most calls at one time that are over and whose result the language model is "
+        "looking for; their lines are free.",
+    )
     ring_timeout_s: int = Field(default=30, ge=1, le=600, description="Seconds to let it ring.")
     analysis: bool = Field(
         default=True,

@@ -210,6 +210,30 @@ async def test_a_model_with_a_bug_costs_the_result_only(office: Office, store: S
     assert done.result_error == "internal error; the log tells more"
 
 
+async def test_a_call_that_is_analysed_has_no_line(office: Office, store: Store) -> None:
+    office.mind.result_gate = asyncio.Event()
+    calls = [await new_call(store, returns={"ok": "boolean"}) for _ in range(4)]
+    async with dialing(office) as dialer:
+        for number, call in enumerate(calls, 1):
+            attempt = await office.switch.dialed(number)  # while the ones before are analysed
+            assert dialer.active == 1
+            attempt.answer()
+            await until(store, call.id, "answered")
+            attempt.end()
+            await until(store, call.id, "ended")
+        async with asyncio.timeout(5):
+            while dialer.active or office.mind.extractions < 2:
+                await asyncio.sleep(0.01)
+        await settle()
+        assert office.mind.extractions == 2
+        office.mind.result_gate.set()
+        for call in calls:
+            await until(store, call.id, "completed")
+    assert office.mind.extractions == 4
+    for call in calls:
+        assert (await over(store, call.id)).result == {"ok": True}
+
+
 # -- canceling and hanging up ----------------------------------------------------------------------
 
 

@@ -239,6 +239,25 @@ async def test_as_many_calls_are_taken_as_are_allowed(desk: Desk) -> None:
     assert await desk.ring() is None
 
 
+async def test_a_call_whose_line_is_free_turns_nobody_away(desk: Desk) -> None:
+    bench = desk.bench
+    await answering(bench, returns={"ok": "boolean"})
+    desk.office.mind.result_gate = asyncio.Event()
+    for number in range(2):
+        assert await desk.ring() is None
+        attempt = desk.attempts[number]
+        attempt.answer()
+        call = (await desk.calls())[0]
+        await until(bench.store, call["id"], "answered")
+        attempt.end()
+        await until(bench.store, call["id"], "ended")
+    async with asyncio.timeout(5):
+        while desk.dialer.active:
+            await asyncio.sleep(0.01)
+    assert [await desk.ring(), await desk.ring()] == [None, None]
+    desk.office.mind.result_gate.set()
+
+
 @pytest.mark.both_stores
 async def test_a_trunks_channels_count_inbound_calls(desk: Desk) -> None:
     store = desk.bench.store

@@ -287,7 +287,8 @@ class Dialer:
         try:
             if time.monotonic() > self._lives_until:
                 await self._beat()
-            return await self._store.claims.take(free, self.node_id)
+            destinations = self._config.destinations
+            return await self._store.claims.take(free, self.node_id, destinations)
         except Exception as error:
             # Calls under way must not pay for it.
             is_store = isinstance(error, StoreError)

@@ -118,6 +118,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 recordings=settings.recordings.dir if settings.recordings.enabled else None,
                 analysed=settings.calls.analysis,
                 max_transferred_s=settings.calls.max_transferred_s,
+                destinations=settings.calls.destinations,
                 tools=toolbox.tools_for,
                 freeze=Freezer(settings, store, registry, seal),
             ),

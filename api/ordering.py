@@ -11,6 +11,7 @@ from api.agents.ground import ground_of
 from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
 from api.agents.templates import SECRETS, templates
+from api.agents.tools import TransferTool
 from api.call_object import call_object
 from api.key_records import allows
 from api.order_checks import layers_of, order_of, rebased
@@ -27,8 +28,6 @@ from api.store.rates import NoRateError
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
 _ANYBODY: Final = "+12125550100"
-#: Codes of problems that another number would not have.
-_CONTACTS_OWN: Final = frozenset({"no_trunk", "no_rate"})
 
 
 async def read_order(
@@ -78,6 +77,7 @@ async def read_order(
     except NoRateError as error:
         detail = "there is a budget, and no rate for this number (/v1/rates)"
         raise _refused(number_field, detail, "no_rate") from error
+    _check_destinations(services, new, route.from_number, layers, number_field)
     return replace(
         new,
         from_number=route.from_number,
@@ -108,6 +108,29 @@ async def place(
     except BudgetExceededError as error:
         detail = f"the budget is used up: {error}"
         raise Problem(402, "budget_exceeded", detail) from error
+
+
+def _check_destinations(
+    services: Services, new: NewCall, ours: str, layers: Layers, number_field: str
+) -> None:
+    """Raise Problem where the call, or a transfer of it, would go where no call may go.
+
+    What is wrong with the call's own number is told only where nothing else is.
+    """
+    refusal = services.settings.calls.destinations.refusal
+    tools = AgentFields.model_validate(new.agent).tools or ()
+    wrong = {
+        pointer("tools", index, "number"): refusal(tool.number, ours)
+        for index, tool in enumerate(tools)
+        if isinstance(tool, TransferTool)
+    }
+    errors = [
+        rebased(FieldError(detail, place), layers) for place, detail in wrong.items() if detail
+    ]
+    if not errors and (detail := refusal(new.to_number, ours)) is not None:
+        errors = [FieldError(detail, pointer(number_field))]
+    if errors:
+        raise invalid(errors, "destination_not_allowed")
 
 
 def number_field_of(body: JsonObject) -> str:
@@ -154,8 +177,8 @@ async def check_template(
     try:
         await read_order(services, {**template, "to": _ANYBODY}, api_key_id, open_variables=True)
     except Problem as problem:
-        if problem.code in _CONTACTS_OWN:
-            return
+        if all(error.pointer == pointer("to") for error in problem.errors):
+            return  # another number is not refused
         raise invalid(
             [
                 FieldError(error.detail, pointer("template") + (error.pointer or ""))

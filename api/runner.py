@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from api.agents.freezing import AgentUnusableError
+from api.dialing.destinations import HOME, Destinations
 from api.findings import find
 from api.recording import RecordedPeer
 from api.records import AnsweredBy, Call, Claim, Turn
@@ -73,6 +74,8 @@ class RunnerConfig:
     """Whether outcome and summary are asked for."""
     max_transferred_s: int = 14_400
     """How long two people may talk whom a transfer has joined."""
+    destinations: Destinations = HOME
+    """Where calls may go."""
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
@@ -246,6 +249,7 @@ class CallRunner:
             switch=self._switch,
             engines=engines,
             ring_timeout_s=self._config.ring_timeout_s,
+            destinations=self._config.destinations,
             conversation=config,
             on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
         )

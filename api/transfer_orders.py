@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from api.dialing.destinations import Destinations
 from api.lifecycle import IllegalMoveError
 from api.records import Call
 from api.store import Store
@@ -12,6 +13,7 @@ from api.store.transfers import ReferNotAllowedError, TransferUnderWayError, Tru
 from api.transfer_records import Transfer, TransferWish
 
 Refusal = Literal[
+    "destination_not_allowed",
     "no_trunk",
     "no_rate",
     "do_not_call",
@@ -31,14 +33,24 @@ class TransferRefusedError(Exception):
         self.code = code
 
 
-async def order_transfer(store: Store, call: Call, wish: TransferWish) -> Transfer:
+async def order_transfer(
+    store: Store, destinations: Destinations, call: Call, wish: TransferWish
+) -> Transfer:
     """Have the ledger note a transfer that its runner is to carry out.
 
     Our own number of the call is shown to whom it goes. Under a budget it fails closed, as a call
     does, where nobody said what the number costs.
 
+    Args:
+        store: the ledger.
+        destinations: where calls may go.
+        call: in progress.
+        wish: to whom, and how.
+
     Raises TransferRefusedError.
     """
+    if (refusal := destinations.refusal(wish.number, call.our_number)) is not None:
+        raise TransferRefusedError("destination_not_allowed", refusal)
     try:
         route = await store.numbers.route(wish.number, call.our_number)
         await store.rates.price(wish.number)

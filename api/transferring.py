@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+from api.dialing.destinations import Destinations
 from api.records import Call
 from api.scribe import Scribe
 from api.store import Store, StoreError
@@ -50,6 +51,7 @@ class Transferring:
         engines: Engines,
         conversation: ConversationConfig,
         ring_timeout_s: int,
+        destinations: Destinations,
         on_failed: Callable[[str], None],
     ) -> None:
         """
@@ -65,6 +67,7 @@ class Transferring:
             engines: speak the briefings.
             conversation: in whose language and voice.
             ring_timeout_s: how long to let it ring.
+            destinations: where calls may go.
             on_failed: told why a transfer that the agent did not ask for came to nothing.
         """
         self._call = call
@@ -78,6 +81,7 @@ class Transferring:
         self._engines = engines
         self._conversation = conversation
         self._ring_timeout_s = ring_timeout_s
+        self._destinations = destinations
         self._on_failed = on_failed
         self._task: asyncio.Task[str | None] | None = None
         self._last = 0
@@ -122,7 +126,8 @@ class Transferring:
         return self._task
 
     async def _order(self, wish: TransferWish) -> str | None:
-        return await self._carry_out(await order_transfer(self._store, self._call, wish))
+        ordered = await order_transfer(self._store, self._destinations, self._call, wish)
+        return await self._carry_out(ordered)
 
     async def _noted(self, transfer: Transfer) -> str | None:
         reason = await self._carry_out(transfer)

@@ -8,11 +8,14 @@ from api.money import rate_of
 from api.records import Attempt, Call
 
 
-def order_facts(call: Call, *, do_not_call: bool = False) -> OrderFacts:
+def order_facts(
+    call: Call, *, do_not_call: bool = False, destination_refused: bool = False
+) -> OrderFacts:
     """What the policy has to know of a call.
 
     Args:
         do_not_call: whether its number is on the list now.
+        destination_refused: whether its number is none that may be called now.
     """
     return OrderFacts(
         zones=tuple(call.zones),
@@ -21,6 +24,7 @@ def order_facts(call: Call, *, do_not_call: bool = False) -> OrderFacts:
         force_now=call.force_now,
         cancel_requested=call.cancel_requested_at is not None,
         do_not_call=do_not_call,
+        destination_refused=destination_refused,
     )
 
 

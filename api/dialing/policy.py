@@ -19,6 +19,7 @@ Stopping = Literal[
     "reached",
     "canceled",
     "do_not_call",
+    "destination_not_allowed",
     "number_unusable",
     "unwanted",
     "attempts_used",
@@ -35,6 +36,8 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "reached": "The callee was reached.",
     "canceled": "The call was canceled.",
     "do_not_call": "The number is on the do-not-call list.",
+    "destination_not_allowed": "The number is none that this deployment calls any more "
+    "(calls.allowed_countries, calls.allowed_prefixes).",
     "number_unusable": "The network says that the number does not exist.",
     "unwanted": "The callee or the network marked the call as unwanted.",
     "attempts_used": "All attempts were made and nobody was reached.",
@@ -64,6 +67,8 @@ class OrderFacts:
     cancel_requested: bool = False
     do_not_call: bool = False
     """Whether the number is on the do-not-call list now."""
+    destination_refused: bool = False
+    """Whether the number is none that may be called now."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,8 @@ def decide(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> D
         return Stop("canceled", "canceled")
     if order.do_not_call:
         return Stop("do_not_call", "failed")
+    if order.destination_refused:
+        return Stop("destination_not_allowed", "failed")
     if last:
         if last.sip_code in _UNWANTED_SIP:
             return Stop("unwanted", last.status)

@@ -16,6 +16,7 @@ from api.transfer_records import TransferWish
 
 #: The fields that refusals are about; the others are about the call as it stands.
 _FIELDS: Final = {
+    "destination_not_allowed": "number",
     "no_trunk": "number",
     "no_rate": "number",
     "do_not_call": "number",
@@ -40,7 +41,7 @@ async def transfer_call(exchange: Exchange) -> Response:
     call = await find_call(exchange)
     services = exchange.services
     try:
-        await order_transfer(services.store, call, wish)
+        await order_transfer(services.store, services.settings.calls.destinations, call, wish)
     except TransferRefusedError as error:
         if (field := _FIELDS.get(error.code)) is not None:
             raise invalid([FieldError(str(error), pointer(field))], error.code) from error

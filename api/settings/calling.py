@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
+from api.dialing.destinations import COUNTRIES, Destinations
 from api.dialing.zones import zone
-from api.settings.section import E164, Certificates, Section
+from api.settings.section import E164, Certificates, Prefix, Section
 from api.signing import decode_secret
 
 #: Body of a webhook.
@@ -26,6 +27,12 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError(f"{code!r} is no country's two letters (ISO 3166), as DE")
+    return code
+
+
 class Calls(Section):
     """What calls may be placed."""
 
@@ -38,6 +45,18 @@ class Calls(Section):
         default_factory=dict,
         description="Numbers of yours by what the trunk tells in their place of inbound calls, "
         'where that is no form of the number itself: `{ "100" = "+15551234567" }`.',
+    )
+    allowed_countries: tuple[Annotated[str, AfterValidator(_country)], ...] = Field(
+        default=(),
+        description="Countries (ISO 3166, as `DE`) that calls and transfers may go to beside those "
+        "of `calls.numbers` and of the caller number that is shown.",
+    )
+    allowed_prefixes: tuple[Prefix, ...] = Field(
+        default=(),
+        description="Numbers that calls and transfers may go to by how they begin, as `+1876`. "
+        "Premium-rate, shared-cost, personal, pager, company (UAN), satellite, short and emergency "
+        "numbers are refused, at home too, unless a prefix beyond the country code names them, as "
+        "`+1900` or `+881`; `+` alone is every ordinary number of the world.",
     )
     default_language: str = Field(default="en", description="Language of a call that names none.")
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
@@ -72,6 +91,12 @@ class Calls(Section):
         description="How long two people may talk whom a transfer has joined, in seconds; then "
         "they are hung up.",
     )
+
+    @property
+    def destinations(self) -> Destinations:
+        """Where calls may go, but for the home of the number that a call shows."""
+        home = Destinations.countries_of(self.numbers)
+        return Destinations(home | frozenset(self.allowed_countries), self.allowed_prefixes)
 
 
 class Webhooks(Section):

@@ -7,13 +7,19 @@ from typing import Annotated, Final, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from api.numbers import is_e164
+from api.numbers import is_e164, is_prefix
 
 
 def _e164(number: str) -> str:
     if not is_e164(number):
         raise ValueError("write it in E.164 form: a plus sign and 7 to 15 digits, as +15551234567")
     return number
+
+
+def _prefix(prefix: str) -> str:
+    if not is_prefix(prefix):
+        raise ValueError("write a plus sign and up to 15 digits, as +4930")
+    return prefix
 
 
 def _certificates(path: Path) -> Path:
@@ -25,6 +31,7 @@ def _certificates(path: Path) -> Path:
 
 
 E164 = Annotated[str, AfterValidator(_e164)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 #: What an operator calls something: a table's name.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]

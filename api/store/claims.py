@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Result, Row, Select, bindparam, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.dialing.destinations import HOME, Destinations
 from api.dialing.facts import wish
 from api.dialing.gates import CampaignState, Gates, TrunkState
 from api.dialing.policy import Stop, WaitUntil
@@ -167,7 +168,7 @@ class Claims:
 
         return await self._database.read(work)
 
-    async def take(self, limit: int, node_id: str) -> Claimed:
+    async def take(self, limit: int, node_id: str, destinations: Destinations = HOME) -> Claimed:
         """Claim up to `limit` due calls, the longest due first: each becomes `initiated` and
         gets an attempt. Calls that the policy wants later, or never again, are told so.
 
@@ -176,6 +177,7 @@ class Claims:
         Args:
             limit: free slots of this process.
             node_id: of this process.
+            destinations: where calls may go now.
         """
         signals = self._signals
         made: list[str] = []
@@ -201,7 +203,9 @@ class Claims:
                 call, event_count = split_row(row)
                 change = CallChange(transaction, call, event_count, signals)
                 tried = await load_attempts(connection, call.id) if call.attempt_count else []
-                match decide_on(call, tried, now, listed=call.to_number in listed):
+                on_list = call.to_number in listed
+                refused = destinations.refusal(call.to_number, call.from_number) is not None
+                match decide_on(call, tried, now, listed=on_list, refused=refused):
                     case Stop() as stop:
                         await stop_order(change, stop, now)
                     case WaitUntil(at, why):

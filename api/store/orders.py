@@ -133,7 +133,9 @@ async def insert_call(
     return CallChange(transaction, call, event_count, signals)
 
 
-def decide_on(call: Call, tried: Sequence[Attempt], now: float, *, listed: bool) -> Decision:
+def decide_on(
+    call: Call, tried: Sequence[Attempt], now: float, *, listed: bool, refused: bool = False
+) -> Decision:
     """What the policy wants done with an order; one that cannot be read any more is over.
 
     Args:
@@ -141,10 +143,12 @@ def decide_on(call: Call, tried: Sequence[Attempt], now: float, *, listed: bool)
         tried: all its attempts, in order.
         now: Unix seconds.
         listed: whether its number is on the do-not-call list.
+        refused: whether its number is none that may be called.
     """
     attempts = [attempt_facts(one) for one in tried]
     try:
-        return decide(order_facts(call, do_not_call=listed), attempts, now)
+        facts = order_facts(call, do_not_call=listed, destination_refused=refused)
+        return decide(facts, attempts, now)
     except (Problem, UnknownZoneError) as error:
         # Another release wrote it, or other time zone data. Nothing may wait behind it.
         log.error("call %s: its retry policy cannot be read: %s", call.id, error)

@@ -144,10 +144,10 @@ async def test_a_wrong_change_is_named(bench: Bench, body: dict[str, Any], point
 async def test_a_template_for_callees_of_one_country_is_taken(bench: Bench) -> None:
     """Whether a trunk takes a number is for each contact to show."""
     (trunk,) = (await bench.client.get("/v1/trunks")).json()["data"]
-    limited = {"allowed_prefixes": ["+49"]}
+    limited = {"allowed_prefixes": ["+1212556"]}
     answer = await bench.client.patch(f"/v1/trunks/{trunk['name']}", json=limited)
     assert answer.status_code == 200
-    made = await make(bench, contacts=listed("+12125550123", "+493012345678"), launch=True)
+    made = await make(bench, contacts=listed("+12125550123", "+12125560123"), launch=True)
     async with pacing(bench.services):
         await eventually(bench.store, made["id"], lambda report: not report.contacts["pending"])
     page = await bench.client.get(f"/v1/campaigns/{made['id']}/contacts")

@@ -132,6 +132,8 @@ class Call:
     reserved_milli_cents: int
     amount_milli_cents: int | None
     """None until the call is over."""
+    transfers_milli_cents: int
+    """What the second legs of its transfers cost that are over; spent."""
     agent_id: str | None
     agent_version: int | None
     agent: JsonObject

@@ -250,6 +250,7 @@ class CallRunner:
             engines=engines,
             ring_timeout_s=self._config.ring_timeout_s,
             destinations=self._config.destinations,
+            longest_s=self._config.max_transferred_s,
             conversation=config,
             on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
         )

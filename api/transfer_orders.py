@@ -1,11 +1,12 @@
 """What every transfer goes through, whether a request or the agent wants it."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from api.dialing.destinations import Destinations
 from api.lifecycle import IllegalMoveError
 from api.records import Call
 from api.store import Store
+from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.orders import DoNotCallError
 from api.store.rates import NoRateError
@@ -22,7 +23,11 @@ Refusal = Literal[
     "not_in_progress",
     "transfer_under_way",
     "trunk_full",
+    "budget_exceeded",
 ]
+
+#: How long whoever answers may be briefed, before a warm transfer joins the two.
+_LONGEST_BRIEFING_S: Final = 125
 
 
 class TransferRefusedError(Exception):
@@ -34,18 +39,19 @@ class TransferRefusedError(Exception):
 
 
 async def order_transfer(
-    store: Store, destinations: Destinations, call: Call, wish: TransferWish
+    store: Store, destinations: Destinations, call: Call, wish: TransferWish, longest_s: int
 ) -> Transfer:
     """Have the ledger note a transfer that its runner is to carry out.
 
     Our own number of the call is shown to whom it goes. Under a budget it fails closed, as a call
-    does, where nobody said what the number costs.
+    does, where nobody said what the number costs, or where the longest talk is not there.
 
     Args:
         store: the ledger.
         destinations: where calls may go.
         call: in progress.
         wish: to whom, and how.
+        longest_s: how long the two may talk, once they are joined.
 
     Raises TransferRefusedError.
     """
@@ -53,8 +59,10 @@ async def order_transfer(
         raise TransferRefusedError("destination_not_allowed", refusal)
     try:
         route = await store.numbers.route(wish.number, call.our_number)
-        await store.rates.price(wish.number)
-        return await store.transfers.begin(call.id, wish, route)
+        rate = await store.rates.price(wish.number)
+        if wish.mode == "warm":
+            longest_s += _LONGEST_BRIEFING_S
+        return await store.transfers.begin(call.id, wish, route, rate, longest_s)
     except NoTrunkError as error:
         detail = "no active trunk takes this number (/v1/trunks)"
         raise TransferRefusedError("no_trunk", detail) from error
@@ -64,6 +72,9 @@ async def order_transfer(
     except NoRateError as error:
         detail = "there is a budget, and no rate for this number (/v1/rates)"
         raise TransferRefusedError("no_rate", detail) from error
+    except BudgetExceededError as error:
+        detail = f"the budget is used up: {error}"
+        raise TransferRefusedError("budget_exceeded", detail) from error
     except DoNotCallError as error:
         raise TransferRefusedError("do_not_call", str(error)) from error
     except ReferNotAllowedError as error:

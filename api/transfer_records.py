@@ -45,6 +45,14 @@ class Transfer:
     """When that was so, Unix seconds."""
     reason: str | None = None
     """Why it failed."""
+    rate: JsonObject | None = None
+    """What its second leg costs, as `api.money.Rate` writes it; None: nothing."""
+    longest_s: int = 0
+    """How long that may last."""
+    reserved_milli_cents: int = 0
+    """Held for it, within what is held for the call."""
+    answered_at: float | None = None
+    """When its second leg was answered, Unix seconds."""
 
     @property
     def takes_channel(self) -> bool:

@@ -52,6 +52,7 @@ class Transferring:
         conversation: ConversationConfig,
         ring_timeout_s: int,
         destinations: Destinations,
+        longest_s: int,
         on_failed: Callable[[str], None],
     ) -> None:
         """
@@ -68,6 +69,7 @@ class Transferring:
             conversation: in whose language and voice.
             ring_timeout_s: how long to let it ring.
             destinations: where calls may go.
+            longest_s: how long the two may talk, once they are joined.
             on_failed: told why a transfer that the agent did not ask for came to nothing.
         """
         self._call = call
@@ -82,6 +84,7 @@ class Transferring:
         self._conversation = conversation
         self._ring_timeout_s = ring_timeout_s
         self._destinations = destinations
+        self._longest_s = longest_s
         self._on_failed = on_failed
         self._task: asyncio.Task[str | None] | None = None
         self._last = 0
@@ -126,7 +129,9 @@ class Transferring:
         return self._task
 
     async def _order(self, wish: TransferWish) -> str | None:
-        ordered = await order_transfer(self._store, self._destinations, self._call, wish)
+        ordered = await order_transfer(
+            self._store, self._destinations, self._call, wish, self._longest_s
+        )
         return await self._carry_out(ordered)
 
     async def _noted(self, transfer: Transfer) -> str | None:
@@ -183,6 +188,8 @@ class Transferring:
         try:
 
             async def tell(other: Attempt) -> None:
+                up = partial(self._store.transfers.answered, self._call.id, time.time())
+                self._scribe.note(up)
                 recital = Recital(await composing)
                 other.attach(recital)
                 try:

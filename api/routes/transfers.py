@@ -41,11 +41,15 @@ async def transfer_call(exchange: Exchange) -> Response:
     call = await find_call(exchange)
     services = exchange.services
     try:
-        await order_transfer(services.store, services.settings.calls.destinations, call, wish)
+        calls = services.settings.calls
+        await order_transfer(
+            services.store, calls.destinations, call, wish, calls.max_transferred_s
+        )
     except TransferRefusedError as error:
         if (field := _FIELDS.get(error.code)) is not None:
             raise invalid([FieldError(str(error), pointer(field))], error.code) from error
-        raise Problem(409, error.code, str(error)) from error
+        status = 402 if error.code == "budget_exceeded" else 409
+        raise Problem(status, error.code, str(error)) from error
     await services.control.transfer(call.id)
     return JSONResponse(call_object(await services.store.calls.get(call.id)), 202)
 
@@ -60,6 +64,7 @@ ENDPOINTS = (
         {
             202: Answer("They are being called; events tell how it goes.", CallObject),
             400: Answer("The body is not JSON."),
+            402: Answer("The budget does not bear the longest that they may talk."),
             404: Answer("No such call."),
             409: Answer("It is not in progress, or being transferred; or the trunk is full."),
             422: Answer("A field is wrong, or nobody may be called there."),

@@ -246,7 +246,7 @@ class CallLedger:
             check_move(call_id, change.call.status, ended.cause.state)
             if mine.ended_at is not None:
                 raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
-            end_transfer(change, at)
+            await end_transfer(change, connection, at)
             facts = _facts(ended)
             values = facts | {
                 "state": ended.cause.state,

@@ -89,7 +89,7 @@ class CallChange:
         )
         amount = self.cost_of(self.call)
         self.set(
-            amount_milli_cents=amount,
+            amount_milli_cents=amount + self.call.transfers_milli_cents,
             reservation_status="released" if billable_seconds(self.call) is None else "settled",
         )
         await settle(

@@ -371,6 +371,7 @@ calls = Table(
     Column("reservation_status", String(16), nullable=False, server_default="released"),
     Column("reserved_milli_cents", BigInteger, nullable=False, server_default="0"),
     Column("amount_milli_cents", BigInteger),
+    Column("transfers_milli_cents", BigInteger, nullable=False, server_default="0"),
     Column("agent_id", String(36)),
     Column("agent_version", Integer),
     Column("agent", Json, nullable=False, server_default=text("'{}'")),

@@ -1,11 +1,20 @@
-"""The ledger's side of transfers: one at a time for each call, on disk before it begins."""
+"""The ledger's side of transfers: one at a time for each call, on disk before it begins.
+
+The second leg is paid for like the first: held at its longest when the transfer begins, settled
+with what it lasted. A call that is transferred lasts longer than it was held for; that is held too.
+"""
 
 from dataclasses import replace
 from typing import Any
 
-from api.call_object import transfer_object
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.call_object import transfer_object, whole_seconds
 from api.lifecycle import IllegalMoveError
+from api.money import Rate, rate_of
+from api.records import Call
 from api.resources import Route, Trunk
+from api.store.budget import reserve, settle
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 from api.store.orders import DoNotCallError, is_listed
@@ -32,16 +41,26 @@ class Transfers:
         self._database = database
         self._signals = signals
 
-    async def begin(self, call_id: str, wish: TransferWish, route: Route) -> Transfer:
+    async def begin(
+        self,
+        call_id: str,
+        wish: TransferWish,
+        route: Route,
+        rate: Rate | None = None,
+        longest_s: int = 0,
+    ) -> Transfer:
         """Note that a call is to be transferred by whoever runs it.
 
         Args:
             call_id: whose person.
             wish: to whom.
             route: how the second leg would go out.
+            rate: what that costs; None: nothing.
+            longest_s: how long it may last.
 
         Raises UnknownCallError, IllegalMoveError for a call that is not in progress,
-        TransferUnderWayError, DoNotCallError, ReferNotAllowedError, TrunkFullError.
+        TransferUnderWayError, DoNotCallError, ReferNotAllowedError, TrunkFullError,
+        BudgetExceededError.
         """
         now = self._signals.clock()
 
@@ -59,6 +78,9 @@ class Transfers:
             method = _method(wish, trunks.get(call.trunk or ""))
             if method == "bridge":
                 require_room(trunks.get(route.trunk))
+            held = _longest_cost(call, rate, longest_s)
+            await reserve(transaction.connection, call_id, held, now)
+            change.set(reserved_milli_cents=call.reserved_milli_cents + held)
             transfer = Transfer(
                 seq=1 if last is None else last.seq + 1,
                 number=wish.number,
@@ -70,6 +92,9 @@ class Transfers:
                 summary_instructions=wish.summary_instructions,
                 status="dialing",
                 at=now,
+                rate=None if rate is None else rate.json(),
+                longest_s=longest_s,
+                reserved_milli_cents=held,
             )
             transaction.notify("control", call_id, others_only=True)
             _note(change, transfer, "call.transfer_started")
@@ -95,6 +120,18 @@ class Transfers:
 
         return await self._database.write(work)
 
+    async def answered(self, call_id: str, at: float) -> None:
+        """The second leg is up, and the two are not joined yet."""
+
+        async def work(transaction: Transaction) -> None:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            transfer = transfer_of(change.call)
+            if transfer is not None and transfer.status == "dialing":
+                change.set(transfer=replace(transfer, answered_at=at).json())
+                await change.save()
+
+        await self._database.write(work)
+
     async def completed(self, call_id: str, at: float) -> None:
         """The person talks to somebody else now. Again: nothing happens."""
         await self._settle(call_id, at, "call.transferred", status="completed")
@@ -108,21 +145,56 @@ class Transfers:
             change = await CallChange.of(transaction, call_id, self._signals)
             transfer = transfer_of(change.call)
             if transfer is not None and transfer.status == "dialing":
-                _note(change, replace(transfer, at=max(at, transfer.at), **values), kind)
+                transfer = replace(transfer, at=max(at, transfer.at), **values)
+                if transfer.status == "failed":
+                    await _settle_leg(change, transaction.connection, transfer, transfer.at)
+                elif transfer.answered_at is None:
+                    transfer = replace(transfer, answered_at=transfer.at)
+                _note(change, transfer, kind)
                 await change.save()
                 transaction.notify("work")  # a trunk may have a channel more
 
         await self._database.write(work)
 
 
-def end_transfer(change: CallChange, at: float) -> None:
-    """The call is over: so is what it was about to be handed over to."""
+async def end_transfer(change: CallChange, connection: AsyncConnection, at: float) -> None:
+    """The call is over: so is what it was handed over to, or about to be."""
     transfer = transfer_of(change.call)
-    if transfer is not None and transfer.status == "dialing":
+    if transfer is None or transfer.status == "failed":
+        return
+    await _settle_leg(change, connection, transfer, at)
+    if transfer.status == "dialing":
         failed = replace(
             transfer, status="failed", reason="the call ended", at=max(at, transfer.at)
         )
         _note(change, failed, "call.transfer_failed")
+
+
+def _longest_cost(call: Call, rate: Rate | None, longest_s: int) -> int:
+    """Milli-cents that a transfer may cost: its second leg, and the first one going on as long."""
+    own = rate_of(call.rate)
+    going_on = 0 if own is None else own.amount(call.max_duration_s + longest_s)
+    leg = 0 if rate is None else rate.amount(longest_s)
+    return leg + max(0, going_on - call.reserved_milli_cents)
+
+
+async def _settle_leg(
+    change: CallChange, connection: AsyncConnection, transfer: Transfer, ended_at: float
+) -> None:
+    """Give back what was held for a transfer, and spend what its second leg cost.
+
+    How long two talk after a REFER nobody tells us: as long as they may.
+    """
+    cost, rate = 0, rate_of(transfer.rate)
+    if rate is not None and transfer.answered_at is not None:
+        lasted = whole_seconds(transfer.answered_at, ended_at)
+        cost = rate.amount(transfer.longest_s if transfer.method == "refer" else lasted)
+    held, call = transfer.reserved_milli_cents, change.call
+    await settle(connection, call.id, held, cost, max(ended_at, call.updated_at))
+    change.set(
+        reserved_milli_cents=call.reserved_milli_cents - held,
+        transfers_milli_cents=call.transfers_milli_cents + cost,
+    )
 
 
 def _note(change: CallChange, transfer: Transfer, kind: str) -> None:

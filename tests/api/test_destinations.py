@@ -118,7 +118,7 @@ async def test_a_transfer_by_the_agent_is_refused(bench: Bench) -> None:
     """What its tool asks before anything is dialled (`api.tools.transfer`)."""
     call = await answered(bench.store, trunk="trunk")
     with pytest.raises(TransferRefusedError, match="premium-rate"):
-        await order_transfer(bench.store, Destinations(), call, TransferWish(PREMIUM))
+        await order_transfer(bench.store, Destinations(), call, TransferWish(PREMIUM), 60)
     assert (await bench.store.calls.get(call.id)).transfer is None
 
 

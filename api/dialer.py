@@ -209,8 +209,7 @@ class Dialer:
             lease = f"result:{call.id}"
             if await self._store.leases.take(lease, self.node_id, 2 * EXTRACTION_TIMEOUT_S):
                 async with self._analyses:
-                    analysed = self._config.analysed
-                    await find(self._store, call, self._engines, analysed=analysed)
+                    await find(self._store, call, self._engines, self._config.calls)
                 await self._store.leases.release(lease, self.node_id)
         finally:
             self._settling.discard(call.id)
@@ -287,7 +286,7 @@ class Dialer:
         try:
             if time.monotonic() > self._lives_until:
                 await self._beat()
-            destinations = self._config.destinations
+            destinations = self._config.calls.destinations
             return await self._store.claims.take(free, self.node_id, destinations)
         except Exception as error:
             # Calls under way must not pay for it.

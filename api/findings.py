@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from api.agents.effective import effective
 from api.agents.templates import render
+from api.caller_ids import unproven
 from api.records import Call, Turn
 from api.returns import result_schema, settle_result
 from api.scribe import insist
+from api.settings.calling import Calls
 from api.store import Store
 from voice_loop.analysis import Analysis, Turns, analyse
 from voice_loop.extraction import ExtractionError, extract
@@ -23,22 +25,23 @@ log = logging.getLogger(__name__)
 EXTRACTION_TIMEOUT_S: Final = 120.0
 
 
-async def find(
-    store: Store, call: Call, engines: Callable[[Call], Engines], *, analysed: bool
-) -> None:
+async def find(store: Store, call: Call, engines: Callable[[Call], Engines], calls: Calls) -> None:
     """Find out what a call came to and write it down; its terminal event follows.
 
     Args:
         store: where the turns are, and the findings go.
         call: one that is over and awaits its result.
         engines: those that a call is held with; raises EngineError.
-        analysed: whether an outcome and a summary are wanted.
+        calls: whether an outcome and a summary are wanted, and whose caller ids are trusted.
     """
     turns = await insist(call.id, partial(store.calls.turns, call.id))
-    spoken = _spoken([turn for turn in turns if turn.attempt == call.attempt_count])
+    turns = [turn for turn in turns if turn.attempt == call.attempt_count]
+    spoken = _spoken(turns)
     result, error = await _result(call, engines, spoken) if call.returns else (None, None)
-    analysis = await _analysis(call, engines, spoken) if analysed else None
-    await insist(call.id, partial(store.calls.record_result, call.id, result, error, analysis))
+    analysis = await _analysis(call, engines, spoken) if calls.analysis else None
+    unlisted = unproven(call, calls) or _unsaid(analysis, turns)
+    record = partial(store.calls.record_result, call.id, result, error, analysis, unlisted)
+    await insist(call.id, record)
 
 
 async def _result(
@@ -69,6 +72,14 @@ async def _analysis(
     except (ExtractionError, EngineError) as failure:
         log.warning("call %s: no outcome: %s", call.id, failure)
     return None
+
+
+def _unsaid(analysis: Analysis | None, turns: Sequence[Turn]) -> str | None:
+    """Why what the person wants is not in their words: keys may be pressed for anything."""
+    quote = "" if analysis is None else analysis.quote or ""
+    spoken = any(turn.speaker == "person" and turn.text == quote for turn in turns)
+    in_words = spoken and any(map(str.isalpha, quote))
+    return None if in_words else "the person did not say so in words"
 
 
 def _instructions(call: Call, spoken: Turns) -> str | None:

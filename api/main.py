@@ -116,9 +116,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 ring_timeout_s=settings.calls.ring_timeout_s,
                 conversation=lambda call: conversation_config(settings, call),
                 recordings=settings.recordings.dir if settings.recordings.enabled else None,
-                analysed=settings.calls.analysis,
-                max_transferred_s=settings.calls.max_transferred_s,
-                destinations=settings.calls.destinations,
+                calls=settings.calls,
                 tools=toolbox.tools_for,
                 freeze=Freezer(settings, store, registry, seal),
             ),
@@ -144,7 +142,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         jobs = {
             "webhooks": deliverer.run,
             "housekeeping": housekeeper.run,
-            "messages": Courier(store, writer, ways).run,
+            "messages": Courier(store, writer, ways, settings.calls).run,
         }
         for job, work in jobs.items():
             leased = partial(while_leased, store.leases, job, dialer.node_id, work)

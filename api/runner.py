@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from api.agents.freezing import AgentUnusableError
-from api.dialing.destinations import HOME, Destinations
 from api.findings import find
 from api.recording import RecordedPeer
 from api.records import AnsweredBy, Call, Claim, Turn
 from api.records import Ended as Ending
 from api.scribe import Scribe, insist
+from api.settings.calling import Calls
 from api.store import Store
 from api.tools.transfer import HandOver
 from api.transfer_records import TransferWish, transfer_of
@@ -57,6 +57,9 @@ _VOICEMAIL = "An answering machine took the call."
 LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
 
 
+_CALLS = Calls()
+
+
 async def _as_it_is(call: Call) -> Call:
     return call
 
@@ -70,12 +73,8 @@ class RunnerConfig:
     """How one is held, but for its tools."""
     recordings: Path | None
     """Folder of the recordings; None when calls are not recorded."""
-    analysed: bool = True
-    """Whether outcome and summary are asked for."""
-    max_transferred_s: int = 14_400
-    """How long two people may talk whom a transfer has joined."""
-    destinations: Destinations = HOME
-    """Where calls may go."""
+    calls: Calls = _CALLS
+    """What calls may be placed, and what is made of them."""
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
@@ -166,7 +165,7 @@ class CallRunner:
             self._conversation = self._transferring = None
         if over is not None:
             async with self._analysis():
-                await find(self._store, over, self._engines, analysed=self._config.analysed)
+                await find(self._store, over, self._engines, self._config.calls)
 
     async def _run(self) -> Call | None:
         """Gives the call if it is over and a result is to be looked for."""
@@ -249,8 +248,7 @@ class CallRunner:
             switch=self._switch,
             engines=engines,
             ring_timeout_s=self._config.ring_timeout_s,
-            destinations=self._config.destinations,
-            longest_s=self._config.max_transferred_s,
+            calls=self._config.calls,
             conversation=config,
             on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
         )
@@ -334,7 +332,8 @@ class CallRunner:
             await asyncio.wait([talk], timeout=_LAST_TURN_S)
         conversation.transferred()
         assert self._limit is not None
-        self._limit.reschedule(asyncio.get_running_loop().time() + self._config.max_transferred_s)
+        longest_s = self._config.calls.max_transferred_s
+        self._limit.reschedule(asyncio.get_running_loop().time() + longest_s)
 
     async def _reason(self, talk: asyncio.Task[events.EndReason]) -> str:
         """Why the conversation ended; ours goes before the person's hanging up after it."""
@@ -420,7 +419,7 @@ class CallRunner:
                 awaits_result=answered
                 and reason != "engine_error"
                 and not machine
-                and (bool(self._call.returns) or (self._config.analysed and self._heard())),
+                and (bool(self._call.returns) or (self._config.calls.analysis and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
                 media=asdict(attempt.media_stats()),

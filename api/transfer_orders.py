@@ -2,9 +2,9 @@
 
 from typing import Final, Literal
 
-from api.dialing.destinations import Destinations
 from api.lifecycle import IllegalMoveError
 from api.records import Call
+from api.settings.calling import Calls
 from api.store import Store
 from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
@@ -38,9 +38,7 @@ class TransferRefusedError(Exception):
         self.code = code
 
 
-async def order_transfer(
-    store: Store, destinations: Destinations, call: Call, wish: TransferWish, longest_s: int
-) -> Transfer:
+async def order_transfer(store: Store, calls: Calls, call: Call, wish: TransferWish) -> Transfer:
     """Have the ledger note a transfer that its runner is to carry out.
 
     Our own number of the call is shown to whom it goes. Under a budget it fails closed, as a call
@@ -48,18 +46,18 @@ async def order_transfer(
 
     Args:
         store: the ledger.
-        destinations: where calls may go.
+        calls: where they may go, and how long two may talk whom a transfer has joined.
         call: in progress.
         wish: to whom, and how.
-        longest_s: how long the two may talk, once they are joined.
 
     Raises TransferRefusedError.
     """
-    if (refusal := destinations.refusal(wish.number, call.our_number)) is not None:
+    if (refusal := calls.destinations.refusal(wish.number, call.our_number)) is not None:
         raise TransferRefusedError("destination_not_allowed", refusal)
     try:
         route = await store.numbers.route(wish.number, call.our_number)
         rate = await store.rates.price(wish.number)
+        longest_s = calls.max_transferred_s
         if wish.mode == "warm":
             longest_s += _LONGEST_BRIEFING_S
         return await store.transfers.begin(call.id, wish, route, rate, longest_s)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
-from api.dialing.destinations import Destinations
 from api.records import Call
 from api.scribe import Scribe
+from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.transfers import TrunkFullError
 from api.transfer_orders import TransferRefusedError, order_transfer
@@ -51,8 +51,7 @@ class Transferring:
         engines: Engines,
         conversation: ConversationConfig,
         ring_timeout_s: int,
-        destinations: Destinations,
-        longest_s: int,
+        calls: Calls,
         on_failed: Callable[[str], None],
     ) -> None:
         """
@@ -68,8 +67,7 @@ class Transferring:
             engines: speak the briefings.
             conversation: in whose language and voice.
             ring_timeout_s: how long to let it ring.
-            destinations: where calls may go.
-            longest_s: how long the two may talk, once they are joined.
+            calls: where they may go, and for how long.
             on_failed: told why a transfer that the agent did not ask for came to nothing.
         """
         self._call = call
@@ -83,8 +81,7 @@ class Transferring:
         self._engines = engines
         self._conversation = conversation
         self._ring_timeout_s = ring_timeout_s
-        self._destinations = destinations
-        self._longest_s = longest_s
+        self._calls = calls
         self._on_failed = on_failed
         self._task: asyncio.Task[str | None] | None = None
         self._last = 0
@@ -129,9 +126,7 @@ class Transferring:
         return self._task
 
     async def _order(self, wish: TransferWish) -> str | None:
-        ordered = await order_transfer(
-            self._store, self._destinations, self._call, wish, self._longest_s
-        )
+        ordered = await order_transfer(self._store, self._calls, self._call, wish)
         return await self._carry_out(ordered)
 
     async def _noted(self, transfer: Transfer) -> str | None:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from api.caller_ids import not_texted
 from api.message_records import Message, MessageKind
 from api.messaging.outgoing import Mail, NotSentError, Sms
 from api.messaging.ways import WaysOut
 from api.messaging.writing import Writer
 from api.records import Call
 from api.scribe import insist
+from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.do_not_call import NotListedError
 from api.store.rows import UnknownCallError
@@ -41,6 +43,7 @@ class Courier:
         store: Store,
         writer: Writer,
         ways: WaysOut,
+        calls: Calls,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """
@@ -48,11 +51,13 @@ class Courier:
             store: where messages are put down.
             writer: of those that have no body yet.
             ways: by which they leave.
+            calls: who may be texted.
             clock: Unix seconds.
         """
         self._store = store
         self._writer = writer
         self._ways = ways
+        self._calls = calls
         self._clock = clock
         self._news: dict[MessageKind, asyncio.Event] = {
             "sms": asyncio.Event(),
@@ -111,7 +116,7 @@ class Courier:
         error, again_at = None, None
         try:
             if message.purpose in {"after_call", "voicemail"}:
-                await self._ask_consent(message)
+                await self._ask_consent(message, call)
             subject, body = message.subject, message.body
             if body is None:
                 subject, body = await self._writer.write(message, call)
@@ -136,11 +141,15 @@ class Courier:
             return self._ways.from_number or message.sender
         return None if self._ways.mail is None else self._ways.mail.from_address
 
-    async def _ask_consent(self, message: Message) -> None:
-        """Nobody who wants no calls is texted after one."""
+    async def _ask_consent(self, message: Message, call: Call) -> None:
+        """Nobody who wants no calls is texted after one, nor whose number a caller has shown."""
+        if (refusal := not_texted(call, self._calls)) is not None:
+            raise NotSentError(refusal, final=True)
         with contextlib.suppress(NotListedError):
             await self._store.do_not_call.get(message.recipient)
             raise NotSentError("the number is on the do-not-call list", final=True)
+        if call.outcome == "do_not_contact":
+            raise NotSentError("the person asked not to be contacted", final=True)
 
     async def _send(
         self, message: Message, call: Call, sender: str | None, subject: str, body: str

@@ -41,10 +41,7 @@ async def transfer_call(exchange: Exchange) -> Response:
     call = await find_call(exchange)
     services = exchange.services
     try:
-        calls = services.settings.calls
-        await order_transfer(
-            services.store, calls.destinations, call, wish, calls.max_transferred_s
-        )
+        await order_transfer(services.store, services.settings.calls, call, wish)
     except TransferRefusedError as error:
         if (field := _FIELDS.get(error.code)) is not None:
             raise invalid([FieldError(str(error), pointer(field))], error.code) from error

@@ -46,6 +46,12 @@ class Calls(Section):
         description="Numbers of yours by what the trunk tells in their place of inbound calls, "
         'where that is no form of the number itself: `{ "100" = "+15551234567" }`.',
     )
+    trusted_caller_id_trunks: tuple[str, ...] = Field(
+        default=(),
+        description="Trunks whose caller ids are proven (a carrier that signs or screens them). A "
+        "caller over any other may show somebody else's number: it is not put on the do-not-call "
+        "list by what is said, and gets no text messages.",
+    )
     allowed_countries: tuple[Annotated[str, AfterValidator(_country)], ...] = Field(
         default=(),
         description="Countries (ISO 3166, as `DE`) that calls and transfers may go to beside those "

@@ -315,10 +315,12 @@ class CallLedger:
         result: JsonObject | None,
         error: str | None = None,
         analysis: Analysis | None = None,
+        unlisted: str | None = None,
     ) -> Call:
         """What the call came to is found, or failed with `error`: its terminal event follows.
 
-        A person who wants no more calls is put on the do-not-call list (RV-312). The same again:
+        A person who wants no more calls is put on the do-not-call list (RV-312), unless
+        `unlisted` says why not: then the event tells, for people to decide. The same again:
         nothing happens. Raises IllegalMoveError for a call that awaits no result.
         """
         now = self._clock()
@@ -347,17 +349,21 @@ class CallLedger:
                 waiting_for=None,
                 updated_at=max(now, call.updated_at),
             )
-            if outcome == "do_not_contact" and is_e164(call.person_number):
-                await add_number(
-                    transaction,
-                    call.person_number,
-                    source="outcome",
-                    reason=(analysis and analysis.quote) or "",
-                    call_id=call_id,
-                    now=now,
-                )
             told_of = ("result", "result_status", "result_error", "outcome", "summary")
             found = {name: getattr(change.call, name) for name in told_of}
+            if analysis is not None and outcome == "do_not_contact":
+                listed = unlisted is None and is_e164(call.person_number)
+                quote = analysis.quote or ""
+                found["do_not_call"] = {"listed": listed, "quote": quote, "reason": unlisted}
+                if listed:
+                    await add_number(
+                        transaction,
+                        call.person_number,
+                        source="outcome",
+                        reason=quote,
+                        call_id=call_id,
+                        now=now,
+                    )
             await add_after_result(transaction, change.call, now)
             change.tell("call.analyzed", now, {"analysis": found})
             change.tell_status(now)

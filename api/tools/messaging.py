@@ -87,6 +87,7 @@ class SendSms:
         *,
         gateway: SmsGateway,
         from_number: str | None,
+        refusal: str | None,
     ) -> None:
         """
         Args:
@@ -96,12 +97,14 @@ class SendSms:
             store: where messages are put down.
             gateway: the way out.
             from_number: who sends; None: our number in the call.
+            refusal: why this person is not texted; None: they are.
         """
         self._tool = tool
         self._call = call
         self._values = values
         self._gateway = gateway
         self._from_number = from_number
+        self._refusal = refusal
         self._post = _Post(store)
 
     @property
@@ -131,8 +134,13 @@ class SendSms:
             call.id, self._call.attempt_count, "sms", person, sender, subject=None, body=text
         )
         return await self._post.send(
-            message, lambda id_: self._gateway.send(Sms(id_, person, sender, text, call.trunk))
+            message, lambda id_: self._send(Sms(id_, person, sender, text, call.trunk))
         )
+
+    async def _send(self, sms: Sms) -> None:
+        if self._refusal is not None:
+            raise NotSentError(self._refusal, final=True)
+        await self._gateway.send(sms)
 
 
 class SendEmail:

@@ -21,6 +21,7 @@ from api.agents.tools import (
     TransferTool,
 )
 from api.calendars.opening import CalendarAccess
+from api.caller_ids import not_texted
 from api.guarded_http import tools_client
 from api.messaging.ways import WaysOut
 from api.records import Call
@@ -133,6 +134,7 @@ class Toolbox:
                     self._store,
                     gateway=self._ways.sms,
                     from_number=self._ways.from_number,
+                    refusal=not_texted(call, self._settings.calls),
                 )
             case EmailTool() if self._ways.mail is not None:
                 yield SendEmail(tool, call, values, self._store, server=self._ways.mail)

@@ -15,6 +15,7 @@ from api.dialer import Dialer
 from api.records import Call, Claim
 from api.runner import CallRunner, RunnerConfig
 from api.scribe import insist
+from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.tools.transfer import HandOver
 from pbx.switch import (
@@ -261,6 +262,7 @@ class Office:
     store: Store
     recordings: Path | None = None
     max_transferred_s: int = 3600
+    calls: Calls = field(default_factory=Calls)
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = field(default=lambda *_: ())
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
     engines_fault: EngineError | None = None
@@ -275,7 +277,7 @@ class Office:
             RING_TIMEOUT_S,
             self._conversation,
             self.recordings,
-            max_transferred_s=self.max_transferred_s,
+            calls=self.calls.model_copy(update={"max_transferred_s": self.max_transferred_s}),
             tools=self.tools,
         )
 

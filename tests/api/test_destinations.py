@@ -7,6 +7,7 @@ import pytest
 from api.dialing.destinations import Destinations
 from api.dialing.retry import RetryPolicy
 from api.records import NewCall
+from api.settings.calling import Calls
 from api.transfer_orders import TransferRefusedError, order_transfer
 from api.transfer_records import TransferWish
 from tests.api.campaigning import campaign, contacts, eventually, pacing, services_of
@@ -118,7 +119,7 @@ async def test_a_transfer_by_the_agent_is_refused(bench: Bench) -> None:
     """What its tool asks before anything is dialled (`api.tools.transfer`)."""
     call = await answered(bench.store, trunk="trunk")
     with pytest.raises(TransferRefusedError, match="premium-rate"):
-        await order_transfer(bench.store, Destinations(), call, TransferWish(PREMIUM), 60)
+        await order_transfer(bench.store, Calls(), call, TransferWish(PREMIUM))
     assert (await bench.store.calls.get(call.id)).transfer is None
 
 

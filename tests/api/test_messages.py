@@ -19,6 +19,7 @@ from api.messaging.ways import WaysOut
 from api.messaging.writing import MAX_WRITTEN, Writer, text_messages
 from api.records import Call, Ended, Turn
 from api.settings import SmsHttp
+from api.settings.calling import Calls
 from api.store import Store, StoreError
 from pbx.switch import Cause
 from tests.api.mailing import MailTown
@@ -70,11 +71,12 @@ async def couriering(
     *,
     hand: Hand | None = None,
     clock: Callable[[], float] = time.time,
+    trusted: tuple[str, ...] = (),
 ) -> AsyncIterator[Courier]:
     gateway = None if sms is None else HttpGateway(SmsHttp(url=sms.url, timeout_s=5.0))
     writer = Writer(store, lambda call: hand or Hand(), "https://offhook.example")
     ways = WaysOut(gateway, mail)
-    courier = Courier(store, writer, ways, clock=clock)
+    courier = Courier(store, writer, ways, Calls(trusted_caller_id_trunks=trusted), clock=clock)
     task = asyncio.create_task(courier.run())
     try:
         yield courier
@@ -258,6 +260,31 @@ async def test_who_wants_no_calls_is_not_texted_either(store: Store) -> None:
         courier.wake()
         message = await settled(store, call, "failed")
     assert message.last_error == "the number is on the do-not-call list"
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize("trunk", ["trusted", "other"])
+async def test_a_caller_is_texted_only_where_their_number_is_proven(
+    store: Store, trunk: str
+) -> None:
+    """Anybody may show a victim's number."""
+    async with receiving() as receiver, couriering(store, receiver, trusted=("trusted",)):
+        call = await conversed(store, AFTER, direction="inbound", trunk=trunk)
+        await ended(store, call)
+        message = await settled(store, call, "sent" if trunk == "trusted" else "failed")
+    assert message.recipient == call.from_number
+    assert len(receiver.got) == (trunk == "trusted")
+    assert ("calls.trusted_caller_id_trunks" in (message.last_error or "")) == (trunk == "other")
+
+
+async def test_who_asked_not_to_be_contacted_is_not_texted_though_not_listed(store: Store) -> None:
+    async with receiving() as receiver, couriering(store, receiver):
+        call = await conversed(store, AFTER, "never call me again.")
+        await ended(store, call, awaits_result=True)
+        said = Analysis("do_not_contact", "They want no calls.", "9")
+        await store.calls.record_result(call.id, None, None, said, "not in words")
+        message = await settled(store, call, "failed")
+    assert message.last_error == "the person asked not to be contacted"
     assert receiver.got == []
 
 

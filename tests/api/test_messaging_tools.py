@@ -15,7 +15,7 @@ from api.message_records import Message
 from api.messaging.mail import MailServer
 from api.messaging.sms import HttpGateway
 from api.messaging.ways import WaysOut
-from api.records import Call
+from api.records import Call, NewCall
 from api.runner import CallRunner
 from api.settings import Settings, SmsHttp
 from api.store import Store, StoreError
@@ -31,6 +31,7 @@ from tests.voice_loop.scripted import HandSet, frame
 from voice_loop.prompts import tool_call_text, tool_response_text
 from voice_loop.tools import Tool
 
+TRUSTING = Settings.model_validate({"calls": {"trusted_caller_id_trunks": ["trusted"]}})
 FRONT, BACK = "front@example.org", "back@example.org"
 
 
@@ -50,11 +51,12 @@ async def tools_of(
     call: Call,
     sms: Receiver | None = None,
     mail: MailServer | None = None,
+    settings: Settings | None = None,
     **ways: Any,
 ) -> AsyncIterator[tuple[Tool, ...]]:
     gateway = None if sms is None else HttpGateway(SmsHttp(url=sms.url, timeout_s=5.0))
     out = WaysOut(gateway, mail, **ways)
-    async with Toolbox(Settings(), store, SEAL, out) as box:
+    async with Toolbox(settings or Settings(), store, SEAL, out) as box:
         yield box.tools_for(call, HandSet())
     await out.close()
 
@@ -67,13 +69,16 @@ async def put_down(store: Store, call: Call) -> list[Message]:
 @pytest.mark.rows("RV-68", "RV-69", "X-OI-7")
 @pytest.mark.parametrize(
     ("order", "to", "sender"),
-    [({}, NUMBER, OURS), ({"direction": "inbound"}, OURS, NUMBER)],
+    [({}, NUMBER, OURS), ({"direction": "inbound", "trunk": "trusted"}, OURS, NUMBER)],
 )
 async def test_the_agent_texts_the_person_on_the_line(
     store: Store, order: dict[str, Any], to: str, sender: str
 ) -> None:
     call = await called(store, {"type": "send_sms"}, **order)
-    async with receiving() as receiver, tools_of(store, call, receiver) as (tool,):
+    async with (
+        receiving() as receiver,
+        tools_of(store, call, receiver, settings=TRUSTING) as (tool,),
+    ):
         arguments = {"text": "Bring your card, {{name}}."}
         jsonschema.validate(arguments, tool.spec.parameters)
         result = await tool(arguments)
@@ -85,6 +90,39 @@ async def test_the_agent_texts_the_person_on_the_line(
     assert (message.kind, message.purpose, message.status) == ("sms", "tool", "sent")
     assert (message.recipient, message.sender, message.body) == (to, sender, text)
     assert (message.attempt, message.sent_at is not None) == (1, True)
+
+
+@pytest.mark.parametrize("trunk", ["other", None])
+async def test_who_shows_a_number_that_nobody_vouches_for_is_not_texted(
+    store: Store, trunk: str | None
+) -> None:
+    call = await called(store, {"type": "send_sms"}, direction="inbound", trunk=trunk)
+    async with (
+        receiving() as receiver,
+        tools_of(store, call, receiver, settings=TRUSTING) as (tool,),
+    ):
+        result = await tool({"text": "Your order is on its way."})
+    assert (result.output, result.is_error) == ("It could not be sent.", True)
+    assert receiver.got == []
+    (message,) = await put_down(store, call)
+    assert "calls.trusted_caller_id_trunks" in (message.last_error or "")
+
+
+@pytest.mark.parametrize("number", ["+19005551234", "+18765551234", "anonymous", "4711"])
+async def test_no_number_is_texted_that_is_not_called(store: Store, number: str) -> None:
+    """`called` has an inbound call come from the second number."""
+    order = {"direction": "inbound", "trunk": "trusted"}
+    agent = {"tools": [{"type": "send_sms"}]}
+    new = NewCall(NUMBER, number, "hi", agent=agent, **order)  # type: ignore[arg-type]
+    call = await store.calls.create(new)
+    async with (
+        receiving() as receiver,
+        tools_of(store, call, receiver, settings=TRUSTING) as (tool,),
+    ):
+        assert (await tool({"text": "hi"})).is_error
+    assert receiver.got == []
+    (message,) = await put_down(store, call)
+    assert "calls.allowed_prefixes" in (message.last_error or "")
 
 
 @pytest.mark.rows("RV-69")

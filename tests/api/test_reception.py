@@ -15,6 +15,7 @@ from api.dialer import Dialer
 from api.inbound_numbers import ANONYMOUS
 from api.reception import Reception
 from api.resources import NewTrunk
+from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from api.store.tables import calls
@@ -70,7 +71,8 @@ async def desk(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Desk]:
     impatient(monkeypatch)
-    office = Office(bench.store, tmp_path / "inbound")
+    trusting = Calls(trusted_caller_id_trunks=("vouching",))
+    office = Office(bench.store, tmp_path / "inbound", calls=trusting)
     async with running(office) as dialer:
         yield Desk(bench, office, dialer)
 
@@ -432,14 +434,18 @@ async def _note_transfer(store: Store, call_id: str, transfer: dict[str, Any]) -
 
 
 @pytest.mark.rows("RV-312")
-@pytest.mark.parametrize("caller", [CALLER, None])
-async def test_a_caller_who_wants_no_more_calls_is_the_one_that_is_listed(
-    desk: Desk, caller: str | None
+@pytest.mark.parametrize(
+    ("caller", "trunk", "listed"),
+    [(CALLER, "vouching", True), (None, "vouching", False), (CALLER, "trunk", False)],
+)
+async def test_a_caller_who_wants_no_more_calls_is_listed_where_their_number_is_proven(
+    desk: Desk, caller: str | None, trunk: str, listed: bool
 ) -> None:
+    """Anybody may show a victim's number. That it was asked for is told all the same."""
     store = desk.bench.store
     await answering(desk.bench)
     desk.office.mind.analysis = '{"quote": "yes", "summary": "s", "outcome": "do_not_contact"}'
-    assert await desk.ring(caller=caller) is None
+    assert await desk.ring(caller=caller, trunk=trunk) is None
     call = await desk.the_call()
     assert call["from_number"] == (caller or ANONYMOUS)
     desk.attempts[0].answer()
@@ -448,4 +454,12 @@ async def test_a_caller_who_wants_no_more_calls_is_the_one_that_is_listed(
     desk.attempts[0].end()
     await until(store, call["id"], "completed")
     page = await store.do_not_call.page(limit=10)
-    assert [one.number for one in page.items] == ([] if caller is None else [caller])
+    assert [one.number for one in page.items] == ([caller] if listed else [])
+    assert (await store.calls.get(call["id"])).outcome == "do_not_contact"
+    (told,) = [
+        event.data["analysis"]["do_not_call"]
+        for event in await store.calls.events(call["id"])
+        if event.type == "call.analyzed"
+    ]
+    assert (told["listed"], told["quote"]) == (listed, "yes")
+    assert trunk == "vouching" or "calls.trusted_caller_id_trunks" in told["reason"]

@@ -211,6 +211,36 @@ async def test_who_wants_no_more_calls_is_listed(office: Office, store: Store) -
     assert (await store.calls.get(waiting.id)).end_reason == "do_not_call"
 
 
+@pytest.mark.parametrize("quote", ["9", "no. 9"])
+async def test_keys_alone_put_nobody_on_the_list(office: Office, store: Store, quote: str) -> None:
+    """Whatever the model makes of them: it takes words that the person has said."""
+    office.mind.analysis = json.dumps(
+        {"quote": quote, "summary": "No more calls.", "outcome": "do_not_contact"}
+    )
+    call = await running(office, returns={"ok": "boolean"})
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    attempt.press("9")
+    await until(store, call.id, "digit")
+    await attempt.until_spoken()
+    attempt.end()
+    done = await call.over()
+    page = await store.do_not_call.page(limit=10)
+    assert page.items == ()
+    if quote == "9":  # any other is no line of theirs
+        assert done.outcome == "do_not_contact"
+        (told,) = [
+            event.data["analysis"]["do_not_call"]
+            for event in await store.calls.events(call.id)
+            if event.type == "call.analyzed"
+        ]
+        assert told == {
+            "listed": False,
+            "quote": "9",
+            "reason": "the person did not say so in words",
+        }
+
+
 async def test_an_analysis_that_fails_costs_the_outcome_only(office: Office) -> None:
     office.mind.analysis_fault = EngineError("out of memory")
     call = await conversed(office, returns={"ok": "boolean"})

@@ -11,7 +11,8 @@ from typing import Final
 from api.agents.masking import unsealed
 from api.campaign_objects import order_body
 from api.campaign_records import Campaign, Contact, Standing
-from api.ordering import check_template, read_order
+from api.caps import CapReachedError
+from api.ordering import cap_reached, check_template, read_order
 from api.problems import Problem
 from api.resources import trunks_for
 from api.sealing import SealError
@@ -32,12 +33,15 @@ class Pacer:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._pacing = services.store.pacing
+        self._again_at: float | None = None
+        """When a key that has placed all its calls of a day may place another one."""
 
     async def run(self) -> None:
         """Pace until cancelled. Raises StoreError; run it again then."""
         self._pacing.wake()
         while True:
-            await self._pacing.wait()
+            await self._pacing.wait(self._again_at)
+            self._again_at = None
             while [one for one in await self._pacing.open_campaigns() if await self._turn(one)]:
                 pass
 
@@ -79,6 +83,11 @@ class Pacer:
         except BudgetExceededError:
             await self._pacing.pause(campaign.id, "budget")
             return False
+        except CapReachedError as error:
+            if error.cap != "max_calls_per_number_per_day" and error.free_at is not None:
+                self._again_at = min(error.free_at, self._again_at or error.free_at)
+                return False
+            refusal = f"cap_reached: {cap_reached(error).detail}"
         except DoNotCallError as error:
             refusal = f"do_not_call: {error}"
         except SealError as error:

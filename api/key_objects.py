@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.call_object import Timestamp, rfc3339, rfc3339_or_none
+from api.caps import MAX_CAP, KeyCaps
 from api.fields import Body
 from api.key_records import MAX_RATE_LIMIT, ApiKey, KeyScope
 from api.records import Dialect
@@ -16,6 +17,15 @@ _SCOPE = (
 _DIALECT = (
     "For a hosted service's client whose base URL has a fixed path: on `/v1/…`, and on Revox's "
     "paths without `/api`, requests with this key are read and answered in that service's way."
+)
+
+_CALLS = "Calls that it may place in 24 hours; 0: no limit, null: `calls.max_calls_per_day`."
+_MINUTES = (
+    "Minutes that its calls may last in 24 hours; 0: no limit, null: `calls.max_minutes_per_day`."
+)
+_CALLS_TO_NUMBER = (
+    "Calls to one number in 24 hours from which on it may place no more; 0: no limit, null: "
+    "`calls.max_calls_per_number_per_day`."
 )
 
 
@@ -33,6 +43,22 @@ class CreateKey(Body):
         examples=[600],
     )
     dialect: Dialect | None = Field(default=None, description=_DIALECT, examples=[None])
+    max_calls_per_day: int | None = Field(
+        default=None, ge=0, le=MAX_CAP, description=_CALLS, examples=[500]
+    )
+    max_minutes_per_day: int | None = Field(
+        default=None, ge=0, le=MAX_CAP, description=_MINUTES, examples=[None]
+    )
+    max_calls_per_number_per_day: int | None = Field(
+        default=None, ge=0, le=MAX_CAP, description=_CALLS_TO_NUMBER, examples=[None]
+    )
+
+    @property
+    def caps(self) -> KeyCaps:
+        """Its own caps."""
+        return KeyCaps(
+            self.max_calls_per_day, self.max_minutes_per_day, self.max_calls_per_number_per_day
+        )
 
 
 class KeyObject(BaseModel):
@@ -48,6 +74,9 @@ class KeyObject(BaseModel):
         description="null: the deployment's; 0: no limit.", examples=[600]
     )
     dialect: Dialect | None = Field(description=_DIALECT, examples=[None])
+    max_calls_per_day: int | None = Field(description=_CALLS, examples=[500])
+    max_minutes_per_day: int | None = Field(description=_MINUTES, examples=[None])
+    max_calls_per_number_per_day: int | None = Field(description=_CALLS_TO_NUMBER, examples=[None])
     created_at: str = Timestamp
     revoked_at: str | None = Field(
         description="From then on it was worth nothing.",
@@ -85,6 +114,7 @@ def key_object(key: ApiKey) -> dict[str, Any]:
         scope=key.scope,
         rate_limit_per_minute=key.rate_limit_per_minute,
         dialect=key.dialect,
+        **vars(key.caps),
         created_at=rfc3339(key.created_at),
         revoked_at=rfc3339_or_none(key.revoked_at),
     ).model_dump()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from api.caps import KeyCaps
 from api.records import Dialect
 
 KeyScope = Literal["read", "call", "admin"]
@@ -19,6 +20,9 @@ def allows(given: KeyScope, needed: KeyScope) -> bool:
     return SCOPES.index(given) >= SCOPES.index(needed)
 
 
+_DEFAULT_CAPS: Final = KeyCaps()
+
+
 @dataclass(frozen=True)
 class ApiKey:
     """An API key as it is listed; the key itself is kept only as a hash."""
@@ -33,6 +37,7 @@ class ApiKey:
     revoked_at: float | None
     dialect: Dialect | None = None
     """That its requests are in, on paths without a dialect's prefix; None: our own."""
+    caps: KeyCaps = _DEFAULT_CAPS
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What every order goes through, whether a request or a campaign places it."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +13,9 @@ from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
 from api.agents.templates import SECRETS, templates
 from api.agents.tools import TransferTool
-from api.call_object import call_object
-from api.key_records import allows
+from api.call_object import call_object, rfc3339
+from api.caps import CapReachedError, KeyCaps
+from api.key_records import ApiKey, allows
 from api.order_checks import layers_of, order_of, rebased
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
@@ -53,7 +55,8 @@ async def read_order(
     asked = read_call(body)
     agent = None if asked.agent_id is None else await active_agent(services.store, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
-    await _check_secrets(services.store, layers, api_key_id)
+    key = None if api_key_id is None else await services.store.keys.get(api_key_id)
+    _check_secrets(layers, key)
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
     number_field = number_field_of(body)
     new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
@@ -84,6 +87,7 @@ async def read_order(
         trunk=route.trunk,
         rate=rate,
         api_key_id=api_key_id,
+        caps=(KeyCaps() if key is None else key.caps).over(services.settings.calls),
         agent_version=None if agent is None else agent.version,
         agent=sealed(new.agent, services.seal),
         agent_layers=sealed(layers.over_agent(), services.seal) if at_dispatch else None,
@@ -105,6 +109,8 @@ async def place(
         return await services.store.calls.create(new, idempotent, answer)
     except DoNotCallError as error:
         raise _refused(number_field, str(error), "do_not_call") from error
+    except CapReachedError as error:
+        raise cap_reached(error) from error
     except BudgetExceededError as error:
         detail = f"the budget is used up: {error}"
         raise Problem(402, "budget_exceeded", detail) from error
@@ -133,6 +139,16 @@ def _check_destinations(
         raise invalid(errors, "destination_not_allowed")
 
 
+def cap_reached(error: CapReachedError) -> Problem:
+    """429 until there is room again; 403 where such an order never has any."""
+    if error.free_at is None:
+        return Problem(403, "cap_reached", f"{error}; one call may last longer than that")
+    wait_s = max(1, math.ceil(error.free_at - time.time()))
+    headers = {"Retry-After": str(wait_s)}
+    detail = f"{error}; there is room again at {rfc3339(error.free_at)}"
+    return Problem(429, "cap_reached", detail, headers=headers)
+
+
 def number_field_of(body: JsonObject) -> str:
     """What a request calls the number: `to_number` is the same field as `to`."""
     return "to_number" if "to_number" in body else "to"
@@ -142,7 +158,7 @@ def _refused(field: str, detail: str, code: str) -> Problem:
     return invalid([FieldError(detail, pointer(field))], code)
 
 
-async def _check_secrets(store: Store, layers: Layers, api_key_id: str | None) -> None:
+def _check_secrets(layers: Layers, key: ApiKey | None) -> None:
     """Raise Problem where a secret is named by who may only place calls, not by an agent: else
     they could have it sent to themselves."""
     own = replace(layers, agent={})
@@ -151,9 +167,7 @@ async def _check_secrets(store: Store, layers: Layers, api_key_id: str | None) -
         for template in templates(AgentFields.model_validate(own.merged()))
         if any(name.startswith(SECRETS) for name in template.names)
     ]
-    if not named or api_key_id is None:
-        return
-    if not allows((await store.keys.get(api_key_id)).scope, "admin"):
+    if named and key is not None and not allows(key.scope, "admin"):
         detail = "only agents, and keys with the scope admin, may name a secret"
         places = [FieldError(detail, own.place(*template.path)) for template in named]
         raise invalid(places, "insufficient_scope")

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from api.caps import Caps
 from api.dialing.retry import RetryPolicy
 from api.lifecycle import TERMINAL, CallStatus
 from api.money import Rate
@@ -28,6 +29,9 @@ class Concurrency:
 
     key: str
     maximum: int
+
+
+_NO_CAPS: Final = Caps()
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class NewCall:
     """What stands for `{{name}}` in the configuration's texts."""
     dialect: Dialect | None = None
     """Of the API that it was placed with; None is our own."""
+    caps: Caps = _NO_CAPS
+    """Looked at when it is queued."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ ROUNDS: Final = 5
 """What is compared is done in turns, that many."""
 SETTINGS: Final = {
     "OFFHOOK_CALLS__NUMBERS": "+15559876543",
+    "OFFHOOK_CALLS__MAX_CALLS_PER_NUMBER_PER_DAY": "0",
     "OFFHOOK_SERVER__RATE_LIMIT_PER_MINUTE": "0",
 }
 

@@ -33,6 +33,7 @@ async def create_api_key(exchange: Exchange) -> Response:
         asked.rate_limit_per_minute,
         exchange.idempotent,
         asked.dialect,
+        caps=asked.caps,
     )
     content = key_object(key) | {"key": secret}
     headers = {"Location": f"{PATH}/{key.id}", "Cache-Control": "no-store"}

@@ -64,6 +64,24 @@ class Calls(Section):
         "numbers are refused, at home too, unless a prefix beyond the country code names them, as "
         "`+1900` or `+881`; `+` alone is every ordinary number of the world.",
     )
+    max_calls_per_number_per_day: int = Field(
+        default=20,
+        ge=0,
+        description="Most calls that may be placed to one number in 24 hours, whoever places them, "
+        "each with all its attempts; 0 is no limit.",
+    )
+    max_calls_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Most calls that one API key may place in 24 hours, its campaigns' among them; "
+        "0 is no limit.",
+    )
+    max_minutes_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Most minutes that the calls of one API key may last in 24 hours; one that is "
+        "not over counts with its longest duration. 0 is no limit.",
+    )
     default_language: str = Field(default="en", description="Language of a call that names none.")
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
         default=None,

@@ -67,8 +67,8 @@ class CallLedger:
         Args:
             answer: makes the answer's body.
 
-        Raises KeyTakenError when that Idempotency-Key has an answer already, or
-        BudgetExceededError.
+        Raises KeyTakenError when that Idempotency-Key has an answer already, DoNotCallError,
+        CapReachedError, or BudgetExceededError.
         """
         now = self._clock()
 

@@ -4,11 +4,13 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.caps import KeyCaps
 from api.key_objects import key_object
 from api.key_records import ApiKey, KeyPage, KeyScope
 from api.records import Dialect, Idempotency
@@ -45,6 +47,8 @@ class Keys:
         rate_limit_per_minute: int | None = None,
         idempotent: Idempotency | None = None,
         dialect: Dialect | None = None,
+        *,
+        caps: KeyCaps | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key. The second value is the key itself: shown once, never stored.
 
@@ -61,6 +65,7 @@ class Keys:
             self._clock(),
             None,
             dialect,
+            caps or KeyCaps(),
         )
 
         async def work(transaction: Transaction) -> None:
@@ -73,6 +78,7 @@ class Keys:
                     scope=scope,
                     rate_limit_per_minute=rate_limit_per_minute,
                     dialect=dialect,
+                    **vars(record.caps),
                     created_at=record.created_at,
                 )
             )
@@ -173,4 +179,5 @@ def _api_key(row: Any) -> ApiKey:
         row.created_at,
         row.revoked_at,
         row.dialect,
+        KeyCaps(*(getattr(row, one.name) for one in fields(KeyCaps))),
     )

@@ -14,6 +14,7 @@ from api.dialing.zones import UnknownZoneError
 from api.problems import Problem
 from api.records import Attempt, Call, NewCall
 from api.store.budget import reserve
+from api.store.caps import check_caps
 from api.store.change import CallChange, Signals
 from api.store.database import Transaction
 from api.store.rows import load_row, split_row
@@ -42,11 +43,12 @@ async def insert_order(
 ) -> Call:
     """Queue a call: with its hold on the budget and the event that tells of it.
 
-    Raises DoNotCallError, BudgetExceededError.
+    Raises DoNotCallError, CapReachedError, BudgetExceededError.
     """
     connection = transaction.connection
     if await is_listed(transaction, new.to_number):
         raise DoNotCallError
+    await check_caps(transaction, new, now)
     call_id = str(uuid.uuid4())
     held = 0 if new.rate is None else new.rate.amount(new.max_duration_s)
     await reserve(connection, call_id, held, now)

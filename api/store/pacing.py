@@ -3,6 +3,8 @@
 Each locks the campaign's row first, so that of several processes one at a time orders for it.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,10 +47,13 @@ class Pacing:
         """Let `wait` return."""
         self._signals.pacing.set()
 
-    async def wait(self) -> None:
-        """Return once there is news: an order has moved, a campaign was changed, or there is
-        money again."""
-        await self._signals.pacing.wait()
+    async def wait(self, until: float | None = None) -> None:
+        """Return once there is news (an order has moved, a campaign was changed, or there is
+        money again), or at `until`, Unix seconds."""
+        seconds = None if until is None else max(0.0, until - self._signals.clock())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._signals.pacing.wait()
         self._signals.pacing.clear()
 
     async def open_campaigns(self) -> Sequence[str]:
@@ -82,7 +87,7 @@ class Pacing:
         Returns:
             Whether it was queued; not where there is no room now, or somebody else was first.
 
-        Raises DoNotCallError, BudgetExceededError.
+        Raises DoNotCallError, CapReachedError, BudgetExceededError.
         """
         now = self._signals.clock()
 

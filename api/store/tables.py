@@ -104,6 +104,9 @@ api_keys = Table(
     Column("scope", String(16), nullable=False, server_default="admin"),
     Column("rate_limit_per_minute", Integer),
     Column("dialect", String(16)),
+    Column("max_calls_per_day", Integer),
+    Column("max_minutes_per_day", Integer),
+    Column("max_calls_per_number_per_day", Integer),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
 )
@@ -386,6 +389,13 @@ calls = Table(
     Index("ix_calls_created_at_id", "created_at", "id"),
     Index("ix_calls_status_created_at_id", "status", "created_at", "id"),
     Index("ix_calls_to_number_created_at_id", "to_number", "created_at", "id"),
+    Index(
+        "ix_calls_api_key_id_created_at",
+        "api_key_id",
+        "created_at",
+        sqlite_where=text("api_key_id IS NOT NULL"),
+        postgresql_where=text("api_key_id IS NOT NULL"),
+    ),
     Index(
         "ix_calls_agent_id_created_at_id",
         "agent_id",

@@ -15,3 +15,12 @@ def upgrade() -> None:
         "calls",
         sa.Column("transfers_milli_cents", sa.BigInteger(), nullable=False, server_default="0"),
     )
+    op.create_index(
+        "ix_calls_api_key_id_created_at",
+        "calls",
+        ["api_key_id", "created_at"],
+        sqlite_where=sa.text("api_key_id IS NOT NULL"),
+        postgresql_where=sa.text("api_key_id IS NOT NULL"),
+    )
+    for cap in ("max_calls_per_day", "max_minutes_per_day", "max_calls_per_number_per_day"):
+        op.add_column("api_keys", sa.Column(cap, sa.Integer(), nullable=True))

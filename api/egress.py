@@ -2,17 +2,20 @@
 connect time.
 
 The operator's own network is allowed, since that is where receivers live. Loopback, link-local
-(cloud metadata among it), multicast and unspecified addresses are refused unless a configured
-network holds them: such a URL comes from an API client and must not reach the machine's own
-services.
+(cloud metadata among it), multicast and unspecified addresses, and every address of this machine,
+are refused unless a configured network holds them: such a URL comes from an API client and must not
+reach the machine's own services, such as the PBX's manager and the database.
 """
 
 import re
+import socket
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
-from api.settings import Tools, Webhooks
+from api.settings import Settings, Tools, Webhooks
 
 Address = IPv4Address | IPv6Address
 
@@ -28,6 +31,7 @@ _METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.
 _CARRYING_IPV4 = tuple(
     map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
 )
+_DISCARD = 9  # any port
 _THIS_NETWORK = ip_network("0.0.0.0/8")  # RFC 1122 3.2.1.3; Linux routes it
 
 
@@ -42,11 +46,38 @@ class EgressError(ValueError):
 
 
 class EgressPolicy:
-    """The rules of one deployment, for webhooks or for tools."""
+    """The rules of one deployment, for webhooks, tools or models."""
 
-    def __init__(self, settings: Webhooks | Tools) -> None:
+    def __init__(
+        self, settings: Webhooks | Tools, model_hosts: tuple[str, ...] | None = None
+    ) -> None:
+        """
+        Args:
+            settings: what holds.
+            model_hosts: `models.allowed_hosts`, for models; they go where tools may where that is
+                empty.
+        """
         self._settings = settings
         self._section = "webhooks" if isinstance(settings, Webhooks) else "tools"
+        self._named = settings.allowed_hosts if model_hosts is None else model_hosts
+        self._named_by = f"{self._section if model_hosts is None else 'models'}.allowed_hosts"
+
+    @classmethod
+    def of_models(cls, settings: Settings) -> Self:
+        """For language models that a configuration brings along."""
+        return cls(settings.tools, settings.models.allowed_hosts)
+
+    def check_named(self, url: str) -> None:
+        """Raise EgressError unless the operator has named the host of `url`."""
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError as error:
+            raise EgressError(f"not a URL: {error}") from error
+        if not _matches(host, self._named):
+            raise EgressError(
+                f"host {host} is not among {self._named_by}: a key with the scope call names no "
+                "other"
+            )
 
     def check_url(self, url: str) -> SplitResult:
         """Raise EgressError unless requests may be sent to `url`; returns its parts."""
@@ -67,9 +98,10 @@ class EgressPolicy:
             raise EgressError("must not hold a user name or a password")
         if parts.fragment:
             raise EgressError("must not hold a fragment (#…)")
-        allowed = self._settings.allowed_hosts
-        if allowed and not any(fnmatchcase(host, pattern.lower()) for pattern in allowed):
-            raise EgressError(f"host {host} is not among {self._section}.allowed_hosts")
+        allowed = self._named or self._settings.allowed_hosts
+        if allowed and not _matches(host, allowed):
+            by = self._named_by if self._named else f"{self._section}.allowed_hosts"
+            raise EgressError(f"host {host} is not among {by}")
         try:
             address = ip_address(host)
         except ValueError:
@@ -83,10 +115,26 @@ class EgressPolicy:
         allowed = self._settings.allowed_networks
         if any(form in network for form in forms for network in allowed):
             return
-        if any(map(_is_refused, forms)):
+        if any(_is_refused(form) or _is_own(form) for form in forms):
             raise EgressError(
                 f"address {address} is refused; {self._section}.allowed_networks can allow it"
             )
+
+
+def _matches(host: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(host, pattern.lower()) for pattern in patterns)
+
+
+def _is_own(address: Address) -> bool:
+    """Whether it is an address of this machine: the way there begins at itself. Nothing is sent."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), _DISCARD))
+            source = str(probe.getsockname()[0])
+    except OSError:
+        return False  # there is no way there
+    return ip_address(source.partition("%")[0]) == address
 
 
 def _forms(address: Address) -> tuple[Address, ...]:

@@ -38,7 +38,7 @@ async def engine_registry(
     async with (
         new_client() as client,
         guarded_client(
-            EgressPolicy(settings.tools), _LOOKUPS, agent, settings.tools.ca_file
+            EgressPolicy.of_models(settings), _LOOKUPS, agent, settings.tools.ca_file
         ) as guarded,
     ):
         llms, voices, transcribers = endpoint_engines(settings, client)

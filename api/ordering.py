@@ -11,11 +11,12 @@ from api.agents.config import AgentFields
 from api.agents.ground import ground_of
 from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
+from api.agents.reach import beyond_reach
 from api.agents.templates import SECRETS, templates
 from api.agents.tools import TransferTool
 from api.call_object import call_object, rfc3339
 from api.caps import CapReachedError, KeyCaps
-from api.key_records import ApiKey, allows
+from api.key_records import allows
 from api.order_checks import layers_of, order_of, rebased
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
@@ -56,7 +57,8 @@ async def read_order(
     agent = None if asked.agent_id is None else await active_agent(services.store, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
     key = None if api_key_id is None else await services.store.keys.get(api_key_id)
-    _check_secrets(layers, key)
+    if key is not None and not allows(key.scope, "admin"):
+        _check_own_word(services, layers)
     ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
     number_field = number_field_of(body)
     new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
@@ -158,19 +160,22 @@ def _refused(field: str, detail: str, code: str) -> Problem:
     return invalid([FieldError(detail, pointer(field))], code)
 
 
-def _check_secrets(layers: Layers, key: ApiKey | None) -> None:
-    """Raise Problem where a secret is named by who may only place calls, not by an agent: else
-    they could have it sent to themselves."""
+def _check_own_word(services: Services, layers: Layers) -> None:
+    """Raise Problem where who may only place calls names a secret, which they could have sent to
+    themselves, or what their requests may not reach; an agent may have either."""
     own = replace(layers, agent={})
+    config = AgentFields.model_validate(own.merged())
     named = [
         template
-        for template in templates(AgentFields.model_validate(own.merged()))
+        for template in templates(config)
         if any(name.startswith(SECRETS) for name in template.names)
     ]
-    if named and key is not None and not allows(key.scope, "admin"):
+    if named:
         detail = "only agents, and keys with the scope admin, may name a secret"
         places = [FieldError(detail, own.place(*template.path)) for template in named]
         raise invalid(places, "insufficient_scope")
+    if beyond := [rebased(error, own) for error in beyond_reach(config, services.settings)]:
+        raise invalid(beyond)
 
 
 async def check_template(

@@ -33,7 +33,9 @@ class Ground:
     webhook_url: Callable[[str], object]
     """Raises EgressError for a URL that webhooks may not go to."""
     tool_url: Callable[[str], object]
-    """The same for tools and engines."""
+    """The same for tools."""
+    model_url: Callable[[str], object]
+    """The same for a language model of one's own."""
     prompt_problem: Callable[[str | None, str], str | None] = lambda *_: None
     """Why a language model has no room for a conversation after these instructions; None if it
     has."""
@@ -145,7 +147,7 @@ def _llm(llm: LlmField, ground: Ground) -> Iterator[FieldError]:
     if llm.model is None:
         yield FieldError("is needed with `api_url`: its name there", pointer("llm", "model"))
     try:
-        ground.tool_url(llm.api_url)
+        ground.model_url(llm.api_url)
     except EgressError as error:
         yield FieldError(str(error), pointer("llm", "api_url"))
 

@@ -38,6 +38,7 @@ async def ground_of(sources: Sources, config: AgentFields) -> Ground:
         prompt_problem=engines.prompt_problem,
         webhook_url=EgressPolicy(settings.webhooks).check_url,
         tool_url=EgressPolicy(settings.tools).check_url,
+        model_url=EgressPolicy.of_models(settings).check_url,
         numbers=frozenset({number}) if number is not None and active else frozenset(),
         calendars=await store.calendars.some(_calendars(config)),
         secrets=frozenset(await store.secrets.sealed(_secrets(config))),

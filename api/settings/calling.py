@@ -132,12 +132,13 @@ class Webhooks(Section):
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
-        description="If given, only these host names are delivered to (`*.example.org` too).",
+        description="If given, only these host names are delivered to (`*.example.org` too). A key "
+        "with the scope `call` names no receiver elsewhere.",
     )
     allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
-        "refused otherwise.",
+        description="Networks (CIDR) allowed although they are loopback, link-local, or this "
+        "machine's own addresses, which are refused otherwise.",
     )
     retry_schedule_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         default=(60, 300, 1800, 7200, 18_000, 36_000, 86_400),
@@ -176,12 +177,13 @@ class Tools(Section):
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(),
-        description="If given, only these host names are reached (`*.example.org` too).",
+        description="If given, only these host names are reached (`*.example.org` too). A key with "
+        "the scope `call` brings no tools for elsewhere.",
     )
     allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description="Networks (CIDR) allowed although they are loopback or link-local, which are "
-        "refused otherwise.",
+        description="Networks (CIDR) allowed although they are loopback, link-local, or this "
+        "machine's own addresses, which are refused otherwise.",
     )
     ca_file: Certificates | None = Field(
         default=None,

@@ -102,6 +102,12 @@ class Models(Section):
         description='Other names of engines: `{ "gpt-4.1" = "local", "cartesia/a0e99841" = '
         '"en" }`.',
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="If given, only these hosts may be named as a model of one's own "
+        "(`llm.api_url`, `*.example.org` too); else those that tools may reach. A key with the "
+        "scope `call` names no host that is not listed here.",
+    )
     llms: Mapping[Name, LlmEndpoint] = Field(default_factory=dict)
     transcribers: Mapping[Name, TranscriberEndpoint] = Field(default_factory=dict)
     voices: Mapping[Name, VoiceEndpoint] = Field(default_factory=dict)

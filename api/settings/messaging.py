@@ -108,6 +108,11 @@ class Smtp(Section):
     from_address: str | None = Field(
         default=None, description="Whom mails are from, as `calls@example.org`; needed with `host`."
     )
+    allowed_recipients: tuple[str, ...] = Field(
+        default=(),
+        description="Whom a key with the scope `call` may have mailed by what its requests say, as "
+        "`desk@example.org` or `*@example.org`; agents may name anybody.",
+    )
     timeout_s: float = Field(
         default=20.0, gt=0, description="Seconds after which sending one mail is given up."
     )

@@ -129,7 +129,8 @@ def _kind_of_neighbours(number: PhoneNumber, national: str, country: str) -> str
     """What numbers are that begin like one that the plan does not know: a carrier may take more
     than the plan says. Where some are ordinary, or none is known (fictional numbers), None."""
     metadata = PhoneMetadata.metadata_for_region(country)
-    lengths = () if metadata is None else metadata.general_desc.possible_length
+    general = None if metadata is None else metadata.general_desc
+    lengths = () if general is None else general.possible_length
     start = national[:_LEADING]
     zero = number.italian_leading_zero
     kinds = {

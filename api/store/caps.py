@@ -64,7 +64,8 @@ async def _add_up(transaction: Transaction, new: NewCall, of_key: Mapping[str, A
     if not most:
         return
     connection = transaction.connection
-    over = await connection.scalar(_LASTED, of_key) + new.max_duration_s - most * 60
+    lasted = await connection.scalar(_LASTED, of_key) or 0
+    over = lasted + new.max_duration_s - most * 60
     if over <= 0:
         return
     free_at = None

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import math
+import sys
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
@@ -53,7 +53,7 @@ def parse_json(body: bytes) -> Any:
             body.decode("utf-8"),
             object_pairs_hook=_object,
             parse_constant=_no_constant,
-            parse_float=_finite,
+            parse_int=_integer,
         )
     except RecursionError as error:
         raise _malformed("nested too deeply") from error
@@ -78,8 +78,6 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[:30]} is out of range")
-    return number
+def _integer(text: str) -> float:
+    """The integer; one that is too long to be read, as the infinity that fields refuse."""
+    return int(text) if len(text) <= sys.int_info.default_max_str_digits else float(text)

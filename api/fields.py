@@ -1,4 +1,4 @@
-"""Checking a request's JSON against a model: texts first, then fields, each error with its pointer.
+"""Checking a request's JSON against a model: values, then fields, each error with its pointer.
 
 Control characters go no further than this module.
 """
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from api.problems import FieldError, invalid, pointer
+from voice_loop.untrusted import is_finite
 
 MAX_DEPTH: Final = 16
 
@@ -51,7 +52,7 @@ def parse_fields(
     """
     if not isinstance(body, dict):
         raise invalid([FieldError("must be a JSON object", "")])
-    errors = list(_check_texts(body, (), free_text))
+    errors = list(_check_values(body, (), free_text))
     if errors:
         raise invalid(errors)
     aliases = aliases or {}
@@ -113,10 +114,11 @@ def _place(item: ErrorDetails, body: Any) -> list[int | str]:
     return place
 
 
-def _check_texts(
+def _check_values(
     value: Any, place: tuple[str | int, ...], free_text: frozenset[str]
 ) -> Iterator[FieldError]:
-    """Refuse what no field may hold: control characters, broken Unicode, endless nesting."""
+    """Refuse what no field may hold: control characters, broken Unicode, numbers beyond a double,
+    endless nesting."""
     if len(place) > MAX_DEPTH:
         yield FieldError(f"nested deeper than {MAX_DEPTH} levels", pointer(*place[:2]))
     elif isinstance(value, str):
@@ -128,10 +130,12 @@ def _check_texts(
             if (wrong := _wrong_character(key, frozenset())) is not None:
                 yield FieldError(f"a key must not hold {wrong}", pointer(*place, key))
             else:
-                yield from _check_texts(item, (*place, key), free_text)
+                yield from _check_values(item, (*place, key), free_text)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _check_texts(item, (*place, index), free_text)
+            yield from _check_values(item, (*place, index), free_text)
+    elif isinstance(value, int | float) and not is_finite(value):
+        yield FieldError("the number is out of range", pointer(*place))
 
 
 def _wrong_character(text: str, allowed: frozenset[str]) -> str | None:

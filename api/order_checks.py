@@ -21,7 +21,8 @@ from api.schemas import CreateCall
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
 #: How far ahead a call may be scheduled: a year.
 MAX_AHEAD_S: Final = 366 * 24 * 3600
-_FAR: Final = 10**12
+#: The first moment of the calendar, which a time of a campaign is shown in.
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 
 
 def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
@@ -137,7 +138,7 @@ def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float 
         return None
     at: float | None = None
     if isinstance(asked, int | float) and not isinstance(asked, bool):
-        at = float(max(-_FAR, min(asked, _FAR)))  # an integer may be too large for a float
+        at = float(asked) if asked >= _FIRST else None
     elif isinstance(asked, str):
         at = parse_rfc3339(asked)
     place = pointer("scheduled_at")

@@ -35,9 +35,15 @@ def read_page_query(exchange: Exchange, filters: Filters) -> PageQuery:
         if allowed is not None and value not in allowed:
             raise invalid([FieldError(f"must be one of {', '.join(allowed)}", parameter=name)])
     limit = query.get("limit", str(PAGE_DEFAULT))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= PAGE_LIMIT):
-        raise invalid([FieldError(f"must be 1 to {PAGE_LIMIT}", parameter="limit")])
-    return PageQuery(int(limit), query.get("cursor"), found)
+    number = read_number(limit, "limit", 1, PAGE_LIMIT)
+    return PageQuery(number, query.get("cursor"), found)
+
+
+def read_number(text: str, parameter: str, least: int, most: int) -> int:
+    """The whole number that a parameter is; 422 unless it is one from `least` to `most`."""
+    if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+        return int(text)
+    raise invalid([FieldError(f"must be {least} to {most}", parameter=parameter)])
 
 
 def bad_cursor(error: Exception) -> Exception:

@@ -4,13 +4,13 @@ A clause is as short as it may be without sounding chopped: the first sound come
 the voice need not wait for a whole sentence.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN
+from voice_loop.untrusted import read_json
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s[–—](?=\s)")
@@ -122,9 +122,9 @@ def _speakable(text: str) -> Iterator[Clause]:
 
 def _parse_tool_call(body: str) -> ToolCall:
     try:
-        call = json.loads(body)
+        call = read_json(body)
         name, arguments = call["name"], call.get("arguments", {})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ToolCall("")
     if not isinstance(name, str) or not isinstance(arguments, dict):
         return ToolCall("")

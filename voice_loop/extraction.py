@@ -1,14 +1,14 @@
 """The call's typed result: one JSON object that the model takes from the transcript."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import jsonschema
 
 from voice_loop.ports import LanguageModel
 from voice_loop.prompts import JsonValue, Message, extraction_messages
+from voice_loop.untrusted import read_json
 
 #: Tokens that a result may take.
 _MAX_RESULT_TOKENS = 512
@@ -70,16 +70,12 @@ async def ask(
         async for piece in pieces:
             text += piece
     try:
-        answer: dict[str, Any] = json.loads(text, parse_constant=_refuse)
+        answer: dict[str, Any] = read_json(text)
         jsonschema.validate(answer, schema)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ExtractionError(f"the model's answer does not match {wanted}: {error}") from error
     except jsonschema.ValidationError as error:
         # Its own text repeats what was said, and errors are logged.
         reason = f"{error.json_path} breaks `{error.validator}`"
         raise ExtractionError(f"the model's answer does not match {wanted}: {reason}") from None
     return answer
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")

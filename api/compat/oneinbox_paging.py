@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.endpoint import Exchange, Parameter
+from api.paging import read_number
 from api.problems import FieldError, invalid
 
 MAX_LIMIT: Final = 100
@@ -55,6 +56,4 @@ def read_limit(exchange: Exchange, others: Collection[str] = ()) -> int:
 
 def _number(exchange: Exchange, name: str, default: int, least: int, most: int) -> int:
     text = exchange.request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
-        raise invalid([FieldError(f"must be {least} to {most}", parameter=name)])
-    return int(text)
+    return read_number(text, name, least, most)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.endpoint import Exchange, Parameter
+from api.paging import read_number
 from api.problems import FieldError, invalid
 
 MAX_SIZE: Final = 100
@@ -59,6 +60,4 @@ def read_page(exchange: Exchange, others: Collection[str] = ()) -> Page:
 
 def _number(exchange: Exchange, name: str, default: int, most: int) -> int:
     text = exchange.request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise invalid([FieldError(f"must be 1 to {most}", parameter=name)])
-    return int(text)
+    return read_number(text, name, 1, most)

@@ -1,8 +1,9 @@
 """Where the next page of a list starts: after a row's time and id, in a form to hand back."""
 
 import base64
-import binascii
 import json
+
+from voice_loop.untrusted import read_json
 
 
 class CursorError(ValueError):
@@ -16,7 +17,9 @@ def encode_cursor(created_at: float, row_id: str) -> str:
 def decode_cursor(cursor: str) -> tuple[float, str]:
     """Time and id of the last row of the page before. Raises CursorError."""
     try:
-        created_at, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return float(created_at), str(row_id)
-    except (ValueError, TypeError, binascii.Error) as error:
+        created_at, row_id = read_json(base64.urlsafe_b64decode(cursor.encode()))
+    except (ValueError, TypeError) as error:
         raise CursorError("not a cursor of this API") from error
+    if not isinstance(created_at, int | float) or not isinstance(row_id, str):
+        raise CursorError("not a cursor of this API")
+    return float(created_at), row_id

@@ -5,6 +5,7 @@ whoever asked for it. What is published (events, wake-ups) runs right after the 
 """
 
 import asyncio
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.migrate import upgrade
@@ -28,6 +29,10 @@ Topic = Literal["work", "pacing", "webhooks", "messages", "call", "control"]
 Callback = Callable[[str | None], None]
 
 _UPDATES_COLLIDED: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+_DATA: Final = "22"  # the class of what is wrong with a value
+
+#: What no JSON can say never gets into a column.
+strict_json: Final = partial(json.dumps, allow_nan=False)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,10 @@ class StoreError(Exception):
 
 class CollisionError(StoreError):
     """The database undid a transaction that got in the way of another; it may be run again."""
+
+
+class UnstorableError(Exception):
+    """A value that the database cannot hold: a fault of ours, which no second try mends."""
 
 
 class Notices:
@@ -162,13 +171,25 @@ async def told() -> AsyncIterator[None]:
         yield
     except IntegrityError:
         raise  # an invariant: whoever wrote knows which
-    except DBAPIError as error:
+    except OverflowError as error:  # SQLite's driver, of an integer beyond 64 bits
+        raise UnstorableError(str(error)) from error
+    except StatementError as error:
+        if _unstorable(error):
+            raise UnstorableError(str(error)) from error
         collided = getattr(error.orig, "sqlstate", None) in _UPDATES_COLLIDED
         kind = CollisionError if collided else StoreError
         raise kind(f"the store does not answer: {error}") from error
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         reason = str(error) or "no answer in time"
         raise StoreError(f"the store does not answer: {reason}") from error
+
+
+def _unstorable(error: StatementError) -> bool:
+    """Whether a value was refused: before it was sent, by the driver, or by PostgreSQL."""
+    refused = isinstance(error.orig, ValueError) or isinstance(
+        getattr(error.orig, "__cause__", None), ValueError
+    )
+    return refused or (getattr(error.orig, "sqlstate", None) or "").startswith(_DATA)
 
 
 async def migrate(transaction: Transaction) -> None:

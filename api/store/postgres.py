@@ -23,6 +23,7 @@ from api.store.database import (
     Topic,
     Transaction,
     migrate,
+    strict_json,
     told,
 )
 from api.store.line import NoticeLine
@@ -117,6 +118,7 @@ class PostgresDatabase(Database):
             "postgresql+asyncpg://",
             async_creator=lambda: connect(self._config, statement_s),
             hide_parameters=True,  # errors are logged, and callers' words are private
+            json_serializer=strict_json,
             **options,
         )
 

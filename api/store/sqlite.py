@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from api.store.connection import OneTurnConnection, connect
-from api.store.database import Database, StoreError, Topic, Transaction, migrate, told
+from api.store.database import Database, StoreError, Topic, Transaction, migrate, strict_json, told
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ class SqliteDatabase(Database):
             pool_timeout=30,
             pool_reset_on_return=None,  # every transaction is ended by who began it
             hide_parameters=True,  # errors are logged, and callers' words are private
+            json_serializer=strict_json,
             **options,
         )
 

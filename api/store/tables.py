@@ -4,15 +4,16 @@ Times are Unix seconds (double). SQL here is the part that SQLite and PostgreSQL
 here needs a numbered migration beside it; a test compares the two.
 """
 
+import math
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Double,
     ForeignKey,
     Index,
     Integer,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from api.lifecycle import STATUSES
+from voice_loop.untrusted import holdable
 
 metadata = MetaData(
     naming_convention={
@@ -46,9 +48,7 @@ def storable(value: Any) -> Any:
     Requests are checked at the door; this is for what a network or a model made up.
     """
     if isinstance(value, str):
-        if value.isprintable():
-            return value
-        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        return value if value.isprintable() else holdable(value)
     if isinstance(value, dict):
         return {storable(key): storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,6 +79,22 @@ class FreeText(TypeDecorator[str]):
     ) -> str | None:
         cleaned: str | None = storable(value)
         return cleaned
+
+
+class Double(TypeDecorator[float]):
+    """A finite number: no other one can be told in JSON."""
+
+    impl = sqlalchemy.Double
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: float | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("the number is not finite")
+        return value
 
 
 RowId = BigInteger().with_variant(Integer, "sqlite")

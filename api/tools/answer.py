@@ -73,6 +73,7 @@ def _content(answer: Answer) -> str:
     if answer.cut:
         return text
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+        value = json.loads(text)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         return text

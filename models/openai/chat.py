@@ -14,6 +14,7 @@ from models.openai.messages import chat_messages, tool_call_text, tools_param
 from models.openai.sse import events
 from voice_loop.prompts import Message
 from voice_loop.tools import ToolSpec
+from voice_loop.untrusted import holdable
 
 #: A reply with more characters per token than any vocabulary has is no reply.
 _MOST_PER_TOKEN: Final = 64
@@ -142,4 +143,4 @@ class _Reading:
             self.called += sum(map(len, map(str, part["function"].values())))
             if self.called > _MOST_CALLED:
                 raise ValueError("the tool calls do not end")
-        return str(delta.get("content") or "")
+        return holdable(str(delta.get("content") or ""))

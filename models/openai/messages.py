@@ -13,6 +13,7 @@ from typing import Any, Final
 from models.openai.endpoint import STRANGE
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
+from voice_loop.untrusted import read_json
 
 _CALL: Final = re.compile(f"{TOOL_CALL_OPEN}(.*?){TOOL_CALL_CLOSE}", re.DOTALL)
 _RESPONSE: Final = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
@@ -44,8 +45,8 @@ def tool_call_text(name: str, arguments: str) -> str:
         arguments: as the server gave them, JSON.
     """
     try:
-        given = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
+        given = read_json(arguments or "{}")
+    except ValueError:
         given = None
     body = json.dumps({"name": name, "arguments": given}) if isinstance(given, dict) else ""
     # No argument may end the call early.
@@ -86,7 +87,7 @@ def _assistant(content: str, prefix: str, answered: int) -> Iterator[dict[str, A
 def _call(text: str) -> dict[str, str] | None:
     """The function of a call; None for a malformed one."""
     try:
-        call = json.loads(text)
+        call = read_json(text)
         return {"name": str(call["name"]), "arguments": json.dumps(call.get("arguments") or {})}
     except STRANGE:
         return None

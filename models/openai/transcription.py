@@ -12,6 +12,7 @@ from models.languages import language_of
 from models.openai.endpoint import STRANGE, Endpoint
 from voice_loop.audio import Samples, wav_bytes
 from voice_loop.ports import Transcript
+from voice_loop.untrusted import holdable
 
 _MOST_BYTES: Final = 1 << 20
 
@@ -58,12 +59,12 @@ class OpenAiTranscription:
             raise self._endpoint.too_late() from None
         try:
             return _transcript(json.loads(body))
-        except STRANGE as error:
+        except (*STRANGE, OverflowError) as error:
             raise self._endpoint.error("what came is no transcript") from error
 
 
 def _transcript(told: Mapping[str, Any]) -> Transcript:
-    text = str(told["text"]).strip()
+    text = holdable(str(told["text"])).strip()
     scores = [
         (float(part["avg_logprob"]), max(1, len(part.get("tokens") or ())))
         for part in told.get("segments") or ()
@@ -74,4 +75,4 @@ def _transcript(told: Mapping[str, Any]) -> Transcript:
     if not scores:
         return Transcript(text, 1.0)
     mean = sum(score * weight for score, weight in scores) / sum(weight for _, weight in scores)
-    return Transcript(text, min(1.0, math.exp(mean)))
+    return Transcript(text, math.exp(min(0.0, mean)))

@@ -352,6 +352,7 @@ async def test_secrets_are_sent_and_never_told(
         (answers(201, "fine\r\nthanks\x00\x1b[2J", kind="text/plain"), None, False),
         (answers(204, kind=""), "HTTP 204", False),
         (answers(200, b"\x89PNG\x00", kind="image/png"), "HTTP 200\n(5 bytes of image/png)", False),
+        (answers(200, '{"n": [1e400, NaN]}'), 'HTTP 200\n{"n": [1e400, NaN]}', False),
         (answers(200, '"\\ud800"'), 'HTTP 200\n"\N{REPLACEMENT CHARACTER}"', False),
         (answers(200, "[" * 60_000), None, False),
         (answers(404, '{"no": "such item"}'), 'HTTP 404 Not Found\n{"no":"such item"}', True),

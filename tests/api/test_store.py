@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import math
 import stat
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from api.records import Ended, NewCall, Turn
 from api.scribe import insist
 from api.settings import StoreSection
 from api.store import Store, StoreError
-from api.store.database import Database, Transaction
+from api.store.database import Database, Transaction, UnstorableError
 from api.store.keys import hash_key
 from api.store.rows import UnknownCallError
 from api.store.tables import api_keys, attempts, call_events, calls, metadata, turns
@@ -151,13 +153,34 @@ async def test_a_failed_extraction_is_told(store: Store) -> None:
 async def test_what_a_model_or_a_network_makes_up_can_be_stored_and_sent(store: Store) -> None:
     call = await answered(store)
     turn = await store.calls.add_turn(call.id, Turn("person", "a\0\ud83d b", 1.0, 2.0))
-    assert turn.text == "a\ufffd? b"
+    assert turn.text == "a\ufffd\ufffd b"
     cause = Cause("completed", "normal_clearing", "ok\udcff", 16, None, "\udcffid@h")
     await store.calls.record_ended(call.id, Ended(time.time(), cause, "x", awaits_result=True))
     done = await store.calls.record_result(call.id, {"k\ud800": ["v\udfff", {"n": "\0"}]})
-    assert done.result == {"k?": ["v?", {"n": "\ufffd"}]}
+    assert done.result == {"k\ufffd": ["v\ufffd", {"n": "\ufffd"}]}
     for event in await store.calls.events(call.id):
         json.dumps(event.data, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+async def test_a_number_that_is_none_is_refused_at_once(store: Store, number: float) -> None:
+    """Stored, it would make every list that shows it fail; and no second try mends it."""
+    call = await answered(store)
+    for turn in (
+        Turn("person", "hi", 1.0, 2.0, confidence=number),
+        Turn("person", "hi", 1.0, 2.0, timings={"llm_ms": number}),
+        Turn("tool", "hi", 1.0, 2.0, tool={"arguments": {"n": [number]}}),
+    ):
+        with pytest.raises(UnstorableError):
+            await store.calls.add_turn(call.id, turn)
+    assert await store.calls.turns(call.id) == []
+
+
+async def test_an_integer_that_no_column_holds_is_refused_at_once(store: Store) -> None:
+    call = await answered(store)
+    cause = replace(NORMAL, q850=10**30)
+    with pytest.raises(UnstorableError):
+        await store.calls.record_ended(call.id, Ended(time.time(), cause, "agent_hangup"))
 
 
 async def test_a_database_that_does_not_answer_is_a_store_error(store: Store) -> None:

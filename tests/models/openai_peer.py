@@ -130,6 +130,15 @@ class Peer:
                 return Response(piece, media_type="text/event-stream")
             case "stalls":
                 return StreamingResponse(self._stalling(), media_type="text/event-stream")
+            case "half characters":
+                said = {"delta": {"content": "good\ud83d \0day"}, "finish_reason": "stop"}
+                return Response(_event({"choices": [said]}), media_type="text/event-stream")
+            case "half characters heard" | "sure" | "unsure" | "senseless":
+                score = {"sure": "1e308", "unsure": "-1e400", "senseless": "NaN"}.get(model, "-1")
+                told = '{"text": "good\\ud83d day", "segments": [{"avg_logprob": SCORE}]}'
+                return Response(told.replace("SCORE", score))
+            case "too sure":
+                return Response('{"text": "yes", "segments": [{"avg_logprob": ' + "9" * 400 + "}]}")
             case "late error":
                 return Response(_event({"error": {"message": "no memory"}}))
         return None

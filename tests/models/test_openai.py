@@ -189,6 +189,14 @@ async def test_a_language_model_that_fails(
     assert KEY not in str(error.value)
 
 
+async def test_half_characters_do_not_get_into_the_dialogue(
+    peer: Peer, client: httpx.AsyncClient
+) -> None:
+    """Sent on, they would make every later request of the call fail."""
+    said = await ask(OpenAiChat(endpoint(peer, "half characters"), client), chat("kevin"))
+    assert said == "good\ufffd \ufffdday"
+
+
 async def test_a_wrong_key_is_told_without_it(peer: Peer, client: httpx.AsyncClient) -> None:
     for key in (None, "sk-wrong"):
         wrong = OpenAiChat(endpoint(peer, api_key=key), client)
@@ -256,8 +264,7 @@ async def test_servers_that_tell_no_confidence_are_trusted(
     ("model", "told"),
     [
         *BAD.items(),
-        ("garbage", "what came is no transcript"),
-        ("nested", "what came is no transcript"),
+        *((model, "what came is no transcript") for model in ("garbage", "nested", "too sure")),
     ],
 )
 async def test_a_recogniser_that_fails(
@@ -266,6 +273,23 @@ async def test_a_recogniser_that_fails(
     engine = OpenAiTranscription(endpoint(peer, model), client)
     with pytest.raises(EngineError, match=told):
         await engine.transcribe(recorded("yes"), 8000, "en")
+
+
+@pytest.mark.parametrize(
+    ("model", "confidence"),
+    [
+        ("half characters heard", pytest.approx(0.3679, abs=1e-4)),
+        ("sure", 1.0),
+        ("unsure", 0.0),
+        ("senseless", 1.0),
+    ],
+)
+async def test_what_was_heard_and_how_surely_can_be_told(
+    peer: Peer, client: httpx.AsyncClient, model: str, confidence: float
+) -> None:
+    engine = OpenAiTranscription(endpoint(peer, model), client)
+    heard = await engine.transcribe(recorded("yes"), 8000, "en")
+    assert (heard.text, heard.confidence) == ("good\ufffd day", confidence)
 
 
 # The voice

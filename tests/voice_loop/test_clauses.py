@@ -158,6 +158,18 @@ def test_a_boundary_that_comes_too_late_does_not_count() -> None:
     assert len(clauses(late)[0]) <= 220
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("NaN", "-Infinity", "1e400", "9" * 400, "9" * 5000),
+        *('"\\ud800"', '"\\u0000"', '{"\\udfff": 1}'),
+    ],
+)
+def test_a_tool_call_with_what_nothing_can_hold_is_malformed(value: str) -> None:
+    body = f'{{"name": "look", "arguments": {{"n": [{value}]}}}}'
+    assert split(f"{TOOL_CALL_OPEN}{body}{TOOL_CALL_CLOSE}") == [ToolCall("")]
+
+
 def test_a_deeply_nested_tool_call_is_malformed() -> None:
     deep = "[" * 100_000
     assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("")]

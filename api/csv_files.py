@@ -1,7 +1,7 @@
 """Lists as CSV (RFC 4180): reading what people's spreadsheets write, and writing it back.
 
-A cell that a spreadsheet would take for a formula is written behind an apostrophe, which reading
-takes off again.
+What a spreadsheet would take for a formula is written behind an apostrophe, which reading takes off
+again. A whole number, such as one to call, is none.
 """
 
 import csv
@@ -20,7 +20,12 @@ MEDIA_TYPE: Final = "text/csv"
 MAX_LISTED: Final = 100
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_FORMULA = re.compile(r"[=+\-@]")
+#: Where a spreadsheet would see a formula begin: at the start of a cell, or of what becomes a cell
+#: where semicolons or tabs separate them, behind whatever it passes over.
+_FORMULA = r"(?=[\s\"'\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫])"
+_CELL = r"(?:^|(?<=[;\t\r\n]))"
+_UNMARKED = re.compile(_CELL + _FORMULA)
+_MARKED = re.compile(f"{_CELL}'{_FORMULA}")
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]*")
 
 
@@ -124,7 +129,7 @@ def _lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield begins, [cell.strip() for cell in cells]
+                yield begins, [_MARKED.sub("", cell.strip()) for cell in cells]
             begins = reader.line_num + 1
     except csv.Error as error:
         raise _malformed(f"line {begins}: {error}") from error
@@ -149,7 +154,7 @@ def _header(
 def _by_column(cells: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     if len(cells) > len(names):
         raise ValueError(f"has {len(cells)} cells for {len(names)} columns")
-    found = {name: _as_meant(cell) for name, cell in zip(names, cells, strict=False) if cell}
+    found = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     for name, cell in found.items():
         if wrong := _CONTROL.search(cell):
             raise ValueError(f"{name} must not hold the control character U+{ord(wrong[0]):04X}")
@@ -157,13 +162,9 @@ def _by_column(cells: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
 
 def _harmless(cell: object) -> object:
-    if isinstance(cell, str) and _FORMULA.match(cell) and not _PLAIN_NUMBER.fullmatch(cell):
-        return f"'{cell}"
+    if isinstance(cell, str) and not _PLAIN_NUMBER.fullmatch(cell):
+        return _UNMARKED.sub("'", cell)
     return cell
-
-
-def _as_meant(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
 
 def _malformed(detail: str) -> Problem:

@@ -1,10 +1,15 @@
 """Reading lists that people made with spreadsheets, and writing them so that they come back."""
 
+import csv
+import io
+import itertools
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from api.csv_files import MAX_LISTED, LineError, Read, csv_lines, read_csv, refuse
+from api.csv_files import MAX_LISTED, LineError, Read, csv_lines, read_csv, read_table, refuse
 from api.problems import Problem
 
 COLUMNS = ("number", "reason")
@@ -72,9 +77,50 @@ def test_a_refusal_tells_so_many_lines_and_counts_the_rest() -> None:
     assert len(problem.errors) == MAX_LISTED + 1
 
 
-def test_what_was_written_is_read_the_same_and_is_no_formula() -> None:
-    rows = [("+491", "=1+1"), ("+492", "@SUM(A1)"), ("+493", '-, "quoted"'), ("+494", "'plain")]
-    text = csv_lines(rows)
-    cells = [cell for line in text.splitlines() for cell in line.split(",", 1)]
-    assert not [cell for cell in cells if cell.strip('"')[0] in "=@-"]
-    assert read(text) == Read(tuple(rows), ())
+FORMULAS = [sign + "cmd|' /C calc'!A0" for sign in "=+-@＝＋－＠﹦﹢﹣﹫"]
+LEADS = [
+    "",
+    " ",
+    "\t",
+    "\r",
+    "\n",
+    "\r\n",
+    '"',
+    "'",
+    " '",
+    "''",
+    "\xa0",
+    "\u3000",
+    "\ufeff",
+    "\u200b",
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_no_cell_is_a_formula_whatever_separates_cells(formula: str) -> None:
+    """A file with commas is opened with semicolons or tabs in many countries."""
+    ways = [lead + formula for lead in LEADS]
+    for cell in (*ways, *(f"a;{way}" for way in ways), *(f"a\t{way}" for way in ways)):
+        text = csv_lines([("+491", cell)]).replace("\r", "\n")
+        for delimiter in ",;\t":
+            reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+            for seen in itertools.chain.from_iterable(reader):
+                bare = seen.strip().lstrip('"\ufeff\u200b').lstrip()
+                assert bare[:1] not in {one[0] for one in FORMULAS} or bare.startswith("+491"), seen
+
+
+@given(st.lists(st.text(st.sampled_from("=+-@＝;,'\" 1a\u3000\u200b"), min_size=1), min_size=1))
+def test_what_was_written_is_read_the_same(texts: list[str]) -> None:
+    rows = tuple(("+491", text.strip()) for text in texts if text.strip())
+    assert read(csv_lines([COLUMNS, *rows])) == Read(rows, ())
+
+
+def test_numbers_are_written_as_they_are() -> None:
+    assert csv_lines([("+15551234567", -5, "-5", -0.5)]) == "+15551234567,-5,-5,-0.5\r\n"
+
+
+def test_names_of_columns_are_no_formulas_either() -> None:
+    text = csv_lines([("to", "=1+1"), ("+491", "x")])
+    assert "'=1+1" in text
+    found = read_table(text.encode(), dict)
+    assert found.items == ({"to": "+491", "=1+1": "x"},)

@@ -68,7 +68,7 @@ Tables = Mapping[Dialect | None, Mapping[str, Endpoint]]
 
 def _routes(services: Services) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
-    gate = IdempotencyGate(services.store.answers)
+    gate = IdempotencyGate(services.store.answers, services.seal)
     limits = services.settings.server
     streams = LongAnswers(services.store.keys, limits.max_streams, limits.max_streams_per_key)
     guard = Guard(services.store.keys, limits.rate_limit_per_minute)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -47,6 +48,7 @@ def main() -> None:
 @click.option("--log-level", default="info", show_default=True, type=LOG_LEVELS)
 def serve(config: Path | None, log_level: str) -> None:
     """Run the server: API, dialer, voice loop."""
+    os.umask(0o077)  # nobody else is to read what is said, whatever writes it
     settings = settings_or_fail(config)
     log_to_stderr(log_level)
     run(_serve(settings))

@@ -110,6 +110,7 @@ async def started(server: contextlib.AbstractAsyncContextManager[T]) -> AsyncIte
 @contextlib.asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator["Store"]:
     """The store, for a command that works on it directly; closed at the end."""
+    from api.sealing import SealError
     from api.store import Store, StoreError
 
     try:
@@ -118,6 +119,8 @@ async def opened_store(settings: Settings) -> AsyncIterator["Store"]:
         fail(str(error))
     try:
         yield store
+    except SealError as error:
+        fail(str(error))
     finally:
         await store.close()
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.problems import FieldError, Problem, invalid
 from api.records import Idempotency, StoredAnswer
+from api.sealing import Seal
 from api.store.idempotency import UNDER_WAY, IdempotentAnswers, KeyTakenError
 
 HEADER = "Idempotency-Key"
@@ -23,8 +24,9 @@ Work = Callable[[Idempotency | None], Awaitable[Response]]
 class IdempotencyGate:
     """Lets one request per key through at a time, and answers it once."""
 
-    def __init__(self, answers: IdempotentAnswers) -> None:
+    def __init__(self, answers: IdempotentAnswers, seal: Seal) -> None:
         self._answers = answers
+        self._seal = seal
 
     async def answer(
         self, api_key_id: str, headers: Headers, fingerprint: str, work: Work, *, reserve: bool
@@ -52,7 +54,7 @@ class IdempotencyGate:
         try:
             stored = await self._answers.find(request, time.time())
             if stored is not None:
-                return _replay(stored, fingerprint)
+                return self._replayed(stored, fingerprint)
             return await (self._reserved(request, work) if reserve else work(request))
         except KeyTakenError as error:  # while we were at it
             raise _under_way() from error
@@ -66,11 +68,26 @@ class IdempotencyGate:
             await self._answers.release(request, now)
             raise
         if 200 <= answer.status_code < 300:
-            body = bytes(answer.body).decode()
+            body = self._seal.seal(bytes(answer.body).decode())  # it may tell a key or a secret
             await self._answers.keep(request, now, answer.status_code, body)
         else:
             await self._answers.release(request, now)
         return answer
+
+    def _replayed(self, stored: StoredAnswer, fingerprint: str) -> Response:
+        if stored.fingerprint != fingerprint:
+            raise invalid(
+                [FieldError("was used with another body or path", parameter=HEADER)],
+                "idempotency_key_reused",
+            )
+        if stored.status_code == UNDER_WAY:
+            raise _under_way()
+        return Response(
+            self._seal.open(stored.body),
+            stored.status_code,
+            {"Idempotency-Replayed": "true"},
+            "application/json",
+        )
 
 
 def _under_way() -> Problem:
@@ -79,20 +96,4 @@ def _under_way() -> Problem:
         "idempotency_in_flight",
         "a request with this Idempotency-Key is under way; try again",
         headers={"Retry-After": "1"},
-    )
-
-
-def _replay(stored: StoredAnswer, fingerprint: str) -> Response:
-    if stored.fingerprint != fingerprint:
-        raise invalid(
-            [FieldError("was used with another body or path", parameter=HEADER)],
-            "idempotency_key_reused",
-        )
-    if stored.status_code == UNDER_WAY:
-        raise _under_way()
-    return Response(
-        stored.body,
-        stored.status_code,
-        {"Idempotency-Replayed": "true"},
-        "application/json",
     )

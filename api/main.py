@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class Server:
     media: MediaServer
     engines: LoadedEngines
     dialer: Dialer
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     url: str
     """Where the API listens, as `http://host:port`."""
 
@@ -252,6 +252,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def _seal(settings: Settings, store: Store) -> Seal:
     seal = Seal.of(settings.store)
     await store.secrets.check_seal(seal)
+    await store.seal_secrets()
     return seal
 
 

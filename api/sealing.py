@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from api.private_files import keep_private
 from api.settings import StoreSection
 
 PREFIX: Final = "sealed:v1:"
@@ -73,6 +75,10 @@ class Seal:
             raise SealError(f"it was sealed with another key; {_REMEDY}") from error
 
 
+SealOf = Callable[[], Seal]
+"""Gives the deployment's seal, whose key may have to be read or made first. Raises SealError."""
+
+
 def new_key() -> str:
     """A key that nobody knows."""
     return Fernet.generate_key().decode()
@@ -81,7 +87,7 @@ def new_key() -> str:
 def _kept_key(path: Path) -> str:
     """The key in `path`. Of several processes that make it at one time, one does."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         whole = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         whole.touch(0o600, exist_ok=False)
         with whole.open("w") as file:
@@ -91,4 +97,5 @@ def _kept_key(path: Path) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(whole, path)
         whole.unlink()
+    keep_private(path)
     return path.read_text().strip()

@@ -15,12 +15,14 @@ from urllib.parse import quote
 
 import asyncpg
 
+from api.sealing import new_key
 from api.settings import StoreSection
 from api.store import Store
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _TEMPLATE = "offhook_template"
 PASSWORD = "sesame"
+KEY = new_key()
 
 
 def programs() -> Path | None:
@@ -124,7 +126,7 @@ def _owner() -> tuple[str, ...]:
 
 def at(url: str, **settings: Any) -> StoreSection:
     """The settings of a store there."""
-    return StoreSection.model_validate({"url": url, "pool_size": 4} | settings)
+    return StoreSection.model_validate({"url": url, "pool_size": 4, "seal_key": KEY} | settings)
 
 
 @contextlib.contextmanager

@@ -4,9 +4,11 @@ database."""
 import asyncio
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from api.events import EventBus
+from api.sealing import Seal, SealOf
 from api.settings import StoreSection
 from api.store.agents import Agents
 from api.store.amendments import Amendments
@@ -44,7 +46,9 @@ __all__ = ["Store", "StoreError"]
 class Store:
     """An open store. Make it with `await Store.open(…)`, end it with `await store.close()`."""
 
-    def __init__(self, database: Database, bus: EventBus, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, bus: EventBus, clock: Callable[[], float], seal: SealOf
+    ) -> None:
         self._database = database
         self.notices = database.notices
         """What any process on this store has done."""
@@ -75,9 +79,9 @@ class Store:
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
         self.organization = Organization(database)
-        self.signing_secret = SigningSecret(database, clock)
-        self.outbox = Outbox(database)
-        self.endpoints = WebhookEndpoints(database, clock)
+        self.signing_secret = SigningSecret(database, clock, seal)
+        self.outbox = Outbox(database, seal)
+        self.endpoints = WebhookEndpoints(database, clock, seal)
         self.deliveries = Deliveries(database, clock)
         self.messages = Messages(database, clock)
         self.answers = IdempotentAnswers(database)
@@ -100,9 +104,10 @@ class Store:
             bus: where committed events are published.
             clock: Unix seconds.
         """
-        database = _database(where, exclusive=exclusive)
+        settings = StoreSection(path=where) if isinstance(where, Path) else where
+        database = _database(settings, exclusive=exclusive)
         await database.open()
-        return cls(database, bus or EventBus(), clock)
+        return cls(database, bus or EventBus(), clock, cache(partial(Seal.of, settings)))
 
     @property
     def shared(self) -> bool:
@@ -113,14 +118,17 @@ class Store:
         """Write something to the database. Raises StoreError."""
         await self.leases.take("probe", "probe", 0.0)
 
+    async def seal_secrets(self) -> None:
+        """Seal the signing secrets that an earlier release did not. Raises SealError."""
+        await self.signing_secret.seal_kept()
+        await self.endpoints.seal_kept()
+
     async def close(self) -> None:
         """Let transactions under way finish and close every connection."""
         await self._database.close()
 
 
-def _database(where: Path | StoreSection, *, exclusive: bool) -> Database:
-    if isinstance(where, Path):
-        return SqliteDatabase(where, exclusive=exclusive)
+def _database(where: StoreSection, *, exclusive: bool) -> Database:
     if where.url is None:
         return SqliteDatabase(where.path, exclusive=exclusive)
     return PostgresDatabase(

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import Row, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.egress import destination
@@ -19,7 +19,6 @@ from api.webhook_records import (
     DeliveryStatus,
     PastAttempt,
     PastDelivery,
-    WebhookEndpoint,
 )
 
 
@@ -151,7 +150,7 @@ class Deliveries:
         return await self._database.write(work)
 
 
-async def _enabled(connection: AsyncConnection, endpoint_id: str) -> WebhookEndpoint:
+async def _enabled(connection: AsyncConnection, endpoint_id: str) -> Row[Any]:
     endpoint = await load_endpoint(connection, endpoint_id)
     if endpoint.status == "disabled":
         raise EndpointDisabledError(endpoint.disabled_reason)

@@ -1,15 +1,18 @@
-"""Stored webhook endpoints: who is told of the events of all calls, and who no longer is."""
+"""Stored webhook endpoints: who is told of the events of all calls, and who no longer is.
+
+Their secrets are kept sealed."""
 
 import uuid
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
+from api.sealing import PREFIX, SealOf
 from api.signing import new_secret
 from api.store.database import Database, Transaction
 from api.store.tables import webhook_deliveries, webhook_endpoints
@@ -36,9 +39,10 @@ class TooManyEndpointsError(Exception):
 class WebhookEndpoints:
     """Makes, reads, changes and deletes endpoints."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float], seal: SealOf) -> None:
         self._database = database
         self._clock = clock
+        self._seal = seal
 
     async def create(self, new: NewEndpoint) -> WebhookEndpoint:
         """Add an endpoint with a fresh secret. Raises EndpointTakenError, TooManyEndpointsError."""
@@ -58,13 +62,13 @@ class WebhookEndpoints:
                     enabled_events=list(new.enabled_events),
                     payload=new.payload,
                     consecutive_failures=0,
-                    secret=new_secret(),
+                    secret=self._seal().seal(new_secret()),
                     created_at=now,
                     **_status(None if new.status == "enabled" else "requested", now),
                 )
                 .returning(webhook_endpoints)
             )
-            return _endpoint(row.one())
+            return self._endpoint(row.one())
 
         try:
             return await self._database.write(work)
@@ -80,7 +84,7 @@ class WebhookEndpoints:
                     webhook_endpoints.c.created_at, webhook_endpoints.c.id
                 )
             )
-            return [_endpoint(row) for row in rows]
+            return [self._endpoint(row) for row in rows]
 
         return await self._database.read(work)
 
@@ -88,7 +92,7 @@ class WebhookEndpoints:
         """Raises UnknownEndpointError."""
 
         async def work(connection: AsyncConnection) -> WebhookEndpoint:
-            return await load_endpoint(connection, endpoint_id)
+            return self._endpoint(await load_endpoint(connection, endpoint_id))
 
         return await self._database.read(work)
 
@@ -128,7 +132,7 @@ class WebhookEndpoints:
                     transaction.notify("webhooks")
                 else:
                     await disable(connection, endpoint_id, "requested", now)
-            return await load_endpoint(connection, endpoint_id)
+            return self._endpoint(await load_endpoint(connection, endpoint_id))
 
         try:
             return await self._database.write(work)
@@ -149,16 +153,48 @@ class WebhookEndpoints:
                 update(webhook_endpoints)
                 .where(webhook_endpoints.c.id == endpoint_id)
                 .values(
-                    secret=new_secret(),
+                    secret=self._seal().seal(new_secret()),
                     previous_secret=before.secret if overlap_s > 0 else None,
                     previous_secret_until=now + overlap_s if overlap_s > 0 else None,
                     updated_at=now,
                 )
                 .returning(webhook_endpoints)
             )
-            return _endpoint(row.one())
+            return self._endpoint(row.one())
 
         return await self._database.write(work)
+
+    async def seal_kept(self) -> None:
+        """Seal the secrets that an earlier release kept as they were. Raises SealError."""
+        columns = webhook_endpoints.c
+        bare = ~columns.secret.startswith(PREFIX) | ~columns.previous_secret.startswith(PREFIX)
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            query = select(columns.id, columns.secret, columns.previous_secret).where(bare)
+            for row in (await connection.execute(query.with_for_update())).all():
+                await connection.execute(
+                    update(webhook_endpoints)
+                    .where(columns.id == row.id)
+                    .values(
+                        secret=self._resealed(row.secret),
+                        previous_secret=self._resealed(row.previous_secret),
+                    )
+                )
+
+        await self._database.write(work)
+
+    def _resealed(self, kept: str | None) -> str | None:
+        seal = self._seal()
+        return None if kept is None else seal.seal(seal.open(kept))
+
+    def _endpoint(self, row: Any) -> WebhookEndpoint:
+        seal, values = self._seal(), dict(row._mapping)
+        values["enabled_events"] = tuple(values["enabled_events"])
+        values["secret"] = seal.open(row.secret)
+        if row.previous_secret is not None:
+            values["previous_secret"] = seal.open(row.previous_secret)
+        return WebhookEndpoint(**values)
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete it with its deliveries. Raises UnknownEndpointError.
@@ -184,14 +220,15 @@ class WebhookEndpoints:
 
 async def load_endpoint(
     connection: AsyncConnection, endpoint_id: str, *, lock: bool = False
-) -> WebhookEndpoint:
+) -> Row[Any]:
+    """Its row; the secrets are sealed. Raises UnknownEndpointError."""
     query = select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
     if lock:
         query = query.with_for_update()
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise UnknownEndpointError(endpoint_id)
-    return _endpoint(row)
+    return row
 
 
 _ENABLED: Final = select(
@@ -281,9 +318,3 @@ def _status(reason: DisabledReason | None, now: float) -> dict[str, Any]:
         "disabled_at": None if reason is None else now,
         "updated_at": now,
     }
-
-
-def _endpoint(row: Any) -> WebhookEndpoint:
-    values = dict(row._mapping)
-    values["enabled_events"] = tuple(values["enabled_events"])
-    return WebhookEndpoint(**values)

@@ -21,6 +21,7 @@ from api.compat.mapping import EVENT_NAMES, INLINE_STYLE
 from api.egress import destination
 from api.lifecycle import WEBHOOK_EVENTS
 from api.records import CallEvent, Dialect
+from api.sealing import SealOf
 from api.signing import signing_secrets
 from api.store.database import Database, Transaction
 from api.store.endpoints import count_outcome, disable, receivers
@@ -99,8 +100,9 @@ def new_delivery(url: str, now: float) -> dict[str, Any]:
 class Outbox:
     """What the webhook deliverer asks of the store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: SealOf) -> None:
         self._database = database
+        self._seal = seal
 
     async def due(
         self, now: float, limit: int, *, busy: Sequence[str] = (), under_way: Sequence[str] = ()
@@ -149,7 +151,7 @@ class Outbox:
         )
 
         async def work(connection: AsyncConnection) -> list[Delivery]:
-            return [_delivery(row, now) for row in await connection.execute(query)]
+            return [_delivery(row, now, self._seal) for row in await connection.execute(query)]
 
         return await self._database.read(work)
 
@@ -288,10 +290,11 @@ async def _tell_endpoints(
         )
 
 
-def _delivery(row: Any, now: float) -> Delivery:
+def _delivery(row: Any, now: float, seal: SealOf) -> Delivery:
     secrets: tuple[str, ...] = ()
     if row.secret is not None:
-        secrets = signing_secrets(row.secret, row.previous_secret, row.previous_secret_until, now)
+        kept = signing_secrets(row.secret, row.previous_secret, row.previous_secret_until, now)
+        secrets = tuple(map(seal().open, kept))
     return Delivery(
         id=row.id,
         endpoint_id=row.endpoint_id,

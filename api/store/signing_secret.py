@@ -1,4 +1,6 @@
-"""The deployment's default signing secret, which signs what goes to a call's own URL (CB-23)."""
+"""The deployment's default signing secret, which signs what goes to a call's own URL (CB-23).
+
+It is kept sealed."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.sealing import PREFIX, SealOf
 from api.signing import SECRET_PREFIX, new_secret
 from api.store.database import Database, Transaction
 from api.store.tables import kept_values
@@ -19,22 +22,23 @@ NAME = "webhook_secret"
 class SigningSecret:
     """Reads and rotates it; it is made when it is first asked for."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float], seal: SealOf) -> None:
         self._database = database
         self._clock = clock
+        self._seal = seal
 
     async def get(self) -> DefaultSecret:
-        """The secret as it stands."""
-        found = await self._database.read(_load)
+        """The secret as it stands. Raises SealError, as `rotate` does."""
+        found = await self._database.read(self._load)
         if found is not None:
             return found
 
         async def work(transaction: Transaction) -> DefaultSecret:
-            made = await _load(transaction.connection)
+            made = await self._load(transaction.connection)
             if made is None:
                 made = DefaultSecret(new_secret(), self._clock())
                 await transaction.connection.execute(
-                    insert(kept_values).values(name=NAME, value=json.dumps(asdict(made)))
+                    insert(kept_values).values(name=NAME, value=self._sealed(made))
                 )
             return made
 
@@ -49,7 +53,7 @@ class SigningSecret:
         now = self._clock()
 
         async def work(transaction: Transaction) -> DefaultSecret:
-            before = await _load(transaction.connection, lock=True)
+            before = await self._load(transaction.connection, lock=True)
             assert before is not None
             overlaps = overlap_s > 0
             rotated = DefaultSecret(
@@ -61,18 +65,37 @@ class SigningSecret:
             await transaction.connection.execute(
                 update(kept_values)
                 .where(kept_values.c.name == NAME)
-                .values(value=json.dumps(asdict(rotated)))
+                .values(value=self._sealed(rotated))
             )
             return rotated
 
         return await self._database.write(work)
 
+    async def seal_kept(self) -> None:
+        """Seal what an earlier release kept as it was. Raises SealError."""
 
-async def _load(connection: AsyncConnection, *, lock: bool = False) -> DefaultSecret | None:
-    query = select(kept_values.c.value).where(kept_values.c.name == NAME)
-    value = await connection.scalar(query.with_for_update() if lock else query)
-    if value is None:
-        return None
-    if value.startswith(SECRET_PREFIX):  # as releases before rotation kept it
-        return DefaultSecret(value, None)
-    return DefaultSecret(**json.loads(value))
+        async def work(transaction: Transaction) -> None:
+            kept = await self._load(transaction.connection, lock=True)
+            if kept is not None:
+                await transaction.connection.execute(
+                    update(kept_values)
+                    .where(kept_values.c.name == NAME, ~kept_values.c.value.startswith(PREFIX))
+                    .values(value=self._sealed(kept))
+                )
+
+        await self._database.write(work)
+
+    def _sealed(self, secret: DefaultSecret) -> str:
+        return self._seal().seal(json.dumps(asdict(secret)))
+
+    async def _load(
+        self, connection: AsyncConnection, *, lock: bool = False
+    ) -> DefaultSecret | None:
+        query = select(kept_values.c.value).where(kept_values.c.name == NAME)
+        kept = await connection.scalar(query.with_for_update() if lock else query)
+        if kept is None:
+            return None
+        value = self._seal().open(kept)
+        if value.startswith(SECRET_PREFIX):  # as releases before rotation kept it
+            return DefaultSecret(value, None)
+        return DefaultSecret(**json.loads(value))

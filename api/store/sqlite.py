@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from api.private_files import keep_private
 from api.store.connection import OneTurnConnection, connect
 from api.store.database import Database, StoreError, Topic, Transaction, migrate, strict_json, told
 
@@ -88,6 +89,8 @@ class SqliteDatabase(Database):
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.touch(mode=0o600, exist_ok=True)
+            for suffix in ("", "-wal", "-shm"):
+                keep_private(self._path.with_name(self._path.name + suffix))
             if self._exclusive:
                 self._lock_file()
         except BlockingIOError as error:

@@ -94,13 +94,13 @@ def cursor(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
 
 
-ODD_CURSORS: Final[tuple[Any, ...]] = (
-    *([number, "a"] for number in (10**400, 1e400, float("nan"), "nan", None, [])),
-    *([1.0, text] for text in ("\0", "\ud800", 7, {}, [1e400])),
-    *(7, "ab", {"a": 1, "b": 2}, None, [[], []]),
-)
+NO_TIMES: Final[tuple[Any, ...]] = (10**400, 1e400, float("nan"), "nan", None, [])
+NO_IDS: Final[tuple[Any, ...]] = ("\0", "\ud800", 7, {}, [1e400])
+NO_PAIRS: Final[tuple[Any, ...]] = (7, "ab", {"a": 1, "b": 2}, None, [[], []])
 CURSORS: Final = (
-    *map(cursor, ODD_CURSORS),
+    *(cursor([time, "a"]) for time in NO_TIMES),
+    *(cursor([1.0, text]) for text in NO_IDS),
+    *map(cursor, NO_PAIRS),
     base64.urlsafe_b64encode(b"[" * 20_000).decode(),
     "\N{SNOWMAN}",
 )

@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.records import Idempotency
 from api.store import Store
 from api.store.idempotency import ABANDONED_S, KEEP_S
-from tests.api.conftest import Bench
+from tests.api.conftest import SEAL, Bench
 from tests.api.doors import client_of
 
 pytestmark = pytest.mark.both_stores
@@ -49,7 +49,7 @@ async def answer(
     async def ignoring(_: Idempotency | None) -> Response:
         return await work()
 
-    gate = IdempotencyGate(store.answers)
+    gate = IdempotencyGate(store.answers, SEAL)
     return await gate.answer("me", HEADERS, fingerprint, ignoring, reserve=True)
 
 

@@ -1,16 +1,28 @@
 """Sealed texts: only the right key opens them."""
 
+import json
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from pydantic import SecretStr
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.agents.masking import MASK, masked, sealed, unmasked, unsealed
+from api.backup import backup_store
+from api.cli import main
 from api.sealing import PREFIX, Seal, SealError, new_key
 from api.settings import StoreSection
+from api.signing import new_secret
 from api.store import Store
+from api.store.database import Transaction
+from api.store.tables import idempotency_keys, kept_values, webhook_endpoints
+from api.webhook_records import NewEndpoint
+from tests.api.conftest import Bench
 
 CONFIG: dict[str, Any] = {
     "llm": {"model": "m", "api_url": "http://10.0.0.5/v1", "api_key": "k-1"},
@@ -51,7 +63,10 @@ def test_the_key_file_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     (file,) = (tmp_path / "data").iterdir()
     assert file.name == "seal.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o644)  # as whoever restored it left it
     assert Seal.of(where).open(text) == "a"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 def test_the_settings_key_comes_first(tmp_path: Path) -> None:
@@ -77,6 +92,99 @@ async def test_a_store_takes_no_other_key_than_its_first(store: Store) -> None:
     await store.secrets.check_seal(Seal(key))
     with pytest.raises(SealError, match="another key"):
         await store.secrets.check_seal(Seal(new_key()))
+
+
+async def kept(store: Store) -> str:
+    """Every row of the tables that hold what signs and opens."""
+    tables = (kept_values, webhook_endpoints, idempotency_keys)
+
+    async def work(connection: AsyncConnection) -> str:
+        return repr([(await connection.execute(select(table))).all() for table in tables])
+
+    return await store._database.read(work)
+
+
+@pytest.mark.both_stores
+async def test_nothing_that_signs_or_opens_is_kept_as_it_is(bench: Bench) -> None:
+    """Nor in the answers that an Idempotency-Key keeps, which are given again."""
+    told = []
+    for path, body in (
+        ("/v1/webhook_endpoints", {"url": "https://hooks.example.org/"}),
+        ("/v1/webhook_secret/rotate", {}),
+    ):
+        headers = {"Idempotency-Key": path}
+        made, again = [await bench.client.post(path, json=body, headers=headers) for _ in range(2)]
+        assert made.is_success, made.text
+        assert again.text == made.text
+        told.append(made.json())
+    endpoint, default = told
+    path = f"/v1/webhook_endpoints/{endpoint['id']}/rotate_secret"
+    rotated = (await bench.client.post(path)).json()
+    texts = [one["signing_secret"] for one in (endpoint, default, rotated)]
+    stored = await kept(bench.store)
+    assert not [text for text in texts if text in stored]
+    assert "whsec_" not in stored
+    found = await bench.store.endpoints.get(endpoint["id"])
+    assert (found.secret, found.previous_secret) == (texts[2], texts[0])
+
+
+@pytest.mark.both_stores
+async def test_what_an_earlier_release_kept_open_is_sealed_at_the_start(store: Store) -> None:
+    made = await store.endpoints.create(NewEndpoint("https://hooks.example.org/"))
+    other = await store.endpoints.create(NewEndpoint("https://other.example.org/"))
+    old, older = new_secret(), new_secret()
+    default = json.dumps({"secret": old, "created_at": 1.0, "previous_secret": older})
+
+    async def vandalise(transaction: Transaction) -> None:
+        execute = transaction.connection.execute
+        await execute(update(webhook_endpoints).values(secret=old, previous_secret=older))
+        await execute(insert(kept_values).values(name="webhook_secret", value=default))
+
+    await store._database.write(vandalise)
+    await store.endpoints.rotate(other.id, 60)
+    assert old in await kept(store)
+    for _ in range(2):
+        await store.seal_secrets()
+        stored = await kept(store)
+        assert old not in stored
+        assert older not in stored
+        found = [await store.endpoints.get(one.id) for one in (made, other)]
+        assert [one.previous_secret for one in found] == [older, old]
+        assert (await store.signing_secret.get()).signing(0.0) == (old,)
+
+
+async def test_a_backup_opens_with_the_key_of_its_store(
+    where: StoreSection, store: Store, tmp_path: Path
+) -> None:
+    made = await store.endpoints.create(NewEndpoint("https://hooks.example.org/"))
+    default = await store.signing_secret.get()
+    copy = tmp_path / "restored" / "offhook.db"
+    copy.parent.mkdir()
+    backup_store(where.path, copy)
+    assert b"whsec_" not in copy.read_bytes()
+    alone = await Store.open(copy)
+    with pytest.raises(SealError, match="another key"):
+        await alone.signing_secret.get()
+    await alone.close()
+    shutil.copy(where.path.with_name("seal.key"), copy.with_name("seal.key"))
+    restored = await Store.open(copy)
+    assert await restored.signing_secret.get() == default
+    assert (await restored.endpoints.get(made.id)).secret == made.secret
+    await restored.close()
+
+
+def test_the_command_says_which_key_is_missing(tmp_path: Path) -> None:
+    config = tmp_path / "offhook.toml"
+
+    def secret(key: str) -> Result:
+        config.write_text(f'[store]\npath = "{tmp_path}/offhook.db"\nseal_key = "{key}"\n')
+        return CliRunner().invoke(main, ["webhooks", "secret", "--config", str(config)])
+
+    assert secret(new_key()).exit_code == 0
+    refused = secret(new_key())
+    assert refused.exit_code == 1
+    assert "another key" in refused.output
+    assert "Traceback" not in refused.output
 
 
 def test_keys_and_sensitive_headers_of_a_configuration_are_sealed_and_masked() -> None:

@@ -489,9 +489,12 @@ async def test_opening_twice_migrates_once_and_keeps_everything(tmp_path: Path) 
     store = await Store.open(path)
     call = await new_call(store, context={"ü": "😀"})
     await store.close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)  # as whoever restored it left it
     store = await Store.open(path)
     assert await store.calls.get(call.id) == call
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    files = sorted(path.parent.iterdir())
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files)
     await store.close()
 
 

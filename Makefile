@@ -12,7 +12,7 @@ sum = $(shell cat $(1) | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.installed-$(call sum,requirements.lock pyproject.toml docker/llama-cpp/*)
 DEV_STAMP := $(VENV)/.developing-$(call sum,requirements.lock tests/requirements.lock)
 
-.PHONY: help setup demo test lint bench train test-training scores lock
+.PHONY: help setup demo test lint bench train test-training scores notices sbom lock
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,14 @@ train: .venv-train/.installed ## Train the starter models anew (about three hour
 scores: .venv-train/.installed ## Score the starter models on what training never saw
 	@.venv-train/bin/python -m models.training.speech_score
 	@.venv-train/bin/python -m models.training.llama_score models/starter/llama.gguf
+
+notices: $(STAMP) ## Write docs/THIRD-PARTY.md: what is shipped, under which licences
+	@$(BIN)/python docker/sbom.py notices > docs/THIRD-PARTY.md
+
+sbom: $(STAMP) ## Write dist/offhook.cdx.json: the bill of materials, CycloneDX
+	@mkdir -p dist
+	@$(BIN)/python docker/sbom.py sbom > dist/offhook.cdx.json
+	@echo "==> dist/offhook.cdx.json"
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header
 lock: ## Resolve pyproject.toml into the lock files (needs uv)

@@ -1,6 +1,8 @@
 # Offhook itself, with its starter models. Built from the repository's root:
 #   docker build -f docker/offhook.Dockerfile -t offhook .
-FROM python:3.13-slim-trixie AS build
+# docker/pin writes the digest behind this tag.
+ARG PYTHON_IMAGE=python:3.13.9-slim-trixie
+FROM ${PYTHON_IMAGE} AS build
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends build-essential cmake \
@@ -18,15 +20,17 @@ COPY models models
 COPY api api
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.13-slim-trixie
+FROM ${PYTHON_IMAGE}
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --home-dir /var/lib/offhook offhook
 COPY --from=build /opt/venv /opt/venv
+COPY docker/healthy /usr/local/bin/
 # The engines' libraries are kept from the network; models/__init__.py says the same to them.
 ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \
     HF_HUB_OFFLINE=1 \
     HF_HUB_DISABLE_TELEMETRY=1 \
@@ -34,5 +38,8 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER offhook
 WORKDIR /var/lib/offhook
 VOLUME /var/lib/offhook
+# Large models take their time to load.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=180s CMD ["healthy"]
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["offhook"]
 CMD ["serve"]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from api.agents.config import VoiceField
 from api.settings import Settings
 from models.registry import EngineRegistry
@@ -24,6 +26,9 @@ def language_for(
     deployment's."""
     if not config.get("voice"):
         return None
-    name = VoiceField.model_validate(config["voice"]).name
+    try:
+        name = VoiceField.model_validate(config["voice"]).name
+    except ValidationError:  # which is told where the whole configuration is checked
+        return None
     language = None if name is None else language_of_voice(engines, settings, name)
     return None if language == settings.calls.default_language else language

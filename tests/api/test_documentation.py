@@ -179,7 +179,9 @@ def test_the_pages_tell_of_polling_and_of_webhooks() -> None:
 async def test_the_example_of_a_schedule_is_taken(bench: Bench) -> None:
     (example,) = blocks(ROOT / "docs/calls.md", "json")
     order = json.loads(example)
-    later = datetime.now(UTC) + timedelta(days=30)
+    soon = datetime.now(UTC) + timedelta(days=30)
+    # A Tuesday, in New York's afternoon: when its windows are open.
+    later = (soon + timedelta(days=(1 - soon.weekday()) % 7)).replace(hour=19)
     placed = await bench.create(**order | {"scheduled_at": later.isoformat()})
     assert placed["waiting_for"] == "scheduled_at"
     assert placed["concurrency"] == order["concurrency"]

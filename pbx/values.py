@@ -79,5 +79,6 @@ def check_text_message(number: str, caller_number: str, text: str, trunk: str) -
 
 
 def whole_number(text: str) -> int | None:
-    """The number in a header of a PBX; 0 is how it writes that it knows none."""
-    return int(text) or None if text.isascii() and text.isdigit() else None
+    """The number in a header of a PBX, of nine digits at most; 0 is how it writes that it knows
+    none."""
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 10 else None

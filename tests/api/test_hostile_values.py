@@ -12,6 +12,7 @@ import pytest
 
 from api.records import Call
 from api.store import Store
+from pbx.values import whole_number
 from tests.api.conftest import ALIASES, EQUIPPED, Bench, benching
 from tests.api.every_body import make_cases
 from tests.api.schema_walk import body_schema, error_pointers, operations, places, with_value
@@ -218,3 +219,13 @@ async def test_a_model_that_says_it_is_told_and_the_call_goes_on(
     async with benching(office.store, tmp_path) as bench:
         for path in ("/v1/calls", f"/v1/calls/{call.id}", f"/v1/calls/{call.id}/transcript"):
             assert (await bench.client.get(path)).status_code == 200
+
+
+# -- what a network says ---------------------------------------------------------------------------
+
+
+def test_no_cause_of_a_network_is_larger_than_a_column() -> None:
+    assert [whole_number(text) for text in ("16", "486", "0", "²", "9" * 20)] == [
+        *(16, 486),
+        *(None, None, None),
+    ]

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.recording import recording_file
+from api.recording_folder import recording_file
 
 BUSY_TIMEOUT_S = 30.0
 

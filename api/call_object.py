@@ -343,7 +343,7 @@ def attempt_object(attempt: Attempt) -> dict[str, Any]:
         sip_code=attempt.sip_code,
         sip_call_id=attempt.sip_call_id,
         unknown=attempt.unknown,
-        recording_available=attempt.recording_path is not None,
+        recording_available=attempt.recorded,
         media=None if attempt.media is None else dict(attempt.media),
         billing_amount_milli_cents=attempt.amount_milli_cents,
     ).model_dump()
@@ -404,3 +404,14 @@ class RecordingLink(BaseModel):
         ]
     )
     expires_at: str = Timestamp
+
+
+class Erasing(BaseModel):
+    """A call that is erased but for files of it."""
+
+    id: str = Field(examples=["6f1c2d3e-4b5a-4c6d-8e7f-901234567890"])
+    nodes: list[str] = Field(
+        description="Have yet to delete what they have of it: they are down, or cannot; then their "
+        "log tells why. They go on by themselves.",
+        examples=[["pbx-north-5d1c0a3e"]],
+    )

@@ -95,10 +95,16 @@ def purge(older_than: float | None, dry_run: bool, config: Path | None, as_json:
         retention = Retention(calls_days=older_than)
 
     async def work() -> None:
+        from api.recording_folder import FolderError, open_folder
+        from api.recording_keeper import RecordingKeeper
         from api.retention import Housekeeper
 
         async with opened_store(settings) as store:
-            housekeeper = Housekeeper(store, retention, settings.recordings.dir)
+            try:
+                folder, _ = open_folder(settings.recordings.dir, await store.organization.id())
+            except FolderError as error:
+                fail(str(error))
+            housekeeper = Housekeeper(store, retention, RecordingKeeper(store, folder))
             purged = await housekeeper.sweep(dry_run=dry_run)
         if as_json:
             print_json({"dry_run": dry_run} | asdict(purged))

@@ -63,3 +63,9 @@ def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup",
 
 def _given(value: _T | None, default: _T) -> _T:
     return default if value is None else value
+
+
+def is_recorded(settings: Settings, call: Call) -> bool:
+    """Whether a call is recorded: as its agent says, else as the settings do."""
+    wanted: bool | None = call.agent.get("recording")
+    return _given(wanted, settings.recordings.enabled)

@@ -12,12 +12,14 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from api.findings import EXTRACTION_TIMEOUT_S, find
 from api.lifecycle import IllegalMoveError
 from api.rate_gate import RateGate
+from api.records import Attempt as Recorded
 from api.records import Call, Claim, Claimed, Ended, Unfinished
 from api.runner import LEFT, CallRunner, RunnerConfig
 from api.scribe import insist
@@ -223,12 +225,24 @@ class Dialer:
         if transfer is not None and transfer.status == "completed":
             # Two people talk, or did: how they fared is no more for us to know.
             ended = Ended(time.time(), LEFT, "transferred", answered_by="unknown")
-        number = None if left.attempt is None else left.attempt.number
+        number = None
+        if (attempt := left.attempt) is not None:
+            number = attempt.number
+            recorded = self._recorded(attempt)
+            ended = replace(ended, recording_path=recorded, recording_bytes=None)
         call_id = left.call.id
         try:
             await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
         except IllegalMoveError:
             log.info("call %s: another process was first to end it", call_id)
+
+    def _recorded(self, attempt: Recorded) -> str | None:
+        """What was recorded of an attempt before it was cut short. Another node knows its own
+        files, and takes back what is not there."""
+        name, folder = attempt.recording_path, self._config.recordings
+        if name is None or folder is None or folder.node != attempt.recording_node:
+            return name
+        return None if folder.file(name) is None else name
 
     async def run(self) -> None:
         """Claim and run calls until cancelled; then hang up what is under way."""
@@ -387,6 +401,9 @@ class Dialer:
                 return
             cause = Cause("failed", "internal_error", "Offhook failed; the log tells more.")
             ended = Ended(time.time(), cause, "internal_error")
+            for attempt in (await insist(call_id, partial(calls.attempts, call_id)))[-1:]:
+                recorded = self._recorded(attempt)
+                ended = replace(ended, recording_path=recorded, recording_bytes=None)
             await insist(call_id, partial(calls.record_ended, call_id, ended))
         except Exception:
             log.exception("call %s: its end could not be written down", call_id)

@@ -15,7 +15,7 @@ from api.agents.freezing import Freezer
 from api.app import create_app
 from api.campaigns import Pacer
 from api.compat.webhooks import webhook_body
-from api.conversing import conversation_config
+from api.conversing import conversation_config, is_recorded
 from api.descriptors import TooFewDescriptorsError, connections_within, raise_limit
 from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
@@ -25,6 +25,8 @@ from api.messaging.courier import Courier
 from api.messaging.ways import WayOutError, WaysOut, ways_out
 from api.messaging.writing import Writer
 from api.reception import Reception
+from api.recording_folder import FolderError, RecordingFolder, open_folder
+from api.recording_keeper import RecordingKeeper
 from api.retention import Housekeeper
 from api.runner import RunnerConfig
 from api.sealing import Seal
@@ -90,6 +92,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         stack.push_async_callback(store.close)
         seal = await _seal(settings, store)
         secret = await _webhook_secret(settings, store)
+        folder, ours = await _recording_folder(settings, store)
         await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
         media = media_server(settings)
         await media.start()
@@ -115,7 +118,8 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             RunnerConfig(
                 ring_timeout_s=settings.calls.ring_timeout_s,
                 conversation=lambda call: conversation_config(settings, call),
-                recordings=settings.recordings.dir if settings.recordings.enabled else None,
+                recordings=folder,
+                records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,
                 freeze=Freezer(settings, store, registry, seal),
@@ -132,11 +136,13 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             health=lambda: _health(server),
             seal=seal,
             url=settings.server.public_url or url,
+            node=folder.node,
         )
         reception = Reception(services, dialer)
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
-        housekeeper = Housekeeper(store, settings.retention, settings.recordings.dir)
+        keeper = RecordingKeeper(store, folder, ours=ours)
+        housekeeper = Housekeeper(store, settings.retention, keeper)
         zone = settings.calls.default_timezone
         writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
         jobs = {
@@ -147,6 +153,8 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         for job, work in jobs.items():
             leased = partial(while_leased, store.leases, job, dialer.node_id, work)
             stack.push_async_callback(_ended, asyncio.create_task(_until_done(leased)))
+        keeping = partial(keeper.run, settings.retention.interval_s)
+        stack.push_async_callback(_ended, asyncio.create_task(_until_done(keeping)))
         pacing = asyncio.create_task(_until_done(Pacer(services).run))
         stack.push_async_callback(_ended, pacing)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
@@ -254,6 +262,14 @@ async def _seal(settings: Settings, store: Store) -> Seal:
     await store.secrets.check_seal(seal)
     await store.seal_secrets()
     return seal
+
+
+async def _recording_folder(settings: Settings, store: Store) -> tuple[RecordingFolder, bool]:
+    store_id = await store.organization.id()
+    try:
+        return await asyncio.to_thread(open_folder, settings.recordings.dir, store_id)
+    except FolderError as error:
+        raise StartError(str(error)) from error
 
 
 def _ways_out(settings: Settings, switch: Switch) -> WaysOut:

@@ -1,8 +1,8 @@
 """Two-channel recording of a conversation: the person on the left, the agent on the right.
 
 `RecordedPeer` sits between the media leg and the conversation and copies what passes; the disk is
-touched only by `flush`, off the event loop. The file is a valid WAV after every flush, so a crash
-loses the last second, not the call.
+touched only by `flush`, off the event loop, and not before the ledger names the file. The file is
+private, and a valid WAV after every flush, so a crash loses the last second, not the call.
 """
 
 import asyncio
@@ -26,12 +26,6 @@ _FLUSH_SECONDS = 1.0
 _MAX_PENDING_FRAMES = 3000
 
 
-def recording_file(folder: Path, name: str) -> Path | None:
-    """The recording `name` of `folder`; None where it would lie elsewhere."""
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) else None
-
-
 class RecordedPeer:
     """An `AudioPeer` that passes everything on to another and records both directions."""
 
@@ -48,6 +42,7 @@ class RecordedPeer:
         self._silence = np.zeros(frame_samples(rate), dtype=np.int16)
         self._pending: list[tuple[Samples, Samples]] = []
         self._recording = False
+        self._named = False
         self._raw: BinaryIO | None = None
         self._file: wave.Wave_write | None = None
         self._broken = False
@@ -62,6 +57,10 @@ class RecordedPeer:
     def start(self) -> None:
         """Record from here on (the answer)."""
         self._recording = True
+
+    def name_kept(self) -> None:
+        """The ledger names the file: it may be made now."""
+        self._named = True
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         said = self._peer.exchange(heard, arrived_at, now)
@@ -81,27 +80,32 @@ class RecordedPeer:
                 await self._flush()
 
     async def close(self) -> bool:
-        """Write the rest and close the file; True when there is a recording."""
+        """Write the rest and close the file; True when there is a recording: one that a full disk
+        cut short is kept, and one with nothing in it is not."""
         self._recording = False
         self._closing.set()
         async with self._writing:
             await self._flush()
-            if self._file is None:
-                return False
-            await self._on_disk(self._close_file)
-        return not self._broken
+            if self._raw is not None:
+                await self._on_disk(self._close_file)
+                await self._on_disk(self._measure)
+        return self.bytes > 0
 
     def _close_file(self) -> None:
         assert self._raw is not None
-        assert self._file is not None
-        file, self._file = self._file, None
         with self._raw:
-            file.close()
-            self.bytes = self._raw.seek(0, os.SEEK_END)
+            if self._file is not None:
+                self._file.close()
+
+    def _measure(self) -> None:
+        if self.seconds:
+            self.bytes = self._path.stat().st_size
+        else:
+            self._path.unlink()
 
     async def _flush(self) -> None:
-        pending, self._pending = self._pending, []
-        if pending:
+        if self._named and not self._broken and self._pending:
+            pending, self._pending = self._pending, []
             await self._on_disk(lambda: self._append(pending))
 
     async def _on_disk(self, work: Callable[[], None]) -> None:
@@ -116,10 +120,10 @@ class RecordedPeer:
 
     def _append(self, pending: list[tuple[Samples, Samples]]) -> None:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Outlives this call on purpose: `_close_file` ends it. `wave.open` of a path that
             # cannot be written would complain once more when it is collected.
-            self._raw = self._path.open("wb")
+            self._raw = open(self._path, "wb", opener=_private)  # noqa: SIM115
             self._file = wave.open(self._raw, "wb")  # noqa: SIM115
             self._file.setnchannels(2)
             self._file.setsampwidth(2)
@@ -128,3 +132,7 @@ class RecordedPeer:
         right = np.concatenate([said for _, said in pending])
         self._file.writeframes(np.stack([left, right], axis=1).astype("<i2").tobytes())
         self.seconds += len(left) / self._rate
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

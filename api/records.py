@@ -200,7 +200,24 @@ class Attempt:
     """Nobody can say how it ended: it may have rung, or talked."""
     media: JsonObject | None
     recording_path: str | None
+    """File name in the recordings folder; on disk before the file is."""
     amount_milli_cents: int | None
+    recording_node: str | None
+    """Whose folder; None of what an earlier release recorded, until its node claims it."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is a recording to be fetched."""
+        return self.recording_path is not None and self.ended_at is not None
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """Where an attempt is going to be recorded."""
+
+    node: str
+    name: str
+    """In that node's recordings folder."""
 
 
 @dataclass(frozen=True)
@@ -271,8 +288,8 @@ class Ended:
     recording_path: str | None = None
     """Relative to the recordings folder."""
     recording_seconds: float = 0.0
-    recording_bytes: int = 0
-    """Of the file."""
+    recording_bytes: int | None = 0
+    """Of the file; None: a crash cut it short, and it is not announced."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from api.recording import recording_file
+from api.recording_keeper import RecordingKeeper
 from api.settings import Retention
 from api.store import Store
 from api.store.purge import OldCall, Part
@@ -19,10 +18,6 @@ _PAUSE_S: Final = 0.02
 _PARTS: Final[tuple[Part, ...]] = ("calls", "recordings", "transcripts", "events")
 
 log = logging.getLogger(__name__)
-
-
-class RecordingStuckError(Exception):
-    """A recording of the call cannot be deleted, so the call stays; the log tells why."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Purged:
     answers: int = 0
     """Kept for an `Idempotency-Key`."""
     failed: int = 0
-    """Calls that stay because a recording of theirs could not be deleted."""
+    """Calls whose recordings could not be deleted on this node; it tries again."""
 
     @property
     def anything(self) -> bool:
@@ -52,19 +47,19 @@ class Housekeeper:
         self,
         store: Store,
         retention: Retention,
-        recordings: Path,
+        keeper: RecordingKeeper,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
             store: what to clean.
             retention: how long things are kept.
-            recordings: folder of the WAV files.
+            keeper: of this node's recordings.
             clock: Unix seconds.
         """
         self._store = store
         self._retention = retention
-        self._recordings = recordings
+        self._keeper = keeper
         self._clock = clock
 
     async def run(self) -> None:
@@ -93,6 +88,9 @@ class Housekeeper:
             purged = replace(purged, deliveries=count)
         if not dry_run:
             purged = replace(purged, answers=await self._store.purge.answers(now))
+            purged = replace(purged, failed=await self._keeper.carry_out())
+            if purged.transcripts or purged.events:
+                await self._store.scrub()
         return purged
 
     async def _sweep(
@@ -101,18 +99,14 @@ class Housekeeper:
         last: OldCall | None = None
         while batch := await self._store.purge.find(part, ended_before, last):
             last = batch[-1]
-            failed = 0
             if not dry_run:
-                if part in {"calls", "recordings"}:
-                    kept = await asyncio.to_thread(delete_recordings, self._recordings, batch)
-                    batch, failed = [call for call in batch if call not in kept], len(kept)
+                now, node = self._clock(), self._keeper.node
                 if part == "calls":
-                    await self._store.purge.erase(batch, self._clock())
+                    await self._store.purge.erase(batch, now, node)
                 else:
-                    await self._store.purge.strip(part, batch)
+                    await self._store.purge.strip(part, batch, now, node)
                 await asyncio.sleep(_PAUSE_S)
-            counts = {part: getattr(purged, part) + len(batch)}
-            purged = replace(purged, failed=purged.failed + failed, **counts)
+            purged = replace(purged, **{part: getattr(purged, part) + len(batch)})
         return purged
 
     async def _deliveries(self, before: float, dry_run: bool) -> int:
@@ -122,31 +116,3 @@ class Housekeeper:
             count = await self._store.purge.deliveries(before)
             total += count
         return total
-
-
-async def erase_call(store: Store, recordings: Path, call_id: str) -> None:
-    """Delete a call wholly, with its recordings, now (GDPR article 17).
-
-    Raises UnknownCallError, CallNotOverError, RecordingStuckError.
-    """
-    call = await store.purge.one(call_id)
-    if await asyncio.to_thread(delete_recordings, recordings, [call]):
-        raise RecordingStuckError(call_id)
-    await store.purge.erase([call], time.time())
-    log.info("call %s is erased, with %d recordings", call_id, len(call.recordings))
-
-
-def delete_recordings(folder: Path, old: Sequence[OldCall]) -> list[OldCall]:
-    """Delete the recordings of calls; returns the calls of which one could not be deleted."""
-    kept = []
-    for call in old:
-        for name in call.recordings:
-            path = recording_file(folder, name)
-            try:
-                if path is not None:
-                    path.unlink(missing_ok=True)
-            except OSError as error:
-                log.error("recording %s cannot be deleted: %s", name, error.strerror)
-                kept.append(call)
-                break
-    return kept

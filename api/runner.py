@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from api.agents.freezing import AgentUnusableError
 from api.findings import find
 from api.recording import RecordedPeer
-from api.records import AnsweredBy, Call, Claim, Turn
+from api.recording_folder import RecordingFolder, recording_name
+from api.records import AnsweredBy, Call, Claim, RecordingFile, Turn
 from api.records import Ended as Ending
 from api.scribe import Scribe, insist
 from api.settings.calling import Calls
@@ -71,12 +71,14 @@ class RunnerConfig:
     ring_timeout_s: int
     conversation: Callable[[Call], ConversationConfig]
     """How one is held, but for its tools."""
-    recordings: Path | None
-    """Folder of the recordings; None when calls are not recorded."""
+    recordings: RecordingFolder | None
+    """None when no call is recorded."""
     calls: Calls = _CALLS
     """What calls may be placed, and what is made of them."""
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
+    records: Callable[[Call], bool] = lambda _: True
+    """Whether a call is recorded, where there is a folder."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
 
@@ -302,7 +304,7 @@ class CallRunner:
                             self._talk = asyncio.create_task(conversation.run(attempt))
                             # Without it the store would not take the end of the call.
                             self._scribe.note(
-                                partial(calls.record_answered, call_id, at), vital=True
+                                partial(self._record_answered, at, recorder), vital=True
                             )
                         case Digit(at, digit, duration_ms):
                             conversation.press(digit, time.monotonic())
@@ -319,6 +321,16 @@ class CallRunner:
         finally:
             self._limit = None
         return None
+
+    async def _record_answered(self, at: float, recorder: RecordedPeer | None) -> None:
+        """The ledger names the recording before it is made: no crash leaves a file of which
+        nobody knows."""
+        folder, file = self._config.recordings, None
+        if recorder is not None and folder is not None:
+            file = RecordingFile(folder.node, self._file_name)
+        await self._store.calls.record_answered(self._call.id, at, file)
+        if recorder is not None:
+            recorder.name_kept()
 
     async def _over_to(self, at: float, conversation: Conversation) -> None:
         """The person talks to somebody else from now on."""
@@ -345,14 +357,14 @@ class CallRunner:
         return self._end_reason or reason
 
     def _recorder(self, peer: AudioPeer, rate: int) -> RecordedPeer | None:
-        if self._config.recordings is None:
+        folder = self._config.recordings
+        if folder is None or not self._config.records(self._call):
             return None
-        return RecordedPeer(peer, self._config.recordings / self._file_name, rate)
+        return RecordedPeer(peer, folder.path / self._file_name, rate)
 
     @property
     def _file_name(self) -> str:
-        number = self._claimed.number
-        return f"{self._call.id}.wav" if number == 1 else f"{self._call.id}-{number}.wav"
+        return recording_name(self._call.id, self._claimed.number)
 
     def _at_machine(self) -> bool:
         """Whether an answering machine took the call. Where an operator ended it, that is no reason

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.recording_folder import RecordingFolder
 from api.recording_links import RecordingLinks
 from api.sealing import Seal
 from api.settings import Settings
@@ -51,6 +52,12 @@ class Services:
     """Of what nobody may read in the store."""
     url: str = "http://127.0.0.1:8080"
     """Where clients reach the server."""
+    node: str = "offhook"
+    """Whose recordings are in the recordings folder."""
+
+    @property
+    def recordings(self) -> RecordingFolder:
+        return RecordingFolder(self.settings.recordings.dir, self.node)
 
     @property
     def links(self) -> RecordingLinks:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from api.call_object import AttemptObject, CallObject, RecordingLink, Transcript
+from api.call_object import AttemptObject, CallObject, Erasing, RecordingLink, Transcript
 from api.client.backoff import Attempts
 from api.client.errors import ApiError, OffhookError, UnreachableError
 from api.client.reading import parse, read
@@ -150,9 +150,13 @@ class Calls(Transport):
                 raise
         return await self.cancel_call(call_id)
 
-    async def delete_call(self, call_id: str) -> None:
-        """Erase a call that is over. Raises ApiError `not_over`."""
-        await self.request("DELETE", at("calls", call_id))
+    async def delete_call(self, call_id: str) -> Erasing:
+        """Erase a call that is over; with the nodes that have yet to delete files of it, which
+        asking again tells too. Raises ApiError `not_over`, `not_found`."""
+        answer = await self.request("DELETE", at("calls", call_id))
+        if not answer.content:
+            return Erasing(id=call_id, nodes=[])
+        return read(Erasing, parse(answer.content))
 
     def list_call_deliveries(
         self, call_id: str, *, status: DeliveryStatus | None = None

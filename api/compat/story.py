@@ -108,7 +108,7 @@ def recording_url(services: Services, call: Call, attempt: Attempt) -> str | Non
 
     It is the same for an hour, so that who polls sees no change where there is none.
     """
-    if attempt.recording_path is None:
+    if not attempt.recorded:
         return None
     hours = int(time.time()) // 3600 + 1
     return services.links.url(call.id, attempt.number, hours * 3600 + LIFETIME_S)

@@ -10,7 +10,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from api.call_object import RecordingLink, rfc3339
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.problems import FieldError, Problem, invalid
-from api.recording import recording_file
 from api.recording_links import LIFETIME_S, MAX_LIFETIME_S
 from api.records import Attempt, Call
 from api.routes.calls import CALL_ID, find_call
@@ -56,9 +55,12 @@ async def get_linked_recording(exchange: Exchange) -> Response:
 
 async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     assert attempt.recording_path is not None
-    folder = exchange.services.settings.recordings.dir
-    path = await asyncio.to_thread(recording_file, folder, attempt.recording_path)
-    if path is None or not path.is_file():
+    folder, node = exchange.services.recordings, attempt.recording_node
+    if node not in (None, folder.node):
+        detail = f"the recording lies on node {node}; ask the server there, this is {folder.node}"
+        raise Problem(421, "recording_elsewhere", detail)
+    path = await asyncio.to_thread(folder.file, attempt.recording_path)
+    if path is None:
         raise Problem(404, "no_recording", "the recording's file is no longer there")
     return FileResponse(path, media_type="audio/wav", filename=path.name)
 
@@ -66,7 +68,7 @@ async def _file(exchange: Exchange, attempt: Attempt) -> Response:
 async def _recorded(exchange: Exchange, call: Call, number: int | None) -> Attempt:
     """The attempt of this number, else the latest one, that was recorded; 404 without one."""
     for attempt in reversed(await exchange.services.store.calls.attempts(call.id)):
-        if attempt.recording_path is not None and number in (None, attempt.number):
+        if attempt.recorded and number in (None, attempt.number):
             return attempt
     state = "it was not recorded" if call.over else "the call is not over"
     raise Problem(404, "no_recording", f"there is no recording: {state}")
@@ -106,6 +108,7 @@ _FILES = {
     206: Answer("The range asked for.", media_type="audio/wav"),
     404: Answer("No such call, or no recording of it."),
     416: Answer("No such range.", media_type="text/plain"),
+    421: Answer("It lies on another node, which is named."),
 }
 
 ENDPOINTS = (

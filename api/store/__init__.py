@@ -20,6 +20,7 @@ from api.store.database import Database, StoreError
 from api.store.deliveries import Deliveries
 from api.store.do_not_call import DoNotCall
 from api.store.endpoints import WebhookEndpoints
+from api.store.erasures import Erasures
 from api.store.idempotency import IdempotentAnswers
 from api.store.inbound import Inbound
 from api.store.keys import Keys
@@ -55,11 +56,14 @@ class Store:
         self.bus = bus
         self.webhook_due = asyncio.Event()
         """Set whenever a delivery was put in the outbox."""
+        self.erasure_due = asyncio.Event()
+        """Set whenever a call was erased of which a node may have files."""
         signals = Signals(bus.publish, asyncio.Event(), clock)
         signals.work.set()  # after a start there may be something to do
         self.notices.subscribe("work", lambda _: signals.work.set())
         self.notices.subscribe("pacing", lambda _: signals.pacing.set())
         self.notices.subscribe("webhooks", lambda _: self.webhook_due.set())
+        self.notices.subscribe("erasures", lambda _: self.erasure_due.set())
         self.notices.subscribe("call", bus.missed)
         self.calls = Calls(database, signals)
         self.amendments = Amendments(database, signals)
@@ -86,6 +90,7 @@ class Store:
         self.messages = Messages(database, clock)
         self.answers = IdempotentAnswers(database)
         self.purge = Purge(database)
+        self.erasures = Erasures(database)
 
     @classmethod
     async def open(
@@ -113,6 +118,11 @@ class Store:
     def shared(self) -> bool:
         """Whether other processes may use the store beside this one."""
         return self._database.shared
+
+    async def scrub(self) -> bool:
+        """Remove what is deleted from the database's own files; False where it has to be tried
+        again. Raises StoreError."""
+        return await self._database.scrub()
 
     async def probe(self) -> None:
         """Write something to the database. Raises StoreError."""

@@ -22,6 +22,7 @@ from api.records import (
     Idempotency,
     JsonObject,
     NewCall,
+    RecordingFile,
     Turn,
     Unfinished,
 )
@@ -152,8 +153,17 @@ class CallLedger:
 
         await self._database.write(work)
 
-    async def record_answered(self, call_id: str, at: float) -> None:
-        """Somebody, or something, picked up (SIP 200). Again: nothing happens."""
+    async def record_answered(
+        self, call_id: str, at: float, recording: RecordingFile | None = None
+    ) -> None:
+        """Somebody, or something, picked up (SIP 200). Again: nothing happens.
+
+        Args:
+            recording: the file that is going to be made.
+        """
+        place = {}
+        if recording is not None:
+            place = {"recording_path": recording.name, "recording_node": recording.node}
 
         async def work(transaction: Transaction) -> None:
             change = await CallChange.of(transaction, call_id, self._signals)
@@ -167,6 +177,7 @@ class CallLedger:
                 call.attempt_count,
                 state="in_progress",
                 answered_at=answered,
+                **place,
             )
             change.move(
                 "in_progress",
@@ -265,6 +276,7 @@ class CallLedger:
             await add_after_attempt(transaction, change.call, mine.number, ended, now)
             if ended.recording_path is not None:
                 change.set(recording_path=ended.recording_path)
+            if ended.recording_path is not None and ended.recording_bytes is not None:
                 recording = {
                     "path": f"/v1/calls/{call_id}/recording",
                     "attempt": mine.number,

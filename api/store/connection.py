@@ -27,9 +27,10 @@ class OneTurnConnection(aiosqlite.Connection):
     def cursor(self) -> "OneTurnCursor":  # type: ignore[override]
         return OneTurnCursor(self)
 
-    async def in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+    async def in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work(sqlite3 connection, *arguments)` in the connection's thread."""
-        await self._execute(work, self._conn, *arguments)
+        done: T = await self._execute(work, self._conn, *arguments)
+        return done
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if threading.current_thread() is self._thread:

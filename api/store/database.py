@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 #: `work`: a call may be claimed. `pacing`: a campaign may have room. `webhooks`: a delivery may be
 #: due. `messages`: a text message or a mail may be. `call`: the call with that id has a new event.
-#: `control`: the call with that id is to be canceled or hung up.
-Topic = Literal["work", "pacing", "webhooks", "messages", "call", "control"]
+#: `control`: the call with that id is to be canceled or hung up. `erasures`: a call was erased.
+Topic = Literal["work", "pacing", "webhooks", "messages", "call", "control", "erasures"]
 Callback = Callable[[str | None], None]
 
 _UPDATES_COLLIDED: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
@@ -137,6 +137,11 @@ class Database(ABC):
         """Run `work`; each of its statements sees what is committed when it starts. It waits for
         nothing but its connection, and may run in a thread."""
         return await self._shielded(self._read(work))
+
+    @abstractmethod
+    async def scrub(self) -> bool:
+        """Remove what is deleted from the database's own files, as far as that is ours to do;
+        False where it has to be tried again. Raises StoreError."""
 
     @abstractmethod
     def tell_others(self, topic: Topic, payload: str) -> None:

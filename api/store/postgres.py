@@ -151,6 +151,10 @@ class PostgresDatabase(Database):
         await self._line.close()
         await self._writers.dispose()
 
+    async def scrub(self) -> bool:
+        """Nothing: PostgreSQL's own vacuum and checkpoints do it."""
+        return True
+
     def tell_others(self, topic: Topic, payload: str) -> None:
         self._line.tell(topic, payload)
 

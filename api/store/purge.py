@@ -1,7 +1,7 @@
 """Deleting what is old, or one call wholly: in short transactions, and only of calls that are over.
 
-Recordings are files; whoever purges deletes those first, so that a crash in between leaves a row
-that names no file, and never a file that no row names.
+Recordings are files: the transaction that lets go of them has the nodes delete them
+(`api.store.erasures`).
 """
 
 import json
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.lifecycle import TERMINAL
 from api.store.database import Database, Transaction
+from api.store.erasures import Erasure, ask_nodes
 from api.store.idempotency import KEEP_S
 from api.store.rows import UnknownCallError
 from api.store.tables import (
@@ -21,6 +22,7 @@ from api.store.tables import (
     call_events,
     calls,
     campaign_contacts,
+    do_not_call,
     idempotency_keys,
     messages,
     turns,
@@ -49,8 +51,7 @@ class OldCall:
 
     id: str
     created_at: float
-    recordings: tuple[str, ...]
-    """File names, relative to the recordings folder."""
+    attempt_count: int
 
 
 class Purge:
@@ -104,17 +105,25 @@ class Purge:
 
         return await self._database.read(work)
 
-    async def erase(self, old: Sequence[OldCall], now: float) -> None:
-        """Delete calls wholly: with attempts, turns, events, deliveries, and as contacts.
+    async def erase(self, old: Sequence[OldCall], now: float, node: str) -> None:
+        """Delete calls wholly: with attempts, turns, events, deliveries, and as contacts. This node
+        and every other that recorded one is left to delete its files.
 
-        What they cost stays in the budget's entries. An answer that is kept for an
-        `Idempotency-Key` loses its content, and not its key: the order must not be placed again.
+        What they cost stays in the budget's entries, and a number that is not to be called on its
+        list, without the person's words. An answer that is kept for an `Idempotency-Key` loses its
+        content, and not its key: the order must not be placed again.
         """
         ids = [call.id for call in old]
         recent = [call.id for call in old if call.created_at > now - KEEP_S]
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
+            await ask_nodes(transaction, _erasures(old), node, now)
+            await connection.execute(
+                update(do_not_call)
+                .where(do_not_call.c.call_id.in_(ids))
+                .values(reason="", call_id=None)
+            )
             await connection.execute(
                 delete(campaign_contacts).where(campaign_contacts.c.call_id.in_(ids))
             )
@@ -128,13 +137,14 @@ class Purge:
 
         await self._database.write(work)
 
-    async def strip(self, part: Part, old: Sequence[OldCall]) -> None:
-        """Delete one part of calls that stay."""
+    async def strip(self, part: Part, old: Sequence[OldCall], now: float, node: str) -> None:
+        """Delete one part of calls that stay; of recordings, as with `erase`."""
         ids = [call.id for call in old]
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
             if part == "recordings":
+                await ask_nodes(transaction, _erasures(old), node, now)
                 for table in (calls, attempts):
                     column = table.c.id if table is calls else table.c.call_id
                     await connection.execute(
@@ -240,21 +250,14 @@ def _over() -> ColumnElement[bool]:
     )
 
 
+def _erasures(old: Sequence[OldCall]) -> list[Erasure]:
+    return [Erasure(call.id, call.attempt_count) for call in old]
+
+
 async def _old(connection: AsyncConnection, ids: Sequence[str]) -> list[OldCall]:
     rows = await connection.execute(
-        select(
-            calls.c.id,
-            calls.c.created_at,
-            calls.c.recording_path,
-            attempts.c.recording_path.label("attempt_path"),
-        )
-        .outerjoin(attempts, attempts.c.call_id == calls.c.id)
+        select(calls.c.id, calls.c.created_at, calls.c.attempt_count)
         .where(calls.c.id.in_(ids))
         .order_by(calls.c.created_at, calls.c.id)
     )
-    found: dict[str, OldCall] = {}
-    for row in rows:
-        before = found.get(row.id, OldCall(row.id, row.created_at, ()))
-        paths = {*before.recordings, row.recording_path, row.attempt_path} - {None}
-        found[row.id] = OldCall(row.id, row.created_at, tuple(sorted(paths)))
-    return list(found.values())
+    return [OldCall(*row) for row in rows]

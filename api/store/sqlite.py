@@ -6,7 +6,9 @@ their transactions. So all writes queue for one connection under `BEGIN IMMEDIAT
 
 import asyncio
 import fcntl
+import logging
 import os
+import sqlite3
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +26,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5000
 READERS = 4
+
+log = logging.getLogger(__name__)
 
 
 class SqliteDatabase(Database):
@@ -121,12 +125,39 @@ class SqliteDatabase(Database):
             raise
         self._locked = descriptor
 
+    async def scrub(self) -> bool:
+        """Write the file anew, and cut the write-ahead log to nothing: it holds pages as they were.
+
+        `secure_delete` overwrites rows where they stood last, and not where they stood before
+        their page was split or joined. Writers wait meanwhile, so a command leaves it to the server
+        beside it.
+        """
+        if held := self._locked is None:
+            try:
+                self._lock_file()
+            except BlockingIOError:
+                return False
+        try:
+            async with self._lock, told(), self._writer.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert isinstance(driver, OneTurnConnection)
+                return await driver.in_thread(_rewrite)
+        except sqlite3.OperationalError as error:  # no room for a copy, or somebody reads it
+            log.warning("store.path %s cannot be written anew yet: %s", self._path, error)
+            return False
+        finally:
+            if held:
+                self._unlock_file()
+
     def tell_others(self, topic: Topic, payload: str) -> None:
         """Nobody: one server has the file, and a command beside it does not wait for news."""
 
     async def _disconnect(self) -> None:
         await self._readers.dispose()
         await self._writer.dispose()
+        self._unlock_file()
+
+    def _unlock_file(self) -> None:
         if self._locked is not None:
             os.close(self._locked)
             self._locked = None
@@ -154,3 +185,9 @@ class SqliteDatabase(Database):
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, OneTurnConnection)
             return await driver.one_turn(work(connection))
+
+
+def _rewrite(connection: sqlite3.Connection) -> bool:
+    connection.execute("VACUUM")
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy

@@ -488,6 +488,7 @@ attempts = Table(
     Column("media", Json),
     Column("recording_path", Text),
     Column("amount_milli_cents", BigInteger),
+    Column("recording_node", String(64)),
     UniqueConstraint("call_id", "number"),
     one_of(
         "state",
@@ -511,11 +512,28 @@ attempts = Table(
     ),
     Index("ix_attempts_trunk_created_at", "trunk", "created_at"),
     Index(
+        "ix_attempts_recording_path",
+        "recording_path",
+        sqlite_where=text("recording_path IS NOT NULL"),
+        postgresql_where=text("recording_path IS NOT NULL"),
+    ),
+    Index(
         "ix_attempts_live_concurrency_key",
         "concurrency_key",
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+)
+
+#: What is left to do for calls that are erased: their files on a node, which may be down.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("call_id", String(36), primary_key=True),
+    Column("node", String(64), primary_key=True),
+    Column("attempt_count", Integer, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Index("ix_erasures_node", "node"),
 )
 
 turns = Table(

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from api.dialer import Dialer
+from api.recording_folder import RecordingFolder
 from api.records import Call, Claim
 from api.runner import CallRunner, RunnerConfig
 from api.scribe import insist
@@ -276,7 +277,7 @@ class Office:
         return RunnerConfig(
             RING_TIMEOUT_S,
             self._conversation,
-            self.recordings,
+            None if self.recordings is None else RecordingFolder(self.recordings, "here"),
             calls=self.calls.model_copy(update={"max_transferred_s": self.max_transferred_s}),
             tools=self.tools,
         )

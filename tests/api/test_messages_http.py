@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 from api.message_records import NewMessage
+from api.recording_folder import RecordingFolder
+from api.recording_keeper import RecordingKeeper
 from api.records import Call
 from api.retention import DAY_S, Housekeeper
 from api.settings import Retention
@@ -68,7 +70,12 @@ async def test_messages_go_with_the_transcript_and_with_the_call(
     await sent(store, call)
     retention = Retention.model_validate({"transcripts_days": 1})
     later = time.time() + 2 * DAY_S
-    keeper = Housekeeper(store, retention, tmp_path, clock=lambda: later)
+    keeper = Housekeeper(
+        store,
+        retention,
+        RecordingKeeper(store, RecordingFolder(tmp_path, "here")),
+        clock=lambda: later,
+    )
     assert (await keeper.sweep()).transcripts == 1
     # What is still to be sent stays until it is.
     (left,) = (await store.messages.page(limit=9)).messages
@@ -78,5 +85,5 @@ async def test_messages_go_with_the_transcript_and_with_the_call(
     assert (await keeper.sweep()).transcripts == 1
     assert (await store.messages.page(limit=9)).messages == ()
     await sent(store, call)
-    await store.purge.erase([await store.purge.one(call.id)], time.time())
+    await store.purge.erase([await store.purge.one(call.id)], time.time(), "here")
     assert (await store.messages.page(limit=9)).messages == ()

@@ -1,5 +1,8 @@
 """The two-channel recorder: what passes is what is written; a failing disk costs no call."""
 
+import asyncio
+import errno
+import os
 import wave
 from pathlib import Path
 
@@ -26,6 +29,7 @@ async def test_both_sides_are_written(tmp_path: Path) -> None:
     peer = RecordedPeer(Parrot(), path, 8000)
     assert peer.exchange(frame(7), 0.0, 0.0) is not None  # before the answer: not recorded
     peer.start()
+    peer.name_kept()
     for level in (100, 0, 300):
         peer.exchange(frame(level), 0.0, 0.0)
     assert await peer.close()
@@ -39,6 +43,7 @@ async def test_both_sides_are_written(tmp_path: Path) -> None:
 async def test_nothing_heard_is_no_recording(tmp_path: Path) -> None:
     peer = RecordedPeer(Parrot(), tmp_path / "call.wav", 8000)
     peer.start()
+    peer.name_kept()
     assert not await peer.close()
     assert not (tmp_path / "call.wav").exists()
 
@@ -49,7 +54,59 @@ async def test_a_failing_disk_ends_the_recording_only(
     (tmp_path / "file").write_text("in the way")
     peer = RecordedPeer(Parrot(), tmp_path / "file" / "call.wav", 8000)
     peer.start()
+    peer.name_kept()
     peer.exchange(frame(1), 0.0, 0.0)
     assert not await peer.close()
     assert "given up" in caplog.text
     assert peer.exchange(frame(2), 0.0, 0.0) is not None
+
+
+async def test_nothing_is_written_before_the_name_is_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    peer = RecordedPeer(Parrot(), path, 8000)
+    writing = asyncio.create_task(peer.write())
+    peer.start()
+    peer.exchange(frame(1), 0.0, 0.0)
+    assert not await peer.close()
+    await writing
+    assert not path.exists()
+
+
+async def test_a_disk_that_fills_up_leaves_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a recording is one that its attempt names; nothing of it is no file."""
+    for seconds_before in (1, 0):
+        path = tmp_path / f"{seconds_before}.wav"
+        peer = RecordedPeer(Parrot(), path, 8000)
+        peer.start()
+        peer.name_kept()
+        for _ in range(50 * seconds_before):
+            peer.exchange(frame(1), 0.0, 0.0)
+        await peer._flush()
+        with monkeypatch.context() as full:
+
+            def refuse(*_: object) -> None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            full.setattr(wave.Wave_write, "writeframes", refuse)
+            peer.exchange(frame(1), 0.0, 0.0)
+            assert await peer.close() == bool(seconds_before)
+        assert path.exists() == bool(seconds_before)
+    with wave.open(str(tmp_path / "1.wav")) as file:
+        assert file.getnframes() == 8000
+
+
+async def test_a_recording_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "call.wav"
+    before = os.umask(0)
+    try:
+        peer = RecordedPeer(Parrot(), path, 8000)
+        peer.start()
+        peer.name_kept()
+        peer.exchange(frame(1), 0.0, 0.0)
+        assert await peer.close()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700

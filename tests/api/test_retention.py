@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.recording_folder import RecordingFolder
+from api.recording_keeper import RecordingKeeper
 from api.records import Call, Ended, Turn
 from api.retention import DAY_S, Housekeeper, Purged
 from api.settings import Retention
@@ -68,7 +70,8 @@ def in_days(days: float) -> float:
 
 def housekeeper(store: Store, folder: Path, days_later: float, **days: float) -> Housekeeper:
     retention = Retention.model_validate(days)
-    return Housekeeper(store, retention, folder, clock=lambda: in_days(days_later))
+    keeper = RecordingKeeper(store, RecordingFolder(folder, "here"))
+    return Housekeeper(store, retention, keeper, clock=lambda: in_days(days_later))
 
 
 async def remaining(store: Store) -> Sequence[str]:
@@ -178,19 +181,23 @@ async def test_many_calls_go_in_batches(store: Store, tmp_path: Path) -> None:
     assert await remaining(store) == [last.id]
 
 
-async def test_a_recording_that_cannot_be_deleted_keeps_its_call(
+async def test_a_recording_that_cannot_be_deleted_is_tried_again(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The others go."""
+    """The words go, and the others' recordings."""
     stuck, other = await talked(store, tmp_path), await talked(store, tmp_path)
     put_in_the_way(tmp_path / f"{stuck.id}.wav")
-    for name, gone in (("recordings", 1), ("calls", 1)):
-        keeper = housekeeper(store, tmp_path, 2, **{f"{name}_days": 1})
-        assert await keeper.sweep() == Purged(failed=1, **{name: gone})
-    assert await remaining(store) == [stuck.id]
-    assert (await store.calls.get(stuck.id)).recording_path == f"{stuck.id}.wav"
-    assert f"{stuck.id}.wav cannot be deleted" in caplog.text
+    keeper = housekeeper(store, tmp_path, 2, recordings_days=1)
+    assert await keeper.sweep() == Purged(failed=1, recordings=2)
+    assert (await store.calls.get(stuck.id)).recording_path is None
+    assert f"recording of call {stuck.id} cannot be deleted" in caplog.text
     assert not (tmp_path / f"{other.id}.wav").exists()
+    keeper = housekeeper(store, tmp_path, 2, calls_days=1)
+    assert await keeper.sweep() == Purged(failed=1, calls=2)
+    (tmp_path / f"{stuck.id}.wav").rmdir()
+    record(tmp_path, f"{stuck.id}.wav")
+    assert await keeper.sweep() == Purged()
+    assert not (tmp_path / f"{stuck.id}.wav").exists()
 
 
 async def test_a_name_that_leads_out_of_the_folder_deletes_nothing(
@@ -233,8 +240,9 @@ async def test_a_call_is_erased_wholly(bench: Bench) -> None:
     (claim,) = (await bench.store.claims.take(1, "tests")).claims
     await bench.store.calls.record_answered(claim.call.id, time.time())
     await bench.store.calls.add_turn(claim.call.id, Turn("person", "Maria Lopez", 1.0, 2.0))
-    record(bench.recordings, "one.wav")
-    ended = Ended(time.time(), NORMAL, "person_hangup", recording_path="one.wav")
+    name = f"{made['id']}.wav"
+    record(bench.recordings, name)
+    ended = Ended(time.time(), NORMAL, "person_hangup", recording_path=name)
     await bench.store.calls.record_ended(claim.call.id, ended)
     entries = await count(bench.store, budget_entries)
 
@@ -251,11 +259,3 @@ async def test_a_call_is_erased_wholly(bench: Bench) -> None:
     assert (again.status_code, again.json()["code"]) == (410, "erased")
     assert "Maria" not in again.text
     assert await count(bench.store, calls) == 0  # the order is not placed a second time
-
-
-async def test_a_stuck_recording_keeps_the_call(bench: Bench) -> None:
-    call = await talked(bench.store, bench.recordings)
-    put_in_the_way(bench.recordings / f"{call.id}.wav")
-    refused = await bench.client.delete(f"/v1/calls/{call.id}")
-    assert (refused.status_code, refused.json()["code"]) == (409, "recording_stuck")
-    assert (await bench.client.get(f"/v1/calls/{call.id}")).status_code == 200

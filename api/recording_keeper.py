@@ -1,0 +1,146 @@
+"""Keeps a node's recordings and the ledger at one: what is erased is deleted here, too."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from api.recording_folder import RecordingFolder
+from api.store import Store
+from api.store.erasures import BATCH, Erasure
+from api.store.rows import UnknownCallError
+
+log = logging.getLogger(__name__)
+
+
+class RecordingKeeper:
+    """Deletes the files that this node has of erased calls."""
+
+    def __init__(self, store: Store, folder: RecordingFolder, *, ours: bool = True) -> None:
+        """
+        Args:
+            store: the ledger.
+            folder: this node's.
+            ours: whether it belongs to this store; what another one has recorded is left alone.
+        """
+        self._store = store
+        self._folder = folder
+        self._ours = ours
+
+    @property
+    def node(self) -> str:
+        return self._folder.node
+
+    async def run(self, interval_s: float) -> None:
+        """Sweep at once and every `interval_s` seconds, and delete whenever a call is erased on
+        any node; until cancelled. Raises StoreError."""
+        while True:
+            await self.sweep()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval_s):
+                    while True:
+                        await self._store.erasure_due.wait()
+                        self._store.erasure_due.clear()
+                        await self.carry_out()
+
+    async def erase(self, call_id: str) -> list[str]:
+        """Delete a call wholly, with its recordings, now (GDPR article 17); again: go on with it.
+
+        Returns the nodes that have yet to delete files of it. Raises UnknownCallError,
+        CallNotOverError, StoreError.
+        """
+        try:
+            call = await self._store.purge.one(call_id)
+        except UnknownCallError:
+            if not await self._store.erasures.nodes(call_id):
+                raise
+        else:
+            await self._store.purge.erase([call], time.time(), self.node)
+        await self.carry_out()
+        left = await self._store.erasures.nodes(call_id)
+        log.info("call %s is erased%s", call_id, f", but on {', '.join(left)}" if left else "")
+        return left
+
+    async def carry_out(self) -> int:
+        """Delete what this node has of erased calls, in the store's own files too; of how many it
+        could not. Raises StoreError."""
+        failed, last, gone = 0, "", list[str]()
+        while batch := await self._store.erasures.of(self.node, last):
+            last = batch[-1].call_id
+            deleted = await asyncio.to_thread(self._delete, batch)
+            failed += len(batch) - len(deleted)
+            gone += deleted
+        if gone and await self._store.scrub():
+            for ids in _batches(gone):
+                await self._store.erasures.done(self.node, ids)
+        return failed
+
+    async def sweep(self) -> None:
+        """Carry out what is left of erasing; delete recordings that no attempt names, as another
+        release, a restored store or an erasing elsewhere leaves them; and forget those that are
+        not there. Raises StoreError."""
+        erasures = self._store.erasures
+        # Listed first: an attempt names its file before it is made.
+        names = await asyncio.to_thread(self._names)
+        for batch in _batches(names):
+            await erasures.claim(self.node, batch)
+        await self.carry_out()
+        orphans = []
+        for batch in _batches(names):
+            named = await erasures.named(batch)
+            orphans += [name for name in batch if name not in named]
+        if orphans and self._ours:
+            deleted = await asyncio.to_thread(self._delete_orphans, orphans)
+            log.warning("deleted %d recordings of calls that there are not", deleted)
+        elif orphans:
+            log.warning(
+                "%s holds %d recordings of another store; name another folder in recordings.dir",
+                self._folder.path,
+                len(orphans),
+            )
+        last = ""
+        while told := await erasures.recorded(self.node, last):
+            last = told[-1]
+            lost = await asyncio.to_thread(self._lost, told)
+            if lost:
+                log.warning("%d recordings are no longer there", len(lost))
+                await erasures.forget(self.node, lost)
+
+    def _names(self) -> list[str]:
+        try:
+            return self._folder.names()
+        except OSError as error:
+            log.error("recordings.dir %s cannot be read: %s", self._folder.path, error.strerror)
+            return []
+
+    def _lost(self, names: list[str]) -> list[str]:
+        if not self._folder.path.is_dir():  # not mounted: nobody knows
+            return []
+        return [name for name in names if self._folder.file(name) is None]
+
+    def _delete(self, erasures: list[Erasure]) -> list[str]:
+        """The ids of calls of which no file is left."""
+        gone = []
+        for one in erasures:
+            try:
+                self._folder.delete_call(one.call_id, one.attempt_count)
+                gone.append(one.call_id)
+            except OSError as error:
+                log.error("recording of call %s cannot be deleted: %s", one.call_id, error.strerror)
+        return gone
+
+    def _delete_orphans(self, names: list[str]) -> int:
+        deleted = 0
+        for name in names:
+            try:
+                self._folder.delete([name])
+                deleted += 1
+            except OSError as error:
+                log.error("recording %s cannot be deleted: %s", name, error.strerror)
+        return deleted
+
+
+def _batches(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

@@ -1,0 +1,164 @@
+"""What the nodes have yet to delete of erased calls, and what the ledger knows of their files.
+
+An erasure is written in the transaction that deletes the call's rows, and taken back by the node
+once nothing of the call is in its files: a crash in between, or a node that is down, loses none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.store.database import Database, Transaction
+from api.store.tables import attempts, calls, erasures
+from api.store.upsert import insert_for
+
+#: Rows, or file names, in one statement.
+BATCH: Final = 500
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erased call of which a node may have files."""
+
+    call_id: str
+    attempt_count: int
+
+
+async def ask_nodes(
+    transaction: Transaction, erased: Sequence[Erasure], node: str, now: float
+) -> None:
+    """Have the files of calls deleted, by `node` and every node that recorded one of them; to be
+    called while their attempts are there.
+
+    Args:
+        transaction: that deletes the rows.
+        erased: the calls.
+        node: this one.
+        now: Unix seconds.
+    """
+    connection = transaction.connection
+    ids = [one.call_id for one in erased]
+    found = await connection.execute(
+        select(attempts.c.call_id, attempts.c.recording_node)
+        .where(attempts.c.call_id.in_(ids), attempts.c.recording_node.is_not(None))
+        .distinct()
+    )
+    nodes = {(row.call_id, row.recording_node) for row in found} | {(one, node) for one in ids}
+    counts = {one.call_id: one.attempt_count for one in erased}
+    rows = [
+        {"call_id": call_id, "node": one, "attempt_count": counts[call_id], "asked_at": now}
+        for call_id, one in sorted(nodes)
+    ]
+    await connection.execute(insert_for(connection, erasures).on_conflict_do_nothing(), rows)
+    transaction.notify("erasures")
+
+
+class Erasures:
+    """A node's side of the erasing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of(self, node: str, after: str = "") -> list[Erasure]:
+        """A batch of what a node has to delete, by call id, those after `after`."""
+        query = (
+            select(erasures.c.call_id, erasures.c.attempt_count)
+            .where(erasures.c.node == node, erasures.c.call_id > after)
+            .order_by(erasures.c.call_id)
+            .limit(BATCH)
+        )
+
+        async def work(connection: AsyncConnection) -> list[Erasure]:
+            return [Erasure(*row) for row in await connection.execute(query)]
+
+        return await self._database.read(work)
+
+    async def nodes(self, call_id: str) -> list[str]:
+        """The nodes that have yet to delete files of a call."""
+        query = select(erasures.c.node).where(erasures.c.call_id == call_id).order_by("node")
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            return list(await connection.scalars(query))
+
+        return await self._database.read(work)
+
+    async def done(self, node: str, call_ids: Sequence[str]) -> None:
+        """Nothing of these calls is left on a node."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                delete(erasures).where(erasures.c.node == node, erasures.c.call_id.in_(call_ids))
+            )
+
+        await self._database.write(work)
+
+    async def named(self, names: Sequence[str]) -> set[str]:
+        """Those of at most `BATCH` file names that an attempt names."""
+        query = select(attempts.c.recording_path).where(attempts.c.recording_path.in_(names))
+
+        async def work(connection: AsyncConnection) -> set[str]:
+            return set(await connection.scalars(query))
+
+        return await self._database.read(work)
+
+    async def claim(self, node: str, names: Sequence[str]) -> None:
+        """Note that at most `BATCH` recordings of an earlier release are on this node."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                update(attempts)
+                .where(attempts.c.recording_node.is_(None), attempts.c.recording_path.in_(names))
+                .values(recording_node=node)
+            )
+
+        await self._database.write(work)
+
+    async def recorded(self, node: str, after: str = "") -> list[str]:
+        """A batch of the recordings of attempts that are over, on a node, by file name, those
+        after `after`."""
+        query = (
+            select(attempts.c.recording_path)
+            .where(
+                attempts.c.recording_node == node,
+                attempts.c.recording_path > after,
+                attempts.c.ended_at.is_not(None),
+            )
+            .order_by(attempts.c.recording_path)
+            .limit(BATCH)
+        )
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            return list(await connection.scalars(query))
+
+        return await self._database.read(work)
+
+    async def forget(self, node: str, names: Sequence[str]) -> None:
+        """Recordings of a node are not there: no call says that they are."""
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            changed = await connection.scalars(
+                update(attempts)
+                .where(attempts.c.recording_node == node, attempts.c.recording_path.in_(names))
+                .values(recording_path=None)
+                .returning(attempts.c.call_id)
+            )
+            latest = (
+                select(attempts.c.recording_path)
+                .where(
+                    attempts.c.call_id == calls.c.id,
+                    attempts.c.recording_path.is_not(None),
+                    attempts.c.ended_at.is_not(None),
+                )
+                .order_by(attempts.c.number.desc())
+                .limit(1)
+                .scalar_subquery()
+            )
+            await connection.execute(
+                update(calls).where(calls.c.id.in_(changed.all())).values(recording_path=latest)
+            )
+
+        await self._database.write(work)

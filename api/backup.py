@@ -67,7 +67,7 @@ def backup_recordings(backup: Path, folder: Path, target: Path) -> Copied:
     missing = []
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in _recordings(backup):
+        for name in recordings_in(backup):
             source, copy = recording_file(folder, name), recording_file(target, name)
             if source is None or copy is None or not source.is_file():
                 missing.append(name)
@@ -94,11 +94,16 @@ def _named_at_last(target: Path) -> Iterator[Path]:
     finally:
         os.close(descriptor)
         path.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
+    fsync_folder(target.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _check(copy: Path) -> None:
@@ -110,7 +115,8 @@ def _check(copy: Path) -> None:
             raise BackupError("the copy holds rows whose call is missing")
 
 
-def _recordings(backup: Path) -> list[str]:
+def recordings_in(backup: Path) -> list[str]:
+    """Names of the recordings that a store knows."""
     with closing(sqlite3.connect(backup)) as connection:
         rows = connection.execute(
             "SELECT recording_path FROM calls WHERE recording_path IS NOT NULL UNION "

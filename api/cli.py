@@ -17,7 +17,7 @@ from api.cli_demo import demo
 from api.cli_dnc import dnc
 from api.cli_doctor import doctor
 from api.cli_models import models
-from api.cli_store import backup, purge, webhooks
+from api.cli_store import backup, purge, restore, webhooks
 from api.console import (
     LOG_LEVELS,
     config_option,
@@ -51,6 +51,7 @@ def serve(config: Path | None, log_level: str) -> None:
     os.umask(0o077)  # nobody else is to read what is said, whatever writes it
     settings = settings_or_fail(config)
     log_to_stderr(log_level)
+    os.umask(0o077)  # whatever is written down is for this user alone
     run(_serve(settings))
 
 
@@ -178,5 +179,5 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (backup, call, demo, dnc, doctor, models, purge, webhooks):
+for command in (backup, call, demo, dnc, doctor, models, purge, restore, webhooks):
     main.add_command(command)

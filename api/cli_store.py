@@ -1,4 +1,4 @@
-"""`offhook backup`, `offhook purge` and `offhook webhooks`: care of what is stored."""
+"""`offhook backup`, `restore`, `purge` and `webhooks`: care of what is stored."""
 
 import time
 from dataclasses import asdict
@@ -32,10 +32,7 @@ from api.settings import Retention, Settings
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 def backup(target: Path, recordings: Path | None, config: Path | None, as_json: bool) -> None:
-    """Copy the store to the file TARGET while the server runs.
-
-    To restore it, stop the server and put the copy in the place of `store.path`.
-    """
+    """Copy the store to the file TARGET while the server runs; `offhook restore` puts it back."""
     from api.backup import BackupError, backup_recordings, backup_store
 
     settings = settings_or_fail(config)
@@ -67,6 +64,67 @@ def backup(target: Path, recordings: Path | None, config: Path | None, as_json: 
             f"Recordings: {copied.copied} copied, {copied.there_already} there already, "
             f"{len(copied.missing)} missing"
         )
+
+
+@click.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Copy the recordings back from this folder too; those that are there already are left.",
+)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def restore(source: Path, recordings: Path | None, config: Path | None, as_json: bool) -> None:
+    """Put the backup FILE in the place of the store; no server may run.
+
+    What it replaces is kept under a name that is told.
+    """
+    from api.backup import BackupError, backup_recordings, recordings_in
+    from api.recording_folder import RecordingFolder
+    from api.restore import restore_store
+
+    settings = settings_or_fail(config)
+    path, folder = settings.store.path, settings.recordings.dir
+    if settings.store.url is not None:
+        fail(
+            "the store is a PostgreSQL database, which has a tool of its own: "
+            f"pg_restore --clean --if-exists --dbname={_without_password(settings)} {source}"
+        )
+    try:
+        restored = restore_store(source, path, time.time())
+        copied = None if recordings is None else backup_recordings(path, recordings, folder)
+    except BackupError as error:
+        fail(str(error))
+    there = RecordingFolder(folder, "").names() if folder.is_dir() else []
+    unnamed = len(set(there) - set(recordings_in(path)))
+    replaced = None if restored.replaced is None else str(restored.replaced)
+    if as_json:
+        print_json(
+            {
+                "store": str(path),
+                "bytes": restored.bytes,
+                "replaced": replaced,
+                "recordings": None if copied is None else asdict(copied),
+                "recordings_to_be_deleted": unnamed,
+            }
+        )
+        return
+    lines = [f"{path}: {restored.bytes} bytes, checked"]
+    if replaced is not None:
+        lines.append(
+            f"The store before it is {replaced} now. It holds the calls that it had, those to be "
+            "erased too: delete it when you need it no more."
+        )
+    if copied is not None:
+        lines.append(f"Recordings: {copied.copied} copied, {len(copied.missing)} missing")
+    if unnamed:
+        lines.append(
+            f"{folder} has {unnamed} recordings that this store does not name. The server deletes "
+            "them when it starts; copy them first if you need them."
+        )
+    for line in lines:
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _without_password(settings: Settings) -> str:

@@ -154,9 +154,9 @@ class Calls(Transport):
         """Erase a call that is over; with the nodes that have yet to delete files of it, which
         asking again tells too. Raises ApiError `not_over`, `not_found`."""
         answer = await self.request("DELETE", at("calls", call_id))
-        if not answer.content:
-            return Erasing(id=call_id, nodes=[])
-        return read(Erasing, parse(answer.content))
+        if answer.status_code == 202:
+            return read(Erasing, parse(answer.content))
+        return Erasing(id=call_id, nodes=[])
 
     def list_call_deliveries(
         self, call_id: str, *, status: DeliveryStatus | None = None

@@ -5,9 +5,15 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def revisions() -> set[str]:
+    """Every revision of the schema that this release can bring up to date."""
+    return {one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def upgrade(connection: Connection) -> None:

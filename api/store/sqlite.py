@@ -96,7 +96,7 @@ class SqliteDatabase(Database):
             for suffix in ("", "-wal", "-shm"):
                 keep_private(self._path.with_name(self._path.name + suffix))
             if self._exclusive:
-                self._lock_file()
+                self._locked = lock_store(self._path)
         except BlockingIOError as error:
             raise StoreError(
                 f"store.path {self._path} is in use by another server; stop that one, or share "
@@ -114,17 +114,6 @@ class SqliteDatabase(Database):
                 f"store.path {self._path} cannot be used as Offhook's SQLite file: {error}"
             ) from error
 
-    def _lock_file(self) -> None:
-        # Not on the database itself: closing any descriptor of that would drop SQLite's own locks.
-        lock = self._path.with_name(f"{self._path.name}.lock")
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._locked = descriptor
-
     async def scrub(self) -> bool:
         """Write the file anew, and cut the write-ahead log to nothing: it holds pages as they were.
 
@@ -134,7 +123,7 @@ class SqliteDatabase(Database):
         """
         if held := self._locked is None:
             try:
-                self._lock_file()
+                self._locked = lock_store(self._path)
             except BlockingIOError:
                 return False
         try:
@@ -185,6 +174,20 @@ class SqliteDatabase(Database):
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, OneTurnConnection)
             return await driver.one_turn(work(connection))
+
+
+def lock_store(path: Path) -> int:
+    """Take the store at `path` for a server alone; to be closed at the end. Raises OSError, and
+    BlockingIOError while another one has it."""
+    # Not on the database itself: closing any descriptor of that would drop SQLite's own locks.
+    lock = path.with_name(f"{path.name}.lock")
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _rewrite(connection: sqlite3.Connection) -> bool:

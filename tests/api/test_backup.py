@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from api.backup import BackupError, backup_recordings, backup_store
 from api.cli import main
 from api.settings import StoreSection
 from api.store import Store
+from api.store.sqlite import lock_store
 from api.webhook_records import DefaultSecret
 from tests.api.story import completed
 from tests.api.test_retention import record, talked
@@ -189,3 +191,120 @@ def test_a_secret_of_the_settings_is_shown_and_not_rotated(tmp_path: Path) -> No
     assert secret in offhook(tmp_path, "webhooks", "secret", settings=settings).stdout
     refused = offhook(tmp_path, "webhooks", "secret", "--rotate", settings=settings, code=1)
     assert "webhooks.secret" in refused.output
+
+
+# -- restoring -------------------------------------------------------------------------------------
+
+
+def calls_in(path: Path) -> list[str]:
+    async def ids() -> list[str]:
+        store = await Store.open(path)
+        page = await store.calls.page(limit=99)
+        await store.close()
+        return [call.id for call in page.calls]
+
+    return asyncio.run(ids())
+
+
+def make_calls(path: Path, count: int) -> None:
+    async def work() -> None:
+        store = await Store.open(path)
+        for _ in range(count):
+            await completed(store)
+        await store.close()
+
+    asyncio.run(work())
+
+
+def test_a_backup_is_put_back_and_what_it_replaces_is_kept(tmp_path: Path) -> None:
+    path, copy = tmp_path / "data" / "offhook.db", tmp_path / "b.db"
+    make_calls(path, 2)
+    offhook(tmp_path, "backup", str(copy))
+    before = calls_in(path)
+    make_calls(path, 3)
+    after = calls_in(path)
+    told = json.loads(offhook(tmp_path, "restore", str(copy), "--json").stdout)
+    assert calls_in(path) == before
+    assert mode(path) == 0o600
+    assert told["replaced"].startswith(f"{path}.replaced-")
+    assert calls_in(Path(told["replaced"])) == after
+    assert copy.is_file()
+    said = offhook(tmp_path, "restore", str(copy)).output.replace("\n", "")
+    assert "replaced-" in said
+
+
+def test_a_restore_refuses_while_a_server_has_the_store(tmp_path: Path) -> None:
+    path, copy = tmp_path / "data" / "offhook.db", tmp_path / "b.db"
+    make_calls(path, 1)
+    offhook(tmp_path, "backup", str(copy))
+    lock = lock_store(path)
+    refused = offhook(tmp_path, "restore", str(copy), code=1)
+    os.close(lock)
+    assert "in use by a server" in refused.output
+    assert {one.name for one in path.parent.iterdir()} == {"offhook.db", "offhook.db.lock"}
+
+
+def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "offhook.db"
+    make_calls(path, 1)
+    before = calls_in(path)
+    strange, foreign, newer = (tmp_path / name for name in ("a.db", "b.db", "c.db"))
+    strange.write_bytes(b"not a database, but long enough to be read as one" * 20)
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE a (b)")
+    backup_store(path, newer)
+    with closing(sqlite3.connect(newer)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    for file, why in (
+        (tmp_path / "none.db", "no backup at"),
+        (strange, "not a database"),
+        (foreign, "no store of Offhook's"),
+        (newer, "9999"),
+        (path, "the store itself"),
+    ):
+        refused = offhook(tmp_path, "restore", str(file), code=1)
+        assert why in refused.output.replace("\n", " "), refused.output
+    assert calls_in(path) == before
+    assert sorted(one.name for one in path.parent.iterdir()) == [path.name, f"{path.name}.lock"]
+
+
+def test_a_broken_store_is_replaced_and_kept(tmp_path: Path) -> None:
+    path, copy = tmp_path / "data" / "offhook.db", tmp_path / "b.db"
+    make_calls(path, 1)
+    offhook(tmp_path, "backup", str(copy))
+    before = calls_in(path)
+    path.write_bytes(b"broken" * 1000)
+    told = json.loads(offhook(tmp_path, "restore", str(copy), "--json").stdout)
+    assert Path(told["replaced"]).read_bytes() == b"broken" * 1000
+    assert calls_in(path) == before
+
+
+def test_recordings_are_put_back_and_those_of_later_calls_are_told(tmp_path: Path) -> None:
+    path, folder = tmp_path / "data" / "offhook.db", tmp_path / "recordings"
+
+    async def a_call() -> str:
+        store = await Store.open(path)
+        call = await talked(store, folder)
+        await store.close()
+        return call.id
+
+    first = asyncio.run(a_call())
+    copy, copies = tmp_path / "b.db", tmp_path / "copies"
+    offhook(tmp_path, "backup", str(copy), "--recordings", str(copies))
+    asyncio.run(a_call())
+    (folder / f"{first}.wav").unlink()
+    command = ("restore", str(copy), "--recordings", str(copies), "--json")
+    told = json.loads(offhook(tmp_path, *command).stdout)
+    assert told["recordings"] == {"copied": 1, "there_already": 0, "missing": []}
+    assert told["recordings_to_be_deleted"] == 1
+    assert (folder / f"{first}.wav").is_file()
+
+
+def test_a_restore_into_postgresql_is_pg_restores_job(tmp_path: Path) -> None:
+    config = tmp_path / "offhook.toml"
+    config.write_text('[store]\nurl = "postgresql://me:hush@db.example:5432/calls"\n')
+    result = CliRunner().invoke(main, ["restore", "x.dump", "--config", str(config)])
+    assert result.exit_code == 1
+    assert "pg_restore" in result.output
+    assert "hush" not in result.output

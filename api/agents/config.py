@@ -33,6 +33,8 @@ FREE_TEXT: Final = frozenset(
 
 Variable = str | int | float | bool | None
 
+_ECHOED: Final = "Kept and echoed, without effect on the call."
+
 MAX_PROMPT: Final = 20_000
 MAX_SENTENCE: Final = 1_000
 
@@ -76,7 +78,10 @@ class VoiceField(Body):
         default=None, ge=0.5, le=2.0, description="Loudness; 1 is the voice's own."
     )
     stability: float | None = Field(
-        default=None, ge=0, le=1, description="Kept and echoed: local voices do not vary."
+        default=None,
+        ge=0,
+        le=1,
+        description="Kept and echoed, without effect on the call: local voices do not vary.",
     )
 
     @property
@@ -113,7 +118,8 @@ class LlmField(Body):
     )
     source: dict[str, Any] | None = Field(
         default=None,
-        description="The model as a hosted service's client named it; kept for its dialect.",
+        description="The model as a hosted service's client named it; kept for its dialect, "
+        "without effect on the call.",
     )
 
 
@@ -138,9 +144,9 @@ class FaqItem(Body):
 
     question: str = Field(max_length=2_000, examples=["When are you open?"])
     answer: str = Field(max_length=4_000, examples=["From nine to five, Monday to Friday."])
-    id: str | None = Field(default=None, max_length=64)
-    needs_human_answer: bool | None = None
-    source: Literal["human", "ai"] | None = None
+    id: str | None = Field(default=None, max_length=64, description=_ECHOED)
+    needs_human_answer: bool | None = Field(default=None, description=_ECHOED)
+    source: Literal["human", "ai"] | None = Field(default=None, description=_ECHOED)
 
 
 class AgentFields(Body):

@@ -262,6 +262,7 @@ class Office:
 
     store: Store
     recordings: Path | None = None
+    records: Callable[[Call], bool] = field(default=lambda _: True)
     max_transferred_s: int = 3600
     calls: Calls = field(default_factory=Calls)
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = field(default=lambda *_: ())
@@ -279,6 +280,7 @@ class Office:
             self._conversation,
             None if self.recordings is None else RecordingFolder(self.recordings, "here"),
             calls=self.calls.model_copy(update={"max_transferred_s": self.max_transferred_s}),
+            records=self.records,
             tools=self.tools,
         )
 

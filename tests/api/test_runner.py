@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from api.conversing import is_recorded
 from api.records import Call, Claim
 from api.runner import CallRunner
+from api.settings import load_settings
 from api.store import Store
 from pbx.switch import Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
 from tests.api.story import BUSY, claimed, new_call
@@ -630,6 +632,26 @@ async def test_recordings_that_are_not_wanted_are_not_made(office: Office, tmp_p
     call = await conversed(office)
     assert call.recording_path is None
     assert not (tmp_path / "recordings").exists()
+
+
+async def test_a_call_that_is_not_to_be_recorded_is_not(office: Office, tmp_path: Path) -> None:
+    settings = load_settings(None, {})
+    office = replace(office, records=lambda call: is_recorded(settings, call))
+    call = await conversed(office, agent={"recording": False})
+    assert call.recording_path is None
+    (attempt,) = await office.store.calls.attempts(call.id)
+    assert (attempt.recording_path, attempt.recording_node) == (None, None)
+    assert "recording.available" not in await story(office.store, call.id)
+    assert not (tmp_path / "recordings").exists()
+
+
+def test_what_an_agent_says_of_recording_goes_before_the_settings() -> None:
+    call = Call(**dict.fromkeys(Call.__dataclass_fields__))  # type: ignore[arg-type]
+    for enabled in ("true", "false"):
+        settings = load_settings(None, {"OFFHOOK_RECORDINGS__ENABLED": enabled})
+        for agent in ({}, {"recording": True}, {"recording": False}):
+            told = is_recorded(settings, replace(call, agent=agent))
+            assert told is agent.get("recording", enabled == "true")
 
 
 # -- the result ------------------------------------------------------------------------------------

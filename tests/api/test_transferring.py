@@ -319,6 +319,16 @@ async def test_the_recording_ends_at_the_join(office: Office) -> None:
         assert file.getnframes() > 8000
 
 
+async def test_a_call_that_is_not_to_be_recorded_is_not_while_it_is_transferred(
+    office: Office, tmp_path: Path
+) -> None:
+    office.records = lambda _: False
+    call, third = await joined(office)
+    third.end()
+    assert (await call.over()).recording_path is None
+    assert not (tmp_path / "recordings").exists()
+
+
 # -- warm ------------------------------------------------------------------------------------------
 
 

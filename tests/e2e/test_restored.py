@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+
 async def offhook(env: Mapping[str, str], *arguments: str) -> Any:
     """What a command of `offhook` says in JSON."""
     process = await command(env, *arguments, "--json")

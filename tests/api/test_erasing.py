@@ -11,7 +11,8 @@ import pytest
 from api.recording_folder import FolderError, RecordingFolder, open_folder, recording_name
 from api.recording_keeper import RecordingKeeper
 from api.records import Call, Ended, RecordingFile, Turn
-from api.settings import StoreSection
+from api.retention import DAY_S, Housekeeper, Purged
+from api.settings import Retention, StoreSection
 from api.store import Store
 from tests.api.conftest import EQUIPPED, Bench, benching
 from tests.api.story import NODE, NORMAL, claimed, completed
@@ -305,3 +306,14 @@ async def test_a_command_beside_the_server_leaves_the_rewriting_to_it(
     assert await beside.erasures.nodes(call.id) == []
     await beside.close()
     await serving.close()
+
+
+async def test_what_retention_deletes_is_in_no_file(equipped: Bench, tmp_path: Path) -> None:
+    await lived(equipped, NUMBER, "canary")
+    await equipped.client.delete(f"/v1/do_not_call/{NUMBER}")
+    keeper = RecordingKeeper(equipped.store, equipped.services.recordings)
+    in_two_days = time.time() + 2 * DAY_S
+    retention = Retention(calls_days=1)
+    housekeeper = Housekeeper(equipped.store, retention, keeper, clock=lambda: in_two_days)
+    assert await housekeeper.sweep() == Purged(calls=1, answers=1)
+    assert holding(tmp_path, "canary", NUMBER) == []

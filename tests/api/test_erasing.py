@@ -1,6 +1,5 @@
 """Erased means erased: on every node, in every file, and after every crash."""
 
-import json
 import time
 import uuid
 from pathlib import Path
@@ -17,6 +16,7 @@ from api.store import Store
 from tests.api.conftest import EQUIPPED, Bench, benching
 from tests.api.story import NODE, NORMAL, claimed, completed
 from tests.api.test_retention import put_in_the_way, record
+from tests.files import holding
 from voice_loop.analysis import Analysis
 
 NUMBER = "+15557654321"
@@ -206,18 +206,6 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
 
 
 # -- the store's own files -------------------------------------------------------------------------
-
-
-def holding(folder: Path, *needles: str) -> list[tuple[str, str]]:
-    """The files below a folder that hold one of the texts, in any of the usual encodings."""
-    return [
-        (str(path.relative_to(folder)), needle)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        for needle in needles
-        for form in {needle.encode(), needle.encode("utf-16-le"), json.dumps(needle)[1:-1].encode()}
-        if form in path.read_bytes()
-    ]
 
 
 async def lived(bench: Bench, number: str, canary: str) -> str:

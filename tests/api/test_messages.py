@@ -474,7 +474,7 @@ async def test_a_mail_server_that_hangs_holds_no_text_message_up(
 
 async def test_a_call_that_is_erased_takes_its_messages_along(store: Store) -> None:
     async def erase_it(_: Received, writer: asyncio.StreamWriter) -> None:
-        await store.purge.erase([await store.purge.one(call.id)], time.time())
+        await store.purge.erase([await store.purge.one(call.id)], time.time(), "here")
         await status(204)(_, writer)
 
     async with receiving(erase_it) as receiver, couriering(store, receiver):

@@ -31,6 +31,7 @@ async def get_recording_link(exchange: Exchange) -> Response:
     """For players and people without a key. Whoever has the link can listen until it expires."""
     call = await find_call(exchange)
     attempt = await _recorded(exchange, call, _asked(exchange))
+    _require_here(exchange, attempt)
     lifetime = _number(exchange, "expires_in", MAX_LIFETIME_S) or LIFETIME_S
     expires_at = int(time.time()) + lifetime
     url = exchange.services.links.url(call.id, attempt.number, expires_at)
@@ -55,14 +56,19 @@ async def get_linked_recording(exchange: Exchange) -> Response:
 
 async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     assert attempt.recording_path is not None
-    folder, node = exchange.services.recordings, attempt.recording_node
-    if node not in (None, folder.node):
-        detail = f"the recording lies on node {node}; ask the server there, this is {folder.node}"
-        raise Problem(421, "recording_elsewhere", detail)
+    _require_here(exchange, attempt)
+    folder = exchange.services.recordings
     path = await asyncio.to_thread(folder.file, attempt.recording_path)
     if path is None:
         raise Problem(404, "no_recording", "the recording's file is no longer there")
     return FileResponse(path, media_type="audio/wav", filename=path.name)
+
+
+def _require_here(exchange: Exchange, attempt: Attempt) -> None:
+    node, here = attempt.recording_node, exchange.services.node
+    if node not in (None, here):
+        detail = f"the recording lies on node {node}; ask the server there, this is {here}"
+        raise Problem(421, "recording_elsewhere", detail)
 
 
 async def _recorded(exchange: Exchange, call: Call, number: int | None) -> Attempt:
@@ -103,12 +109,13 @@ _ATTEMPT = Parameter(
     _whole(MAX_ATTEMPTS),
     1,
 )
+_ELSEWHERE = Answer("It lies on another node, which is named.")
 _FILES = {
     200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
     206: Answer("The range asked for.", media_type="audio/wav"),
     404: Answer("No such call, or no recording of it."),
     416: Answer("No such range.", media_type="text/plain"),
-    421: Answer("It lies on another node, which is named."),
+    421: _ELSEWHERE,
 }
 
 ENDPOINTS = (
@@ -130,6 +137,7 @@ ENDPOINTS = (
         {
             200: Answer("The link.", RecordingLink),
             404: Answer("No such call, or no recording of it."),
+            421: _ELSEWHERE,
             422: Answer("A parameter is wrong."),
         },
         parameters=(

@@ -155,7 +155,7 @@ async def test_each_node_erases_its_own_and_to_ask_again_tells_how_far_it_is(
     call = await ended(bench.store, there)
     path = f"/v1/calls/{call.id}"
     assert (await bench.client.get(path)).json()["recording_available"] is True
-    for asked in ("recording", "recording"):
+    for asked in ("recording", "recording_link"):
         elsewhere = await bench.client.get(f"{path}/{asked}")
         assert (elsewhere.status_code, elsewhere.json()["code"]) == (421, "recording_elsewhere")
         assert there.node in elsewhere.json()["detail"]

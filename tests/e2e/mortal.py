@@ -3,6 +3,7 @@
 Nothing of it is in the product: the point is armed around the method that it names.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -12,10 +13,13 @@ from typing import Any, Final, Literal
 from api import dialer
 from api.cli import main
 from api.lifecycle import EVENT_OF, TERMINAL
+from api.recording import RecordedPeer
 from api.store.calls import CallLedger
 from api.store.claims import Claims
+from api.store.erasures import Erasures
 from api.store.inbound import Inbound
 from api.store.outbox import Outbox
+from api.store.purge import Purge
 from pbx.asterisk.switch import AsteriskSwitch
 
 When = Literal["before", "after"]
@@ -45,10 +49,33 @@ INBOUND_POINTS: Final[dict[str, tuple[type, str, When]]] = {
 }
 
 
+#: Those of a call that is recorded, in their order, and the one of its erasing.
+RECORDING_POINTS: Final[dict[str, tuple[type, str, When]]] = {
+    "recording to be begun": (RecordedPeer, "_append", "before"),
+    "recording under way": (RecordedPeer, "_append", "after"),
+    "recording to be closed": (RecordedPeer, "_close_file", "before"),
+    "recording closed": (RecordedPeer, "_close_file", "after"),
+}
+ERASING_POINTS: Final[dict[str, tuple[type, str, When]]] = {
+    "rows erased, files not": (Purge, "erase", "after"),
+    "files erased, not booked": (Erasures, "done", "before"),
+}
+
+
 def arm(point: str) -> None:
     """Have this process killed at `point`."""
-    owner, name, when = (POINTS | INBOUND_POINTS)[point]
+    points = POINTS | INBOUND_POINTS | RECORDING_POINTS | ERASING_POINTS
+    owner, name, when = points[point]
     real: Callable[..., Any] = getattr(owner, name)
+
+    def deadly_in_thread(*arguments: Any) -> None:
+        if when == "after":
+            real(*arguments)
+        _die()
+
+    if not inspect.iscoroutinefunction(real):
+        setattr(owner, name, deadly_in_thread)
+        return
 
     async def deadly(*arguments: Any, **options: Any) -> Any:
         if when == "before" and _matters(owner, arguments, None):

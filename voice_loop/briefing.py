@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Final, Literal
 
 from voice_loop.audio import Samples
-from voice_loop.clauses import Clause, ClauseSplitter
+from voice_loop.clauses import clauses
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, LanguageModel
 from voice_loop.prompts import LANGUAGE_NAMES, Message, transcript_text
@@ -74,7 +74,7 @@ async def compose(
 async def _summary(llm: LanguageModel, messages: Sequence[Message]) -> str:
     async with aclosing(llm.stream(messages, max_tokens=_MAX_TOKENS)) as pieces:
         text = "".join([piece async for piece in pieces])
-    return " ".join(_clauses(text))[:_MAX_LENGTH]
+    return " ".join(clause.text for clause in clauses(text))[:_MAX_LENGTH]
 
 
 async def speak(text: str, engines: Engines, rate: int, speed: float = 1.0) -> Speech:
@@ -82,9 +82,9 @@ async def speak(text: str, engines: Engines, rate: int, speed: float = 1.0) -> S
     speech = Speech(engines.tts.rate, rate, interruptible=False, in_history=False)
     try:
         async with asyncio.timeout(_SPEAK_S):
-            for clause in _clauses(text):
-                speech.begin_clause(clause)
-                async with aclosing(engines.tts.stream(clause, speed)) as chunks:
+            for clause in clauses(text):
+                speech.begin_clause(clause.text)
+                async with aclosing(engines.tts.stream(clause.text, speed)) as chunks:
                     async for chunk in chunks:
                         speech.add(chunk)
                 speech.end_clause()
@@ -92,13 +92,6 @@ async def speak(text: str, engines: Engines, rate: int, speed: float = 1.0) -> S
         raise EngineError(f"the voice took more than {_SPEAK_S:g} s for a briefing") from None
     speech.finished = True
     return speech
-
-
-def _clauses(text: str) -> list[str]:
-    """What is to be said of a reply, piece by piece."""
-    splitter = ClauseSplitter()
-    parts = [*splitter.push(text), *splitter.close()]
-    return [part.text for part in parts if isinstance(part, Clause)]
 
 
 class Recital:

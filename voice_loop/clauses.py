@@ -5,12 +5,13 @@ the voice need not wait for a whole sentence.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN
-from voice_loop.untrusted import read_json
+from voice_loop.call_text import Opener, end_of, openers, read_calls, spoken_in_fence
+from voice_loop.reasoning import ReasoningFilter, Retracted, Said
+from voice_loop.tools import END_CALL_TOOL
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s[–—](?=\s)")
@@ -19,8 +20,15 @@ _ABBREVIATION = re.compile(
 )
 _MIN_CLAUSE_CHARS = 24
 _MAX_CLAUSE_CHARS = 220
-#: What a voice must not read out: markup that language models are fond of.
-_UNSPEAKABLE = re.compile(r"</?\w[^<>]*>|[*_#`~|<>{}\[\]\\]+")
+#: What a voice must not read out: markup and pictures that language models are fond of.
+_UNSPEAKABLE = re.compile(
+    r"<[/|｜]?\w[^<>]*>|[*_#`~|<>{}\[\]\\\u200d\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+"
+)
+#: What may begin a call, and at the end of a reply is no word.
+_CUT_OFF = re.compile(
+    r"[<{\[]|>>>|\S*_|(?:print\()?(?:functions|api)\."
+    r"|(?i:action|(?:tool|function)(?: call| name)?)\s*:"
+)
 
 
 @dataclass(frozen=True)
@@ -39,60 +47,102 @@ class ToolCall:
 
 
 class ClauseSplitter:
-    """Feed it pieces of the reply; it gives clauses and tool calls as soon as they are whole."""
+    """Feed it pieces of the reply; it gives clauses and tool calls as soon as they are whole.
 
-    def __init__(self) -> None:
+    Args:
+        names: of the tools there are, by which calls are known that no mark sets apart.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._openers = openers(frozenset({END_CALL_TOOL, *names}))
+        self._reasoning = ReasoningFilter()
         self._buffer = ""
+        #: Before it, nothing begins that is not for the ear.
+        self._searched = 0
 
-    def push(self, piece: str) -> Iterator[Clause | ToolCall]:
+    def push(self, piece: str) -> Iterator[Clause | ToolCall | Retracted]:
         """Take the next piece of the model's reply."""
-        self._buffer += piece
-        yield from self._drain()
+        yield from self._take(self._reasoning.push(piece))
 
-    def close(self) -> Iterator[Clause | ToolCall]:
-        """The reply is over: give what is left, an unclosed tool call as malformed."""
-        yield from self._drain()
-        spoken, opened, _ = self._buffer.partition(TOOL_CALL_OPEN)
-        spoken = spoken[: len(spoken) - _begun_marker(spoken)]
-        self._buffer = ""
-        yield from _speakable(spoken)
-        if opened:
-            yield ToolCall("")
+    def close(self) -> Iterator[Clause | ToolCall | Retracted]:
+        """The reply is over: give what is left, a tool call that is cut off as malformed."""
+        yield from self._take(self._reasoning.close())
+        yield from self._drain(final=True)
+        text, self._buffer = self._buffer, ""
+        if self._openers.statement(text) is None:
+            begun = self._openers.begun(text)
+            if begun is not None and _CUT_OFF.match(text, begun) is not None:
+                text = text[:begun]
+        yield from self._say(text)
 
-    def _drain(self) -> Iterator[Clause | ToolCall]:
+    def _take(self, said: Said) -> Iterator[Clause | ToolCall | Retracted]:
+        for part in said:
+            if isinstance(part, Retracted):
+                self._buffer, self._searched = "", 0
+                yield part
+            else:
+                self._buffer += part
+                yield from self._drain()
+
+    def _drain(self, *, final: bool = False) -> Iterator[Clause | ToolCall]:
         # What comes out must not depend on how the text was cut into pieces, so nothing here
         # looks further than the first boundary.
         while True:
-            text, opened, rest = self._buffer.partition(TOOL_CALL_OPEN)
-            if not opened:
-                text = text[: len(text) - _begun_marker(text)]
+            opener = self._openers.next(self._buffer, self._searched)
+            begun = None if final else self._openers.begun(self._buffer, self._searched)
+            if opener is not None and begun is not None and begun <= opener.start:
+                opener = None
+            limit = len(self._buffer) if begun is None else begun
+            limit = limit if opener is None else opener.start
+            self._searched = limit
+            text = self._buffer[:limit]
             cut = _clause_end(text)
             if cut is not None:
-                self._buffer = self._buffer[cut:]
-                yield from _speakable(text[:cut])
-            elif opened:
-                yield from _speakable(text)
-                body, closed, after = rest.partition(TOOL_CALL_CLOSE)
-                self._buffer = after if closed else opened + rest
-                if not closed:
+                self._forget(cut)
+                yield from self._say(text[:cut])
+            elif opener is not None:
+                end = end_of(opener, self._buffer, final=final)
+                passage = self._buffer[limit:end]
+                # The words before it need not wait for its end.
+                self._forget(limit if end is None else end)
+                yield from self._say(text)
+                if end is None:
                     return
-                yield _parse_tool_call(body)
+                yield from self._do(opener, passage)
             else:
                 return
 
+    def _forget(self, count: int) -> None:
+        self._buffer = self._buffer[count:]
+        self._searched = max(0, self._searched - count)
+
+    def _do(self, opener: Opener, passage: str) -> Iterator[ToolCall]:
+        """What is not for the ear: calls, or nothing."""
+        calls = read_calls(passage, opener.kind, self._openers.names)
+        if not calls and opener.kind == "fence" and (words := spoken_in_fence(passage)) is not None:
+            self._buffer, self._searched = f"{words}\n{self._buffer}", 0
+        yield from (ToolCall(name, arguments) for name, arguments in calls)
+
+    def _say(self, text: str) -> Iterator[Clause | ToolCall]:
+        statement = self._openers.statement(text)
+        if statement is None:
+            yield from _speakable(text)
+        else:
+            begin, name = statement
+            yield from _speakable(text[:begin])
+            yield ToolCall(name)
+
 
 def clauses(text: str) -> list[Clause]:
-    """A fixed text as clauses."""
+    """A whole text as clauses."""
     splitter = ClauseSplitter()
-    parts = [*splitter.push(text), *splitter.close()]
-    return [part for part in parts if isinstance(part, Clause)]
-
-
-def _begun_marker(text: str) -> int:
-    """How many characters at the end may be the beginning of a tool call."""
-    return next(
-        (n for n in range(len(TOOL_CALL_OPEN) - 1, 0, -1) if text.endswith(TOOL_CALL_OPEN[:n])), 0
-    )
+    said: list[Clause] = []
+    for part in [*splitter.push(text), *splitter.close()]:
+        if isinstance(part, Clause):
+            said.append(part)
+        elif isinstance(part, Retracted):
+            said.clear()
+    return said
 
 
 def _clause_end(text: str) -> int | None:
@@ -118,14 +168,3 @@ def _speakable(text: str) -> Iterator[Clause]:
     cleaned = " ".join(_UNSPEAKABLE.sub(" ", text).split())
     if any(char.isalnum() for char in cleaned):
         yield Clause(cleaned)
-
-
-def _parse_tool_call(body: str) -> ToolCall:
-    try:
-        call = read_json(body)
-        name, arguments = call["name"], call.get("arguments", {})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ToolCall("")
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        return ToolCall("")
-    return ToolCall(name, arguments)

@@ -142,6 +142,18 @@ class Speech:
             self._append(np.zeros(padding, dtype=np.int16))
         self._clauses[-1].complete = True
 
+    def retract(self) -> None:
+        """Take back what has not left: it should not be heard."""
+        heard = [clause for clause in self._clauses if clause.heard(self._played)]
+        for clause in heard:
+            clause.text = clause.heard(self._played)
+            clause.frames = min(clause.frames, self._played - clause.first_frame)
+            clause.voiced = min(clause.voiced, clause.frames)
+            clause.complete = True
+        self._clauses = heard
+        self._frames.clear()
+        self._added, self._voiced = self._played, min(self._voiced, self._played)
+
     def _append(self, samples: Samples) -> None:
         size = frame_samples(self.line_rate)
         audio = np.concatenate([self._rest, samples]) if self._rest.size else samples

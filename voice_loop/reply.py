@@ -18,12 +18,15 @@ from voice_loop.events import Timings
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript
 from voice_loop.prompts import Message
+from voice_loop.reasoning import Retracted
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
 
 _T = TypeVar("_T")
 
 #: Tokens that a tool call may take beside what is said.
 _TOOL_CALL_TOKENS = 400
+#: The least temperature of a second try: the likeliest reply was none.
+_SECOND_TRY = 0.7
 
 
 class Verdict(Enum):
@@ -152,25 +155,43 @@ class Studio:
             speech: takes the words, and the tool call in which they end.
             tools: what may be called; of the rest only the end of the call is heeded.
             announce: what is said before such a call is carried out.
-            fallback: said when the model says and does nothing.
+            fallback: said when the model says and does nothing, twice.
             reply: whose times are to be noted.
         """
-        async with aclosing(self._parts(messages, tools, reply)) as parts:
-            async for part in parts:
-                if isinstance(part, Clause):
-                    await self._say(part.text, speech, reply)
-                elif part.name == END_CALL_TOOL:
-                    speech.hang_up_after = True
-                elif tools:
-                    speech.tool_call = part
-                    break
-        if speech.tool_call is not None:
-            await self._recite(announce(speech.tool_call), speech, reply)
-        elif speech.hang_up_after:
-            await self._recite(self._end_sentence, speech, reply)
-        elif speech.wordless:
+        for temperature in (self._temperature, max(self._temperature, _SECOND_TRY)):
+            async with aclosing(self._parts(messages, tools, temperature, reply)) as parts:
+                await self._take(parts, speech, reply, usable=bool(tools))
+            if speech.tool_call is not None:
+                await self._recite(announce(speech.tool_call), speech, reply)
+            elif speech.hang_up_after:
+                await self._recite(self._end_sentence, speech, reply)
+            elif speech.wordless:
+                continue
+            break
+        else:
             await self._recite(fallback, speech, reply)
         speech.finished = True
+
+    async def _take(
+        self,
+        parts: AsyncGenerator[Clause | ToolCall | Retracted, None],
+        speech: Speech,
+        reply: Reply | None,
+        *,
+        usable: bool,
+    ) -> None:
+        """Voice what is said, and note what is to be done; `usable` tells if there are tools."""
+        async for part in parts:
+            if isinstance(part, Clause):
+                await self._say(part.text, speech, reply)
+            elif isinstance(part, Retracted):
+                speech.retract()
+                speech.hang_up_after = False
+            elif part.name == END_CALL_TOOL:
+                speech.hang_up_after = True
+            elif usable:
+                speech.tool_call = part
+                return
 
     async def warm_up(self, messages: Sequence[Message]) -> None:
         """Let the model read the beginning of the dialogue ahead. Raises EngineError."""
@@ -180,20 +201,24 @@ class Studio:
                 pass
 
     async def _parts(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], reply: Reply | None
-    ) -> AsyncGenerator[Clause | ToolCall, None]:
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        temperature: float,
+        reply: Reply | None,
+    ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
         """What the model says and does, as it comes."""
-        splitter = ClauseSplitter()
+        splitter = ClauseSplitter(tool.name for tool in tools)
         stream = self._engines.llm.stream(
             messages,
             max_tokens=self._max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
             tools=tools,
-            temperature=self._temperature,
+            temperature=temperature,
             cache_key=self._cache_key,
         )
         async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
             async for piece in pieces:
-                if reply is not None:
+                if reply is not None and piece:
                     reply.mark("first_token")
                 for part in splitter.push(piece):
                     yield part

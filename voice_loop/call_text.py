@@ -1,0 +1,399 @@
+"""Tool calls in what language models write, in all the forms that they are trained to.
+
+Servers should tell calls apart from words, and often do not. Two steps: where in a growing text
+something begins and ends that is not for the ear (`Openers`), and which calls it is (`read_calls`).
+"""
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from voice_loop.lenient_json import closing, read, values
+from voice_loop.tools import END_CALL_TOOL
+
+Call = tuple[str, dict[str, Any]]
+"""A tool's name and its arguments; a malformed one has an empty name."""
+
+MALFORMED: Final[Call] = ("", {})
+
+Kind = Literal["tag", "bracket", "fence", "rest"]
+
+#: A tag, to its end; and one at the end of a text that has none yet.
+_MOST_TAG: Final = 250
+_TAG: Final = (
+    r"<[|｜]?(?:[\w-]{1,20}:)?(?P<base>[｜\w▁]{0,30}"
+    r"(?:tool|func|invoke|python_tag|recipient|action|DSML)[^<>\s=/|｜]{0,40})[^<>]{0,120}>"
+)
+_NEVER: Final = r"(?!)"
+_FENCE: Final = "```"
+_OURS: Final = r"(?:(?:functions|default_api|tools?|api|assistant)\.)?"
+_LABEL: Final = r"\b(?:action|tool|function)(?: call| name)?:\s*[`*\"]{0,2}"
+_RESPONSE: Final = re.compile(r"<[|｜]?/?\w*_?(?:response|result|output)", re.IGNORECASE)
+
+_NAME_KEYS: Final = (
+    "name",
+    "tool_name",
+    "function_name",
+    "tool",
+    "function",
+    "action",
+    "recipient_name",
+)
+_ARGUMENT_KEYS: Final = (
+    "arguments", "parameters", "args", "params", "input", "action_input", "tool_input",
+    "tool_arguments", "tool_args", "kwargs",
+)  # fmt: skip
+_WRAPPERS: Final = (
+    "tool_calls",
+    "tool_call",
+    "function_call",
+    "function_calls",
+    "function",
+    "calls",
+)
+#: Keys that say nothing of what is to be done.
+_LABELS: Final = frozenset({"id", "type", "index", "call_id", "tool_call_id"})
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][\w.-]*")
+#: Words beside a call that are not its name.
+_JUNK: Final = re.compile(
+    r"json|python|tool_code|args|call_?id|call|\w*function\w*|functools|tools?|type|content"
+    r"|recipient|python_tag|plugin|(?:\w*tool\w*call\w*)|action(?:_input)?|input|arguments"
+    r"|parameters|to",
+    re.IGNORECASE,
+)
+_FUNCTION: Final = re.compile(
+    r"<(?:[\w-]+:|｜DSML｜)?(?:function|invoke)(?:=|\s+name\s*=\s*)[\"']?([\w.:-]+)[\"']?[^<>]*>"
+    r"(.*?)(?=</?(?:[\w-]+:|｜DSML｜)?(?:function|invoke)\b|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_PARAMETER: Final = re.compile(
+    r"<(?:[\w-]+:|｜DSML｜)?(?:parameter|arg|param)(?:=|\s+name\s*=\s*)[\"']?([^\"'<>\s]+)[\"']?[^<>]*>"
+    r"(.*?)(?=</?(?:[\w-]+:|｜DSML｜)?(?:parameter|arg|param|function|invoke)\b|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ARG_PAIR: Final = re.compile(
+    r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL
+)
+_CHILD: Final = re.compile(r"<(\w+)>([^<>]*)</\1>")
+_ATTRIBUTE: Final = re.compile(r"(\w+)\s*=\s*\"([^\"]*)\"")
+_AROUND_NAME: Final = re.compile(
+    r"^(?:functions|default_api|tools?|api|call)[.:]|(?::\d+|<[|｜].*)$"
+)
+_QUOTED: Final = re.compile(r"<escape>|<\|\"\|>")
+
+
+@dataclass(frozen=True)
+class Opener:
+    """What begins something that is not for the ear."""
+
+    start: int
+    after: int
+    """Index behind the part that tells."""
+    kind: Kind
+    base: str = ""
+    """A tag's name."""
+
+
+class Openers:
+    """Finds them; `names` are those of the tools there are."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = frozenset(names)
+        known = _either(self.names)
+        # A name that is no word of any language needs less beside it.
+        coined = _either(name for name in self.names if "_" in name)
+        self._whole = re.compile(
+            rf"(?P<tag>{_TAG}|<(?P<own>{known})\b[^<>]{{0,120}}>)"
+            rf"|(?P<fence>{_FENCE})"
+            rf"|(?P<rest>\[/?[A-Z_]*TOOL[A-Z_]*\]|>>>\s*(?:{known})\b"
+            rf"|{_LABEL}(?:{_OURS}(?:{known})\b|{_FENCE}|[\[{{]\s*[{{\"]))"
+            rf"|(?P<bracket>\{{\s{{0,20}}(?:[\"'}}]|\w{{1,40}}\s{{0,4}}:|(?:{known})\s*\}})"
+            rf"|\[\s{{0,20}}(?:\{{|(?:{known})\s*[\](]|(?:tool|function)[_ ]?(?:call|use)\w*"
+            r"|[a-z]\w{0,40}(?:\.\w{1,20})?\()"
+            r"|\bfunctools\s{0,2}\["
+            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:(?:{known})\(|(?:{coined})\s{{0,2}}\("
+            rf"|(?:{known})\s{{0,4}}(?:json)?\s{{0,4}}\{{))",
+            re.IGNORECASE,
+        )
+        prefixes = "|".join(map(_prefixes, sorted(self.names))) or _NEVER
+        self._begun = re.compile(
+            rf"(?:<(?:[|｜/A-Za-z_▁][^<>]{{0,{_MOST_TAG}}})?|\{{\s{{0,20}}\w{{0,40}}\s{{0,4}}"
+            r"|\[\s{0,20}[/\w. ]{0,60}\s?|`{1,2}|>{1,2}|>>>\s*\w*|\bfunctools\s{0,2}"
+            r"|(?<!\w)(?:print\()?call\s+"
+            # The last word may go on.
+            r"|(?<!\w)[A-Za-z_][\w.(]*"
+            r"|\b(?:action|tool|function)(?: call| name)?:?\s*[`*\"]{0,4}[\w.\[{]*\s*"
+            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:{prefixes})\s{{0,4}}(?:j|js|jso|json)?\s{{0,4}})\Z",
+            re.IGNORECASE,
+        )
+        self._statement = re.compile(
+            rf"(?:(?:\A|(?<=[.!?…]))[\s*_`(\[<{{/\"'-]*(?:(?:tool )?call(?:ing)?:?\s+)?{_OURS}"
+            rf"(?P<name>{coined})|(?<=\s)[*_`(/\"']*(?P<end>{END_CALL_TOOL}))"
+            r"[\s)\]>}*_`.!;\"'/-]*\Z",
+            re.IGNORECASE,
+        )
+
+    def next(self, text: str, begin: int = 0) -> Opener | None:
+        """The first one that is whole; none begins before `begin`."""
+        found = self._whole.search(text, begin)
+        if found is None:
+            return None
+        kind = found.lastgroup
+        base = found["base"] or found["own"] or ""
+        if found["tag"] is not None:
+            return Opener(found.start(), found.end(), "tag", base)
+        whole: Kind = "fence" if kind == "fence" else "rest" if kind == "rest" else "bracket"
+        return Opener(found.start(), found.end(), whole)
+
+    def begun(self, text: str, begin: int = 0) -> int | None:
+        """Where one may begin, not before `begin`, that is not whole yet."""
+        found = self._begun.search(text, begin)
+        return None if found is None else found.start()
+
+    def statement(self, clause: str) -> tuple[int, str] | None:
+        """Where a tool's mere name stands as a sentence of its own, and which; None if nowhere."""
+        found = self._statement.search(clause)
+        return (
+            None if found is None else (found.start(), self._known(found["name"] or found["end"]))
+        )
+
+    def _known(self, name: str) -> str:
+        return next((one for one in self.names if one.lower() == name.lower()), name)
+
+
+@lru_cache(maxsize=64)
+def openers(names: frozenset[str]) -> Openers:
+    """Those of calls of these tools."""
+    return Openers(names)
+
+
+def end_of(opener: Opener, text: str, *, final: bool) -> int | None:
+    """Index after what `opener` began; None while it has not ended."""
+    end: int | None = None
+    match opener.kind:
+        case "tag" if text[: opener.after].endswith("/>"):
+            return opener.after
+        case "tag":
+            closer = _closer(opener.base).search(text, opener.after)
+            end = None if closer is None else closer.end()
+        case "bracket":
+            bracket = re.compile(r"[{\[(]").search(text, opener.start)
+            end = None if bracket is None else closing(text, bracket.start())
+        case "fence":
+            at = text.find(_FENCE, opener.after)
+            end = None if at < 0 else at + len(_FENCE)
+        case "rest":
+            end = None
+    return len(text) if end is None and final else end
+
+
+@lru_cache(maxsize=256)
+def _closer(base: str) -> re.Pattern[str]:
+    """What ends a tag of this name."""
+    forms = {base}
+    for begin, end in (("begin", "end"), ("start", "end")):
+        if begin in base:
+            forms.add(base.replace(begin, end))
+    names = "|".join(map(re.escape, sorted(forms)))
+    ends = "|".join(map(re.escape, sorted(forms - {base}))) or _NEVER
+    return re.compile(
+        rf"<[|｜]?/(?:[\w-]+:)?(?:{names})\s*[|｜]?>|<(?:{names})\|>|<[|｜]?(?:{ends})[|｜]?>"
+        rf"|<[|｜]?END_(?:{names}|ACTION)[|｜]?>|<[|｜](?:{names})_end[|｜]>",
+        re.IGNORECASE,
+    )
+
+
+def spoken_in_fence(text: str) -> str | None:
+    """The words in a fence that holds nothing else; None where it holds code."""
+    inner = text.removeprefix(_FENCE).removesuffix(_FENCE)
+    label, _, body = inner.partition("\n")
+    if label.strip().lower() not in {"", "text", "plaintext", "markdown", "md", "txt"}:
+        return None
+    return None if re.match(r"\s*[{\[<]", body) else body
+
+
+def read_calls(text: str, kind: Kind, names: frozenset[str]) -> list[Call]:
+    """The calls in what an opener began.
+
+    Args:
+        text: from the opener to its end.
+        kind: the opener's.
+        names: of the tools there are.
+    """
+    marked = kind in ("tag", "rest")
+    text = _QUOTED.sub('"', text)
+    calls = (
+        _in_tags(text, names)
+        or list(_in_json(text, names, marked=marked))
+        or list(_in_code(text, names, marked=marked))
+        or _alone(text, names)
+    )
+    if calls:
+        return [(_clean(name, names), arguments) for name, arguments in calls]
+    if marked and _RESPONSE.match(text) is None:
+        return [MALFORMED]
+    broken = kind != "fence" and any(f'"{name}"' in text for name in names)
+    return [MALFORMED] if broken else []
+
+
+def _in_tags(text: str, names: frozenset[str]) -> list[Call]:
+    calls: list[Call] = []
+    for name, inner in _FUNCTION.findall(text):
+        parameters = {key: _trimmed(value) for key, value in _PARAMETER.findall(inner)}
+        calls.append((name, parameters or _object(inner)))
+    if calls:
+        return calls
+    if pairs := _ARG_PAIR.findall(text):
+        name = _IDENTIFIER.search(re.sub(r"<[^<>]*>", " ", text[: text.index("<arg_key>")]))
+        return [(name[0] if name else "", {key: _trimmed(value) for key, value in pairs})]
+    if named := re.search(r"<(?:tool_|function_)?name>\s*([\w.-]+)\s*</", text, re.IGNORECASE):
+        inner = text[named.end() :]
+        children = {key: value.strip() for key, value in _CHILD.findall(inner)}
+        return [(named[1], _object(inner) or children)]
+    for name in names:
+        own = re.search(rf"<{re.escape(name)}\b([^<>]*)>", text)
+        if own is not None:
+            inner = text[own.end() :]
+            told = dict(_ATTRIBUTE.findall(own[1])) | dict(_CHILD.findall(inner))
+            return [(name, told or _object(inner))]
+    return []
+
+
+def _in_json(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
+    before = 0
+    for start, end, value in values(text):
+        found = list(_told(value, names, marked=marked))
+        if not found and isinstance(value, Mapping):
+            name = _name_in(text[before:start], names, marked=marked)
+            if name is not None:
+                found = [(name, dict(value))]
+        yield from found
+        before = end
+
+
+def _told(value: Any, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
+    """The calls that a JSON value is."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for one in value:
+            yield from _told(one, names, marked=marked)
+        return
+    if not isinstance(value, Mapping):
+        return
+    for wrapper in _WRAPPERS:
+        if isinstance(value.get(wrapper), Mapping | list):
+            yield from _told(value[wrapper], names, marked=marked)
+            return
+    name = next((value[key] for key in _NAME_KEYS if key in value), None)
+    key = next((key for key in _ARGUMENT_KEYS if key in value), None)
+    if isinstance(name, str):
+        known = _clean(name, names) in names
+        if key is not None and (known or marked or value.keys() & {"arguments", "parameters"}):
+            yield _call(name, value[key])
+        elif known or (marked and key is None):
+            named = {*_LABELS, next(key for key in _NAME_KEYS if key in value)}
+            yield name, {key: one for key, one in value.items() if key not in named}
+    elif len(value) == 1 and (only := next(iter(value))) in names:
+        yield _call(only, value[only] if isinstance(value[only], Mapping | str) else {})
+
+
+def _call(name: str, given: Any) -> Call:
+    """A call whose arguments may be in a text of their own, or missing."""
+    if isinstance(given, str):
+        try:
+            given = read(given) if given.strip() else {}
+        except ValueError:
+            return MALFORMED
+    if given is None:
+        given = {}
+    return (name, dict(given)) if isinstance(given, Mapping) else MALFORMED
+
+
+def _in_code(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
+    """Calls as program text."""
+    at = 0
+    for found in re.compile(r"(?<!\w)([A-Za-z_][\w.]*)\s{0,2}\(").finditer(text):
+        name = _clean(found[1].removesuffix(".call"), names)
+        if found.start() < at or not (name in names or (marked and name not in {"print"})):
+            continue
+        end = closing(text, found.end() - 1)
+        inner = text[found.end() : end - 1] if end is not None else text[found.end() :]
+        at = end or len(text)
+        arguments = _python_arguments(inner)
+        if arguments is None and name == END_CALL_TOOL:
+            arguments = {}
+        yield MALFORMED if arguments is None else (name, arguments)
+
+
+def _python_arguments(inner: str) -> dict[str, Any] | None:
+    """What stands between the parentheses; None for what cannot be read."""
+    if not inner.strip():
+        return {}
+    try:
+        tree = ast.parse(f"f({inner})", mode="eval").body
+        assert isinstance(tree, ast.Call)
+        if not tree.args:
+            return {one.arg: ast.literal_eval(one.value) for one in tree.keywords if one.arg}
+        if len(tree.args) == 1 and not tree.keywords:
+            only = ast.literal_eval(tree.args[0])
+            return dict(only) if isinstance(only, dict) else None
+    except (SyntaxError, ValueError, TypeError, AssertionError, MemoryError, RecursionError):
+        pass
+    return _object(inner) or None
+
+
+def _alone(text: str, names: frozenset[str]) -> list[Call]:
+    """A known name with nothing else."""
+    words = _words(text, names)
+    return [(words[0], {})] if len(words) == 1 and _clean(words[0], names) in names else []
+
+
+def _name_in(gap: str, names: frozenset[str], *, marked: bool) -> str | None:
+    """The tool that is named before its arguments."""
+    words = _words(gap, names)
+    known = [word for word in words if _clean(word, names) in names]
+    if known:
+        return known[-1]
+    return words[0] if words and marked else None
+
+
+def _words(text: str, names: frozenset[str]) -> list[str]:
+    """The words that may be a name."""
+    found = re.findall(r"[A-Za-z_][\w.-]*(?::[\w.-]+)*", text)
+    return [one for one in found if _clean(one, names) in names or _JUNK.fullmatch(one) is None]
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The first JSON object in a text; empty without one."""
+    return next((dict(value) for _, _, value in values(text, "{") if value), {})
+
+
+def _trimmed(value: str) -> str:
+    """Without the line breaks that set it apart."""
+    return value.removeprefix("\n").removesuffix("\n")
+
+
+def _clean(name: str, names: frozenset[str]) -> str:
+    """A name without what models and servers put around it."""
+    bare = re.sub(
+        r"^(?:functions|default_api|tools?|api|call)[.:]|(?::\d+|<[|｜].*)$", "", name.strip()
+    )
+    if bare in names or name in names:
+        return name if name in names else bare
+    matching = [one for one in names if one.casefold() == bare.casefold().replace("-", "_")]
+    return matching[0] if matching else bare
+
+
+def _either(names: Iterable[str]) -> str:
+    """A pattern of any of these names."""
+    return "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name)))) or _NEVER
+
+
+def _prefixes(name: str) -> str:
+    """A pattern of all beginnings of a name."""
+    pattern = ""
+    for char in reversed(name[1:]):
+        pattern = f"(?:{re.escape(char)}{pattern})?"
+    return re.escape(name[0]) + pattern

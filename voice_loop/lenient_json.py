@@ -1,0 +1,167 @@
+"""JSON as language models write it: after a sentence, in a fence, with a comma too many, cut."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
+
+from jsonschema import Draft202012Validator
+
+#: Strings, in which brackets mean nothing, and brackets.
+_TOKENS: Final = re.compile(
+    r'"(?:\\.|[^"\\])*(?:"|\Z)'
+    # An apostrophe begins a string only where a value may stand.
+    r"|(?<=[\[{(,:= ])'(?:\\.|[^'\\])*(?:'|\Z)"
+    r"|[{}\[\]()]",
+    re.DOTALL,
+)
+_CLOSING: Final[Mapping[str, str]] = {"{": "}", "[": "]", "(": ")"}
+#: What may stand last in a text that was cut off: a number could have gone on.
+_WHOLE: Final = re.compile(r"""(?:["'}\]{\[]|\b(?:true|false|null|True|False|None))\s*\Z""")
+_TRAILING_COMMA: Final = re.compile(r",(?=\s*[}\]])")
+_BARE_KEY: Final = re.compile(r"(?<=[{,])(\s*)([A-Za-z_]\w*)(?=\s*:)")
+_QUOTES: Final = str.maketrans("“”„", '"""')
+#: Beginnings that are tried.
+_MOST_TRIED: Final = 64
+
+
+def closing(text: str, start: int) -> int | None:
+    """Where what the bracket at `start` opens has ended; None while it has not."""
+    depth = 0
+    for token in _TOKENS.finditer(text, start):
+        if token[0] in "{[(":
+            depth += 1
+        elif token[0] in "}])":
+            depth -= 1
+            if depth <= 0:
+                return token.end()
+    return None
+
+
+def values(text: str, brackets: str = "{[") -> Iterator[tuple[int, int, Any]]:
+    """The objects and arrays in a text, outermost ones: where each stands, and what it says.
+
+    Args:
+        text: of any kind.
+        brackets: which ones may begin a value.
+    """
+    at, tried = 0, 0
+    while tried < _MOST_TRIED:
+        starts = [found for bracket in brackets if (found := text.find(bracket, at)) >= 0]
+        if not starts:
+            return
+        start, tried = min(starts), tried + 1
+        end = closing(text, start)
+        try:
+            value = read(text[start:end])
+        except ValueError:
+            at = start + 1
+            continue
+        at = len(text) if end is None else end
+        yield start, at, value
+
+
+def read(text: str) -> Any:
+    """One value. Raises ValueError for what is none, however leniently it is read."""
+    try:
+        return _strict(text)
+    except ValueError as error:
+        for mended in _mended(text):
+            try:
+                return _strict(mended)
+            except ValueError:
+                continue
+        try:
+            return _literal(text)
+        except ValueError:
+            raise error from None
+
+
+def coerced(value: Any, schema: Mapping[str, Any]) -> Any:
+    """`value` with what is written as text taken as what it says, where the schema wants that.
+
+    A null for a property that may be left out is left out.
+    """
+    if isinstance(value, Mapping):
+        properties, required = schema.get("properties") or {}, schema.get("required") or ()
+        taken = {name: coerced(one, properties.get(name) or {}) for name, one in value.items()}
+        return {
+            name: one
+            for name, one in taken.items()
+            if one is not None
+            or name in required
+            or name not in properties
+            or _is_valid(None, properties[name])
+        }
+    if isinstance(value, list):
+        return [coerced(one, schema.get("items") or {}) for one in value]
+    if not isinstance(value, str) or _is_valid(value, schema):
+        return value
+    for meant in _meanings(value.strip(), schema):
+        if _is_valid(meant, schema):
+            return meant
+    return value
+
+
+def _meanings(text: str, schema: Mapping[str, Any]) -> Iterator[Any]:
+    yield text
+    for option in schema.get("enum") or ():
+        if isinstance(option, str) and option.casefold() == text.casefold():
+            yield option
+    for form in (text, text.lower()):
+        try:
+            meant = _strict(form)
+        except ValueError:
+            continue
+        yield meant
+        if not isinstance(meant, str):
+            yield coerced(meant, schema)
+
+
+def _is_valid(value: Any, schema: Mapping[str, Any]) -> bool:
+    return bool(Draft202012Validator(schema).is_valid(value))
+
+
+def _strict(text: str) -> Any:
+    try:
+        # A line break within a string is what models write, though JSON has it not.
+        return json.loads(text.lstrip("\ufeff"), parse_constant=_refuse, strict=False)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _mended(text: str) -> Iterator[str]:
+    text = _TRAILING_COMMA.sub("", text)
+    yield text
+    if _WHOLE.search(text) is not None and (closed := _closed(text)) is not None:
+        text = closed
+        yield text
+    yield _BARE_KEY.sub(r'\1"\2"', text.translate(_QUOTES))
+
+
+def _closed(text: str) -> str | None:
+    """With the brackets that were not closed any more; None for a string that was not."""
+    wanted: list[str] = []
+    for token in _TOKENS.finditer(text):
+        if token[0] in "{[(":
+            wanted.append(_CLOSING[token[0]])
+        elif token[0] in "}])":
+            if not wanted or wanted.pop() != token[0]:
+                return None
+        elif len(token[0]) < 2 or token[0][-1] != token[0][0]:
+            return None
+    return text + "".join(reversed(wanted))
+
+
+def _literal(text: str) -> Any:
+    """A Python literal, with its values' own types."""
+    try:
+        value = ast.literal_eval(text.strip())
+        return _strict(json.dumps(value))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError("it is no literal") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number in JSON")

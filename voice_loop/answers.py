@@ -84,6 +84,6 @@ class Answers:
             reply.speech,
             tools=() if exhausted else self._tools.toolset.specs,
             announce=self._tools.toolset.announcement,
-            fallback=self._phrases.tool_trouble if exhausted else "",
+            fallback=self._phrases.tool_trouble if exhausted else self._phrases.at_a_loss,
             reply=reply,
         )

@@ -23,6 +23,10 @@ class Phrases:
     """A tool takes its time."""
     tool_trouble: str
     """Tools were tried in vain."""
+    greeting: str
+    """Opens the call when the language model finds no words for it."""
+    at_a_loss: str
+    """The language model finds no answer; the person is not to blame for that."""
     apology: str
     """An engine failed."""
     backchannels: frozenset[str]
@@ -44,6 +48,8 @@ _ENGLISH = Phrases(
     time_up="i am sorry, our time is up. thank you, goodbye.",
     one_moment="one moment, please.",
     tool_trouble="i am sorry, that does not work right now.",
+    greeting="hello, do you have a moment?",
+    at_a_loss="i am sorry, i lost my train of thought. could you say that once more?",
     apology="i am sorry, i have a technical problem. we will call you again. goodbye.",
     backchannels=_words(
         "uh huh | mm | mm hmm | mhm | hm | hmm | okay | ok | "
@@ -64,6 +70,8 @@ _SPANISH = Phrases(
     time_up="lo siento, se nos acaba el tiempo. gracias, adiós.",
     one_moment="un momento, por favor.",
     tool_trouble="lo siento, ahora mismo no es posible.",
+    greeting="hola, ¿tiene un momento?",
+    at_a_loss="perdone, he perdido el hilo. ¿puede decírmelo otra vez?",
     apology="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
     backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),

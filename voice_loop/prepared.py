@@ -35,6 +35,7 @@ class Prepared:
                 self.opening,
                 tools=toolset.specs,
                 announce=toolset.announcement,
+                fallback=self._phrases.greeting,
             )
 
     async def render_time_up(self) -> int:

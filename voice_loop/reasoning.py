@@ -95,6 +95,16 @@ class ReasoningFilter:
         self._preface: re.Pattern[str] | None = None
         """What ends thoughts that words have opened."""
 
+    @property
+    def thought(self) -> bool:
+        """Whether there were thoughts so far."""
+        return self._opened + self._closed > 0
+
+    @property
+    def thinking(self) -> bool:
+        """Whether they have not ended."""
+        return self._state is _State.THOUGHT
+
     def push(self, piece: str) -> Said:
         """Take the next piece of the reply."""
         if self._state is _State.SAID and not self._held and _unmarked(piece):

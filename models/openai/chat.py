@@ -1,25 +1,49 @@
 """A language model behind `/chat/completions`."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import httpx
 
+from models.openai.chunks import ChunkReader, read_chunk
 from models.openai.endpoint import STRANGE, Endpoint
-from models.openai.messages import chat_messages, tool_call_text, tools_param
-from models.openai.sse import events
-from voice_loop.prompts import Message
+from models.openai.messages import chat_messages, tools_param
+from models.openai.sse import EventReader, events
+from voice_loop.prompts import THOUGHTS_CLOSE, THOUGHTS_OPEN, Message, beside_tools
+from voice_loop.reasoning import ReasoningFilter, Retracted
 from voice_loop.tools import ToolSpec
 from voice_loop.untrusted import holdable
 
 #: A reply with more characters per token than any vocabulary has is no reply.
 _MOST_PER_TOKEN: Final = 64
-#: Characters of all tool calls of a reply.
-_MOST_CALLED: Final = 65_536
+#: Tokens that thoughts may take beside the reply.
+_THOUGHT_TOKENS: Final = 1024
+#: Bytes of a body that is no stream.
+_MOST_BYTES: Final = 1 << 20
+#: Seconds that a server may take to end a stream after the reply has ended.
+_AFTER_END_S: Final = 0.5
+
+
+@dataclass
+class _Manner:
+    """What has been learnt of a model."""
+
+    known: bool = False
+    """It has given a whole reply."""
+    thinks: bool = False
+    """Before it answers."""
+    closes_only: bool = False
+    """The server has opened its thoughts for it: a reply begins with them, and only tells where
+    they end."""
+
+
+@lru_cache(maxsize=256)
+def _manner_of(url: str, model: str) -> _Manner:  # noqa: ARG001 - what it is kept by
+    return _Manner()
 
 
 class OpenAiChat:
@@ -40,6 +64,7 @@ class OpenAiChat:
         self._endpoint = endpoint
         self._client = client
         self._options = options or {}
+        self._manner = _manner_of(endpoint.url, endpoint.model)
 
     async def stream(
         self,
@@ -51,7 +76,48 @@ class OpenAiChat:
         temperature: float = 0.0,
         cache_key: str | None = None,  # noqa: ARG002 - the server finds shared prefixes by itself
     ) -> AsyncGenerator[str, None]:
-        """Stream the reply's text; see the port."""
+        """Stream the reply's text; see the port. An empty piece is a sign of life."""
+        most = max_tokens
+        # Who only reads ahead has the time to find out whether this model thinks.
+        if self._manner.thinks or (max_tokens == 1 and not self._manner.known):
+            most += _THOUGHT_TOKENS
+        reading, learning = ChunkReader(), ReasoningFilter()
+        room = most * _MOST_PER_TOKEN
+        if opened := self._manner.closes_only:
+            learning.push(THOUGHTS_OPEN)
+            yield THOUGHTS_OPEN
+        text = ""
+        body = self._body(messages, most, temperature, schema, tools)
+        async with aclosing(self._pieces(body, reading)) as pieces:
+            async for piece in self._in_time(pieces, reading):
+                room -= len(piece)
+                if room < 0:
+                    raise self._endpoint.error("the reply does not end")
+                text += piece
+                if Retracted.ALL in learning.push(piece):
+                    self._manner.closes_only = True
+                yield piece
+        self._manner.known = True
+        self._manner.thinks = self._manner.thinks or reading.thought or learning.thought
+        if reading.thought:
+            self._manner.closes_only = False
+        if opened and learning.thinking and not reading.cut:
+            # This time it has not thought.
+            yield THOUGHTS_CLOSE + text
+        for call in reading.calls():
+            yield call
+
+    def release(self, cache_key: str) -> None:
+        """Nothing is kept here."""
+
+    def _body(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        temperature: float,
+        schema: Mapping[str, Any] | None,
+        tools: Sequence[ToolSpec],
+    ) -> dict[str, Any]:
         body: dict[str, Any] = {
             **self._options,
             "model": self._endpoint.model,
@@ -65,82 +131,63 @@ class OpenAiChat:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": schema, "strict": True},
             }
-        elif tools:
+            return body
+        told = beside_tools(messages[0]["content"]) if messages else None
+        if told is not None:
+            body["messages"][0]["content"] = told
+        if tools or told is not None:
             body["tools"] = tools_param(tools)
-        room = max_tokens * _MOST_PER_TOKEN
-        async with aclosing(self._pieces(body)) as pieces:
-            while True:
-                try:
-                    async with asyncio.timeout(self._endpoint.timeout_s):
-                        piece = await anext(pieces, None)
-                except TimeoutError:
-                    raise self._endpoint.too_late() from None
-                if piece is None:
+        return body
+
+    async def _in_time(
+        self, pieces: AsyncGenerator[str, None], reading: ChunkReader
+    ) -> AsyncGenerator[str, None]:
+        """The same pieces, with a bound on each wait."""
+        while True:
+            wait_s = _AFTER_END_S if reading.finished else self._endpoint.timeout_s
+            try:
+                async with asyncio.timeout(wait_s):
+                    piece = await anext(pieces, None)
+            except TimeoutError:
+                if reading.finished:
                     return
-                room -= len(piece)
-                if room < 0:
-                    raise self._endpoint.error("the reply does not end")
-                yield piece
+                raise self._endpoint.too_late() from None
+            if piece is None:
+                return
+            yield piece
 
-    def release(self, cache_key: str) -> None:
-        """Nothing is kept here."""
-
-    async def _pieces(self, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-        """The texts as they come, then the tool calls as text."""
-        reading = _Reading()
+    async def _pieces(
+        self, body: Mapping[str, Any], reading: ChunkReader
+    ) -> AsyncGenerator[str, None]:
+        """The texts as they come."""
+        stream = EventReader()
         async with (
             self._endpoint.post(self._client, "chat/completions", json=body) as response,
-            aclosing(events(response.aiter_bytes())) as data,
+            aclosing(_data(response, stream)) as chunks,
         ):
-            async for event in data:
+            async for chunk in chunks:
                 try:
-                    text = reading.push(json.loads(event))
+                    text = reading.push(read_chunk(chunk))
                 except STRANGE as error:
                     raise self._endpoint.error("what came is no chat completion") from error
                 if reading.failure is not None:
                     raise self._endpoint.error(f"it failed: {reading.failure}")
-                if text:
-                    yield text
-        if not reading.finished:
+                if text is not None:
+                    yield holdable(text)
+        if not (reading.finished or stream.done):
             raise self._endpoint.error("the reply broke off")
-        for call in reading.calls.values():
-            yield tool_call_text(call.name, call.arguments)
 
 
-@dataclass
-class _Call:
-    """A tool call on its way: its arguments come in pieces."""
-
-    name: str = ""
-    arguments: str = ""
-
-
-@dataclass
-class _Reading:
-    """What the events of one reply have told so far."""
-
-    calls: dict[int, _Call] = field(default_factory=dict)
-    """By their place in the reply."""
-    called: int = 0
-    """Characters of the calls."""
-    finished: bool = False
-    failure: str | None = None
-
-    def push(self, event: Mapping[str, Any]) -> str:
-        """Take one event; gives its text. Raises what one of another form provokes."""
-        if "error" in event:
-            self.failure = json.dumps(event["error"])[:200]
-            return ""
-        if not event["choices"]:  # a report of usage
-            return ""
-        choice = event["choices"][0]
-        self.finished = self.finished or choice.get("finish_reason") is not None
-        delta = choice.get("delta") or {}
-        for part in delta.get("tool_calls") or ():
-            call = self.calls.setdefault(part.get("index", len(self.calls)), _Call())
-            call.name += part["function"].get("name") or ""
-            call.arguments += part["function"].get("arguments") or ""
-            self.called += sum(map(len, map(str, part["function"].values())))
-            if self.called > _MOST_CALLED:
-                raise ValueError("the tool calls do not end")
-        return holdable(str(delta.get("content") or ""))
+async def _data(response: httpx.Response, stream: EventReader) -> AsyncGenerator[str, None]:
+    """The chunks of a body, also of one that is a single one."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        async with aclosing(events(response.aiter_bytes(), stream)) as data:
+            async for event in data:
+                yield event
+        return
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ValueError("the body does not end")
+    yield body.decode(errors="replace")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from models.openai.endpoint import STRANGE
+from voice_loop.lenient_json import read
 from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
 from voice_loop.untrusted import read_json
@@ -45,7 +46,9 @@ def tool_call_text(name: str, arguments: str) -> str:
         arguments: as the server gave them, JSON.
     """
     try:
-        given = read_json(arguments or "{}")
+        given = read(arguments) if arguments.strip() else {}
+        if isinstance(given, str):  # some servers write the text of the text
+            given = read(given)
     except ValueError:
         given = None
     body = json.dumps({"name": name, "arguments": given}) if isinstance(given, dict) else ""

@@ -28,7 +28,13 @@ from models.llama import LlamaCpp
 from models.piper import Piper
 from models.whisper import FasterWhisper
 from voice_loop.audio import resample, wav_bytes
-from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN, Message
+from voice_loop.prompts import (
+    ENDING,
+    ENDING_BY_TOOL,
+    TOOL_CALL_CLOSE,
+    TOOL_CALL_OPEN,
+    Message,
+)
 from voice_loop.tools import ToolSpec
 
 KEY = "sk-of-the-peer"
@@ -229,6 +235,9 @@ async def _endless() -> AsyncIterator[bytes]:
 def _plain(message: dict[str, Any]) -> Message:
     """As a server's chat template would render it."""
     content = message["content"] or ""
+    if message["role"] == "system":
+        # Its model was trained on this one.
+        content = content.replace(ENDING_BY_TOOL, ENDING)
     if message["role"] == "tool":
         assert re.fullmatch(r"call_\d+_\d+", message["tool_call_id"])
         return {"role": "user", "content": f"<tool_response>{content}</tool_response>"}

@@ -83,7 +83,8 @@ async def test_a_reply_from_another_machine(
     body = peer.asked[-1]
     assert (body["model"], body["temperature"]) == ("starter", 0.0)
     assert body["chat_template_kwargs"] == {"think": False}
-    assert not {"tools", "response_format"} & set(body)
+    assert "response_format" not in body
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["end_call"]
 
 
 async def test_a_structured_reply_from_there(peer: Peer, client: httpx.AsyncClient) -> None:

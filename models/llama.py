@@ -23,7 +23,7 @@ from models.grammar import gbnf, tool_call_rules
 from models.llama_batcher import Batcher, Request
 from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
-from voice_loop.ports import EngineError
+from voice_loop.ports import EngineError, ReplyTooLong
 from voice_loop.prompts import TOOL_MARKS, Message
 from voice_loop.tools import ToolSpec
 
@@ -240,7 +240,7 @@ class LlamaCpp:
             needed = len(tokens)
             if 0 < needed <= room:
                 return tokens
-        raise EngineError(
+        raise ReplyTooLong(
             f"the prompt ({needed} tokens) and the reply (up to {max_tokens}) do not fit in the "
             f"context of {self._context_tokens} tokens: shorten the prompt"
         )

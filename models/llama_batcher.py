@@ -20,7 +20,7 @@ import numpy as np
 
 from models.grammar import beginning_with
 from models.llama_cpp_binding import Context, Grammar, Logits, Model
-from voice_loop.ports import EngineError
+from voice_loop.ports import EngineError, ReplyTooLong
 from voice_loop.prompts import TOOL_CALL_OPEN
 
 #: A shared prefix shorter than this is not worth a copy.
@@ -328,7 +328,7 @@ class Batcher:
         """A cut sentence can be spoken, a cut tool call be seen; a cut JSON text is no result."""
         if reply.request.gbnf is None:
             return None
-        return EngineError(
+        return ReplyTooLong(
             f"the language model's structured reply did not fit in {reply.request.max_tokens} "
             "tokens"
         )

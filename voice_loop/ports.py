@@ -16,6 +16,10 @@ class EngineError(Exception):
     """An engine failed or did not answer in time; the message says which and how to mend it."""
 
 
+class ReplyTooLong(EngineError):
+    """The language model has no room for the question and its whole answer."""
+
+
 class AudioPeer(Protocol):
     """Whoever is at our end of a media leg. Called from the media tick: must not block."""
 
@@ -102,7 +106,8 @@ class LanguageModel(Protocol):
             temperature: of sampling; 0 is greedy.
             cache_key: calls with the same key share a growing prompt prefix; a hint.
 
-        Raises EngineError while iterating.
+        Raises EngineError while iterating; ReplyTooLong where the chat and the reply do not fit, or
+        a reply with a schema had to be cut off.
         """
         ...
 

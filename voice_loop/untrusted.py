@@ -25,14 +25,14 @@ def is_finite(number: float) -> bool:
         return False
 
 
-def read_json(text: str | bytes) -> Any:
-    """The value that `text` says (RFC 8259).
+def read_json(text: str | bytes, *, strict: bool = True) -> Any:
+    """The value that `text` says (RFC 8259); line breaks may stand in texts unless `strict`.
 
     Raises ValueError for what is no JSON, is nested too deeply, or holds a number that is not
     finite or a text with a lone surrogate or U+0000.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, strict=strict)
         _check(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error

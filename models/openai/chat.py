@@ -13,6 +13,7 @@ from models.openai.chunks import ChunkReader, read_chunk
 from models.openai.endpoint import STRANGE, Endpoint
 from models.openai.messages import chat_messages, tools_param
 from models.openai.sse import EventReader, events
+from voice_loop.ports import ReplyTooLong
 from voice_loop.prompts import THOUGHTS_CLOSE, THOUGHTS_OPEN, Message, beside_tools
 from voice_loop.reasoning import ReasoningFilter, Retracted
 from voice_loop.tools import ToolSpec
@@ -101,6 +102,8 @@ class OpenAiChat:
         self._manner.thinks = self._manner.thinks or reading.thought or learning.thought
         if reading.thought:
             self._manner.closes_only = False
+        if schema is not None and reading.cut:
+            raise ReplyTooLong(str(self._endpoint.error(f"the reply did not fit in {most} tokens")))
         if opened and learning.thinking and not reading.cut:
             # This time it has not thought.
             yield THOUGHTS_CLOSE + text

@@ -20,6 +20,7 @@ import pytest
 from models.llama import LlamaCpp
 from models.llama_batcher import Batcher, Request, opens_call
 from models.llama_cpp_binding import Context, Model
+from voice_loop.extraction import extract
 from voice_loop.ports import EngineError
 from voice_loop.prompts import (
     CALL_ANSWERED,
@@ -499,3 +500,16 @@ def test_a_failed_step_tells_every_request_and_the_next_one_works(llm: LlamaCpp)
     assert done.wait(30)
     assert "boom" in str(told[0])
     llm.warm_up()
+
+
+async def test_a_result_of_many_long_fields_is_found_whole(llm: LlamaCpp) -> None:
+    long = "what_the_customer_has_said_about_the_appointment_of_their_child"
+    returns = {f"{long[:61]}_{n:02}": "boolean" for n in range(16)}
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": ["boolean", "null"]} for name in returns},
+        "required": list(returns),
+        "additionalProperties": False,
+    }
+    result = await extract(llm, returns, schema, [("agent", "can you come?"), ("person", "yes")])
+    assert list(result) == list(returns)

@@ -1,14 +1,15 @@
 """The call's typed result, from whatever the model says."""
 
 import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from tests.voice_loop.scripted import Mind
 from voice_loop.extraction import ExtractionError, extract
-from voice_loop.ports import EngineError
-from voice_loop.prompts import extraction_messages
+from voice_loop.ports import EngineError, ReplyTooLong
+from voice_loop.prompts import Message, extraction_messages
 
 RETURNS = {"visit": "boolean", "day": "string"}
 SCHEMA: dict[str, Any] = {
@@ -73,6 +74,114 @@ async def test_the_model_is_held_to_the_schema_in_a_fixed_order() -> None:
 async def test_what_does_not_match_is_an_error_in_one_line(answer: str) -> None:
     with pytest.raises(ExtractionError, match=r"^the model's answer does not match `returns`: .+$"):
         await extract(mind(answer), RETURNS, SCHEMA, TURNS)
+
+
+FOUND = {"visit": True, "day": "tuesday"}
+PLAIN = json.dumps(FOUND)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"```json\n{PLAIN}\n```",
+        f"```\n{PLAIN}\n```",
+        f"```json\n{PLAIN}",
+        f"Here is the result: {PLAIN}",
+        f"Here is the result:\n\n```json\n{PLAIN}\n```\nI hope that helps!",
+        f"{PLAIN} I hope that helps!",
+        f"{PLAIN}\n```",
+        f"{PLAIN}\n{PLAIN}",
+        f"\ufeff{PLAIN}",
+        f"\ufeff\n{PLAIN}\n",
+        f"<think>Is it {{tuesday}}?</think>\n{PLAIN}",
+        f"It may be {{}}. No, it is tuesday.</think>{PLAIN}",
+        f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{PLAIN}",
+        f'The form is {{"visit": "boolean", "day": "string"}}, so: {PLAIN}',
+        f"[{PLAIN}]",
+        f"json\n{PLAIN}",
+        f"<answer>{PLAIN}</answer>",
+        '{"visit": true, "day": "tuesday",}',
+        "{'visit': True, 'day': 'tuesday'}",
+        '{"visit": "true", "day": "tuesday"}',
+        '{"visit": "True", "day": "tuesday"}',
+        '{visit: true, day: "tuesday"}',
+        '{"visit": true, "day": "tuesday"',
+        "{\n  “visit”: true, “day”: “tuesday”\n}",
+    ],
+)
+async def test_json_as_models_write_it_is_read(answer: str) -> None:
+    assert await extract(mind(answer), RETURNS, SCHEMA, TURNS) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "kind"),
+    [
+        ('"3"', 3, "integer"),
+        ('"3"', 3, "number"),
+        ('" 3.5 "', 3.5, "number"),
+        ('"3.5"', None, "integer"),
+        ('"three"', None, "number"),
+        ('"null"', None, "number"),
+        ('"false"', False, "boolean"),
+        ("3", None, "string"),
+    ],
+)
+async def test_what_is_written_as_text_is_taken_as_what_it_says(
+    written: str, meant: Any, kind: str
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": [kind, "null"]}}, "required": ["n"]}
+    llm = Mind({extraction_messages({"n": kind}, [])[-1]["content"]: f'{{"n": {written}}}'})
+    if meant is None and written != '"null"':
+        with pytest.raises(ExtractionError, match=r"\$\.n breaks `type`"):
+            await extract(llm, {"n": kind}, schema, [])
+    else:
+        assert await extract(llm, {"n": kind}, schema, []) == {"n": meant}
+
+
+class Narrow(Mind):
+    """Has room for so many tokens."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__({})
+        self.room = room
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> AsyncGenerator[str, None]:
+        assert schema is not None
+        self.asked.append(list(messages))
+        if max_tokens > self.room:
+            raise ReplyTooLong("no room")
+        assert len(messages[0]["content"]) < 4 * self.room, "only what is asked is told"
+        yield json.dumps({name: name[-2:] for name in schema["properties"]})
+
+
+@pytest.mark.parametrize(("room", "asked"), [(100_000, 1), (4_000, 3), (1_000, 15)])
+async def test_many_fields_with_long_names_are_found_in_parts(room: int, asked: int) -> None:
+    returns = {
+        f"{'a_field_with_quite_a_long_name_' * 2}{n:02}": "string" for n in range(63, -1, -1)
+    }
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": ["string", "null"]} for name in returns},
+        "required": list(returns),
+        "additionalProperties": False,
+    }
+    llm = Narrow(room)
+    result = await extract(llm, returns, schema, [])
+    assert list(result) == list(returns)
+    assert all(value == name[-2:] for name, value in result.items())
+    assert len(llm.asked) == asked
+
+
+async def test_one_field_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(ReplyTooLong):
+        await extract(Narrow(10), RETURNS, SCHEMA, TURNS)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "1" * 400])

@@ -13,6 +13,7 @@ from typing import Final
 from jsonschema import Draft202012Validator
 
 from voice_loop.clauses import ToolCall
+from voice_loop.lenient_json import coerced
 from voice_loop.tools import END_CALL_TOOL, MAX_OUTPUT, Tool, ToolResult, ToolSpec
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,13 @@ class Toolset:
         if tool is None:
             known = ", ".join(self._tools)
             return _error(f"There is no such tool. The tools are: {known}.")
+        arguments = coerced(call.arguments, tool.spec.parameters)
         validator = Draft202012Validator(tool.spec.parameters)
-        for wrong in validator.iter_errors(dict(call.arguments)):
+        for wrong in validator.iter_errors(arguments):
             return _error(f"The arguments are not right: {wrong.json_path}: {wrong.message}")
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                result = await tool(call.arguments)
+                result = await tool(arguments)
         except TimeoutError:
             log.error("call %s: tool %s took more than %g s", self._call_id, call.name, _TIMEOUT_S)
             return _error("It took too long and was given up.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -375,6 +376,52 @@ async def test_what_cannot_be_used_is_told_to_the_model(asked: str, told: str) -
     assert call.said[2:] == [("tool", told), ("agent", sorry)]
     assert call.turns[2].tool is not None
     assert call.turns[2].tool.is_error
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"n": "3"}, {"n": 3}),
+        ({"n": " 3.5 "}, {"n": 3.5}),
+        ({"n": 3, "whole": "4"}, {"n": 3, "whole": 4}),
+        ({"n": 3, "sure": "true"}, {"n": 3, "sure": True}),
+        ({"n": 3, "sure": "False"}, {"n": 3, "sure": False}),
+        ({"n": 3, "size": "Large"}, {"n": 3, "size": "large"}),
+        ({"n": 3, "list": '["1", 2]'}, {"n": 3, "list": [1, 2]}),
+        ({"n": 3, "list": ["1"]}, {"n": 3, "list": [1]}),
+        ({"n": 3, "inner": '{"n": "5"}'}, {"n": 3, "inner": {"n": 5}}),
+        ({"n": 3, "size": None}, {"n": 3}),
+        ({"n": "three"}, None),
+        ({"n": "3", "whole": "4.5"}, None),
+        ({"n": None}, None),
+        ({"n": "NaN"}, None),
+    ],
+)
+async def test_arguments_written_as_text_are_what_they_say(
+    given: dict[str, Any], meant: dict[str, Any] | None
+) -> None:
+    gadget = Gadget()
+    parameters = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "number"},
+            "whole": {"type": "integer"},
+            "sure": {"type": "boolean"},
+            "size": {"enum": ["small", "large"]},
+            "list": {"type": "array", "items": {"type": "integer"}},
+            "inner": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        },
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    gadget.spec = replace(gadget.spec, parameters=parameters)
+    call = await calling({"tuesday": tool_call_text("book", given)}, gadget)
+    await call.says("tuesday")
+    await call.hears_out()
+    assert gadget.used == ([] if meant is None else [meant])
+    assert [type(one) for used in gadget.used for one in used.values()] == (
+        [] if meant is None else [type(one) for one in meant.values()]
+    )
 
 
 async def test_a_tool_that_fails_is_an_error_that_the_agent_speaks_of() -> None:

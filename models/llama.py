@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from models.llama_batcher import Batcher, Request
 from models.llama_cpp_binding import Context, Model
 from models.workers import Workers
 from voice_loop.ports import EngineError, ReplyTooLong
-from voice_loop.prompts import TOOL_MARKS, Message
+from voice_loop.prompts import THOUGHTS_OPEN, TOOL_MARKS, Message
+from voice_loop.reasoning import ends_in_thoughts
 from voice_loop.tools import ToolSpec
 
 _logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ CHATML: Final = (
 #: history with every turn, and nothing decoded before could be used again.
 TURNS_DROPPED: Final = 6
 BATCH_TOKENS: Final = 512
+_HELLO: Final[list[Message]] = [{"role": "user", "content": "hello"}]
 #: Of the context, what a system prompt may take: a tool's answer needs room beside it, too.
 _PROMPT_SHARE: Final = 0.5
 
@@ -135,7 +137,7 @@ class LlamaCpp:
     def warm_up(self) -> None:
         """Make one token, so that the first caller does not pay for allocations. Blocks."""
         done = threading.Event()
-        prompt = self._prepare([{"role": "user", "content": "hello"}], 1)
+        prompt = self._prepare(_HELLO, 1)
         self._send(
             Request(
                 tokens=prompt,
@@ -189,6 +191,8 @@ class LlamaCpp:
         )
         self._send(request)
         try:
+            if schema is None and self._opens_thoughts:
+                yield THOUGHTS_OPEN
             while True:
                 try:
                     async with asyncio.timeout(self._stall_timeout_s):
@@ -244,6 +248,11 @@ class LlamaCpp:
             f"the prompt ({needed} tokens) and the reply (up to {max_tokens}) do not fit in the "
             f"context of {self._context_tokens} tokens: shorten the prompt"
         )
+
+    @cached_property
+    def _opens_thoughts(self) -> bool:
+        """Whether a prompt ends where the model is to think."""
+        return ends_in_thoughts(self._render(_HELLO))
 
     def _render(self, messages: Sequence[Message]) -> str:
         plain: list[Any] = list(messages)

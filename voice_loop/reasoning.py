@@ -64,6 +64,8 @@ _CHANNEL: Final = re.compile(r"\b(analysis|commentary|final)\b[^\S\n]*")
 _HEADER_LINE: Final = re.compile(r"\s*\S[^\n]*\n")
 #: A channel's header is shorter.
 _LONGEST_HEADER: Final = 160
+#: Characters at a prompt's end in which its template may open thoughts.
+_MARK_ROOM: Final = 60
 #: Of thoughts or a call's arguments, what is kept.
 _MOST_KEPT: Final = 65_536
 
@@ -301,6 +303,13 @@ def said_in(text: str) -> str:
     for part in [*filter_.push(text), *filter_.close()]:
         said = "" if part is Retracted.ALL else said + str(part)
     return said
+
+
+def ends_in_thoughts(prompt: str) -> bool:
+    """Whether a prompt ends where the model's thoughts have begun."""
+    filter_ = ReasoningFilter()
+    filter_.push(prompt[-_MARK_ROOM:])
+    return filter_.thinking
 
 
 def _unmarked(piece: str) -> bool:

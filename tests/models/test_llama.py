@@ -513,3 +513,21 @@ async def test_a_result_of_many_long_fields_is_found_whole(llm: LlamaCpp) -> Non
     }
     result = await extract(llm, returns, schema, [("agent", "can you come?"), ("person", "yes")])
     assert list(result) == list(returns)
+
+
+async def test_thoughts_that_the_template_opens_are_marked(model_dir: Path, tmp_path: Path) -> None:
+    weights = (model_dir / "llama.gguf").read_bytes()
+    # As long as before, so that everything stays where it is.
+    thinking = weights.replace(b" | lower", b"").replace(b"assistant\n'", b"assistant\n<think>\n'")
+    assert len(thinking) == len(weights)
+    assert thinking != weights
+    (tmp_path / "thinking.gguf").write_bytes(thinking)
+    model = LlamaCpp(tmp_path / "thinking.gguf", context_tokens=512, max_sequences=1, threads=1)
+    try:
+        assert (await reply(model, chat("kevin"))).startswith("<think>")
+        text = "".join(
+            await collect(model.stream(chat("anna", "yes"), max_tokens=60, schema=SCHEMA))
+        )
+        jsonschema.validate(json.loads(text), SCHEMA)
+    finally:
+        model.close()

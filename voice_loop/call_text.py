@@ -25,12 +25,15 @@ Kind = Literal["tag", "bracket", "fence", "rest"]
 _MOST_TAG: Final = 250
 _TAG: Final = (
     r"<[|｜]?(?:[\w-]{1,20}:)?(?P<base>[｜\w▁]{0,30}"
-    r"(?:tool|func|invoke|python_tag|recipient|action|DSML)[^<>\s=/|｜]{0,40})[^<>]{0,120}>"
+    r"(?:tool|func|invoke|python_tag|recipient|action|call|execute|DSML)[^<>\s=/|｜]{0,40})"
+    r"[^<>]{0,120}>"
+    # Models forget its end.
+    r"|<(?P<open>function|tool|invoke)[=:]\s{0,4}[\"']?[\w.-]{1,64}[\"']?\s{0,4}(?=\{)"
 )
 _NEVER: Final = r"(?!)"
 _FENCE: Final = "```"
 _OURS: Final = r"(?:(?:functions|default_api|tools?|api|assistant)\.)?"
-_LABEL: Final = r"\b(?:action|tool|function)(?: call| name)?:\s*[`*\"]{0,2}"
+_LABEL: Final = r"\b(?:action|tool|function)(?:[ _](?:calls?|name|input|use))?:[\s`*\"]{0,8}"
 _RESPONSE: Final = re.compile(r"<[|｜]?/?\w*_?(?:response|result|output)", re.IGNORECASE)
 
 _NAME_KEYS: Final = (
@@ -65,7 +68,7 @@ _JUNK: Final = re.compile(
     re.IGNORECASE,
 )
 _FUNCTION: Final = re.compile(
-    r"<(?:[\w-]+:|｜DSML｜)?(?:function|invoke)(?:=|\s+name\s*=\s*)[\"']?([\w.:-]+)[\"']?[^<>]*>"
+    r"<(?:[\w-]+:|｜DSML｜)?(?:function|invoke)(?:=|\s+name\s*=\s*)[\"']?([\w.:-]+)[\"']?(?:[^<>{]*>|\s*(?=\{))"
     r"(.*?)(?=</?(?:[\w-]+:|｜DSML｜)?(?:function|invoke)\b|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -105,33 +108,37 @@ class Openers:
         known = _either(self.names)
         # A name that is no word of any language needs less beside it.
         coined = _either(name for name in self.names if "_" in name)
+        spaced = known.replace("_", "[ _-]")
         self._whole = re.compile(
             rf"(?P<tag>{_TAG}|<(?P<own>{known})\b[^<>]{{0,120}}>)"
             rf"|(?P<fence>{_FENCE})"
             rf"|(?P<rest>\[/?[A-Z_]*TOOL[A-Z_]*\]|>>>\s*(?:{known})\b"
             rf"|{_LABEL}(?:{_OURS}(?:{known})\b|{_FENCE}|[\[{{]\s*[{{\"]))"
             rf"|(?P<bracket>\{{\s{{0,20}}(?:[\"'}}]|\w{{1,40}}\s{{0,4}}:|(?:{known})\s*\}})"
-            rf"|\[\s{{0,20}}(?:\{{|(?:{known})\s*[\](]|(?:tool|function)[_ ]?(?:call|use)\w*"
+            rf"|\[\s{{0,20}}(?:\{{|(?:{spaced})\s*\]|(?:{known})\s*\("
+            r"|(?:tool|function)[_ ]?(?:call|use)\w*"
             r"|[a-z]\w{0,40}(?:\.\w{1,20})?\()"
             r"|\bfunctools\s{0,2}\["
             rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:(?:{known})\(|(?:{coined})\s{{0,2}}\("
-            rf"|(?:{known})\s{{0,4}}(?:json)?\s{{0,4}}\{{))",
+            rf"|(?:{known})[\s:=]{{0,4}}(?:json)?\s{{0,4}}\{{))",
             re.IGNORECASE,
         )
         prefixes = "|".join(map(_prefixes, sorted(self.names))) or _NEVER
         self._begun = re.compile(
             rf"(?:<(?:[|｜/A-Za-z_▁][^<>]{{0,{_MOST_TAG}}})?|\{{\s{{0,20}}\w{{0,40}}\s{{0,4}}"
-            r"|\[\s{0,20}[/\w. ]{0,60}\s?|`{1,2}|>{1,2}|>>>\s*\w*|\bfunctools\s{0,2}"
+            r"|\[\s{0,20}[/\w. -]{0,60}\s?|`{1,2}|>{1,2}|>>>\s*\w*|\bfunctools\s{0,2}"
             r"|(?<!\w)(?:print\()?call\s+"
             # The last word may go on.
             r"|(?<!\w)[A-Za-z_][\w.(]*"
-            r"|\b(?:action|tool|function)(?: call| name)?:?\s*[`*\"]{0,4}[\w.\[{]*\s*"
-            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:{prefixes})\s{{0,4}}(?:j|js|jso|json)?\s{{0,4}})\Z",
+            r"|\b(?:action|tool|function)(?:[ _][a-z]{0,6})?:?[\s`*\"]{0,12}[\w.\[{]*\s*"
+            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:{prefixes})[\s:=]{{0,4}}"
+            r"(?:j|js|jso|json)?\s{0,4})\Z",
             re.IGNORECASE,
         )
         self._statement = re.compile(
             rf"(?:(?:\A|(?<=[.!?…]))[\s*_`(\[<{{/\"'-]*(?:(?:tool )?call(?:ing)?:?\s+)?{_OURS}"
-            rf"(?P<name>{coined})|(?<=\s)[*_`(/\"']*(?P<end>{END_CALL_TOOL}))"
+            rf"(?P<name>{coined})|(?<=\s)[*_`(/\"']*{END_CALL_TOOL}"
+            r"|[\[(*<{]{1,2}\s*end[ _-]?call\s*[\])*>}])"
             r"[\s)\]>}*_`.!;\"'/-]*\Z",
             re.IGNORECASE,
         )
@@ -142,7 +149,7 @@ class Openers:
         if found is None:
             return None
         kind = found.lastgroup
-        base = found["base"] or found["own"] or ""
+        base = found["base"] or found["open"] or found["own"] or ""
         if found["tag"] is not None:
             return Opener(found.start(), found.end(), "tag", base)
         whole: Kind = "fence" if kind == "fence" else "rest" if kind == "rest" else "bracket"
@@ -156,12 +163,10 @@ class Openers:
     def statement(self, clause: str) -> tuple[int, str] | None:
         """Where a tool's mere name stands as a sentence of its own, and which; None if nowhere."""
         found = self._statement.search(clause)
-        return (
-            None if found is None else (found.start(), self._known(found["name"] or found["end"]))
-        )
-
-    def _known(self, name: str) -> str:
-        return next((one for one in self.names if one.lower() == name.lower()), name)
+        if found is None:
+            return None
+        named = (found["name"] or END_CALL_TOOL).lower()
+        return found.start(), next(one for one in self.names if one.lower() == named)
 
 
 @lru_cache(maxsize=64)
@@ -346,6 +351,9 @@ def _python_arguments(inner: str) -> dict[str, Any] | None:
 
 def _alone(text: str, names: frozenset[str]) -> list[Call]:
     """A known name with nothing else."""
+    staged = _clean(text.strip("[]{}() "), names)
+    if staged in names:
+        return [(staged, {})]
     words = _words(text, names)
     return [(words[0], {})] if len(words) == 1 and _clean(words[0], names) in names else []
 
@@ -382,7 +390,8 @@ def _clean(name: str, names: frozenset[str]) -> str:
     )
     if bare in names or name in names:
         return name if name in names else bare
-    matching = [one for one in names if one.casefold() == bare.casefold().replace("-", "_")]
+    plain = re.sub(r"[\s-]", "_", bare.casefold())
+    matching = [one for one in names if one.casefold() == plain]
     return matching[0] if matching else bare
 
 

@@ -225,3 +225,22 @@ def test_the_agent_is_audible_between_clauses_but_not_before_the_first() -> None
     speech.finished = True
     audible.append(playout.audible)
     assert audible == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("played", "kept"), [(0, ""), (7, "one two"), (14, "one two three.")])
+def test_what_has_not_left_can_be_taken_back(played: int, kept: str) -> None:
+    speech = speech_of(("one two three.", tone(14)), ("four five", tone(9)))
+    speech.finished = False
+    play(speech, played)
+    speech.retract()
+    assert speech.text == speech.heard_text == kept
+    assert speech.next_frame() is None
+    assert speech.wordless is not bool(kept)
+    speech.begin_clause("six")
+    speech.add(tone(5))
+    speech.end_clause()
+    speech.finished = True
+    assert len(play(speech)) == 5
+    assert speech.heard_text == f"{kept} six".strip()
+    assert speech.over
+    assert not speech.cut_short

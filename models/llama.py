@@ -39,6 +39,10 @@ CHATML: Final = (
 #: history with every turn, and nothing decoded before could be used again.
 TURNS_DROPPED: Final = 6
 BATCH_TOKENS: Final = 512
+#: Tokens that thoughts may take beside the reply, if there is room.
+_THOUGHT_TOKENS: Final = 1024
+#: In the template of a model that thinks on a channel of its own.
+_CHANNELS: Final = "<|channel|>"
 _HELLO: Final[list[Message]] = [{"role": "user", "content": "hello"}]
 #: Of the context, what a system prompt may take: a tool's answer needs room beside it, too.
 _PROMPT_SHARE: Final = 0.5
@@ -169,6 +173,8 @@ class LlamaCpp:
         A history that does not fit loses its oldest turns; a system prompt and last message that
         do not fit raise EngineError. With a `schema`, `tools` are left out.
         """
+        if schema is None and max_tokens > 1 and self._thinks:
+            max_tokens += min(_THOUGHT_TOKENS, self._context_tokens // 4)
         prompt, grammar, tool_rules = await self._prompts.run(
             lambda: (self._prepare(messages, max_tokens), *_grammars(schema, tools))
         )
@@ -248,6 +254,11 @@ class LlamaCpp:
             f"the prompt ({needed} tokens) and the reply (up to {max_tokens}) do not fit in the "
             f"context of {self._context_tokens} tokens: shorten the prompt"
         )
+
+    @cached_property
+    def _thinks(self) -> bool:
+        """Whether it thinks before it answers."""
+        return self._opens_thoughts or _CHANNELS in (self._model.chat_template or "")
 
     @cached_property
     def _opens_thoughts(self) -> bool:

@@ -89,8 +89,8 @@ class OpenAiChat:
             yield THOUGHTS_OPEN
         text = ""
         body = self._body(messages, most, temperature, schema, tools)
-        async with aclosing(self._pieces(body, reading)) as pieces:
-            async for piece in self._in_time(pieces, reading):
+        async with aclosing(self._in_time(body, reading)) as pieces:
+            async for piece in pieces:
                 room -= len(piece)
                 if room < 0:
                     raise self._endpoint.error("the reply does not end")
@@ -98,7 +98,7 @@ class OpenAiChat:
                 if Retracted.ALL in learning.push(piece):
                     self._manner.closes_only = True
                 yield piece
-        self._manner.known = True
+        self._manner.known = self._manner.known or not reading.cut
         self._manner.thinks = self._manner.thinks or reading.thought or learning.thought
         if reading.thought:
             self._manner.closes_only = False
@@ -143,21 +143,22 @@ class OpenAiChat:
         return body
 
     async def _in_time(
-        self, pieces: AsyncGenerator[str, None], reading: ChunkReader
+        self, body: Mapping[str, Any], reading: ChunkReader
     ) -> AsyncGenerator[str, None]:
-        """The same pieces, with a bound on each wait."""
-        while True:
-            wait_s = _AFTER_END_S if reading.finished else self._endpoint.timeout_s
-            try:
-                async with asyncio.timeout(wait_s):
-                    piece = await anext(pieces, None)
-            except TimeoutError:
-                if reading.finished:
+        """The texts as they come, with a bound on each wait."""
+        async with aclosing(self._pieces(body, reading)) as pieces:
+            while True:
+                wait_s = _AFTER_END_S if reading.finished else self._endpoint.timeout_s
+                try:
+                    async with asyncio.timeout(wait_s):
+                        piece = await anext(pieces, None)
+                except TimeoutError:
+                    if reading.finished:
+                        return
+                    raise self._endpoint.too_late() from None
+                if piece is None:
                     return
-                raise self._endpoint.too_late() from None
-            if piece is None:
-                return
-            yield piece
+                yield piece
 
     async def _pieces(
         self, body: Mapping[str, Any], reading: ChunkReader

@@ -524,9 +524,9 @@ async def test_thoughts_that_the_template_opens_are_marked(model_dir: Path, tmp_
     (tmp_path / "thinking.gguf").write_bytes(thinking)
     model = LlamaCpp(tmp_path / "thinking.gguf", context_tokens=512, max_sequences=1, threads=1)
     try:
-        thinking = await reply(model, chat("kevin"), most=2)
-        assert thinking.startswith("<think>")
-        assert len(thinking) > 30, "thoughts have room beside the reply"
+        thoughts = await reply(model, chat("kevin"), most=2)
+        assert thoughts.startswith("<think>")
+        assert len(thoughts) > 30, "thoughts have room beside the reply"
         assert len(await reply(model, chat("kevin"), most=1)) < 20, "to read ahead takes none"
         text = "".join(
             await collect(model.stream(chat("anna", "yes"), max_tokens=60, schema=SCHEMA))

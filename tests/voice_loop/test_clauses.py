@@ -1,6 +1,7 @@
 """Clauses and tool calls come out the same, wherever the stream of tokens was cut."""
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -8,13 +9,14 @@ from hypothesis import strategies as st
 
 from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
 from voice_loop.prompts import END_CALL, TOOL_CALL_CLOSE, TOOL_CALL_OPEN
+from voice_loop.reasoning import Retracted
 
-Parts = list[Clause | ToolCall]
+Parts = Sequence[Clause | ToolCall | Retracted]
 
 
 def split(*pieces: str) -> Parts:
     splitter = ClauseSplitter()
-    parts: Parts = []
+    parts: list[Clause | ToolCall | Retracted] = []
     for piece in pieces:
         parts += splitter.push(piece)
     return [*parts, *splitter.close()]

@@ -197,8 +197,7 @@ class LlamaCpp:
         )
         self._send(request)
         try:
-            if schema is None and self._opens_thoughts:
-                yield THOUGHTS_OPEN
+            opened = THOUGHTS_OPEN if schema is None and self._opens_thoughts else ""
             while True:
                 try:
                     async with asyncio.timeout(self._stall_timeout_s):
@@ -209,7 +208,8 @@ class LlamaCpp:
                     ) from error
                 if text is None:
                     return
-                yield text
+                yield opened + text
+                opened = ""
         finally:
             request.cancelled = True
 

@@ -84,20 +84,18 @@ class OpenAiChat:
             most += _THOUGHT_TOKENS
         reading, learning = ChunkReader(), ReasoningFilter()
         room = most * _MOST_PER_TOKEN
-        if opened := self._manner.closes_only:
-            learning.push(THOUGHTS_OPEN)
-            yield THOUGHTS_OPEN
-        text = ""
+        opened, text = self._manner.closes_only, ""
         body = self._body(messages, most, temperature, schema, tools)
         async with aclosing(self._in_time(body, reading)) as pieces:
             async for piece in pieces:
                 room -= len(piece)
                 if room < 0:
                     raise self._endpoint.error("the reply does not end")
+                told = THOUGHTS_OPEN + piece if opened and piece and not text else piece
                 text += piece
-                if Retracted.ALL in learning.push(piece):
+                if Retracted.ALL in learning.push(told):
                     self._manner.closes_only = True
-                yield piece
+                yield told
         self._manner.known = self._manner.known or not reading.cut
         self._manner.thinks = self._manner.thinks or reading.thought or learning.thought
         if reading.thought:

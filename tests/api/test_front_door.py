@@ -114,7 +114,7 @@ async def test_without_descriptors_the_server_waits_and_says_so_once(
         for _ in range(200):
             await asyncio.sleep(0)
         # The connection that is there already is served.
-        assert (await bench.client.get("/healthz")).status_code == 200
+        assert (await bench.client.get("/v1/calls")).status_code == 200
     for one in clients:
         one.close()
     async with asyncio.timeout(20):

@@ -20,8 +20,8 @@ _TEXT_TOKENS: Final = 40
 _VALUE_TOKENS: Final[Mapping[str, int]] = {"boolean": 4, "null": 4, "integer": 12, "number": 12}
 _TIME_TOKENS: Final = 24
 _ITEMS: Final = 3
-#: Characters of JSON that a token stands for, at least where they are words.
-_CHARACTERS_PER_TOKEN: Final = 2
+#: Characters of JSON that a token stands for, where a small model is held to names new to it.
+_CHARACTERS_PER_TOKEN: Final = 1.4
 
 
 class ExtractionError(Exception):
@@ -118,7 +118,7 @@ def tokens_for(schema: Mapping[str, Any]) -> int:
     """About how many tokens the JSON of a schema takes, its texts being short ones."""
     if "enum" in schema:
         longest = max((len(json.dumps(value)) for value in schema["enum"]), default=0)
-        return longest // _CHARACTERS_PER_TOKEN + 4
+        return round(longest / _CHARACTERS_PER_TOKEN) + 4
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return max(map(tokens_for, schema[choice]), default=0)
@@ -130,7 +130,7 @@ def tokens_for(schema: Mapping[str, Any]) -> int:
 def _tokens_of(kind: str, schema: Mapping[str, Any]) -> int:
     if kind == "object":
         return 4 + sum(
-            (len(name) + 6) // _CHARACTERS_PER_TOKEN + tokens_for(one)
+            round((len(name) + 6) / _CHARACTERS_PER_TOKEN) + tokens_for(one)
             for name, one in schema.get("properties", {}).items()
         )
     if kind == "array":
@@ -139,7 +139,7 @@ def _tokens_of(kind: str, schema: Mapping[str, Any]) -> int:
         return _TIME_TOKENS
     if kind == "string":
         most = schema.get("maxLength")
-        return _TEXT_TOKENS if most is None else most // _CHARACTERS_PER_TOKEN + 4
+        return _TEXT_TOKENS if most is None else round(most / _CHARACTERS_PER_TOKEN) + 4
     return _VALUE_TOKENS.get(kind, _TEXT_TOKENS)
 
 

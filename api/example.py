@@ -68,7 +68,11 @@ def demo_settings(
     tree["store"]["path"] = folder / "offhook.db"
     tree["recordings"]["dir"] = Path("offhook-data/demo").resolve()
     tree["pbx"] |= {"trunk": bed.trunk, "inbound": False}
-    tree["pbx"]["fastagi"] |= {"host": bed.host, "port": bed.ports.agi}
+    tree["pbx"]["fastagi"] |= {
+        "host": bed.host,
+        "port": bed.ports.agi,
+        "secret": bed.agi_secret,
+    }
     tree["pbx"]["ami"] |= {
         "host": bed.host,
         "port": bed.ports.ami,

@@ -42,6 +42,8 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
         action_timeout_s=pbx.ami.timeout_s,
         fastagi_host=pbx.fastagi.host,
         fastagi_port=pbx.fastagi.port,
+        fastagi_secret=pbx.fastagi.secret.get_secret_value(),
+        fastagi_networks=pbx.fastagi.allowed_networks,
     )
 
 

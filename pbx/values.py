@@ -8,6 +8,7 @@ from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 ID_PREFIX: Final = "offhook-"
 _ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
 _CHANNEL_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
+_CHANNEL_NAME: Final = re.compile(r"[0-9A-Za-z][\x21-\x7e]{0,149}")
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
 _TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
@@ -31,6 +32,15 @@ def check_channel_id(channel_id: str) -> None:
     """Raises SwitchRefused for what is no channel's id, neither ours nor the PBX's own."""
     if not _CHANNEL_ID.fullmatch(channel_id):
         raise SwitchRefused("a channel's id is letters, digits, dots, - and _", "id")
+
+
+def is_channel_name(name: str) -> bool:
+    """Whether that can only be one Asterisk channel's name or id, or a dial string of one.
+
+    To AMI's `Hangup`, `/…/` is a pattern over all channels; to `Setvar`, no name is a global
+    variable.
+    """
+    return _CHANNEL_NAME.fullmatch(name) is not None
 
 
 def check_digits(digits: str) -> None:

@@ -1,10 +1,21 @@
 """The PBX, and the audio between it and Offhook."""
 
-from typing import Literal, Self
+import re
+from ipaddress import ip_address
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from api.settings.section import Port, Section
+
+_PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
+
+
+def _agi_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text and not _PATH_PART.fullmatch(text):
+        raise ValueError("make it of 16 to 128 letters, digits, - and _")
+    return secret
 
 
 class Ami(Section):
@@ -29,6 +40,25 @@ class FastAgi(Section):
     port: Port = Field(
         default=4573, description="Its TCP port, as in the `AGI` line of extensions.conf."
     )
+    secret: Annotated[SecretStr, AfterValidator(_agi_secret)] = Field(
+        default=SecretStr(""),
+        description="What the path in that line must end in, as "
+        "`AGI(agi://127.0.0.1:4573/incoming/SECRET)`: 16 to 128 letters, digits, `-` and `_`. "
+        "Unset asks for none, which is for loopback only.",
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks (CIDR) whose connections are taken; unset means loopback and the "
+        "host of `pbx.ami`.",
+    )
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine gets to it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class Esl(Section):
@@ -90,6 +120,16 @@ class Pbx(Section):
     ami: Ami = Ami()
     fastagi: FastAgi = FastAgi()
     esl: Esl = Esl()
+
+    @model_validator(mode="after")
+    def _agi_is_ours_alone(self) -> Self:
+        asked = self.kind == "asterisk" and self.inbound
+        if asked and not self.fastagi.on_loopback and not self.fastagi.secret.get_secret_value():
+            raise ValueError(
+                f"fastagi.host {self.fastagi.host} is not loopback: set fastagi.secret, and end "
+                "the path in the `AGI` line of extensions.conf with it, or set inbound to false"
+            )
+        return self
 
 
 class Rtp(Section):

@@ -1,6 +1,7 @@
 """What the Asterisk side needs to be told."""
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from pbx.codecs import PCMA, PCMU, Codec
 
@@ -32,6 +33,12 @@ class AsteriskConfig:
     """`pbx.fastagi.host`: where FastAGI listens for inbound calls."""
     fastagi_port: int = 4573
     """`pbx.fastagi.port`; 0 takes a free one."""
+    fastagi_secret: str = field(default="", repr=False)
+    """`pbx.fastagi.secret`: the last part of the path in the dialplan's `agi://` URL; empty asks
+    for none."""
+    fastagi_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """`pbx.fastagi.allowed_networks`: whose connections are taken; empty means loopback and the
+    host of AMI."""
     connect_timeout_s: float = 5.0
     action_timeout_s: float = 5.0
     ping_interval_s: float = 10.0

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.incoming import knows_secret
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.transfers import CONTEXT, dialplan_can_refer
 from pbx.asterisk.trunk import look_at_trunk
@@ -92,16 +93,17 @@ async def _inbound(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
         return [Finding("inbound", True, f"no calls of {config.trunk!r} come in; {missing}")]
     ports = {config.fastagi_port} - {0}
     ours = [one for one in asked if {urlsplit(one).port or _AGI_PORT} >= ports]
-    if ours:
-        return [Finding("inbound", True, f"calls of {config.trunk!r} ask {ours[0]}")]
-    return [
-        Finding(
-            "inbound",
-            False,
-            f"calls of {config.trunk!r} ask {asked[0]}, and FastAGI listens on port "
-            f"{config.fastagi_port}: mend pbx.fastagi.port or [{context}] in extensions.conf",
-        )
-    ]
+    told = f"calls of {config.trunk!r} ask agi://{urlsplit((ours or asked)[0]).netloc}"
+    if not ours:
+        fault = f"FastAGI listens on port {config.fastagi_port}: mend pbx.fastagi.port"
+    elif not any(knows_secret(urlsplit(one).path, config.fastagi_secret) for one in ours):
+        fault = "the path does not end in the secret: mend pbx.fastagi.secret"
+    elif not config.fastagi_secret:
+        hint = "any program that gets there can bring calls: set pbx.fastagi.secret"
+        return [Finding("inbound", True, f"{told}; {hint}")]
+    else:
+        return [Finding("inbound", True, told)]
+    return [Finding("inbound", False, f"{told}, and {fault} or [{context}] in extensions.conf")]
 
 
 async def _transfer(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001

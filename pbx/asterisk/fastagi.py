@@ -10,7 +10,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from pbx.switch import SwitchUnavailable
 from pbx.values import refuse_control_characters
@@ -19,8 +19,15 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_S: Final = 5.0
 _REQUEST_BYTES: Final = 16 * 1024
+#: Most calls at one time.
 _SESSIONS: Final = 1000
+#: Most connections that have not shown yet whose they are, of one address and in all: one more,
+#: and the oldest goes. Asterisk shows it at once.
+_STRANGERS_OF_ONE: Final = 64
+_STRANGERS: Final = 256
 _RESULT: Final = re.compile(r"200 result=(-?\d+)")
+
+CallT = TypeVar("CallT")
 
 
 class AgiHangUpError(Exception):
@@ -35,18 +42,11 @@ class AgiSession:
     """One channel that waits for our commands.
 
     Args:
-        headers: what Asterisk told about it (`agi_channel`, `agi_uniqueid`, …).
         reader: at the first answer.
         writer: to Asterisk.
     """
 
-    def __init__(
-        self,
-        headers: Mapping[str, str],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self.headers = headers
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
@@ -78,17 +78,29 @@ class AgiSession:
             raise AgiHangUpError from error
 
 
-class FastAgiServer:
-    """Takes FastAGI connections and hands each to `handle` in a task of its own.
+class FastAgiServer(Generic[CallT]):
+    """Takes FastAGI connections and hands each that is a call's to `handle`, in a task of its own.
 
     Args:
+        admits: told the address of each connection: whether it may ask at all.
+        identify: given the request's headers (`agi_channel`, `agi_uniqueid`, …): the call that
+            asks; None when there is none.
         handle: awaited with each session; the connection closes when it returns, whereupon
             Asterisk goes on in the dialplan.
     """
 
-    def __init__(self, handle: Callable[[AgiSession], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        admits: Callable[[str], bool],
+        identify: Callable[[Mapping[str, str]], Awaitable[CallT | None]],
+        handle: Callable[[AgiSession, CallT], Awaitable[None]],
+    ) -> None:
+        self._admits = admits
+        self._identify = identify
         self._handle = handle
         self._server: asyncio.Server | None = None
+        self._strangers: dict[asyncio.Task[None], str] = {}
+        """With their addresses, the oldest first."""
         self._sessions: set[asyncio.Task[None]] = set()
 
     @property
@@ -112,35 +124,58 @@ class FastAgiServer:
         """Stop listening and end every session."""
         if self._server is not None:
             self._server.close()
-        for session in list(self._sessions):
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        tasks = [*self._strangers, *self._sessions]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._sessions) >= _SESSIONS:
+        assert task is not None
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        if not self._admits(address):
+            _log.warning("FastAGI: %s may not ask: mend pbx.fastagi.allowed_networks", address)
             writer.close()
             return
-        self._sessions.add(task)
+        self._make_room(address)
+        self._strangers[task] = address
         try:
             headers = await _read_headers(reader)
-            if headers is not None:
-                await self._handle(AgiSession(headers, reader, writer))
+            call = None if headers is None else await self._identify(headers)
+            self._strangers.pop(task, None)
+            if call is not None and len(self._sessions) < _SESSIONS:
+                self._sessions.add(task)
+                await self._handle(AgiSession(reader, writer), call)
+            else:
+                _log.warning("FastAGI: refused a connection of %s", address)
         except (AgiHangUpError, asyncio.CancelledError):
-            # Cancelled by close() only; asyncio would log it as an error of its own.
+            # Cancelled by us only; asyncio would log it as an error of its own.
             pass
         except AgiError as error:
             _log.warning("FastAGI: %s", error)
         except Exception:
             _log.exception("an inbound call failed")
         finally:
+            self._strangers.pop(task, None)
             self._sessions.discard(task)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+
+    def _make_room(self, address: str) -> None:
+        """For one more stranger."""
+        theirs = [task for task, one in self._strangers.items() if one == address]
+        if len(theirs) >= _STRANGERS_OF_ONE:
+            oldest = theirs[0]
+        elif len(self._strangers) >= _STRANGERS:
+            oldest = next(iter(self._strangers))
+        else:
+            return
+        del self._strangers[oldest]
+        oldest.cancel()
 
 
 async def _read_headers(reader: asyncio.StreamReader) -> Mapping[str, str] | None:

@@ -1,14 +1,17 @@
-"""What the dialplan's AGI request tells of an inbound call."""
+"""Whether a FastAGI request is of an inbound call, and what it tells of it."""
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pbx.asterisk.link import AmiLink
 from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, one_line
+from pbx.switch import SwitchRefused
+from pbx.values import is_channel_name
 
 _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
-_CHANNEL: Final = re.compile(r"[\x21-\x7e]{1,150}")
 _PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_.-]{1,64})-[0-9a-f]{8}")
 
 
@@ -32,7 +35,7 @@ class Presented:
 def read_request(headers: Mapping[str, str]) -> Presented | None:
     """What the AGI headers say; None when they are not those of a channel."""
     unique_id, channel = headers.get("agi_uniqueid", ""), headers.get("agi_channel", "")
-    if not _UNIQUE_ID.fullmatch(unique_id) or not _CHANNEL.fullmatch(channel):
+    if not _UNIQUE_ID.fullmatch(unique_id) or not is_channel_name(channel):
         return None
     return Presented(
         unique_id,
@@ -40,6 +43,27 @@ def read_request(headers: Mapping[str, str]) -> Presented | None:
         _text(headers.get("agi_extension"), NUMBER_LENGTH) or "",
         _text(headers.get("agi_callerid"), NUMBER_LENGTH),
         _text(headers.get("agi_calleridname"), NAME_LENGTH),
+    )
+
+
+def knows_secret(path: str, secret: str) -> bool:
+    """Whether the path of an `agi://` URL ends in `/secret`; everybody knows an empty one."""
+    told = path.rpartition("/")[2]
+    return not secret or hmac.compare_digest(told.encode(), secret.encode())
+
+
+async def runs_agi(link: AmiLink, call: Presented) -> bool:
+    """Whether Asterisk has just that channel, and it is asking by AGI. Raises SwitchUnavailable."""
+    try:
+        answers = await link.act("Status", {"Channel": call.channel}, listing=True)
+    except SwitchRefused:
+        return False
+    return any(
+        one.get("Channel") == call.channel
+        and one.get("Uniqueid") == call.unique_id
+        and one.get("Application") == "AGI"
+        for one in answers
+        if one.get("Event") == "Status"
     )
 
 

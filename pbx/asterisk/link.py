@@ -19,7 +19,7 @@ from panoramisk.actions import Action
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.outputs import Event
 from pbx.switch import SwitchRefused, SwitchUnavailable
-from pbx.values import refuse_control_characters
+from pbx.values import is_channel_name, refuse_control_characters
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +115,14 @@ class AmiLink:
         name = self._connection.protocol.transport.get_extra_info("sockname")
         return str(name[0]) if name else None
 
+    @property
+    def remote_host(self) -> str | None:
+        """Asterisk's address, as we reach it."""
+        if self._connection is None or self._connection.protocol is None:
+            return None
+        name = self._connection.protocol.transport.get_extra_info("peername")
+        return str(name[0]) if name else None
+
     async def open(self) -> None:
         """Log in, then keep the link up until `close()`. Raises SwitchUnavailable."""
         await self._connect()
@@ -147,7 +155,8 @@ class AmiLink:
 
         Args:
             action: its name.
-            fields: its headers. Control characters in them raise SwitchRefused.
+            fields: its headers. Control characters in them raise SwitchRefused, and so does what
+                is no channel where one is named.
             listing: whether a list of events follows the response.
             limit_s: seconds to wait; None is the configured time.
 
@@ -159,6 +168,8 @@ class AmiLink:
         message = {"Action": action, **(fields or {})}
         for name, value in message.items():
             refuse_control_characters(name, value)
+            if name.startswith("Channel") and not is_channel_name(value):
+                raise SwitchRefused(f"{action}: {value!r} is no channel", name)
         connection = self._connection
         if connection is None or connection.lost.done():
             raise SwitchUnavailable(f"there is no AMI connection to {self._address}")

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 from pbx.asterisk.attempt import AttemptCore
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
-from pbx.asterisk.incoming import read_request
+from pbx.asterisk.incoming import Presented, knows_secret, read_request, runs_agi
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
 from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
@@ -56,7 +57,7 @@ class AsteriskSwitch:
     ) -> None:
         self._config = config
         self._on_incoming = on_incoming
-        self._agi = FastAgiServer(self._take_call)
+        self._agi = FastAgiServer(self._admits, self._identify, self._take_call)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
         self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
@@ -173,12 +174,32 @@ class AsteriskSwitch:
         if outcome.get("Response") != "Success":
             raise await self._why_refused(dial.id, outcome)
 
-    async def _take_call(self, session: AgiSession) -> None:
+    def _admits(self, host: str) -> bool:
+        """Whether FastAGI requests are taken from that address."""
+        address, networks = ip_address(host), self._config.fastagi_networks
+        if networks:
+            return any(address in one for one in networks)
+        return address.is_loopback or host == self._link.remote_host
+
+    async def _identify(self, headers: Mapping[str, str]) -> Presented | None:
+        """The inbound call whose FastAGI request that is; None when there is no such call."""
+        call = read_request(headers)
+        if call is None:
+            return None
+        if not knows_secret(headers.get("agi_network_script", ""), self._config.fastagi_secret):
+            _log.warning("FastAGI: the path of a request does not end in pbx.fastagi.secret")
+            return None
+        try:
+            return call if await runs_agi(self._link, call) else None
+        except SwitchUnavailable as error:
+            _log.warning("FastAGI: cannot look for %s: %s", call.channel, error)
+            return None
+
+    async def _take_call(self, session: AgiSession, call: Presented) -> None:
         """An inbound call: open its audio, ask whether to take it, let its channel dial us, and
         stay until it ends."""
-        call = read_request(session.headers)
-        if call is None or call.unique_id in self._attempts or self._on_incoming is None:
-            _log.warning("FastAGI: refused a request that is no new channel's")
+        if call.unique_id in self._attempts or self._on_incoming is None:
+            _log.warning("FastAGI: %s has asked already", call.channel)
             return
         try:
             leg = self._media.open_leg(self._config.codec)

@@ -64,6 +64,7 @@ class TestBed:
         self._codecs = codecs
         self._stack = ExitStack()
         self.secret = secrets.token_hex(16)
+        self.agi_secret = secrets.token_hex(16)
         self.ports = _free_ports(carrier_sip)
         self._installation: Installation | None = None
         self._ours: Asterisk | None = None
@@ -149,6 +150,7 @@ class TestBed:
             AMI_PERMIT=f"{HOST}/255.255.255.255",
             AGI_HOST=HOST,
             AGI_PORT=self.ports.agi,
+            AGI_SECRET=self.agi_secret,
             SIP_BIND=f"{HOST}:{self.ports.sip}",
             TRUNK_HOST=HOST,
             TRUNK_PORT=self.ports.carrier_sip,

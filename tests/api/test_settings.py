@@ -93,6 +93,9 @@ def test_tables_with_names_of_the_operators(tmp_path: Path) -> None:
         ("", {"OFFHOOK_WEBHOOKS__ALLOWED_NETWORKS": "10.0.0.0/99"}, "webhooks.allowed_networks.0"),
         ("[pbx]\nkind = 'yate'\n", {}, "'asterisk' or 'freeswitch'"),
         ("[pbx.esl]\nunicast_port_min = 30000\n", {}, "pbx.esl"),
+        ("[pbx.fastagi]\nsecret = 'with/a/slash/in/it'\n", {}, "make it of 16 to 128 letters"),
+        ("[pbx.fastagi]\nhost = '0.0.0.0'\n", {}, "set fastagi.secret"),
+        ("[pbx.fastagi]\nhost = 'pbx.example'\n", {}, "set fastagi.secret"),
         ("server = 1\n", {"OFFHOOK_SERVER__PORT": "1"}, "server (environment"),
         ("[server\n", {}, "is not valid TOML"),
     ],
@@ -103,6 +106,20 @@ def test_a_mistake_is_named_with_its_cure(
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, text), env)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[pbx.fastagi]\nhost = '0.0.0.0'\nsecret = 'abcdefgh-01234567'\n",
+        "[pbx.fastagi]\nhost = '::1'\n",
+        "[pbx.fastagi]\nhost = 'localhost'\n",
+        "[pbx]\ninbound = false\nfastagi = {host = '0.0.0.0'}\n",
+        "[pbx]\nkind = 'freeswitch'\nfastagi = {host = '0.0.0.0'}\n",
+    ],
+)
+def test_fastagi_beyond_loopback_has_a_secret(tmp_path: Path, text: str) -> None:
+    assert load_settings(write(tmp_path, text), {}).pbx.fastagi.host
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

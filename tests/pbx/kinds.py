@@ -283,6 +283,7 @@ class AsteriskPbx(LivePbx):
                 "secret": self.bed.secret,
                 "trunk": self.bed.trunk,
                 "fastagi_port": self.bed.ports.agi if on_incoming else 0,
+                "fastagi_secret": self.bed.agi_secret,
                 "reconnect_min_s": 0.05,
                 **given,
             }

@@ -59,7 +59,8 @@ async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: Med
         (None, None, True, "calls of 'trunk' ask agi://127.0.0.1:"),
         (9, None, False, "mend pbx.fastagi.port or [from-trunk] in extensions.conf"),
         (9, "NoOp()", True, "take the AGI line of Offhook's extensions.conf into [from-trunk]"),
-        (4573, "AGI(agi://127.0.0.1/incoming)", True, "ask agi://127.0.0.1/incoming"),
+        (4573, "AGI(agi://127.0.0.1/incoming/{secret})", True, "ask agi://127.0.0.1"),
+        (4573, "AGI(agi://127.0.0.1/incoming)", False, "mend pbx.fastagi.secret or [from-trunk]"),
     ],
 )
 async def test_the_doctor_tells_whom_inbound_calls_ask(
@@ -68,6 +69,7 @@ async def test_the_doctor_tells_whom_inbound_calls_ask(
     file = pbx.bed.ours.etc / "extensions.conf"
     shipped = file.read_text()
     if line is not None:
+        line = line.format(secret=pbx.bed.agi_secret)
         file.write_text(f"[from-trunk]\nexten => _[+0-9]!,1,{line}\n")
         await pbx.bed.ours.cli("dialplan reload")
     switch = pbx.make(media, fastagi_port=pbx.bed.ports.agi if port is None else port)
@@ -79,3 +81,14 @@ async def test_the_doctor_tells_whom_inbound_calls_ask(
         file.write_text(shipped)
         await pbx.bed.ours.cli("dialplan reload")
     assert (finding.ok, told in finding.message) == (ok, True), finding.message
+    assert pbx.bed.agi_secret not in finding.message
+
+
+async def test_the_doctor_wants_a_secret_for_inbound_calls(
+    pbx: AsteriskPbx, media: MediaServer
+) -> None:
+    switch = pbx.make(media, fastagi_port=pbx.bed.ports.agi, fastagi_secret="")
+    await switch.start()
+    (finding,) = [one for one in await switch.check() if one.check == "inbound"]
+    await switch.close()
+    assert "set pbx.fastagi.secret" in finding.message

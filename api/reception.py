@@ -26,6 +26,7 @@ from api.services import Services
 from api.store import StoreError
 from api.store.transfers import TrunkFullError
 from pbx.incoming import IncomingCall, Refusal
+from pbx.switch import LIMIT_MARGIN_S, SwitchError
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Reception:
         except ClosedError:
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
             reason = "the server is starting or stopping"
-        except StoreError as error:
+        except (StoreError, SwitchError) as error:
             refusal, reason = Refusal.NORMAL_CIRCUIT_CONGESTION, str(error)
         except TimeoutError:
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
@@ -78,6 +79,7 @@ class Reception:
             number = await self._dialled(call.number)
             agent = await self._agent(number)
             new = await self._order(call, number, agent)
+        await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
         begin = self._services.store.inbound.begin
         await self._dialer.receive(
             call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)

@@ -23,6 +23,7 @@ from api.transfer_records import TransferWish, transfer_of
 from api.transferring import Transferring
 from pbx.desk import Desk
 from pbx.switch import (
+    LIMIT_MARGIN_S,
     Answered,
     Attempt,
     Cause,
@@ -216,6 +217,7 @@ class CallRunner:
                     caller_number=self._call.from_number,
                     ring_timeout_s=self._config.ring_timeout_s,
                     trunk=self._call.trunk,
+                    limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
                 )
             )
         if self._cancel_requested():

@@ -15,7 +15,15 @@ from api.store.transfers import TrunkFullError
 from api.transfer_orders import TransferRefusedError, order_transfer
 from api.transfer_records import Transfer, TransferWish, leg_id
 from pbx.desk import Desk, Quiet
-from pbx.switch import Attempt, Cause, Dial, Switch, SwitchError, SwitchRefused
+from pbx.switch import (
+    LIMIT_MARGIN_S,
+    Attempt,
+    Cause,
+    Dial,
+    Switch,
+    SwitchError,
+    SwitchRefused,
+)
 from pbx.transfer import Briefing, Ringback, bridge
 from voice_loop.briefing import Recital, Said, compose, speak
 from voice_loop.config import ConversationConfig
@@ -176,6 +184,7 @@ class Transferring:
             caller_number=transfer.caller_number,
             ring_timeout_s=self._ring_timeout_s,
             trunk=transfer.trunk,
+            limit_s=self._calls.max_transferred_s + LIMIT_MARGIN_S,
         )
         if transfer.mode == "cold":
             return await bridge(self._switch, self._attempt, dial, attach=self._desk.attach)

@@ -30,7 +30,7 @@ HOST: Final = "127.0.0.1"
 SECRET: Final = "bench"
 TRUNK: Final = "trunk"
 
-_DIAL: Final = re.compile(r"PJSIP/(\+?[0-9]+)@([^,]+),([0-9]+)")
+_DIAL: Final = re.compile(r"PJSIP/(\+?[0-9]+)@([^,]+),([0-9]+)(?:,iS\([0-9]+\))?")
 #: Seconds between the INVITE and the network's first word.
 _NETWORK_S: Final = 0.002
 

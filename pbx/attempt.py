@@ -25,7 +25,7 @@ from pbx.switch import (
     SwitchRefused,
     Transferred,
 )
-from pbx.values import check_digits, check_number
+from pbx.values import check_digits, check_limit, check_number
 from voice_loop.ports import AudioPeer
 
 _log = logging.getLogger(__name__)
@@ -108,6 +108,10 @@ class Driver(Protocol[CoreT]):
         """Begin to do what the core asks of the PBX; must not block."""
         ...
 
+    async def limit(self, attempt: "LiveAttempt[CoreT]", seconds: int) -> None:
+        """Have the PBX itself hang the far end's channel up that long from now."""
+        ...
+
     async def send_digits(self, attempt: "LiveAttempt[CoreT]", digits: str) -> None:
         """Press keys (checked already) on the far end's channel."""
         ...
@@ -170,6 +174,13 @@ class LiveAttempt(Generic[CoreT]):
         """End the attempt: cancels while ringing. Does nothing when it is over."""
         self.core.hang_up(time.monotonic())
         self.pump()
+
+    async def limit(self, seconds: int) -> None:
+        """As `pbx.switch.Attempt.limit`."""
+        check_limit(seconds)
+        if self.core.over:
+            raise SwitchRefused("the call is over", "limit_s")
+        await self._driver.limit(self, seconds)
 
     async def send_digits(self, digits: str) -> None:
         """Press keys, one after the other. Raises SwitchRefused, SwitchUnavailable."""

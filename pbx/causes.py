@@ -24,7 +24,11 @@ _Q850: Final[Mapping[int, tuple[EndState, str, str]]] = {
     20: ("no_answer", "subscriber_absent", "The phone was switched off or out of reach."),
     21: ("failed", "call_rejected", "The call was rejected."),
     22: ("failed", "number_changed", "The number has changed."),
-    23: ("failed", "redirection_to_new_destination", "The number is redirected."),
+    23: (
+        "failed",
+        "redirection_to_new_destination",
+        "The number is redirected to another one, which was not called.",
+    ),
     25: ("failed", "exchange_routing_error", "The network could not route the call."),
     26: ("canceled", "non_selected_user_clearing", "The call was taken elsewhere."),
     27: ("failed", "destination_out_of_order", "The destination cannot be reached."),
@@ -98,6 +102,7 @@ _DIAL_STATUS: Final[Mapping[str, int]] = {
 #: RFC 3261 section 9.1: what an INVITE that was cancelled is answered with.
 _REQUEST_TERMINATED: Final = 487
 _OK: Final = 200
+_REDIRECTION: Final = 23
 
 
 def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
@@ -144,6 +149,8 @@ def unanswered(
     if timed_out:
         sip_code = _REQUEST_TERMINATED if alerted else None
         return Cause("no_answer", "no_answer", _Q850[19][2], 19, sip_code, sip_call_id)
+    if sip_code is not None and 300 <= sip_code < 400:
+        q850 = _REDIRECTION  # what a PBX has in its place is about its not following
     known = q850 or (sip_code and _SIP_TO_Q850.get(sip_code)) or _DIAL_STATUS.get(dial_status or "")
     state, name, message = _Q850.get(known or 31, _Q850[31])
     if sip_code is not None:

@@ -16,6 +16,9 @@ EndState = Literal["completed", "no_answer", "busy", "canceled", "failed"]
 #: section 8), and a line of AMI, in which the text stands as base64, holds 1024 characters.
 MAX_TEXT_BYTES: Final = 700
 
+#: Seconds by which the PBX's limit of a call lies past ours: it is for the day when we are gone.
+LIMIT_MARGIN_S: Final = 30
+
 
 @dataclass(frozen=True)
 class Dial:
@@ -31,6 +34,9 @@ class Dial:
     ring_timeout_s: int = 30
     trunk: str | None = None
     """Name of the trunk; None is the configured default."""
+    limit_s: int = 14_400
+    """Seconds of talk after which the PBX itself hangs up, whatever has become of us; at most a
+    week."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,14 @@ class Attempt(Protocol):
 
     async def hang_up(self) -> None:
         """End the attempt: cancels while ringing. Does nothing when it is over."""
+        ...
+
+    async def limit(self, seconds: int) -> None:
+        """Have the PBX itself hang up that long from now, in place of the limit that it had.
+
+        It is what ends an inbound call, which has none before, and a transferred one, should we
+        be gone by then. Raises SwitchRefused when it is over, or SwitchUnavailable.
+        """
         ...
 
     async def send_digits(self, digits: str) -> None: ...

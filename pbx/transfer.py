@@ -6,6 +6,7 @@ long as the two talk.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -22,10 +23,13 @@ from pbx.switch import (
     Ended,
     Ringing,
     Switch,
+    SwitchError,
     SwitchUnavailable,
 )
 from voice_loop.audio import FRAME_MS, Samples, frame_samples
 from voice_loop.ports import AudioPeer
+
+_log = logging.getLogger(__name__)
 
 #: Seconds that the PBX may take beyond the ring timeout.
 _GRACE_S: Final = 30.0
@@ -59,7 +63,7 @@ async def bridge(
     Args:
         switch: that has both.
         attempt: the caller; answered. Its audio is ours meanwhile.
-        dial: whom to call.
+        dial: whom to call; its limit is that of the joined call, too.
         attach: connects the caller's audio in place of `attempt.attach`.
         briefing: for an attended transfer. If `tell` raises, the other one is hung up.
 
@@ -82,6 +86,7 @@ async def bridge(
         if cause is None:
             await attempt.join(other)
             joined = True
+            await _limit((attempt, other), dial.limit_s)
         return cause
     except TimeoutError:
         raise SwitchUnavailable("the PBX did not say what became of the transfer's call") from None
@@ -89,6 +94,15 @@ async def bridge(
         if not joined:
             attach(None)
             await other.hang_up()
+
+
+async def _limit(both: tuple[Attempt, Attempt], seconds: int) -> None:
+    """Where that fails the limits stand that each had: the joined call may end too soon."""
+    for one in both:
+        try:
+            await one.limit(seconds)
+        except SwitchError as error:
+            _log.warning("%s: its limit was not set anew: %s", one.id, error)
 
 
 async def _answer(

@@ -13,6 +13,7 @@ _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
 _TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
 _NAME_LENGTH: Final = 80
+_LONGEST_S: Final = 7 * 86_400
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -22,9 +23,14 @@ def refuse_control_characters(field: str, value: str) -> None:
         raise SwitchRefused(f"{field} holds a line break or another control character", field)
 
 
+def is_id(channel_id: str) -> bool:
+    """Whether that is an id of ours."""
+    return _ID.fullmatch(channel_id) is not None
+
+
 def check_id(channel_id: str) -> None:
     """Raises SwitchRefused for what is no id of ours."""
-    if not _ID.fullmatch(channel_id):
+    if not is_id(channel_id):
         raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
 
 
@@ -55,6 +61,12 @@ def check_number(number: str) -> None:
         raise SwitchRefused("the number must be a plus sign and digits", "number")
 
 
+def check_limit(seconds: int) -> None:
+    """Raises SwitchRefused for what is no time after which a call ends."""
+    if not 1 <= seconds <= _LONGEST_S:
+        raise SwitchRefused(f"a call's limit must be 1 to {_LONGEST_S} seconds", "limit_s")
+
+
 def check_dial(dial: Dial, trunk: str) -> None:
     """Refuse what could be more than a value to a PBX: `&`, `,`, `@`, line breaks, …
 
@@ -74,6 +86,7 @@ def check_dial(dial: Dial, trunk: str) -> None:
         raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
     if not 1 <= dial.ring_timeout_s <= 600:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
+    check_limit(dial.limit_s)
 
 
 def check_text_message(number: str, caller_number: str, text: str, trunk: str) -> None:

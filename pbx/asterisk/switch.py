@@ -156,7 +156,9 @@ class AsteriskSwitch:
             "Channel": self._audio(),
             "ChannelId": dial.id,
             "Application": "Dial",
-            "Data": f"PJSIP/{dial.number}@{trunk},{dial.ring_timeout_s}",
+            # i: a callee's 302 is not followed: it would call itself in, through our own context.
+            # S: from the answer on, in seconds.
+            "Data": f"PJSIP/{dial.number}@{trunk},{dial.ring_timeout_s},iS({dial.limit_s})",
             "Async": "true",
         }
         if dial.caller_number is not None or dial.caller_name is not None:
@@ -353,6 +355,12 @@ class AsteriskSwitch:
             _log.debug("asking for %s of %s: %s", name, channel, error)
             return ""
         return answer[0].get("Value", "")
+
+    async def limit(self, attempt: LiveAttempt[AttemptCore], seconds: int) -> None:
+        channel = attempt.core.far_channel
+        if channel is None:
+            raise SwitchRefused("the call has no channel of the trunk yet", "limit_s")
+        await self._link.act("AbsoluteTimeout", {"Channel": channel, "Timeout": str(seconds)})
 
     async def send_digits(self, attempt: LiveAttempt[AttemptCore], digits: str) -> None:
         for digit in digits:

@@ -416,7 +416,11 @@ class AttemptCore:
     def _note_cause(self, event: Event) -> None:
         self._cause_name = event.get("Hangup-Cause") or self._cause_name
         self._q850 = whole_number(event.get("variable_hangup_cause_q850", "")) or self._q850
-        self._sip_code = whole_number(event.get("variable_sip_term_status", "")) or self._sip_code
+        # A redirection has the latter only.
+        told = event.get("variable_sip_term_status") or event.get(
+            "variable_proto_specific_hangup_cause", ""
+        ).removeprefix("sip:")
+        self._sip_code = whole_number(told) or self._sip_code
 
     def _force(self, now: float) -> None:
         if self._answering:

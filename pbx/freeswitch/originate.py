@@ -32,10 +32,15 @@ def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
         trunk: name of the gateway, checked as well.
         config: see there.
     """
+    longest_s = dial.ring_timeout_s + _RING_GRACE_S + dial.limit_s
     variables = {
         "origination_uuid": dial.id,
         "offhook": "true",
         "originate_timeout": str(dial.ring_timeout_s + _RING_GRACE_S),
+        # From the first, for a channel that parks at early media has no ring timeout any more.
+        "execute_on_originate": f"sched_hangup +{longest_s}",
+        # A callee's 302 is not followed: to wherever it says, past the trunk.
+        "outbound_redirect_fatal": "true",
         "absolute_codec_string": _offer(config.codec),
         "hangup_after_bridge": "true",
         **_caller_id(dial),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -37,7 +38,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from pbx.values import ID_PREFIX, check_channel_id, check_dial
+from pbx.values import ID_PREFIX, check_channel_id, check_dial, is_id
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
 _GONE: Final = "-ERR No such channel"
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LiveCall = LiveAttempt[AttemptCore]
 
@@ -131,7 +133,7 @@ class FreeSwitchSwitch:
         ids = {row.get("uuid", "") for row in listed.get("rows", [])}
         # The list lags behind the channels; of our own we know better.
         ids |= {one.id for one in self._attempts}
-        ours = sorted(one for one in ids if one.startswith(ID_PREFIX))
+        ours = sorted(one for one in ids if is_id(one))
         marks = await asyncio.gather(
             *(self._link.job("uuid_getvar", f"{one} {TRANSFERRED}") for one in ours)
         )
@@ -171,6 +173,10 @@ class FreeSwitchSwitch:
                 self._attempts.spawn(self._park(attempt.id, answer=answer))
             case OpenAudio(turn):
                 self._attempts.spawn(self._open_audio(attempt, turn))
+
+    async def limit(self, attempt: LiveCall, seconds: int) -> None:
+        await self._link.api("sched_del", attempt.id)
+        await self._link.api("sched_hangup", f"+{seconds} {attempt.id}")
 
     async def send_digits(self, attempt: LiveCall, digits: str) -> None:
         await self._link.api("uuid_send_dtmf", f"{attempt.id} {digits}@{_DIGIT_MS}")
@@ -298,6 +304,13 @@ class FreeSwitchSwitch:
         if self._on_incoming is None or event.get("variable_offhook") != "true":
             return
         channel_id = event["Unique-ID"]
+        if not _UUID.fullmatch(channel_id):
+            # It would be written into commands, and comes from the caller.
+            _log.warning(
+                "refused an inbound call whose id is no UUID: the Sofia profile must not "
+                "have inbound-use-callid-as-uuid"
+            )
+            return
         try:
             leg = self._open_leg()
         except SwitchRefused as error:

@@ -181,6 +181,12 @@ PERSONAS: Final[Sequence[Persona]] = (
         ),
     ),
     Persona(
+        "+1555010030",
+        "redirector",
+        "asks to call the echo instead: SIP 302",
+        steps=("Transfer(PJSIP/sip:+1555010021@${CHANNEL(pjsip,local_addr)})", "Hangup(16)"),
+    ),
+    Persona(
         "+1555010027",
         "listener",
         "says nothing, and logs that it hears something once it does",

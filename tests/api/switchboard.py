@@ -59,6 +59,9 @@ class PlayedAttempt:
         self.hang_up_fault: Exception | None = None
         self.referred: list[str] = []
         self.refer_fault: Exception | None = None
+        self.limit_s = dial.limit_s
+        """When the PBX itself hangs up; from when on, is not played."""
+        self.limit_fault: Exception | None = None
         self.partner: PlayedAttempt | None = None
         """Whom the PBX has joined it with."""
         self.peer: AudioPeer | None = None
@@ -88,6 +91,11 @@ class PlayedAttempt:
             raise self.hang_up_fault
         if self.obeys:
             self.end(NORMAL if self._answered else CANCELED)
+
+    async def limit(self, seconds: int) -> None:
+        if self.limit_fault is not None:
+            raise self.limit_fault
+        self.limit_s = seconds
 
     async def send_digits(self, digits: str) -> None:
         raise AssertionError("nobody sends digits")

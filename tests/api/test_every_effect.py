@@ -18,6 +18,7 @@ from api.findings import find
 from api.messaging.ways import ways_out
 from api.records import AnsweredBy, Call, Ended, Turn
 from api.settings import StoreSection
+from api.settings.calling import Calls
 from api.store import Store
 from api.tools.toolbox import Toolbox
 from tests.api.conftest import ALIASES, EQUIPPED, SEAL, Bench, benching
@@ -169,7 +170,7 @@ async def ended(bench: Bench, agent: Mapping[str, Any], by: AnsweredBy) -> list[
     clerk.analysis = '{"quote": "tell me more.", "summary": "More.", "outcome": "interested"}'
     if over.over:
         engines = Engines(Ears(), clerk, Mouth(), lambda _: Detector())
-        await find(bench.store, over, lambda _: engines, analysed=True)
+        await find(bench.store, over, lambda _: engines, Calls(analysis=True))
     else:
         await calls.request_cancel(call.id)
     messages = (await bench.store.messages.page(limit=9, call_id=call.id)).messages

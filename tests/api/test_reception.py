@@ -20,7 +20,7 @@ from api.store import Store, StoreError
 from api.store.database import Transaction
 from api.store.tables import calls
 from pbx.incoming import IncomingCall, Refusal
-from pbx.switch import Dial
+from pbx.switch import LIMIT_MARGIN_S, Dial, SwitchError, SwitchUnavailable
 from tests.api.conftest import Bench
 from tests.api.story import NORMAL, new_call
 from tests.api.switchboard import (
@@ -48,9 +48,14 @@ class Desk:
         self.attempts: list[PlayedAttempt] = []
 
     async def ring(
-        self, number: str = OURS, caller: str | None = CALLER, trunk: str | None = None
+        self,
+        number: str = OURS,
+        caller: str | None = CALLER,
+        trunk: str | None = None,
+        limit_fault: SwitchError | None = None,
     ) -> Refusal | None:
         attempt = PlayedAttempt(Dial(f"17000.{len(self.attempts)}", number))
+        attempt.limit_fault = limit_fault
         self.attempts.append(attempt)
         return await self.reception.receive(IncomingCall(attempt, number, caller, "Ann", trunk))
 
@@ -114,6 +119,7 @@ async def test_an_inbound_call_is_the_mirror_of_an_outbound_one(desk: Desk) -> N
     assert (call["prompt"], call["returns"]) == ("Take the order.", {"ok": "boolean"})
     assert (call["retry"], call["webhook_status"]) == (None, "pending")
     (attempt,) = desk.attempts
+    assert attempt.limit_s == call["max_duration_seconds"] + LIMIT_MARGIN_S
     attempt.answer()
     await until(bench.store, call["id"], "answered")
     await change(bench, agent["id"], instructions="Do nothing.")
@@ -463,3 +469,10 @@ async def test_a_caller_who_wants_no_more_calls_is_listed_where_their_number_is_
     ]
     assert (told["listed"], told["quote"]) == (listed, "yes")
     assert trunk == "vouching" or "calls.trusted_caller_id_trunks" in told["reason"]
+
+
+async def test_a_call_that_the_pbx_would_not_end_is_not_taken(desk: Desk) -> None:
+    await answering(desk.bench)
+    refusal = await desk.ring(limit_fault=SwitchUnavailable("the link is down"))
+    assert refusal is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert await desk.calls(direction="inbound") == []

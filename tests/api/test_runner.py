@@ -18,7 +18,7 @@ from api.records import Call, Claim
 from api.runner import CallRunner
 from api.settings import load_settings
 from api.store import Store
-from pbx.switch import Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
+from pbx.switch import LIMIT_MARGIN_S, Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
 from tests.api.story import BUSY, claimed, new_call
 from tests.api.switchboard import (
     CANCELED,
@@ -148,6 +148,7 @@ async def test_a_call_from_the_dialling_to_its_result(office: Office, store: Sto
     (attempt,) = office.switch.attempts
     assert attempt.peer is None
     assert attempt.dial.number == call.to_number
+    assert attempt.dial.limit_s == call.max_duration_s + LIMIT_MARGIN_S
     assert attempt.dial.id.startswith("offhook-")
 
 

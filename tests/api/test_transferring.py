@@ -18,7 +18,7 @@ from api.store import Store
 from api.tools.toolbox import Toolbox
 from api.transfer_orders import TransferRefusedError
 from api.transfer_records import Transfer, TransferWish, leg_id, transfer_of
-from pbx.switch import Cause, SwitchRefused
+from pbx.switch import LIMIT_MARGIN_S, Cause, SwitchRefused, SwitchUnavailable
 from tests.api.conftest import SEAL
 from tests.api.story import BUSY, OURS, claimed, new_call
 from tests.api.switchboard import (
@@ -260,6 +260,26 @@ async def test_a_trunk_that_is_full_by_now_is_told(office: Office, store: Store)
     assert (await call.state()).reason == "every channel of the trunk is in use"
     call.person.end()
     await call.over()
+
+
+async def test_the_pbx_is_told_how_long_the_two_may_talk(office: Office) -> None:
+    """Should the server die, or forget."""
+    call, third = await joined(office)
+    limit_s = 3600 + LIMIT_MARGIN_S
+    assert (call.person.limit_s, third.limit_s, third.dial.limit_s) == (limit_s,) * 3
+    third.end()
+    await call.over()
+
+
+async def test_a_limit_that_the_pbx_does_not_take_undoes_no_transfer(office: Office) -> None:
+    call = await in_conversation(office)
+    call.person.limit_fault = SwitchUnavailable("the link is down")
+    await call.transfer(TransferWish(THIRD))
+    third = await call.third()
+    third.answer()
+    await call.transferred()
+    third.end()
+    assert (await call.over()).end_reason == "transferred"
 
 
 # -- after the join --------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from pbx import causes
         (503, 34, "CONGESTION", "failed", "normal_circuit_congestion"),
         (488, None, "CHANUNAVAIL", "failed", "incompatible_destination"),
         (None, 17, "BUSY", "busy", "user_busy"),
+        (302, 17, "BUSY", "failed", "redirection_to_new_destination"),
+        (301, 44, None, "failed", "redirection_to_new_destination"),
         (None, None, "BUSY", "busy", "user_busy"),
         (None, None, "NOANSWER", "no_answer", "no_answer"),
         (None, None, None, "failed", "normal_unspecified"),

@@ -4,13 +4,25 @@ Every attempt ends once, none is dialled twice, no channel is left.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from pbx.media import MediaServer
-from pbx.switch import Answered, Dialing, Ended, Ringing, Switch, SwitchUnavailable
+from pbx.switch import (
+    Answered,
+    Dialing,
+    EarlyMedia,
+    Ended,
+    Progress,
+    Ringing,
+    Switch,
+    SwitchRefused,
+    SwitchUnavailable,
+)
 from tests.pbx.calls import (
     PATIENCE_S,
     Ear,
@@ -146,6 +158,52 @@ async def test_a_link_that_stays_down_ends_the_calls(pbx: Pbx, media: MediaServe
     await connected(switch)
     await pbx.until_calls(0)  # the call that was given up is hung up at last
     await switch.close()
+
+
+@pytest.mark.parametrize(("name", "reached"), [("silent", Answered), ("late answerer", EarlyMedia)])
+async def test_the_pbx_itself_ends_a_call_whose_owner_is_gone(
+    pbx: Pbx, switch: Switch, name: str, reached: type[Progress]
+) -> None:
+    wish = replace(dial(name, ring_timeout_s=3), limit_s=1)
+    attempt = await switch.originate(wish)
+    await until(attempt, reached)
+    if reached is Answered:
+        await pbx.settled(attempt)
+
+    await pbx.cable.cut()
+
+    await pbx.until_calls(0)
+    await until_over(attempt)
+    await pbx.cable.plug_in()
+    await connected(switch)
+
+
+async def test_a_limit_is_set_anew(pbx: Pbx, switch: Switch) -> None:
+    begun = time.monotonic()
+
+    async def past_the_first() -> bool:
+        return time.monotonic() > begun + 11
+
+    attempt = await switch.originate(replace(dial("silent", ring_timeout_s=3), limit_s=1))
+    await until(attempt, Answered)
+    await attempt.limit(60)
+    await pbx.settled(attempt)
+    await pbx.until("its first limit is past", past_the_first)
+    await pbx.until_calls(1)
+
+    await attempt.limit(1)
+
+    assert cause(await until_over(attempt)).state == "completed"
+    with pytest.raises(SwitchRefused):
+        await attempt.limit(1)
+    await pbx.until_calls(0)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 10**7])
+async def test_a_limit_that_is_none(switch: Switch, seconds: int) -> None:
+    with pytest.raises(SwitchRefused) as refusal:
+        await switch.originate(replace(dial("silent"), limit_s=seconds))
+    assert refusal.value.field == "limit_s"
 
 
 async def test_a_channel_of_an_earlier_life_can_be_hung_up(pbx: Pbx, media: MediaServer) -> None:

@@ -44,6 +44,7 @@ pytestmark = every_kind
         ("wrong number", [Dialing], "failed", "unallocated_number", 1, 404),
         ("announcement", [Dialing, EarlyMedia], "failed", "unallocated_number", 1, 404),
         ("rejecter", [Dialing, Ringing], "failed", "call_rejected", 21, 403),
+        ("redirector", [Dialing], "failed", "redirection_to_new_destination", 23, 302),
         ("hasty", [Dialing, Ringing, Answered], "completed", "normal_clearing", 16, 200),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -13,6 +13,7 @@ from tests.pbx.calls import (
     PATIENCE_S,
     Ear,
     cause,
+    dial,
     every_kind,
     heard,
     kinds,
@@ -62,6 +63,28 @@ async def test_an_inbound_call_is_answered_and_heard(pbx: Pbx, reception: Recept
     await pbx.until_calls(0)
 
 
+async def test_the_pbx_itself_ends_a_call_that_nobody_ends(pbx: Pbx, media: MediaServer) -> None:
+    async def take(call: IncomingCall) -> None:
+        await call.attempt.limit(3)
+        taken.put_nowait(call)
+
+    taken: asyncio.Queue[IncomingCall] = asyncio.Queue()
+    switch = pbx.make(media, take)
+    await switch.start()
+    pbx.ring("Wait", "60")
+    async with asyncio.timeout(PATIENCE_S):
+        call = await taken.get()
+    await until(call.attempt, Answered)
+    await pbx.settled(call.attempt)
+    await pbx.cable.cut()
+
+    await pbx.until_calls(0)
+
+    await pbx.cable.plug_in()
+    await until_over(call.attempt)
+    await switch.close()
+
+
 async def test_the_caller_hangs_up(pbx: Pbx, reception: Reception) -> None:
     pbx.ring("Wait", "1")
     call = await reception.next_call()
@@ -105,6 +128,18 @@ async def test_two_calls_at_once_are_two(pbx: Pbx, reception: Reception) -> None
         await call.attempt.hang_up()
         await until_over(call.attempt)
     await pbx.until_calls(0)
+
+
+async def test_who_redirects_a_call_brings_none(pbx: Pbx, reception: Reception) -> None:
+    """A callee's 302 is no way into our own inbound context, nor to any other number."""
+    wish = dial("redirector")
+
+    end = cause(await until_over(await reception.switch.originate(wish)))
+
+    assert (end.state, end.sip_code) == ("failed", 302)
+    assert [one.number for one in await pbx.dialled()] == [wish.number]
+    await pbx.until_calls(0)
+    assert reception.calls.empty()
 
 
 HOSTILE_NAMES = {

@@ -59,7 +59,7 @@ def parts(line: str) -> tuple[Mapping[str, str], str, str]:
 
 
 def argument(caller_name: str | None, caller_number: str | None = "+15550199") -> str:
-    wish = Dial(ID, "+15550100", caller_number, caller_name, 30)
+    wish = Dial(ID, "+15550100", caller_number, caller_name, 30, limit_s=100)
     check_dial(wish, "trunk")
     return originate_argument(wish, "trunk", FreeSwitchConfig())
 
@@ -72,6 +72,8 @@ def test_the_parts() -> None:
         "origination_uuid": ID,
         "offhook": "true",
         "originate_timeout": "35",
+        "execute_on_originate": "sched_hangup +135",
+        "outbound_redirect_fatal": "true",
         "absolute_codec_string": "PCMU@8000h@20i,PCMA@8000h@20i",
         "hangup_after_bridge": "true",
         "origination_caller_id_number": "+15550199",

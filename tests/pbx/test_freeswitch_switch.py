@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import json
+import re
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 import pytest
 
@@ -193,7 +196,7 @@ async def test_there_are_no_more_ports_than_there_are(media: MediaServer) -> Non
 
 _PARKED = b"""\
 Event-Name: CHANNEL_PARK
-Unique-ID: 9d97f5e3-ab44
+Unique-ID: 9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f
 Call-Direction: inbound
 Answer-State: ringing
 variable_offhook: true
@@ -231,7 +234,53 @@ async def test_a_refused_inbound_call_is_killed_and_never_answered(
     async with switch_over(script, media, on_incoming=refuse):
         command = await first.get()
     name = refusal.name if isinstance(refusal, Refusal) else "NORMAL_CIRCUIT_CONGESTION"
-    assert command == f"uuid_kill 9d97f5e3-ab44 {name}"
+    assert command == f"uuid_kill 9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f {name}"
     assert asked == ["+15550777"]
     assert media.open_legs == 0
     assert first.empty()
+
+
+@pytest.mark.parametrize(
+    "uuid",
+    [
+        "9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f%20all",
+        "9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f@198.51.100.7",
+        "offhook-1%20NORMAL_CLEARING",
+        "all",
+    ],
+)
+async def test_an_id_that_the_caller_chose_is_in_no_command(media: MediaServer, uuid: str) -> None:
+    """As a Sofia profile with `inbound-use-callid-as-uuid` takes it from the Call-ID."""
+    commands: list[str] = []
+    asked: asyncio.Queue[IncomingCall] = asyncio.Queue()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for known in (uuid, "9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f"):
+            peer.event(re.sub(rb"(?<=Unique-ID: ).*", known.encode(), _PARKED))
+        while True:
+            number, command = await peer.take()
+            commands.append(command)
+            peer.finish(number, "-ERR No such channel!\n" if "dump" in command else "+OK")
+
+    async with switch_over(script, media, on_incoming=asked.put):
+        call = await asked.get()
+    assert call.attempt.id == "9d97f5e3-ab44-4d0e-8f5c-3a1b2c4d5e6f"
+    assert asked.empty()
+    assert not [one for one in commands if unquote(uuid) in one]
+
+
+async def test_a_channel_that_only_looks_like_ours_is_in_no_command(media: MediaServer) -> None:
+    commands: list[str] = []
+    rows = [{"uuid": "offhook-1 NORMAL_CLEARING"}, {"uuid": "offhook-2"}]
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        while True:
+            number, command = await peer.take()
+            commands.append(command)
+            peer.finish(number, json.dumps({"rows": rows}) if "show" in command else "_undef_")
+
+    async with switch_over(script, media) as switch:
+        assert await switch.living_channels() == ["offhook-2"]
+    assert not [one for one in commands if "offhook-1" in one]

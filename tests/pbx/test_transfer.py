@@ -285,6 +285,21 @@ async def test_joined_far_ends_hear_each_other_and_end_together(
 
 
 @every_kind
+@pytest.mark.parametrize("which", [0, 1])
+async def test_the_pbx_itself_ends_a_joined_call(pbx: Pbx, switch: Switch, which: int) -> None:
+    both = await call(switch, "noise", "silent")
+    await both[0].join(both[1])
+    for attempt in both:
+        await until(attempt, Transferred)
+
+    await both[which].limit(1)
+
+    for attempt in both:
+        assert cause(await until_over(attempt)).state == "completed"
+    await pbx.until_calls(0)
+
+
+@every_kind
 async def test_keys_pressed_between_the_two_are_theirs(pbx: Pbx, switch: Switch) -> None:
     reader, presser = await call(switch, "key reader", "key presser")
 
@@ -423,13 +438,18 @@ async def test_a_bridge_to_somebody_who_answers(
 
 
 @every_kind
-async def test_a_bridge_to_somebody_who_is_busy(pbx: Pbx, switch: Switch) -> None:
+@pytest.mark.parametrize(
+    ("name", "state", "sip_code"), [("busy", "busy", 486), ("redirector", "failed", 302)]
+)
+async def test_a_bridge_to_somebody_who_does_not_answer(
+    pbx: Pbx, switch: Switch, name: str, state: str, sip_code: int
+) -> None:
     (caller,) = await call(switch, "echo")
 
-    answer = await bridge(switch, caller, dial("busy"))
+    answer = await bridge(switch, caller, dial(name))
 
     assert isinstance(answer, Cause)
-    assert (answer.state, answer.sip_code) == ("busy", 486)
+    assert (answer.state, answer.sip_code) == (state, sip_code)
     await goes_on(caller)
     await pbx.until_calls(0)
 

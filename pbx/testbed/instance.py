@@ -117,9 +117,10 @@ class Asterisk:
         return [Channel(f[0], f[1], f[2], f[4], f[5], f[-1]) for f in fields]
 
     def log(self) -> str:
-        """Everything that it logged since it was started."""
-        path = self.home / "log/full"
-        return path.read_text(errors="replace") if path.exists() else ""
+        """Everything that it logged since it was started: in its file, or else on its console."""
+        paths = (self.home / "log/full", self.home / "log/output")
+        path = next((one for one in paths if one.exists()), None)
+        return "" if path is None else path.read_text(errors="replace")
 
     def call_in(
         self,
@@ -168,7 +169,7 @@ class Asterisk:
         lines = ["[directories]"]
         lines += [f"{key} = {path}" for key, path in self._installation.directories]
         lines += [f"{key} = {path}" for key, path in own.items()]
-        lines += ["", "[options]", "verbose = 3", "nocolor = yes", ""]
+        lines += ["", "[options]", "nocolor = yes", ""]
         (self.etc / "asterisk.conf").write_text("\n".join(lines))
 
     def _last_words(self) -> str:

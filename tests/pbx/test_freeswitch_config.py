@@ -50,6 +50,14 @@ def test_every_file_is_well_formed_and_every_variable_is_written(tmp_path: Path)
     assert parameters["password"] == ["value-of-ESL_PASSWORD"]
 
 
+def test_no_log_is_told_of_numbers() -> None:
+    """From `notice` on FreeSWITCH names the channels, and so who is called."""
+    for name in ("logfile", "console"):
+        tree = ElementTree.parse(_SHIPPED / f"etc/{name}.conf.xml")
+        levels = {level for one in tree.iter("map") for level in one.attrib["value"].split(",")}
+        assert levels == {"warning", "err", "crit", "alert"}
+
+
 @pytest.mark.parametrize("name", sorted(_USED))
 def test_a_variable_that_is_not_set_is_named(name: str, tmp_path: Path) -> None:
     values = {key: value for key, value in _VALUES.items() if key != name}
@@ -127,6 +135,10 @@ async def test_a_real_freeswitch_runs_on_it(bed: TestBed, freeswitch: FreeSwitch
     async with asyncio.timeout(10):
         while await freeswitch.channels():
             await asyncio.sleep(0.05)
+    logs = [one for one in (freeswitch.home / "log").iterdir() if one.is_file()]
+    assert logs
+    for log in logs:
+        assert not re.findall("15550777|15550123", log.read_text(errors="replace")), log
 
 
 @live

@@ -135,7 +135,11 @@ class FastAgiServer(Generic[CallT]):
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        address = str((writer.get_extra_info("peername") or ("",))[0])
+        peer = writer.get_extra_info("peername")
+        if peer is None:  # gone already
+            writer.close()
+            return
+        address = str(peer[0])
         if not self._admits(address):
             _log.warning("FastAGI: %s may not ask: mend pbx.fastagi.allowed_networks", address)
             writer.close()

@@ -5,11 +5,15 @@ ARG PYTHON_IMAGE=python:3.13.9-slim-trixie
 FROM ${PYTHON_IMAGE} AS build
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends build-essential cmake \
+    && apt-get install --yes --no-install-recommends build-essential \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/offhook
 COPY requirements.lock ./
+COPY docker/llama-cpp docker/llama-cpp
+# llama.cpp in variants for every CPU: the image runs on other machines than built it.
 RUN python -m venv /opt/venv \
+    && docker/llama-cpp/wheel /opt/venv/bin/python >/tmp/wheel \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps "$(cat /tmp/wheel)" \
     && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md ./
 COPY docs/LICENSE docs/LICENSE

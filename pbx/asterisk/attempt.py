@@ -53,6 +53,8 @@ _REFER_S: Final = 40.0
 #: A REFER's final status is a SIP code from here on; 500 is also told for an end of the call.
 _SIP_FAILURE: Final = 300
 _SIP_SERVER_ERROR: Final = 500
+#: What a redirection that Dial did not follow passes for, where its own code is not told.
+_MOVED_TEMPORARILY: Final = 302
 
 
 Phase = Literal["starting", "dialing", "answered", "joining", "referring", "transferred", "over"]
@@ -95,6 +97,7 @@ class AttemptCore:
         self._ringing = False
         self._early = False
         self._dial_status: str | None = None
+        self._redirected = False
         self._q850: int | None = None
         self._sip_code: int | None = None
         self._call_id: str | None = None
@@ -371,6 +374,7 @@ class AttemptCore:
     def _on_dial_end(self, event: Event, now: float) -> None:
         if self._is_far(event):
             self._dial_status = event.get("DialStatus")
+            self._redirected = self._redirected or bool(event.get("Forward"))
             if self._dial_status == "ANSWER":
                 self._answer(now)
 
@@ -475,8 +479,10 @@ class AttemptCore:
         elif self._complaint is not None:
             cause = causes.lost(self._complaint, self._call_id)
         else:
+            # Dial may hang the far leg of a redirected call up before its SIP code is told.
+            moved = _MOVED_TEMPORARILY if self._redirected else None
             cause = causes.unanswered(
-                sip_code=self._sip_code,
+                sip_code=self._sip_code or moved,
                 q850=self._q850,
                 dial_status=self._dial_status,
                 alerted=self._ringing or self._early,

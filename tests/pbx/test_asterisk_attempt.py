@@ -82,6 +82,30 @@ def test_recorded_calls(
     assert (end.state, end.name, end.sip_code) == (state, cause_name, sip_code)
 
 
+@pytest.mark.parametrize(("told", "sip_code"), [(None, 302), ("301", 301)])
+def test_a_redirection_is_no_busy_line(told: str | None, sip_code: int) -> None:
+    """As Asterisk's Dial with option `i` ends it, with the far end's own code or without."""
+    core = AttemptCore("offhook-1", 0.0, EPOCH)
+    far = {"DestUniqueid": "1.2", "DestChannel": "PJSIP/trunk-00000001"}
+    cause_told = {"Cause": "0"} if told is None else {"Cause": "23", "TechCause": told}
+    outputs = feed(
+        core,
+        [
+            (0.1, {"Event": "DialBegin", "Uniqueid": "offhook-1", **far}),
+            (0.2, {"Event": "DialEnd", "DialStatus": "CANCEL", "Forward": "+15550100", **far}),
+            (0.2, {"Event": "DialEnd", "DialStatus": "BUSY", **far}),
+            (
+                0.3,
+                {"Event": "Hangup", "Channel": far["DestChannel"], "Uniqueid": "1.2"} | cause_told,
+            ),
+            (0.3, {"Event": "Hangup", "Channel": "UnicastRTP/x", "Uniqueid": "offhook-1"}),
+        ],
+    )
+    end = cause(outputs)
+    assert (end.state, end.name) == ("failed", "redirection_to_new_destination")
+    assert end.sip_code == sip_code
+
+
 def test_a_ring_that_timed_out() -> None:
     end = cause(run("ring_timeout"))
     assert (end.state, end.name) == ("no_answer", "no_answer")

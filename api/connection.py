@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection: uvicorn's, with deadlines, and bounds on a request's head."""
 
 import asyncio
+import sys
 from typing import Any, Final
 
 import h11
@@ -34,6 +35,11 @@ def canned(status: str, code: str, detail: str, *headers: str) -> bytes:
 
 
 _MALFORMED: Final = canned("400 Bad Request", "malformed_request", "this is no HTTP/1.1 request")
+_TOO_LARGE: Final = canned(
+    "431 Request Header Fields Too Large",
+    "head_too_large",
+    "the request's line and headers are too long or too many",
+)
 _TOO_SLOW: Final = canned(
     "408 Request Timeout", "headers_timeout", "the request's headers did not arrive in time"
 )
@@ -119,7 +125,9 @@ class Connection(H11Protocol):
         self._cancel_stall()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
-        self._refuse(_MALFORMED)
+        # uvicorn is handling h11's error, and does not hand it on.
+        hint = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        self._refuse(_TOO_LARGE if hint == 431 else _MALFORMED)
 
     def shutdown(self) -> None:
         self._cancel_head()

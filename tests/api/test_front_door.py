@@ -215,9 +215,9 @@ async def test_who_does_not_take_an_answer_is_disconnected(store: Store, tmp_pat
     ("request_", "status"),
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100, b"400"),
-        (b"GET / HTTP/1.1\r\n" + b"X: " + b"x" * 40_000 + b"\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n" + b"X: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
         (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 150 + b"\r\n", b"431"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 60_000 + b"\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:\r\n" * 60_000 + b"\r\n", b"431"),
         (
             b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"\r\n",

@@ -110,7 +110,7 @@ CURSORS: Final = (
     *(cursor([time, "a"]) for time in NO_TIMES),
     *(cursor([1.0, text]) for text in NO_IDS),
     *map(cursor, NO_PAIRS),
-    base64.urlsafe_b64encode(b"[" * 20_000).decode(),
+    base64.urlsafe_b64encode(b"[" * 10_000).decode(),
     "\N{SNOWMAN}",
 )
 

@@ -4,6 +4,7 @@ Control characters go no further than this module.
 """
 
 import difflib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from api.problems import FieldError, invalid, pointer
-from voice_loop.untrusted import is_finite
 
 MAX_DEPTH: Final = 16
 
@@ -134,7 +134,7 @@ def _check_values(
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _check_values(item, (*place, index), free_text)
-    elif isinstance(value, int | float) and not is_finite(value):
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
         yield FieldError("the number is out of range", pointer(*place))
 
 

@@ -5,8 +5,8 @@ or U+0000. No JSON that we send, no UTF-8 and no PostgreSQL can hold these.
 """
 
 import json
-import math
 import re
+import sys
 from typing import Any, Final
 
 _UNHOLDABLE: Final = re.compile(r"[\0\ud800-\udfff]")
@@ -15,14 +15,6 @@ _UNHOLDABLE: Final = re.compile(r"[\0\ud800-\udfff]")
 def holdable(text: str) -> str:
     """`text` with U+FFFD for each lone surrogate and each U+0000."""
     return _UNHOLDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def is_finite(number: float) -> bool:
-    """Whether a number, of any size, is one that a double holds."""
-    try:
-        return math.isfinite(number)
-    except OverflowError:  # an integer beyond every double
-        return False
 
 
 def read_json(text: str | bytes, *, strict: bool = True) -> Any:
@@ -50,5 +42,5 @@ def _check(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _check(item)
-    elif isinstance(value, int | float) and not is_finite(value):
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
         raise ValueError("a number is out of range")

@@ -264,8 +264,8 @@ async def test_canceled_while_being_claimed(
     call = await new_call(store)
     claim, claimed_, go_on = store.claims.take, asyncio.Event(), asyncio.Event()
 
-    async def slow(limit: int, node_id: str) -> object:
-        claims = await claim(limit, node_id)
+    async def slow(*arguments: Any) -> object:
+        claims = await claim(*arguments)
         claimed_.set()
         await go_on.wait()
         return claims
@@ -363,8 +363,8 @@ async def test_a_call_claimed_during_a_stop_is_settled_by_the_next_start(
     call = await new_call(store)
     claim, claimed_ = store.claims.take, asyncio.Event()
 
-    async def slow(limit: int, node_id: str) -> None:
-        await claim(limit, node_id)
+    async def slow(*arguments: Any) -> None:
+        await claim(*arguments)
         claimed_.set()
         await asyncio.Event().wait()
 

@@ -209,10 +209,11 @@ class Dialer:
     async def _finish(self, call: Call) -> None:
         try:
             lease = f"result:{call.id}"
-            if await self._store.leases.take(lease, self.node_id, 2 * EXTRACTION_TIMEOUT_S):
-                async with self._analyses:
+            async with self._analyses:
+                # Result and analysis may each take all of their time.
+                if await self._store.leases.take(lease, self.node_id, 3 * EXTRACTION_TIMEOUT_S):
                     await find(self._store, call, self._engines, self._config.calls)
-                await self._store.leases.release(lease, self.node_id)
+                    await self._store.leases.release(lease, self.node_id)
         finally:
             self._settling.discard(call.id)
 

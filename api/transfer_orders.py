@@ -10,7 +10,13 @@ from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.orders import DoNotCallError
 from api.store.rates import NoRateError
-from api.store.transfers import ReferNotAllowedError, TransferUnderWayError, TrunkFullError
+from api.store.transfers import (
+    MOST_TRANSFERS,
+    ReferNotAllowedError,
+    TooManyTransfersError,
+    TransferUnderWayError,
+    TrunkFullError,
+)
 from api.transfer_records import Transfer, TransferWish
 
 Refusal = Literal[
@@ -22,6 +28,7 @@ Refusal = Literal[
     "refer_not_allowed",
     "not_in_progress",
     "transfer_under_way",
+    "too_many_transfers",
     "trunk_full",
     "budget_exceeded",
 ]
@@ -84,6 +91,9 @@ async def order_transfer(store: Store, calls: Calls, call: Call, wish: TransferW
     except TransferUnderWayError as error:
         detail = "the call is being transferred, or has been"
         raise TransferRefusedError("transfer_under_way", detail) from error
+    except TooManyTransfersError as error:
+        detail = f"the call was transferred {MOST_TRANSFERS} times in vain, which is all it may be"
+        raise TransferRefusedError("too_many_transfers", detail) from error
     except TrunkFullError as error:
         detail = "every channel of the trunk is in use"
         raise TransferRefusedError("trunk_full", detail) from error

@@ -7,7 +7,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         asterisk asterisk-core-sounds-en-wav python3 \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -o asterisk -g asterisk -m 0700 /run/asterisk /var/log/asterisk
+    && install -d -m 1777 /run/asterisk /var/log/asterisk
 
 COPY docker/render docker/asterisk/start /usr/local/bin/
 COPY docker/asterisk/asterisk.conf /usr/share/offhook/

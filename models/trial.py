@@ -97,7 +97,7 @@ def _cpu_flags() -> str:
 
 def _try(config: EngineConfig, timeout_s: float) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "models.trial"],
+        [sys.executable, "-P", "-m", "models.trial"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

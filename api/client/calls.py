@@ -128,7 +128,8 @@ class Calls(Transport):
 
     async def transfer_call(self, call_id: str, body: TransferCall | Json) -> CallObject:
         """Hand the person over to somebody else; follow it by the events. Raises ApiError
-        `not_in_progress`, `transfer_under_way`, `trunk_full`, and with what is wrong of a field.
+        `not_in_progress`, `transfer_under_way`, `too_many_transfers`, `trunk_full`, and with
+        what is wrong of a field.
         """
         return await self._post(CallObject, at("calls", call_id, "transfer"), body)
 

@@ -127,7 +127,8 @@ def _special(number: PhoneNumber, country: str) -> str | None:
 
 def _kind_of_neighbours(number: PhoneNumber, national: str, country: str) -> str | None:
     """What numbers are that begin like one that the plan does not know: a carrier may take more
-    than the plan says. Where some are ordinary, or none is known (fictional numbers), None."""
+    than the plan says. Where some are ordinary, None; where none is known, only fictional numbers
+    are (555 in North America): what is behind a code of no range may be another network."""
     metadata = PhoneMetadata.metadata_for_region(country)
     general = None if metadata is None else metadata.general_desc
     lengths = () if general is None else general.possible_length
@@ -139,7 +140,10 @@ def _kind_of_neighbours(number: PhoneNumber, national: str, country: str) -> str
         for digit in "0123456789"
         if length > len(start)
     } - {PhoneNumberType.UNKNOWN}
-    return _COSTLY[min(kinds)] if kinds and kinds <= _COSTLY.keys() else None
+    if not kinds:
+        fictional = number.country_code == 1 and "555" in (national[:3], national[3:6])
+        return None if fictional else "of no range of its country's numbering plan"
+    return _COSTLY[min(kinds)] if kinds <= _COSTLY.keys() else None
 
 
 @lru_cache(_REMEMBERED)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, case, func, select
 from api.caps import DAY_S, Cap, CapReachedError
 from api.records import NewCall
 from api.store.database import Transaction
-from api.store.tables import calls
+from api.store.tables import attempts, calls
 
 _Conditions = tuple[ColumnElement[bool], ...]
 
@@ -19,10 +19,13 @@ _PLACED: Final[_Conditions] = (
 )
 _BY_KEY: Final[_Conditions] = (calls.c.api_key_id == bindparam("who"), *_PLACED)
 _TO_NUMBER: Final[_Conditions] = (calls.c.to_number == bindparam("who"), *_PLACED)
-_SECONDS: Final = case(
-    (calls.c.ended_at.is_(None), calls.c.max_duration_s),
-    else_=func.coalesce(calls.c.ended_at - calls.c.answered_at, 0),
+#: Of every attempt: one that a voicemail answered was on the line too, though it is tried again.
+_TALKED: Final = (
+    select(func.coalesce(func.sum(attempts.c.ended_at - attempts.c.answered_at), 0))
+    .where(attempts.c.call_id == calls.c.id)
+    .scalar_subquery()
 )
+_SECONDS: Final = _TALKED + case((calls.c.ended_at.is_(None), calls.c.max_duration_s), else_=0)
 _LASTED: Final = select(func.coalesce(func.sum(_SECONDS), 0)).where(*_BY_KEY)
 _EACH: Final = (
     select(calls.c.created_at, _SECONDS.label("seconds"))

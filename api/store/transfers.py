@@ -5,7 +5,7 @@ with what it lasted. A call that is transferred lasts longer than it was held fo
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,6 +34,14 @@ class TrunkFullError(Exception):
     """The trunk has no free channel for a second leg."""
 
 
+class TooManyTransfersError(Exception):
+    """The call was transferred in vain as often as one call may be."""
+
+
+#: Transfers of one call: each rings somebody, whom no cap of calls counts.
+MOST_TRANSFERS: Final = 5
+
+
 class Transfers:
     """Begins, and tells of, the transfers of calls."""
 
@@ -59,8 +67,8 @@ class Transfers:
             longest_s: how long it may last.
 
         Raises UnknownCallError, IllegalMoveError for a call that is not in progress,
-        TransferUnderWayError, DoNotCallError, ReferNotAllowedError, TrunkFullError,
-        BudgetExceededError.
+        TransferUnderWayError, TooManyTransfersError, DoNotCallError, ReferNotAllowedError,
+        TrunkFullError, BudgetExceededError.
         """
         now = self._signals.clock()
 
@@ -72,6 +80,8 @@ class Transfers:
                 raise IllegalMoveError(call_id, call.status, "transferred")
             if last is not None and last.status != "failed":
                 raise TransferUnderWayError
+            if last is not None and last.seq >= MOST_TRANSFERS:
+                raise TooManyTransfersError
             if await is_listed(transaction, wish.number):
                 raise DoNotCallError
             trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}

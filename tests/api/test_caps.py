@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from api.campaign_records import NewCampaign, NewContact
 from api.caps import CapReachedError, Caps, KeyCaps
+from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.records import Call, Ended, NewCall
 from api.settings import StoreSection
 from api.settings.calling import Calls
 from api.store import Store
+from pbx.causes import Cause
 from tests.api.campaigning import contacts, eventually, idle, pacing, services_of
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 from tests.api.story import NORMAL, NUMBER, OURS
 
+VOICEMAIL = Cause("no_answer", "voicemail", "An answering machine took the call.")
 OTHER = "+15550000001"
 DAY_S = 86_400
 
@@ -107,6 +111,25 @@ async def test_a_keys_minutes_are_those_that_calls_lasted_or_may_last(
         await place(ledger, caps, longest_s=1801)
     assert too_long.value.free_at is None
     await place(ledger, caps, longest_s=300)
+
+
+@pytest.mark.both_stores
+async def test_a_keys_minutes_are_those_of_every_attempt(ledger: Store, clock: Clock) -> None:
+    """A voicemail that answered was on the line, though the order is tried again."""
+    caps = Caps(minutes=30)
+    retry = RetryPolicy(frozenset(WEEKDAYS), (CallingWindow(0, 1440, 60),), max_attempts=3)
+    order = NewCall(NUMBER, OURS, "hi", api_key_id="key-1", caps=caps, max_duration_s=600)
+    call = await ledger.calls.create(replace(order, retry=retry, zones=("Europe/Berlin",)))
+    for _ in range(2):
+        (claim,) = (await ledger.claims.take(1, "node-1")).claims
+        await ledger.calls.record_answered(call.id, clock.now)
+        clock.now += 600
+        taken = Ended(clock.now, VOICEMAIL, "voicemail", answered_by="machine")
+        await ledger.calls.record_ended(call.id, taken, claim.attempt.number)
+        clock.now += 3600
+    assert not (await ledger.calls.get(call.id)).over
+    with pytest.raises(CapReachedError, match="30 minutes"):
+        await place(ledger, caps)
 
 
 @pytest.mark.both_stores

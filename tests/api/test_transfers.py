@@ -10,7 +10,13 @@ from api.records import Call, Ended
 from api.resources import NewTrunk, Route
 from api.store import Store
 from api.store.orders import DoNotCallError
-from api.store.transfers import ReferNotAllowedError, TransferUnderWayError, TrunkFullError
+from api.store.transfers import (
+    MOST_TRANSFERS,
+    ReferNotAllowedError,
+    TooManyTransfersError,
+    TransferUnderWayError,
+    TrunkFullError,
+)
 from api.transfer_records import Transfer, TransferWish, leg_id, transfer_of
 from tests.api.story import (
     BUSY,
@@ -104,6 +110,16 @@ async def test_one_at_a_time_and_another_after_one_that_failed(store: Store) -> 
         ("transfer_started", "dialing"),
         ("transferred", "completed"),
     ]
+
+
+@pytest.mark.both_stores
+async def test_no_call_rings_others_without_end(store: Store) -> None:
+    call = await on_the_line(store)
+    for _ in range(MOST_TRANSFERS):
+        await store.transfers.begin(call.id, WISH, ROUTE)
+        await store.transfers.failed(call.id, time.time(), "nobody answered")
+    with pytest.raises(TooManyTransfersError):
+        await store.transfers.begin(call.id, WISH, ROUTE)
 
 
 @pytest.mark.both_stores

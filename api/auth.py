@@ -12,9 +12,9 @@ from api.doorkeeper import MAX_REMEMBERED, network_of
 from api.endpoint import Endpoint
 from api.key_records import ApiKey, allows
 from api.problems import Problem
-from api.rare_log import RareLog
 from api.ratelimit import Standing, TokenBuckets
 from api.store.keys import KEY_PREFIX, Keys
+from pbx.rare_log import RareLog
 
 MAX_KEY: Final = 200
 #: Wrong keys that one address may show in a minute before it is told to wait.

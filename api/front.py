@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.compat.dialects import DIALECTS, dialect_at
 from api.problems import Problem
 from api.proxies import Proxies
-from api.rare_log import RareLog
 from api.request_id import REQUEST_ID
 from api.store import StoreError
+from pbx.rare_log import RareLog
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MOST_HEADERS: Final = 100

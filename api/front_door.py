@@ -22,8 +22,8 @@ from uvicorn.server import ServerState
 from api.connection import Connection, canned
 from api.doorkeeper import Doorkeeper, Visitor
 from api.proxies import Proxies
-from api.rare_log import RareLog
 from api.settings.server import Server as ServerSettings
+from pbx.rare_log import RareLog
 
 _log = logging.getLogger(__name__)
 

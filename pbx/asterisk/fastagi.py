@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from pbx.rare_log import RareLog
 from pbx.switch import SwitchUnavailable
 from pbx.values import refuse_control_characters
 
@@ -101,6 +102,7 @@ class FastAgiServer(Generic[CallT]):
         self._server: asyncio.Server | None = None
         self._strangers: dict[asyncio.Task[None], str] = {}
         """With their addresses, the oldest first."""
+        self._refused = RareLog(_log)
         self._sessions: set[asyncio.Task[None]] = set()
 
     @property
@@ -141,7 +143,9 @@ class FastAgiServer(Generic[CallT]):
             return
         address = str(peer[0])
         if not self._admits(address):
-            _log.warning("FastAGI: %s may not ask: mend pbx.fastagi.allowed_networks", address)
+            self._refused.warn(
+                "FastAGI: %s may not ask: mend pbx.fastagi.allowed_networks", address
+            )
             writer.close()
             return
         self._make_room(address)
@@ -154,7 +158,7 @@ class FastAgiServer(Generic[CallT]):
                 self._sessions.add(task)
                 await self._handle(AgiSession(reader, writer), call)
             else:
-                _log.warning("FastAGI: refused a connection of %s", address)
+                self._refused.warn("FastAGI: refused a connection of %s", address)
         except (AgiHangUpError, asyncio.CancelledError):
             # Cancelled by us only; asyncio would log it as an error of its own.
             pass

@@ -20,6 +20,7 @@ from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.incoming import IncomingCall, OnIncoming, Refusal, decide
 from pbx.media import MediaError, MediaServer
+from pbx.rare_log import RareLog
 from pbx.registry import Registry
 from pbx.switch import (
     Attempt,
@@ -58,6 +59,7 @@ class AsteriskSwitch:
         self._config = config
         self._on_incoming = on_incoming
         self._agi = FastAgiServer(self._admits, self._identify, self._take_call)
+        self._refused = RareLog(_log)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
         self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
@@ -189,7 +191,7 @@ class AsteriskSwitch:
         if call is None:
             return None
         if not knows_secret(headers.get("agi_network_script", ""), self._config.fastagi_secret):
-            _log.warning("FastAGI: the path of a request does not end in pbx.fastagi.secret")
+            self._refused.warn("FastAGI: the path of a request does not end in pbx.fastagi.secret")
             return None
         try:
             return call if await runs_agi(self._link, call) else None

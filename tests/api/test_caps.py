@@ -13,7 +13,7 @@ from api.records import Call, Ended, NewCall
 from api.settings import StoreSection
 from api.settings.calling import Calls
 from api.store import Store
-from pbx.causes import Cause
+from pbx.switch import Cause
 from tests.api.campaigning import contacts, eventually, idle, pacing, services_of
 from tests.api.conftest import Bench
 from tests.api.doors import client_of

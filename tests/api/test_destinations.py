@@ -22,7 +22,9 @@ SOMEBODY = "+12125550142"
 TRANSFER = {"type": "transfer", "number": PREMIUM}
 
 
-@pytest.mark.parametrize("number", [PREMIUM, JAMAICA, SATELLITE, "+4930123456", "+1911123"])
+@pytest.mark.parametrize(
+    "number", [PREMIUM, JAMAICA, SATELLITE, "+4930123456", "+1911123", "+10116831234"]
+)
 async def test_a_call_is_refused_with_its_reason_and_the_setting(bench: Bench, number: str) -> None:
     _, key = await bench.store.keys.create("stolen", "call")
     async with client_of(bench, key) as client:
@@ -43,6 +45,23 @@ async def test_what_the_operator_names_is_called(bench: Bench) -> None:
         for number, status in (("+4930123456", 201), (PREMIUM, 201), (JAMAICA, 422)):
             answer = await client.post("/v1/calls", json={"to": number, "prompt": "hi"})
             assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("home", "number"),
+    [
+        ("AT", "+43118877"),  # directory enquiries
+        ("DE", "+491183312345"),  # the same, with digits that a network ignores
+        ("DE", "+49008821234567"),  # a way out of the country, for gateways that strip +49
+        ("ES", "+34905123456"),  # votes on television
+    ],
+)
+async def test_a_number_of_no_range_of_the_own_plan_is_refused(
+    bench: Bench, home: str, number: str
+) -> None:
+    async with client_of(bench, bench.key, {"OFFHOOK_CALLS__ALLOWED_COUNTRIES": home}) as client:
+        answer = await client.post("/v1/calls", json={"to": number, "prompt": "hi"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "destination_not_allowed")
 
 
 async def test_the_dialects_say_it_in_their_own_way(bench: Bench) -> None:

@@ -111,8 +111,7 @@ class Reader:
             raise CalendarError("the server is about to stop")
         process, self._warm = self._warm, None
         if process is not None:
-            assert process.stdout is not None
-            if not process.stdout.at_eof():
+            if not _has_ended(process):
                 return process
             await self._end(process)  # it was killed meanwhile
         process = await asyncio.create_subprocess_exec(
@@ -141,6 +140,14 @@ class Reader:
         self._living.discard(process)
         _kill(process)
         await process.communicate(b"")  # its pipes are closed, too
+
+
+def _has_ended(process: Process) -> bool:
+    """Asks the system: the event loop may not have heard of it yet."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # its exit status has been taken
+        return True
 
 
 def _kill(process: Process) -> None:

@@ -143,11 +143,6 @@ class FrontDoor:
             self._show_out(visitor, _BUSY)
             return
         self._leave_hall(visitor)
-        task = self._loop.create_task(self._enter(visitor, waiting))
-        self._entering.add(task)
-        task.add_done_callback(self._entering.discard)
-
-    async def _enter(self, visitor: Visitor, waiting: _Waiting) -> None:
         connection = Connection(
             self._config,
             self._server_state,
@@ -156,12 +151,20 @@ class FrontDoor:
             visitor=visitor,
             head_due=waiting.deadline.when(),
         )
+        # Before the task's first step: who is accepted until then may have it closed.
         visitor.close = connection.abort
+        task = self._loop.create_task(self._enter(visitor, connection, waiting.socket))
+        self._entering.add(task)
+        task.add_done_callback(self._entering.discard)
+
+    async def _enter(
+        self, visitor: Visitor, connection: Connection, accepted: socket.socket
+    ) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, waiting.socket)
+            await self._loop.connect_accepted_socket(lambda: connection, accepted)
         except OSError:
             self._keeper.leave(visitor)
-            waiting.socket.close()
+            accepted.close()
 
     def _show_out(self, visitor: Visitor, answer: bytes = b"") -> None:
         """Close a connection that is in the hall."""

@@ -72,6 +72,26 @@ async def test_idle_connections_keep_nobody_out(
     assert len(warnings(caplog)) <= 1
 
 
+async def test_who_has_just_spoken_makes_room_for_who_comes_at_that_moment(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between its first bytes and its first answer, too."""
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    full = {"OFFHOOK_SERVER__MAX_CONNECTIONS_PER_ADDRESS": "1"}
+    async with benching(store, tmp_path, full) as bench, asyncio.timeout(20):
+        first = await connect(port_of(bench))
+        await asyncio.sleep(0.1)  # it is in the hall
+        first.send(request)
+        second = socket.create_connection(("127.0.0.1", port_of(bench)))  # in the same turn
+        second.setblocking(False)
+        with first, second:
+            await closed(first)
+            second.send(request)
+            said = await asyncio.get_running_loop().sock_recv(second, 65_536)
+    assert said.startswith(b"HTTP/1.1 200")
+    assert caplog.records == []
+
+
 async def test_a_key_that_is_known_gets_through_a_flood_from_its_own_address(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

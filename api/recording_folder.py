@@ -43,6 +43,14 @@ class RecordingFolder:
     path: Path
     node: str
 
+    def is_there(self) -> bool:
+        """Whether it is what lies at its path now: it is not unmounted, and nothing is in its
+        place."""
+        try:
+            return bool(json.loads((self.path / _MARK).read_bytes())["node"] == self.node)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
     def file(self, name: str) -> Path | None:
         """A recording that is there, else None."""
         path = recording_file(self.path, name)

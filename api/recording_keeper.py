@@ -109,15 +109,26 @@ class RecordingKeeper:
 
     def _names(self) -> list[str]:
         try:
-            return self._folder.names()
+            names = self._folder.names()
         except OSError as error:
             log.error("recordings.dir %s cannot be read: %s", self._folder.path, error.strerror)
             return []
+        return names if self._is_there() else []
+
+    def _is_there(self) -> bool:
+        """Whether what was just seen of the folder was the folder's: asked afterwards, because it
+        may be unmounted at any time."""
+        if self._folder.is_there():
+            return True
+        log.error(
+            "recordings.dir %s is not the folder that it was at the start; mount that one again",
+            self._folder.path,
+        )
+        return False
 
     def _lost(self, names: list[str]) -> list[str]:
-        if not self._folder.path.is_dir():  # not mounted: nobody knows
-            return []
-        return [name for name in names if self._folder.file(name) is None]
+        lost = [name for name in names if self._folder.file(name) is None]
+        return lost if lost and self._is_there() else []
 
     def _delete(self, erasures: list[Erasure]) -> list[str]:
         """The ids of calls of which no file is left."""
@@ -128,10 +139,12 @@ class RecordingKeeper:
                 gone.append(one.call_id)
             except OSError as error:
                 log.error("recording of call %s cannot be deleted: %s", one.call_id, error.strerror)
-        return gone
+        return gone if self._is_there() else []
 
     def _delete_orphans(self, names: list[str]) -> int:
         deleted = 0
+        if not self._is_there():
+            return deleted
         for name in names:
             try:
                 self._folder.delete([name])

@@ -11,6 +11,7 @@ import pytest
 
 from api.app import create_app
 from api.http_server import http_server, listen
+from api.recording_folder import open_folder
 from api.sealing import Seal, new_key
 from api.services import Check, Services
 from api.settings import StoreSection, load_settings
@@ -142,7 +143,7 @@ async def benching(
         aliases: of engines.
     """
     recordings = folder / "recordings"
-    recordings.mkdir()
+    node = open_folder(recordings, "tests")[0].node
     own = {
         "OFFHOOK_RECORDINGS__DIR": str(recordings),
         "OFFHOOK_STORE__PATH": str(folder / "data" / "offhook.db"),
@@ -158,7 +159,7 @@ async def benching(
     listener = listen("127.0.0.1", 0)
     url = "http://{}:{}".format(*listener.getsockname())
     engines = played_engines("en", "es", aliases=aliases)
-    services = Services(settings, store, control, engines, ask_health, SEAL, url)
+    services = Services(settings, store, control, engines, ask_health, SEAL, url, node)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     with listener:

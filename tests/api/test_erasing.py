@@ -119,6 +119,33 @@ async def test_a_recording_that_is_lost_is_no_longer_available(
         assert attempt["recording_available"] is there
 
 
+async def test_a_folder_that_is_not_mounted_loses_nothing(
+    store: Store, here: RecordingFolder, tmp_path: Path
+) -> None:
+    """Nor is anything erased then, and another folder in its place is left alone."""
+    kept, erased = await ended(store, here), await ended(store, here)
+    elsewhere = open_folder(tmp_path / "elsewhere", "a-store")[0]
+    record(elsewhere.path, f"{uuid.uuid4()}.wav")
+    foreign = recordings(elsewhere)
+    mine, keeper = sorted(f"{call.id}.wav" for call in (kept, erased)), RecordingKeeper(store, here)
+    here.path.rename(tmp_path / "unmounted")
+    here.path.mkdir()
+    await keeper.sweep()
+    assert await keeper.erase(erased.id) == [here.node]
+    here.path.rmdir()
+    elsewhere.path.rename(here.path)
+    await keeper.sweep()
+    assert recordings(here) == foreign
+    assert await store.erasures.nodes(erased.id) == [here.node]
+    here.path.rename(elsewhere.path)
+    (tmp_path / "unmounted").rename(here.path)
+    assert recordings(here) == mine
+    await keeper.sweep()
+    assert recordings(here) == [f"{kept.id}.wav"]
+    assert await store.erasures.nodes(erased.id) == []
+    assert (await store.calls.get(kept.id)).recording_path == f"{kept.id}.wav"
+
+
 async def test_every_file_of_a_call_is_erased(bench: Bench) -> None:
     """Whatever its attempts say: a disk that was full, a crash, an earlier release."""
     call = await completed(bench.store)

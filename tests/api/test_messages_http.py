@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from api.message_records import NewMessage
-from api.recording_folder import RecordingFolder
+from api.recording_folder import open_folder
 from api.recording_keeper import RecordingKeeper
 from api.records import Call
 from api.retention import DAY_S, Housekeeper
@@ -73,7 +73,7 @@ async def test_messages_go_with_the_transcript_and_with_the_call(
     keeper = Housekeeper(
         store,
         retention,
-        RecordingKeeper(store, RecordingFolder(tmp_path, "here")),
+        RecordingKeeper(store, open_folder(tmp_path, "tests")[0]),
         clock=lambda: later,
     )
     assert (await keeper.sweep()).transcripts == 1

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.recording_folder import RecordingFolder
+from api.recording_folder import open_folder
 from api.recording_keeper import RecordingKeeper
 from api.records import Call, Ended, Turn
 from api.retention import DAY_S, Housekeeper, Purged
@@ -70,7 +70,7 @@ def in_days(days: float) -> float:
 
 def housekeeper(store: Store, folder: Path, days_later: float, **days: float) -> Housekeeper:
     retention = Retention.model_validate(days)
-    keeper = RecordingKeeper(store, RecordingFolder(folder, "here"))
+    keeper = RecordingKeeper(store, open_folder(folder, "tests")[0])
     return Housekeeper(store, retention, keeper, clock=lambda: in_days(days_later))
 
 
@@ -91,7 +91,7 @@ async def test_a_call_goes_with_everything_of_it_when_its_time_is_over(
     assert len(await remaining(store)) == 4
     assert await keeper.sweep() == Purged(calls=1)
     assert set(await remaining(store)) == {young.id, waiting.id, talking.id}
-    assert [file.stem for file in folder.iterdir()] == [young.id]
+    assert [file.stem for file in folder.glob("*.wav")] == [young.id]
     for table in (attempts, call_events, turns, webhook_deliveries):
 
         async def work(connection: AsyncConnection, table: Any = table) -> int | None:
@@ -121,7 +121,7 @@ async def test_parts_go_and_the_call_stays(store: Store, tmp_path: Path) -> None
     assert await keeper.sweep() == Purged()
     stripped = await store.calls.get(call.id)
     assert stripped == replace(call, recording_path=None)
-    assert list(folder.iterdir()) == []
+    assert list(folder.glob("*.wav")) == []
     assert await store.calls.turns(call.id) == []
     events = await store.calls.events(call.id)
     assert not [event for event in events if "my secret" in repr(event)]
@@ -249,7 +249,7 @@ async def test_a_call_is_erased_wholly(bench: Bench) -> None:
     assert (await bench.client.delete(path)).status_code == 204
     assert (await bench.client.get(path)).status_code == 404
     assert (await bench.client.delete(path)).status_code == 404
-    assert list(bench.recordings.iterdir()) == []
+    assert list(bench.recordings.glob("*.wav")) == []
     for table in (calls, attempts, turns, call_events, webhook_deliveries):
         assert await count(bench.store, table) == 0
     assert await count(bench.store, budget_entries) == entries

@@ -6,6 +6,7 @@ and its webhook received through public doors.
 """
 
 import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -95,20 +96,30 @@ async def _demo(model_set: str, number: str, pbx: str, *, quiet: bool) -> CallOb
         placed = await client.create_call({"to": number, "webhook_url": hook, **EXAMPLE})
         say(f"Calling {number} through the trunk")
         ended = await follow(client, placed.id, None if quiet else out)
+        kept = _keep_recording(settings, ended)
         if not quiet:
             print_json(ended.model_dump())
-            _tell(settings, ended, receiver)
+            _tell(kept, ended, receiver)
     return ended
 
 
-def _tell(settings: Settings, ended: CallObject, receiver: Receiver) -> None:
+def _keep_recording(settings: Settings, ended: CallObject) -> Path | None:
+    """Copy the recording, if there is one, from the folder that ends with the demo."""
+    if not ended.recording_available:
+        return None
+    kept = Path(f"offhook-data/demo/{ended.id}.wav").resolve()
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copy(settings.recordings.dir / kept.name, kept)
+    return kept
+
+
+def _tell(recording: Path | None, ended: CallObject, receiver: Receiver) -> None:
     wire = ended.latency.get("wire_ms", {})
     if wire:
         out.print(f"\nThe agent answered in {wire['p50']:.0f} ms (median, on the wire).")
-    if ended.recording_available:
-        path = settings.recordings.dir / f"{ended.id}.wav"
+    if recording is not None:
         out.print("Recording (left: person, right: agent): ", end="")
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        out.print(str(recording), markup=False, highlight=False, soft_wrap=True)
     out.print(
         f"Webhooks received and verified: {', '.join(kind for _, kind in receiver.verified)}"
         + (f"; {receiver.rejected} rejected" if receiver.rejected else "")

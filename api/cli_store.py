@@ -159,7 +159,7 @@ def purge(older_than: float | None, dry_run: bool, config: Path | None, as_json:
 
         async with opened_store(settings) as store:
             try:
-                folder, _ = open_folder(settings.recordings.dir, await store.organization.id())
+                folder = open_folder(settings.recordings.dir, await store.organization.id())
             except FolderError as error:
                 fail(str(error))
             housekeeper = Housekeeper(store, retention, RecordingKeeper(store, folder))

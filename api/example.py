@@ -55,18 +55,18 @@ class Receiver:
 def demo_settings(
     bed: TestBed, folder: Path, model_set: str, freeswitch: Witness | None = None
 ) -> Settings:
-    """Settings of a server on the test bed; recordings stay in `offhook-data/demo`.
+    """Settings of a server on the test bed.
 
     Args:
         bed: its carrier takes the calls, and its Asterisk is the PBX.
-        folder: for the database.
+        folder: for the database and the recordings.
         model_set: name of the engines' weights.
         freeswitch: the PBX in place of that Asterisk.
     """
     tree = Settings(models=settings_or_fail(None).models).model_dump()
     tree["server"]["port"] = 0
     tree["store"]["path"] = folder / "offhook.db"
-    tree["recordings"]["dir"] = Path("offhook-data/demo").resolve()
+    tree["recordings"]["dir"] = folder / "recordings"
     tree["pbx"] |= {"trunk": bed.trunk, "inbound": False}
     tree["pbx"]["fastagi"] |= {
         "host": bed.host,

@@ -92,7 +92,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         stack.push_async_callback(store.close)
         seal = await _seal(settings, store)
         secret = await _webhook_secret(settings, store)
-        folder, ours = await _recording_folder(settings, store)
+        folder = await _recording_folder(settings, store)
         await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
         media = media_server(settings)
         await media.start()
@@ -141,7 +141,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         reception = Reception(services, dialer)
         app = create_app(services)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
-        keeper = RecordingKeeper(store, folder, ours=ours)
+        keeper = RecordingKeeper(store, folder)
         housekeeper = Housekeeper(store, settings.retention, keeper)
         zone = settings.calls.default_timezone
         writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
@@ -264,7 +264,7 @@ async def _seal(settings: Settings, store: Store) -> Seal:
     return seal
 
 
-async def _recording_folder(settings: Settings, store: Store) -> tuple[RecordingFolder, bool]:
+async def _recording_folder(settings: Settings, store: Store) -> RecordingFolder:
     store_id = await store.organization.id()
     try:
         return await asyncio.to_thread(open_folder, settings.recordings.dir, store_id)

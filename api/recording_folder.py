@@ -73,9 +73,8 @@ class RecordingFolder:
         self.delete(recording_name(call_id, number) for number in range(1, max(1, attempts) + 1))
 
 
-def open_folder(path: Path, store_id: str) -> tuple[RecordingFolder, bool]:
-    """The recordings folder at `path`, made when absent, for the user's eyes only; and whether it
-    is that store's, or another's that was there before.
+def open_folder(path: Path, store_id: str) -> RecordingFolder:
+    """The recordings folder at `path` of that store, made when absent, for the user's eyes only.
 
     Raises FolderError.
     """
@@ -84,7 +83,7 @@ def open_folder(path: Path, store_id: str) -> tuple[RecordingFolder, bool]:
         with contextlib.suppress(PermissionError):  # somebody else's, lent to us
             path.chmod(0o700)
         kept = json.loads(_marked(path, store_id))
-        return RecordingFolder(path, kept["node"]), kept["store"] == store_id
+        folder, owner = RecordingFolder(path, kept["node"]), kept["store"]
     except OSError as error:
         raise FolderError(
             f"recordings.dir {path}: {error.strerror}; name a folder that this user can write"
@@ -93,6 +92,13 @@ def open_folder(path: Path, store_id: str) -> tuple[RecordingFolder, bool]:
         raise FolderError(
             f"recordings.dir {path}: {_MARK} is broken; delete it to have it made anew"
         ) from error
+    if owner != store_id:
+        # What one store does not know is deleted; the other one's recordings would be.
+        raise FolderError(
+            f"recordings.dir {path} holds the recordings of another store; name another folder, "
+            "or move this one away with all that is in it"
+        )
+    return folder
 
 
 def _marked(path: Path, store_id: str) -> bytes:

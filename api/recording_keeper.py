@@ -17,16 +17,14 @@ log = logging.getLogger(__name__)
 class RecordingKeeper:
     """Deletes the files that this node has of erased calls."""
 
-    def __init__(self, store: Store, folder: RecordingFolder, *, ours: bool = True) -> None:
+    def __init__(self, store: Store, folder: RecordingFolder) -> None:
         """
         Args:
             store: the ledger.
             folder: this node's.
-            ours: whether it belongs to this store; what another one has recorded is left alone.
         """
         self._store = store
         self._folder = folder
-        self._ours = ours
 
     @property
     def node(self) -> str:
@@ -90,15 +88,9 @@ class RecordingKeeper:
         for batch in _batches(names):
             named = await erasures.named(batch)
             orphans += [name for name in batch if name not in named]
-        if orphans and self._ours:
+        if orphans:
             deleted = await asyncio.to_thread(self._delete_orphans, orphans)
             log.warning("deleted %d recordings of calls that there are not", deleted)
-        elif orphans:
-            log.warning(
-                "%s holds %d recordings of another store; name another folder in recordings.dir",
-                self._folder.path,
-                len(orphans),
-            )
         last = ""
         while told := await erasures.recorded(self.node, last):
             last = told[-1]

@@ -143,7 +143,7 @@ async def benching(
         aliases: of engines.
     """
     recordings = folder / "recordings"
-    node = open_folder(recordings, "tests")[0].node
+    node = open_folder(recordings, "tests").node
     own = {
         "OFFHOOK_RECORDINGS__DIR": str(recordings),
         "OFFHOOK_STORE__PATH": str(folder / "data" / "offhook.db"),

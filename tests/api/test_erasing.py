@@ -25,12 +25,12 @@ WORDS = "canary words of a person"
 
 @pytest.fixture
 def here(tmp_path: Path) -> RecordingFolder:
-    return open_folder(tmp_path / "here", "a-store")[0]
+    return open_folder(tmp_path / "here", "a-store")
 
 
 @pytest.fixture
 def there(tmp_path: Path) -> RecordingFolder:
-    return open_folder(tmp_path / "there", "a-store")[0]
+    return open_folder(tmp_path / "there", "a-store")
 
 
 async def cut_short(store: Store, folder: RecordingFolder, number: int = 1, **order: Any) -> Call:
@@ -91,20 +91,6 @@ async def test_recordings_that_no_attempt_names_are_swept(
     assert "deleted 3 recordings" in caplog.text
 
 
-async def test_what_another_store_recorded_is_left_alone(
-    store: Store, here: RecordingFolder, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A server that is started on the wrong store deletes nothing of the right one's."""
-    call = await ended(store, here)
-    await store.purge.erase([await store.purge.one(call.id)], time.time(), "elsewhere")
-    await store.erasures.done(here.node, [call.id])
-    folder, ours = open_folder(here.path, "another-store")
-    assert (folder.node, ours) == (here.node, False)
-    await RecordingKeeper(store, folder, ours=ours).sweep()
-    assert recordings(here) == [f"{call.id}.wav"]
-    assert "1 recordings of another store" in caplog.text
-
-
 async def test_a_recording_that_is_lost_is_no_longer_available(
     bench: Bench,
 ) -> None:
@@ -124,7 +110,7 @@ async def test_a_folder_that_is_not_mounted_loses_nothing(
 ) -> None:
     """Nor is anything erased then, and another folder in its place is left alone."""
     kept, erased = await ended(store, here), await ended(store, here)
-    elsewhere = open_folder(tmp_path / "elsewhere", "a-store")[0]
+    elsewhere = open_folder(tmp_path / "elsewhere", "a-store")
     record(elsewhere.path, f"{uuid.uuid4()}.wav")
     foreign = recordings(elsewhere)
     mine, keeper = sorted(f"{call.id}.wav" for call in (kept, erased)), RecordingKeeper(store, here)
@@ -215,21 +201,28 @@ async def test_a_stuck_file_is_no_success_and_is_tried_again(bench: Bench) -> No
 def test_a_folder_is_private_and_keeps_its_name(tmp_path: Path) -> None:
     path = tmp_path / "recordings"
     path.mkdir(mode=0o755)
-    one, ours = open_folder(path, "a-store")
-    assert (ours, path.stat().st_mode & 0o777) == (True, 0o700)
-    assert open_folder(path, "a-store") == (one, True)
+    one = open_folder(path, "a-store")
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert open_folder(path, "a-store") == one
     assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o600}
-    assert open_folder(tmp_path / "other", "a-store")[0].node != one.node
+    assert open_folder(tmp_path / "other", "a-store").node != one.node
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FolderError, match=r"recordings\.dir .*name a folder"):
         open_folder(tmp_path / "file", "a-store")
-    (mark,) = (open_folder(tmp_path / "a", "a-store")[0].path).iterdir()
+    (mark,) = (open_folder(tmp_path / "a", "a-store").path).iterdir()
     mark.write_text("{")
     with pytest.raises(FolderError, match="is broken"):
         open_folder(tmp_path / "a", "a-store")
+
+
+def test_a_folder_is_one_stores(here: RecordingFolder) -> None:
+    """Each of two would delete what the other one has recorded."""
+    with pytest.raises(FolderError, match=r"of another store; name another folder, or move"):
+        open_folder(here.path, "another-store")
+    assert open_folder(here.path, "a-store") == here
 
 
 # -- the store's own files -------------------------------------------------------------------------

@@ -73,7 +73,7 @@ async def test_messages_go_with_the_transcript_and_with_the_call(
     keeper = Housekeeper(
         store,
         retention,
-        RecordingKeeper(store, open_folder(tmp_path, "tests")[0]),
+        RecordingKeeper(store, open_folder(tmp_path, "tests")),
         clock=lambda: later,
     )
     assert (await keeper.sweep()).transcripts == 1

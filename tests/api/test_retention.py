@@ -70,7 +70,7 @@ def in_days(days: float) -> float:
 
 def housekeeper(store: Store, folder: Path, days_later: float, **days: float) -> Housekeeper:
     retention = Retention.model_validate(days)
-    keeper = RecordingKeeper(store, open_folder(folder, "tests")[0])
+    keeper = RecordingKeeper(store, open_folder(folder, "tests"))
     return Housekeeper(store, retention, keeper, clock=lambda: in_days(days_later))
 
 

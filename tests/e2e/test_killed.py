@@ -233,10 +233,11 @@ async def stores(
         async def make_store() -> StoreSection:
             nonlocal made
             made += 1
+            path = tmp_path / str(made) / "offhook.db"
             if request.param == "sqlite":
-                return StoreSection(path=tmp_path / str(made) / "offhook.db")
+                return StoreSection(path=path)
             server: PostgresServer = request.getfixturevalue("postgres_server")
-            return at(await stack.enter_async_context(server.database()))
+            return at(await stack.enter_async_context(server.database()), path=path)
 
         yield make_store
 

@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.recording_folder import recording_file
+from api.recording_folder import MARK, owner_of, recording_file
+from api.store.organization import NAME
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -54,7 +55,8 @@ def backup_store(source: Path, target: Path) -> int:
 
 
 def backup_recordings(backup: Path, folder: Path, target: Path) -> Copied:
-    """Copy the recordings that a backup names; those that are there already are left.
+    """Copy the recordings that a backup names, and the name of their node; what is there already
+    is left.
 
     Args:
         backup: a file that `backup_store` made.
@@ -77,9 +79,19 @@ def backup_recordings(backup: Path, folder: Path, target: Path) -> Copied:
                 with _named_at_last(copy) as part:
                     shutil.copyfile(source, part)
                 copied += 1
+        _copy_mark(backup, folder, target)
     except OSError as error:
         raise BackupError(f"{error.filename or target}: {error.strerror}") from error
     return Copied(copied, there, tuple(missing))
+
+
+def _copy_mark(backup: Path, folder: Path, target: Path) -> None:
+    """Have the copies' folder go by the node that the attempts name. Another store's name, as in a
+    folder with the backups of several, would keep the server from starting."""
+    owner, copy = owner_of(folder), target / MARK
+    if owner is not None and owner == _store_id(backup) and not copy.exists():
+        with _named_at_last(copy) as part:
+            shutil.copyfile(folder / MARK, part)
 
 
 @contextmanager
@@ -123,3 +135,10 @@ def recordings_in(backup: Path) -> list[str]:
             "SELECT recording_path FROM attempts WHERE recording_path IS NOT NULL"
         )
         return [name for (name,) in rows]
+
+
+def _store_id(backup: Path) -> str | None:
+    with closing(sqlite3.connect(backup)) as connection:
+        query = "SELECT value FROM kept_values WHERE name = ?"
+        found = connection.execute(query, (NAME,)).fetchone()
+        return None if found is None else str(found[0])

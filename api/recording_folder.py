@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 #: Says whose the folder is: `{"node": …, "store": …}`.
-_MARK: Final = ".offhook-node.json"
+MARK: Final = ".offhook-node.json"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OURS: Final = re.compile(rf"{_UUID}(?:-\d+)?\.wav")
 
@@ -47,7 +47,7 @@ class RecordingFolder:
         """Whether it is what lies at its path now: it is not unmounted, and nothing is in its
         place."""
         try:
-            return bool(json.loads((self.path / _MARK).read_bytes())["node"] == self.node)
+            return bool(json.loads((self.path / MARK).read_bytes())["node"] == self.node)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -90,7 +90,7 @@ def open_folder(path: Path, store_id: str) -> RecordingFolder:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise FolderError(
-            f"recordings.dir {path}: {_MARK} is broken; delete it to have it made anew"
+            f"recordings.dir {path}: {MARK} is broken; delete it to have it made anew"
         ) from error
     if owner != store_id:
         # What one store does not know is deleted; the other one's recordings would be.
@@ -101,11 +101,20 @@ def open_folder(path: Path, store_id: str) -> RecordingFolder:
     return folder
 
 
+def owner_of(path: Path) -> str | None:
+    """The store that the folder at `path` belongs to; None where no mark says so."""
+    try:
+        owner: str = json.loads((path / MARK).read_bytes())["store"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return owner
+
+
 def _marked(path: Path, store_id: str) -> bytes:
     """The folder's mark. Of several processes that make it at one time, one does."""
-    mark = path / _MARK
+    mark = path / MARK
     if not mark.exists():
-        whole = path / f"{_MARK}.{secrets.token_hex(8)}"
+        whole = path / f"{MARK}.{secrets.token_hex(8)}"
         whole.touch(0o600, exist_ok=False)
         node = f"{socket.gethostname()[:48]}-{secrets.token_hex(4)}"
         whole.write_text(json.dumps({"node": node, "store": store_id}))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.database import Database, Transaction
@@ -105,12 +105,16 @@ class Erasures:
         return await self._database.read(work)
 
     async def claim(self, node: str, names: Sequence[str]) -> None:
-        """Note that at most `BATCH` recordings of an earlier release are on this node."""
+        """Note that at most `BATCH` recordings are on this node: those of an earlier release and,
+        where no other server has the store, those that came from another machine or folder."""
+        recorder = attempts.c.recording_node
+        unclaimed = recorder.is_(None)
+        claimable = unclaimed if self._database.shared else or_(unclaimed, recorder != node)
 
         async def work(transaction: Transaction) -> None:
             await transaction.connection.execute(
                 update(attempts)
-                .where(attempts.c.recording_node.is_(None), attempts.c.recording_path.in_(names))
+                .where(claimable, attempts.c.recording_path.in_(names))
                 .values(recording_node=node)
             )
 

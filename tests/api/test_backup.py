@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from api import backup
 from api.backup import BackupError, backup_recordings, backup_store
 from api.cli import main
+from api.recording_folder import open_folder
 from api.settings import StoreSection
 from api.store import Store
 from api.store.sqlite import lock_store
@@ -123,6 +124,25 @@ async def test_recordings_are_copied_once(store: Store, source: Path, tmp_path: 
     assert {mode(file) for file in target.iterdir()} == {0o600}
     again = backup_recordings(copy, folder, target)
     assert (again.copied, again.there_already) == (0, 2)
+
+
+async def test_recordings_take_the_name_of_their_node_along(
+    store: Store, source: Path, tmp_path: Path
+) -> None:
+    """To the backup and back, but never in the place of another one."""
+    folder = open_folder(tmp_path / "recordings", await store.organization.id())
+    strange = open_folder(tmp_path / "strange", "another-store")
+    copies, new = tmp_path / "copies", tmp_path / "new"
+    call, copy = await talked(store, folder.path), tmp_path / "copy.db"
+    backup_store(source, copy)
+    backup_recordings(copy, strange.path, copies)
+    backup_recordings(copy, folder.path, copies)
+    backup_recordings(copy, copies, new)
+    assert {mode(file) for file in new.iterdir()} == {0o600}
+    moved = open_folder(new, await store.organization.id())
+    assert (moved.node, moved.names()) == (folder.node, [f"{call.id}.wav"])
+    backup_recordings(copy, folder.path, strange.path)
+    assert open_folder(strange.path, "another-store") == strange
 
 
 # -- the commands ----------------------------------------------------------------------------------

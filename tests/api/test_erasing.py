@@ -157,6 +157,33 @@ async def test_a_node_claims_what_an_earlier_release_recorded(
     assert recordings(here) == [name]
 
 
+async def test_the_only_server_claims_what_came_from_another_machine(
+    store: Store, here: RecordingFolder, there: RecordingFolder
+) -> None:
+    """Or from another folder: nobody else will ever give or erase it."""
+    call = await ended(store, there)
+    there.path.joinpath(f"{call.id}.wav").rename(here.path / f"{call.id}.wav")
+    keeper = RecordingKeeper(store, here)
+    await keeper.sweep()
+    (attempt,) = await store.calls.attempts(call.id)
+    assert attempt.recording_node == here.node
+    assert await keeper.erase(call.id) == []
+    assert recordings(here) == []
+
+
+@pytest.mark.both_stores
+async def test_a_server_that_shares_its_store_claims_nothing_of_the_others(
+    store: Store, here: RecordingFolder, there: RecordingFolder
+) -> None:
+    if not store.shared:
+        pytest.skip("one server has it")
+    call = await ended(store, there)
+    record(here.path, f"{call.id}.wav")
+    await RecordingKeeper(store, here).sweep()
+    (attempt,) = await store.calls.attempts(call.id)
+    assert attempt.recording_node == there.node
+
+
 # -- several nodes ---------------------------------------------------------------------------------
 
 

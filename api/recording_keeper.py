@@ -31,8 +31,8 @@ class RecordingKeeper:
         return self._folder.node
 
     async def run(self, interval_s: float) -> None:
-        """Sweep at once and every `interval_s` seconds, and delete whenever a call is erased on
-        any node; until cancelled. Raises StoreError."""
+        """Sweep at once and every `interval_s` seconds, and delete whenever a call is erased by
+        another process; until cancelled. Raises StoreError."""
         while True:
             await self.sweep()
             with contextlib.suppress(TimeoutError):
@@ -63,16 +63,17 @@ class RecordingKeeper:
     async def carry_out(self) -> int:
         """Delete what this node has of erased calls, in the store's own files too; of how many it
         could not. Raises StoreError."""
-        failed, last, gone = 0, "", list[str]()
-        while batch := await self._store.erasures.of(self.node, last):
-            last = batch[-1].call_id
-            deleted = await asyncio.to_thread(self._delete, batch)
-            failed += len(batch) - len(deleted)
-            gone += deleted
-        if gone and await self._store.scrub():
-            for ids in _batches(gone):
-                await self._store.erasures.done(self.node, ids)
-        return failed
+        async with self._store.erasing:
+            failed, last, gone = 0, "", list[str]()
+            while batch := await self._store.erasures.of(self.node, last):
+                last = batch[-1].call_id
+                deleted = await asyncio.to_thread(self._delete, batch)
+                failed += len(batch) - len(deleted)
+                gone += deleted
+            if gone and await self._store.scrub():
+                for ids in _batches(gone):
+                    await self._store.erasures.done(self.node, ids)
+            return failed
 
     async def sweep(self) -> None:
         """Carry out what is left of erasing; delete recordings that no attempt names, as another

@@ -57,7 +57,10 @@ class Store:
         self.webhook_due = asyncio.Event()
         """Set whenever a delivery was put in the outbox."""
         self.erasure_due = asyncio.Event()
-        """Set whenever a call was erased of which a node may have files."""
+        """Set whenever another process erased a call of which a node may have files."""
+        self.erasing = asyncio.Lock()
+        """Held while what is erased is carried out: writing the database anew stops every writer,
+        so whoever waits finds it done."""
         signals = Signals(bus.publish, asyncio.Event(), clock)
         signals.work.set()  # after a start there may be something to do
         self.notices.subscribe("work", lambda _: signals.work.set())

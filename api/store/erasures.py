@@ -31,7 +31,8 @@ async def ask_nodes(
     transaction: Transaction, erased: Sequence[Erasure], node: str, now: float
 ) -> None:
     """Have the files of calls deleted, by `node` and every node that recorded one of them; to be
-    called while their attempts are there.
+    called while their attempts are there. The other processes are told; this one is to carry it out
+    when it has erased all that it is about to.
 
     Args:
         transaction: that deletes the rows.
@@ -53,7 +54,7 @@ async def ask_nodes(
         for call_id, one in sorted(nodes)
     ]
     await connection.execute(insert_for(connection, erasures).on_conflict_do_nothing(), rows)
-    transaction.notify("erasures")
+    transaction.notify("erasures", others_only=True)
 
 
 class Erasures:

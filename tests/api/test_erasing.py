@@ -1,5 +1,6 @@
 """Erased means erased: on every node, in every file, and after every crash."""
 
+import asyncio
 import time
 import uuid
 from pathlib import Path
@@ -13,6 +14,7 @@ from api.records import Call, Ended, RecordingFile, Turn
 from api.retention import DAY_S, Housekeeper, Purged
 from api.settings import Retention, StoreSection
 from api.store import Store
+from api.store.purge import BATCH
 from tests.api.conftest import EQUIPPED, Bench, benching
 from tests.api.story import NODE, NORMAL, claimed, completed
 from tests.api.test_retention import put_in_the_way, record
@@ -304,6 +306,54 @@ async def test_nothing_of_an_erased_call_is_in_any_file_while_the_server_runs(
     assert {name for _, name in holding(tmp_path, *(canary for _, canary in kept))} == {
         canary for _, canary in kept
     }
+
+
+@pytest.fixture
+def scrubs(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What came of each time that the database was written anew."""
+    told: list[bool] = []
+    scrub = store.scrub
+
+    async def counted() -> bool:
+        told.append(await scrub())
+        return told[-1]
+
+    monkeypatch.setattr(store, "scrub", counted)
+    return told
+
+
+async def test_the_database_is_written_anew_once_for_an_erasing(
+    store: Store, here: RecordingFolder, scrubs: list[bool]
+) -> None:
+    """Other writers wait meanwhile."""
+    call = await ended(store, here)
+    running = asyncio.create_task(RecordingKeeper(store, here).run(3600.0))
+    await asyncio.sleep(0.1)
+    assert await RecordingKeeper(store, here).erase(call.id) == []
+    await asyncio.sleep(0.1)
+    running.cancel()
+    await asyncio.wait([running])
+    assert scrubs == [True]
+    call = await ended(store, here)
+    await store.purge.erase([await store.purge.one(call.id)], time.time(), here.node)
+    await asyncio.gather(*(RecordingKeeper(store, here).carry_out() for _ in range(3)))
+    assert scrubs == [True, True]
+
+
+async def test_the_database_is_written_anew_once_for_a_sweep(
+    store: Store, here: RecordingFolder, scrubs: list[bool]
+) -> None:
+    for _ in range(2 * BATCH + 1):
+        await completed(store)
+    running = asyncio.create_task(RecordingKeeper(store, here).run(3600.0))
+    await asyncio.sleep(0.1)
+    in_two_days, retention = time.time() + 2 * DAY_S, Retention(calls_days=1)
+    keeper = RecordingKeeper(store, here)
+    await Housekeeper(store, retention, keeper, clock=lambda: in_two_days).sweep()
+    await asyncio.sleep(0.1)
+    running.cancel()
+    await asyncio.wait([running])
+    assert scrubs == [True]
 
 
 async def test_erasing_that_was_killed_is_gone_on_with_at_the_next_start(

@@ -1,10 +1,11 @@
 """Answers kept for 24 hours under the client's `Idempotency-Key`."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +18,19 @@ KEEP_S = 24 * 3600
 ABANDONED_S = 60
 #: Status of a key that is taken by a request under way.
 UNDER_WAY = 0
+#: Answers that are looked through at a time.
+_BATCH: Final = 500
+_UUID: Final = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ERASED: Final = json.dumps(
+    {
+        "type": "about:blank",
+        "title": "Gone",
+        "status": 410,
+        "code": "erased",
+        "detail": "the call that this request made has been erased",
+        "errors": [],
+    }
+)
 
 
 class KeyTakenError(Exception):
@@ -53,6 +67,23 @@ async def _insert(
         )
     except IntegrityError as error:
         raise KeyTakenError(request.key) from error
+
+
+async def empty_answers(connection: AsyncConnection, call_ids: Collection[str]) -> None:
+    """Take the content of every answer that tells of one of these calls, alone or among others.
+
+    Read once for all of the calls: a search of the table for each would keep writers waiting.
+    """
+    erased, last = set(call_ids), ("", "")
+    table = idempotency_keys.c
+    name = tuple_(table.api_key_id, table.key)
+    query = select(table.api_key_id, table.key, table.body).order_by(table.api_key_id, table.key)
+    while rows := (await connection.execute(query.where(name > last).limit(_BATCH))).all():
+        last = rows[-1][:2]
+        names = [row[:2] for row in rows if not erased.isdisjoint(_UUID.findall(row.body))]
+        if names:
+            emptied = update(idempotency_keys).where(name.in_(names))
+            await connection.execute(emptied.values(status_code=410, body=_ERASED))
 
 
 def _expired(now: float) -> ColumnElement[bool]:

@@ -4,7 +4,6 @@ Recordings are files: the transaction that lets go of them has the nodes delete 
 (`api.store.erasures`).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.lifecycle import TERMINAL
 from api.store.database import Database, Transaction
 from api.store.erasures import Erasure, ask_nodes
-from api.store.idempotency import KEEP_S
+from api.store.idempotency import KEEP_S, empty_answers
 from api.store.rows import UnknownCallError
 from api.store.tables import (
     attempts,
@@ -114,7 +113,6 @@ class Purge:
         content, and not its key: the order must not be placed again.
         """
         ids = [call.id for call in old]
-        recent = [call.id for call in old if call.created_at > now - KEEP_S]
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
@@ -127,12 +125,7 @@ class Purge:
             await connection.execute(
                 delete(campaign_contacts).where(campaign_contacts.c.call_id.in_(ids))
             )
-            for call_id in recent:
-                await connection.execute(
-                    update(idempotency_keys)
-                    .where(idempotency_keys.c.body.contains(call_id))
-                    .values(status_code=410, body=_ERASED)
-                )
+            await empty_answers(connection, ids)
             await connection.execute(delete(calls).where(calls.c.id.in_(ids)))
 
         await self._database.write(work)
@@ -210,17 +203,6 @@ class Purge:
 
         return await self._database.write(work)
 
-
-_ERASED: Final = json.dumps(
-    {
-        "type": "about:blank",
-        "title": "Gone",
-        "status": 410,
-        "code": "erased",
-        "detail": "the call that this request made has been erased",
-        "errors": [],
-    }
-)
 
 _HAVING: Final[dict[Part, tuple[ColumnElement[bool], ...]]] = {
     "calls": (),

@@ -1,5 +1,6 @@
 """How long things are kept, and erasing one call wholly."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.recording_folder import open_folder
 from api.recording_keeper import RecordingKeeper
-from api.records import Call, Ended, Turn
+from api.records import Call, Ended, Idempotency, Turn
 from api.retention import DAY_S, Housekeeper, Purged
 from api.settings import Retention
 from api.store import Store
@@ -259,3 +260,22 @@ async def test_a_call_is_erased_wholly(bench: Bench) -> None:
     assert (again.status_code, again.json()["code"]) == (410, "erased")
     assert "Maria" not in again.text
     assert await count(bench.store, calls) == 0  # the order is not placed a second time
+
+
+@pytest.mark.both_stores
+async def test_an_answer_is_emptied_however_old_its_call_is(store: Store) -> None:
+    """Whatever was asked for lately, and whoever else it tells of."""
+    old, other = await completed(store), await completed(store)
+    now = time.time()
+    answers = {"alone": [old], "both": [other, old], "other": [other], "none": []}
+    for key, told in answers.items():
+        request = Idempotency("api-key", key, "fingerprint")
+        await store.answers.reserve(request, now)
+        body = json.dumps([{"id": call.id, "to": call.to_number} for call in told])
+        await store.answers.keep(request, now, 200, body)
+    for number in range(1000):
+        await store.answers.reserve(Idempotency("another", str(number), "fingerprint"), now)
+    await store.purge.erase([await store.purge.one(old.id)], now + 7 * DAY_S, "here")
+    kept = {key: await store.answers.find(Idempotency("api-key", key, ""), now) for key in answers}
+    statuses = {key: answer.status_code for key, answer in kept.items() if answer is not None}
+    assert statuses == {"alone": 410, "both": 410, "other": 200, "none": 200}

@@ -16,11 +16,10 @@ _PROBE: Final = bytes(65_536)
 
 def folders(settings: Settings) -> Mapping[str, tuple[Path, str]]:
     """What is kept on disk, to its folder and the setting that names it."""
-    found = {}
+    # Needed where `recordings.enabled` is false, too: an agent or a call may say otherwise.
+    found = {"recordings": (settings.recordings.dir, "recordings.dir")}
     if settings.store.url is None:
         found["store"] = (settings.store.path.parent, "store.path")
-    if settings.recordings.enabled:
-        found["recordings"] = (settings.recordings.dir, "recordings.dir")
     return found
 
 

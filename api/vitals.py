@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from api.disk import MEGABYTE, folders, free_bytes
 from api.services import Check
@@ -35,13 +36,13 @@ class Vitals:
         self._lock = asyncio.Lock()
         self._checks: Mapping[str, Check] = {}
         self._stale_at = 0.0
-        self._writing: asyncio.Future[None] | None = None
+        self._trials: dict[str, asyncio.Task[Check]] = {}
 
     async def checks(self) -> Mapping[str, Check]:
-        """The state of `store`, and of `recordings` where calls are recorded."""
+        """The state of `store` and `recordings`."""
         async with self._lock:
             if time.monotonic() >= self._stale_at:
-                self._note({"store": await self._written(), **await self._in_folders()})
+                self._note(await self._tried())
                 self._stale_at = time.monotonic() + FRESH_S
             return self._checks
 
@@ -54,27 +55,39 @@ class Vitals:
                 log.warning("%s: %s again", name, check.message)
         self._checks = checks
 
+    async def _tried(self) -> Mapping[str, Check]:
+        """Of a folder that is in order and the store's, nothing is told."""
+        store, *found = await asyncio.gather(
+            self._in_time("store", self._written, "the store does not take a write"),
+            *(
+                self._in_time(
+                    setting,
+                    partial(asyncio.to_thread, self._in_folder, folder, setting),
+                    f"the folder of {setting} takes no file",
+                )
+                for folder, setting in self._folders.values()
+            ),
+        )
+        checks = zip(self._folders, found, strict=True)
+        told = {name: check for name, check in checks if name != "store" or not check.ok}
+        return {"store": store, **told}
+
+    async def _in_time(
+        self, name: str, begin: Callable[[], Coroutine[Any, Any, Check]], late: str
+    ) -> Check:
+        """What a trial finds, or that it takes too long; it is not begun again meanwhile."""
+        trial = self._trials.get(name)
+        if trial is None or trial.done():
+            trial = self._trials[name] = asyncio.create_task(begin())
+        await asyncio.wait([trial], timeout=WRITE_S)
+        return trial.result() if trial.done() else Check(False, f"{late} within {WRITE_S:g} s")
+
     async def _written(self) -> Check:
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.ensure_future(self._store.probe())
-            self._writing.add_done_callback(_look_at)
-        await asyncio.wait([self._writing], timeout=WRITE_S)
-        if not self._writing.done():
-            return Check(False, f"the store does not take a write within {WRITE_S:g} s")
         try:
-            self._writing.result()
+            await self._store.probe()
         except StoreError as error:
             return Check(False, f"the store does not take a write ({_reason(error)})")
         return Check(True, "takes writes")
-
-    async def _in_folders(self) -> Mapping[str, Check]:
-        """Of a folder that is in order and the store's, nothing is told here."""
-        found = {}
-        for name, (folder, setting) in self._folders.items():
-            check = await asyncio.to_thread(self._in_folder, folder, setting)
-            if name != "store" or not check.ok:
-                found[name] = check
-        return found
 
     def _in_folder(self, folder: Path, setting: str) -> Check:
         try:
@@ -85,11 +98,6 @@ class Vitals:
             told = f"only {free // MEGABYTE} MB are free in the folder of {setting}"
             return Check(False, f"{told}; make room there (server.min_free_mb)")
         return Check(True, "takes files")
-
-
-def _look_at(writing: asyncio.Future[None]) -> None:
-    if not writing.cancelled():
-        writing.exception()
 
 
 def _reason(error: StoreError) -> str:

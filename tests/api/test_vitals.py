@@ -5,13 +5,15 @@ import contextlib
 import resource
 import sqlite3
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.settings import StoreSection
+from api.disk import folders, free_bytes
+from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api.conftest import Bench, benching
 
@@ -110,6 +112,34 @@ async def test_a_locked_store(bench: Bench) -> None:
     async with asyncio.timeout(20):
         while await health(bench):
             await asyncio.sleep(0.05)
+
+
+async def test_a_folder_that_hangs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As over NFS: it is told in time, and waited for with one thread."""
+    back, tried = threading.Event(), 0
+    recordings = bench.services.settings.recordings.dir
+
+    def hanging(folder: Path) -> int:
+        nonlocal tried
+        if folder == recordings:
+            tried += 1
+            back.wait(20)
+        return free_bytes(folder)
+
+    monkeypatch.setattr("api.vitals.free_bytes", hanging)
+    for _ in range(2):
+        told = await health(bench)
+        assert told == {"recordings": "the folder of recordings.dir takes no file within 0.5 s"}
+    assert tried == 1
+    back.set()
+    async with asyncio.timeout(20):
+        while await health(bench):
+            await asyncio.sleep(0.05)
+
+
+def test_the_recordings_folder_is_looked_at_whatever_the_settings_record() -> None:
+    """A call may ask to be recorded."""
+    assert "recordings" in folders(load_settings(None, {"OFFHOOK_RECORDINGS__ENABLED": "false"}))
 
 
 async def test_being_asked_often_writes_no_more(

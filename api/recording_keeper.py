@@ -61,8 +61,8 @@ class RecordingKeeper:
         return left
 
     async def carry_out(self) -> int:
-        """Delete what this node has of erased calls, in the store's own files too; of how many it
-        could not. Raises StoreError."""
+        """Delete what this node has of erased calls, and in the store's own files whatever has been
+        deleted; of how many calls it could not. Raises StoreError."""
         async with self._store.erasing:
             failed, last, gone = 0, "", list[str]()
             while batch := await self._store.erasures.of(self.node, last):
@@ -70,9 +70,12 @@ class RecordingKeeper:
                 deleted = await asyncio.to_thread(self._delete, batch)
                 failed += len(batch) - len(deleted)
                 gone += deleted
-            if gone and await self._store.scrub():
+            asked = await self._store.erasures.scrub_asked()
+            if (gone or asked) and await self._store.scrub():
                 for ids in _batches(gone):
                     await self._store.erasures.done(self.node, ids)
+                if asked:
+                    await self._store.erasures.scrubbed(asked)
             return failed
 
     async def sweep(self) -> None:

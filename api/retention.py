@@ -89,8 +89,6 @@ class Housekeeper:
         if not dry_run:
             purged = replace(purged, answers=await self._store.purge.answers(now))
             purged = replace(purged, failed=await self._keeper.carry_out())
-            if purged.transcripts or purged.events:
-                await self._store.scrub()
         return purged
 
     async def _sweep(

@@ -4,6 +4,7 @@ An erasure is written in the transaction that deletes the call's rows, and taken
 once nothing of the call is in its files: a crash in between, or a node that is down, loses none.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,9 +13,11 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.database import Database, Transaction
-from api.store.tables import attempts, calls, erasures
+from api.store.tables import attempts, calls, erasures, kept_values
 from api.store.upsert import insert_for
 
+#: Name of the value that is kept while a `scrub` is due; each asking has a value of its own.
+_SCRUB: Final = "scrub_due"
 #: Rows, or file names, in one statement.
 BATCH: Final = 500
 
@@ -57,6 +60,15 @@ async def ask_nodes(
     transaction.notify("erasures", others_only=True)
 
 
+async def ask_scrub(transaction: Transaction) -> None:
+    """Have the database's own files rid of what the transaction deletes, now or later."""
+    asked = {"name": _SCRUB, "value": secrets.token_hex(8)}
+    statement = insert_for(transaction.connection, kept_values).values(asked)
+    await transaction.connection.execute(
+        statement.on_conflict_do_update(index_elements=["name"], set_={"value": asked["value"]})
+    )
+
+
 class Erasures:
     """A node's side of the erasing."""
 
@@ -92,6 +104,29 @@ class Erasures:
         async def work(transaction: Transaction) -> None:
             await transaction.connection.execute(
                 delete(erasures).where(erasures.c.node == node, erasures.c.call_id.in_(call_ids))
+            )
+
+        await self._database.write(work)
+
+    async def scrub_asked(self) -> str | None:
+        """What the last deletion asked for that no `scrub` has followed; None where there is
+        none."""
+        query = select(kept_values.c.value).where(kept_values.c.name == _SCRUB)
+
+        async def work(connection: AsyncConnection) -> str | None:
+            found: str | None = await connection.scalar(query)
+            return found
+
+        return await self._database.read(work)
+
+    async def scrubbed(self, asked: str) -> None:
+        """A `scrub` has followed what was asked for; what has been since stays."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.connection.execute(
+                delete(kept_values).where(
+                    kept_values.c.name == _SCRUB, kept_values.c.value == asked
+                )
             )
 
         await self._database.write(work)

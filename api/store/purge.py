@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.lifecycle import TERMINAL
 from api.store.database import Database, Transaction
-from api.store.erasures import Erasure, ask_nodes
+from api.store.erasures import Erasure, ask_nodes, ask_scrub
 from api.store.idempotency import KEEP_S, empty_answers
 from api.store.rows import UnknownCallError
 from api.store.tables import (
@@ -144,6 +144,7 @@ class Purge:
                         update(table).where(column.in_(ids)).values(recording_path=None)
                     )
                 return
+            await ask_scrub(transaction)
             which = and_(call_events.c.call_id.in_(ids), ~call_events.c.terminal)
             if part == "transcripts":
                 await connection.execute(delete(turns).where(turns.c.call_id.in_(ids)))

@@ -393,6 +393,24 @@ async def test_a_command_beside_the_server_leaves_the_rewriting_to_it(
     await serving.close()
 
 
+async def test_what_is_stripped_beside_the_server_is_rewritten_by_it(
+    where: StoreSection, here: RecordingFolder, tmp_path: Path
+) -> None:
+    """As whatever was in the way of rewriting at first."""
+    serving = await Store.open(where, exclusive=True)
+    beside = await Store.open(where)
+    await ended(beside, here)
+    in_two_days, retention = time.time() + 2 * DAY_S, Retention(transcripts_days=1)
+    keeper = RecordingKeeper(beside, here)
+    await Housekeeper(beside, retention, keeper, clock=lambda: in_two_days).sweep()
+    await beside.close()
+    assert holding(tmp_path, WORDS) != []
+    await RecordingKeeper(serving, here).sweep()
+    assert holding(tmp_path, WORDS) == []
+    assert await serving.erasures.scrub_asked() is None
+    await serving.close()
+
+
 async def test_what_retention_deletes_is_in_no_file(equipped: Bench, tmp_path: Path) -> None:
     await lived(equipped, NUMBER, "canary")
     await equipped.client.delete(f"/v1/do_not_call/{NUMBER}")

@@ -90,8 +90,9 @@ class LongAnswers:
                 yield
             finally:
                 self._watched.discard(one)
-                if not self._watched:
+                if not self._watched and self._watch is not None:
                     self._watch.cancel()
+                    self._watch = None  # who comes before it has ended needs another one
 
     async def _look(self) -> None:
         while True:

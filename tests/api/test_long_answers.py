@@ -134,6 +134,21 @@ async def test_what_a_key_may_not_ask_for_any_more_ends(store: Store) -> None:
         await reading
 
 
+async def test_who_comes_as_the_last_one_leaves_is_watched(store: Store) -> None:
+    key, _ = await store.keys.create("other", "read")
+    answers = LongAnswers(store.keys, 5, 5)
+    async with answers.watched(key, "read"):
+        await asyncio.sleep(0)
+
+    async def hold() -> None:
+        async with answers.watched(key, "read"):
+            await store.keys.revoke(key.id)
+            await asyncio.sleep(10)
+
+    with pytest.raises(TimeoutError):
+        await hold()
+
+
 async def test_a_download_ends_with_its_key(bench: Bench) -> None:
     call = await bench.create()
     await run_to_answer(bench, call["id"])

@@ -1,6 +1,7 @@
 """`offhook backup`, `restore`, `purge` and `webhooks`: care of what is stored."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,12 +94,22 @@ def restore(source: Path, recordings: Path | None, config: Path | None, as_json:
         )
     try:
         restored = restore_store(source, path, time.time())
+    except BackupError as error:
+        fail(str(error))
+    replaced = None if restored.replaced is None else str(restored.replaced)
+    lines = [f"{path}: {restored.bytes} bytes, checked"]
+    if replaced is not None:
+        lines.append(
+            f"The store before it is {replaced} now. It holds the calls that it had, those to be "
+            "erased too: delete it when you need it no more."
+        )
+    try:
         copied = None if recordings is None else backup_recordings(path, recordings, folder)
     except BackupError as error:
+        _tell(lines)  # the store is swapped all the same
         fail(str(error))
     there = RecordingFolder(folder, "").names() if folder.is_dir() else []
     unnamed = len(set(there) - set(recordings_in(path)))
-    replaced = None if restored.replaced is None else str(restored.replaced)
     if as_json:
         print_json(
             {
@@ -110,12 +121,6 @@ def restore(source: Path, recordings: Path | None, config: Path | None, as_json:
             }
         )
         return
-    lines = [f"{path}: {restored.bytes} bytes, checked"]
-    if replaced is not None:
-        lines.append(
-            f"The store before it is {replaced} now. It holds the calls that it had, those to be "
-            "erased too: delete it when you need it no more."
-        )
     if copied is not None:
         lines.append(f"Recordings: {copied.copied} copied, {len(copied.missing)} missing")
     if unnamed:
@@ -123,6 +128,10 @@ def restore(source: Path, recordings: Path | None, config: Path | None, as_json:
             f"{folder} has {unnamed} recordings that this store does not name. The server deletes "
             "them when it starts; copy them first if you need them."
         )
+    _tell(lines)
+
+
+def _tell(lines: Sequence[str]) -> None:
     for line in lines:
         err.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -253,6 +253,18 @@ def test_a_backup_is_put_back_and_what_it_replaces_is_kept(tmp_path: Path) -> No
     assert "replaced-" in said
 
 
+def test_what_is_replaced_is_told_where_the_recordings_cannot_be_copied(tmp_path: Path) -> None:
+    path, copy = tmp_path / "data" / "offhook.db", tmp_path / "b.db"
+    make_calls(path, 1)
+    offhook(tmp_path, "backup", str(copy))
+    (tmp_path / "recordings").touch()  # in the way
+    (tmp_path / "copies").mkdir()
+    command = ("restore", str(copy), "--recordings", str(tmp_path / "copies"))
+    for form in ([], ["--json"]):
+        failed = offhook(tmp_path, *command, *form, code=1)
+        assert f"The store before it is {path}.replaced-" in failed.output
+
+
 def test_a_restore_refuses_while_a_server_has_the_store(tmp_path: Path) -> None:
     path, copy = tmp_path / "data" / "offhook.db", tmp_path / "b.db"
     make_calls(path, 1)

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.private_files import fsync_folder
 from api.recording_folder import MARK, owner_of, recording_file
 from api.store.organization import NAME
 
@@ -107,15 +108,6 @@ def _named_at_last(target: Path) -> Iterator[Path]:
         os.close(descriptor)
         path.unlink(missing_ok=True)
     fsync_folder(target.parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check(copy: Path) -> None:

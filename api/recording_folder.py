@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from api.private_files import make_once
+
 #: Says whose the folder is: `{"node": …, "store": …}`.
 MARK: Final = ".offhook-node.json"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -114,11 +116,6 @@ def _marked(path: Path, store_id: str) -> bytes:
     """The folder's mark. Of several processes that make it at one time, one does."""
     mark = path / MARK
     if not mark.exists():
-        whole = path / f"{MARK}.{secrets.token_hex(8)}"
-        whole.touch(0o600, exist_ok=False)
         node = f"{socket.gethostname()[:48]}-{secrets.token_hex(4)}"
-        whole.write_text(json.dumps({"node": node, "store": store_id}))
-        with contextlib.suppress(FileExistsError):
-            os.link(whole, mark)
-        whole.unlink()
+        make_once(mark, json.dumps({"node": node, "store": store_id}))
     return mark.read_bytes()

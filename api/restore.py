@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.backup import BackupError, backup_store, fsync_folder
+from api.backup import BackupError, backup_store
+from api.private_files import fsync_folder
 from api.store.migrate import revisions
 from api.store.sqlite import lock_store
 

@@ -1,18 +1,15 @@
 """Secrets at rest: texts are sealed with the deployment's key, so that the database alone opens
 nothing."""
 
-import contextlib
 import hashlib
 import hmac
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from api.private_files import keep_private
+from api.private_files import keep_private, make_once
 from api.settings import StoreSection
 
 PREFIX: Final = "sealed:v1:"
@@ -88,14 +85,6 @@ def _kept_key(path: Path) -> str:
     """The key in `path`. Of several processes that make it at one time, one does."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        whole = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        whole.touch(0o600, exist_ok=False)
-        with whole.open("w") as file:
-            file.write(new_key() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(whole, path)
-        whole.unlink()
+        make_once(path, new_key() + "\n")
     keep_private(path)
     return path.read_text().strip()

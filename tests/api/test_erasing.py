@@ -237,6 +237,19 @@ def test_a_folder_is_private_and_keeps_its_name(tmp_path: Path) -> None:
     assert open_folder(tmp_path / "other", "a-store").node != one.node
 
 
+def test_the_name_of_a_folder_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one, after a power cut, would keep the server from starting."""
+    synced: list[Path] = []
+
+    def sync(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink())
+
+    monkeypatch.setattr("os.fsync", sync)
+    open_folder(tmp_path, "a-store")
+    mark, folder = synced
+    assert (mark.parent, mark.name[:19], folder) == (tmp_path, ".offhook-node.json.", tmp_path)
+
+
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FolderError, match=r"recordings\.dir .*name a folder"):

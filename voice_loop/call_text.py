@@ -5,6 +5,7 @@ something begins and ends that is not for the ear (`Openers`), and which calls i
 """
 
 import ast
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal
 
 from voice_loop.lenient_json import closing, read, values
 from voice_loop.tools import END_CALL_TOOL
+from voice_loop.untrusted import read_json
 
 Call = tuple[str, dict[str, Any]]
 """A tool's name and its arguments; a malformed one has an empty name."""
@@ -237,11 +239,20 @@ def read_calls(text: str, kind: Kind, names: frozenset[str]) -> list[Call]:
         or _alone(text, names)
     )
     if calls:
-        return [(_clean(name, names), arguments) for name, arguments in calls]
+        return [_plain(_clean(name, names), arguments) for name, arguments in calls]
     if marked and _RESPONSE.match(text) is None:
         return [MALFORMED]
     broken = kind != "fence" and any(f'"{name}"' in text for name in names)
     return [MALFORMED] if broken else []
+
+
+def _plain(name: str, arguments: Mapping[str, Any]) -> Call:
+    """A call with arguments that JSON can say: neither program text nor tags are held to that."""
+    try:
+        return name, read_json(json.dumps(arguments))
+    except (ValueError, TypeError, RecursionError):
+        # The line can be hung up without them.
+        return (name, {}) if name == END_CALL_TOOL else MALFORMED
 
 
 def _in_tags(text: str, names: frozenset[str]) -> list[Call]:

@@ -255,6 +255,33 @@ def test_what_may_have_gone_on_is_malformed() -> None:
         assert split(text) == [ToolCall("")]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "...",
+        "{1, 2}",
+        'b"a"',
+        "1j",
+        "1e999",
+        '"\\x00"',
+        r'"\ud800"',
+        "[...]",
+        '{b"a": 1}',
+        "(1e999,)",
+    ],
+)
+def test_a_call_with_what_json_cannot_say_is_malformed(value: str) -> None:
+    assert_split(f"book_visit(day={value})", [ToolCall("")])
+    assert_split(f"[book_visit(day={value})]", [ToolCall("")])
+    assert_split(f"end_call(reason={value})", [ToolCall("end_call")])
+
+
+def test_a_call_in_tags_with_what_json_cannot_say_is_malformed() -> None:
+    for value in ("\0a", "\ud800"):
+        assert_split(f"<function=book_visit><parameter=day>{value}</function>", [ToolCall("")])
+        assert_split(f'<book_visit day="{value}"/>', [ToolCall("")])
+
+
 @pytest.mark.parametrize("text", WORDS)
 def test_words_stay_words(text: str) -> None:
     assert_split(text, [Clause(said) for said in WORDS[text]])

@@ -4,6 +4,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Final
 
+from voice_loop.untrusted import read_json
+
 #: A line longer than this is no piece of a reply, bytes.
 _LONGEST: Final = 1 << 20
 _DONE: Final = frozenset({"[done]", '"[done]"', "done"})
@@ -74,7 +76,7 @@ class EventReader:
 def _as_error(data: str) -> str:
     """An event that tells of an error as an object that does."""
     try:
-        told = json.loads(data)
+        told = read_json(data)
     except ValueError:
         told = data
     whole = isinstance(told, dict) and "error" in told

@@ -18,7 +18,7 @@ from models.openai.chat import OpenAiChat
 from models.openai.endpoint import Endpoint, new_client
 from models.openai.messages import chat_messages, tool_call_text
 from models.openai.speech import OpenAiSpeech, wav_header
-from models.openai.sse import events
+from models.openai.sse import EventReader, events
 from models.openai.transcription import OpenAiTranscription
 from models.piper import Piper
 from models.registry import EngineRegistry, Named, Wanted
@@ -234,6 +234,13 @@ async def test_event_streams_in_any_pieces() -> None:
 
     for size in (1, 3, 1000):
         assert [event async for event in events(cut(size))] == ['{"a": "\u2028"}', "{}"]
+
+
+def test_an_error_that_is_nested_too_deeply_is_told_as_text() -> None:
+    deep = b"[" * 100_000
+    for body in (b"event: error\ndata: " + deep + b"\n\n", b"error: " + deep + b"\n"):
+        (told,) = EventReader().push(body)
+        assert json.loads(told) == {"error": deep.decode()}
 
 
 # Speech recognition

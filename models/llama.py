@@ -27,6 +27,7 @@ from voice_loop.ports import EngineError, ReplyTooLong
 from voice_loop.prompts import THOUGHTS_OPEN, TOOL_MARKS, Message
 from voice_loop.reasoning import ends_in_thoughts
 from voice_loop.tools import ToolSpec
+from voice_loop.untrusted import holdable
 
 _logger = logging.getLogger(__name__)
 
@@ -315,7 +316,7 @@ class _Pieces:
 
     def put(self, piece: str) -> None:
         with self._lock:
-            self._text += piece
+            self._text += holdable(piece)
         self._wake()
 
     def finish(self, error: EngineError | None) -> None:

@@ -17,7 +17,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from models.llama import LlamaCpp
+from models.llama import LlamaCpp, _Pieces
 from models.llama_batcher import Batcher, Request, opens_call
 from models.llama_cpp_binding import Context, Model
 from voice_loop.extraction import extract
@@ -77,6 +77,12 @@ async def test_text_is_streamed_in_pieces(llm: LlamaCpp) -> None:
     assert len(pieces) > 1
     assert all(pieces)
     assert "<|im_" not in "".join(pieces)
+
+
+async def test_no_piece_holds_what_nothing_behind_it_can() -> None:
+    pieces = _Pieces(asyncio.get_running_loop())
+    pieces.put("yes\0")
+    assert await pieces.take() == "yes\N{REPLACEMENT CHARACTER}"
 
 
 async def test_max_tokens_bounds_the_reply(llm: LlamaCpp) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from voice_loop.lenient_json import closing, read, values
+from voice_loop.lenient_json import Bracket, closing, read, values
 from voice_loop.tools import END_CALL_TOOL
 from voice_loop.untrusted import read_json
 
@@ -80,7 +80,7 @@ _PARAMETER: Final = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ARG_PAIR: Final = re.compile(
-    r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL
+    r"<arg_key>\s*([^<>]*?)\s*</arg_key>\s*<arg_value>((?:(?!<arg_key>).)*?)</arg_value>", re.DOTALL
 )
 _CHILD: Final = re.compile(r"<(\w+)>([^<>]*)</\1>")
 _ATTRIBUTE: Final = re.compile(r"(\w+)\s*=\s*\"([^\"]*)\"")
@@ -114,26 +114,26 @@ class Openers:
         self._whole = re.compile(
             rf"(?P<tag>{_TAG}|<(?P<own>{known})\b[^<>]{{0,120}}>)"
             rf"|(?P<fence>{_FENCE})"
-            rf"|(?P<rest>\[/?[A-Z_]*TOOL[A-Z_]*\]|>>>\s*(?:{known})\b"
-            rf"|{_LABEL}(?:{_OURS}(?:{known})\b|{_FENCE}|[\[{{]\s*[{{\"]))"
+            rf"|(?P<rest>\[/?[A-Z_]*TOOL[A-Z_]*\]|>>>\s{{0,20}}(?:{known})\b"
+            rf"|{_LABEL}(?:{_OURS}(?:{known})\b|{_FENCE}|[\[{{]\s{{0,20}}[{{\"]))"
             rf"|(?P<bracket>\{{\s{{0,20}}(?:[\"'}}]|\w{{1,40}}\s{{0,4}}:|(?:{known})\s*\}})"
             rf"|\[\s{{0,20}}(?:\{{|(?:{spaced})\s*\]|(?:{known})\s*\("
             r"|(?:tool|function)[_ ]?(?:call|use)\w*"
             r"|[a-z]\w{0,40}(?:\.\w{1,20})?\()"
             r"|\bfunctools\s{0,2}\["
-            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:(?:{known})\(|(?:{coined})\s{{0,2}}\("
+            rf"|(?<!\w)(?:print\()?(?:call\s{{1,20}})?{_OURS}(?:(?:{known})\(|(?:{coined})\s{{0,2}}\("
             rf"|(?:{known})[\s:=]{{0,4}}(?:json)?\s{{0,4}}\{{))",
             re.IGNORECASE,
         )
         prefixes = "|".join(map(_prefixes, sorted(self.names))) or _NEVER
         self._begun = re.compile(
             rf"(?:<(?:[|｜/A-Za-z_▁][^<>]{{0,{_MOST_TAG}}})?|\{{\s{{0,20}}\w{{0,40}}\s{{0,4}}"
-            r"|\[\s{0,20}[/\w. -]{0,60}\s?|`{1,2}|>{1,2}|>>>\s*\w*|\bfunctools\s{0,2}"
-            r"|(?<!\w)(?:print\()?call\s+"
+            r"|\[\s{0,20}[/\w. -]{0,60}\s?|`{1,2}|>{1,2}|>>>\s{0,20}\w{0,64}|\bfunctools\s{0,2}"
+            r"|(?<!\w)(?:print\()?call\s{1,20}"
             # The last word may go on.
-            r"|(?<!\w)[A-Za-z_][\w.(]*"
-            r"|\b(?:action|tool|function)(?:[ _][a-z]{0,6})?:?[\s`*\"]{0,12}[\w.\[{]*\s*"
-            rf"|(?<!\w)(?:print\()?(?:call\s+)?{_OURS}(?:{prefixes})[\s:=]{{0,4}}"
+            r"|(?<!\w)[A-Za-z_][\w.(]{0,200}"
+            r"|\b(?:action|tool|function)(?:[ _][a-z]{0,6})?:?[\s`*\"]{0,12}[\w.\[{]{0,100}\s{0,20}"
+            rf"|(?<!\w)(?:print\()?(?:call\s{{1,20}})?{_OURS}(?:{prefixes})[\s:=]{{0,4}}"
             r"(?:j|js|jso|json)?\s{0,4})\Z",
             re.IGNORECASE,
         )
@@ -177,24 +177,32 @@ def openers(names: frozenset[str]) -> Openers:
     return Openers(names)
 
 
-def end_of(opener: Opener, text: str, *, final: bool) -> int | None:
-    """Index after what `opener` began; None while it has not ended."""
-    end: int | None = None
-    match opener.kind:
-        case "tag" if text[: opener.after].endswith("/>"):
-            return opener.after
-        case "tag":
-            closer = _closer(opener.base).search(text, opener.after)
-            end = None if closer is None else closer.end()
-        case "bracket":
-            bracket = re.compile(r"[{\[(]").search(text, opener.start)
-            end = None if bracket is None else closing(text, bracket.start())
-        case "fence":
-            at = text.find(_FENCE, opener.after)
-            end = None if at < 0 else at + len(_FENCE)
-        case "rest":
-            end = None
-    return len(text) if end is None and final else end
+class Ending:
+    """Looks for the end of what an opener began, in a text that begins with it and grows."""
+
+    def __init__(self, opener: Opener) -> None:
+        self.opener = opener
+        self._after = opener.after - opener.start
+        self._looked = self._after
+        self._bracket = Bracket(0)
+
+    def find(self, text: str) -> int | None:
+        """Index after the end; None while there is none. Each `text` goes on the one before."""
+        # An end may have begun in what was looked at.
+        begin, self._looked = max(self._after, self._looked - _MOST_TAG), len(text)
+        match self.opener.kind:
+            case "tag" if text[: self._after].endswith("/>"):
+                return self._after
+            case "tag":
+                closer = _closer(self.opener.base).search(text, begin)
+                return None if closer is None else closer.end()
+            case "bracket":
+                return self._bracket.end(text)
+            case "fence":
+                at = text.find(_FENCE, begin)
+                return None if at < 0 else at + len(_FENCE)
+            case "rest":
+                return None
 
 
 @lru_cache(maxsize=256)
@@ -207,7 +215,7 @@ def _closer(base: str) -> re.Pattern[str]:
     names = "|".join(map(re.escape, sorted(forms)))
     ends = "|".join(map(re.escape, sorted(forms - {base}))) or _NEVER
     return re.compile(
-        rf"<[|｜]?/(?:[\w-]+:)?(?:{names})\s*[|｜]?>|<(?:{names})\|>|<[|｜]?(?:{ends})[|｜]?>"
+        rf"<[|｜]?/(?:[\w-]+:)?(?:{names})\s{{0,20}}[|｜]?>|<(?:{names})\|>|<[|｜]?(?:{ends})[|｜]?>"
         rf"|<[|｜]?END_(?:{names}|ACTION)[|｜]?>|<[|｜](?:{names})_end[|｜]>",
         re.IGNORECASE,
     )
@@ -330,7 +338,7 @@ def _call(name: str, given: Any) -> Call:
 def _in_code(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
     """Calls as program text."""
     at = 0
-    for found in re.compile(r"(?<!\w)([A-Za-z_][\w.]*)\s{0,2}\(").finditer(text):
+    for found in re.compile(r"(?<!\w)([A-Za-z_][\w.]{0,200})\s{0,2}\(").finditer(text):
         name = _clean(found[1].removesuffix(".call"), names)
         if found.start() < at or not (name in names or (marked and name not in {"print"})):
             continue

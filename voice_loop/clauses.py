@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voice_loop.call_text import Opener, end_of, openers, read_calls, spoken_in_fence
+from voice_loop.call_text import Ending, Opener, openers, read_calls, spoken_in_fence
 from voice_loop.reasoning import ReasoningFilter, Retracted, Said
 from voice_loop.tools import END_CALL_TOOL
 
@@ -20,6 +20,8 @@ _ABBREVIATION = re.compile(
 )
 _MIN_CLAUSE_CHARS = 24
 _MAX_CLAUSE_CHARS = 220
+#: Characters of something that is not for the ear; of more, no call is read.
+_MOST_PASSAGE = 16_384
 #: What a voice must not read out: markup and pictures that language models are fond of.
 _UNSPEAKABLE = re.compile(
     r"<[/|｜]?\w[^<>]*>|[*_#`~|<>{}\[\]\\\u200d\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+"
@@ -56,9 +58,15 @@ class ClauseSplitter:
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._openers = openers(frozenset({END_CALL_TOOL, *names}))
         self._reasoning = ReasoningFilter()
+        self._over = False
+        self._reset()
+
+    def _reset(self) -> None:
         self._buffer = ""
         #: Before it, nothing begins that is not for the ear.
         self._searched = 0
+        #: The end of what begins there.
+        self._ending: Ending | None = None
 
     def push(self, piece: str) -> Iterator[Clause | ToolCall | Retracted]:
         """Take the next piece of the model's reply."""
@@ -78,39 +86,56 @@ class ClauseSplitter:
     def _take(self, said: Said) -> Iterator[Clause | ToolCall | Retracted]:
         for part in said:
             if isinstance(part, Retracted):
-                self._buffer, self._searched = "", 0
+                self._reset()
+                self._over = False
                 yield part
-            else:
+            elif not self._over:
                 self._buffer += part
                 yield from self._drain()
 
     def _drain(self, *, final: bool = False) -> Iterator[Clause | ToolCall]:
         # What comes out must not depend on how the text was cut into pieces, so nothing here
-        # looks further than the first boundary.
+        # looks further than the first boundary. Nor is anything looked at with every piece: that
+        # would hold up all other calls while a long text grows.
         while True:
-            opener = self._openers.next(self._buffer, self._searched)
-            begun = None if final else self._openers.begun(self._buffer, self._searched)
-            if opener is not None and begun is not None and begun <= opener.start:
-                opener = None
-            limit = len(self._buffer) if begun is None else begun
-            limit = limit if opener is None else opener.start
-            self._searched = limit
-            text = self._buffer[:limit]
+            if self._ending is None:
+                self._seek(final=final)
+            text = self._buffer[: self._searched]
             cut = _clause_end(text)
             if cut is not None:
                 self._forget(cut)
                 yield from self._say(text[:cut])
-            elif opener is not None:
-                end = end_of(opener, self._buffer, final=final)
-                passage = self._buffer[limit:end]
-                # The words before it need not wait for its end.
-                self._forget(limit if end is None else end)
-                yield from self._say(text)
-                if end is None:
-                    return
-                yield from self._do(opener, passage)
-            else:
+            elif self._ending is None:
                 return
+            else:
+                # The words before it need not wait for its end.
+                self._forget(self._searched)
+                yield from self._say(text)
+                end = self._ending.find(self._buffer)
+                if (len(self._buffer) if end is None else end) > _MOST_PASSAGE:
+                    yield self._give_up()
+                    return
+                if end is None and not final:
+                    return
+                opener, self._ending = self._ending.opener, None
+                passage = self._buffer[:end]
+                self._forget(len(passage))
+                yield from self._do(opener, passage)
+
+    def _seek(self, *, final: bool) -> None:
+        """Look for what is not for the ear; `_searched` is where it may begin then."""
+        opener = self._openers.next(self._buffer, self._searched)
+        begun = None if final else self._openers.begun(self._buffer, self._searched)
+        if opener is not None and (begun is None or opener.start < begun):
+            self._ending, self._searched = Ending(opener), opener.start
+        else:
+            self._searched = len(self._buffer) if begun is None else begun
+
+    def _give_up(self) -> ToolCall:
+        """Take no more of the reply: what it has begun does not end."""
+        self._reset()
+        self._over = True
+        return ToolCall("")
 
     def _forget(self, count: int) -> None:
         self._buffer = self._buffer[count:]
@@ -147,6 +172,8 @@ def clauses(text: str) -> list[Clause]:
 
 def _clause_end(text: str) -> int | None:
     """Index just after the first clause, or None while none is whole."""
+    # What a boundary is followed by may lie one behind.
+    text = text[: _MAX_CLAUSE_CHARS + 1]
     sentences = (
         match.end()
         for match in _SENTENCE_END.finditer(text)

@@ -13,11 +13,13 @@ from voice_loop.untrusted import read_json
 #: Strings, in which brackets mean nothing, and brackets.
 _TOKENS: Final = re.compile(
     r'"(?:\\.|[^"\\])*(?:"|\Z)'
-    # An apostrophe begins a string only where a value may stand.
     r"|(?<=[\[{(,:= ])'(?:\\.|[^'\\])*(?:'|\Z)"
     r"|[{}\[\]()]",
     re.DOTALL,
 )
+_BOUNDS: Final = re.compile(r"""["'\\{}\[\]()]""")
+#: An apostrophe begins a string only where a value may stand.
+_BEFORE_APOSTROPHE: Final = frozenset("[{(,:= ")
 _CLOSING: Final[Mapping[str, str]] = {"{": "}", "[": "]", "(": ")"}
 #: What may stand last in a text that was cut off: a number could have gone on.
 _WHOLE: Final = re.compile(r"""(?:["'}\]{\[]|\b(?:true|false|null|True|False|None))\s*\Z""")
@@ -28,17 +30,41 @@ _QUOTES: Final = str.maketrans("“”„", '"""')
 _MOST_TRIED: Final = 64
 
 
+class Bracket:
+    """Finds where the first bracket from `start` on ends, in a text that may still grow."""
+
+    def __init__(self, start: int) -> None:
+        self._at = start
+        """Before it, everything was looked at."""
+        self._depth = 0
+        self._quote = ""
+        """Of the string that we are in."""
+
+    def end(self, text: str) -> int | None:
+        """Index after it; None while it has not ended. Each `text` goes on the one before."""
+        while (found := _BOUNDS.search(text, self._at)) is not None:
+            char, at = found[0], found.start()
+            self._at = found.end()
+            if self._quote:
+                if char == "\\":
+                    self._at += 1
+                elif char == self._quote:
+                    self._quote = ""
+            elif char == '"' or (char == "'" and text[at - 1 : at] in _BEFORE_APOSTROPHE):
+                self._quote = char
+            elif char in _CLOSING:
+                self._depth += 1
+            elif char in "}])":
+                self._depth -= 1
+                if self._depth <= 0:
+                    return self._at
+        self._at = max(self._at, len(text))
+        return None
+
+
 def closing(text: str, start: int) -> int | None:
     """Where what the bracket at `start` opens has ended; None while it has not."""
-    depth = 0
-    for token in _TOKENS.finditer(text, start):
-        if token[0] in "{[(":
-            depth += 1
-        elif token[0] in "}])":
-            depth -= 1
-            if depth <= 0:
-                return token.end()
-    return None
+    return Bracket(start).end(text)
 
 
 def values(text: str, brackets: str = "{[") -> Iterator[tuple[int, int, Any]]:

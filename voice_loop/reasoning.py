@@ -157,7 +157,8 @@ class ReasoningFilter:
 
     def _started(self, *, final: bool) -> bool:
         """Leave the start; False while the first words may still open thoughts."""
-        words = self._held.lstrip("\ufeff \t\r\n")
+        # Whitespace says nothing, and could go on for long.
+        words = self._held = self._held.lstrip("\ufeff \t\r\n")
         lower = words.lower()
         for preface, end in _PREFACES:
             if lower.startswith(preface):

@@ -1,6 +1,7 @@
 """Clauses and tool calls come out the same, wherever the stream of tokens was cut."""
 
 import itertools
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -175,3 +176,33 @@ def test_a_tool_call_with_what_nothing_can_hold_is_malformed(value: str) -> None
 def test_a_deeply_nested_tool_call_is_malformed() -> None:
     deep = "[" * 100_000
     assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("")]
+
+
+GROWING = [
+    *('{"a": "', '{"a": [', "<tool_call>", "```", "[TOOL_CALLS]"),
+    *("book(", "", "action: ", "call "),
+]
+
+
+@pytest.mark.parametrize("begin", GROWING)
+@pytest.mark.parametrize("more", ["x ", "[],", "a.", " ", "\n", "a", "</", "}"])
+def test_a_text_that_grows_is_not_read_anew_with_every_piece(begin: str, more: str) -> None:
+    def took_s(size: int) -> float:
+        text = (begin + more * size)[:size]
+        started = time.process_time()
+        splitter = ClauseSplitter(["book"])
+        for at in range(0, size, 4):
+            list(splitter.push(text[at : at + 4]))
+        return time.process_time() - started
+
+    # Eight times as much text takes eight times as long, or, where all of it is read with every
+    # piece, 64 times.
+    assert min(took_s(6400) for _ in range(2)) < 28 * max(took_s(800) for _ in range(3))
+
+
+@pytest.mark.parametrize("begin", ['{"a": "', "<tool_call>", "```", "[TOOL_CALLS]", "end_call("])
+def test_what_does_not_end_is_malformed(begin: str) -> None:
+    text = f"Yes. {begin}{'x' * 20_000}"
+    for end in ("", '"})</tool_call>``` Hello.'):
+        assert split(text + end) == [Clause("Yes."), ToolCall("")]
+        assert split(*(text + end)) == [Clause("Yes."), ToolCall("")]

@@ -48,6 +48,9 @@ TOOL_RESPONSE_OPEN = "<tool_response>"
 TOOL_RESPONSE_CLOSE = "</tool_response>"
 THOUGHTS_OPEN = "<think>"
 THOUGHTS_CLOSE = "</think>"
+#: Before a call that a server has told apart from words, however those end. No model can write it
+#: (`voice_loop.untrusted.holdable`).
+CALLS_FOLLOW: Final = "\0"
 TOOL_MARKS: Final = (TOOL_CALL_OPEN, TOOL_CALL_CLOSE, TOOL_RESPONSE_OPEN, TOOL_RESPONSE_CLOSE)
 END_CALL = f'{TOOL_CALL_OPEN}{{"name": "end_call", "arguments": {{}}}}{TOOL_CALL_CLOSE}'
 

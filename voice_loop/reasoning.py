@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from voice_loop.prompts import TOOL_CALL_CLOSE, TOOL_CALL_OPEN
+from voice_loop.prompts import CALLS_FOLLOW, TOOL_CALL_CLOSE, TOOL_CALL_OPEN
 
 
 class Retracted(Enum):
@@ -35,6 +35,7 @@ _MARKS: Final = re.compile(
     r"|(?P<harmony><\|(?:start|channel|message|constrain|end|call|return)\|>)"
     r"|(?P<role><\|im_start\|>\s*\w*|<\|start_header_id\|>\s*\w*\s*<\|end_header_id\|>"
     r"|<start_of_turn>\s*\w*|<\|turn>\s*\w*|<[|｜](?:assistant|user|system|tool)[|｜]>)"
+    rf"|(?P<calls>{CALLS_FOLLOW})"
     r"|(?P<over><\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_role|EOT|eos"
     r"|END_OF_TURN_TOKEN)\|>|<｜end▁of▁sentence｜>|</s>|<end_of_turn>|<turn\|>|<eos>)",
     re.IGNORECASE,
@@ -47,14 +48,15 @@ _BEGUN: Final = re.compile(
     re.IGNORECASE,
 )
 #: Beginnings of a reply that say in words that thoughts follow, and what ends those.
+_RESPONSE: Final = re.compile(rf"here(?: i|')s my response:\s*|{CALLS_FOLLOW}", re.IGNORECASE)
 _PREFACES: Final = (
-    ("here is my thought process:", re.compile(r"here(?: i|')s my response:\s*", re.IGNORECASE)),
-    ("here's my thought process:", re.compile(r"here(?: i|')s my response:\s*", re.IGNORECASE)),
+    ("here is my thought process:", _RESPONSE),
+    ("here's my thought process:", _RESPONSE),
 )
 #: gpt-oss where its control tokens are not shown: the names of the channels run into the words.
 _BARE_ANALYSIS: Final = re.compile(r"analysis(?=[A-Z\"'“(\[])")
 _BARE_CHANNEL: Final = re.compile(
-    r"assistant(?:analysis|final|commentary(?:\s+to=(?P<to>[\w.-]+))?\s*(?:json|code)?\s*(?=[^\sjc]))"
+    rf"{CALLS_FOLLOW}|assistant(?:analysis|final|commentary(?:\s+to=(?P<to>[\w.-]+))?\s*(?:json|code)?\s*(?=[^\sjc]))"
 )
 _BARE_BEGUN: Final = re.compile(
     r"(?:assistant(?:c[^{]{0,90}|[a-z]{0,8})?|assistan|assista|assist|assis|assi|ass|as|a)\Z"
@@ -106,6 +108,11 @@ class ReasoningFilter:
     def thinking(self) -> bool:
         """Whether they have not ended."""
         return self._state is _State.THOUGHT
+
+    @property
+    def deaf(self) -> bool:
+        """Whether what follows would not be taken for something said."""
+        return self._state not in (_State.START, _State.SAID)
 
     def push(self, piece: str) -> Said:
         """Take the next piece of the reply."""
@@ -214,6 +221,9 @@ class ReasoningFilter:
                 ours = re.search(r"assistant|model", mark[0], re.IGNORECASE) is not None
                 if not ours:
                     self._state = _State.OVER
+            case "calls":
+                self._end(said)
+                self._state = _State.SAID
             case _:
                 pass
 

@@ -14,7 +14,7 @@ from models.openai.endpoint import STRANGE, Endpoint
 from models.openai.messages import chat_messages, tools_param
 from models.openai.sse import EventReader, events
 from voice_loop.ports import ReplyTooLong
-from voice_loop.prompts import THOUGHTS_CLOSE, THOUGHTS_OPEN, Message, beside_tools
+from voice_loop.prompts import CALLS_FOLLOW, THOUGHTS_CLOSE, THOUGHTS_OPEN, Message, beside_tools
 from voice_loop.reasoning import ReasoningFilter, Retracted
 from voice_loop.tools import ToolSpec
 from voice_loop.untrusted import holdable
@@ -106,7 +106,7 @@ class OpenAiChat:
             # This time it has not thought.
             yield THOUGHTS_CLOSE + text
         for call in reading.calls():
-            yield call
+            yield CALLS_FOLLOW + call if learning.deaf else call
 
     def release(self, cache_key: str) -> None:
         """Nothing is kept here."""

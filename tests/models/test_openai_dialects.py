@@ -16,6 +16,7 @@ from models.openai.chunks import ChunkReader, read_chunk
 from models.openai.endpoint import Endpoint, new_client
 from models.openai.sse import EventReader
 from tests.voice_loop.scripted import Detector, Ears, Gadget, Mouth
+from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
 from voice_loop.ports import EngineError, Engines
@@ -331,6 +332,32 @@ async def test_reading_ahead_finds_out_whether_a_model_thinks() -> None:
         await ask(model, max_tokens=1)
         assert await ask(model) == WORDS
         assert [body["max_tokens"] > 1000 for body in peer.asked] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        *((f"One moment.{mark}", ["One moment."]) for mark in ("<|im_end|>", "</s>", "<|end|>")),
+        ("One moment.<|im_end|>\n<|im_start|>user\nWhy?", ["One moment."]),
+        ("<think>They want monday.", []),
+        ("<|channel|>analysis<|message|>They want monday.", []),
+        ("<|start|>assistant<|channel|>commentary", []),
+        ("analysisThey want monday.", []),
+        ("Here is my thought process: they want monday.", []),
+    ],
+)
+async def test_calls_count_however_the_words_end(content: str, words: list[str]) -> None:
+    called = (
+        call(index=0, id="a", name="book", arguments=OTHER),
+        call(index=1, id="b", name="look", arguments=OTHER),
+    )
+    async with serving(sse(delta(content=content), *called, CALLED)) as (_, model):
+        splitter = ClauseSplitter(["book", "look"])
+        async with aclosing(model.stream(MESSAGES, max_tokens=40)) as pieces:
+            parts = [part async for piece in pieces for part in splitter.push(piece)]
+        parts += splitter.close()
+    calls = [ToolCall(name, json.loads(OTHER)) for name in ("book", "look")]
+    assert parts == [*map(Clause, words), *calls]
 
 
 # In a call -------------------------------------------------------------------------------

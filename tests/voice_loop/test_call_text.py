@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voice_loop.call_text import read_calls
 from voice_loop.clauses import Clause, ClauseSplitter, ToolCall
 from voice_loop.reasoning import Retracted
 
@@ -278,8 +279,11 @@ def test_a_call_with_what_json_cannot_say_is_malformed(value: str) -> None:
 
 def test_a_call_in_tags_with_what_json_cannot_say_is_malformed() -> None:
     for value in ("\0a", "\ud800"):
-        assert_split(f"<function=book_visit><parameter=day>{value}</function>", [ToolCall("")])
-        assert_split(f'<book_visit day="{value}"/>', [ToolCall("")])
+        for form in (
+            f"<function=book_visit><parameter=day>{value}</function>",
+            f'<book_visit day="{value}"/>',
+        ):
+            assert read_calls(form, "tag", frozenset(NAMES)) == [("", {})]
 
 
 @pytest.mark.parametrize("text", WORDS)

@@ -290,12 +290,30 @@ def _in_json(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call
     before = 0
     for start, end, value in values(text):
         found = list(_told(value, names, marked=marked))
-        if not found and isinstance(value, Mapping):
+        if isinstance(value, Mapping):
             name = _name_in(text[before:start], names, marked=marked)
-            if name is not None:
+            if name is not None and not (found and _is_own(found[0], value, name, names)):
                 found = [(name, dict(value))]
         yield from found
         before = end
+
+
+def _is_own(call: Call, value: Mapping[str, Any], before: str, names: frozenset[str]) -> bool:
+    """Whether an object tells its call by itself: tools have arguments called `name`, too.
+
+    Args:
+        call: what it may tell.
+        value: the object.
+        before: the name in front of it.
+        names: of the tools there are.
+    """
+    known, other = _clean(call[0], names), _clean(before, names)
+    if other not in names or known == other:
+        return True
+    return known in names and (
+        any(key in value for key in _ARGUMENT_KEYS)
+        or any(isinstance(value.get(key), Mapping | list) for key in _WRAPPERS)
+    )
 
 
 def _told(value: Any, names: frozenset[str], *, marked: bool) -> Iterator[Call]:

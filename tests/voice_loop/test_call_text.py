@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 - texts as they are sent
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,6 +247,41 @@ def test_a_call_that_is_cut_off_is_never_said(form: str) -> None:
     for cut in range(3, len(form)):
         said = [part for part in split("One moment. " + form[:cut]) if isinstance(part, Clause)]
         assert [clause for clause in said if len(clause.text) > 4] == [Clause("One moment.")]
+
+
+@pytest.mark.parametrize("key", ["name", "tool", "function", "action"])
+@pytest.mark.parametrize("given", ["Ana", "book"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[TOOL_CALLS]book_visit[ARGS]%s",
+        "[TOOL_CALLS]book_visit%s",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>book_visit\n```json\n%s\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        "<|tool_call_begin|>functions.book_visit:0<|tool_call_argument_begin|>%s<|tool_call_end|>",
+        "<tool_call>book_visit\n%s</tool_call>",
+        "book_visit: %s",
+        "Action: book_visit\nAction Input: %s",
+        '{"name": "book_visit", "arguments": %s, "x": oops}',
+        "<function=book_visit>%s</function>",
+    ],
+)
+def test_an_argument_may_be_called_as_what_names_a_tool(form: str, given: str, key: str) -> None:
+    arguments = {key: given, "id": 5}
+    call = ToolCall("book_visit", arguments)
+    assert_split(form.replace("%s", json.dumps(arguments)), [call])
+
+
+def test_a_name_is_not_told_twice() -> None:
+    for call in (
+        '{"name": "book_visit", "arguments": {"day": "monday"}}',
+        '{"name": "book_visit", "day": "monday"}',
+    ):
+        assert_split(f"<tool_call>book_visit\n{call}</tool_call>", [BOOK])
+        assert_split(f"Tool call: book_visit {call}", [BOOK])
+    assert_split(
+        '<tool_call>book {"name": "book_visit", "parameters": {"day": "monday"}}</tool_call>',
+        [BOOK],
+    )
 
 
 def test_what_may_have_gone_on_is_malformed() -> None:

@@ -128,8 +128,9 @@ class ReasoningFilter:
             self._enter(said)
         if self._state is _State.CALL:
             said.append(self._call())
-        elif self._state is _State.THOUGHT and TOOL_CALL_CLOSE in self._kept:
-            # Some models forget to close their thoughts before they act.
+        elif self._state is _State.THOUGHT and self._kept.rstrip().endswith(TOOL_CALL_CLOSE):
+            # Some models forget to close their thoughts before they act. Where more follows, they
+            # have only thought of the call.
             said.append(TOOL_CALL_OPEN + self._kept.rpartition(TOOL_CALL_OPEN)[2])
         self._state = _State.OVER
         return said

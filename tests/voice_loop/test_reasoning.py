@@ -65,7 +65,15 @@ UNFINISHED = [
     f"analysis{THOUGHTS}",
     f"[THINK]{THOUGHTS}",
 ]
+_CALL = '<tool_call>{"name": "book", "arguments": {"day": "monday"}}</tool_call>'
+UNFINISHED += [
+    f"<think>The format is {_CALL}. But should I? The person said they are annoyed, so",
+    f"<think>Not {_CALL} but {_CALL} or so.",
+    f"Here is my thought process: {_CALL} is the format.",
+]
 CALLS = [
+    f"<think>{THOUGHTS}{_CALL}\n",
+    f"<think>The format is {_CALL}. So: {_CALL}",
     f"<|channel|>analysis<|message|>{THOUGHTS}<|end|><|start|>assistant<|channel|>commentary "
     'to=functions.book <|constrain|>json<|message|>{"day": "monday"}<|call|>',
     f"<|channel|>analysis<|message|>{THOUGHTS}<|end|><|start|>assistant to=functions.book"

@@ -26,9 +26,10 @@ Kind = Literal["tag", "bracket", "fence", "rest"]
 #: A tag, to its end; and one at the end of a text that has none yet.
 _MOST_TAG: Final = 250
 _TAG: Final = (
-    r"<[|｜]?(?:[\w-]{1,20}:)?(?P<base>[｜\w▁]{0,30}"
-    r"(?:tool|func|invoke|python_tag|recipient|action|call|execute|DSML)[^<>\s=/|｜]{0,40})"
-    r"[^<>]{0,120}>"
+    r"<(?:(?P<piped>[|｜])|)(?:[\w-]{1,20}:)?(?P<base>[｜\w▁]{0,30}"
+    # Words such as `<callback number>` stand for what is to be filled in.
+    r"(?:tool|func|invoke|python_tag|call(?=s?(?![^\W_]))|execute|DSML|(?(piped)(?:recipient|action)|(?!)))"
+    r"[^<>\s=/|｜@]{0,40})(?=[\s=/|｜>])[^<>]{0,120}>"
     # Models forget its end.
     r"|<(?P<open>function|tool|invoke)[=:]\s{0,4}[\"']?[\w.-]{1,64}[\"']?\s{0,4}(?=\{)"
 )
@@ -36,6 +37,11 @@ _NEVER: Final = r"(?!)"
 _FENCE: Final = "```"
 _OURS: Final = r"(?:(?:functions|default_api|tools?|api|assistant)\.)?"
 _LABEL: Final = r"\b(?:action|tool|function)(?:[ _](?:calls?|name|input|use))?:[\s`*\"]{0,8}"
+#: What tells that the name behind a label is no word of a sentence.
+_GIVEN: Final = (
+    r"(?=[`*\"]{0,4}\s{0,4}(?:[\[({]|```|\n\s{0,4}(?:action|tool|function|input|arg|param)))"
+)
+_ENDED: Final = r"(?=[`*\"]{0,4}[.;]?[`*\"]{0,4}\s{0,4}(?:\n|\Z))"
 _RESPONSE: Final = re.compile(r"<[|｜]?/?\w*_?(?:response|result|output)", re.IGNORECASE)
 
 _NAME_KEYS: Final = (
@@ -114,14 +120,14 @@ class Openers:
         self._whole = re.compile(
             rf"(?P<tag>{_TAG}|<(?P<own>{known})\b[^<>]{{0,120}}>)"
             rf"|(?P<fence>{_FENCE})"
-            rf"|(?P<rest>\[/?[A-Z_]*TOOL[A-Z_]*\]|>>>\s{{0,20}}(?:{known})\b"
-            rf"|{_LABEL}(?:{_OURS}(?:{known})\b|{_FENCE}|[\[{{]\s{{0,20}}[{{\"]))"
+            rf"|(?P<rest>(?-i:\[/?[A-Z_]*TOOL[A-Z_]*\])|>>>\s{{0,20}}(?:{known})\b"
+            rf"|{_LABEL}(?:{_OURS}(?:(?:{known})\b{_GIVEN}|(?:{coined})\b{_ENDED})|{_FENCE}|[\[{{]\s{{0,20}}[{{\"]))"
             rf"|(?P<bracket>\{{\s{{0,20}}(?:[\"'}}]|\w{{1,40}}\s{{0,4}}:|(?:{known})\s*\}})"
             rf"|\[\s{{0,20}}(?:\{{|(?:{spaced})\s*\]|(?:{known})\s*\("
             r"|(?:tool|function)[_ ]?(?:call|use)\w*"
             r"|[a-z]\w{0,40}(?:\.\w{1,20})?\()"
             r"|\bfunctools\s{0,2}\["
-            rf"|(?<!\w)(?:print\()?(?:call\s{{1,20}})?{_OURS}(?:(?:{known})\(|(?:{coined})\s{{0,2}}\("
+            rf"|(?<!\w)(?:print\()?(?:call\s{{1,20}})?{_OURS}(?:(?:{known})\((?!e?s\))|(?:{coined})\s{{0,2}}\("
             rf"|(?:{known})[\s:=]{{0,4}}(?:json)?\s{{0,4}}\{{))",
             re.IGNORECASE,
         )
@@ -132,7 +138,8 @@ class Openers:
             r"|(?<!\w)(?:print\()?call\s{1,20}"
             # The last word may go on.
             r"|(?<!\w)[A-Za-z_][\w.(]{0,200}"
-            r"|\b(?:action|tool|function)(?:[ _][a-z]{0,6})?:?[\s`*\"]{0,12}[\w.\[{]{0,100}\s{0,20}"
+            r"|\b(?:action|tool|function)(?:[ _][a-z]{0,6})?:?[\s`*\"]{0,12}[\w.\[{]{0,100}"
+            r"[`*\".;]{0,9}\s{0,20}(?:\n\s{0,4}\w{0,12})?"
             rf"|(?<!\w)(?:print\()?(?:call\s{{1,20}})?{_OURS}(?:{prefixes})[\s:=]{{0,4}}"
             r"(?:j|js|jso|json)?\s{0,4})\Z",
             re.IGNORECASE,

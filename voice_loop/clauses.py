@@ -29,7 +29,8 @@ _UNSPEAKABLE = re.compile(
 #: What may begin a call, and at the end of a reply is no word.
 _CUT_OFF = re.compile(
     r"[<{\[]|>>>|\S*_|(?:print\()?(?:functions|api)\."
-    r"|(?i:action|(?:tool|function)(?: call| name)?)\s*:"
+    # A sentence that has ended is one.
+    r"|(?i:action|(?:tool|function)(?: call| name)?)\s*:(?!.*[.!?…]\s*\Z)"
 )
 
 

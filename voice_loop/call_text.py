@@ -232,6 +232,9 @@ def spoken_in_fence(text: str) -> str | None:
     """The words in a fence that holds nothing else; None where it holds code."""
     inner = text.removeprefix(_FENCE).removesuffix(_FENCE)
     label, _, body = inner.partition("\n")
+    if re.search(r"\w[\s.,!?]", label.strip()) and not re.search(r"\w\(|[={}<>;]", label):
+        # No label: words on the fence's own line.
+        return inner
     if label.strip().lower() not in {"", "text", "plaintext", "markdown", "md", "txt"}:
         return None
     return None if re.match(r"\s*[{\[<]", body) else body

@@ -27,7 +27,7 @@ _THOUGHTS: Final = (
 )
 _MARKS: Final = re.compile(
     rf"(?P<nothing><{_THOUGHTS}\s*/>)"
-    rf"|(?P<open><\|?{_THOUGHTS}(?:\s[^<>]*)?\|?>|\[THINK(?:ING)?\]|◁think▷|<\|begin_of_thought\|>"
+    rf"|(?P<open><\|?{_THOUGHTS}(?:\s[^<>]*)?\|?>|(?-i:\[THINK(?:ING)?\])|◁think▷|<\|begin_of_thought\|>"
     r"|<\|START_THINKING\|>|<\|inner_prefix\|>|<\|channel>|<unused94>"
     r"|<details type=.reasoning[^<>]*>)"
     rf"|(?P<close><\|?/{_THOUGHTS}\s*\|?>|\[/THINK(?:ING)?\]|◁/think▷|<\|end_of_thought\|>"
@@ -35,6 +35,7 @@ _MARKS: Final = re.compile(
     r"|(?P<harmony><\|(?:start|channel|message|constrain|end|call|return)\|>)"
     r"|(?P<role><\|im_start\|>\s*\w*|<\|start_header_id\|>\s*\w*\s*<\|end_header_id\|>"
     r"|<start_of_turn>\s*\w*|<\|turn>\s*\w*|<[|｜](?:assistant|user|system|tool)[|｜]>)"
+    r"|(?P<strike><s>)"
     rf"|(?P<calls>{CALLS_FOLLOW})"
     r"|(?P<over><\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_role|EOT|eos"
     r"|END_OF_TURN_TOKEN)\|>|<｜end▁of▁sentence｜>|</s>|<end_of_turn>|<turn\|>|<eos>)",
@@ -48,13 +49,15 @@ _BEGUN: Final = re.compile(
     re.IGNORECASE,
 )
 #: Beginnings of a reply that say in words that thoughts follow, and what ends those.
+#: What a reply may begin with; some servers show the token that begins a text.
+_NO_WORDS: Final = re.compile(r"\A(?:[\ufeff \t\r\n]|<s>)+", re.IGNORECASE)
 _RESPONSE: Final = re.compile(rf"here(?: i|')s my response:\s*|{CALLS_FOLLOW}", re.IGNORECASE)
 _PREFACES: Final = (
     ("here is my thought process:", _RESPONSE),
     ("here's my thought process:", _RESPONSE),
 )
 #: gpt-oss where its control tokens are not shown: the names of the channels run into the words.
-_BARE_ANALYSIS: Final = re.compile(r"analysis(?=[A-Z\"'“(\[])")
+_BARE_ANALYSIS: Final = re.compile(r"analysis(?=[A-Z\"'“])")
 _BARE_CHANNEL: Final = re.compile(
     rf"{CALLS_FOLLOW}|assistant(?:analysis|final|commentary(?:\s+to=(?P<to>[\w.-]+))?\s*(?:json|code)?\s*(?=[^\sjc]))"
 )
@@ -96,6 +99,8 @@ class ReasoningFilter:
         self._callee = ""
         self._opened = self._closed = 0
         self._channels = False
+        self._struck = False
+        """In words that are struck out: `</s>` ends these, not the turn."""
         self._preface: re.Pattern[str] | None = None
         """What ends thoughts that words have opened."""
 
@@ -166,7 +171,7 @@ class ReasoningFilter:
     def _started(self, *, final: bool) -> bool:
         """Leave the start; False while the first words may still open thoughts."""
         # Whitespace says nothing, and could go on for long.
-        words = self._held = self._held.lstrip("\ufeff \t\r\n")
+        words = self._held = _NO_WORDS.sub("", self._held)
         lower = words.lower()
         for preface, end in _PREFACES:
             if lower.startswith(preface):
@@ -179,7 +184,7 @@ class ReasoningFilter:
             self._held, self._preface = words[bare.end() :], _BARE_CHANNEL
             self._open()
             return True
-        if not final and "analysis".startswith(words):
+        if not final and ("analysis".startswith(words) or "<s>".startswith(lower)):
             return False
         self._state = _State.SAID
         return True
@@ -215,6 +220,10 @@ class ReasoningFilter:
                 self._close(said)
             case "harmony":
                 self._harmony(mark[0].lower(), said)
+            case "strike":
+                self._struck = True
+            case "over" if self._struck and mark[0].lower() == "</s>":
+                self._struck = False
             case "over":
                 self._end(said)
                 self._state = _State.OVER

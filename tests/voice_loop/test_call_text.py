@@ -200,6 +200,9 @@ WORDS = {
     "a < b and c > d": ["a b and c d"],
     "I love it <3 you": ["I love it 3 you"],
     "see you at 4 p.m": ["see you at 4 p.m"],
+    "```Hello, how are you?```": ["Hello, how are you?"],
+    "Yes. ```Monday works.``` Ok": ["Yes.", "Monday works.", "Ok"],
+    "```So, it is\nMonday.\n```": ["So, it is", "Monday."],
     "```\nMonday works.\n```": ["Monday works."],
 }
 #: For no ear, and nothing to do either.
@@ -207,6 +210,8 @@ NOTHING = [
     '{"answer": "Monday"}',
     '```json\n{"day": "monday"}\n```',
     "```python\nprint(1)\n```",
+    "```python print(1)```",
+    "```json```",
     "<tool_response>booked</tool_response>",
     "</tool_call>",
     "\N{GRINNING FACE}",

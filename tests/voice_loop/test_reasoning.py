@@ -59,6 +59,15 @@ REPLIES = [
     f"{ANSWER}</s>",
     f"{ANSWER}<end_of_turn>\n<start_of_turn>user\nWhy?",
 ]
+REPLIES += [f"<s>{ANSWER}</s>", f"<s> {ANSWER}</s>[INST] Why? [/INST]"]
+#: Looks like a mark that opens thoughts or ends the turn, and is none.
+WORDS = {
+    "It was <s>50</s> 40 euros. Shall I?": ["It was 50 40 euros.", "Shall I?"],
+    "It was <s>50</s> 40 euros.</s> No.": ["It was 50 40 euros."],
+    "[think] carefully. ok": ["think carefully.", "ok"],
+    "[thinking] hm": ["thinking hm"],
+    "analysis(of your account) is done. Bye": ["analysis(of your account) is done.", "Bye"],
+}
 UNFINISHED = [
     f"<think>{THOUGHTS}",
     f"<|channel|>analysis<|message|>{THOUGHTS}",
@@ -116,6 +125,11 @@ def test_thoughts_without_an_end_are_not_said(reply: str) -> None:
 @pytest.mark.parametrize("reply", CALLS)
 def test_a_call_after_thoughts_is_done(reply: str) -> None:
     assert_said(reply, [ToolCall("book", {"day": "monday"})])
+
+
+@pytest.mark.parametrize("reply", WORDS)
+def test_what_only_looks_like_a_mark_is_said(reply: str) -> None:
+    assert_said(reply, [Clause(words) for words in WORDS[reply]])
 
 
 def test_words_between_thoughts_are_said() -> None:

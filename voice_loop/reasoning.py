@@ -92,6 +92,8 @@ class ReasoningFilter:
     """Of one reply, gives what is said; a call on a channel as `<tool_call>…</tool_call>`."""
 
     def __init__(self) -> None:
+        self.closed_only = False
+        """Thoughts have ended that no mark had begun."""
         self._held = ""
         self._state = _State.START
         self._kept = ""
@@ -257,6 +259,7 @@ class ReasoningFilter:
             self._opened > self._closed or not self._opened + self._closed
         ):
             said.append(Retracted.ALL)
+            self.closed_only = True
         self._closed += 1
 
     # The channels of gpt-oss ("harmony")

@@ -15,7 +15,7 @@ from models.openai.messages import chat_messages, tools_param
 from models.openai.sse import EventReader, events
 from voice_loop.ports import ReplyTooLong
 from voice_loop.prompts import CALLS_FOLLOW, THOUGHTS_CLOSE, THOUGHTS_OPEN, Message, beside_tools
-from voice_loop.reasoning import ReasoningFilter, Retracted
+from voice_loop.reasoning import ReasoningFilter
 from voice_loop.tools import ToolSpec
 from voice_loop.untrusted import holdable
 
@@ -93,8 +93,8 @@ class OpenAiChat:
                     raise self._endpoint.error("the reply does not end")
                 told = THOUGHTS_OPEN + piece if opened and piece and not text else piece
                 text += piece
-                if Retracted.ALL in learning.push(told):
-                    self._manner.closes_only = True
+                learning.push(told)
+                self._manner.closes_only = self._manner.closes_only or learning.closed_only
                 yield told
         self._manner.known = self._manner.known or not reading.cut
         self._manner.thinks = self._manner.thinks or reading.thought or learning.thought
@@ -103,7 +103,9 @@ class OpenAiChat:
         if schema is not None and reading.cut:
             raise ReplyTooLong(str(self._endpoint.error(f"the reply did not fit in {most} tokens")))
         if opened and learning.thinking and not reading.cut:
-            # This time it has not thought.
+            # This time it has not thought. Whoever still does is found out again; of whoever has
+            # only written a stray mark, no reply more is held to its end.
+            self._manner.closes_only = False
             yield THOUGHTS_CLOSE + text
         for call in reading.calls():
             yield CALLS_FOLLOW + call if learning.deaf else call

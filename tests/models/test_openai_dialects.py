@@ -322,6 +322,21 @@ async def test_what_begins_with_thoughts_is_learnt() -> None:
         assert second == third > 1000, "thoughts need room"
 
 
+async def test_a_stray_mark_holds_up_one_reply_only() -> None:
+    stray = sse(*(delta(content=piece) for piece in ("Hello. ", "</think>", "You? ")), STOP)
+    async with serving(stray, TEXTS["openai"], TEXTS["openai"]) as (_, model):
+        await ask(model)
+        assert await ask(model) == f"<think>{WORDS}</think>{WORDS}"
+        assert await ask(model) == WORDS
+
+
+async def test_a_final_channel_tells_of_no_thoughts_without_marks() -> None:
+    final = sse(delta(content=f"<|channel|>final<|message|>{WORDS}"), STOP)
+    async with serving(final, TEXTS["openai"]) as (_, model):
+        await ask(model)
+        assert await ask(model) == WORDS
+
+
 async def test_reading_ahead_finds_out_whether_a_model_thinks() -> None:
     async with serving(CLOSED) as (peer, model):
         await ask(model, max_tokens=1)

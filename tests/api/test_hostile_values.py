@@ -115,17 +115,17 @@ CURSORS: Final = (
 )
 
 
-@pytest.mark.parametrize("name", [name for name in LISTS if name != "trunks"])
-async def test_no_query_makes_a_list_fail(bench: Bench, name: str) -> None:
-    for asked in CURSORS:
-        answer = await bench.client.get(f"/v1/{name}", params={"cursor": asked})
-        assert answer.status_code == 422, (asked[:40], answer.text)
-    for limit in ("0", "-1", "1e3", "nan", "9" * 40, "000000001" + "9" * 30, "1" * 5000, "²"):
-        answer = await bench.client.get(f"/v1/{name}", params={"limit": limit})
-        assert answer.status_code == 422, (limit, answer.text)
-    for number in (10**30, -(10**30), 1.5e308, 1e-320):
-        answer = await bench.client.get(f"/v1/{name}", params={"cursor": cursor([number, "a"])})
-        assert answer.status_code in (200, 422), (number, answer.text)
+async def test_no_query_makes_a_list_fail(bench: Bench) -> None:
+    for name in set(LISTS) - {"trunks"}:
+        for asked in CURSORS:
+            answer = await bench.client.get(f"/v1/{name}", params={"cursor": asked})
+            assert answer.status_code == 422, (name, asked[:40], answer.text)
+        for limit in ("0", "-1", "1e3", "nan", "9" * 40, "000000001" + "9" * 30, "1" * 5000, "²"):
+            answer = await bench.client.get(f"/v1/{name}", params={"limit": limit})
+            assert answer.status_code == 422, (name, limit, answer.text)
+        for number in (10**30, -(10**30), 1.5e308, 1e-320):
+            answer = await bench.client.get(f"/v1/{name}", params={"cursor": cursor([number, "a"])})
+            assert answer.status_code in (200, 422), (name, number, answer.text)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_container_is_as_healthy_as_its_server(status: int, healthy: bool) -> 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = {"OFFHOOK_SERVER__PORT": str(server.server_port), "http_proxy": "http://192.0.2.1"}
-        program = [sys.executable, DOCKER / "healthy"]
+        program = [sys.executable, str(DOCKER / "healthy")]
         code = subprocess.run(
             program, env=os.environ | port, check=False, capture_output=True, timeout=60
         ).returncode

@@ -160,6 +160,7 @@ async def test_a_link_that_stays_down_ends_the_calls(pbx: Pbx, media: MediaServe
     await switch.close()
 
 
+@pytest.mark.live_freeswitch
 @pytest.mark.parametrize(("name", "reached"), [("silent", Answered), ("late answerer", EarlyMedia)])
 async def test_the_pbx_itself_ends_a_call_whose_owner_is_gone(
     pbx: Pbx, switch: Switch, name: str, reached: type[Progress]

@@ -16,6 +16,7 @@ from typing import Any
 from llama_cpp import Llama
 from llama_cpp.llama_grammar import LlamaGrammar
 
+from models.cpu_variant import load_variant
 from models.grammar import gbnf
 from models.training.domain import Dialogue, chat, dialogues, transcript, whole_answers
 from voice_loop.analysis import analysis_schema
@@ -66,6 +67,7 @@ class Scorer:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        load_variant()
         self._llama = Llama(
             str(path), n_ctx=2048, n_threads=threads, n_threads_batch=threads, verbose=False
         )

@@ -10,6 +10,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is in the `train` extra onl
 
 from llama_cpp import Llama  # noqa: E402
 
+from models.cpu_variant import load_variant  # noqa: E402
 from models.training.domain import chat, dialogues  # noqa: E402
 from models.training.llama import Training, teacher_forced  # noqa: E402
 from models.training.llama_data import (  # noqa: E402
@@ -85,6 +86,7 @@ def test_llama_cpp_reads_the_export_alike(
 ) -> None:
     path = tmp_path / "model.gguf"
     write_gguf(trained.net, tokenizer, path)
+    load_variant()
     llama = Llama(str(path), n_ctx=1024, n_batch=1024, n_threads=1, logits_all=True, verbose=False)
     for dialogue in dialogues(9, 4, "heldout"):
         text = render(chat(dialogue))

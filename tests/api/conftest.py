@@ -114,6 +114,29 @@ async def store(where: StoreSection) -> AsyncIterator[Store]:
     await opened.close()
 
 
+@dataclass
+class Clock:
+    """A ledger's time, which the test moves."""
+
+    now: float = 1_750_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def ledger(where: StoreSection, clock: Clock) -> AsyncIterator[Store]:
+    """An empty store with a time of its own."""
+    opened = await Store.open(where, clock=clock)
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture
 async def bench(store: Store, tmp_path: Path) -> AsyncIterator[Bench]:
     async with benching(store, tmp_path) as one:

@@ -1,7 +1,6 @@
 """How much may be placed in 24 hours: by one key, and to one number."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,37 +9,17 @@ from api.campaign_records import NewCampaign, NewContact
 from api.caps import CapReachedError, Caps, KeyCaps
 from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.records import Call, Ended, NewCall
-from api.settings import StoreSection
 from api.settings.calling import Calls
 from api.store import Store
 from pbx.switch import Cause
 from tests.api.campaigning import contacts, eventually, idle, pacing, services_of
-from tests.api.conftest import Bench
+from tests.api.conftest import Bench, Clock
 from tests.api.doors import client_of
 from tests.api.story import NORMAL, NUMBER, OURS
 
 VOICEMAIL = Cause("no_answer", "voicemail", "An answering machine took the call.")
 OTHER = "+15550000001"
 DAY_S = 86_400
-
-
-class Clock:
-    now = 1_750_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(where: StoreSection, clock: Clock) -> AsyncIterator[Store]:
-    opened = await Store.open(where, clock=clock)
-    yield opened
-    await opened.close()
 
 
 async def place(

@@ -3,9 +3,8 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +16,13 @@ from api.dialing.retry import CallingWindow, RetryPolicy, retry_json
 from api.money import Rate
 from api.records import AnsweredBy, Call, Claim, Concurrency, Ended, NewCall
 from api.resources import NewNumber, NewTrunk
-from api.settings import StoreSection
 from api.store import Store
 from api.store.budget import BudgetExceededError
 from api.store.database import Transaction
 from api.store.orders import DoNotCallError
 from api.store.tables import calls
 from pbx.switch import Cause
+from tests.api.conftest import Clock
 from tests.api.dialing.oracle import unix
 from tests.api.story import BUSY, NODE, NORMAL, NUMBER, OURS, woken
 
@@ -36,24 +35,14 @@ RATE: Final = Rate("+", 6000)
 UNALLOCATED: Final = Cause("failed", "unallocated_number", "There is no such number.", 1, 404)
 
 
-@dataclass
-class Clock:
-    now: float = FRIDAY
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(FRIDAY)
 
 
 @pytest.fixture
-async def store(where: StoreSection, clock: Clock) -> AsyncIterator[Store]:
-    opened = await Store.open(where, clock=clock)
-    yield opened
-    await opened.close()
+def store(ledger: Store) -> Store:
+    return ledger
 
 
 async def ordered(store: Store, to: str = NUMBER, **values: Any) -> Call:

@@ -1,18 +1,16 @@
 """The second leg of a transfer is held and paid for like the first."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from api.money import Rate
 from api.records import Call, Ended
 from api.resources import NewRate, NewTrunk, Route
-from api.settings import StoreSection
 from api.store import Store
 from api.store.budget import BudgetExceededError
 from api.transfer_records import TransferWish
-from tests.api.conftest import Bench
+from tests.api.conftest import Bench, Clock
 from tests.api.story import NORMAL, OURS, answered, new_call
 
 THIRD = "+15550100200"
@@ -23,25 +21,12 @@ OWN, THEIRS = Rate("+1555", 60), Rate("+15550100200", 600)
 LIMIT = 1_000_000
 
 
-class Clock:
-    now = 1_750_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def ledger(where: StoreSection, clock: Clock) -> Any:
-    opened = await Store.open(where, clock=clock)
-    await opened.budget.set_limit(LIMIT)
-    await opened.trunks.create(NewTrunk("carrier"))
-    yield opened
-    await opened.close()
+async def ledger(ledger: Store) -> Store:
+    """With a budget and a trunk."""
+    await ledger.budget.set_limit(LIMIT)
+    await ledger.trunks.create(NewTrunk("carrier"))
+    return ledger
 
 
 async def on_the_line(store: Store, clock: Clock) -> Call:

@@ -51,22 +51,22 @@ def try_engines(
 
     Raises EngineError: what the child raised; or what it was doing when it crashed, and the mend.
     """
-    print_of_it = _fingerprint(config)
-    if remembered is not None and _known(remembered, print_of_it):
+    fingerprint = None if remembered is None else _fingerprint(config)
+    if remembered is not None and _read(remembered) == fingerprint:
         return
     if progress is not None:
         progress("first load on this machine: trying the engines in a process of their own")
     _try(config, timeout_s)
     if remembered is not None:
         remembered.parent.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(print_of_it + "\n")
+        remembered.write_text(f"{fingerprint}\n")
 
 
-def _known(remembered: Path, print_of_it: str) -> bool:
+def _read(remembered: Path) -> str:
     try:
-        return remembered.read_text().strip() == print_of_it
+        return remembered.read_text().strip()
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 def _fingerprint(config: EngineConfig) -> str:

@@ -1,6 +1,5 @@
 """Calendar connections as the API tells and takes them."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -8,7 +7,6 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.agents.masking import MASK
 from api.agents.templates import BUILT_IN, PLACEHOLDER
 from api.calendar_records import CalendarConnection, CalendarKind
-from api.calendars.slots import Rules
 from api.call_object import Timestamp, rfc3339
 from api.dialing.retry import WEEKDAYS, Weekday
 from api.dialing.zones import zone
@@ -81,24 +79,6 @@ class EventType(Body):
     location: str | None = Field(
         default=None, max_length=500, description="Of the booked event.", examples=["1 Main Street"]
     )
-
-    @property
-    def rules(self) -> Rules:
-        """When it can be booked."""
-        return Rules(
-            duration=timedelta(minutes=self.duration_minutes),
-            buffer=timedelta(minutes=self.buffer_minutes),
-            days=frozenset(self.days),
-            opening=_after_midnight(self.start),
-            closing=_after_midnight(self.end),
-            zone=zone(self.timezone),
-            horizon_days=self.horizon_days,
-        )
-
-
-def _after_midnight(clock: str) -> timedelta:
-    hours, minutes = clock.split(":")
-    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 Name = Annotated[

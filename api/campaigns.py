@@ -12,11 +12,11 @@ from api.agents.masking import unsealed
 from api.campaign_objects import order_body
 from api.campaign_records import Campaign, Contact, Standing
 from api.caps import CapReachedError
+from api.deployment import Deployment
 from api.ordering import cap_reached, check_template, read_order
 from api.problems import Problem
 from api.resources import trunks_for
 from api.sealing import SealError
-from api.services import Services
 from api.store import StoreError
 from api.store.budget import BudgetExceededError
 from api.store.orders import DoNotCallError
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 class Pacer:
     """Paces every campaign of the store."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._pacing = services.store.pacing
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._pacing = deployment.store.pacing
         self._again_at: float | None = None
         """When a key that has placed all its calls of a day may place another one."""
 
@@ -76,8 +76,8 @@ class Pacer:
         """Place the order of a contact; False if that has to wait."""
         campaign = standing.campaign
         try:
-            body = order_body(unsealed(campaign.template, self._services.seal), contact)
-            new = await read_order(self._services, body, campaign.api_key_id)
+            body = order_body(unsealed(campaign.template, self._deployment.seal), contact)
+            new = await read_order(self._deployment, body, campaign.api_key_id)
             new = replace(new, campaign_id=campaign.id, dialect=campaign.dialect)
             return await self._pacing.order(campaign.id, contact.seq, new)
         except BudgetExceededError:
@@ -107,13 +107,13 @@ class Pacer:
         """Whether it is not the contact's fault: every other one would be refused as well, or the
         trunk that takes its number is not active now."""
         if problem.code == "no_trunk":
-            trunks = await self._services.store.trunks.list()
+            trunks = await self._deployment.store.trunks.list()
             return bool(
                 trunks_for(contact.to_number, [replace(t, status="active") for t in trunks])
             )
         try:
-            template = unsealed(campaign.template, self._services.seal)
-            await check_template(self._services, template)
+            template = unsealed(campaign.template, self._deployment.seal)
+            await check_template(self._deployment, template)
         except Problem:
             return True
         return False

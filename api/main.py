@@ -16,6 +16,7 @@ from api.app import create_app
 from api.campaigns import Pacer
 from api.compat.webhooks import webhook_body
 from api.conversing import conversation_config, is_recorded
+from api.deployment import Deployment
 from api.descriptors import TooFewDescriptorsError, connections_within, raise_limit
 from api.dialer import Dialer
 from api.engines import engine_registry, engines_of
@@ -122,7 +123,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,
-                freeze=Freezer(settings, store, registry, seal),
+                freeze=Freezer(Deployment(settings, store, registry, seal)),
             ),
             settings.calls.max_concurrent,
             max_analyses=settings.calls.max_analyses,

@@ -16,12 +16,12 @@ from api.agents.templates import SECRETS, templates
 from api.agents.tools import TransferTool
 from api.call_object import call_object, rfc3339
 from api.caps import CapReachedError, KeyCaps
+from api.deployment import Deployment
 from api.key_records import allows
 from api.order_checks import layers_of, order_of, rebased
 from api.problems import FieldError, Problem, invalid, pointer
 from api.records import Call, Idempotency, JsonObject, NewCall
 from api.schemas import read_call
-from api.services import Services
 from api.store import Store
 from api.store.agents import UnknownAgentError
 from api.store.budget import BudgetExceededError
@@ -34,7 +34,7 @@ _ANYBODY: Final = "+12125550100"
 
 
 async def read_order(
-    services: Services,
+    deployment: Deployment,
     body: Any,
     api_key_id: str | None,
     *,
@@ -44,7 +44,7 @@ async def read_order(
     """The order that the body of `POST /v1/calls` asks for.
 
     Args:
-        services: whose settings and languages hold.
+        deployment: whose settings and languages hold.
         body: what `json.loads` made of it.
         api_key_id: of the key that places it.
         open_variables: whether variables may be given later.
@@ -54,17 +54,17 @@ async def read_order(
     Raises Problem with a pointer to every wrong field.
     """
     asked = read_call(body)
-    agent = None if asked.agent_id is None else await active_agent(services.store, asked.agent_id)
-    layers = layers_of(asked, {} if agent is None else unsealed(agent.config, services.seal))
-    key = None if api_key_id is None else await services.store.keys.get(api_key_id)
+    agent = None if asked.agent_id is None else await active_agent(deployment.store, asked.agent_id)
+    layers = layers_of(asked, {} if agent is None else unsealed(agent.config, deployment.seal))
+    key = None if api_key_id is None else await deployment.store.keys.get(api_key_id)
     if key is not None and not allows(key.scope, "admin"):
-        _check_own_word(services, layers)
-    ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
+        _check_own_word(deployment, layers)
+    ground = await ground_of(deployment, AgentFields.model_validate(layers.merged()))
     number_field = number_field_of(body)
     new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
     try:
-        route = await services.store.numbers.route(new.to_number, new.from_number or None, agent)
-        rate = await services.store.rates.price(new.to_number)
+        route = await deployment.store.numbers.route(new.to_number, new.from_number or None, agent)
+        rate = await deployment.store.rates.price(new.to_number)
     except NoActiveNumberError as error:
         if agent is not None and agent.number_ids:
             detail = "none of the agent's numbers is active"
@@ -82,22 +82,22 @@ async def read_order(
     except NoRateError as error:
         detail = "there is a budget, and no rate for this number (/v1/rates)"
         raise _refused(number_field, detail, "no_rate") from error
-    _check_destinations(services, new, route.from_number, layers, number_field)
+    _check_destinations(deployment, new, route.from_number, layers, number_field)
     return replace(
         new,
         from_number=route.from_number,
         trunk=route.trunk,
         rate=rate,
         api_key_id=api_key_id,
-        caps=(KeyCaps() if key is None else key.caps).over(services.settings.calls),
+        caps=(KeyCaps() if key is None else key.caps).over(deployment.settings.calls),
         agent_version=None if agent is None else agent.version,
-        agent=sealed(new.agent, services.seal),
-        agent_layers=sealed(layers.over_agent(), services.seal) if at_dispatch else None,
+        agent=sealed(new.agent, deployment.seal),
+        agent_layers=sealed(layers.over_agent(), deployment.seal) if at_dispatch else None,
     )
 
 
 async def place(
-    services: Services,
+    deployment: Deployment,
     new: NewCall,
     idempotent: Idempotency | None = None,
     answer: Callable[[Call], JsonObject] = call_object,
@@ -108,7 +108,7 @@ async def place(
     Raises Problem, which calls the number `number_field`.
     """
     try:
-        return await services.store.calls.create(new, idempotent, answer)
+        return await deployment.store.calls.create(new, idempotent, answer)
     except DoNotCallError as error:
         raise _refused(number_field, str(error), "do_not_call") from error
     except CapReachedError as error:
@@ -119,13 +119,13 @@ async def place(
 
 
 def _check_destinations(
-    services: Services, new: NewCall, ours: str, layers: Layers, number_field: str
+    deployment: Deployment, new: NewCall, ours: str, layers: Layers, number_field: str
 ) -> None:
     """Raise Problem where the call, or a transfer of it, would go where no call may go.
 
     What is wrong with the call's own number is told only where nothing else is.
     """
-    refusal = services.settings.calls.destinations.refusal
+    refusal = deployment.settings.calls.destinations.refusal
     tools = AgentFields.model_validate(new.agent).tools or ()
     wrong = {
         pointer("tools", index, "number"): refusal(tool.number, ours)
@@ -160,7 +160,7 @@ def _refused(field: str, detail: str, code: str) -> Problem:
     return invalid([FieldError(detail, pointer(field))], code)
 
 
-def _check_own_word(services: Services, layers: Layers) -> None:
+def _check_own_word(deployment: Deployment, layers: Layers) -> None:
     """Raise Problem where who may only place calls names a secret, which they could have sent to
     themselves, or what their requests may not reach; an agent may have either."""
     own = replace(layers, agent={})
@@ -174,19 +174,19 @@ def _check_own_word(services: Services, layers: Layers) -> None:
         detail = "only agents, and keys with the scope admin, may name a secret"
         places = [FieldError(detail, own.place(*template.path)) for template in named]
         raise invalid(places, "insufficient_scope")
-    if beyond := [rebased(error, own) for error in beyond_reach(config, services.settings)]:
+    if beyond := [rebased(error, own) for error in beyond_reach(config, deployment.settings)]:
         raise invalid(beyond)
 
 
 async def check_template(
-    services: Services, template: JsonObject, api_key_id: str | None = None
+    deployment: Deployment, template: JsonObject, api_key_id: str | None = None
 ) -> None:
     """Raise Problem, pointing into `/template`, unless it makes orders.
 
     What depends on the contact, such as the trunk and variables, is not looked at.
 
     Args:
-        services: as of `read_order`.
+        deployment: as of `read_order`.
         template: what the contacts' orders have in common.
         api_key_id: of the key that gives it.
     """
@@ -194,7 +194,7 @@ async def check_template(
         if name in template:
             raise invalid([FieldError("is each contact's own", pointer("template", name))])
     try:
-        await read_order(services, {**template, "to": _ANYBODY}, api_key_id, open_variables=True)
+        await read_order(deployment, {**template, "to": _ANYBODY}, api_key_id, open_variables=True)
     except Problem as problem:
         if all(error.pointer == pointer("to") for error in problem.errors):
             return  # another number is not refused

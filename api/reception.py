@@ -14,6 +14,7 @@ from api.agents.config import AgentFields
 from api.agents.ground import ground_of
 from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
+from api.deployment import Deployment
 from api.dialer import BusyError, ClosedError, Dialer
 from api.inbound_numbers import SUFFIX, caller_number, dialled_number
 from api.order_checks import order_of
@@ -22,7 +23,6 @@ from api.records import NewCall
 from api.resources import OwnedNumber
 from api.schemas import CreateCall
 from api.sealing import SealError
-from api.services import Services
 from api.store import StoreError
 from api.store.transfers import TrunkFullError
 from pbx.incoming import IncomingCall, Refusal
@@ -47,8 +47,8 @@ class RefusedError(Exception):
 class Reception:
     """Takes the calls that the trunk brings."""
 
-    def __init__(self, services: Services, dialer: Dialer) -> None:
-        self._services = services
+    def __init__(self, deployment: Deployment, dialer: Dialer) -> None:
+        self._deployment = deployment
         self._dialer = dialer
 
     async def receive(self, call: IncomingCall) -> Refusal | None:
@@ -80,15 +80,15 @@ class Reception:
             agent = await self._agent(number)
             new = await self._order(call, number, agent)
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
-        begin = self._services.store.inbound.begin
+        begin = self._deployment.store.inbound.begin
         await self._dialer.receive(
             call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)
         )
 
     async def _dialled(self, told: str) -> OwnedNumber:
-        known = self._services.settings.calls.inbound_numbers.get(told, told)
+        known = self._deployment.settings.calls.inbound_numbers.get(told, told)
         digits = "".join(char for char in known if char.isdecimal())
-        candidates = await self._services.store.numbers.ending(digits[-SUFFIX:])
+        candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
         number = dialled_number(known, candidates)
         if number is None:
             reason = "it is none of /v1/numbers; see `calls.inbound_numbers`"
@@ -98,18 +98,18 @@ class Reception:
         return number
 
     async def _agent(self, number: OwnedNumber) -> Agent:
-        agent = await self._services.store.agents.answering(number.id)
+        agent = await self._deployment.store.agents.answering(number.id)
         if agent is None or agent.status != "active":
             reason = f"no inbound agent answers number {number.id}"
             raise RefusedError(Refusal.SUBSCRIBER_ABSENT, reason)
         return agent
 
     async def _order(self, call: IncomingCall, number: OwnedNumber, agent: Agent) -> NewCall:
-        services = self._services
+        deployment = self._deployment
         try:
-            config = unsealed(agent.config, services.seal)
+            config = unsealed(agent.config, deployment.seal)
             layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
-            ground = await ground_of(services, AgentFields.model_validate(layers.merged()))
+            ground = await ground_of(deployment, AgentFields.model_validate(layers.merged()))
             asked = CreateCall(to=number.number, agent_id=agent.id)
             new = order_of(asked, layers, ground, time.time())
         except (Problem, SealError) as error:
@@ -119,9 +119,9 @@ class Reception:
             new,
             direction="inbound",
             from_number=caller_number(call.caller_number, number.number),
-            trunk=call.trunk or number.trunk or services.settings.pbx.trunk,
+            trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
             agent_version=agent.version,
-            agent=sealed(new.agent, services.seal),
+            agent=sealed(new.agent, deployment.seal),
         )
 
 

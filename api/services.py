@@ -4,12 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.deployment import Deployment
 from api.recording_folder import RecordingFolder
 from api.recording_links import RecordingLinks
-from api.sealing import Seal
-from api.settings import Settings
-from api.store import Store
-from models.registry import EngineRegistry
 
 
 class CallControl(Protocol):
@@ -38,18 +35,12 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Services:
+class Services(Deployment):
     """Everything that the routes use."""
 
-    settings: Settings
-    store: Store
     control: CallControl
-    engines: EngineRegistry
-    """The engines by name."""
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; store and disk are looked at by `api.vitals`."""
-    seal: Seal
-    """Of what nobody may read in the store."""
     url: str = "http://127.0.0.1:8080"
     """Where clients reach the server."""
     node: str = "offhook"

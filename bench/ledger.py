@@ -89,7 +89,7 @@ async def _healthy() -> Mapping[str, Check]:
 async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     """The API over `store`: its port, and a key."""
     settings = load_settings(None, SETTINGS)
-    services = Services(settings, store, _Nobody(), played_engines("en"), _healthy, Seal(new_key()))
+    services = Services(settings, store, played_engines("en"), Seal(new_key()), _Nobody(), _healthy)
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:

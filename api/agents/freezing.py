@@ -5,35 +5,31 @@ by now ends the call.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from api.agents.config import AgentFields
 from api.agents.ground import ground_of
 from api.agents.layers import Layers
 from api.agents.masking import sealed, unsealed
+from api.deployment import Deployment
 from api.order_checks import order_of
 from api.ordering import active_agent
 from api.problems import Problem
 from api.records import Call
 from api.schemas import CreateCall
-from api.sealing import Seal, SealError
-from api.settings import Settings
-from api.store import Store
-from models.registry import EngineRegistry
+from api.sealing import SealError
 
 
 class AgentUnusableError(Exception):
     """The configuration cannot be carried out any more; the message says why."""
 
 
-@dataclass(frozen=True)
 class Freezer:
     """Freezes configurations."""
 
-    settings: Settings
-    store: Store
-    engines: EngineRegistry
-    seal: Seal
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._seal = deployment.seal
 
     async def __call__(self, call: Call) -> Call:
         """The call with its configuration, or as it is if it has it already.
@@ -46,13 +42,13 @@ class Freezer:
             return call
         asked = CreateCall(to=call.to_number, agent_id=call.agent_id)
         try:
-            parts = unsealed(call.agent_layers, self.seal)
+            parts = unsealed(call.agent_layers, self._seal)
             agent = None
             if call.agent_id is not None:
-                agent = await active_agent(self.store, call.agent_id)
-            config = {} if agent is None else unsealed(agent.config, self.seal)
+                agent = await active_agent(self._deployment.store, call.agent_id)
+            config = {} if agent is None else unsealed(agent.config, self._seal)
             layers = Layers(config, parts["inline"], parts["overrides"], parts["call"])
-            ground = await ground_of(self, AgentFields.model_validate(layers.merged()))
+            ground = await ground_of(self._deployment, AgentFields.model_validate(layers.merged()))
             order = order_of(asked, layers, ground, time.time())
         except Problem as problem:
             raise AgentUnusableError(problem.detail) from problem
@@ -63,15 +59,15 @@ class Freezer:
             longest = min(longest, call.max_duration_s)
         frozen = replace(
             order,
-            agent=sealed(order.agent, self.seal),
+            agent=sealed(order.agent, self._seal),
             agent_version=None if agent is None else agent.version,
             max_duration_s=longest,
         )
-        return await self.store.amendments.freeze(call.id, frozen)
+        return await self._deployment.store.amendments.freeze(call.id, frozen)
 
     def _check_keys(self, call: Call) -> None:
         """Found out on the line, it would be too late."""
         try:
-            unsealed(call.agent, self.seal)
+            unsealed(call.agent, self._seal)
         except SealError as error:
             raise AgentUnusableError(f"its keys cannot be opened: {error}") from error

@@ -1,34 +1,18 @@
 """What a configuration may refer to here, now: looked up in the store as far as it refers to it."""
 
 from collections.abc import Collection
-from typing import Protocol
 
 from api.agents.checks import Ground
 from api.agents.config import AgentFields
 from api.agents.templates import SECRETS, templates
 from api.agents.tools import CalendarTool
+from api.deployment import Deployment
 from api.egress import EgressPolicy
-from api.settings import Settings
-from api.store import Store
-from models.registry import EngineRegistry
 
 
-class Sources(Protocol):
-    """Where it is looked up."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def engines(self) -> EngineRegistry: ...
-
-
-async def ground_of(sources: Sources, config: AgentFields) -> Ground:
+async def ground_of(deployment: Deployment, config: AgentFields) -> Ground:
     """The ground for one configuration."""
-    store, settings, engines = sources.store, sources.settings, sources.engines
+    store, settings, engines = deployment.store, deployment.settings, deployment.engines
     number = config.from_number
     active = number is not None and await store.numbers.is_active(number)
     return Ground(

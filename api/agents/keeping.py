@@ -15,9 +15,9 @@ from api.agents.ground import ground_of
 from api.agents.layers import given
 from api.agents.masking import sealed, unmasked, unsealed
 from api.agents.sizes import check_sizes
+from api.deployment import Deployment
 from api.problems import FieldError, Problem, invalid, pointer
 from api.resources import OwnedNumber
-from api.services import Services
 from api.store.agents import (
     AgentArchivedError,
     AgentChangedError,
@@ -28,25 +28,25 @@ from api.store.agents import (
 from api.store.numbers import UnknownNumberError
 
 
-async def create_agent(services: Services, asked: NewAgent) -> Agent:
+async def create_agent(deployment: Deployment, asked: NewAgent) -> Agent:
     """Keep a new agent. Raises Problem with a pointer to every wrong field."""
     config = _complete(given(asked))
     numbers = tuple(dict.fromkeys(asked.number_ids or ()))
-    await _check(services, config, asked.type, numbers, asked.primary_number_id)
+    await _check(deployment, config, asked.type, numbers, asked.primary_number_id)
     new = NewStoredAgent(
-        asked.name, sealed(config, services.seal), asked.type, numbers, asked.primary_number_id
+        asked.name, sealed(config, deployment.seal), asked.type, numbers, asked.primary_number_id
     )
     with problems():
-        return await services.store.agents.create(new)
+        return await deployment.store.agents.create(new)
 
 
-async def change_agent(services: Services, agent_id: str, asked: ChangeAgent) -> Agent:
+async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent) -> Agent:
     """Change what was given. Raises Problem with a pointer to every wrong field."""
     with problems():
-        before = await services.store.agents.get(agent_id)
+        before = await deployment.store.agents.get(agent_id)
         if before.status != "active":
             raise AgentArchivedError(agent_id)
-    kept = unsealed(before.config, services.seal)
+    kept = unsealed(before.config, deployment.seal)
     config = _complete({**kept, **unmasked(given(asked), kept)})
     numbers, primary = before.number_ids, before.primary_number_id
     if "number_ids" in asked.model_fields_set:
@@ -54,16 +54,16 @@ async def change_agent(services: Services, agent_id: str, asked: ChangeAgent) ->
         primary = primary if primary in numbers else None
     if "primary_number_id" in asked.model_fields_set:
         primary = asked.primary_number_id
-    await _check(services, config, before.type, numbers, primary)
+    await _check(deployment, config, before.type, numbers, primary)
     after = NewStoredAgent(
         asked.name if "name" in asked.model_fields_set else before.name,
-        before.config if config == kept else sealed(config, services.seal),
+        before.config if config == kept else sealed(config, deployment.seal),
         before.type,
         numbers,
         primary,
     )
     with problems():
-        return await services.store.agents.change(before, after)
+        return await deployment.store.agents.change(before, after)
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def _complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _check(
-    services: Services,
+    deployment: Deployment,
     config: Mapping[str, Any],
     kind: AgentType,
     number_ids: tuple[str, ...],
@@ -109,14 +109,14 @@ async def _check(
 ) -> None:
     """Raises Problem with a pointer to every wrong field."""
     fields = AgentFields.model_validate(config)
-    ground = await ground_of(services, fields)
+    ground = await ground_of(deployment, fields)
     errors = check_config(fields, ground)
     if kind == "inbound":  # nobody gives it others
         errors += check_variables(fields, fields.variables or {})
     errors += _faq_errors(fields)
     if not errors:
         errors += check_sizes(fields, fields.variables or {}, ground, datetime.now(UTC))
-    owned = await services.store.numbers.owned(number_ids) if number_ids else ()
+    owned = await deployment.store.numbers.owned(number_ids) if number_ids else ()
     errors += _number_errors(fields.from_number, number_ids, primary, owned)
     if errors:
         raise invalid(errors)

@@ -13,7 +13,7 @@ from api.calendar_objects import EventType
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.ownership import OF_CALL
-from api.calendars.slots import free_slots, span_of
+from api.calendars.slots import free_slots, rules_of, span_of
 from api.messaging.outgoing import plain
 
 #: Names that a slot may have: one that was moved, or deleted into a bin, keeps its own.
@@ -54,7 +54,7 @@ async def book(calendar: CalDav, booking: Booking, now: datetime) -> None:
 
 
 async def _is_free(calendar: CalDav, booking: Booking, now: datetime) -> bool:
-    rules = booking.event_type.rules
+    rules = rules_of(booking.event_type)
     day = booking.start.astimezone(rules.zone).date()
     busy = await calendar.busy(span_of(rules, day, day), rules.zone)
     return booking.start in free_slots(rules, busy, now, day, day)
@@ -73,7 +73,7 @@ def _event(booking: Booking, name: str, now: datetime) -> bytes:
     event.add("uid", name)
     event.add("dtstamp", now.astimezone(UTC))
     event.add("dtstart", booking.start.astimezone(UTC))
-    event.add("dtend", booking.start.astimezone(UTC) + kind.rules.duration)
+    event.add("dtend", booking.start.astimezone(UTC) + rules_of(kind).duration)
     event.add("summary", " ".join(plain(render(kind.title, values)).split()))
     lines = plain(render(kind.description, values)).splitlines()
     event.add("description", "\n".join(line for line in lines if line.strip()))

@@ -7,13 +7,14 @@ from typing import Any
 from api.agents.masking import MASK
 from api.calendar_objects import ChangeCalendarConnection, CreateCalendarConnection, EventType
 from api.calendar_records import CalendarConnection, NewCalendarConnection
+from api.calendars.slots import rules_of
+from api.deployment import Deployment
 from api.egress import EgressError, EgressPolicy, destination
 from api.problems import FieldError, invalid, pointer
-from api.services import Services
 
 
 async def create_connection(
-    services: Services, asked: CreateCalendarConnection
+    deployment: Deployment, asked: CreateCalendarConnection
 ) -> CalendarConnection:
     """Keep a new connection. Raises Problem with a pointer to every wrong field."""
     password = asked.password
@@ -22,41 +23,41 @@ async def create_connection(
         asked.kind,
         asked.url,
         asked.username,
-        None if password is None else services.seal.seal(password),
+        None if password is None else deployment.seal.seal(password),
         _plain(asked.event_types),
     )
-    errors = list(_errors(services, new, asked.event_types))
+    errors = list(_errors(deployment, new, asked.event_types))
     if password == MASK:
         detail = "is the mask that is shown in its place; give the password itself"
         errors.append(FieldError(detail, pointer("password")))
     if errors:
         raise invalid(errors)
-    return await services.store.calendars.create(new)
+    return await deployment.store.calendars.create(new)
 
 
 async def change_connection(
-    services: Services, connection_id: str, asked: ChangeCalendarConnection
+    deployment: Deployment, connection_id: str, asked: ChangeCalendarConnection
 ) -> CalendarConnection:
     """Change what was given.
 
     Raises Problem with a pointer to every wrong field, and UnknownCalendarError.
     """
-    before = await services.store.calendars.get(connection_id)
+    before = await deployment.store.calendars.get(connection_id)
     changes: dict[str, Any] = asked.model_dump(include=asked.model_fields_set - {"password"})
     given = "password" in asked.model_fields_set and asked.password != MASK
     if given:
         password = asked.password
-        changes["sealed_password"] = None if password is None else services.seal.seal(password)
+        changes["sealed_password"] = None if password is None else deployment.seal.seal(password)
     after = replace(before, **changes)
     types = [EventType.model_validate(one) for one in after.event_types]
-    errors = list(_errors(services, after, types))
+    errors = list(_errors(deployment, after, types))
     kept = after.sealed_password is not None and not given
     if kept and destination(after.url) != destination(before.url):
         # Else whoever may change a connection could have its password sent to themselves.
         errors.append(FieldError("give it again: the URL is on another server", "/password"))
     if errors:
         raise invalid(errors)
-    return await services.store.calendars.change(connection_id, changes)
+    return await deployment.store.calendars.change(connection_id, changes)
 
 
 def _plain(types: list[EventType]) -> list[dict[str, Any]]:
@@ -64,10 +65,10 @@ def _plain(types: list[EventType]) -> list[dict[str, Any]]:
 
 
 def _errors(
-    services: Services, connection: NewCalendarConnection, types: list[EventType]
+    deployment: Deployment, connection: NewCalendarConnection, types: list[EventType]
 ) -> Iterator[FieldError]:
     try:
-        parts = EgressPolicy(services.settings.tools).check_url(connection.url)
+        parts = EgressPolicy(deployment.settings.tools).check_url(connection.url)
     except EgressError as error:
         yield FieldError(str(error), pointer("url"))
     else:
@@ -83,7 +84,7 @@ def _errors(
             detail = "another event type has this id"
             yield FieldError(detail, pointer("event_types", index, "id"))
         taken.add(one.id)
-        rules = one.rules
+        rules = rules_of(one)
         if rules.opening >= rules.closing:
             yield FieldError("must be later than start", pointer("event_types", index, "end"))
         elif rules.opening + rules.duration > rules.closing:

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from api.calendar_objects import EventType
 from api.calendars.interval import Interval
 from api.dialing.retry import WEEKDAYS, Weekday
+from api.dialing.zones import zone
 
 _DAY: Final = timedelta(days=1)
 
@@ -27,6 +29,24 @@ class Rules:
     zone: ZoneInfo
     horizon_days: int
     """Whole days after today that are open for bookings."""
+
+
+def rules_of(event_type: EventType) -> Rules:
+    """When a kind of event can be booked."""
+    return Rules(
+        duration=timedelta(minutes=event_type.duration_minutes),
+        buffer=timedelta(minutes=event_type.buffer_minutes),
+        days=frozenset(event_type.days),
+        opening=_after_midnight(event_type.start),
+        closing=_after_midnight(event_type.end),
+        zone=zone(event_type.timezone),
+        horizon_days=event_type.horizon_days,
+    )
+
+
+def _after_midnight(clock: str) -> timedelta:
+    hours, minutes = clock.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def free_slots(

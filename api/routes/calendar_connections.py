@@ -20,7 +20,7 @@ from api.calendar_objects import (
 from api.calendars.errors import CalendarError
 from api.calendars.keeping import change_connection, create_connection
 from api.calendars.opening import CalendarAccess
-from api.calendars.slots import open_days, span_of
+from api.calendars.slots import open_days, rules_of, span_of
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.fields import parse_fields
 from api.guarded_http import tools_client
@@ -98,7 +98,7 @@ async def check_calendar_connection(exchange: Exchange) -> Response:
     services = exchange.services
     with _known(exchange) as connection_id:
         connection = await services.store.calendars.get(connection_id)
-    rules = EventType.model_validate(connection.event_types[0]).rules
+    rules = rules_of(EventType.model_validate(connection.event_types[0]))
     today, last = open_days(rules, datetime.now(UTC))
     async with (
         tools_client(services.settings.tools, _LOOKUPS) as client,

@@ -18,7 +18,7 @@ from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.opening import CalendarAccess
-from api.calendars.slots import Rules, free_slots, open_days, span_of
+from api.calendars.slots import Rules, free_slots, open_days, rules_of, span_of
 from api.mail_addresses import is_email
 from api.store import Store, StoreError
 from api.store.calendars import UnknownCalendarError
@@ -105,7 +105,7 @@ class FindFreeSlots:
         calendar = self._calendar
         try:
             connection, kind = await calendar.look_up()
-            rules = kind.rules
+            rules = rules_of(kind)
             now = calendar.now().astimezone(rules.zone)
             asked = read_inputs(_SEARCH, arguments, now)
             today, last = open_days(rules, now)
@@ -147,9 +147,9 @@ class BookSlot:
         calendar = self._calendar
         try:
             connection, kind = await calendar.look_up()
-            now = calendar.now().astimezone(kind.rules.zone)
+            now = calendar.now().astimezone(rules_of(kind).zone)
             asked = _checked(read_inputs(_BOOKING, arguments, now))
-            start = datetime.fromisoformat(asked["start"]).astimezone(kind.rules.zone)
+            start = datetime.fromisoformat(asked["start"]).astimezone(rules_of(kind).zone)
             opened = calendar.access.open(connection)
             if not isinstance(opened, CalDav):
                 raise CalendarError("it is a feed, which cannot be booked in")
@@ -166,7 +166,7 @@ class BookSlot:
         except TimeoutError:
             return calendar.failed(CalendarError(f"not booked within {_BOOKING_S:g} s"))
         self._booked += 1
-        zone = kind.rules.zone.key
+        zone = rules_of(kind).zone.key
         return ToolResult(f"Booked: {_day(start.date())}, {start:%H:%M} ({zone}).")
 
 

@@ -24,7 +24,7 @@ async def services_of(store: Store) -> Services:
 
     settings = load_settings(None, SETTINGS)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
-    return Services(settings, store, PlayedControl(), played_engines("en"), health, SEAL)
+    return Services(settings, store, played_engines("en"), SEAL, PlayedControl(), health)
 
 
 async def campaign(

@@ -182,7 +182,7 @@ async def benching(
     listener = listen("127.0.0.1", 0)
     url = "http://{}:{}".format(*listener.getsockname())
     engines = played_engines("en", "es", aliases=aliases)
-    services = Services(settings, store, control, engines, ask_health, SEAL, url, node)
+    services = Services(settings, store, engines, SEAL, control, ask_health, url, node)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     with listener:

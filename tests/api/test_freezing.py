@@ -19,8 +19,7 @@ from tests.api.test_oneinbox import agent, native, placed
 
 def freezer(bench: Bench) -> Freezer:
     """As the server has it."""
-    services = bench.services
-    return Freezer(services.settings, services.store, services.engines, services.seal)
+    return Freezer(bench.services)
 
 
 async def changed(bench: Bench, agent_id: str, **fields: Any) -> None:
@@ -151,7 +150,7 @@ async def test_what_is_wrong_by_then_is_told(bench: Bench) -> None:
 
 async def test_keys_that_cannot_be_opened_are_told_before_anybody_is_called(bench: Bench) -> None:
     agent_id = await agent(bench, tools=[crm("key-1")])
-    foreign = replace(freezer(bench), seal=Seal(new_key()))
+    foreign = Freezer(replace(bench.services, seal=Seal(new_key())))
     for call in (
         await placed(bench, agent_id=agent_id),
         await bench.create(agent_id=agent_id),  # its configuration is frozen already

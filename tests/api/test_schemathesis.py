@@ -84,7 +84,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     own = {"OFFHOOK_RECORDINGS__DIR": str(folder), "OFFHOOK_CALLS__NUMBERS": OURS}
     loaded = load_settings(None, SETTINGS | own)
     await store.numbers.seed(loaded.pbx.trunk, loaded.calls.numbers)
-    services = Services(loaded, store, PlayedControl(), played_engines("en"), health, SEAL)
+    services = Services(loaded, store, played_engines("en"), SEAL, PlayedControl(), health)
     server = uvicorn.Server(
         uvicorn.Config(create_app(services), log_level="critical", lifespan="off")
     )

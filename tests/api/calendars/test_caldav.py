@@ -17,7 +17,7 @@ from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.interval import Interval
 from api.calendars.opening import CalendarAccess
-from api.calendars.slots import free_slots, open_days, span_of
+from api.calendars.slots import free_slots, open_days, rules_of, span_of
 from api.guarded_http import tools_client
 from api.settings import Tools
 from tests.api.calendars.radicale import (
@@ -83,13 +83,13 @@ async def door() -> AsyncIterator[Door]:
 
 
 def booking(hour: int, call_id: str = "call-1") -> Booking:
-    rules = CHECKUP.rules
+    rules = rules_of(CHECKUP)
     start = datetime(2026, 11, 23, hour, tzinfo=rules.zone)
     return Booking(CHECKUP, start, call_id, FACTS | {"event_type": "Check-up", "call_id": call_id})
 
 
 async def free(calendar: CalDav) -> list[str]:
-    rules = CHECKUP.rules
+    rules = rules_of(CHECKUP)
     busy = await calendar.busy(span_of(rules, MONDAY, MONDAY), rules.zone)
     return [f"{slot:%H:%M}" for slot in free_slots(rules, busy, NOW, MONDAY, MONDAY)]
 
@@ -135,11 +135,11 @@ async def test_what_a_call_has_booked_it_has(desk: Radicale, door: Door) -> None
 @pytest.mark.parametrize(
     "start",
     [
-        datetime(2026, 11, 23, 9, 15, tzinfo=CHECKUP.rules.zone),
-        datetime(2026, 11, 23, 13, tzinfo=CHECKUP.rules.zone),
-        datetime(2026, 11, 21, 9, tzinfo=CHECKUP.rules.zone),
-        datetime(2026, 11, 28, 9, tzinfo=CHECKUP.rules.zone),
-        datetime(2027, 11, 22, 9, tzinfo=CHECKUP.rules.zone),
+        datetime(2026, 11, 23, 9, 15, tzinfo=rules_of(CHECKUP).zone),
+        datetime(2026, 11, 23, 13, tzinfo=rules_of(CHECKUP).zone),
+        datetime(2026, 11, 21, 9, tzinfo=rules_of(CHECKUP).zone),
+        datetime(2026, 11, 28, 9, tzinfo=rules_of(CHECKUP).zone),
+        datetime(2027, 11, 22, 9, tzinfo=rules_of(CHECKUP).zone),
     ],
 )
 async def test_only_slots_can_be_booked(desk: Radicale, door: Door, start: datetime) -> None:
@@ -197,7 +197,7 @@ async def test_a_reader_does_not_book(desk: Radicale, door: Door) -> None:
 
 
 def span() -> Interval:
-    rules = CHECKUP.rules
+    rules = rules_of(CHECKUP)
     return span_of(rules, *open_days(rules, NOW))
 
 
@@ -205,7 +205,7 @@ async def told(door: Door, receiver: Receiver) -> str:
     """What is told of a server that does not behave."""
     calendar = door.to(f"http://127.0.0.1:{receiver.port}/desk/")
     with pytest.raises(CalendarError) as error:
-        await calendar.busy(span(), CHECKUP.rules.zone)
+        await calendar.busy(span(), rules_of(CHECKUP).zone)
     assert PASSWORD not in str(error.value)
     return str(error.value)
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.agent_records import Agent, AgentStatus, AgentType, AgentVersion
 from api.agents.config import AgentFields
 from api.agents.masking import masked
-from api.call_object import Timestamp, rfc3339
 from api.fields import Body, without_default
+from api.times import Timestamp, rfc3339
 
 _ID: Final = "3d1f6c0a-7a52-4f0e-9c86-2b7f10a4c9de"
 _NUMBER_ID: Final = "9b2f64c1-51ad-4a0c-8f0e-6f1c2d3e4b5a"
@@ -62,8 +62,8 @@ class AgentObject(AgentFields):
     primary_number_id: str | None = Field(
         description="The one that it calls from unless told otherwise."
     )
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class AgentList(BaseModel):
@@ -83,7 +83,7 @@ class AgentVersionObject(AgentFields):
 
     version: int = Field(examples=[1])
     name: str = Field(examples=["Dental reminders"])
-    created_at: str = Timestamp
+    created_at: Timestamp
 
 
 class AgentVersionList(BaseModel):

@@ -11,6 +11,7 @@ from api.call_object import Timestamp, rfc3339
 from api.dialing.retry import WEEKDAYS, Weekday
 from api.dialing.zones import zone
 from api.fields import Body, without_default
+from api.times import Timestamp, rfc3339
 
 #: What the texts of a booking may name.
 BOOKING_VARIABLES: Final = BUILT_IN | {"event_type", "name", "email", "note"}
@@ -164,8 +165,8 @@ class CalendarConnectionObject(BaseModel):
     password: str | None = Field(description="Masked.", examples=[MASK])
     bookable: bool = Field(description="Whether agents can book in it.", examples=[True])
     event_types: list[EventType]
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class CalendarConnectionList(BaseModel):

@@ -4,9 +4,7 @@ Its first keys are those of the hosted service's call object with the same meani
 the ones after `updated_at` are ours.
 """
 
-import contextlib
 import math
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -23,6 +21,7 @@ from api.records import (
     Turn,
     WebhookStatus,
 )
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 from api.transfer_records import (
     Transfer,
     TransferMethod,
@@ -32,31 +31,9 @@ from api.transfer_records import (
 )
 
 
-def rfc3339(at: float) -> str:
-    """Unix seconds as RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def rfc3339_or_none(at: float | None) -> str | None:
-    """`rfc3339`, and None of None."""
-    return None if at is None else rfc3339(at)
-
-
-def parse_rfc3339(text: str) -> float | None:
-    """Unix seconds of a time in RFC 3339 with its offset; None if it is none."""
-    with contextlib.suppress(ValueError, OverflowError):
-        parsed = datetime.fromisoformat(text)
-        if parsed.tzinfo is not None:
-            return parsed.timestamp()
-    return None
-
-
 def whole_seconds(start: float, end: float) -> int:
     """Seconds between two times, rounded to the nearest whole one, halves up."""
     return math.floor(max(0.0, end - start) + 0.5)
-
-
-Timestamp = Field(json_schema_extra={"format": "date-time"})
 
 
 class ConcurrencyObject(BaseModel):
@@ -130,7 +107,7 @@ class CallObject(BaseModel):
     webhook_error: str | None = Field(
         description="Error of the last delivery that failed and has not been delivered since."
     )
-    created_at: str = Timestamp
+    created_at: Timestamp
     started_at: str | None = Field(
         examples=["2027-03-01T09:00:02.480Z"],
         description="When it started to ring; where the network told of no ringing, when it was "
@@ -187,7 +164,7 @@ class CallObject(BaseModel):
         description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end.",
     )
     summary: str | None = Field(description="What happened and why the outcome is what it is.")
-    scheduled_at: str | None = Timestamp
+    scheduled_at: Timestamp | None
     retry: dict[str, Any] | None = Field(
         description="The retry policy, completed by its defaults; null: one attempt."
     )
@@ -304,11 +281,11 @@ class AttemptObject(BaseModel):
     number: int = Field(description="1 for the first.")
     state: str = Field(examples=["ended"])
     trunk: str | None
-    created_at: str = Timestamp
-    ringing_at: str | None = Timestamp
-    early_media_at: str | None = Timestamp
-    answered_at: str | None = Timestamp
-    ended_at: str | None = Timestamp
+    created_at: Timestamp
+    ringing_at: Timestamp | None
+    early_media_at: Timestamp | None
+    answered_at: Timestamp | None
+    ended_at: Timestamp | None
     answered_by: AnsweredBy | None
     end_reason: str | None
     hangup_cause: str | None = Field(description="Q.850 cause in lower snake case.")
@@ -360,8 +337,8 @@ class TurnObject(BaseModel):
         description="For the agent, only the words that were heard; for a tool, its output.",
     )
     interrupted: bool
-    started_at: str = Timestamp
-    ended_at: str = Timestamp
+    started_at: Timestamp
+    ended_at: Timestamp
     confidence: float | None = Field(description="Of speech recognition, 0 to 1.")
     timings: dict[str, float] = Field(description="Milliseconds by name.")
     tool: dict[str, Any] | None = Field(
@@ -403,7 +380,7 @@ class RecordingLink(BaseModel):
             "?expires=1803888000&signature=5f0c"
         ]
     )
-    expires_at: str = Timestamp
+    expires_at: Timestamp
 
 
 class Erasing(BaseModel):

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from api.agents.config import Variable
 from api.agents.masking import masked
-from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.campaign_records import (
     Campaign,
     CampaignStatus,
@@ -22,6 +21,7 @@ from api.lifecycle import CallStatus
 from api.numbers import is_e164
 from api.problems import FieldError, invalid, pointer
 from api.records import JsonObject
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 
 #: Contacts in one JSON body; a CSV file holds more.
 MAX_LISTED: Final = 1000
@@ -146,15 +146,15 @@ class CampaignObject(BaseModel):
     paused_reason: PausedReason | None = Field(description=_REASON, examples=[None])
     template: dict[str, Any] = Field(examples=[_TEMPLATE])
     max_concurrent: int = Field(description=_MAX_CONCURRENT + ".", examples=[5])
-    created_at: str = Timestamp
-    started_at: str | None = Timestamp
+    created_at: Timestamp
+    started_at: Timestamp | None
     completed_at: str | None = Field(
         description="When every contact was ordered or refused, and every call over with its "
         "result.",
         json_schema_extra={"format": "date-time"},
         examples=[None],
     )
-    updated_at: str = Timestamp
+    updated_at: Timestamp
 
 
 class CampaignReport(CampaignObject):

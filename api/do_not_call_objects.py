@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
 from api.csv_files import Read, csv_lines, read_csv
 from api.fields import Body
 from api.number_fields import E164, E164_WANTED
 from api.numbers import is_e164
 from api.resources import DoNotCallSource, ListedNumber
+from api.times import Timestamp, rfc3339
 
 MAX_REASON: Final = 500
 COLUMNS: Final = ("number", "reason", "source", "call_id", "created_at")
@@ -38,7 +38,7 @@ class DoNotCallObject(BaseModel):
         description="`api`; `import`: a CSV file; `outcome`: it was asked for in a call."
     )
     call_id: str | None = Field(description="The call in which it was asked for.", examples=[None])
-    created_at: str = Timestamp
+    created_at: Timestamp
 
 
 class DoNotCallList(BaseModel):

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field
 
-from api.call_object import rfc3339
 from api.records import CallEvent
+from api.times import rfc3339
 
 
 class EventObject(BaseModel):

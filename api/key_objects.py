@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.caps import MAX_CAP, KeyCaps
 from api.fields import Body
 from api.key_records import MAX_RATE_LIMIT, ApiKey, KeyScope
 from api.records import Dialect
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 
 _SCOPE = (
     "`read`: read everything but secrets and keys. `call`: place and end calls too. `admin`: "
@@ -77,7 +77,7 @@ class KeyObject(BaseModel):
     max_calls_per_day: int | None = Field(description=_CALLS, examples=[500])
     max_minutes_per_day: int | None = Field(description=_MINUTES, examples=[None])
     max_calls_per_number_per_day: int | None = Field(description=_CALLS_TO_NUMBER, examples=[None])
-    created_at: str = Timestamp
+    created_at: Timestamp
     revoked_at: str | None = Field(
         description="From then on it was worth nothing.",
         json_schema_extra={"format": "date-time"},

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.message_records import Message, MessageKind, MessagePurpose, MessageStatus
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 
 
 class MessageObject(BaseModel):
@@ -32,11 +32,11 @@ class MessageObject(BaseModel):
         description="`sent`: the gateway, the PBX or the mail server took it; `failed`: given up."
     )
     attempt_count: int = Field(description="How often sending was tried.")
-    next_attempt_at: str | None = Timestamp
+    next_attempt_at: Timestamp | None
     last_error: str | None = Field(description="Why it was not sent, the last time.")
-    sent_at: str | None = Timestamp
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    sent_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class MessageList(BaseModel):

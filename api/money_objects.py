@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.csv_files import Read, csv_lines, read_csv
 from api.fields import Body
 from api.money import Rate
 from api.number_fields import Prefix
 from api.resources import Budget, BudgetEntry, EntryKind, NewRate, StoredRate
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 
 COLUMNS: Final = (
     "prefix",
@@ -58,8 +58,8 @@ class RateObject(BaseModel):
     increment_seconds: int = Field(description=_INCREMENT, examples=[60])
     minimum_seconds: int = Field(description=_MINIMUM, examples=[60])
     description: str = Field(examples=["Germany"])
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class RateList(BaseModel):
@@ -96,14 +96,14 @@ class BudgetObject(BaseModel):
     available_milli_cents: int | None = Field(
         description="What new calls may reserve; null: no limit.", examples=[3_738_000]
     )
-    updated_at: str | None = Timestamp
+    updated_at: Timestamp | None
 
 
 class BudgetEntryObject(BaseModel):
     """One change of the budget."""
 
     id: int = Field(examples=[42])
-    at: str = Timestamp
+    at: Timestamp
     kind: EntryKind = Field(
         description="`reserve`: held for a call; `settle`: spent by it; `release`: it cost nothing "
         "and gave back what it held; `limit`: the limit was set.",

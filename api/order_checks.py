@@ -9,7 +9,6 @@ from api.agents.checks import Ground, check_config, check_variables
 from api.agents.config import AgentFields
 from api.agents.layers import Layers, given
 from api.agents.sizes import check_sizes
-from api.call_object import parse_rfc3339
 from api.dialing.calendar import never_open
 from api.dialing.retry import RetryPolicy, parse_retry
 from api.dialing.zones import zones_of
@@ -17,6 +16,7 @@ from api.numbers import is_e164
 from api.problems import FieldError, invalid, pointer
 from api.records import Concurrency, JsonObject, NewCall
 from api.schemas import CreateCall
+from api.times import parse_rfc3339
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
 #: How far ahead a call may be scheduled: a year.

@@ -14,7 +14,7 @@ from api.agents.masking import sealed, unsealed
 from api.agents.reach import beyond_reach
 from api.agents.templates import SECRETS, templates
 from api.agents.tools import TransferTool
-from api.call_object import call_object, rfc3339
+from api.call_object import call_object
 from api.caps import CapReachedError, KeyCaps
 from api.deployment import Deployment
 from api.key_records import allows
@@ -28,6 +28,7 @@ from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.orders import DoNotCallError
 from api.store.rates import NoRateError
+from api.times import rfc3339
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
 _ANYBODY: Final = "+12125550100"

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
 from api.fields import Body
 from api.resources import StoredSecret
+from api.times import Timestamp, rfc3339
 
 NAME_PATTERN: Final = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 
@@ -26,8 +26,8 @@ class NamedSecretObject(BaseModel):
     """A secret, without its text."""
 
     name: str = Field(examples=["crm"])
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class SecretList(BaseModel):

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339
 from api.fields import Body, without_default
 from api.number_fields import E164, Prefix
 from api.resources import Activity, OwnedNumber, Trunk
+from api.times import Timestamp, rfc3339
 
 TRUNK_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
@@ -85,8 +85,8 @@ class TrunkObject(BaseModel):
     calls_per_second: int | None = Field(description=_RATE, examples=[5])
     allow_refer: bool = Field(description=_REFER)
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class TrunkList(BaseModel):
@@ -129,8 +129,8 @@ class NumberObject(BaseModel):
     trunk: str | None = Field(description=_NUMBER_TRUNK, examples=[None])
     status: Activity = Field(description=_NUMBER_STATUS)
     description: str = Field(examples=["Berlin"])
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class NumberList(BaseModel):

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from api.call_object import rfc3339
 from api.settings import PayloadStyle
 from api.signing import callingbox_signature, signed_headers
+from api.times import rfc3339
 from api.webhook_records import WebhookEvent
 
 #: Of the envelope that the style `callingbox` copies (X-CB-10).

@@ -5,12 +5,12 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from api.call_object import Timestamp, rfc3339, rfc3339_or_none
 from api.egress import EgressError, EgressPolicy
 from api.fields import Body, without_default
 from api.lifecycle import CALL_EVENTS
 from api.problems import FieldError, invalid, pointer
 from api.settings import PayloadStyle
+from api.times import Timestamp, rfc3339, rfc3339_or_none
 from api.webhook_records import (
     EVERY_EVENT,
     DefaultSecret,
@@ -126,7 +126,7 @@ class EndpointObject(BaseModel):
         description="`requested`; `too_many_failures`: ten deliveries in a row were given up; "
         "`gone`: it answered 410."
     )
-    disabled_at: str | None = Timestamp
+    disabled_at: Timestamp | None
     consecutive_failures: int = Field(
         description="Deliveries given up since the last one that arrived."
     )
@@ -134,8 +134,8 @@ class EndpointObject(BaseModel):
         description="Until when deliveries are signed with the previous secret too.",
         json_schema_extra={"format": "date-time"},
     )
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class EndpointWithSecret(EndpointObject):
@@ -159,7 +159,7 @@ class DeliveryAttemptObject(BaseModel):
     """One attempt at a delivery."""
 
     number: int = Field(description="1 for the first.")
-    at: str = Timestamp
+    at: Timestamp
     duration_ms: int
     response_status: int | None = Field(description="HTTP status; null where none came.")
     error: str | None
@@ -182,12 +182,12 @@ class DeliveryObject(BaseModel):
     )
     attempt_count: int
     manual_retry_count: int = Field(description="How often it was asked to be sent again.")
-    next_attempt_at: str | None = Timestamp
+    next_attempt_at: Timestamp | None
     last_error: str | None
     last_response_status: int | None
-    delivered_at: str | None = Timestamp
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    delivered_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
     attempts: list[DeliveryAttemptObject]
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.agent_records import Agent
 from api.agents.masking import masked
-from api.call_object import CallObject, Timestamp, call_object, rfc3339
+from api.call_object import CallObject, call_object
 from api.compat.mapping import CALLINGBOX_ANSWERED_BY
 from api.lifecycle import CallStatus
 from api.records import (
@@ -19,6 +19,7 @@ from api.records import (
     WebhookStatus,
 )
 from api.resources import OwnedNumber
+from api.times import Timestamp, rfc3339
 
 #: The deployment has one organization.
 ORG_ID: Any = Field(
@@ -49,7 +50,7 @@ class CallingBoxCall(BaseModel):
     webhook_url: str | None
     webhook_status: WebhookStatus = _ours("webhook_status")
     webhook_error: str | None = _ours("webhook_error")
-    created_at: str = Timestamp
+    created_at: Timestamp
     started_at: str | None = _ours("started_at")
     answered_at: str | None = _ours("answered_at")
     ended_at: str | None = _ours("ended_at")
@@ -95,8 +96,8 @@ class CallingBoxAgent(BaseModel):
     voicemail_action: Literal["hangup", "leave_message"]
     number_ids: list[str] = Field(examples=[[]])
     primary_number_id: str | None
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 def callingbox_agent(agent: Agent, organization_id: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ class CallingBoxNumber(BaseModel):
     number_type: Literal["local", "mobile", "toll_free", "other"]
     status: Literal["active", "inactive"]
     monthly_cost_cents: int = Field(description="0: it is yours.", examples=[0])
-    purchased_at: str = Timestamp
+    purchased_at: Timestamp
     inbound_agent_id: str | None
     outbound_agent_ids: list[str] = Field(examples=[[]])
 

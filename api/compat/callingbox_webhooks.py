@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
-from api.call_object import Timestamp
 from api.compat.callingbox import PREFIX
 from api.compat.callingbox_objects import ORG_ID
 from api.endpoint import Answer, Endpoint, Exchange, Parameter
@@ -29,6 +28,7 @@ from api.routes.webhook_endpoints import (
     list_webhook_endpoints,
     rotate_webhook_secret,
 )
+from api.times import Timestamp
 from api.webhook_records import DeliveryStatus, DisabledReason, EndpointStatus
 
 _PATH: Final = f"{PREFIX}/webhook_endpoints"
@@ -69,10 +69,10 @@ class CallingBoxEndpoint(BaseModel):
     enabled_events: list[str] = Field(examples=[["*"]])
     status: EndpointStatus
     disabled_reason: DisabledReason | None
-    disabled_at: str | None = Timestamp
+    disabled_at: Timestamp | None
     consecutive_failures: int = Field(examples=[0])
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class CallingBoxEndpointWithSecret(CallingBoxEndpoint):
@@ -101,12 +101,12 @@ class CallingBoxDelivery(BaseModel):
     )
     attempt_count: int = Field(examples=[1])
     manual_retry_count: int = Field(examples=[0])
-    next_attempt_at: str | None = Timestamp
+    next_attempt_at: Timestamp | None
     last_error: str | None
     last_response_status: int | None
-    delivered_at: str | None = Timestamp
-    created_at: str = Timestamp
-    updated_at: str = Timestamp
+    delivered_at: Timestamp | None
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class CallingBoxDeliveryList(BaseModel):

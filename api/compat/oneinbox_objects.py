@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from api.agent_records import Agent
 from api.agents.masking import masked
-from api.call_object import rfc3339, rfc3339_or_none
 from api.compat.mapping import CALL_STATUS, EVENT_NAMES, ONEINBOX_END, ONEINBOX_ROLE
 from api.compat.story import Story
 from api.records import Call, JsonObject, Turn
+from api.times import rfc3339, rfc3339_or_none
 from api.webhook_records import WebhookEvent
 
 OneInboxStatus = Literal["queued", "initiated", "in_progress", "completed", "failed"]

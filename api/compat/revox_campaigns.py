@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 
 from api.agents.masking import sealed
 from api.body import parse_json
-from api.call_object import rfc3339, rfc3339_or_none
 from api.campaign_records import Campaign, Contact, NewCampaign, NewContact
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
 from api.compat.revox_config import DEFAULTS, retry_of
@@ -24,6 +23,7 @@ from api.ordering import check_template
 from api.problems import FieldError, invalid, pointer
 from api.store.agents import UnknownAgentError
 from api.store.campaigns import NoContactsError, UnknownCampaignError
+from api.times import rfc3339, rfc3339_or_none
 
 CAMPAIGN_ID: Final = Parameter(
     "campaign_id",

@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from api.agents.masking import masked
-from api.call_object import rfc3339, rfc3339_or_none
 from api.compat.mapping import (
     CALL_STATUS,
     REVOX_RESULT,
@@ -30,6 +29,7 @@ from api.compat.revox_members import members_of, retry_config
 from api.compat.story import Story
 from api.dialing.retry import Weekday
 from api.records import Attempt, JsonObject, Turn
+from api.times import rfc3339, rfc3339_or_none
 
 RevoxStatus = Literal[
     "initializing",

@@ -13,7 +13,6 @@ from api.call_object import (
     Transcript,
     attempt_object,
     call_object,
-    parse_rfc3339,
     turn_object,
 )
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
@@ -26,6 +25,7 @@ from api.schemas import CreateCall
 from api.store.cursors import CursorError
 from api.store.queries import CallFilter
 from api.store.rows import UnknownCallError
+from api.times import parse_rfc3339
 
 FILTERS: Final[Filters] = {
     "status": STATUSES,

@@ -7,13 +7,14 @@ from typing import Final
 
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from api.call_object import RecordingLink, rfc3339
+from api.call_object import RecordingLink
 from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.problems import FieldError, Problem, invalid
 from api.recording_links import LIFETIME_S, MAX_LIFETIME_S
 from api.records import Attempt, Call
 from api.routes.calls import CALL_ID, find_call
 from api.store.rows import UnknownCallError
+from api.times import rfc3339
 
 #: Of one order.
 MAX_ATTEMPTS: Final = 1000

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.call_object import CallObject, rfc3339
+from api.call_object import CallObject
 from api.money import Rate
 from api.records import Ended, Turn
 from api.resources import NewRate
+from api.times import rfc3339
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to

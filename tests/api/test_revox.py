@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import pytest
 
-from api.call_object import rfc3339
 from api.compat.mapping import (
     CALL_STATUS,
     REVOX_DIAL_ERRORS,
@@ -25,6 +24,7 @@ from api.conversing import conversation_config
 from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.lifecycle import STATUSES as NATIVE
 from api.records import Attempt, Ended, Turn
+from api.times import rfc3339
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.revox_examples import ASSISTANT, CALL_KEYS, ORDER

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from api.refusals import Conflict, Invalid, NotFound, Refused
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -76,6 +78,19 @@ def invalid(errors: Iterable[FieldError], code: str | None = None) -> Problem:
     place = first.parameter or first.pointer or "body"
     more = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
     return Problem(422, code, f"{place}: {first.detail}{more}", listed)
+
+
+def problem_of(refused: Refused) -> Problem:
+    """What the client is told of a refusal."""
+    match refused:
+        case NotFound():
+            return Problem(404, refused.code, refused.detail)
+        case Conflict():
+            return Problem(409, refused.code, refused.detail)
+        case Invalid():
+            place = None if refused.field is None else pointer(refused.field)
+            return invalid([FieldError(refused.detail, place, refused.parameter)], refused.code)
+    raise TypeError(f"nobody knows the status of {type(refused).__name__}") from refused
 
 
 class FieldErrorObject(BaseModel):

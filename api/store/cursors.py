@@ -3,11 +3,15 @@
 import base64
 import json
 
+from api.refusals import Invalid
 from voice_loop.untrusted import read_json
 
 
-class CursorError(ValueError):
+class CursorError(Invalid):
     """This is no cursor of ours."""
+
+    def __init__(self, detail: str = "not a cursor of this API") -> None:
+        super().__init__(detail, parameter="cursor")
 
 
 def encode_cursor(created_at: float, row_id: str) -> str:
@@ -19,7 +23,7 @@ def decode_cursor(cursor: str) -> tuple[float, str]:
     try:
         created_at, row_id = read_json(base64.urlsafe_b64decode(cursor.encode()))
     except (ValueError, TypeError) as error:
-        raise CursorError("not a cursor of this API") from error
+        raise CursorError from error
     if not isinstance(created_at, int | float) or not isinstance(row_id, str):
-        raise CursorError("not a cursor of this API")
+        raise CursorError
     return float(created_at), row_id

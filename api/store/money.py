@@ -75,5 +75,5 @@ def _entry(row: Any) -> BudgetEntry:
 def _row_id(cursor: str) -> int:
     _, row_id = decode_cursor(cursor)
     if not (row_id.isascii() and row_id.isdigit() and len(row_id) < 19):
-        raise CursorError("not a cursor of this API")
+        raise CursorError
     return int(row_id)

@@ -22,6 +22,10 @@ class PageOf(Generic[T]):
     next_cursor: str | None
     """Where the next page starts; None on the last page."""
 
+    @property
+    def has_more(self) -> bool:
+        return self.next_cursor is not None
+
 
 @dataclass(frozen=True)
 class NewTrunk:

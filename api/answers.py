@@ -1,0 +1,43 @@
+"""What handlers answer with: the things of the API, made of the records that the store gives."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Resource(BaseModel):
+    """A thing that the API tells of."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, record: object) -> Self:
+        """Made of the attributes of `record` that are named as its own fields."""
+        return cls.model_validate(record)
+
+
+class Page(Resource, Generic[T]):
+    """A part of a list."""
+
+    data: list[T] = Field(validation_alias="items")  # as in `PageOf`
+    has_more: bool = Field(examples=[False])
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """As `TrunkPage`: its name in the OpenAPI document."""
+        return f"{params[0].__name__.removesuffix('Object')}Page"
+
+
+@dataclass(frozen=True)
+class Created(Generic[T]):
+    """A thing that was made: 201."""
+
+    made: T
+    path: str
+    """Where it is read."""

@@ -142,12 +142,12 @@ def _handler(
             check_scope(key, endpoint)
         _refuse_nul(request)
         if endpoint.method == "GET":
-            answer = await endpoint.handler(Exchange(services, request, key))
+            answer = await endpoint.respond(Exchange(services, request, key))
             if isinstance(answer, StreamingResponse | FileResponse):
                 return streams.bounded(answer, key, endpoint.needed_scope)
             return conditional(request, answer)
         if endpoint.method == "DELETE" or key is None:
-            return await endpoint.handler(Exchange(services, request, key))
+            return await endpoint.respond(Exchange(services, request, key))
         limit = services.settings.server.max_body_bytes
         if isinstance(endpoint.body, FileBody):
             limit = endpoint.body.max_bytes
@@ -158,16 +158,16 @@ def _handler(
             async with changing.of(request.url.path):
                 if (read := methods.get("GET")) is not None:
                     await require_match(
-                        request, lambda: read.handler(Exchange(services, request, key))
+                        request, lambda: read.respond(Exchange(services, request, key))
                     )
-                answer = await endpoint.handler(Exchange(services, request, key, body))
+                answer = await endpoint.respond(Exchange(services, request, key, body))
             return conditional(request, answer)
         fingerprint = hashlib.sha256(
             b"\0".join((request.method.encode(), request.url.path.encode(), body))
         ).hexdigest()
 
         async def work(idempotent: Idempotency | None) -> Response:
-            return await endpoint.handler(Exchange(services, request, key, body, idempotent))
+            return await endpoint.respond(Exchange(services, request, key, body, idempotent))
 
         return await gate.answer(
             key.id, request.headers, fingerprint, work, reserve=not endpoint.keeps_answer

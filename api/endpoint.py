@@ -3,16 +3,22 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import Created
+from api.body import parse_json
+from api.fields import Body, parse_fields
 from api.key_records import ApiKey, KeyScope
-from api.problems import Problem
+from api.problems import Problem, problem_of
 from api.records import Dialect, Idempotency
+from api.refusals import NotFound, Refused
 from api.services import Services
+from api.store import Store
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,15 @@ class Exchange:
     """Of a POST, PUT or PATCH."""
     idempotent: Idempotency | None = None
     """Where the request has an `Idempotency-Key`."""
+
+    @property
+    def store(self) -> Store:
+        return self.services.store
+
+    def named(self, parameter: str) -> str:
+        """What the path says."""
+        value: str = self.request.path_params[parameter]
+        return value
 
 
 @dataclass(frozen=True)
@@ -64,18 +79,28 @@ class Answer:
     """Where there is no model; a model's is made of its fields' examples (`api.samples`)."""
 
 
+#: What a handler gives: a thing, which is answered with 200, or none, 204.
+Given = BaseModel | Created[Any] | Response | None
+
+LOCATION: Final = {"Location": "Its path."}
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A method on a path."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    handler: Callable[[Exchange], Awaitable[Response]]
-    """Its docstring is the operation's description, in Markdown."""
+    handler: Callable[..., Awaitable[Given]]
+    """Takes the exchange, and the body as the model that its second parameter is annotated with.
+    What it gives is annotated, too. Its docstring is the operation's description, in Markdown."""
     summary: str
     tag: str
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+    """Beside those that the handler's annotations tell of, and those of every route of its kind
+    (`api.openapi`)."""
     body: type[BaseModel] | FileBody | None = None
+    """Where the handler reads it itself."""
     body_required: bool = True
     parameters: tuple[Parameter, ...] = ()
     scope: KeyScope | None = None
@@ -86,6 +111,30 @@ class Endpoint:
     """The handler itself stores the answer under the Idempotency-Key."""
     dialect: Dialect | None = None
     """Whose API it belongs to; None is our own."""
+    asked: type[Body] | None = field(init=False)
+    """What the handler takes beside the exchange."""
+
+    def __post_init__(self) -> None:
+        """Fill in what the handler's annotations tell of."""
+        hints = get_type_hints(self.handler)
+        given = hints.pop("return", Response)
+        asked = next((hint for hint in hints.values() if hint is not Exchange), None)
+        object.__setattr__(self, "asked", asked)
+        object.__setattr__(self, "body", asked or self.body)
+        object.__setattr__(self, "answers", {**_told(given, self.method), **self.answers})
+
+    async def respond(self, exchange: Exchange) -> Response:
+        """What the handler answers. Raises Problem."""
+        try:
+            if self.asked is None:
+                given = await self.handler(exchange)
+            else:
+                empty = not exchange.body and not self.body_required
+                body = {} if empty else parse_json(exchange.body)
+                given = await self.handler(exchange, parse_fields(self.asked, body))
+        except Refused as refused:
+            raise problem_of(refused) from refused
+        return _response(given)
 
     @property
     def operation_id(self) -> str:
@@ -103,6 +152,33 @@ class Endpoint:
         return self.scope or ("read" if self.method == "GET" else "admin")
 
 
+def _told(given: Any, method: str) -> dict[int, Answer]:
+    """The answers that a handler's annotation tells of."""
+    answers = {}
+    for one in get_args(given) if get_origin(given) in {Union, UnionType} else (given,):
+        if one is NoneType:
+            answers[204] = Answer("It is gone." if method == "DELETE" else "It is done.")
+        elif get_origin(one) is Created:
+            answers[201] = Answer("It is added.", get_args(one)[0], headers=LOCATION)
+        elif issubclass(one, BaseModel):
+            answers[200] = Answer(inspect.getdoc(one) or "", one)
+    return answers
+
+
+def _response(given: Given) -> Response:
+    if isinstance(given, Response):
+        return given
+    if given is None:
+        return Response(status_code=204)
+    if isinstance(given, Created):
+        return _json(given.made, 201, {"Location": given.path})
+    return _json(given, 200)
+
+
+def _json(thing: BaseModel, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(thing.model_dump_json(), status, headers, "application/json")
+
+
 def not_found(what: str) -> Problem:
     """404."""
-    return Problem(404, "not_found", f"there is no such {what}")
+    return problem_of(NotFound(what))

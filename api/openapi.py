@@ -199,6 +199,15 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
         answers[403] = Answer(f"The key's scope is not `{endpoint.needed_scope}` or above.")
         wait = {"Retry-After": "Seconds until a request may come again."}
         answers[429] = Answer("Too many requests.", headers=wait)
+    if _has_fields(endpoint):
+        answers.setdefault(400, Answer("The body is not JSON."))
+        answers.setdefault(415, Answer("The body is not `application/json`."))
+        answers.setdefault(422, Answer("A field is wrong."))
+    elif any(one.place == "query" for one in endpoint.parameters):
+        answers.setdefault(422, Answer("A parameter is wrong."))
+    # A PUT makes what its path names.
+    if "{" in endpoint.path and not (endpoint.method == "PUT" and endpoint.path.endswith("}")):
+        answers.setdefault(404, Answer("There is no such thing."))
     if endpoint.method == "POST":
         answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
         answers.setdefault(422, Answer("The Idempotency-Key was used with another body."))
@@ -211,8 +220,6 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
         answers.setdefault(413, Answer("The body is too large."))
     answers[500] = Answer("A fault of the server; its log has the request id.")
     answers.setdefault(503, Answer("The store is busy; try again."))
-    if endpoint.body is not None and not isinstance(endpoint.body, FileBody):
-        answers[415] = Answer("The body is not `application/json`.")
     if endpoint.dialect is None:
         return answers
     style = DIALECTS[endpoint.dialect]
@@ -222,6 +229,11 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
         for status, answer in answers.items()
         if taken[status] == status or taken[status] not in answers
     }
+
+
+def _has_fields(endpoint: Endpoint) -> bool:
+    """Whether its body is JSON."""
+    return endpoint.body is not None and not isinstance(endpoint.body, FileBody)
 
 
 def _error_of(endpoint: Endpoint) -> tuple[str, type[BaseModel]]:

@@ -133,6 +133,8 @@ EventTypes = Annotated[
 class CreateCalendarConnection(Body):
     """A calendar to connect."""
 
+    free_text = frozenset({"description"})
+
     name: Name
     kind: CalendarKind = Field(
         description="`caldav`: slots are found and booked. `ics`: a feed, which can only be read: "
@@ -146,6 +148,8 @@ class CreateCalendarConnection(Body):
 
 class ChangeCalendarConnection(Body):
     """What to change; the rest stays. A URL on another server needs the password again."""
+
+    free_text = frozenset({"description"})
 
     name: Name = Field(default="", json_schema_extra=without_default)
     url: Url = Field(default="", json_schema_extra=without_default)

@@ -69,6 +69,8 @@ _MAX_CONCURRENT = "Most calls of the campaign at one time"
 class CreateCampaign(Body):
     """A campaign to make."""
 
+    free_text = FREE_TEXT
+
     name: str = Field(min_length=1, max_length=200, description="Yours.", examples=["Recalls, May"])
     template: dict[str, Any] = Field(
         description="The body of `POST /v1/calls` without `to`: what each contact is called with. "
@@ -93,6 +95,8 @@ class CreateCampaign(Body):
 
 class ChangeCampaign(Body):
     """What to change; the rest stays."""
+
+    free_text = FREE_TEXT
 
     name: str = Field(
         default="",
@@ -119,6 +123,8 @@ class ChangeCampaign(Body):
 
 class AddContacts(Body):
     """Contacts to add."""
+
+    free_text = FREE_TEXT
 
     contacts: list[ContactFields] = Field(
         min_length=1,

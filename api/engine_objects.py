@@ -66,6 +66,8 @@ class VoiceList(BaseModel):
 class VoicePreview(Body):
     """What is to be heard."""
 
+    free_text = frozenset({"text"})
+
     text: str = Field(
         min_length=1,
         max_length=MAX_PREVIEW,

@@ -6,7 +6,7 @@ Control characters go no further than this module.
 import difflib
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,10 +18,31 @@ MAX_DEPTH: Final = 16
 _LINE_BREAKS = frozenset("\t\n\r")
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What a PATCH may leave out has none: it stays."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class Body(BaseModel):
     """A request's body: nothing is converted, unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    free_text: ClassVar[frozenset[str]] = frozenset()
+    """Fields, at any depth, whose texts may hold line breaks and tabs."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names of fields; at most one of the two may be given."""
+
+
+class Change(Body):
+    """What to change of a thing: what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    def changes(self) -> dict[str, Any]:
+        """What was given."""
+        return self.model_dump(include=self.model_fields_set)
 
 
 B = TypeVar("B", bound=Body)
@@ -32,33 +53,24 @@ def without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-def parse_fields(
-    model: type[B],
-    body: Any,
-    *,
-    free_text: frozenset[str] = frozenset(),
-    aliases: Mapping[str, str] | None = None,
-) -> B:
+def parse_fields(model: type[B], body: Any) -> B:
     """Check a request's JSON.
 
     Args:
         model: what it is to be.
         body: what `json.loads` made of it.
-        free_text: fields, at any depth, whose texts may hold line breaks and tabs.
-        aliases: other names of fields; at most one of the two may be given.
 
     Raises:
         Problem: 422 with a pointer to every wrong field.
     """
     if not isinstance(body, dict):
         raise invalid([FieldError("must be a JSON object", "")])
-    errors = list(_check_values(body, (), free_text))
+    errors = list(_check_values(body, (), model.free_text))
     if errors:
         raise invalid(errors)
-    aliases = aliases or {}
     given = {}
     for key in body:
-        name = aliases.get(key, key)
+        name = model.aliases.get(key, key)
         if name != key and name in body:
             detail = f"give either {name} or {key}, not both"
             raise invalid([FieldError(detail, pointer(key))])
@@ -67,7 +79,7 @@ def parse_fields(
     try:
         return model.model_validate(named)
     except ValidationError as error:
-        known = [*model.model_fields, *aliases]
+        known = [*model.model_fields, *model.aliases]
         raise invalid(_field_errors(error, named, known, given)) from error
 
 

@@ -3,12 +3,12 @@
 Every error carries a JSON pointer.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
-from api.agents.config import FREE_TEXT, MAX_PROMPT, AgentFields
+from api.agents.config import MAX_PROMPT, AgentFields
 from api.fields import Body, parse_fields
 from api.problems import FieldError, invalid
 
@@ -42,6 +42,7 @@ class CreateCall(AgentFields):
     Beside its own fields it takes every field of an agent, for this call alone."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    aliases: ClassVar = {"to_number": "to"}
 
     to: str = Field(
         description="Number to call, E.164. `to_number` is the same field.",
@@ -88,7 +89,7 @@ def read_call(body: Any) -> CreateCall:
     Raises:
         Problem: 422 with a pointer to every wrong field.
     """
-    asked = parse_fields(CreateCall, body, free_text=FREE_TEXT, aliases={"to_number": "to"})
+    asked = parse_fields(CreateCall, body)
     if asked.prompt is not None and asked.instructions is not None:
         raise invalid([FieldError("give either prompt or instructions, not both", "/instructions")])
     return asked

@@ -14,6 +14,8 @@ NAME_PATTERN: Final = "[A-Za-z][A-Za-z0-9_-]{0,63}"
 class PutSecret(Body):
     """What a secret is."""
 
+    free_text = frozenset({"value"})
+
     value: str = Field(
         min_length=1,
         max_length=8_192,

@@ -152,6 +152,8 @@ class FaqItem(Body):
 class AgentFields(Body):
     """What an agent is made of."""
 
+    free_text = FREE_TEXT
+
     persona: str | None = Field(
         default=None,
         max_length=MAX_PROMPT,

@@ -1,7 +1,7 @@
 """CallingBox's calls: `/compat/callingbox/v1/calls` (CB-1…3)."""
 
 from dataclasses import replace
-from typing import Any, Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal, cast
 
 from pydantic import BaseModel, Field, RootModel
 from starlette.responses import JSONResponse, Response
@@ -26,6 +26,9 @@ LANGUAGE: Final = "en"
 
 class CallingBoxCreateCall(Body):
     """A call to place at once: with a prompt (CB-9…24), or with an agent (CB-25…29)."""
+
+    free_text = FREE_TEXT
+    aliases: ClassVar = {"to_number": "to"}
 
     to: str = Field(
         description="Phone number to call, E.164. `to_number` is the same field.",
@@ -83,8 +86,6 @@ async def callingbox_create_call(exchange: Exchange) -> Response:
     asked = parse_fields(
         CallingBoxCreateCall,
         parse_json(exchange.body),
-        free_text=FREE_TEXT,
-        aliases={"to_number": "to"},
     )
     order = _order_of(asked)
     services = exchange.services

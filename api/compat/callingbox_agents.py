@@ -32,6 +32,8 @@ MAX_AGENTS: Final = 1000
 class CallingBoxAgentFields(Body):
     """What an agent owns (CB-30…39)."""
 
+    free_text = FREE_TEXT
+
     persona: str | None = Field(default=None, max_length=MAX_PROMPT)
     instructions: str | None = Field(
         default=None, max_length=MAX_PROMPT, examples=["Confirm the appointment tomorrow at 2pm"]
@@ -80,10 +82,10 @@ class CallingBoxNumberList(BaseModel):
 async def callingbox_create_agent(exchange: Exchange) -> Response:
     """It places calls, or answers them; that is fixed."""
     body = parse_json(exchange.body)
-    asked = parse_fields(CallingBoxCreateAgent, body, free_text=FREE_TEXT)
+    asked = parse_fields(CallingBoxCreateAgent, body)
     ours = _ours(asked)
     with ours.told():
-        new = parse_fields(NewAgent, ours.body, free_text=FREE_TEXT)
+        new = parse_fields(NewAgent, ours.body)
         agent = await create_agent(exchange.services, new)
     return await _told(exchange, agent, 201)
 
@@ -91,10 +93,10 @@ async def callingbox_create_agent(exchange: Exchange) -> Response:
 async def callingbox_change_agent(exchange: Exchange) -> Response:
     """It holds from the next call on."""
     body = parse_json(exchange.body)
-    asked = parse_fields(CallingBoxChangeAgent, body, free_text=FREE_TEXT)
+    asked = parse_fields(CallingBoxChangeAgent, body)
     ours = _ours(asked)
     with ours.told():
-        change = parse_fields(ChangeAgent, ours.body, free_text=FREE_TEXT)
+        change = parse_fields(ChangeAgent, ours.body)
         agent = await change_agent(exchange.services, _id(exchange), change)
     return await _told(exchange, agent)
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
 from api.compat.mapping import CALL_STATUS
-from api.compat.oneinbox_fields import FREE_TEXT, OneInboxChangeCall, OneInboxCreateCall
+from api.compat.oneinbox_fields import OneInboxChangeCall, OneInboxCreateCall
 from api.compat.oneinbox_members import order_of
 from api.compat.oneinbox_objects import (
     OneInboxCall,
@@ -57,7 +57,7 @@ async def oneinbox_create_call(exchange: Exchange) -> Response:
     dialled, with the agent as it is then. One attempt is made.
     """
     services = exchange.services
-    asked = parse_fields(OneInboxCreateCall, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(OneInboxCreateCall, parse_json(exchange.body))
     order = order_of(services, asked)
     organization_id = await services.store.organization.id()
     with order.told():

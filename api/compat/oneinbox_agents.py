@@ -7,13 +7,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.agent_objects import ChangeAgent
 from api.agent_records import Agent
-from api.agents.config import FREE_TEXT as OUR_FREE_TEXT
 from api.agents.config import NewAgent
 from api.agents.keeping import change_agent, create_agent
 from api.agents.masking import unsealed
 from api.body import parse_json
 from api.compat.oneinbox import PREFIX
-from api.compat.oneinbox_fields import FREE_TEXT, OneInboxChangeAgent, OneInboxCreateAgent
+from api.compat.oneinbox_fields import OneInboxChangeAgent, OneInboxCreateAgent
 from api.compat.oneinbox_members import agent_of
 from api.compat.oneinbox_objects import OneInboxAgent, oneinbox_agent
 from api.compat.oneinbox_paging import PARAMETERS, read_part
@@ -44,11 +43,11 @@ class OneInboxAgentList(BaseModel):
 
 async def oneinbox_create_agent(exchange: Exchange) -> Response:
     """Everything that it refers to must be there."""
-    asked = parse_fields(OneInboxCreateAgent, _read(exchange), free_text=FREE_TEXT)
+    asked = parse_fields(OneInboxCreateAgent, _read(exchange))
     made = agent_of(exchange.services, asked)
     made.put("name", asked.name, ("name",))
     with made.told():
-        new = parse_fields(NewAgent, made.body, free_text=OUR_FREE_TEXT)
+        new = parse_fields(NewAgent, made.body)
         agent = await create_agent(exchange.services, new)
     headers = {"Location": f"{PREFIX}/agents/{agent.id}"}
     return JSONResponse(oneinbox_agent(agent), 201, headers)
@@ -78,7 +77,7 @@ async def oneinbox_change_agent(exchange: Exchange) -> Response:
     """It holds for every call that is not dialled yet."""
     services = exchange.services
     before = await _find(exchange)
-    asked = parse_fields(OneInboxChangeAgent, _read(exchange), free_text=FREE_TEXT)
+    asked = parse_fields(OneInboxChangeAgent, _read(exchange))
     made = agent_of(exchange.services, asked)
     kept = unsealed(before.config, services.seal)
     for group in _GROUPS:
@@ -87,7 +86,7 @@ async def oneinbox_change_agent(exchange: Exchange) -> Response:
     if asked.name is not None:
         made.put("name", asked.name, ("name",))
     with made.told():
-        change = parse_fields(ChangeAgent, made.body, free_text=OUR_FREE_TEXT)
+        change = parse_fields(ChangeAgent, made.body)
         agent = await change_agent(services, before.id, change)
     return JSONResponse(oneinbox_agent(agent))
 

@@ -95,6 +95,8 @@ class CallOverrides(AgentParts):
 class OneInboxCreateCall(Body):
     """A call to place with a stored agent."""
 
+    free_text = FREE_TEXT
+
     agent_id: Uuid
     to_number: PhoneNumber = Field(examples=["+15551234567"])
     from_number: PhoneNumber = Field(
@@ -132,6 +134,8 @@ class OneInboxChangeCall(Body):
 
 class AgentFields(AgentParts):
     """What an agent is made of."""
+
+    free_text = FREE_TEXT
 
     llm_id: str | None = Field(
         default=None,

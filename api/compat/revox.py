@@ -10,7 +10,7 @@ from api.agent_records import Agent
 from api.body import parse_json
 from api.compat.mapping import CALL_STATUS, CallState
 from api.compat.revox_config import DEFAULTS, config_of
-from api.compat.revox_fields import FREE_TEXT, RevoxCreateCall
+from api.compat.revox_fields import RevoxCreateCall
 from api.compat.revox_objects import (
     RevoxCall,
     RevoxCallEnvelope,
@@ -55,7 +55,7 @@ async def revox_create_call(exchange: Exchange) -> Response:
     three attempts, Monday to Friday from 10:00 to 18:00 where the callee is, two hours apart.
     """
     services = exchange.services
-    asked = parse_fields(RevoxCreateCall, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(RevoxCreateCall, parse_json(exchange.body))
     agent = await _agent(exchange, asked.assistant_id)
     order = _order_of(asked, agent)
     if (inline := order.body.get("agent")) is not None:

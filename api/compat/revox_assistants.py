@@ -7,13 +7,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.agent_objects import ChangeAgent
 from api.agent_records import Agent
-from api.agents.config import FREE_TEXT as OUR_FREE_TEXT
 from api.agents.config import NewAgent
 from api.agents.keeping import change_agent, create_agent
 from api.agents.masking import unsealed
 from api.body import parse_json
 from api.compat.revox_config import change_of, config_of
-from api.compat.revox_fields import FREE_TEXT, ChangeAssistant, CreateAssistant
+from api.compat.revox_fields import ChangeAssistant, CreateAssistant
 from api.compat.revox_objects import RevoxAssistant, assistant_object
 from api.compat.translation import Translation
 from api.compat.voices import language_for
@@ -45,12 +44,12 @@ class RevoxAssistantList(BaseModel):
 
 async def revox_create_assistant(exchange: Exchange) -> Response:
     """Everything that it refers to must be there. A `{{variable}}` may be left to the call."""
-    asked = parse_fields(CreateAssistant, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(CreateAssistant, parse_json(exchange.body))
     made = config_of(asked)
     made.put("name", asked.name, ("name",))
     _choose_language(exchange, made)
     with made.told():
-        new = parse_fields(NewAgent, made.body, free_text=OUR_FREE_TEXT)
+        new = parse_fields(NewAgent, made.body)
         agent = await create_agent(exchange.services, new)
     headers = {"Location": f"/api/assistants/{agent.id}"}
     return JSONResponse(await _envelope(exchange, agent), 201, headers)
@@ -80,13 +79,13 @@ async def revox_change_assistant(exchange: Exchange) -> Response:
     """
     services = exchange.services
     before = await _find(exchange)
-    asked = parse_fields(ChangeAssistant, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(ChangeAssistant, parse_json(exchange.body))
     made = change_of(asked, unsealed(before.config, services.seal))
     if asked.name is not None:
         made.put("name", asked.name, ("name",))
     _choose_language(exchange, made)
     with made.told():
-        change = parse_fields(ChangeAgent, made.body, free_text=OUR_FREE_TEXT)
+        change = parse_fields(ChangeAgent, made.body)
         agent = await change_agent(services, before.id, change)
     return JSONResponse(await _envelope(exchange, agent))
 

@@ -11,7 +11,7 @@ from api.body import parse_json
 from api.campaign_records import Campaign, Contact, NewCampaign, NewContact
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
 from api.compat.revox_config import DEFAULTS, retry_of
-from api.compat.revox_fields import FREE_TEXT, RevoxCreateCampaign
+from api.compat.revox_fields import RevoxCreateCampaign
 from api.compat.revox_members import retry_config
 from api.compat.revox_objects import Id, MaybeTime, RevoxRetryConfig, Time
 from api.compat.revox_paging import PARAMETERS, read_page
@@ -88,7 +88,7 @@ class RevoxCampaignRows(BaseModel):
 async def revox_create_campaign(exchange: Exchange) -> Response:
     """A draft, unless it is to be launched; `POST /v1/campaigns/{id}/start` launches a draft."""
     services = exchange.services
-    asked = parse_fields(RevoxCreateCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(RevoxCreateCampaign, parse_json(exchange.body))
     template = await _template(exchange, asked)
     contacts = _contacts(asked)
     with template.told():

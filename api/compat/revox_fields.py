@@ -247,6 +247,8 @@ class Voice(Body):
 class AssistantFields(Body):
     """What an assistant is made of; what is left out or null has the default."""
 
+    free_text = FREE_TEXT
+
     prompt: str | None = Field(default=None, examples=["Confirm the appointment of {{patient}}."])
     after_call_sms_prompt: str | None = None
     background_sound: Literal["audio/office.ogg"] | None = None
@@ -321,6 +323,8 @@ class ConcurrencyLimit(Body):
 class RevoxCreateCall(Body):
     """A call order to place."""
 
+    free_text = FREE_TEXT
+
     phone_number: str = Field(examples=["+12125550142"])
     assistant: InlineAssistant | None = Field(
         default=None, description="Used where there is no `assistant_id`."
@@ -352,6 +356,8 @@ class CampaignContact(Body):
 class RevoxCreateCampaign(Body):
     """Call orders to many, with one assistant."""
 
+    free_text = FREE_TEXT
+
     assistant_id: Uuid
     contacts: list[CampaignContact] = Field(
         max_length=1000, examples=[[{"to_phone_number": "+12125550142"}]]
@@ -368,6 +374,8 @@ class RevoxCreateCampaign(Body):
 
 class PreviewVoice(Body):
     """A text to hear."""
+
+    free_text = FREE_TEXT
 
     provider: Provider
     voiceId: Text = Field(examples=["en"])  # noqa: N815 - the service's own name

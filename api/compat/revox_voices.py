@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.body import parse_json
 from api.compat.revox_config import ELEVENLABS_SPEED
-from api.compat.revox_fields import FREE_TEXT, PreviewVoice, Provider
+from api.compat.revox_fields import PreviewVoice, Provider
 from api.compat.voices import language_of_voice
 from api.endpoint import Answer, Endpoint, Exchange
 from api.fields import parse_fields
@@ -57,7 +57,7 @@ async def revox_list_voices(exchange: Exchange) -> Response:
 
 async def revox_preview_voice(exchange: Exchange) -> Response:
     """The text, spoken, as MP3."""
-    asked = parse_fields(PreviewVoice, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(PreviewVoice, parse_json(exchange.body))
     low, high = ELEVENLABS_SPEED
     speed = 1.0 if asked.speed is None else asked.speed
     if asked.provider == "elevenlabs" and not low <= speed <= high:

@@ -15,7 +15,7 @@ from api.agent_objects import (
     agent_version_object,
 )
 from api.agent_records import AgentStatus
-from api.agents.config import FREE_TEXT, NewAgent
+from api.agents.config import NewAgent
 from api.agents.keeping import change_agent as change
 from api.agents.keeping import create_agent as create
 from api.agents.keeping import problems
@@ -40,7 +40,7 @@ async def create_agent(exchange: Exchange) -> Response:
     """Everything that it refers to must be there: numbers, secrets, engines. A `{{variable}}` may
     be left to the calls, unless the agent answers them.
     """
-    asked = parse_fields(NewAgent, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(NewAgent, parse_json(exchange.body))
     agent = await create(exchange.services, asked)
     return JSONResponse(agent_object(agent), 201, {"Location": f"{PATH}/{agent.id}"})
 
@@ -73,7 +73,7 @@ async def get_agent(exchange: Exchange) -> Response:
 
 async def change_agent(exchange: Exchange) -> Response:
     """Calls that were placed before keep the configuration that they were placed with."""
-    asked = parse_fields(ChangeAgent, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(ChangeAgent, parse_json(exchange.body))
     return JSONResponse(agent_object(await change(exchange.services, _id(exchange), asked)))
 
 

@@ -38,7 +38,6 @@ CONNECTION_ID = Parameter(
 )
 #: Names looked up at one time for a check.
 _LOOKUPS: Final = 1
-_FREE_TEXT: Final = frozenset({"description"})
 
 
 async def create_calendar_connection(exchange: Exchange) -> Response:
@@ -47,7 +46,7 @@ async def create_calendar_connection(exchange: Exchange) -> Response:
     A CalDAV server has a user name and a password for it; over `https://`, unless
     `tools.allow_http` permits plain HTTP.
     """
-    asked = parse_fields(CreateCalendarConnection, parse_json(exchange.body), free_text=_FREE_TEXT)
+    asked = parse_fields(CreateCalendarConnection, parse_json(exchange.body))
     made = await create_connection(exchange.services, asked)
     location = {"Location": f"{PATH}/{made.id}"}
     return JSONResponse(calendar_connection_object(made), 201, location)
@@ -78,7 +77,7 @@ async def get_calendar_connection(exchange: Exchange) -> Response:
 
 async def change_calendar_connection(exchange: Exchange) -> Response:
     """Holds for calls that are under way, too. The kind stays: make another connection."""
-    asked = parse_fields(ChangeCalendarConnection, parse_json(exchange.body), free_text=_FREE_TEXT)
+    asked = parse_fields(ChangeCalendarConnection, parse_json(exchange.body))
     with _known(exchange) as connection_id:
         changed = await change_connection(exchange.services, connection_id, asked)
     return JSONResponse(calendar_connection_object(changed))

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from api.body import parse_json
 from api.campaign_csv import ResultColumns, read_contacts_csv
 from api.campaign_objects import (
-    FREE_TEXT,
     AddContacts,
     ContactList,
     ContactsAdded,
@@ -38,7 +37,7 @@ async def add_campaign_contacts(exchange: Exchange) -> Response:
     """To a draft, or while it runs or is paused. A number that the campaign has already is left
     out, and counted: nobody is called twice by a campaign.
     """
-    asked = parse_fields(AddContacts, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(AddContacts, parse_json(exchange.body))
     contacts = read_contacts(asked.contacts)
     added = await _add(exchange, contacts)
     told = ContactsAdded(added=added, known=len(contacts) - added)

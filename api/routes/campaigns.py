@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 from api.agents.masking import sealed, unmasked, unsealed
 from api.body import parse_json
 from api.campaign_objects import (
-    FREE_TEXT,
     CampaignList,
     CampaignReport,
     ChangeCampaign,
@@ -47,7 +46,7 @@ async def create_campaign(exchange: Exchange) -> Response:
     again, the first contact with it stays.
     """
     services = exchange.services
-    asked = parse_fields(CreateCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(CreateCampaign, parse_json(exchange.body))
     api_key_id = None if exchange.key is None else exchange.key.id
     await check_template(services, asked.template, api_key_id)
     contacts = read_contacts(asked.contacts)
@@ -92,7 +91,7 @@ async def get_campaign(exchange: Exchange) -> Response:
 
 async def change_campaign(exchange: Exchange) -> Response:
     """What is left out stays; the template may change while the campaign is a draft."""
-    asked = parse_fields(ChangeCampaign, parse_json(exchange.body), free_text=FREE_TEXT)
+    asked = parse_fields(ChangeCampaign, parse_json(exchange.body))
     changes = asked.model_dump(include=asked.model_fields_set)
     services = exchange.services
     with named_campaign(exchange) as campaign_id:

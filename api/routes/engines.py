@@ -62,7 +62,7 @@ async def list_voices(exchange: Exchange) -> Response:
 
 async def preview_voice(exchange: Exchange) -> Response:
     """As a call would hear it, before the telephone's band: a WAV with one channel."""
-    asked = parse_fields(VoicePreview, parse_json(exchange.body), free_text=frozenset({"text"}))
+    asked = parse_fields(VoicePreview, parse_json(exchange.body))
     engines = exchange.services.engines
     language = asked.language
     if language is None and asked.voice is None:

@@ -30,7 +30,7 @@ async def put_secret(exchange: Exchange) -> Response:
     name = exchange.request.path_params["name"]
     if re.fullmatch(NAME_PATTERN, name) is None:
         raise invalid([FieldError(NAME.description, parameter="name")])
-    asked = parse_fields(PutSecret, parse_json(exchange.body), free_text=frozenset({"value"}))
+    asked = parse_fields(PutSecret, parse_json(exchange.body))
     services = exchange.services
     stored, added = await services.store.secrets.put(name, services.seal.seal(asked.value))
     headers = {"Location": f"{PATH}/{name}"} if added else {}

@@ -27,6 +27,7 @@ from api.store.database import (
     told,
 )
 from api.store.line import NoticeLine
+from api.store.migrate import UnknownRevisionError
 
 T = TypeVar("T")
 
@@ -144,6 +145,8 @@ class PostgresDatabase(Database):
         patient = self._engine(None, poolclass=NullPool)
         try:
             await self._transact(patient, migrate)
+        except UnknownRevisionError as error:
+            raise StoreError(f"store.url: the database cannot be used: {error}") from error
         finally:
             await patient.dispose()
 

@@ -1,7 +1,7 @@
 """The ledger's tables, and the invariants that the database itself keeps.
 
 Times are Unix seconds (double). SQL here is the part that SQLite and PostgreSQL share. A change
-here needs a numbered migration beside it; a test compares the two.
+here needs a migration beside it; a test compares the two.
 """
 
 import math

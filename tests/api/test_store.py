@@ -12,14 +12,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import CheckConstraint, delete, insert, inspect, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import DropTable
 
 from api.call_object import call_object
@@ -32,7 +28,7 @@ from api.store import Store, StoreError
 from api.store.database import Database, Transaction, UnstorableError
 from api.store.keys import hash_key
 from api.store.rows import UnknownCallError
-from api.store.tables import api_keys, attempts, call_events, calls, metadata, turns
+from api.store.tables import api_keys, attempts, call_events, calls, turns
 from pbx.switch import Cause
 from tests.api.story import (
     BUSY,
@@ -441,47 +437,6 @@ async def test_the_schema_keeps_the_invariants(store: Store) -> None:
     await refused(
         store, insert(call_events).values(id="evt_3", seq=9, **(event | {"call_id": "nobody"}))
     )
-
-
-async def test_the_migrations_make_the_tables_of_the_code(store: Store) -> None:
-    def compare(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
-
-    async def work(connection: AsyncConnection) -> list[object]:
-        return await connection.run_sync(compare)
-
-    assert await store.calls._database.read(work) == []
-
-    def named(connection: Connection) -> tuple[set[str | None], set[str | None]]:
-        inspector = inspect(connection)
-        checks = inspector.get_multi_check_constraints().values()
-        indexes = inspector.get_multi_indexes().values()
-        return (
-            {check["name"] for table in checks for check in table},
-            {
-                index["name"]
-                for table in indexes
-                for index in table
-                if any(key.endswith("_where") for key in index.get("dialect_options", {}))
-            },
-        )
-
-    checks, partial_indexes = await store.calls._database.read(
-        lambda connection: connection.run_sync(named)
-    )
-    assert checks == {
-        item.name
-        for table in metadata.tables.values()
-        for item in table.constraints
-        if isinstance(item, CheckConstraint)
-    }
-    assert partial_indexes == {
-        index.name
-        for table in metadata.tables.values()
-        for index in table.indexes
-        if index.dialect_options["sqlite"]["where"] is not None
-    }
 
 
 async def test_opening_twice_migrates_once_and_keeps_everything(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The Starlette application: authentication, idempotency and problems around the route table."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from api.auth import Guard, check_scope
 from api.body import read_body
-from api.compat.dialects import short_path
 from api.endpoint import Endpoint, Exchange, FileBody
 from api.etag import Turns, conditional, require_match
 from api.front import Front, told
@@ -26,19 +25,20 @@ from api.proxies import Proxies
 from api.records import Dialect, Idempotency
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
-from api.routes import ENDPOINTS
 from api.services import Services
 from api.vitals import Vitals
 
 
-def create_app(services: Services) -> Starlette:
+def create_app(services: Services, endpoints: Sequence[Endpoint]) -> Starlette:
     """The HTTP side of Offhook; `services` are started and stopped by the caller."""
+    proxies = Proxies(services.settings.server.trusted_proxies)
+    dialects = {one.dialect.name: one.dialect for one in endpoints if one.dialect is not None}
     app = Starlette(
-        routes=_routes(services),
-        middleware=[Middleware(Front, Proxies(services.settings.server.trusted_proxies))],
+        routes=_routes(services, endpoints),
+        middleware=[Middleware(Front, proxies, tuple(dialects.values()))],
         exception_handlers={Problem: _problem, HTTPException: _http_exception},
     )
-    document = openapi_document(ENDPOINTS)
+    document = openapi_document(endpoints)
     app.state.openapi = document
     app.state.reference = reference_page(document)
     app.state.llms = llms_text(document)
@@ -66,7 +66,7 @@ class OnePath(Route):
 Tables = Mapping[Dialect | None, Mapping[str, Endpoint]]
 
 
-def _routes(services: Services) -> list[Route]:
+def _routes(services: Services, endpoints: Sequence[Endpoint]) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
     gate = IdempotencyGate(services.store.answers, services.seal)
     limits = services.settings.server
@@ -77,10 +77,10 @@ def _routes(services: Services) -> list[Route]:
     def add(path: str, dialect: Dialect | None, endpoint: Endpoint) -> None:
         paths.setdefault(path, {}).setdefault(dialect, {})[endpoint.method] = endpoint
 
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         add(endpoint.path, None, endpoint)
-        if (short := short_path(endpoint.path)) is not None:
-            add(short, endpoint.dialect, endpoint)
+        if (style := endpoint.dialect) is not None:
+            add(endpoint.path.removeprefix(style.prefix), style.name, endpoint)
     return [
         OnePath(
             path,
@@ -100,7 +100,7 @@ def _choose(
     method, own = _method(request), tables.get(None, {})
     theirs = {} if key.dialect is None else tables.get(key.dialect, {})
     if method in theirs or (theirs and not own):
-        request.state.dialect = key.dialect
+        request.state.dialect = next(iter(theirs.values())).dialect
         own = theirs
     if method not in own:
         raise _no_method(own)

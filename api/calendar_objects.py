@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.agents.masking import MASK
 from api.agents.templates import BUILT_IN, PLACEHOLDER
 from api.calendar_records import CalendarConnection, CalendarKind
-from api.call_object import Timestamp, rfc3339
 from api.dialing.retry import WEEKDAYS, Weekday
 from api.dialing.zones import zone
 from api.fields import Body, without_default

@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from api.answers import Created
 from api.body import parse_json
+from api.dialect_style import DialectStyle
 from api.fields import Body, parse_fields
 from api.key_records import ApiKey, KeyScope
 from api.problems import Problem, problem_of
-from api.records import Dialect, Idempotency
+from api.records import Idempotency
 from api.refusals import NotFound, Refused
 from api.services import Services
 from api.store import Store
@@ -109,7 +110,7 @@ class Endpoint:
     """No key is asked for."""
     keeps_answer: bool = False
     """The handler itself stores the answer under the Idempotency-Key."""
-    dialect: Dialect | None = None
+    dialect: DialectStyle | None = None
     """Whose API it belongs to; None is our own."""
     asked: type[Body] | None = field(init=False)
     """What the handler takes beside the exchange."""

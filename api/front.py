@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.compat.dialects import DIALECTS, dialect_at
+from api.dialect_style import DialectStyle, style_at
 from api.problems import Problem
 from api.proxies import Proxies
 from api.request_id import REQUEST_ID
@@ -37,9 +38,10 @@ class Front:
     live key has one answer for each connection: of connections there are only so many.
     """
 
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+    def __init__(self, app: ASGIApp, proxies: Proxies, dialects: Sequence[DialectStyle]) -> None:
         self._app = app
         self._proxies = proxies
+        self._dialects = dialects
         self._trouble = RareLog(log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +53,7 @@ class Front:
         asked = request.headers.get("x-request-id", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else f"req_{uuid.uuid4().hex}"
         request.state.request_id = request_id
+        request.state.dialect = style_at(request.url.path, self._dialects)
         REQUEST_ID.set(request_id)
         started = False
         body = _Body(request, receive)
@@ -111,11 +114,10 @@ class _Body:
 
 def told(request: Request, problem: Problem) -> Response:
     """A problem as an answer that whoever asks understands."""
-    dialect = getattr(request.state, "dialect", None) or dialect_at(request.url.path)
+    style: DialectStyle | None = request.state.dialect
     request_id = request.state.request_id
-    if dialect is None:
+    if style is None:
         return problem.response(request_id)
-    style = DIALECTS[dialect]
     body = json.dumps(style.error(problem, request_id))  # ASCII, as in `Problem.response`
     status = style.status_of(problem.status)
     return Response(body, status, problem.headers, "application/json")

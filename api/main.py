@@ -14,6 +14,7 @@ from pathlib import Path
 from api.agents.freezing import Freezer
 from api.app import create_app
 from api.campaigns import Pacer
+from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
 from api.conversing import conversation_config, is_recorded
 from api.deployment import Deployment
@@ -140,7 +141,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             node=folder.node,
         )
         reception = Reception(services, dialer)
-        app = create_app(services)
+        app = create_app(services, ENDPOINTS)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         keeper = RecordingKeeper(store, folder)
         housekeeper = Housekeeper(store, settings.retention, keeper)

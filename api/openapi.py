@@ -9,7 +9,6 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.compat.dialects import DIALECTS
 from api.endpoint import Answer, Endpoint, FileBody, Parameter
 from api.problems import MEDIA_TYPE, ProblemObject
 from api.samples import NoExampleError, sample
@@ -81,6 +80,9 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     used = {endpoint.tag for endpoint in endpoints}
+    titles: dict[str, str] = {
+        one.dialect.name: one.dialect.title for one in endpoints if one.dialect is not None
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,8 +93,13 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "license": {"name": "GPL-3.0-or-later", "identifier": "GPL-3.0-or-later"},
         },
         "servers": [{"url": "/", "description": "The server that gave you this document."}],
+        # `x-displayName` is an extension that Redoc and others read.
         "tags": [
-            {"name": name, "x-displayName": _title(name), "description": TAGS[name]}
+            {
+                "name": name,
+                "x-displayName": titles.get(name, name.capitalize()),
+                "description": TAGS[name],
+            }
             for name in TAGS
             if name in used
         ],
@@ -124,11 +131,6 @@ def _version() -> str:
         return "0"
 
 
-def _title(tag: str) -> str:
-    """Its heading (`x-displayName` is an extension that Redoc and others read)."""
-    return next((one.title for name, one in DIALECTS.items() if name == tag), tag.capitalize())
-
-
 def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     bodies = {
         endpoint.body
@@ -142,7 +144,7 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
         if answer.model is not None
     }
     wanted: list[tuple[type[BaseModel], Any]] = [(model, "validation") for model in bodies]
-    errors = {DIALECTS[one.dialect].error_model for one in endpoints if one.dialect is not None}
+    errors = {one.dialect.error_model for one in endpoints if one.dialect is not None}
     wanted += [(model, "serialization") for model in answers | errors | {ProblemObject}]
     wanted.sort(key=lambda item: item[0].__name__)
     _, schemas = models_json_schema(wanted, ref_template=_REF)
@@ -222,7 +224,7 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
     answers.setdefault(503, Answer("The store is busy; try again."))
     if endpoint.dialect is None:
         return answers
-    style = DIALECTS[endpoint.dialect]
+    style = endpoint.dialect
     taken = {status: style.status_of(status) for status in answers}
     return {
         taken[status]: answer
@@ -240,7 +242,7 @@ def _error_of(endpoint: Endpoint) -> tuple[str, type[BaseModel]]:
     """Media type and model of its errors."""
     if endpoint.dialect is None:
         return MEDIA_TYPE, ProblemObject
-    return "application/json", DIALECTS[endpoint.dialect].error_model
+    return "application/json", endpoint.dialect.error_model
 
 
 def _headers(endpoint: Endpoint, status: int, tagged: bool) -> list[str]:

@@ -25,6 +25,7 @@ from typing import Final
 import numpy as np
 
 from api.app import create_app
+from api.compat.endpoints import ENDPOINTS
 from api.http_server import http_server, listen
 from api.records import NewCall
 from api.sealing import Seal, new_key
@@ -93,7 +94,7 @@ async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:
-        async with http_server(create_app(services), listener):
+        async with http_server(create_app(services, ENDPOINTS), listener):
             yield listener.getsockname()[1], key
 
 

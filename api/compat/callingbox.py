@@ -154,7 +154,6 @@ ENDPOINTS: Final = (
         body=CallingBoxCreateCall,
         scope="call",
         keeps_answer=True,
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -172,7 +171,6 @@ ENDPOINTS: Final = (
             ),
             Parameter("status", "query", "Only these.", {"type": "string", "enum": list(STATUSES)}),
         ),
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -182,7 +180,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {200: Answer("The call.", CallingBoxCall), 404: _NONE},
         parameters=(CALL_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -192,6 +189,5 @@ ENDPOINTS: Final = (
         "callingbox",
         {200: Answer("What was said so far.", CallingBoxTranscript), 404: _NONE},
         parameters=(CALL_ID,),
-        dialect="callingbox",
     ),
 )

@@ -208,7 +208,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {201: Answer("It is made.", CallingBoxAgent), 400: _WRONG, 409: _CONFLICT},
         body=CallingBoxCreateAgent,
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -217,7 +216,6 @@ ENDPOINTS: Final = (
         "List agents, newest first",
         "callingbox",
         {200: Answer("The agents.", CallingBoxAgentList)},
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -227,7 +225,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {200: _NOW, 404: _NONE},
         parameters=(AGENT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "PATCH",
@@ -238,7 +235,6 @@ ENDPOINTS: Final = (
         {200: _NOW, 400: _WRONG, 404: _NONE, 409: _CONFLICT},
         body=CallingBoxChangeAgent,
         parameters=(AGENT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "DELETE",
@@ -248,7 +244,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {204: Answer("It is archived."), 404: _NONE},
         parameters=(AGENT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "POST",
@@ -259,7 +254,6 @@ ENDPOINTS: Final = (
         {200: _NOW, 400: _WRONG, 404: _NONE, 409: _CONFLICT},
         body=AgentNumber,
         parameters=(AGENT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "DELETE",
@@ -269,7 +263,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {204: Answer("It is not its number any more."), 404: _NONE, 409: _CONFLICT},
         parameters=(AGENT_ID, NUMBER_ID),
-        dialect="callingbox",
     ),
     Endpoint(
         "PUT",
@@ -280,7 +273,6 @@ ENDPOINTS: Final = (
         {200: _NOW, 400: _WRONG, 404: _NONE, 409: _CONFLICT},
         body=AgentNumber,
         parameters=(AGENT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -289,7 +281,6 @@ ENDPOINTS: Final = (
         "List numbers",
         "callingbox",
         {200: Answer("The numbers.", CallingBoxNumberList)},
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -298,7 +289,6 @@ ENDPOINTS: Final = (
         "Look for numbers to buy",
         "callingbox",
         _NOT_SOLD,
-        dialect="callingbox",
     ),
     Endpoint(
         "POST",
@@ -308,6 +298,5 @@ ENDPOINTS: Final = (
         "callingbox",
         _NOT_SOLD,
         body_required=False,
-        dialect="callingbox",
     ),
 )

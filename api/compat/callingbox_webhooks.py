@@ -204,7 +204,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {201: Answer("It is added.", CallingBoxEndpointWithSecret), 400: _WRONG, 409: _TAKEN},
         body=CallingBoxCreateEndpoint,
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -213,7 +212,6 @@ ENDPOINTS: Final = (
         "List webhook endpoints",
         "callingbox",
         {200: Answer("All of them.", CallingBoxEndpointList)},
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -223,7 +221,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {200: _NOW, 404: _NONE},
         parameters=(ENDPOINT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "PATCH",
@@ -234,7 +231,6 @@ ENDPOINTS: Final = (
         {200: _NOW, 400: _WRONG, 404: _NONE, 409: _TAKEN},
         body=CallingBoxChangeEndpoint,
         parameters=(ENDPOINT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "DELETE",
@@ -244,7 +240,6 @@ ENDPOINTS: Final = (
         "callingbox",
         {204: Answer("It is gone."), 404: _NONE},
         parameters=(ENDPOINT_ID,),
-        dialect="callingbox",
     ),
     Endpoint(
         "POST",
@@ -255,7 +250,6 @@ ENDPOINTS: Final = (
         {200: Answer("With its new secret.", CallingBoxEndpointWithSecret), 404: _NONE},
         parameters=(ENDPOINT_ID,),
         body_required=False,
-        dialect="callingbox",
     ),
     Endpoint(
         "GET",
@@ -281,7 +275,6 @@ ENDPOINTS: Final = (
                 {"type": "string", "enum": ["pending", "delivered", "exhausted"]},
             ),
         ),
-        dialect="callingbox",
     ),
     Endpoint(
         "POST",
@@ -296,6 +289,5 @@ ENDPOINTS: Final = (
         },
         parameters=(DELIVERY_ID,),
         body_required=False,
-        dialect="callingbox",
     ),
 )

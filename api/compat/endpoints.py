@@ -1,10 +1,13 @@
-"""Every endpoint of every dialect."""
+"""Every endpoint: our own, and those of each dialect."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from api.compat.callingbox import ENDPOINTS as CALLINGBOX_CALLS
 from api.compat.callingbox_agents import ENDPOINTS as CALLINGBOX_AGENTS
 from api.compat.callingbox_webhooks import ENDPOINTS as CALLINGBOX_WEBHOOKS
+from api.compat.dialects import CALLINGBOX, ONEINBOX, REVOX
 from api.compat.oneinbox import ENDPOINTS as ONEINBOX_CALLS
 from api.compat.oneinbox_agents import ENDPOINTS as ONEINBOX_AGENTS
 from api.compat.oneinbox_elsewhere import ENDPOINTS as ONEINBOX_ELSEWHERE
@@ -12,17 +15,18 @@ from api.compat.revox import ENDPOINTS as REVOX_CALLS
 from api.compat.revox_assistants import ENDPOINTS as REVOX_ASSISTANTS
 from api.compat.revox_campaigns import ENDPOINTS as REVOX_CAMPAIGNS
 from api.compat.revox_voices import ENDPOINTS as REVOX_VOICES
+from api.dialect_style import DialectStyle
 from api.endpoint import Endpoint
+from api.routes import ENDPOINTS as OUR_OWN
+
+
+def _of(style: DialectStyle, *tables: tuple[Endpoint, ...]) -> Iterator[Endpoint]:
+    return (replace(endpoint, dialect=style) for table in tables for endpoint in table)
+
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
-    *CALLINGBOX_CALLS,
-    *CALLINGBOX_AGENTS,
-    *CALLINGBOX_WEBHOOKS,
-    *ONEINBOX_CALLS,
-    *ONEINBOX_AGENTS,
-    *ONEINBOX_ELSEWHERE,
-    *REVOX_CALLS,
-    *REVOX_ASSISTANTS,
-    *REVOX_CAMPAIGNS,
-    *REVOX_VOICES,
+    *OUR_OWN,
+    *_of(CALLINGBOX, CALLINGBOX_CALLS, CALLINGBOX_AGENTS, CALLINGBOX_WEBHOOKS),
+    *_of(ONEINBOX, ONEINBOX_CALLS, ONEINBOX_AGENTS, ONEINBOX_ELSEWHERE),
+    *_of(REVOX, REVOX_CALLS, REVOX_ASSISTANTS, REVOX_CAMPAIGNS, REVOX_VOICES),
 )

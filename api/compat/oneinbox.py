@@ -189,7 +189,6 @@ ENDPOINTS: Final = (
         body=OneInboxCreateCall,
         scope="call",
         keeps_answer=True,
-        dialect="oneinbox",
     ),
     Endpoint(
         "GET",
@@ -199,7 +198,6 @@ ENDPOINTS: Final = (
         "oneinbox",
         {200: Answer("Some calls.", OneInboxCallList), 422: Answer("A parameter is wrong.")},
         parameters=(*PARAMETERS, *_FILTERS),
-        dialect="oneinbox",
     ),
     Endpoint(
         "GET",
@@ -213,7 +211,6 @@ ENDPOINTS: Final = (
             Parameter("cursor", "query", "`next_cursor` of the page before.", example=""),
             *_FILTERS,
         ),
-        dialect="oneinbox",
     ),
     Endpoint(
         "POST",
@@ -224,7 +221,6 @@ ENDPOINTS: Final = (
         {501: Answer("It is not offered.")},
         body_required=False,
         scope="call",
-        dialect="oneinbox",
     ),
     Endpoint(
         "GET",
@@ -234,7 +230,6 @@ ENDPOINTS: Final = (
         "oneinbox",
         {200: Answer("The call.", OneInboxCall), 404: _NONE},
         parameters=(CALL_ID,),
-        dialect="oneinbox",
     ),
     Endpoint(
         "PATCH",
@@ -252,7 +247,6 @@ ENDPOINTS: Final = (
         body=OneInboxChangeCall,
         parameters=(CALL_ID,),
         scope="call",
-        dialect="oneinbox",
     ),
     Endpoint(
         "POST",
@@ -264,6 +258,5 @@ ENDPOINTS: Final = (
         parameters=(CALL_ID,),
         body_required=False,
         scope="call",
-        dialect="oneinbox",
     ),
 )

@@ -131,7 +131,6 @@ ENDPOINTS: Final = (
         "oneinbox",
         {201: Answer("The agent.", OneInboxAgent, headers={"Location": "Its path."}), **_BAD},
         body=OneInboxCreateAgent,
-        dialect="oneinbox",
     ),
     Endpoint(
         "GET",
@@ -141,7 +140,6 @@ ENDPOINTS: Final = (
         "oneinbox",
         {200: Answer("Some agents.", OneInboxAgentList), 422: Answer("A parameter is wrong.")},
         parameters=PARAMETERS,
-        dialect="oneinbox",
     ),
     Endpoint(
         "GET",
@@ -151,7 +149,6 @@ ENDPOINTS: Final = (
         "oneinbox",
         {200: Answer("The agent.", OneInboxAgent), 404: _NONE},
         parameters=(AGENT_ID,),
-        dialect="oneinbox",
     ),
     Endpoint(
         "PATCH",
@@ -167,7 +164,6 @@ ENDPOINTS: Final = (
         },
         body=OneInboxChangeAgent,
         parameters=(AGENT_ID,),
-        dialect="oneinbox",
     ),
     Endpoint(
         "DELETE",
@@ -177,6 +173,5 @@ ENDPOINTS: Final = (
         "oneinbox",
         {204: Answer("It is archived."), 404: _NONE},
         parameters=(AGENT_ID,),
-        dialect="oneinbox",
     ),
 )

@@ -39,7 +39,6 @@ def _endpoints() -> Iterator[Endpoint]:
                 "oneinbox",
                 {501: Answer("It is not offered in this form.")},
                 body_required=False,
-                dialect="oneinbox",
             )
 
 

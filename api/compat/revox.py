@@ -168,7 +168,6 @@ ENDPOINTS: Final = (
         body=RevoxCreateCall,
         scope="call",
         keeps_answer=True,
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -178,7 +177,6 @@ ENDPOINTS: Final = (
         "revox",
         {200: Answer("A page of orders.", RevoxCallList), 422: Answer("A parameter is wrong.")},
         parameters=(*PARAMETERS, _STATUSES),
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -188,6 +186,5 @@ ENDPOINTS: Final = (
         "revox",
         {200: Answer("The order.", RevoxCallEnvelope), 404: Answer("No such call.")},
         parameters=(CALL_ID,),
-        dialect="revox",
     ),
 )

@@ -141,7 +141,6 @@ ENDPOINTS: Final = (
             422: Answer("A member is wrong."),
         },
         body=CreateAssistant,
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -150,7 +149,6 @@ ENDPOINTS: Final = (
         "List assistants, newest first",
         "revox",
         {200: Answer("All assistants.", RevoxAssistantList)},
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -160,7 +158,6 @@ ENDPOINTS: Final = (
         "revox",
         {200: Answer("The assistant.", RevoxAssistantEnvelope), 404: _NONE},
         parameters=(AGENT_ID,),
-        dialect="revox",
     ),
     Endpoint(
         "PATCH",
@@ -177,6 +174,5 @@ ENDPOINTS: Final = (
         },
         body=ChangeAssistant,
         parameters=(AGENT_ID,),
-        dialect="revox",
     ),
 )

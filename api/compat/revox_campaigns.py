@@ -239,7 +239,6 @@ ENDPOINTS: Final = (
         body=RevoxCreateCampaign,
         scope="call",
         keeps_answer=True,
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -248,7 +247,6 @@ ENDPOINTS: Final = (
         "List campaigns, newest first",
         "revox",
         {200: Answer("All campaigns.", RevoxCampaignList)},
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -258,7 +256,6 @@ ENDPOINTS: Final = (
         "revox",
         {200: Answer("The campaign.", RevoxCampaignEnvelope), 404: _NONE},
         parameters=(CAMPAIGN_ID,),
-        dialect="revox",
     ),
     Endpoint(
         "GET",
@@ -272,6 +269,5 @@ ENDPOINTS: Final = (
             422: Answer("A parameter is wrong."),
         },
         parameters=(CAMPAIGN_ID, *PARAMETERS),
-        dialect="revox",
     ),
 )

@@ -103,7 +103,6 @@ ENDPOINTS: Final = (
         "List voices",
         "revox",
         {200: Answer("All voices.", RevoxVoiceList)},
-        dialect="revox",
     ),
     Endpoint(
         "POST",
@@ -119,6 +118,5 @@ ENDPOINTS: Final = (
         body=PreviewVoice,
         scope="call",
         keeps_answer=True,
-        dialect="revox",
     ),
 )

@@ -1,6 +1,5 @@
 """The routes, one noun per module, and the table of them all."""
 
-from api.compat.endpoints import ENDPOINTS as DIALECT_ENDPOINTS
 from api.endpoint import Endpoint
 from api.routes import (
     agents,
@@ -52,5 +51,4 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *budget.ENDPOINTS,
     *api_keys.ENDPOINTS,
     *system.ENDPOINTS,
-    *DIALECT_ENDPOINTS,
 )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from api.compat.endpoints import ENDPOINTS
 from api.http_server import http_server, listen
 from api.recording_folder import open_folder
 from api.sealing import Seal, new_key
@@ -187,7 +188,7 @@ async def benching(
     _, key = await store.keys.create("tests")
     with listener:
         async with (
-            http_server(create_app(services), listener, settings.server),
+            http_server(create_app(services, ENDPOINTS), listener, settings.server),
             httpx.AsyncClient(
                 base_url=url,
                 headers={"Authorization": f"Bearer {key}"},

@@ -41,10 +41,10 @@ from api.client import (
     TransferCall,
     VoicePreview,
 )
+from api.compat.endpoints import ENDPOINTS
 from api.endpoint import Endpoint
 from api.message_records import NewMessage
 from api.records import Ended, Turn
-from api.routes import ENDPOINTS
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
 from tests.api.story import NORMAL, claim_up_to

@@ -15,6 +15,7 @@ import pytest
 
 from api.agents.masking import MASK
 from api.app import create_app
+from api.compat.endpoints import ENDPOINTS
 from api.problems import pointer
 from api.settings import StoreSection
 from api.store import Store
@@ -204,7 +205,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     }
     store = await Store.open(StoreSection(path=folder / "offhook.db"))
     async with benching(store, folder, more, ALIASES) as bench:
-        transport = httpx.ASGITransport(create_app(bench.services))
+        transport = httpx.ASGITransport(create_app(bench.services, ENDPOINTS))
         headers = {"Authorization": f"Bearer {bench.key}"}
         async with httpx.AsyncClient(
             transport=transport, base_url="http://offhook.test", headers=headers

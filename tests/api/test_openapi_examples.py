@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from api.compat.endpoints import ENDPOINTS
 from api.openapi import openapi_document
-from api.routes import ENDPOINTS
 from api.samples import NoExampleError, sample
 
 DOCUMENT = openapi_document(ENDPOINTS)

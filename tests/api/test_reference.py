@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from api.compat.endpoints import ENDPOINTS
 from api.openapi import openapi_document
 from api.reference.curl import curl
 from api.reference.llms import llms_text
 from api.reference.page import reference_page
-from api.routes import ENDPOINTS
 from tests.api.conftest import Bench
 
 DOCUMENT = openapi_document(ENDPOINTS)

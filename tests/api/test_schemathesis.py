@@ -25,8 +25,8 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from api.app import create_app
+from api.compat.endpoints import ENDPOINTS
 from api.openapi import openapi_document
-from api.routes import ENDPOINTS
 from api.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
@@ -86,7 +86,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     await store.numbers.seed(loaded.pbx.trunk, loaded.calls.numbers)
     services = Services(loaded, store, played_engines("en"), SEAL, PlayedControl(), health)
     server = uvicorn.Server(
-        uvicorn.Config(create_app(services), log_level="critical", lifespan="off")
+        uvicorn.Config(create_app(services, ENDPOINTS), log_level="critical", lifespan="off")
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", key)

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from api.app import create_app
+from api.compat.endpoints import ENDPOINTS
 from api.settings import Webhooks
 from api.signing import new_secret
 from api.store import Store
@@ -71,7 +72,7 @@ async def test_after_a_rotation_both_secrets_sign_until_the_overlap_is_over(benc
 async def test_a_secret_of_the_settings_wins_and_is_not_rotated(bench: Bench) -> None:
     webhooks = Webhooks.model_validate({"secret": new_secret()})
     settings = bench.services.settings.model_copy(update={"webhooks": webhooks})
-    app = create_app(replace(bench.services, settings=settings))
+    app = create_app(replace(bench.services, settings=settings), ENDPOINTS)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://offhook",

@@ -1,7 +1,7 @@
 """What handlers answer with: the things of the API, made of the records that the store gives."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,16 +22,14 @@ class Resource(BaseModel):
 class Page(Resource, Generic[T]):
     """A part of a list."""
 
+    # Those of the class are not handed on to `Page[…]`.
+    model_config = ConfigDict(title="Page", json_schema_extra={"description": "A part of a list."})
+
     data: list[T] = Field(validation_alias="items")  # as in `PageOf`
     has_more: bool = Field(examples=[False])
     next_cursor: str | None = Field(
         description="Give it as `cursor` to get the next page.", examples=[None]
     )
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """As `TrunkPage`: its name in the OpenAPI document."""
-        return f"{params[0].__name__.removesuffix('Object')}Page"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -80,8 +80,11 @@ class Answer:
     """Where there is no model; a model's is made of its fields' examples (`api.samples`)."""
 
 
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: What a handler gives: a thing, which is answered with 200, or none, 204.
 Given = BaseModel | Created[Any] | Response | None
+
+H = TypeVar("H", bound=Callable[..., Awaitable[Given]])
 
 LOCATION: Final = {"Location": "Its path."}
 
@@ -90,7 +93,7 @@ LOCATION: Final = {"Location": "Its path."}
 class Endpoint:
     """A method on a path."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    method: Method
     path: str
     handler: Callable[..., Awaitable[Given]]
     """Takes the exchange, and the body as the model that its second parameter is annotated with.
@@ -151,6 +154,58 @@ class Endpoint:
     def needed_scope(self) -> KeyScope:
         """What a key needs."""
         return self.scope or ("read" if self.method == "GET" else "admin")
+
+
+class EndpointTable:
+    """The endpoints of a noun: each is told of by the decorator of its handler."""
+
+    def __init__(self, tag: str, *named: Parameter, dialect: Dialect | None = None) -> None:
+        self._tag = tag
+        self._named = named
+        """Parameters that paths may have."""
+        self._dialect = dialect
+        self.endpoints: list[Endpoint] = []
+
+    def __call__(
+        self,
+        method: Method,
+        path: str,
+        summary: str,
+        answers: Mapping[int, Answer | str] = MappingProxyType({}),
+        *,
+        query: tuple[Parameter, ...] = (),
+        body: type[BaseModel] | FileBody | None = None,
+        body_required: bool = True,
+        scope: KeyScope | None = None,
+        public: bool = False,
+        keeps_answer: bool = False,
+    ) -> Callable[[H], H]:
+        """Add an endpoint with the decorated handler; the arguments are those of `Endpoint`."""
+
+        def add(handler: H) -> H:
+            self.endpoints.append(
+                Endpoint(
+                    method,
+                    path,
+                    handler,
+                    summary,
+                    self._tag,
+                    {
+                        status: Answer(one) if isinstance(one, str) else one
+                        for status, one in answers.items()
+                    },
+                    body,
+                    body_required,
+                    (*(one for one in self._named if f"{{{one.name}}}" in path), *query),
+                    scope,
+                    public,
+                    keeps_answer,
+                    self._dialect,
+                )
+            )
+            return handler
+
+        return add
 
 
 def _told(given: Any, method: str) -> dict[int, Answer]:

@@ -1,13 +1,14 @@
 """The OpenAPI 3.1 document, made from the route table and the pydantic models."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from api.endpoint import Answer, Endpoint, FileBody, Parameter
 from api.problems import MEDIA_TYPE, ProblemObject
@@ -131,6 +132,13 @@ def _version() -> str:
         return "0"
 
 
+class _Schemas(GenerateJsonSchema):
+    """Calls a `Page[TrunkObject]` `TrunkPage`."""
+
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(re.sub(r"^Page\[(\w+?)(Object)?\]$", r"\1Page", name))
+
+
 def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     bodies = {
         endpoint.body
@@ -147,7 +155,7 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     errors = {one.dialect.error_model for one in endpoints if one.dialect is not None}
     wanted += [(model, "serialization") for model in answers | errors | {ProblemObject}]
     wanted.sort(key=lambda item: item[0].__name__)
-    _, schemas = models_json_schema(wanted, ref_template=_REF)
+    _, schemas = models_json_schema(wanted, ref_template=_REF, schema_generator=_Schemas)
     definitions: dict[str, Any] = schemas["$defs"]
     return definitions
 
@@ -342,4 +350,4 @@ def _sample(schema: Mapping[str, Any], schemas: Mapping[str, Any], whole: bool =
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": _REF.format(model=model.__name__)}
+    return {"$ref": _REF.format(model=_Schemas().normalize_name(model.__name__))}

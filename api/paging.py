@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from api.endpoint import Exchange, Parameter
@@ -23,7 +24,7 @@ class PageQuery:
     filters: Mapping[str, str]
 
 
-def read_page_query(exchange: Exchange, filters: Filters) -> PageQuery:
+def read_page_query(exchange: Exchange, filters: Filters = MappingProxyType({})) -> PageQuery:
     """Read the parameters; 422 for one that is unknown or wrong."""
     query = exchange.request.query_params
     unknown = set(query) - {"limit", "cursor", *filters}

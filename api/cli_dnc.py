@@ -71,7 +71,7 @@ def dnc_import(file: Path, partial: bool, config: Path | None, as_json: bool) ->
 def dnc_export(config: Path | None, as_json: bool) -> None:
     """Write the list to stdout as CSV."""
     from api.csv_files import csv_lines
-    from api.do_not_call_objects import COLUMNS, do_not_call_csv, do_not_call_object
+    from api.do_not_call_objects import COLUMNS, DoNotCallObject, do_not_call_csv
 
     settings = settings_or_fail(config)
 
@@ -79,7 +79,7 @@ def dnc_export(config: Path | None, as_json: bool) -> None:
         async with opened_store(settings) as store:
             if as_json:
                 parts = [part async for part in store.do_not_call.every()]
-                print_json([do_not_call_object(one) for part in parts for one in part])
+                print_json([DoNotCallObject.of(one).model_dump() for part in parts for one in part])
                 return
             sys.stdout.write(csv_lines([COLUMNS]))
             async for part in store.do_not_call.every():

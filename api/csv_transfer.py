@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from api.csv_files import MAX_LISTED, MEDIA_TYPE, Read, csv_lines, refuse
 from api.endpoint import Exchange, Parameter
@@ -28,7 +28,7 @@ async def import_csv(
     exchange: Exchange,
     read: Callable[[bytes], Read[T]],
     add: Callable[[Sequence[T]], Awaitable[int]],
-) -> Response:
+) -> ImportObject:
     """Take the file in the request's body.
 
     Args:
@@ -43,13 +43,12 @@ async def import_csv(
     if found.errors and not partial:
         raise refuse(found.errors)
     added = await add(found.items)
-    report = ImportObject(
+    return ImportObject(
         added=added,
         known=len(found.items) - added,
         refused=len(found.errors),
         errors=[WrongLine(**vars(error)) for error in found.errors[:MAX_LISTED]],
     )
-    return JSONResponse(report.model_dump())
 
 
 def export_csv(name: str, columns: Sequence[str], parts: AsyncIterator[str]) -> Response:

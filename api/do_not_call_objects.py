@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from api.answers import Resource
 from api.csv_files import Read, csv_lines, read_csv
 from api.fields import Body
 from api.number_fields import E164, E164_WANTED
@@ -29,7 +30,7 @@ class AddDoNotCall(Body):
     )
 
 
-class DoNotCallObject(BaseModel):
+class DoNotCallObject(Resource):
     """A number that is never called."""
 
     number: str = Field(examples=["+15551234567"])
@@ -39,27 +40,6 @@ class DoNotCallObject(BaseModel):
     )
     call_id: str | None = Field(description="The call in which it was asked for.", examples=[None])
     created_at: Timestamp
-
-
-class DoNotCallList(BaseModel):
-    """Numbers that are never called, the latest first."""
-
-    data: list[DoNotCallObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-def do_not_call_object(listed: ListedNumber) -> dict[str, Any]:
-    """The JSON object of `listed`."""
-    return DoNotCallObject(
-        number=listed.number,
-        reason=listed.reason,
-        source=listed.source,
-        call_id=listed.call_id,
-        created_at=rfc3339(listed.created_at),
-    ).model_dump()
 
 
 def read_do_not_call(body: bytes) -> Read[tuple[str, str]]:

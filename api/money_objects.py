@@ -1,16 +1,16 @@
 """The rate card and the budget as the API and the CSV files tell and take them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from api.answers import Resource
 from api.csv_files import Read, csv_lines, read_csv
 from api.fields import Body
-from api.money import Rate
 from api.number_fields import Prefix
-from api.resources import Budget, BudgetEntry, EntryKind, NewRate, StoredRate
-from api.times import Timestamp, rfc3339, rfc3339_or_none
+from api.resources import EntryKind, NewRate, StoredRate
+from api.times import Timestamp
 
 COLUMNS: Final = (
     "prefix",
@@ -38,19 +38,12 @@ class PutRate(Body):
     minimum_seconds: int = Field(default=0, ge=0, le=3600, description=_MINIMUM, examples=[60])
     description: str = Field(default="", max_length=500, description="Yours.", examples=["Germany"])
 
-    def of(self, prefix: str) -> NewRate:
-        """As the store takes it."""
-        rate = Rate(
-            prefix, self.milli_cents_per_minute, self.increment_seconds, self.minimum_seconds
-        )
-        return NewRate(rate, self.description)
-
 
 class _RateLine(PutRate):
     prefix: Prefix
 
 
-class RateObject(BaseModel):
+class RateObject(Resource):
     """A line of the rate card; of several that fit, the longest prefix counts."""
 
     prefix: str = Field(description="How the numbers begin; `+` is every number.", examples=["+49"])
@@ -60,16 +53,6 @@ class RateObject(BaseModel):
     description: str = Field(examples=["Germany"])
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class RateList(BaseModel):
-    """Rates, by prefix."""
-
-    data: list[RateObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
 
 
 class ChangeBudget(Body):
@@ -83,7 +66,7 @@ class ChangeBudget(Body):
     )
 
 
-class BudgetObject(BaseModel):
+class BudgetObject(Resource):
     """What may be spent, and what is."""
 
     limit_milli_cents: int | None = Field(
@@ -99,7 +82,7 @@ class BudgetObject(BaseModel):
     updated_at: Timestamp | None
 
 
-class BudgetEntryObject(BaseModel):
+class BudgetEntryObject(Resource):
     """One change of the budget."""
 
     id: int = Field(examples=[42])
@@ -118,26 +101,6 @@ class BudgetEntryObject(BaseModel):
     )
 
 
-class BudgetEntryList(BaseModel):
-    """Changes of the budget, the latest first."""
-
-    data: list[BudgetEntryObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-def rate_object(stored: StoredRate) -> dict[str, Any]:
-    """The JSON object of `stored`."""
-    return RateObject(
-        **stored.rate.json(),
-        description=stored.description,
-        created_at=rfc3339(stored.created_at),
-        updated_at=rfc3339(stored.updated_at),
-    ).model_dump()
-
-
 def read_rates(body: bytes) -> Read[NewRate]:
     """Rates from a CSV file with `COLUMNS`. Raises Problem 422."""
     seen: set[str] = set()
@@ -151,33 +114,11 @@ def read_rates(body: bytes) -> Read[NewRate]:
         if line.prefix in seen:
             raise ValueError(f"the prefix {line.prefix} is in the file twice")
         seen.add(line.prefix)
-        return line.of(line.prefix)
+        return NewRate(**line.model_dump())
 
     return read_csv(body, COLUMNS, take)
 
 
 def rates_csv(rates: Sequence[StoredRate]) -> str:
     """Lines of a CSV file with `COLUMNS`."""
-    return csv_lines((*one.rate.json().values(), one.description) for one in rates)
-
-
-def budget_object(budget: Budget) -> dict[str, Any]:
-    """The JSON object of `budget`."""
-    return BudgetObject(
-        limit_milli_cents=budget.limit,
-        spent_milli_cents=budget.spent,
-        reserved_milli_cents=budget.reserved,
-        available_milli_cents=budget.available,
-        updated_at=rfc3339_or_none(budget.updated_at),
-    ).model_dump()
-
-
-def budget_entry_object(entry: BudgetEntry) -> dict[str, Any]:
-    """The JSON object of `entry`."""
-    return BudgetEntryObject(
-        id=entry.id,
-        at=rfc3339(entry.at),
-        kind=entry.kind,
-        call_id=entry.call_id,
-        milli_cents=entry.milli_cents,
-    ).model_dump()
+    return csv_lines([getattr(one, column) for column in COLUMNS] for one in rates)

@@ -35,7 +35,7 @@ class NewTrunk:
     """What the PBX calls it."""
     status: Activity = "active"
     description: str = ""
-    allowed_prefixes: tuple[str, ...] = ()
+    allowed_prefixes: Sequence[str] = ()
     """`+` and digits; none: every number may be dialled."""
     max_channels: int | None = None
     calls_per_second: int | None = None
@@ -103,10 +103,9 @@ class ListedNumber:
 
 
 @dataclass(frozen=True)
-class NewRate:
+class NewRate(Rate):
     """A line of the rate card as it comes in, already checked."""
 
-    rate: Rate
     description: str = ""
 
 
@@ -122,18 +121,21 @@ class StoredRate(NewRate):
 class Budget:
     """What may be spent, and what is."""
 
-    limit: int | None
+    limit_milli_cents: int | None
     """Of all that was ever spent; None: no limit."""
-    spent: int
-    reserved: int
+    spent_milli_cents: int
+    reserved_milli_cents: int
     """Held for calls that are not over."""
     updated_at: float | None
     """None: it was never touched."""
 
     @property
-    def available(self) -> int | None:
+    def available_milli_cents(self) -> int | None:
         """What is left; None: no limit."""
-        return None if self.limit is None else max(0, self.limit - self.spent - self.reserved)
+        if self.limit_milli_cents is None:
+            return None
+        left = self.limit_milli_cents - self.spent_milli_cents - self.reserved_milli_cents
+        return max(0, left)
 
 
 @dataclass(frozen=True)

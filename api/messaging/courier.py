@@ -18,10 +18,10 @@ from api.messaging.outgoing import Mail, NotSentError, Sms
 from api.messaging.ways import WaysOut
 from api.messaging.writing import Writer
 from api.records import Call
+from api.refusals import NotFound
 from api.scribe import insist
 from api.settings.calling import Calls
 from api.store import Store, StoreError
-from api.store.do_not_call import NotListedError
 from api.store.rows import UnknownCallError
 
 #: Seconds before each further attempt; then a message is given up.
@@ -145,7 +145,7 @@ class Courier:
         """Nobody who wants no calls is texted after one, nor whose number a caller has shown."""
         if (refusal := not_texted(call, self._calls)) is not None:
             raise NotSentError(refusal, final=True)
-        with contextlib.suppress(NotListedError):
+        with contextlib.suppress(NotFound):
             await self._store.do_not_call.get(message.recipient)
             raise NotSentError("the number is on the do-not-call list", final=True)
         if call.outcome == "do_not_contact":

@@ -44,7 +44,7 @@ async def add_campaign_contacts(exchange: Exchange) -> Response:
     return JSONResponse(told.model_dump())
 
 
-async def import_campaign_contacts(exchange: Exchange) -> Response:
+async def import_campaign_contacts(exchange: Exchange) -> ImportObject:
     """The first line names the columns: `to` (or `phone`, or `to_number`) is the number, a column
     `metadata.x` becomes `x` in `metadata`, `variables.x` in `variables`, and any other is context.
     Empty cells are left out, and so are numbers that the campaign has already.

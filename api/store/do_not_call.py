@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.refusals import NotFound
 from api.resources import DoNotCallSource, ListedNumber, PageOf
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
@@ -15,10 +16,6 @@ from api.store.upsert import insert_for
 
 #: Rows written or read with one statement.
 _BATCH: Final = 500
-
-
-class NotListedError(Exception):
-    """The number is not on the list."""
 
 
 class DoNotCall:
@@ -60,7 +57,7 @@ class DoNotCall:
         return await self._database.write(work)
 
     async def get(self, number: str) -> ListedNumber:
-        """Raises NotListedError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> ListedNumber:
             return await _load(connection, number)
@@ -95,14 +92,14 @@ class DoNotCall:
         return each_page(lambda cursor: self.page(limit=_BATCH, cursor=cursor))
 
     async def delete(self, number: str) -> None:
-        """Raises NotListedError."""
+        """Raises NotFound."""
 
         async def work(transaction: Transaction) -> None:
             gone = await transaction.connection.execute(
                 delete(do_not_call).where(do_not_call.c.number == number)
             )
             if not gone.rowcount:
-                raise NotListedError(number)
+                raise NotFound("number on the list")
 
         await self._database.write(work)
 
@@ -175,7 +172,7 @@ async def _load(connection: AsyncConnection, number: str) -> ListedNumber:
     query = select(do_not_call).where(do_not_call.c.number == number)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
-        raise NotListedError(number)
+        raise NotFound("number on the list")
     return _listed(row)
 
 

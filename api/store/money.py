@@ -60,9 +60,9 @@ class BudgetBook:
 async def _load(connection: AsyncConnection) -> Budget:
     row = (await connection.execute(select(budget))).one()
     return Budget(
-        limit=row.limit_milli_cents,
-        spent=row.spent_milli_cents,
-        reserved=row.reserved_milli_cents,
+        limit_milli_cents=row.limit_milli_cents,
+        spent_milli_cents=row.spent_milli_cents,
+        reserved_milli_cents=row.reserved_milli_cents,
         updated_at=row.updated_at or None,
     )
 

@@ -1,12 +1,14 @@
 """The rate card: what connected time costs, by the prefix of the callee's number."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.money import Rate
+from api.refusals import NotFound
 from api.resources import NewRate, PageOf, StoredRate
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
@@ -16,10 +18,6 @@ from api.store.upsert import insert_for
 
 #: Rows written or read at a time.
 _BATCH: Final = 500
-
-
-class UnknownRateError(Exception):
-    """There is no rate with this prefix."""
 
 
 class NoRateError(Exception):
@@ -35,7 +33,7 @@ class Rates:
 
     async def put(self, new: NewRate) -> tuple[StoredRate, bool]:
         """Add or replace the rate of a prefix; the second value is whether there was none."""
-        prefix = new.rate.prefix
+        prefix = new.prefix
 
         async def work(transaction: Transaction) -> tuple[StoredRate, bool]:
             connection = transaction.connection
@@ -70,7 +68,7 @@ class Rates:
             await connection.execute(statement, [_row(one, now) for one in batch])
 
     async def get(self, prefix: str) -> StoredRate:
-        """Raises UnknownRateError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> StoredRate:
             return await _load(connection, prefix)
@@ -85,9 +83,7 @@ class Rates:
 
         async def work(connection: AsyncConnection) -> PageOf[StoredRate]:
             rows = (await connection.execute(query)).all()
-            return page_of(
-                rows, limit, _stored, lambda stored: (stored.created_at, stored.rate.prefix)
-            )
+            return page_of(rows, limit, _stored, lambda rate: (rate.created_at, rate.prefix))
 
         return await self._database.read(work)
 
@@ -96,14 +92,14 @@ class Rates:
         return each_page(lambda cursor: self.page(limit=_BATCH, cursor=cursor))
 
     async def delete(self, prefix: str) -> None:
-        """Raises UnknownRateError."""
+        """Raises NotFound."""
 
         async def work(transaction: Transaction) -> None:
             gone = await transaction.connection.execute(
                 delete(rates).where(rates.c.prefix == prefix)
             )
             if not gone.rowcount:
-                raise UnknownRateError(prefix)
+                raise NotFound("rate")
 
         await self._database.write(work)
 
@@ -125,13 +121,13 @@ async def rate_for(connection: AsyncConnection, number: str) -> Rate | None:
     """The rate of the longest prefix of `number`; None if no prefix fits."""
     prefixes = [number[:length] for length in range(1, len(number) + 1)]
     found = await connection.execute(
-        select(rates)
+        select(*(rates.c[one.name] for one in fields(Rate)))
         .where(rates.c.prefix.in_(prefixes))
         .order_by(func.length(rates.c.prefix).desc())
         .limit(1)
     )
     row = found.one_or_none()
-    return None if row is None else _stored(row).rate
+    return None if row is None else Rate(**row._mapping)
 
 
 async def _count(connection: AsyncConnection) -> int:
@@ -141,15 +137,13 @@ async def _count(connection: AsyncConnection) -> int:
 async def _load(connection: AsyncConnection, prefix: str) -> StoredRate:
     row = (await connection.execute(select(rates).where(rates.c.prefix == prefix))).one_or_none()
     if row is None:
-        raise UnknownRateError(prefix)
+        raise NotFound("rate")
     return _stored(row)
 
 
 def _row(new: NewRate, now: float) -> dict[str, Any]:
-    return new.rate.json() | {"description": new.description, "created_at": now, "updated_at": now}
+    return vars(new) | {"created_at": now, "updated_at": now}
 
 
 def _stored(row: Any) -> StoredRate:
-    values = dict(row._mapping)
-    rest = {name: values.pop(name) for name in ("description", "created_at", "updated_at")}
-    return StoredRate(rate=Rate(**values), **rest)
+    return StoredRate(**row._mapping)

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.call_object import CallObject
-from api.money import Rate
 from api.records import Ended, Turn
 from api.resources import NewRate
 from api.times import rfc3339
@@ -348,18 +347,18 @@ async def test_the_oldest_active_number_is_shown(bench: Bench) -> None:
 @pytest.mark.both_stores
 async def test_money_is_held_and_refused(bench: Bench) -> None:
     """X-CB-30: the worst case is held; what the budget does not allow is refused."""
-    await bench.store.rates.put(NewRate(Rate("+1", 6000)))
+    await bench.store.rates.put(NewRate("+1", 6000))
     await bench.store.budget.set_limit(100_000)
     call = await bench.create(max_duration_seconds=600)
     assert call["reservation_status"] == "reserved"
-    assert (await bench.store.budget.get()).reserved == 60_000
+    assert (await bench.store.budget.get()).reserved_milli_cents == 60_000
     body = {"to": "+15551234567", "max_duration_seconds": 600}
     refused = await bench.client.post("/v1/calls", json=body)
     assert (refused.status_code, refused.json()["code"]) == (402, "budget_exceeded")
     unpriced = await bench.client.post("/v1/calls", json={"to": "+4930123456"})
     assert (unpriced.status_code, unpriced.json()["code"]) == (422, "no_rate")
     await bench.client.post(f"/v1/calls/{call['id']}/cancel")
-    assert (await bench.store.budget.get()).reserved == 0
+    assert (await bench.store.budget.get()).reserved_milli_cents == 0
     assert (await bench.client.post("/v1/calls", json=body)).status_code == 201
 
 

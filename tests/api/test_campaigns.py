@@ -521,7 +521,7 @@ COST = 600
 
 async def priced(store: Store, limit: int, **values: Any) -> Campaign:
     """A campaign whose calls may cost `COST` each, under a budget of so many of them."""
-    await store.rates.put(NewRate(Rate("+", COST)))
+    await store.rates.put(NewRate("+", COST))
     await store.budget.set_limit(limit * COST)
     return await campaign(store, 6, max_concurrent=3, max_duration_seconds=60, **values)
 

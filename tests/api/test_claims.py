@@ -293,19 +293,19 @@ async def test_the_worst_case_is_held_until_the_order_ends(store: Store, clock: 
     """X-CB-30, CB-45, CB-109…110: over all its attempts, and only what was talked is spent."""
     await store.budget.set_limit(100_000)
     await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
-    assert (await store.budget.get()).reserved == 60_000
+    assert (await store.budget.get()).reserved_milli_cents == 60_000
     with pytest.raises(BudgetExceededError):
         await ordered(store, rate=RATE, max_duration_s=600)
     (claim,) = await claims(store)
     await over(store, claim, clock.now)
-    assert (await store.budget.get()).reserved == 60_000
+    assert (await store.budget.get()).reserved_milli_cents == 60_000
     clock.now += 7200
     (claim,) = await claims(store)
     clock.now += 90
     call = await over(store, claim, clock.now, NORMAL, "human")
     assert (call.reservation_status, call.amount_milli_cents) == ("settled", 6000)
     budget = await store.budget.get()
-    assert (budget.reserved, budget.spent) == (0, 6000)
+    assert (budget.reserved_milli_cents, budget.spent_milli_cents) == (0, 6000)
 
 
 async def test_an_overdrawn_budget_holds_what_costs(store: Store) -> None:

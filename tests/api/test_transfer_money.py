@@ -41,7 +41,7 @@ async def on_the_line(store: Store, clock: Clock) -> Call:
 async def standing(store: Store) -> tuple[int, int]:
     """Milli-cents held and spent."""
     now = await store.budget.get()
-    return now.reserved, now.spent
+    return now.reserved_milli_cents, now.spent_milli_cents
 
 
 @pytest.mark.both_stores
@@ -141,7 +141,7 @@ async def test_two_transfers_at_one_time_do_not_share_what_is_left(
 async def test_over_the_api_the_refusal_is_the_first_legs(bench: Bench) -> None:
     store = bench.store
     call = await answered(store, trunk="trunk")
-    await store.rates.put(NewRate(Rate("+1", 1000)))
+    await store.rates.put(NewRate("+1", 1000))
     # Four hours of `calls.max_transferred_s` cost 240 000.
     await store.budget.set_limit(239_999)
     path = f"/v1/calls/{call.id}/transfer"
@@ -151,4 +151,4 @@ async def test_over_the_api_the_refusal_is_the_first_legs(bench: Bench) -> None:
     await store.budget.set_limit(240_000)
     answer = await bench.client.post(path, json={"number": THIRD})
     assert answer.status_code == 202, answer.text
-    assert (await store.budget.get()).reserved == 240_000
+    assert (await store.budget.get()).reserved_milli_cents == 240_000

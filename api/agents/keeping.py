@@ -25,7 +25,6 @@ from api.store.agents import (
     NumberNotAttachedError,
     UnknownAgentError,
 )
-from api.store.numbers import UnknownNumberError
 
 
 async def create_agent(deployment: Deployment, asked: NewAgent) -> Agent:
@@ -78,9 +77,6 @@ def problems() -> Iterator[None]:
     except AgentChangedError as error:
         detail = "it has changed meanwhile; read it again and change what you find"
         raise Problem(409, "agent_changed", detail) from error
-    except UnknownNumberError as error:
-        detail = "there is no such number; /v1/numbers lists them"
-        raise invalid([FieldError(detail, pointer("number_id"))]) from error
     except NumberNotAttachedError as error:
         detail = "is not a number of this agent"
         raise invalid([FieldError(detail, pointer("number_id"))]) from error

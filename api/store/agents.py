@@ -9,10 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.agent_records import Agent, AgentStatus, AgentType, AgentVersion, NewStoredAgent
+from api.refusals import Invalid
 from api.resources import PageOf
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
-from api.store.numbers import UnknownNumberError
 from api.store.pages import page_of
 from api.store.tables import agent_numbers, agent_versions, agents, numbers
 from api.store.upsert import insert_for
@@ -49,7 +49,7 @@ class Agents:
         self._clock = clock
 
     async def create(self, new: NewStoredAgent) -> Agent:
-        """Raises UnknownNumberError, NumberAnsweredError."""
+        """Raises Invalid, NumberAnsweredError."""
         now, agent_id = self._clock(), str(uuid.uuid4())
 
         async def work(transaction: Transaction) -> Agent:
@@ -144,7 +144,7 @@ class Agents:
             before: as it was read.
             after: as it is to be.
 
-        Raises UnknownAgentError, AgentArchivedError, AgentChangedError, UnknownNumberError,
+        Raises UnknownAgentError, AgentArchivedError, AgentChangedError, Invalid,
         NumberAnsweredError.
         """
         now = self._clock()
@@ -232,7 +232,7 @@ class Agents:
     async def attach(self, agent_id: str, number_id: str) -> Agent:
         """Let it call from a number, or answer it; nothing if it does.
 
-        Raises UnknownAgentError, AgentArchivedError, UnknownNumberError, NumberAnsweredError.
+        Raises UnknownAgentError, AgentArchivedError, Invalid, NumberAnsweredError.
         """
         now = self._clock()
 
@@ -328,7 +328,7 @@ async def _attach(
     known = set(await connection.scalars(select(numbers.c.id).where(numbers.c.id.in_(number_ids))))
     for number_id in number_ids:
         if number_id not in known:
-            raise UnknownNumberError(number_id)
+            raise Invalid("there is no such number; /v1/numbers lists them", field="number_id")
     statement = insert_for(connection, agent_numbers).on_conflict_do_nothing(
         index_elements=["agent_id", "number_id"]
     )

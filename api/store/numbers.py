@@ -9,25 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.agent_records import Agent
+from api.refusals import Conflict, Invalid, NotFound
 from api.resources import NewNumber, NewTrunk, OwnedNumber, PageOf, Route, trunks_for
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of
 from api.store.tables import agent_numbers, calls, numbers, trunks
-from api.store.trunks import OPEN, UnknownTrunkError, load_trunks, new_trunk_row
+from api.store.trunks import OPEN, load_trunks, new_trunk_row
 from api.store.upsert import insert_for
-
-
-class UnknownNumberError(Exception):
-    """There is no caller number with this id."""
-
-
-class NumberTakenError(Exception):
-    """The number is registered already."""
-
-
-class NumberInUseError(Exception):
-    """Agents have the number, or calls that are not over show it; the message says how many."""
 
 
 class NoActiveNumberError(Exception):
@@ -74,7 +63,7 @@ class Numbers:
         await self._database.write(work)
 
     async def create(self, new: NewNumber) -> OwnedNumber:
-        """Add a number. Raises NumberTakenError, UnknownTrunkError."""
+        """Add a number. Raises Conflict, Invalid."""
         row = _new_row(new, self._clock())
 
         async def work(transaction: Transaction) -> OwnedNumber:
@@ -86,7 +75,7 @@ class Numbers:
         try:
             return await self._database.write(work)
         except IntegrityError as error:
-            raise NumberTakenError(new.number) from error
+            raise Conflict("number_taken", "the number is registered already") from error
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[OwnedNumber]:
         """Numbers from oldest to newest. Raises CursorError."""
@@ -102,7 +91,7 @@ class Numbers:
         return await self._database.read(work)
 
     async def get(self, number_id: str) -> OwnedNumber:
-        """Raises UnknownNumberError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> OwnedNumber:
             return await _load(connection, number_id)
@@ -139,7 +128,7 @@ class Numbers:
     async def change(self, number_id: str, changes: Mapping[str, Any]) -> OwnedNumber:
         """Change some of the fields of `NewNumber`, but the number itself.
 
-        Raises UnknownNumberError, UnknownTrunkError.
+        Raises NotFound, Invalid.
         """
         now = self._clock()
 
@@ -157,7 +146,7 @@ class Numbers:
         return await self._database.write(work)
 
     async def delete(self, number_id: str) -> None:
-        """Raises UnknownNumberError, NumberInUseError."""
+        """Raises NotFound, Conflict."""
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
@@ -168,14 +157,14 @@ class Numbers:
                 .where(calls.c.from_number == number.number, calls.c.status.in_(OPEN))
             )
             if count := await connection.scalar(under_way):
-                raise NumberInUseError(f"calls with it that are not over: {count}")
+                raise _in_use(f"calls with it that are not over: {count}")
             having = (
                 select(func.count())
                 .select_from(agent_numbers)
                 .where(agent_numbers.c.number_id == number_id)
             )
             if count := await connection.scalar(having):
-                raise NumberInUseError(f"agents that have it: {count}")
+                raise _in_use(f"agents that have it: {count}")
             await connection.execute(delete(numbers).where(numbers.c.id == number_id))
 
         await self._database.write(work)
@@ -220,6 +209,11 @@ class Numbers:
         return await self._database.read(work)
 
 
+def _in_use(why: str) -> Conflict:
+    detail = f"the number is in use ({why}); make it inactive, or try again later"
+    return Conflict("number_in_use", detail)
+
+
 def _new_row(new: NewNumber, now: float) -> dict[str, Any]:
     return vars(new) | {"id": str(uuid.uuid4()), "created_at": now, "updated_at": now}
 
@@ -235,13 +229,13 @@ async def _check_trunk(connection: AsyncConnection, name: str | None) -> None:
         select(trunks.c.name).where(trunks.c.name == name).with_for_update(read=True)
     )
     if known is None:
-        raise UnknownTrunkError(name)
+        raise Invalid("there is no such trunk; /v1/trunks lists them", field="trunk")
 
 
 async def _load(connection: AsyncConnection, number_id: str) -> OwnedNumber:
     row = (await connection.execute(select(numbers).where(numbers.c.id == number_id))).one_or_none()
     if row is None:
-        raise UnknownNumberError(number_id)
+        raise NotFound("caller number")
     return _number(row)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.lifecycle import STATUSES, TERMINAL
+from api.refusals import Conflict, NotFound
 from api.resources import NewTrunk, Trunk
 from api.store.database import Database, Transaction
 from api.store.legs import legs_by_trunk
@@ -20,22 +21,6 @@ MAX_TRUNKS: Final = 100
 OPEN: Final = tuple(status for status in STATUSES if status not in TERMINAL)
 
 
-class UnknownTrunkError(Exception):
-    """There is no trunk with this name."""
-
-
-class TrunkTakenError(Exception):
-    """There is a trunk with this name."""
-
-
-class TooManyTrunksError(Exception):
-    """There are `MAX_TRUNKS` already."""
-
-
-class TrunkInUseError(Exception):
-    """Numbers or open calls need the trunk; the message says which and how many."""
-
-
 class Trunks:
     """Makes, reads, changes and deletes trunks."""
 
@@ -44,21 +29,23 @@ class Trunks:
         self._clock = clock
 
     async def create(self, new: NewTrunk) -> Trunk:
-        """Add a trunk. Raises TrunkTakenError, TooManyTrunksError."""
+        """Add a trunk. Raises Conflict."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> Trunk:
             connection = transaction.connection
             count = await connection.scalar(select(func.count()).select_from(trunks))
             if (count or 0) >= MAX_TRUNKS:
-                raise TooManyTrunksError
+                detail = f"there are {MAX_TRUNKS} trunks already; delete one"
+                raise Conflict("too_many_trunks", detail)
             await connection.execute(insert(trunks).values(new_trunk_row(new, now)))
             return await _load(connection, new.name)
 
         try:
             return await self._database.write(work)
         except IntegrityError as error:
-            raise TrunkTakenError(new.name) from error
+            detail = "there is a trunk with this name already"
+            raise Conflict("trunk_taken", detail) from error
 
     async def list(self) -> list[Trunk]:
         """All of them, oldest first."""
@@ -69,7 +56,7 @@ class Trunks:
         return await self._database.read(work)
 
     async def get(self, name: str) -> Trunk:
-        """Raises UnknownTrunkError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> Trunk:
             return await _load(connection, name)
@@ -77,7 +64,7 @@ class Trunks:
         return await self._database.read(work)
 
     async def change(self, name: str, changes: Mapping[str, Any]) -> Trunk:
-        """Change some of the fields of `NewTrunk`, but the name. Raises UnknownTrunkError."""
+        """Change some of the fields of `NewTrunk`, but the name. Raises NotFound."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> Trunk:
@@ -93,34 +80,38 @@ class Trunks:
         return await self._database.write(work)
 
     async def delete(self, name: str) -> None:
-        """Raises UnknownTrunkError, TrunkInUseError."""
+        """Raises NotFound, Conflict."""
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
             bound = select(func.count()).select_from(numbers).where(numbers.c.trunk == name)
             if count := await connection.scalar(bound):
-                raise TrunkInUseError(f"numbers that may be shown on it only: {count}")
+                raise _in_use(f"numbers that may be shown on it only: {count}")
             under_way = (
                 select(func.count())
                 .select_from(calls)
                 .where(calls.c.trunk == name, calls.c.status.in_(OPEN))
             )
             if count := await connection.scalar(under_way):
-                raise TrunkInUseError(f"calls on it that are not over: {count}")
+                raise _in_use(f"calls on it that are not over: {count}")
             gone = await connection.execute(delete(trunks).where(trunks.c.name == name))
             if not gone.rowcount:
-                raise UnknownTrunkError(name)
+                raise NotFound("trunk")
 
         try:
             await self._database.write(work)
         except IntegrityError as error:
-            raise TrunkInUseError("a number was bound to it just now") from error
+            raise _in_use("a number was bound to it just now") from error
+
+
+def _in_use(why: str) -> Conflict:
+    detail = f"the trunk is in use ({why}); make it inactive, or try again later"
+    return Conflict("trunk_in_use", detail)
 
 
 def new_trunk_row(new: NewTrunk, now: float) -> dict[str, Any]:
     """The columns of a trunk that is made now."""
-    row = vars(new) | {"allowed_prefixes": list(new.allowed_prefixes)}
-    return row | {"created_at": now, "updated_at": now}
+    return vars(new) | {"created_at": now, "updated_at": now}
 
 
 async def load_trunks(connection: AsyncConnection) -> list[Trunk]:
@@ -133,7 +124,7 @@ async def load_trunks(connection: AsyncConnection) -> list[Trunk]:
 async def _load(connection: AsyncConnection, name: str) -> Trunk:
     row = (await connection.execute(select(trunks).where(trunks.c.name == name))).one_or_none()
     if row is None:
-        raise UnknownTrunkError(name)
+        raise NotFound("trunk")
     return _trunk(row, await _channels_in_use(connection))
 
 
@@ -147,6 +138,4 @@ async def _channels_in_use(connection: AsyncConnection) -> Mapping[str, int]:
 
 
 def _trunk(row: Any, in_use: Mapping[str, int]) -> Trunk:
-    values = dict(row._mapping)
-    values["allowed_prefixes"] = tuple(values["allowed_prefixes"])
-    return Trunk(**values, channels_in_use=in_use[row.name])
+    return Trunk(**row._mapping, channels_in_use=in_use[row.name])

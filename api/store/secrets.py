@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.refusals import NotFound
 from api.resources import PageOf, StoredSecret
 from api.sealing import Seal
 from api.store.cursors import decode_cursor
@@ -15,10 +16,6 @@ from api.store.tables import kept_values, secrets
 from api.store.upsert import insert_for
 
 _SEAL_CHECK: Final = "seal_check"
-
-
-class UnknownSecretError(Exception):
-    """There is no secret with this name."""
 
 
 class Secrets:
@@ -89,14 +86,14 @@ class Secrets:
         return await self._database.read(work)
 
     async def delete(self, name: str) -> None:
-        """Raises UnknownSecretError."""
+        """Raises NotFound."""
 
         async def work(transaction: Transaction) -> None:
             gone = await transaction.connection.execute(
                 delete(secrets).where(secrets.c.name == name)
             )
             if not gone.rowcount:
-                raise UnknownSecretError(name)
+                raise NotFound("secret")
 
         await self._database.write(work)
 

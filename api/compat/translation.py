@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from api.problems import Problem, invalid, pointer
+from api.problems import Problem, invalid, pointer, problem_of
+from api.refusals import Refused
 
 Path = tuple[str | int, ...]
 
@@ -40,6 +41,8 @@ class Translation:
             yield
         except Problem as problem:
             raise moved(problem, self.places) from problem
+        except Refused as refused:
+            raise moved(problem_of(refused), self.places) from refused
 
 
 def moved(problem: Problem, places: Mapping[str, str]) -> Problem:

@@ -10,8 +10,11 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from api.compat.dialects import DIALECTS
+from api.compat.translation import Translation
 from api.compat.webhooks import webhook_body
+from api.problems import Problem
 from api.records import Dialect, Ended
+from api.refusals import Invalid
 from api.webhooks import WebhookDeliverer
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
@@ -136,3 +139,11 @@ async def test_an_endpoint_may_choose_a_dialects_body(bench: Bench) -> None:
         body = Webhook(secret).verify(request.body, request.headers)
         assert body["call"]["id"] == call.id
     assert Webhook(secret).verify(test.body, test.headers)["type"] == "webhook.test"
+
+
+def test_what_the_store_refuses_points_into_the_request_too() -> None:
+    ours = Translation()
+    ours.put("number_id", "9b2f", ("phone", "id"))
+    with pytest.raises(Problem) as caught, ours.told():
+        raise Invalid("there is no such number", field="number_id")
+    assert [error.pointer for error in caught.value.errors] == ["/phone/id"]

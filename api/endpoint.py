@@ -159,11 +159,10 @@ class Endpoint:
 class EndpointTable:
     """The endpoints of a noun: each is told of by the decorator of its handler."""
 
-    def __init__(self, tag: str, *named: Parameter, dialect: Dialect | None = None) -> None:
+    def __init__(self, tag: str, *named: Parameter) -> None:
         self._tag = tag
         self._named = named
         """Parameters that paths may have."""
-        self._dialect = dialect
         self.endpoints: list[Endpoint] = []
 
     def __call__(
@@ -200,7 +199,6 @@ class EndpointTable:
                     scope,
                     public,
                     keeps_answer,
-                    self._dialect,
                 )
             )
             return handler

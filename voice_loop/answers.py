@@ -22,10 +22,10 @@ class Answers:
 
     def __init__(self, parts: Parts) -> None:
         self._call_id = parts.call_id
-        self._studio = parts.studio
+        self._engines = parts.engines
         self._faq = parts.faq
         self._dialogue = parts.dialogue
-        self._wire = parts.wire
+        self._tick = parts.tick
         self._tools = parts.tools
         self._phrases = parts.phrases
         self._min_confidence = parts.min_confidence
@@ -35,18 +35,18 @@ class Answers:
 
     async def to_words(self, reply: Reply, samples: Samples) -> None:
         """Understand what was said, tell so, and answer it. Raises EngineError."""
-        transcript = reply.transcript = await self._studio.transcribe(samples)
+        transcript = reply.transcript = await self._engines.transcribe(samples)
         reply.mark("transcript")
         reply.verdict = self._judge(transcript)
         self._post(Transcribed(reply))
         if reply.verdict is Verdict.REPEAT:
             reply.speech.in_history = False
-            await self._studio.read_out(self._phrases.repeat, reply.speech, reply)
+            await self._engines.read_out(self._phrases.repeat, reply.speech, reply)
         elif reply.verdict is Verdict.ANSWER:
             await self._tools.finished()
             dialogue = self._dialogue.copy()
             if not reply.settled:
-                if (held := self._wire.playout.speech) is not None and held.in_history:
+                if (held := self._tick.playout.speech) is not None and held.in_history:
                     dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
                 dialogue.person_said(transcript.text)
             await self._answer(reply, dialogue)
@@ -60,18 +60,18 @@ class Answers:
         """Only find out what was said, as far as that goes: it will not be answered."""
         try:
             if reply.transcript is None:
-                heard = self._wire.ear.utterance(reply.started_ms, reply.ended_ms)
-                reply.transcript = await self._studio.transcribe(heard)
+                heard = self._tick.speech_input.utterance(reply.started_ms, reply.ended_ms)
+                reply.transcript = await self._engines.transcribe(heard)
         except EngineError as error:
             log.error("call %s: the last words are lost: %s", self._call_id, error)
 
     def _judge(self, transcript: Transcript) -> Verdict:
-        speech = self._wire.playout.speech
+        speech = self._tick.playout.speech
         if self.opening_comes or (speech is not None and speech.opens and not speech.played):
             return Verdict.OPENING
         verdict = judge(transcript, speech, self._phrases, self._min_confidence)
         if verdict is Verdict.ANSWER and sounds_unfinished(transcript, self._phrases):
-            self._wire.ear.floor.sounds_unfinished()
+            self._tick.speech_input.floor.sounds_unfinished()
         return verdict
 
     async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:
@@ -79,7 +79,7 @@ class Answers:
         if reply.transcript is not None:
             dialogue.recall(self._faq.about(reply.transcript.text))
         exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
-        await self._studio.answer(
+        await self._engines.answer(
             dialogue.messages(),
             reply.speech,
             tools=() if exhausted else self._tools.toolset.specs,

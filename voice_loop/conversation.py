@@ -1,8 +1,8 @@
 """One call's conversation: the thin shell that joins the floor, the engines and the line.
 
-`exchange` runs in the media tick (`wire`), which stops the agent's audio the moment the person
-interrupts. Everything slower happens in `run`, which reads what the tick and the work beside it
-posted; the `director` decides whose turn it is.
+`exchange` runs in the media tick (`media_tick`), which stops the agent's audio the moment the
+person interrupts. Everything slower happens in `run`, which reads what the tick and the work
+beside it posted; the `director` decides whose turn it is.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Conversation:
         self._parts = parts_of(
             call_id, config, engines, line_rate, on_turn=on_turn, post=self._post
         )
-        self._wire, self._work = self._parts.wire, self._parts.work
+        self._tick, self._work = self._parts.tick, self._parts.work
         self._director = Director(self._parts)
         self._answered = False
 
@@ -78,9 +78,9 @@ class Conversation:
         if length_ms := await prepared.render_time_up():
             limit_ms = self._config.max_duration_ms
             lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)
-            self._wire.time_up_at = (limit_ms - lead_ms) // FRAME_MS
+            self._tick.time_up_at = (limit_ms - lead_ms) // FRAME_MS
         if self._config.first_sentence_mode != "generated":
-            await self._parts.studio.warm_up(dialogue.messages())
+            await self._parts.engines.warm_up(dialogue.messages())
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
@@ -88,7 +88,7 @@ class Conversation:
             return None
         try:
             understanding = self._director.understanding
-            return self._wire.exchange(heard, arrived_at, now, understanding=understanding)
+            return self._tick.exchange(heard, arrived_at, now, understanding=understanding)
         except Exception:
             # Without the tick there is no clock either: the call would never end.
             self._post(Over("engine_error"))
@@ -97,7 +97,7 @@ class Conversation:
     def pass_time(self, heard: Samples, now: float) -> None:
         """A media tick in which somebody else has the line (`pbx.desk.Owner`)."""
         if self._answered:
-            self._wire.pass_time(heard, now)
+            self._tick.pass_time(heard, now)
 
     def tell(self, note: str) -> None:
         """The agent is to know this, and to speak of it."""
@@ -105,7 +105,7 @@ class Conversation:
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
-        self._wire.ear.press(digit, at)
+        self._tick.speech_input.press(digit, at)
 
     def hung_up(self) -> None:
         """The line is gone."""
@@ -142,7 +142,7 @@ class Conversation:
             self._answered = False
             cut_off = self._director.stop()
             await self._give_back(None if reason == "transferred" else line)
-            self._parts.tools.note(self._wire.frame * FRAME_MS)
+            self._parts.tools.note(self._tick.frame * FRAME_MS)
         if cut_off is not None:
             await self._work.see_through(cut_off.speech, lambda: self._director.note(cut_off))
         return reason
@@ -164,7 +164,7 @@ class Conversation:
                 await line.hang_up()
         finally:
             await self._work.ended()
-            self._parts.studio.close()
+            self._parts.engines.close()
 
 
 class _Inbox:

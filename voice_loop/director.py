@@ -14,7 +14,6 @@ import logging
 from voice_loop.answers import Answers
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
-from voice_loop.ear import Keys
 from voice_loop.events import EndReason
 from voice_loop.floor import NobodySpeaks, SpeechPaused, SpeechResumed, TurnEnded
 from voice_loop.parts import Parts
@@ -35,6 +34,7 @@ from voice_loop.signals import (
     Transcribed,
     Using,
 )
+from voice_loop.speech_input import Keys
 from voice_loop.voicemail import VoicemailTone
 
 log = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ class Director:
         self._phrases = parts.phrases
         self._silence_prompts = parts.config.silence_prompts
         self._at_voicemail = parts.config.voicemail
-        self._studio = parts.studio
+        self._engines = parts.engines
         self._work = parts.work
-        self._wire = parts.wire
-        self._ear, self._playout = parts.wire.ear, parts.wire.playout
-        self._floor = parts.wire.ear.floor
+        self._tick = parts.tick
+        self._speech_input, self._playout = parts.tick.speech_input, parts.tick.playout
+        self._floor = parts.tick.speech_input.floor
         self._dialogue = parts.dialogue
-        self._minutes = parts.minutes
+        self._transcript = parts.transcript
         self._tools = parts.tools
         self._prepared = parts.prepared
         self._answers = Answers(parts)
@@ -115,7 +115,7 @@ class Director:
             case TimeUp(final):
                 if final:
                     return "max_duration"
-                if not self._wire.ending:
+                if not self._tick.ending:
                     self._begin_ending("max_duration")
                     self._playout.play(self._prepared.time_up)
             case ToolSlow():
@@ -136,7 +136,7 @@ class Director:
         return None
 
     def _opening_due(self) -> None:
-        engaged = self._wire.ending or self._floor.person_speaks or self._reply is not None
+        engaged = self._tick.ending or self._floor.person_speaks or self._reply is not None
         if not engaged and self._answers.opening_comes:
             self._answers.opening_comes = False
             self._speak(Reply(self._prepared.opening, 0.0, self._now_ms, self._now_ms))
@@ -144,17 +144,17 @@ class Director:
     def _waits_for(self, speech: Speech) -> bool:
         """Whether someone still counts on this speech."""
         if speech is self._prepared.opening and self._answers.opening_comes:
-            return not self._wire.ending
+            return not self._tick.ending
         replies = [reply.speech for reply in (self._reply, self._speaking) if reply is not None]
         return speech in (self._playout.speech, *replies)
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
-        if self._wire.ending:
+        if self._tick.ending:
             return
         reply = self._new_reply(onset, last)
         self._drop_reply()
-        samples = self._ear.utterance(reply.started_ms, reply.ended_ms)
+        samples = self._speech_input.utterance(reply.started_ms, reply.ended_ms)
         reply.task = self._work.start(reply.speech, lambda: self._answers.to_words(reply, samples))
         self._reply = reply
 
@@ -163,7 +163,7 @@ class Director:
             # The turn before is not understood yet: the two are one.
             onset = min(onset, self._reply.started_ms // FRAME_MS)
         started_ms, ended_ms = onset * FRAME_MS, (last + 1) * FRAME_MS
-        return Reply(self._studio.new_speech(), self._ear.voiced_at, started_ms, ended_ms)
+        return Reply(self._engines.new_speech(), self._speech_input.voiced_at, started_ms, ended_ms)
 
     def _settle(self, reply: Reply) -> None:
         """Act on what was said, once it is known, and once the turn is over if that matters.
@@ -199,12 +199,12 @@ class Director:
         self._playout.play(reply.speech)
         if self._floor.person_speaks:
             self._playout.hold()
-        self._speaking = self._wire.awaited = reply
+        self._speaking = self._tick.awaited = reply
         if self._tools.at_work is not None:
-            self._wire.await_tool()
+            self._tick.await_tool()
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
-        if self._wire.ending:
+        if self._tick.ending:
             return
         if self._reply is not None and not self._reply.turn_over:
             # Made without knowing of the keys; the end of the turn makes another.
@@ -212,7 +212,7 @@ class Director:
         self._yield()
         self._answers.opening_comes = False
         pressed_ms = frame * FRAME_MS
-        reply = Reply(self._studio.new_speech(), at, pressed_ms, pressed_ms, keys=True)
+        reply = Reply(self._engines.new_speech(), at, pressed_ms, pressed_ms, keys=True)
         reply.transcript = Transcript(digits, 1.0)
         self._person_turn_over(reply)
         self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
@@ -220,13 +220,13 @@ class Director:
         self._speak(reply)
 
     def _answer_note(self, note: str) -> None:
-        if self._wire.ending:
+        if self._tick.ending:
             return
         self._drop_reply()
         self._yield()
         self._answers.opening_comes = False
         now_ms = self._now_ms
-        reply = Reply(self._studio.new_speech(), self._ear.voiced_at, now_ms, now_ms)
+        reply = Reply(self._engines.new_speech(), self._speech_input.voiced_at, now_ms, now_ms)
         self._dialogue.person_said(f"[{note}]")
         reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
         self._speak(reply)
@@ -234,11 +234,11 @@ class Director:
     @property
     def conversed(self) -> bool:
         """Whether somebody converses."""
-        return self._minutes.conversed
+        return self._transcript.conversed
 
     def _leave_voicemail(self) -> EndReason | None:
         """A machine waits for a message."""
-        if self._at_voicemail == "ignore" or self._wire.ending or self._minutes.conversed:
+        if self._at_voicemail == "ignore" or self._tick.ending or self._transcript.conversed:
             return None
         self.voicemail = True
         if self._at_voicemail == "hangup":
@@ -248,19 +248,19 @@ class Director:
         return None
 
     def _nobody_speaks(self) -> None:
-        engaged = self._wire.ending or self._reply is not None or self._playout.speech is not None
+        engaged = self._tick.ending or self._reply is not None or self._playout.speech is not None
         if engaged or self._answers.opening_comes:
             return
         self._silences += 1
         if self._silences > self._silence_prompts:
             self._begin_ending("silence")
-            self._play_line(self._studio.new_last_words(), self._phrases.nobody_there)
+            self._play_line(self._engines.new_last_words(), self._phrases.nobody_there)
         else:
-            self._play_line(self._studio.new_speech(in_history=False), self._phrases.are_you_there)
+            self._play_line(self._engines.new_speech(in_history=False), self._phrases.are_you_there)
 
     def _play_line(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
         self._playout.play(speech)
-        self._work.start(speech, lambda: self._studio.read_out(text, speech, reply))
+        self._work.start(speech, lambda: self._engines.read_out(text, speech, reply))
 
     def _apologise(self) -> bool:
         """Say that an engine failed; False when even that cannot be said."""
@@ -271,7 +271,7 @@ class Director:
         return True
 
     def _begin_ending(self, reason: EndReason) -> None:
-        self._wire.ending = True
+        self._tick.ending = True
         self._end_reason = reason
         if (cut_off := self._unsettled()) is not None:
             self._work.start(cut_off.speech, lambda: self.note(cut_off))
@@ -286,7 +286,7 @@ class Director:
             self._agent_turn_over(speech)
         if self._speaking is not None:
             self._speaking.cancel()
-        self._speaking = self._wire.awaited = None
+        self._speaking = self._tick.awaited = None
 
     def _speech_over(self, speech: Speech) -> bool:
         """The agent said it all; True when the call ends with it."""
@@ -305,15 +305,15 @@ class Director:
         if reply is not None and speech.tool_call is not None:
             self._use_tool(reply, speech.tool_call)
             return False
-        self._speaking = self._wire.awaited = None
+        self._speaking = self._tick.awaited = None
         return speech.hang_up_after
 
     def _agent_turn_over(self, speech: Speech) -> None:
-        self._minutes.agent(speech, self._speaking, self._wire.spoken_ms)
+        self._transcript.agent(speech, self._speaking, self._tick.spoken_ms)
 
     def _person_turn_over(self, reply: Reply) -> None:
         self._silences = 0
-        self._minutes.person(reply)
+        self._transcript.person(reply)
 
     def _drop_reply(self) -> None:
         """Give up the answer in the making, if it is not spoken yet."""
@@ -331,15 +331,15 @@ class Director:
 
     @property
     def _now_ms(self) -> int:
-        return self._wire.frame * FRAME_MS
+        return self._tick.frame * FRAME_MS
 
     def _use_tool(self, reply: Reply, call: ToolCall) -> None:
         """The person heard the words before the call: do it, then go on."""
         reply.tools_used += 1
-        reply.speech = self._studio.new_speech()
+        reply.speech = self._engines.new_speech()
         self._playout.play(reply.speech)
         self._tools.begin(reply, call, self._now_ms)
-        self._wire.await_tool()
+        self._tick.await_tool()
 
     def _fill_silence(self) -> None:
         """The person has waited for a tool for a while: say so, unless something was said."""
@@ -348,7 +348,7 @@ class Director:
             return
         if self._playout.speech is reply.speech and reply.speech.wordless:
             line = self._tools.toolset.say(call)
-            filler = self._studio.new_speech(in_history=False)
+            filler = self._engines.new_speech(in_history=False)
             filler.fills_silence = True
             self._play_line(filler, self._phrases.one_moment if line is None else line, reply)
 

@@ -5,22 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voice_loop.ambience import Ambience
+from voice_loop.call_engines import CallEngines
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
-from voice_loop.ear import Ear
 from voice_loop.events import Turn
 from voice_loop.faq import Faq
-from voice_loop.minutes import Minutes
+from voice_loop.media_tick import MediaTick
 from voice_loop.phrases import Phrases, phrases
 from voice_loop.ports import Engines
 from voice_loop.prepared import Prepared
 from voice_loop.prompts import system_prompt
-from voice_loop.reply import Studio
 from voice_loop.signals import Signal
+from voice_loop.speech_input import SpeechInput
 from voice_loop.tool_turns import ToolTurns
 from voice_loop.toolset import Toolset
+from voice_loop.transcript_log import TranscriptLog
 from voice_loop.voicemail import VoicemailWatch
-from voice_loop.wire import Wire
 from voice_loop.work import Work
 
 
@@ -32,12 +32,12 @@ class Parts:
     config: ConversationConfig
     phrases: Phrases
     min_confidence: float
-    studio: Studio
+    engines: CallEngines
     work: Work
-    wire: Wire
+    tick: MediaTick
     faq: Faq
     dialogue: Dialogue
-    minutes: Minutes
+    transcript: TranscriptLog
     tools: ToolTurns
     prepared: Prepared
     post: Callable[[Signal], None]
@@ -55,7 +55,7 @@ def parts_of(
 ) -> Parts:
     """Make them; arguments as of `Conversation`, and `post` of `Parts`."""
     lines = phrases(config.language)
-    studio = Studio(
+    call_engines = CallEngines(
         engines,
         line_rate,
         config.language,
@@ -68,7 +68,9 @@ def parts_of(
         interruptible=config.interruptible,
     )
     work = Work(call_id, post)
-    ear = Ear(engines.new_detector(line_rate), VoicemailWatch(line_rate), config.floor)
+    speech_input = SpeechInput(
+        engines.new_detector(line_rate), VoicemailWatch(line_rate), config.floor
+    )
     ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
     faq = Faq(config.faq)
     dialogue = Dialogue(
@@ -81,19 +83,19 @@ def parts_of(
             tools=[tool.spec for tool in config.tools],
         )
     )
-    minutes = Minutes(dialogue, on_turn)
+    transcript = TranscriptLog(dialogue, on_turn)
     return Parts(
         call_id,
         config,
         lines,
         engines.min_confidence,
-        studio=studio,
+        engines=call_engines,
         work=work,
-        wire=Wire(ear, ambience, config, post),
+        tick=MediaTick(speech_input, ambience, config, post),
         faq=faq,
         dialogue=dialogue,
-        minutes=minutes,
-        tools=ToolTurns(Toolset(call_id, config.tools), minutes, work, post),
-        prepared=Prepared(config, studio, lines),
+        transcript=transcript,
+        tools=ToolTurns(Toolset(call_id, config.tools), transcript, work, post),
+        prepared=Prepared(config, call_engines, lines),
         post=post,
     )

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from voice_loop.clauses import ToolCall
-from voice_loop.ear import Keys
 from voice_loop.events import EndReason
 from voice_loop.floor import FloorEvent
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError
 from voice_loop.reply import Reply
+from voice_loop.speech_input import Keys
 from voice_loop.tools import ToolResult
 from voice_loop.voicemail import VoicemailTone
 

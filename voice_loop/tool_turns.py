@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable
 
 from voice_loop.clauses import ToolCall
-from voice_loop.minutes import Minutes
 from voice_loop.reply import Reply
 from voice_loop.signals import ToolDone, Using
 from voice_loop.tools import ToolResult
 from voice_loop.toolset import Toolset
+from voice_loop.transcript_log import TranscriptLog
 from voice_loop.work import Work
 
 
@@ -22,12 +22,12 @@ class ToolTurns:
     def __init__(
         self,
         toolset: Toolset,
-        minutes: Minutes,
+        transcript: TranscriptLog,
         work: Work,
         post: Callable[[ToolDone], None],
     ) -> None:
         self.toolset = toolset
-        self._minutes = minutes
+        self._transcript = transcript
         self._work = work
         self._post = post
         self._using: Using | None = None
@@ -59,5 +59,5 @@ class ToolTurns:
             return
         using, self._using = self._using, None
         result = using.result or ToolResult("The call ended before this was done.", is_error=True)
-        self._minutes.tool(using.call, result, (using.started_ms, now_ms))
+        self._transcript.tool(using.call, result, (using.started_ms, now_ms))
         self._none_at_work.set()

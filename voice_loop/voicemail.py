@@ -1,6 +1,6 @@
 """Tells an answering machine by what it does first: it greets at length, then beeps.
 
-Sans-IO, as the ear hears. A person does the one, hardly ever the other.
+Sans-IO: frames and speech verdicts go in. A person does the one, hardly ever the other.
 """
 
 from dataclasses import dataclass

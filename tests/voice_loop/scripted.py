@@ -243,11 +243,15 @@ class PhoneCall:
         self.voiced: list[bool] = []
         #: So long before its tick every packet with the person's voice arrives.
         self.voiced_before_s = 0.0
-        engines = Engines(self.ears, self.mind, self.mouth, self.new_detector)
-        self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
+        self.connect()
         self.transferred = False
         """Whether it is expected to be."""
         self._run: asyncio.Task[EndReason] | None = None
+
+    def connect(self) -> None:
+        """Make the conversation anew, with the engines as they are now."""
+        engines = Engines(self.ears, self.mind, self.mouth, self.new_detector)
+        self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 
     async def answer(self, *, prepared: bool = True) -> "PhoneCall":
         """Pick up; with `prepared`, after the opening was rendered."""

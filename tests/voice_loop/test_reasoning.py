@@ -215,9 +215,7 @@ class Moody(Mind):
 def moody(call: PhoneCall, first: Sequence[str]) -> Moody:
     """Put such a model into a call that has not begun."""
     mind = call.mind = Moody(call.mind.answers, first)
-    call.conversation._parts.studio._engines = type(call.conversation._parts.studio._engines)(
-        call.ears, mind, call.mouth, call.new_detector
-    )
+    call.connect()
     return mind
 
 

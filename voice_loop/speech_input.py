@@ -1,4 +1,4 @@
-"""The agent's ear: what came in on one call, frame by frame.
+"""What comes in on one call, frame by frame: speech, keys and an answering machine's tone.
 
 Runs in the media tick. It keeps the last half minute of audio for the recogniser, turns the
 detector's verdicts into floor events, and gathers keys (DTMF) into groups.
@@ -34,8 +34,8 @@ class Keys:
     """When the last one was pressed, `time.monotonic()` seconds."""
 
 
-class Ear:
-    """Hears one call."""
+class SpeechInput:
+    """Listens to one call."""
 
     def __init__(
         self, detector: SpeechDetector, voicemail: VoicemailWatch, config: FloorConfig

@@ -11,27 +11,27 @@ import numpy as np
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.config import ConversationConfig
-from voice_loop.ear import Ear, Keys
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, is_voiced
 from voice_loop.reply import Reply
 from voice_loop.signals import OpeningDue, Signal, SpeechOver, TimeUp, ToolSlow
+from voice_loop.speech_input import Keys, SpeechInput
 
 #: A silence this long while a tool works is filled.
 _TOOL_SLOW_FRAMES = 700 // FRAME_MS
 
 
-class Wire:
+class MediaTick:
     """One call's two directions of audio."""
 
     def __init__(
         self,
-        ear: Ear,
+        speech_input: SpeechInput,
         ambience: Ambience,
         config: ConversationConfig,
         post: Callable[[Signal], None],
     ) -> None:
-        self.ear = ear
+        self.speech_input = speech_input
         self.playout = Playout()
         self.ending = False
         """Whether last words are being said: nobody may interrupt them."""
@@ -49,7 +49,7 @@ class Wire:
     @property
     def frame(self) -> int:
         """Index of the latest frame since the answer."""
-        return self.ear.floor.frame
+        return self.speech_input.floor.frame
 
     @property
     def spoken_ms(self) -> tuple[int, int]:
@@ -72,14 +72,14 @@ class Wire:
         frame = self._speak(now)
         speech = self.playout.speech
         making = speech is not None and not speech.finished and not self.playout.held
-        thinking = (understanding or making) and not self.ear.floor.person_speaks
+        thinking = (understanding or making) and not self.speech_input.floor.person_speaks
         return self._ambience.mix(frame, thinking=thinking and frame is None)
 
     def pass_time(self, heard: Samples, now: float) -> None:
         """One tick in which the line is somebody else's: nothing is heard, nothing said."""
         self._tool_slow_at = None
         unheard = np.zeros_like(heard)
-        for event in self.ear.listen(unheard, now, agent_speaks=True, may_speak=True):
+        for event in self.speech_input.listen(unheard, now, agent_speaks=True, may_speak=True):
             self._post(event)
         self._keep_time()
 
@@ -104,7 +104,9 @@ class Wire:
         # An answer that cannot be interrupted is not heard yet: until then one may go on.
         interruptible = speech is None or speech.interruptible
         may_speak = interruptible or not (self.ending or audible)
-        events = self.ear.listen(heard, arrived_at, agent_speaks=audible, may_speak=may_speak)
+        events = self.speech_input.listen(
+            heard, arrived_at, agent_speaks=audible, may_speak=may_speak
+        )
         for event in events:
             if isinstance(event, SpeechStarted | SpeechResumed):
                 # An answer that is not heard yet waits too: it may answer too little.

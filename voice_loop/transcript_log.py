@@ -1,4 +1,4 @@
-"""The minutes of a conversation: every finished turn, told outside and kept in the dialogue."""
+"""The transcript of a conversation: every finished turn, told outside and kept in the dialogue."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from voice_loop.reply import Reply
 from voice_loop.tools import ToolResult
 
 
-class Minutes:
+class TranscriptLog:
     """Takes down turns. Times are ms since the answer, in audio time."""
 
     def __init__(self, dialogue: Dialogue, on_turn: Callable[[Turn], None]) -> None:

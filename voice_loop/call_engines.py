@@ -1,0 +1,200 @@
+"""The engines as one call uses them: what was said → transcript; dialogue → words → voice."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TypeVar
+
+from voice_loop.audio import Samples
+from voice_loop.clauses import Clause, ClauseSplitter, ToolCall, clauses
+from voice_loop.playout import Speech
+from voice_loop.ports import EngineError, Engines, Transcript
+from voice_loop.prompts import Message
+from voice_loop.reasoning import Retracted
+from voice_loop.reply import Reply
+from voice_loop.tools import END_CALL_TOOL, ToolSpec
+
+_T = TypeVar("_T")
+
+#: Tokens that a tool call may take beside what is said.
+_TOOL_CALL_TOKENS = 400
+#: The least temperature of a second try: the likeliest reply was none.
+_SECOND_TRY = 0.7
+
+
+class CallEngines:
+    """The engines, set up for one call: every wait for one is bounded."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        line_rate: int,
+        language: str,
+        cache_key: str,
+        timeout_s: float,
+        *,
+        speed: float = 1.0,
+        temperature: float = 0.0,
+        max_tokens: int = 160,
+        end_sentence: str = "",
+        interruptible: bool = True,
+    ) -> None:
+        self._engines = engines
+        self._line_rate = line_rate
+        self._language = language
+        self._cache_key = cache_key
+        self._timeout_s = timeout_s
+        self._speed = speed
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._end_sentence = end_sentence
+        self._interruptible = interruptible
+
+    def new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
+        """An empty speech, at the voice's and the line's rates."""
+        return Speech(
+            self._engines.tts.rate,
+            self._line_rate,
+            interruptible=interruptible and self._interruptible,
+            in_history=in_history,
+        )
+
+    def new_last_words(self) -> Speech:
+        """One that cannot be interrupted and ends the call."""
+        speech = self.new_speech(in_history=False, interruptible=False)
+        speech.hang_up_after = True
+        return speech
+
+    async def transcribe(self, samples: Samples) -> Transcript:
+        """Transcribe one utterance at the line's rate. Raises EngineError."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._engines.stt.transcribe(samples, self._line_rate, self._language)
+        except TimeoutError:
+            raise EngineError(f"speech recognition took more than {self._timeout_s:g} s") from None
+
+    async def read_out(self, text: str, speech: Speech, reply: Reply | None = None) -> None:
+        """Voice a fixed line into `speech`, which is finished then. Raises EngineError."""
+        await self._recite(text, speech, reply)
+        speech.finished = True
+
+    async def answer(
+        self,
+        messages: Sequence[Message],
+        speech: Speech,
+        *,
+        tools: Sequence[ToolSpec] = (),
+        announce: Callable[[ToolCall], str] = lambda _call: "",
+        fallback: str = "",
+        reply: Reply | None = None,
+    ) -> None:
+        """Let the model answer and voice it clause by clause into `speech`. Raises EngineError.
+
+        Args:
+            messages: the dialogue.
+            speech: takes the words, and the tool call in which they end.
+            tools: what may be called; of the rest only the end of the call is heeded.
+            announce: what is said before such a call is carried out.
+            fallback: said when the model says and does nothing, twice.
+            reply: whose times are to be noted.
+        """
+        for temperature in (self._temperature, max(self._temperature, _SECOND_TRY)):
+            async with aclosing(self._parts(messages, tools, temperature, reply)) as parts:
+                await self._take(parts, speech, reply, usable=bool(tools))
+            if speech.tool_call is not None:
+                await self._recite(announce(speech.tool_call), speech, reply)
+            elif speech.hang_up_after:
+                await self._recite(self._end_sentence, speech, reply)
+            elif speech.wordless:
+                continue
+            break
+        else:
+            await self._recite(fallback, speech, reply)
+        speech.finished = True
+
+    async def _take(
+        self,
+        parts: AsyncGenerator[Clause | ToolCall | Retracted, None],
+        speech: Speech,
+        reply: Reply | None,
+        *,
+        usable: bool,
+    ) -> None:
+        """Voice what is said, and note what is to be done; `usable` tells if there are tools."""
+        async for part in parts:
+            if isinstance(part, Clause):
+                await self._say(part.text, speech, reply)
+            elif isinstance(part, Retracted):
+                speech.retract()
+                speech.hang_up_after = False
+            elif part.name == END_CALL_TOOL:
+                speech.hang_up_after = True
+            elif usable:
+                speech.tool_call = part
+                return
+
+    async def warm_up(self, messages: Sequence[Message]) -> None:
+        """Let the model read the beginning of the dialogue ahead. Raises EngineError."""
+        stream = self._engines.llm.stream(messages, max_tokens=1, cache_key=self._cache_key)
+        async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
+            async for _ in pieces:
+                pass
+
+    async def _parts(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        temperature: float,
+        reply: Reply | None,
+    ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
+        """What the model says and does, as it comes."""
+        splitter = ClauseSplitter(tool.name for tool in tools)
+        stream = self._engines.llm.stream(
+            messages,
+            max_tokens=self._max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
+            tools=tools,
+            temperature=temperature,
+            cache_key=self._cache_key,
+        )
+        async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
+            async for piece in pieces:
+                if reply is not None and piece:
+                    reply.mark("first_token")
+                for part in splitter.push(piece):
+                    yield part
+        for part in splitter.close():
+            yield part
+
+    def close(self) -> None:
+        """The call is over: the language model may forget it."""
+        self._engines.llm.release(self._cache_key)
+
+    async def _recite(self, text: str, speech: Speech, reply: Reply | None) -> None:
+        for clause in clauses(text):
+            await self._say(clause.text, speech, reply)
+
+    async def _say(self, text: str, speech: Speech, reply: Reply | None) -> None:
+        speech.begin_clause(text)
+        stream = _in_time(self._engines.tts.stream(text, self._speed), self._timeout_s, "the voice")
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                if reply is not None:
+                    reply.mark("first_audio")
+                speech.add(chunk)
+        speech.end_clause()
+
+
+async def _in_time(
+    stream: AsyncGenerator[_T, None], timeout_s: float, engine: str
+) -> AsyncGenerator[_T, None]:
+    """The same items, with a bound on each wait; closes the stream with itself."""
+    async with aclosing(stream):
+        while True:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    item = await anext(stream, None)
+            except TimeoutError:
+                raise EngineError(f"{engine} gave nothing for {timeout_s:g} s") from None
+            if item is None:
+                return
+            yield item

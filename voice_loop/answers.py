@@ -5,7 +5,7 @@ from typing import Final
 
 from voice_loop.audio import Samples
 from voice_loop.dialogue import Dialogue
-from voice_loop.judgement import judge, sounds_unfinished
+from voice_loop.judgement import judge
 from voice_loop.parts import Parts
 from voice_loop.ports import EngineError, Transcript
 from voice_loop.reply import Reply, Verdict
@@ -70,8 +70,8 @@ class Answers:
         if self.opening_comes or (speech is not None and speech.opens and not speech.played):
             return Verdict.OPENING
         verdict = judge(transcript, speech, self._phrases, self._min_confidence)
-        if verdict is Verdict.ANSWER and sounds_unfinished(transcript, self._phrases):
-            self._tick.speech_input.floor.sounds_unfinished()
+        if verdict is Verdict.ANSWER:
+            self._tick.speech_input.floor.transcribed(transcript)
         return verdict
 
     async def _answer(self, reply: Reply, dialogue: Dialogue) -> None:

@@ -5,11 +5,12 @@ Sans-IO: time is counted in frames, so the whole logic runs in microseconds in t
 
 The person's state:
 
-    QUIET ──onset──▶ SPEAKING ──pause──▶ PAUSED ──hold over──▶ QUIET (TurnEnded)
+    QUIET ──onset──▶ SPEAKING ──pause──▶ PAUSED ──turn over──▶ QUIET (TurnEnded)
                         ▲                  │
                         └────speech────────┘ (SpeechResumed)
 
-Work on the reply starts at the pause, speculatively; it is spoken only once the hold is over.
+Which pause ends the turn is the turn detector's to say. Work on the reply starts at the pause,
+speculatively; it is spoken only once the turn is over.
 """
 
 from collections import deque
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from voice_loop.audio import FRAME_MS
+from voice_loop.ports import Transcript, TurnDetector
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class FloorConfig:
     end_of_turn_ms: int = 420
     """Silence that ends a turn."""
     unfinished_turn_ms: int = 1300
-    """Silence that ends a turn whose words sound unfinished."""
+    """Silence that ends a turn whose words sound unfinished; a longer one ends every turn."""
     max_turn_ms: int = 28_000
     """A turn is ended here at the latest (the recogniser hears 30 s at most)."""
     silence_ms: int = 8_000
@@ -82,14 +84,15 @@ class _Person(Enum):
 class Floor:
     """Turns one call's voice activity into floor events."""
 
-    def __init__(self, config: FloorConfig) -> None:
+    def __init__(self, config: FloorConfig, turns: TurnDetector) -> None:
         self._config = config
+        self._turns = turns
+        self._longest_pause_ms = max(config.end_of_turn_ms, config.unfinished_turn_ms)
         self._person = _Person.QUIET
         self._frame = -1
         self._onset = 0
         self._last_speech = 0
         self._quiet_since = 0
-        self._unfinished = False
         window = max(config.onset_window_ms, config.barge_in_window_ms) // FRAME_MS
         self._recent: deque[bool] = deque(maxlen=window)
 
@@ -113,9 +116,9 @@ class Floor:
         """Where the latest turn began."""
         return self._onset
 
-    def sounds_unfinished(self) -> None:
-        """The words of the current pause sound unfinished: wait longer for the rest."""
-        self._unfinished = True
+    def transcribed(self, transcript: Transcript) -> None:
+        """The words up to the current pause, if they ask for an answer."""
+        self._turns.transcribed(transcript)
 
     def push(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:
         """Take one frame's verdict; return what follows from it.
@@ -161,7 +164,7 @@ class Floor:
             return [self._end_turn()]
         if self._silent_ms() >= self._config.pause_ms:
             self._person = _Person.PAUSED
-            self._unfinished = False
+            self._turns.paused()
             return [SpeechPaused(self._onset, self._last_speech)]
         return []
 
@@ -172,8 +175,9 @@ class Floor:
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
             return [SpeechResumed()]
-        hold = self._config.unfinished_turn_ms if self._unfinished else self._config.end_of_turn_ms
-        return [self._end_turn()] if self._silent_ms() >= hold else []
+        silent_ms = self._silent_ms()
+        over = self._turns.turn_over(silent_ms) or silent_ms >= self._longest_pause_ms
+        return [self._end_turn()] if over else []
 
     def _end_turn(self) -> TurnEnded:
         self._person = _Person.QUIET

@@ -25,11 +25,6 @@ def judge(
     return Verdict.REPEAT if transcript.confidence < min_confidence else Verdict.ANSWER
 
 
-def sounds_unfinished(transcript: Transcript, lists: Phrases) -> bool:
-    """Whether the words are probably not all that the person wants to say."""
-    return plain_words(transcript.text).rpartition(" ")[2] in lists.unfinished
-
-
 def _no_answers_to(speech: Speech, lists: Phrases) -> frozenset[str]:
     """Lines that, said into this speech, let it go on."""
     if speech.hang_up_after:

@@ -20,6 +20,7 @@ from voice_loop.speech_input import SpeechInput
 from voice_loop.tool_turns import ToolTurns
 from voice_loop.toolset import Toolset
 from voice_loop.transcript_log import TranscriptLog
+from voice_loop.turn_detection import RuleTurnDetector
 from voice_loop.voicemail import VoicemailWatch
 from voice_loop.work import Work
 
@@ -68,8 +69,14 @@ def parts_of(
         interruptible=config.interruptible,
     )
     work = Work(call_id, post)
+    new_turn_detector = engines.new_turn_detector
     speech_input = SpeechInput(
-        engines.new_detector(line_rate), VoicemailWatch(line_rate), config.floor
+        engines.new_detector(line_rate),
+        new_turn_detector(line_rate)
+        if new_turn_detector is not None
+        else RuleTurnDetector(config.floor, lines),
+        VoicemailWatch(line_rate),
+        config.floor,
     )
     ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
     faq = Faq(config.faq)

@@ -12,7 +12,7 @@ import numpy as np
 
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
-from voice_loop.ports import SpeechDetector
+from voice_loop.ports import SpeechDetector, TurnDetector
 from voice_loop.voicemail import VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
@@ -38,12 +38,17 @@ class SpeechInput:
     """Listens to one call."""
 
     def __init__(
-        self, detector: SpeechDetector, voicemail: VoicemailWatch, config: FloorConfig
+        self,
+        detector: SpeechDetector,
+        turns: TurnDetector,
+        voicemail: VoicemailWatch,
+        config: FloorConfig,
     ) -> None:
-        self.floor = Floor(config)
+        self.floor = Floor(config, turns)
         self.voiced_at = 0.0
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
+        self._turns = turns
         self._voicemail = voicemail
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
@@ -65,6 +70,7 @@ class SpeechInput:
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)
+        self._turns.hear(heard)
         if self._voicemail.listen(heard, is_speech=is_speech):
             yield VoicemailTone()
         if may_speak:

@@ -18,7 +18,7 @@ from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
 from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
-from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript
+from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript, TurnDetector
 from voice_loop.prompts import CALL_ANSWERED, Message
 from voice_loop.tools import ToolResult, ToolSpec
 
@@ -233,6 +233,7 @@ class PhoneCall:
     answers: Mapping[str, str] = field(default_factory=dict)
     config: ConversationConfig = field(default_factory=lambda: ConversationConfig("book a visit"))
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
+    new_turn_detector: Callable[[int], TurnDetector] | None = None
 
     def __post_init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
@@ -250,7 +251,13 @@ class PhoneCall:
 
     def connect(self) -> None:
         """Make the conversation anew, with the engines as they are now."""
-        engines = Engines(self.ears, self.mind, self.mouth, self.new_detector)
+        engines = Engines(
+            self.ears,
+            self.mind,
+            self.mouth,
+            self.new_detector,
+            new_turn_detector=self.new_turn_detector,
+        )
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 
     async def answer(self, *, prepared: bool = True) -> "PhoneCall":

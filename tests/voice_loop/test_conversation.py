@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from tests.voice_loop.scripted import NOISE, OPENING, Buggy, PhoneCall, Stubborn, settle
+from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
+from voice_loop.ports import Transcript
 from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
 
 PHRASES = phrases("en")
@@ -98,6 +100,41 @@ async def test_the_opening_waits_for_what_the_first_words_were() -> None:
 
 
 # Turns ----------------------------------------------------------------------------------
+
+
+class TurnModel:
+    """A turn detector that learns from the words whether they were all."""
+
+    def __init__(self, rate: int) -> None:
+        self.frames = 0
+        self.words = ""
+
+    def hear(self, frame: Samples) -> None:
+        self.frames += 1
+
+    def paused(self) -> None:
+        self.words = ""
+
+    def transcribed(self, transcript: Transcript) -> None:
+        self.words = transcript.text
+
+    def turn_over(self, silent_ms: int) -> bool:
+        return self.words == "tuesday" or silent_ms >= 1_000
+
+
+async def test_a_deployments_own_turn_detector_ends_turns() -> None:
+    made: list[TurnModel] = []
+
+    def new_turn_detector(rate: int) -> TurnModel:
+        made.append(TurnModel(rate))
+        return made[-1]
+
+    call = await in_conversation(new_turn_detector=new_turn_detector)
+    await call.says("tuesday")
+    silent = call.ms
+    await call.until(lambda: call.voiced[-1])
+    assert call.ms - silent <= PATIENT.pause_ms + 3 * FRAME_MS
+    assert made[0].frames * FRAME_MS == call.ms
 
 
 async def test_turns_follow_each_other_and_the_model_is_told_all_of_them() -> None:

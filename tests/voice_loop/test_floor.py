@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.audio import FRAME_MS
+from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.floor import (
     Floor,
     FloorConfig,
@@ -15,17 +15,26 @@ from voice_loop.floor import (
     SpeechStarted,
     TurnEnded,
 )
+from voice_loop.phrases import phrases
+from voice_loop.ports import Transcript
+from voice_loop.turn_detection import RuleTurnDetector
 
 CONFIG = FloorConfig()
 PAUSE = CONFIG.pause_ms // FRAME_MS
 END = CONFIG.end_of_turn_ms // FRAME_MS
 UNFINISHED = CONFIG.unfinished_turn_ms // FRAME_MS
 SILENCE = CONFIG.silence_ms // FRAME_MS
+UNFINISHED_WORDS = Transcript("on tuesday and", 0.9)
+
+
+def floor_of(config: FloorConfig = CONFIG) -> Floor:
+    """A floor with the turn detection that needs no model."""
+    return Floor(config, RuleTurnDetector(config, phrases("en")))
 
 
 def run(verdicts: str, agent: str = "", floor: Floor | None = None) -> list[tuple[int, FloorEvent]]:
     """Events with the index of the frame that brought them; `agent` marks where it speaks."""
-    floor = floor or Floor(CONFIG)
+    floor = floor or floor_of()
     events = []
     for index, verdict in enumerate(verdicts):
         agent_speaks = agent[index : index + 1] == "#"
@@ -72,9 +81,9 @@ def test_a_click_in_a_pause_does_not_prolong_it() -> None:
 
 
 def test_unfinished_words_hold_longer_for_this_pause_only() -> None:
-    floor = Floor(CONFIG)
+    floor = floor_of()
     run("####" + "." * PAUSE, floor=floor)
-    floor.sounds_unfinished()
+    floor.transcribed(UNFINISHED_WORDS)
     assert run("." * (UNFINISHED - PAUSE - 1), floor=floor) == []
     assert [event for _, event in run(".###", floor=floor)] == [TurnEnded(0, 3), SpeechStarted(
         4 + UNFINISHED, barge_in=False)]  # fmt: skip
@@ -83,16 +92,64 @@ def test_unfinished_words_hold_longer_for_this_pause_only() -> None:
 
 
 def test_resuming_after_unfinished_words_forgets_that_they_were() -> None:
-    floor = Floor(CONFIG)
+    floor = floor_of()
     run("####" + "." * PAUSE, floor=floor)
-    floor.sounds_unfinished()
+    floor.transcribed(UNFINISHED_WORDS)
     run("###", floor=floor)
     last = floor.frame
     assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(0, last))
 
 
+def test_finished_words_hold_no_longer() -> None:
+    floor = floor_of()
+    run("####" + "." * PAUSE, floor=floor)
+    floor.transcribed(Transcript("and on tuesday", 0.9))
+    assert run("." * END, floor=floor)[-1] == (3 + END, TurnEnded(0, 3))
+
+
+class Detector:
+    """A turn detector that has its verdict after so much silence."""
+
+    def __init__(self, over_ms: float) -> None:
+        self.over_ms = over_ms
+        self.told: list[str] = []
+
+    def hear(self, frame: Samples) -> None:
+        raise AssertionError("the floor has no audio")
+
+    def paused(self) -> None:
+        self.told.append("paused")
+
+    def transcribed(self, transcript: Transcript) -> None:
+        self.told.append(transcript.text)
+
+    def turn_over(self, silent_ms: int) -> bool:
+        return silent_ms >= self.over_ms
+
+
+@pytest.mark.parametrize(
+    ("over_ms", "frames"),
+    [(0, PAUSE + 1), (600, 30), (float("inf"), UNFINISHED)],
+    ids=["at once", "later", "never"],
+)
+def test_the_turn_detector_ends_the_turn_within_the_longest_pause(
+    over_ms: float, frames: int
+) -> None:
+    floor = Floor(CONFIG, Detector(over_ms))
+    assert run("####" + "." * 100, floor=floor)[-1] == (3 + frames, TurnEnded(0, 3))
+
+
+def test_the_turn_detector_is_told_of_pauses_and_words() -> None:
+    detector = Detector(600)
+    floor = Floor(CONFIG, detector)
+    run("####" + "." * PAUSE, floor=floor)
+    floor.transcribed(UNFINISHED_WORDS)
+    run("####" + "." * PAUSE, floor=floor)
+    assert detector.told == ["paused", "on tuesday and", "paused"]
+
+
 def test_a_turn_ends_at_its_longest_and_another_may_begin() -> None:
-    floor = Floor(FloorConfig(max_turn_ms=1_000))
+    floor = floor_of(FloorConfig(max_turn_ms=1_000))
     assert run("#" * 120, floor=floor) == [
         (2, SpeechStarted(0, barge_in=False)),
         (50, TurnEnded(0, 50)),
@@ -128,14 +185,14 @@ def test_silence_counts_from_the_end_of_the_last_speech_of_either() -> None:
 
 
 def test_nobody_is_asked_within_a_turn() -> None:
-    floor = Floor(FloorConfig(unfinished_turn_ms=9_000, silence_ms=1_000))
+    floor = floor_of(FloorConfig(unfinished_turn_ms=9_000, silence_ms=1_000))
     run("####" + "." * PAUSE, floor=floor)
-    floor.sounds_unfinished()
+    floor.transcribed(UNFINISHED_WORDS)
     assert run("." * 400, floor=floor) == []
 
 
 def test_who_speaks_is_known_at_any_time() -> None:
-    floor = Floor(CONFIG)
+    floor = floor_of()
     states = []
     for verdict in "..####" + "." * END:
         floor.push(verdict == "#", agent_speaks=False)
@@ -154,14 +211,14 @@ SPANS = st.lists(
 def test_whatever_is_heard_starts_and_ends_alternate(
     spans: list[tuple[bool, bool, bool, int]],
 ) -> None:
-    floor = Floor(FloorConfig(max_turn_ms=3_000))
+    floor = floor_of(FloorConfig(max_turn_ms=3_000))
     open_turn: int | None = None
     paused = False
     ended_at = -1
     heard: list[bool] = []
     for is_speech, agent_speaks, unfinished, frames in spans:
         if unfinished:
-            floor.sounds_unfinished()
+            floor.transcribed(UNFINISHED_WORDS)
         for _ in range(frames):
             heard.append(is_speech)
             for event in floor.push(is_speech, agent_speaks):

@@ -1,18 +1,21 @@
 """The engines as one call uses them: what was said → transcript; dialogue → words → voice."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from time import monotonic
 from typing import TypeVar
 
 from voice_loop.audio import Samples
 from voice_loop.clauses import Clause, ClauseSplitter, ToolCall, clauses
+from voice_loop.config import ConversationConfig
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript
 from voice_loop.prompts import Message
 from voice_loop.reasoning import Retracted
-from voice_loop.reply import Reply
+from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
+from voice_loop.toolset import Toolset
 
 _T = TypeVar("_T")
 
@@ -29,53 +32,38 @@ class CallEngines:
         self,
         engines: Engines,
         line_rate: int,
-        language: str,
+        config: ConversationConfig,
+        toolset: Toolset,
         cache_key: str,
-        timeout_s: float,
-        *,
-        speed: float = 1.0,
-        temperature: float = 0.0,
-        max_tokens: int = 160,
-        end_sentence: str = "",
-        interruptible: bool = True,
     ) -> None:
+        """
+        Args:
+            engines: the loaded engines for the call's language.
+            line_rate: of what is heard, Hz.
+            config: language, bounds and manners.
+            toolset: what the model may call.
+            cache_key: the call, in the language model's prefix cache.
+        """
         self._engines = engines
         self._line_rate = line_rate
-        self._language = language
+        self._config = config
+        self._timeout_s = config.engine_timeout_s
+        self._toolset = toolset
         self._cache_key = cache_key
-        self._timeout_s = timeout_s
-        self._speed = speed
-        self._temperature = temperature
-        self._max_tokens = max_tokens
-        self._end_sentence = end_sentence
-        self._interruptible = interruptible
-
-    def new_speech(self, *, in_history: bool = True, interruptible: bool = True) -> Speech:
-        """An empty speech, at the voice's and the line's rates."""
-        return Speech(
-            self._engines.tts.rate,
-            self._line_rate,
-            interruptible=interruptible and self._interruptible,
-            in_history=in_history,
-        )
-
-    def new_last_words(self) -> Speech:
-        """One that cannot be interrupted and ends the call."""
-        speech = self.new_speech(in_history=False, interruptible=False)
-        speech.hang_up_after = True
-        return speech
 
     async def transcribe(self, samples: Samples) -> Transcript:
         """Transcribe one utterance at the line's rate. Raises EngineError."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._engines.stt.transcribe(samples, self._line_rate, self._language)
+                return await self._engines.stt.transcribe(
+                    samples, self._line_rate, self._config.language
+                )
         except TimeoutError:
             raise EngineError(f"speech recognition took more than {self._timeout_s:g} s") from None
 
-    async def read_out(self, text: str, speech: Speech, reply: Reply | None = None) -> None:
+    async def read_out(self, text: str, speech: Speech, stopwatch: Stopwatch | None = None) -> None:
         """Voice a fixed line into `speech`, which is finished then. Raises EngineError."""
-        await self._recite(text, speech, reply)
+        await self._recite(text, speech, stopwatch)
         speech.finished = True
 
     async def answer(
@@ -83,47 +71,46 @@ class CallEngines:
         messages: Sequence[Message],
         speech: Speech,
         *,
-        tools: Sequence[ToolSpec] = (),
-        announce: Callable[[ToolCall], str] = lambda _call: "",
-        fallback: str = "",
-        reply: Reply | None = None,
+        fallback: str,
+        use_tools: bool = True,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         """Let the model answer and voice it clause by clause into `speech`. Raises EngineError.
 
         Args:
             messages: the dialogue.
             speech: takes the words, and the tool call in which they end.
-            tools: what may be called; of the rest only the end of the call is heeded.
-            announce: what is said before such a call is carried out.
             fallback: said when the model says and does nothing, twice.
-            reply: whose times are to be noted.
+            use_tools: whether tools may be called; else only the end of the call is heeded.
+            stopwatch: marks the first token and the first audio.
         """
-        for temperature in (self._temperature, max(self._temperature, _SECOND_TRY)):
-            async with aclosing(self._parts(messages, tools, temperature, reply)) as parts:
-                await self._take(parts, speech, reply, usable=bool(tools))
+        tools = self._toolset.specs if use_tools else ()
+        for temperature in (self._config.temperature, max(self._config.temperature, _SECOND_TRY)):
+            async with aclosing(self._parts(messages, tools, temperature, stopwatch)) as parts:
+                await self._take(parts, speech, stopwatch, usable=bool(tools))
             if speech.tool_call is not None:
-                await self._recite(announce(speech.tool_call), speech, reply)
+                await self._recite(self._toolset.announcement(speech.tool_call), speech, stopwatch)
             elif speech.hang_up_after:
-                await self._recite(self._end_sentence, speech, reply)
+                await self._recite(self._config.end_sentence, speech, stopwatch)
             elif speech.wordless:
                 continue
             break
         else:
-            await self._recite(fallback, speech, reply)
+            await self._recite(fallback, speech, stopwatch)
         speech.finished = True
 
     async def _take(
         self,
         parts: AsyncGenerator[Clause | ToolCall | Retracted, None],
         speech: Speech,
-        reply: Reply | None,
+        stopwatch: Stopwatch | None,
         *,
         usable: bool,
     ) -> None:
         """Voice what is said, and note what is to be done; `usable` tells if there are tools."""
         async for part in parts:
             if isinstance(part, Clause):
-                await self._say(part.text, speech, reply)
+                await self._say(part.text, speech, stopwatch)
             elif isinstance(part, Retracted):
                 speech.retract()
                 speech.hang_up_after = False
@@ -145,21 +132,21 @@ class CallEngines:
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
         temperature: float,
-        reply: Reply | None,
+        stopwatch: Stopwatch | None,
     ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
         """What the model says and does, as it comes."""
         splitter = ClauseSplitter(tool.name for tool in tools)
         stream = self._engines.llm.stream(
             messages,
-            max_tokens=self._max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
+            max_tokens=self._config.reply_max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
             tools=tools,
             temperature=temperature,
             cache_key=self._cache_key,
         )
         async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
             async for piece in pieces:
-                if reply is not None and piece:
-                    reply.mark("first_token")
+                if stopwatch is not None and piece:
+                    stopwatch.mark("first_token", monotonic())
                 for part in splitter.push(piece):
                     yield part
         for part in splitter.close():
@@ -169,17 +156,19 @@ class CallEngines:
         """The call is over: the language model may forget it."""
         self._engines.llm.release(self._cache_key)
 
-    async def _recite(self, text: str, speech: Speech, reply: Reply | None) -> None:
+    async def _recite(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
         for clause in clauses(text):
-            await self._say(clause.text, speech, reply)
+            await self._say(clause.text, speech, stopwatch)
 
-    async def _say(self, text: str, speech: Speech, reply: Reply | None) -> None:
+    async def _say(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
         speech.begin_clause(text)
-        stream = _in_time(self._engines.tts.stream(text, self._speed), self._timeout_s, "the voice")
+        stream = _in_time(
+            self._engines.tts.stream(text, self._config.speed), self._timeout_s, "the voice"
+        )
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
-                if reply is not None:
-                    reply.mark("first_audio")
+                if stopwatch is not None:
+                    stopwatch.mark("first_audio", monotonic())
                 speech.add(chunk)
         speech.end_clause()
 

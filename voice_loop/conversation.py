@@ -1,28 +1,57 @@
-"""One call's conversation: the thin shell that joins the floor, the engines and the line.
+"""One call's conversation: the thin shell that joins the media tick, the engines and the director.
 
-`exchange` runs in the media tick (`media_tick`), which stops the agent's audio the moment the
-person interrupts. Everything slower happens in `run`, which reads what the tick and the work
-beside it posted; the `director` decides whose turn it is.
+`exchange` runs in the media tick, which stops the agent's audio the moment the person interrupts.
+Everything slower happens in `run`: it has the `director` decide on what the tick and the work
+beside it posted, and carries its commands out.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
+from time import monotonic
 
-from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.ambience import Ambience
+from voice_loop.audio import Samples
+from voice_loop.call_engines import CallEngines
+from voice_loop.clauses import ToolCall
+from voice_loop.commands import (
+    Answer,
+    Command,
+    End,
+    FallSilent,
+    GiveUp,
+    Hold,
+    Play,
+    ReadOut,
+    Report,
+    Resume,
+    TellTurnDetector,
+    Transcribe,
+    UseTool,
+)
 from voice_loop.config import ConversationConfig
+from voice_loop.dialogue import Dialogue
 from voice_loop.director import Director
 from voice_loop.events import EndReason, Turn
-from voice_loop.parts import parts_of
+from voice_loop.faq import Faq
+from voice_loop.media_tick import MediaTick
+from voice_loop.phrases import phrases
+from voice_loop.playout import SpeechFactory
 from voice_loop.ports import Engines, Line
-from voice_loop.signals import Over, Signal, SpeechOver, Told
+from voice_loop.prepared import Renderer, prepared_speeches
+from voice_loop.prompts import system_prompt
+from voice_loop.signals import Over, Signal, TimeUpRendered, Told, ToolDone, Transcribed
+from voice_loop.speech_input import SpeechInput
+from voice_loop.toolset import Toolset
+from voice_loop.turn_detection import RuleTurnDetector
+from voice_loop.voicemail import VoicemailWatch
+from voice_loop.work import Job, Work
 
 log = logging.getLogger(__name__)
 
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
-#: Between the last words of the longest conversation and its limit: the grace, and some slack.
-_TIME_UP_SLACK_MS = 600
 _INBOX_LIMIT = 1024
 
 
@@ -45,17 +74,51 @@ class Conversation:
             line_rate: Hz of the line's frames.
             on_turn: told every finished turn, in order; must not block.
         """
-        self._call_id = call_id
         self._config = config
+        self._on_turn = on_turn
         # Its own object: parts that knew the conversation would keep each other, and half a minute
         # of audio, until the garbage collector comes.
         self._inbox = _Inbox(call_id)
         self._post = self._inbox.post
-        self._parts = parts_of(
-            call_id, config, engines, line_rate, on_turn=on_turn, post=self._post
+        self._work = Work(call_id, self._post)
+        self._toolset = Toolset(call_id, config.tools)
+        self._engines = CallEngines(engines, line_rate, config, self._toolset, call_id)
+        faq = Faq(config.faq)
+        self._dialogue = Dialogue(
+            system_prompt(
+                config.task,
+                config.context,
+                config.language,
+                persona=config.persona,
+                faq=faq.standing,
+                tools=[tool.spec for tool in config.tools],
+            )
         )
-        self._tick, self._work = self._parts.tick, self._parts.work
-        self._director = Director(self._parts)
+        lines = phrases(config.language)
+        speeches = SpeechFactory(engines.tts.rate, line_rate, config.interruptible)
+        self._prepared = prepared_speeches(speeches)
+        self._render = Renderer(self._prepared, config, self._engines, lines)
+        turns = (
+            RuleTurnDetector(config.floor, lines)
+            if engines.new_turn_detector is None
+            else engines.new_turn_detector(line_rate)
+        )
+        speech_input = SpeechInput(
+            engines.new_detector(line_rate), turns, VoicemailWatch(line_rate), config.floor
+        )
+        ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
+        self._tick = MediaTick(speech_input, ambience, self._post)
+        self._director = Director(
+            call_id,
+            config,
+            speeches=speeches,
+            prepared=self._prepared,
+            dialogue=self._dialogue,
+            faq=faq,
+            toolset=self._toolset,
+            min_confidence=engines.min_confidence,
+        )
+        self._tick.deadline = self._director.deadline
         self._answered = False
 
     # What the outside calls -------------------------------------------------------------
@@ -65,30 +128,23 @@ class Conversation:
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
-        prepared = self._parts.prepared
-        await self._work.see_through(prepared.time_up, self._prepare)
-        await self._work.see_through(prepared.voicemail, prepared.render_voicemail)
+        await self._work.see_through(self._prepared.time_up, self._prepare)
+        await self._work.see_through(self._prepared.voicemail, self._render.voicemail)
 
     async def _prepare(self) -> None:
-        prepared, dialogue = self._parts.prepared, self._parts.dialogue
-        toolset = self._parts.tools.toolset
         await self._work.see_through(
-            prepared.opening, lambda: prepared.render_opening(dialogue, toolset)
+            self._prepared.opening, lambda: self._render.opening(self._dialogue)
         )
-        if length_ms := await prepared.render_time_up():
-            limit_ms = self._config.max_duration_ms
-            lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)
-            self._tick.time_up_at = (limit_ms - lead_ms) // FRAME_MS
+        self._post(TimeUpRendered(await self._render.time_up()))
         if self._config.first_sentence_mode != "generated":
-            await self._parts.engines.warm_up(dialogue.messages())
+            await self._engines.warm_up(self._dialogue.messages())
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
         if not self._answered:
             return None
         try:
-            understanding = self._director.understanding
-            return self._tick.exchange(heard, arrived_at, now, understanding=understanding)
+            return self._tick.exchange(heard, arrived_at, now)
         except Exception:
             # Without the tick there is no clock either: the call would never end.
             self._post(Over("engine_error"))
@@ -105,7 +161,7 @@ class Conversation:
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
-        self._tick.speech_input.press(digit, at)
+        self._tick.press(digit, at)
 
     def hung_up(self) -> None:
         """The line is gone."""
@@ -140,21 +196,25 @@ class Conversation:
             reason = await self._converse()
         finally:
             self._answered = False
-            cut_off = self._director.stop()
+            self._carry_out(self._director.stop(self._tick.moment(monotonic())))
             await self._give_back(None if reason == "transferred" else line)
-            self._parts.tools.note(self._tick.frame * FRAME_MS)
-        if cut_off is not None:
-            await self._work.see_through(cut_off.speech, lambda: self._director.note(cut_off))
+            self._count_what_came()
+            self._carry_out(self._director.close(self._tick.moment(monotonic())))
+        for command in self._director.note_last_words():
+            if isinstance(command, Transcribe):
+                await self._work.see_through(command.speech, self._transcription(command))
+            else:
+                self._carry_out([command])
+        self._count_what_came()
         return reason
 
     async def _converse(self) -> EndReason:
         while True:
-            event = await self._inbox.get()
-            reason = self._director.decide(event)
-            if reason is not None:
-                if isinstance(event, SpeechOver):
+            end = self._decide(await self._inbox.get())
+            if end is not None:
+                if end.after_words:
                     await asyncio.sleep(_HANG_UP_GRACE_S)
-                return reason
+                return end.reason
 
     async def _give_back(self, line: Line | None) -> None:
         """Hang up, where there is a line to, and end all work."""
@@ -164,7 +224,78 @@ class Conversation:
                 await line.hang_up()
         finally:
             await self._work.ended()
-            self._parts.engines.close()
+            self._engines.close()
+
+    def _count_what_came(self) -> None:
+        """Have the director take note of what was posted before or after the end."""
+        for event in self._inbox.take_all():
+            self._decide(event)
+
+    # What the director commands ---------------------------------------------------------
+
+    def _decide(self, event: Signal) -> End | None:
+        """Have an event decided on, and carry out what follows; gives the end, if it is that."""
+        end = self._carry_out(self._director.decide(event, self._tick.moment(monotonic())))
+        self._tick.deadline = self._director.deadline
+        self._tick.understanding = self._director.understanding
+        return end
+
+    def _carry_out(self, commands: Iterable[Command]) -> End | None:
+        for command in commands:
+            match command:
+                case Play(speech, stopwatch):
+                    self._tick.play(speech, stopwatch)
+                case Hold():
+                    self._tick.hold()
+                case Resume():
+                    self._tick.resume()
+                case FallSilent():
+                    self._tick.fall_silent()
+                case TellTurnDetector(transcript):
+                    self._tick.tell_turn_detector(transcript)
+                case Transcribe(speech):
+                    self._work.fill(speech, self._transcription(command))
+                case Answer(speech):
+                    self._work.fill(speech, self._answering(command))
+                case ReadOut(speech):
+                    self._work.fill(speech, self._reading(command))
+                case GiveUp(speech):
+                    self._work.give_up(speech)
+                case UseTool(call, speech):
+                    self._work.start(speech, self._tool_use(call))
+                case Report(turn):
+                    self._on_turn(turn)
+                case End():
+                    return command
+        return None
+
+    def _transcription(self, wanted: Transcribe) -> Job:
+        samples = self._tick.utterance(wanted.started_ms, wanted.ended_ms)
+
+        async def job() -> None:
+            transcript = await self._engines.transcribe(samples)
+            wanted.stopwatch.mark("transcript", monotonic())
+            self._post(Transcribed(wanted.speech, transcript))
+
+        return job
+
+    def _answering(self, wanted: Answer) -> Job:
+        return lambda: self._engines.answer(
+            wanted.messages,
+            wanted.speech,
+            fallback=wanted.fallback,
+            use_tools=wanted.use_tools,
+            stopwatch=wanted.stopwatch,
+        )
+
+    def _reading(self, wanted: ReadOut) -> Job:
+        return lambda: self._engines.read_out(wanted.text, wanted.speech, wanted.stopwatch)
+
+    def _tool_use(self, call: ToolCall) -> Job:
+        async def job() -> None:
+            self._post(ToolDone(await self._toolset.use(call)))
+
+        return job
 
 
 class _Inbox:
@@ -184,3 +315,7 @@ class _Inbox:
     async def get(self) -> Signal:
         """The next one, in order."""
         return await self._events.get()
+
+    def take_all(self) -> list[Signal]:
+        """All that are there, in order."""
+        return [self._events.get_nowait() for _ in range(self._events.qsize())]

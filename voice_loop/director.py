@@ -1,7 +1,10 @@
 """Whose turn it is: what the agent does about everything that happens in a conversation.
 
-Barge-in is reversible: the agent's audio is held at once; what was said then decides whether
-the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
+Sans-IO: events go in with the moment in which they are decided on; commands and the next deadline
+come out. Nothing is started here, and nothing waits.
+
+Barge-in is reversible: the media tick holds the agent's audio at once; what was said then decides
+whether the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
 that were heard.
 
 Tools are used once the person has left the agent the floor and has heard the words before the
@@ -10,83 +13,189 @@ history, and an answer to what they said meanwhile waits for it.
 """
 
 import logging
+from dataclasses import dataclass
+from typing import Final
 
-from voice_loop.answers import Answers
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
+from voice_loop.commands import (
+    Answer,
+    Command,
+    End,
+    FallSilent,
+    GiveUp,
+    Hold,
+    Play,
+    ReadOut,
+    Report,
+    Resume,
+    TellTurnDetector,
+    Transcribe,
+    UseTool,
+)
+from voice_loop.config import ConversationConfig
+from voice_loop.deadlines import Deadlines, Due
+from voice_loop.dialogue import Dialogue
 from voice_loop.events import EndReason
+from voice_loop.faq import Faq
 from voice_loop.floor import NobodySpeaks, SpeechPaused, SpeechResumed, TurnEnded
-from voice_loop.parts import Parts
-from voice_loop.phrases import plain_words
-from voice_loop.playout import Speech
-from voice_loop.ports import Transcript
-from voice_loop.reply import Reply, Verdict
+from voice_loop.judgement import Verdict, judge
+from voice_loop.phrases import phrases, plain_words
+from voice_loop.playout import Speech, SpeechFactory
+from voice_loop.ports import EngineError, Transcript
+from voice_loop.prepared import Prepared
+from voice_loop.reply import Reply
 from voice_loop.signals import (
+    DeadlineReached,
     Failed,
-    OpeningDue,
+    Moment,
     Over,
     Signal,
     SpeechOver,
-    TimeUp,
+    TimeUpRendered,
     Told,
     ToolDone,
-    ToolSlow,
     Transcribed,
-    Using,
 )
 from voice_loop.speech_input import Keys
+from voice_loop.stopwatch import Stopwatch
+from voice_loop.tools import ToolResult
+from voice_loop.toolset import Toolset
+from voice_loop.transcript_log import TranscriptLog
 from voice_loop.voicemail import VoicemailTone
 
 log = logging.getLogger(__name__)
 
+#: Tools that one answer may use one after the other.
+_MAX_TOOLS_IN_A_ROW: Final = 5
+#: A silence this long while a tool works is filled.
+_TOOL_SLOW_MS: Final = 700
+#: Between the last words of the longest conversation and its limit: they leave, and some slack.
+_TIME_UP_SLACK_MS: Final = 600
+
+
+@dataclass(frozen=True)
+class _ToolAtWork:
+    call: ToolCall
+    reply: Reply
+    """Which asked for it."""
+    started_ms: int
+
 
 class Director:
-    """Decides in one conversation. Nothing here waits: longer work is done beside it."""
+    """Decides in one conversation."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._call_id = parts.call_id
-        self._phrases = parts.phrases
-        self._silence_prompts = parts.config.silence_prompts
-        self._at_voicemail = parts.config.voicemail
-        self._engines = parts.engines
-        self._work = parts.work
-        self._tick = parts.tick
-        self._speech_input, self._playout = parts.tick.speech_input, parts.tick.playout
-        self._floor = parts.tick.speech_input.floor
-        self._dialogue = parts.dialogue
-        self._transcript = parts.transcript
-        self._tools = parts.tools
-        self._prepared = parts.prepared
-        self._answers = Answers(parts)
-        #: The answer in the making; not spoken yet.
+    def __init__(
+        self,
+        call_id: str,
+        config: ConversationConfig,
+        *,
+        speeches: SpeechFactory,
+        prepared: Prepared,
+        dialogue: Dialogue,
+        faq: Faq,
+        toolset: Toolset,
+        min_confidence: float,
+    ) -> None:
+        """
+        Args:
+            call_id: names the call in logs.
+            config: what the conversation is about.
+            speeches: makes what is said.
+            prepared: speeches that are rendered before they are needed.
+            dialogue: as the language model is told it; grows here.
+            faq: answers that the agent is reminded of.
+            toolset: knows what is said while a tool works.
+            min_confidence: a transcript below it is asked for again.
+        """
+        self._call_id = call_id
+        self._config = config
+        self._phrases = phrases(config.language)
+        self._speeches = speeches
+        self._prepared = prepared
+        self._dialogue = dialogue
+        self._faq = faq
+        self._toolset = toolset
+        self._min_confidence = min_confidence
+        self._log = TranscriptLog(dialogue)
+        self._now = Moment()
+        self._commands: list[Command] = []
+        self._deadlines = Deadlines()
+        self._deadlines.set(Due.OPENING, config.opening_delay_ms)
+        self._deadlines.set(Due.MAX_DURATION, config.max_duration_ms)
+        self._opening_comes = config.first_sentence_mode != "none"
+        """The agent has yet to open the call: that is the answer to whatever is said."""
         self._reply: Reply | None = None
-        #: The answer whose speech has the floor.
+        """The answer in the making; not spoken yet."""
         self._speaking: Reply | None = None
+        """The answer whose speech has the floor."""
+        self._on_air: Speech | None = None
+        """The speech that has the floor, held or not."""
+        self._tool: _ToolAtWork | None = None
+        self._tool_awaited_from = 0
+        """Index of the frame from which on the person has waited for it."""
+        self._cut_off: Reply | None = None
+        """What the person said when the end came: it is noted, and not answered."""
+        self._silences = 0
+        self._ending = False
+        """Last words are being said."""
         self._end_reason: EndReason = "agent_hangup"
+        self._over = False
         self.voicemail = False
         """An answering machine took the call."""
-        self._silences = 0
+
+    @property
+    def conversed(self) -> bool:
+        """Whether somebody converses."""
+        return self._log.conversed
 
     @property
     def understanding(self) -> bool:
         """The person has finished, and what they said is not known yet."""
         return self._reply is not None and self._reply.turn_over
 
-    def stop(self) -> Reply | None:
-        """Fall silent and give everything up; returns what the person said last, if nothing came
-        of it yet."""
-        cut_off = self._unsettled()
+    @property
+    def deadline(self) -> int | None:
+        """Index of the frame in which `DeadlineReached` is to be told next."""
+        return self._deadlines.next_frame
+
+    # What comes in ----------------------------------------------------------------------
+
+    def decide(self, event: Signal, now: Moment) -> list[Command]:
+        """What is to be done about an event, in order; `End` is the last."""
+        self._now = now
+        if self._over and not isinstance(event, ToolDone | Transcribed | Failed):
+            return []
+        if (reason := self._act_on(event)) is not None:
+            self._commands.append(End(reason, after_words=isinstance(event, SpeechOver)))
+        return self._take_commands()
+
+    def stop(self, now: Moment) -> list[Command]:
+        """Fall silent and give everything up: the line goes. Results count on, but end nothing."""
+        self._now = now
+        self._over = True
+        self._cut_off = self._unsettled()
         self._drop_reply()
         self._yield()
-        return cut_off
+        return self._take_commands()
 
-    async def note(self, cut_off: Reply) -> None:
-        """Words that the end cut off count too."""
-        await self._answers.understand(cut_off)
-        if cut_off.transcript is not None and plain_words(cut_off.transcript.text):
-            self._person_turn_over(cut_off)
+    def close(self, now: Moment) -> list[Command]:
+        """Note that the call ended before the tool at work was done."""
+        self._now = now
+        if self._tool is not None:
+            self._note_tool(ToolResult("The call ended before this was done.", is_error=True))
+        return self._take_commands()
 
-    def decide(self, event: Signal) -> EndReason | None:
+    def note_last_words(self) -> list[Command]:
+        """Words that the end cut off count too; they may have to be transcribed first."""
+        self._note_cut_off()
+        return self._take_commands()
+
+    def _take_commands(self) -> list[Command]:
+        commands, self._commands = self._commands, []
+        return commands
+
+    def _act_on(self, event: Signal) -> EndReason | None:
         """Act on one event; the reason when it ends the conversation."""
         match event:
             case SpeechPaused(onset, last):
@@ -94,76 +203,135 @@ class Director:
             case SpeechResumed():
                 self._drop_reply()
             case TurnEnded(onset, last):
-                if self._reply is None or self._reply.turn_over:
-                    self._start_reply(onset, last)
-                if self._reply is not None:
-                    self._reply.turn_over = True
-                    self._reply.mark("endpoint")
-                    self._settle(self._reply)
-            case Transcribed(reply) if reply is self._reply:
-                self._settle(reply)
+                self._turn_ended(onset, last)
+            case Transcribed(speech, transcript):
+                self._transcribed(speech, transcript)
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
             case VoicemailTone():
                 return self._leave_voicemail()
             case Told(note):
                 self._answer_note(note)
-            case OpeningDue():
-                self._opening_due()
             case NobodySpeaks():
                 self._nobody_speaks()
-            case TimeUp(final):
-                if final:
-                    return "max_duration"
-                if not self._tick.ending:
-                    self._begin_ending("max_duration")
-                    self._playout.play(self._prepared.time_up)
-            case ToolSlow():
-                self._fill_silence()
-            case ToolDone(using):
-                return self._tool_done(using)
+            case TimeUpRendered(length_ms) if length_ms:
+                limit_ms = self._config.max_duration_ms
+                lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)
+                self._deadlines.set(Due.TIME_UP, limit_ms - lead_ms)
+            case DeadlineReached():
+                return self._deadline_reached()
+            case ToolDone(result) if self._tool is not None:
+                return self._tool_done(result)
             case Failed(error, speech):
-                log.error("call %s: %s", self._call_id, error)
-                if self._waits_for(speech) and not self._apologise():
-                    return "engine_error"
+                return self._failed(error, speech)
             case SpeechOver(speech):
-                if self._speech_over(speech):
-                    return self._end_reason
+                return self._end_reason if self._speech_over(speech) else None
             case Over(reason):
                 return reason
             case _:
                 pass
         return None
 
-    def _opening_due(self) -> None:
-        engaged = self._tick.ending or self._floor.person_speaks or self._reply is not None
-        if not engaged and self._answers.opening_comes:
-            self._answers.opening_comes = False
-            self._speak(Reply(self._prepared.opening, 0.0, self._now_ms, self._now_ms))
+    def _deadline_reached(self) -> EndReason | None:
+        for due in self._deadlines.reached(self._now.frame):
+            match due:
+                case Due.OPENING:
+                    self._open()
+                case Due.TOOL_SLOW:
+                    self._fill_silence()
+                case Due.TIME_UP:
+                    if not self._ending:
+                        self._begin_ending("max_duration")
+                        self._play(self._prepared.time_up)
+                case Due.MAX_DURATION:
+                    return "max_duration"
+        return None
 
-    def _waits_for(self, speech: Speech) -> bool:
-        """Whether someone still counts on this speech."""
-        if speech is self._prepared.opening and self._answers.opening_comes:
-            return not self._tick.ending
-        replies = [reply.speech for reply in (self._reply, self._speaking) if reply is not None]
-        return speech in (self._playout.speech, *replies)
+    # Answers ----------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        engaged = self._ending or self._now.person_speaks or self._reply is not None
+        if not engaged and self._opening_comes:
+            self._opening_comes = False
+            now_ms = self._now_ms
+            opening = self._prepared.opening
+            self._speak(Reply(opening, Stopwatch(0.0), now_ms, now_ms, settled=True))
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
-        if self._tick.ending:
+        if self._ending:
             return
         reply = self._new_reply(onset, last)
         self._drop_reply()
-        samples = self._speech_input.utterance(reply.started_ms, reply.ended_ms)
-        reply.task = self._work.start(reply.speech, lambda: self._answers.to_words(reply, samples))
         self._reply = reply
+        self._transcribe(reply)
 
     def _new_reply(self, onset: int, last: int) -> Reply:
+        started_ms = onset * FRAME_MS
         if self._reply is not None and self._reply.turn_over:
             # The turn before is not understood yet: the two are one.
-            onset = min(onset, self._reply.started_ms // FRAME_MS)
-        started_ms, ended_ms = onset * FRAME_MS, (last + 1) * FRAME_MS
-        return Reply(self._engines.new_speech(), self._speech_input.voiced_at, started_ms, ended_ms)
+            started_ms = min(started_ms, self._reply.started_ms)
+        stopwatch = Stopwatch(self._now.voiced_at)
+        return Reply(self._speeches.new(), stopwatch, started_ms, (last + 1) * FRAME_MS)
+
+    def _transcribe(self, reply: Reply) -> None:
+        self._commands.append(
+            Transcribe(reply.speech, reply.started_ms, reply.ended_ms, reply.stopwatch)
+        )
+
+    def _turn_ended(self, onset: int, last: int) -> None:
+        if self._reply is None or self._reply.turn_over:
+            self._start_reply(onset, last)
+        if self._reply is not None:
+            self._reply.turn_over = True
+            self._reply.stopwatch.mark("endpoint", self._now.at)
+            self._settle(self._reply)
+
+    def _transcribed(self, speech: Speech, transcript: Transcript) -> None:
+        """Judge what was said, and have it answered as that asks."""
+        if self._cut_off is not None and speech is self._cut_off.speech:
+            self._cut_off.transcript = transcript
+            self._note_cut_off()
+        reply = self._reply
+        if reply is None or speech is not reply.speech:
+            return
+        reply.transcript, reply.verdict = transcript, self._judge(transcript)
+        if reply.verdict is Verdict.REPEAT:
+            speech.in_history = False
+            self._commands.append(ReadOut(speech, self._phrases.repeat, reply.stopwatch))
+        elif reply.verdict is Verdict.ANSWER:
+            self._commands.append(TellTurnDetector(transcript))
+            self._answer(reply)
+        self._settle(reply)
+
+    def _judge(self, transcript: Transcript) -> Verdict:
+        speech = self._on_air
+        if self._opening_comes or (speech is not None and speech.opens and not speech.played):
+            return Verdict.OPENING
+        return judge(transcript, speech, self._phrases, self._min_confidence)
+
+    def _answer(self, reply: Reply) -> None:
+        """Have it answered, after what the tool at work gives."""
+        reply.waits_for_tool = self._tool is not None
+        if reply.waits_for_tool:
+            return
+        dialogue = self._dialogue.copy()
+        if reply.transcript is not None:
+            if not reply.settled:
+                if (held := self._on_air) is not None and held.in_history:
+                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
+                dialogue.person_said(reply.transcript.text)
+            dialogue.recall(self._faq.about(reply.transcript.text))
+        exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
+        self._commands.append(
+            Answer(
+                reply.speech,
+                tuple(dialogue.messages()),
+                use_tools=not exhausted,
+                fallback=self._phrases.tool_trouble if exhausted else self._phrases.at_a_loss,
+                stopwatch=reply.stopwatch,
+            )
+        )
 
     def _settle(self, reply: Reply) -> None:
         """Act on what was said, once it is known, and once the turn is over if that matters.
@@ -173,12 +341,12 @@ class Director:
         if reply.verdict is None or reply.transcript is None:
             return
         if reply.verdict in (Verdict.NOTHING, Verdict.BACKCHANNEL):
-            if not self._floor.talking:
-                self._playout.resume()
+            if not self._now.talking:
+                self._commands.append(Resume())
             if reply.turn_over:
                 self._reply = None
                 if reply.verdict is Verdict.BACKCHANNEL:
-                    self._person_turn_over(reply)
+                    self._person_turn_over(reply, reply.transcript)
             return
         if not reply.turn_over:
             return
@@ -186,179 +354,235 @@ class Director:
         self._yield()
         reply.settled = True
         if plain_words(reply.transcript.text):
-            self._person_turn_over(reply)
+            self._person_turn_over(reply, reply.transcript)
             if reply.verdict is not Verdict.REPEAT:
                 self._dialogue.person_said(reply.transcript.text)
         if reply.verdict is Verdict.OPENING:
-            self._answers.opening_comes = False
+            self._opening_comes = False
             reply.speech = self._prepared.opening
         self._speak(reply)
 
     def _speak(self, reply: Reply) -> None:
         """Give the answer the floor, once the person leaves it."""
-        self._playout.play(reply.speech)
-        if self._floor.person_speaks:
-            self._playout.hold()
-        self._speaking = self._tick.awaited = reply
-        if self._tools.at_work is not None:
-            self._tick.await_tool()
+        self._play(reply.speech, reply)
+        if self._now.person_speaks:
+            self._commands.append(Hold())
+        self._speaking = reply
+        if self._tool is not None:
+            self._await_tool()
 
     def _answer_keys(self, digits: str, frame: int, at: float) -> None:
-        if self._tick.ending:
+        if self._ending:
             return
         if self._reply is not None and not self._reply.turn_over:
             # Made without knowing of the keys; the end of the turn makes another.
             self._drop_reply()
-        self._yield()
-        self._answers.opening_comes = False
         pressed_ms = frame * FRAME_MS
-        reply = Reply(self._engines.new_speech(), at, pressed_ms, pressed_ms, keys=True)
+        reply = Reply(self._speeches.new(), Stopwatch(at), pressed_ms, pressed_ms, keys=True)
         reply.transcript = Transcript(digits, 1.0)
-        self._person_turn_over(reply)
-        self._dialogue.person_said(f"[pressed {' '.join(digits)}]")
-        reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
-        self._speak(reply)
+        self._yield()
+        self._person_turn_over(reply, reply.transcript)
+        self._answer_at_once(reply, f"[pressed {' '.join(digits)}]")
 
     def _answer_note(self, note: str) -> None:
-        if self._tick.ending:
+        if self._ending:
             return
         self._drop_reply()
         self._yield()
-        self._answers.opening_comes = False
-        now_ms = self._now_ms
-        reply = Reply(self._engines.new_speech(), self._speech_input.voiced_at, now_ms, now_ms)
-        self._dialogue.person_said(f"[{note}]")
-        reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
+        now_ms, stopwatch = self._now_ms, Stopwatch(self._now.voiced_at)
+        self._answer_at_once(Reply(self._speeches.new(), stopwatch, now_ms, now_ms), f"[{note}]")
+
+    def _answer_at_once(self, reply: Reply, told: str) -> None:
+        self._opening_comes = False
+        self._dialogue.person_said(told)
+        reply.settled = True
+        self._answer(reply)
         self._speak(reply)
 
-    @property
-    def conversed(self) -> bool:
-        """Whether somebody converses."""
-        return self._transcript.conversed
+    # Fixed lines, and the end -----------------------------------------------------------
 
     def _leave_voicemail(self) -> EndReason | None:
         """A machine waits for a message."""
-        if self._at_voicemail == "ignore" or self._tick.ending or self._transcript.conversed:
+        if self._config.voicemail == "ignore" or self._ending or self.conversed:
             return None
         self.voicemail = True
-        if self._at_voicemail == "hangup":
+        if self._config.voicemail == "hangup":
             return "voicemail"
         self._begin_ending("voicemail")
-        self._playout.play(self._prepared.voicemail)
+        self._play(self._prepared.voicemail)
         return None
 
     def _nobody_speaks(self) -> None:
-        engaged = self._tick.ending or self._reply is not None or self._playout.speech is not None
-        if engaged or self._answers.opening_comes:
+        engaged = self._ending or self._reply is not None or self._on_air is not None
+        if engaged or self._opening_comes:
             return
         self._silences += 1
-        if self._silences > self._silence_prompts:
+        if self._silences > self._config.silence_prompts:
             self._begin_ending("silence")
-            self._play_line(self._engines.new_last_words(), self._phrases.nobody_there)
+            self._play_line(self._speeches.last_words(), self._phrases.nobody_there)
         else:
-            self._play_line(self._engines.new_speech(in_history=False), self._phrases.are_you_there)
+            self._play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
 
-    def _play_line(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
-        self._playout.play(speech)
-        self._work.start(speech, lambda: self._engines.read_out(text, speech, reply))
-
-    def _apologise(self) -> bool:
-        """Say that an engine failed; False when even that cannot be said."""
+    def _failed(self, error: EngineError, speech: Speech) -> EndReason | None:
+        if self._cut_off is not None and speech is self._cut_off.speech:
+            self._cut_off = None
+            log.error("call %s: the last words are lost: %s", self._call_id, error)
+            return None
+        log.error("call %s: %s", self._call_id, error)
+        if not self._waits_for(speech):
+            return None
         if not self._prepared.apology.finished:
-            return False
+            return "engine_error"
         self._begin_ending("engine_error")
-        self._playout.play(self._prepared.apology)
-        return True
+        self._play(self._prepared.apology)
+        return None
+
+    def _waits_for(self, speech: Speech) -> bool:
+        """Whether someone still counts on this speech."""
+        if self._over:
+            return False
+        if speech is self._prepared.opening and self._opening_comes:
+            return not self._ending
+        replies = [reply.speech for reply in (self._reply, self._speaking) if reply is not None]
+        return speech in (self._on_air, *replies)
 
     def _begin_ending(self, reason: EndReason) -> None:
-        self._tick.ending = True
+        self._ending = True
         self._end_reason = reason
-        if (cut_off := self._unsettled()) is not None:
-            self._work.start(cut_off.speech, lambda: self.note(cut_off))
+        cut_off = self._unsettled()
         self._drop_reply()
         self._yield()
+        if cut_off is not None:
+            self._cut_off = cut_off
+            self._note_cut_off()
+
+    def _unsettled(self) -> Reply | None:
+        """What the person said last, when nothing came of it yet."""
+        if not self._now.talking:
+            return self._reply
+        return self._new_reply(self._now.onset_frame, self._now.frame)
+
+    def _note_cut_off(self) -> None:
+        cut_off = self._cut_off
+        if cut_off is None:
+            return
+        if cut_off.transcript is None:
+            self._transcribe(cut_off)
+            return
+        self._cut_off = None
+        if plain_words(cut_off.transcript.text):
+            self._person_turn_over(cut_off, cut_off.transcript)
 
     # Turns ------------------------------------------------------------------------------
 
+    @property
+    def _now_ms(self) -> int:
+        return self._now.frame * FRAME_MS
+
+    def _play(self, speech: Speech, reply: Reply | None = None) -> None:
+        self._on_air = speech
+        self._commands.append(Play(speech, None if reply is None else reply.stopwatch))
+
+    def _play_line(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
+        self._play(speech, reply)
+        self._commands.append(ReadOut(speech, text, None if reply is None else reply.stopwatch))
+
     def _yield(self) -> None:
         """The agent gives up the floor: what it was saying ends at the words that were heard."""
-        if speech := self._playout.take():
-            self._agent_turn_over(speech)
+        if self._on_air is not None:
+            self._agent_turn_over(self._on_air)
         if self._speaking is not None:
-            self._speaking.cancel()
-        self._speaking = self._tick.awaited = None
+            self._commands.append(GiveUp(self._speaking.speech))
+        self._speaking = None
 
     def _speech_over(self, speech: Speech) -> bool:
         """The agent said it all; True when the call ends with it."""
-        if speech is not self._playout.speech:
+        if speech is not self._on_air:
             return False
         reply = self._speaking
-        if speech.tool_call is not None and self._floor.person_speaks:
+        if speech.tool_call is not None and self._now.person_speaks:
             # They may object.
-            self._playout.hold()
+            self._commands.append(Hold())
             return False
-        self._playout.take()
         self._agent_turn_over(speech)
         if reply is not None and speech is not reply.speech:
-            self._playout.play(reply.speech)
+            self._play(reply.speech, reply)
             return False
         if reply is not None and speech.tool_call is not None:
             self._use_tool(reply, speech.tool_call)
             return False
-        self._speaking = self._tick.awaited = None
+        self._speaking = None
         return speech.hang_up_after
 
     def _agent_turn_over(self, speech: Speech) -> None:
-        self._transcript.agent(speech, self._speaking, self._tick.spoken_ms)
+        """Take the floor from a speech, and note what was heard of it."""
+        self._on_air = None
+        self._commands.append(FallSilent())
+        reply = self._speaking
+        timed = reply is not None and not reply.spoke and reply.transcript is not None
+        timings = reply.stopwatch.timings() if reply is not None and timed else None
+        turn = self._log.agent(speech, self._now.spoken_ms, timings)
+        if turn is None:
+            return
+        if reply is not None:
+            reply.spoke = True
+        self._commands.append(Report(turn))
 
-    def _person_turn_over(self, reply: Reply) -> None:
+    def _person_turn_over(self, reply: Reply, transcript: Transcript) -> None:
         self._silences = 0
-        self._transcript.person(reply)
+        span_ms = reply.started_ms, reply.ended_ms
+        self._commands.append(Report(self._log.person(transcript, span_ms, keys=reply.keys)))
 
     def _drop_reply(self) -> None:
         """Give up the answer in the making, if it is not spoken yet."""
         if self._reply is not None:
-            self._reply.cancel()
+            self._commands.append(GiveUp(self._reply.speech))
             self._reply = None
 
-    def _unsettled(self) -> Reply | None:
-        """What the person said last, when nothing came of it yet."""
-        if not self._floor.talking:
-            return self._reply
-        return self._new_reply(self._floor.onset_frame, self._floor.frame)
-
     # Tools ------------------------------------------------------------------------------
-
-    @property
-    def _now_ms(self) -> int:
-        return self._tick.frame * FRAME_MS
 
     def _use_tool(self, reply: Reply, call: ToolCall) -> None:
         """The person heard the words before the call: do it, then go on."""
         reply.tools_used += 1
-        reply.speech = self._engines.new_speech()
-        self._playout.play(reply.speech)
-        self._tools.begin(reply, call, self._now_ms)
-        self._tick.await_tool()
+        reply.speech = self._speeches.new()
+        self._play(reply.speech, reply)
+        self._tool = _ToolAtWork(call, reply, self._now_ms)
+        self._commands.append(UseTool(call, reply.speech))
+        self._await_tool()
+
+    def _await_tool(self) -> None:
+        """The person waits for the tool from now on."""
+        self._tool_awaited_from = self._now.frame
+        self._deadlines.set(Due.TOOL_SLOW, self._now_ms + _TOOL_SLOW_MS)
 
     def _fill_silence(self) -> None:
         """The person has waited for a tool for a while: say so, unless something was said."""
-        reply, call = self._speaking, self._tools.at_work
-        if call is None or reply is None or reply.spoke or self._floor.person_speaks:
+        reply, tool = self._speaking, self._tool
+        if tool is None or reply is None or reply.spoke or self._now.person_speaks:
             return
-        if self._playout.speech is reply.speech and reply.speech.wordless:
-            line = self._tools.toolset.say(call)
-            filler = self._engines.new_speech(in_history=False)
+        waited = self._now.away_frame <= self._tool_awaited_from
+        if waited and self._on_air is reply.speech and reply.speech.wordless:
+            line = self._toolset.say(tool.call)
+            filler = self._speeches.new(in_history=False)
             filler.fills_silence = True
             self._play_line(filler, self._phrases.one_moment if line is None else line, reply)
 
-    def _tool_done(self, using: Using) -> EndReason | None:
+    def _tool_done(self, result: ToolResult) -> EndReason | None:
         """Answer with what it gave, unless the person said something meanwhile."""
-        assert using.result is not None
-        self._tools.note(self._now_ms)
-        reply = using.reply
-        if reply is self._speaking and using.result.waits:
+        reply = self._note_tool(result)
+        if reply is self._speaking and result.waits:
             reply.speech.finished = True
         elif reply is self._speaking:
-            reply.task = self._work.start(reply.speech, lambda: self._answers.to_dialogue(reply))
-        return using.result.ends
+            self._answer(reply)
+        for waiting in (self._speaking, self._reply):
+            if waiting is not None and waiting.waits_for_tool:
+                self._answer(waiting)
+        return result.ends
+
+    def _note_tool(self, result: ToolResult) -> Reply:
+        """Note what came of the tool at work; returns the answer that asked for it."""
+        assert self._tool is not None
+        tool, self._tool = self._tool, None
+        span_ms = tool.started_ms, self._now_ms
+        self._commands.append(Report(self._log.tool(tool.call, result, span_ms)))
+        return tool.reply

@@ -1,9 +1,24 @@
 """What the person's words ask of the agent, by what it was saying when they came."""
 
+from enum import Enum, auto
+
 from voice_loop.phrases import Phrases, consists_of, plain_words
 from voice_loop.playout import Speech
 from voice_loop.ports import Transcript
-from voice_loop.reply import Verdict
+
+
+class Verdict(Enum):
+    """What the person's words ask of us."""
+
+    NOTHING = auto()
+    """No speech in it: noise, a cough."""
+    BACKCHANNEL = auto()
+    """They listen and say so; the agent may go on."""
+    REPEAT = auto()
+    """Speech recognition is not sure enough to act on it."""
+    OPENING = auto()
+    """They said hello; the opening is the answer."""
+    ANSWER = auto()
 
 
 def judge(

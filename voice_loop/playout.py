@@ -54,13 +54,15 @@ class _Clause:
         return " ".join(words[:count])
 
 
-@dataclass
+@dataclass(eq=False)
 class Speech:
     """One agent turn on its way out. `source_rate` and `line_rate` in Hz."""
 
     source_rate: int
     line_rate: int
     interruptible: bool = True
+    last_words: bool = False
+    """The call ends with it: nobody may interrupt it, not even before it is heard."""
     in_history: bool = True
     """Whether the language model is told of it; fixed lines are not its words."""
     hang_up_after: bool = False
@@ -179,6 +181,35 @@ class Speech:
             return None
         self._played += 1
         return self._frames.popleft()
+
+
+@dataclass(frozen=True)
+class SpeechFactory:
+    """Makes the empty speeches of one call, at the voice's and the line's rates in Hz."""
+
+    source_rate: int
+    line_rate: int
+    interruptible: bool = True
+
+    def new(self, *, in_history: bool = True) -> Speech:
+        """One that the person may interrupt, unless nobody may on this call."""
+        return Speech(
+            self.source_rate,
+            self.line_rate,
+            interruptible=self.interruptible,
+            in_history=in_history,
+        )
+
+    def last_words(self) -> Speech:
+        """One that cannot be interrupted and ends the call."""
+        return Speech(
+            self.source_rate,
+            self.line_rate,
+            interruptible=False,
+            last_words=True,
+            in_history=False,
+            hang_up_after=True,
+        )
 
 
 def is_voiced(frame: Samples) -> bool:

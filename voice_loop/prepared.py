@@ -1,59 +1,81 @@
 """What is rendered while it rings: the opening, and lines that must come at once or in time."""
 
+from dataclasses import dataclass
+
 from voice_loop.call_engines import CallEngines
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.phrases import Phrases
-from voice_loop.toolset import Toolset
+from voice_loop.playout import Speech, SpeechFactory
 
 
+@dataclass(frozen=True)
 class Prepared:
     """The speeches of one call that are known before it."""
 
-    def __init__(self, config: ConversationConfig, engines: CallEngines, phrases: Phrases) -> None:
+    opening: Speech
+    apology: Speech
+    time_up: Speech
+    voicemail: Speech
+
+
+def prepared_speeches(speeches: SpeechFactory) -> Prepared:
+    """Make them, empty."""
+    opening = speeches.new()
+    opening.opens = True
+    return Prepared(
+        opening,
+        apology=speeches.last_words(),
+        time_up=speeches.last_words(),
+        voicemail=speeches.last_words(),
+    )
+
+
+class Renderer:
+    """Fills the prepared speeches of one call."""
+
+    def __init__(
+        self, prepared: Prepared, config: ConversationConfig, engines: CallEngines, phrases: Phrases
+    ) -> None:
+        self._prepared = prepared
         self._config = config
         self._engines = engines
         self._phrases = phrases
-        self.opening = engines.new_speech()
-        self.opening.opens = True
-        self.apology = engines.new_last_words()
-        self.time_up = engines.new_last_words()
-        self.voicemail = engines.new_last_words()
 
-    async def render_opening(self, dialogue: Dialogue, toolset: Toolset) -> None:
-        """The apology, so that failures can be told, and the opening. Raises EngineError."""
-        await self._engines.read_out(self._phrases.apology, self.apology)
-        sentence, mode = self._config.first_sentence, self._config.first_sentence_mode
-        if mode == "static" and sentence:
-            await self._engines.read_out(sentence, self.opening)
-        elif mode != "none":
-            opening = dialogue.copy()
-            if sentence:
-                opening.open_with(sentence)
-            await self._engines.answer(
-                opening.messages(),
-                self.opening,
-                tools=toolset.specs,
-                announce=toolset.announcement,
-                fallback=self._phrases.greeting,
-            )
-
-    async def render_time_up(self) -> int:
-        """The last words of the longest conversation; their length in ms, 0 when there are none.
+    async def opening(self, dialogue: Dialogue) -> None:
+        """Render the apology, so that failures can be told, and the opening of a dialogue.
 
         Raises EngineError.
         """
+        await self._engines.read_out(self._phrases.apology, self._prepared.apology)
+        sentence, mode = self._config.first_sentence, self._config.first_sentence_mode
+        if mode == "static" and sentence:
+            await self._engines.read_out(sentence, self._prepared.opening)
+        elif mode != "none":
+            dialogue = dialogue.copy()
+            if sentence:
+                dialogue.open_with(sentence)
+            await self._engines.answer(
+                dialogue.messages(), self._prepared.opening, fallback=self._phrases.greeting
+            )
+
+    async def time_up(self) -> int:
+        """Render the last words of the longest conversation. Raises EngineError.
+
+        Returns:
+            Their length in ms, 0 when there are none.
+        """
         message = self._config.time_up_message
         text = self._phrases.time_up if message is None else message
-        await self._engines.read_out(text, self.time_up)
-        return self.time_up.length_ms
+        await self._engines.read_out(text, self._prepared.time_up)
+        return self._prepared.time_up.length_ms
 
-    async def render_voicemail(self) -> None:
-        """The message for an answering machine, if one is left. Raises EngineError."""
-        config = self._config
+    async def voicemail(self) -> None:
+        """Render the message for an answering machine, if one is left. Raises EngineError."""
+        speech = self._prepared.voicemail
         try:
-            if config.voicemail == "leave_message":
-                text = config.voicemail_message or self.opening.text
-                await self._engines.read_out(text, self.voicemail)
+            if self._config.voicemail == "leave_message":
+                text = self._config.voicemail_message or self._prepared.opening.text
+                await self._engines.read_out(text, speech)
         finally:
-            self.voicemail.finished = True
+            speech.finished = True

@@ -1,21 +1,41 @@
-"""What a conversation is told: by its media tick, by the work beside it, and from outside."""
+"""What a conversation's director is told: events, and how things stand on the line meanwhile."""
 
 from dataclasses import dataclass
 
-from voice_loop.clauses import ToolCall
 from voice_loop.events import EndReason
 from voice_loop.floor import FloorEvent
 from voice_loop.playout import Speech
-from voice_loop.ports import EngineError
-from voice_loop.reply import Reply
+from voice_loop.ports import EngineError, Transcript
 from voice_loop.speech_input import Keys
 from voice_loop.tools import ToolResult
 from voice_loop.voicemail import VoicemailTone
 
 
 @dataclass(frozen=True)
+class Moment:
+    """How things stand on the line when an event is decided on."""
+
+    at: float = 0.0
+    """`time.monotonic()` seconds."""
+    frame: int = -1
+    """Index of the latest frame since the answer."""
+    person_speaks: bool = False
+    """Between the start and the end of the person's turn, pauses included."""
+    talking: bool = False
+    """Within a turn and not in a pause."""
+    onset_frame: int = 0
+    """Where the latest turn began."""
+    voiced_at: float = 0.0
+    """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
+    spoken_ms: tuple[int, int] = (0, 0)
+    """When the speech that has the floor began, and when its latest frame ended."""
+    away_frame: int = -1
+    """Index of the latest frame in which somebody else had the line."""
+
+
+@dataclass(frozen=True)
 class SpeechOver:
-    """The last frame of it has left."""
+    """The last frame of a speech has left."""
 
     speech: Speech
 
@@ -24,7 +44,9 @@ class SpeechOver:
 class Transcribed:
     """What the person said is known."""
 
-    reply: Reply
+    speech: Speech
+    """What is to answer it."""
+    transcript: Transcript
 
 
 @dataclass(frozen=True)
@@ -37,38 +59,22 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class OpeningDue:
-    """The person had their time to say hello."""
+class DeadlineReached:
+    """The director's next deadline is there, or was."""
 
 
 @dataclass(frozen=True)
-class TimeUp:
-    """The longest conversation is nearly over, or over."""
+class TimeUpRendered:
+    """The last words of the longest conversation are ready."""
 
-    final: bool
-
-
-@dataclass
-class Using:
-    """A tool that is being used."""
-
-    call: ToolCall
-    reply: Reply
-    """Which asked for it."""
-    started_ms: int
-    result: ToolResult | None = None
+    length_ms: int
 
 
 @dataclass(frozen=True)
 class ToolDone:
-    """A tool gave its result."""
+    """The tool at work gave its result."""
 
-    using: Using
-
-
-@dataclass(frozen=True)
-class ToolSlow:
-    """A tool takes so long that the person should hear of it."""
+    result: ToolResult
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Over:
-    """Somebody outside ended it."""
+    """Somebody outside ended the conversation."""
 
     reason: EndReason
 
@@ -92,10 +98,9 @@ Signal = (
     | SpeechOver
     | Transcribed
     | Failed
-    | OpeningDue
-    | TimeUp
+    | DeadlineReached
+    | TimeUpRendered
     | ToolDone
-    | ToolSlow
     | Told
     | Over
 )

@@ -1,21 +1,18 @@
-"""The transcript of a conversation: every finished turn, told outside and kept in the dialogue."""
-
-from collections.abc import Callable
+"""The transcript of a conversation: every finished turn, kept in the dialogue as it is told."""
 
 from voice_loop.clauses import ToolCall
 from voice_loop.dialogue import Dialogue
-from voice_loop.events import ToolUse, Turn
+from voice_loop.events import Timings, ToolUse, Turn
 from voice_loop.playout import Speech
-from voice_loop.reply import Reply
+from voice_loop.ports import Transcript
 from voice_loop.tools import ToolResult
 
 
 class TranscriptLog:
-    """Takes down turns. Times are ms since the answer, in audio time."""
+    """Makes turns. Spans are ms since the answer, in audio time."""
 
-    def __init__(self, dialogue: Dialogue, on_turn: Callable[[Turn], None]) -> None:
+    def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
-        self._on_turn = on_turn
         self._heard_out = False
         self._answers = 0
 
@@ -24,40 +21,27 @@ class TranscriptLog:
         """The person let the agent finish and then spoke, twice: machines do not listen."""
         return self._answers > 1
 
-    def agent(self, speech: Speech, reply: Reply | None, span_ms: tuple[int, int]) -> None:
-        """What was heard of a speech; `reply` is the answer that it belongs to."""
+    def agent(
+        self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None
+    ) -> Turn | None:
+        """What was heard of a speech; None when nothing was."""
         heard = speech.heard_text
         if not heard:
-            return
+            return None
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
-        timings = None
-        if reply is not None and not reply.spoke:
-            timings = None if reply.transcript is None else reply.timings()
-            reply.spoke = True
-        cut_short = speech.cut_short
-        self._heard_out = not cut_short
-        self._on_turn(Turn("agent", heard, *span_ms, interrupted=cut_short, timings=timings))
+        self._heard_out = not speech.cut_short
+        return Turn("agent", heard, *span_ms, interrupted=speech.cut_short, timings=timings)
 
-    def person(self, reply: Reply) -> None:
+    def person(self, transcript: Transcript, span_ms: tuple[int, int], *, keys: bool) -> Turn:
         """What the person said or keyed in; whether the model is told is another matter."""
-        if reply.transcript is None:
-            return
         self._answers += self._heard_out
         self._heard_out = False
-        self._on_turn(
-            Turn(
-                "person",
-                reply.transcript.text,
-                reply.started_ms,
-                reply.ended_ms,
-                confidence=None if reply.keys else reply.transcript.confidence,
-                keys=reply.keys,
-            )
-        )
+        confidence = None if keys else transcript.confidence
+        return Turn("person", transcript.text, *span_ms, confidence=confidence, keys=keys)
 
-    def tool(self, call: ToolCall, result: ToolResult, span_ms: tuple[int, int]) -> None:
+    def tool(self, call: ToolCall, result: ToolResult, span_ms: tuple[int, int]) -> Turn:
         """What the agent did, and what came of it."""
         self._dialogue.tool_used(call.name, call.arguments, result.output)
         use = ToolUse(call.name, call.arguments, result.is_error)
-        self._on_turn(Turn("tool", result.output, *span_ms, tool=use))
+        return Turn("tool", result.output, *span_ms, tool=use)

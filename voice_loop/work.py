@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError
@@ -28,6 +29,7 @@ class Work:
         self._call_id = call_id
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fillers: WeakKeyDictionary[Speech, asyncio.Task[None]] = WeakKeyDictionary()
 
     def start(self, speech: Speech, job: Job) -> asyncio.Task[None]:
         """Do a job beside everything else; `speech` is what waits for it."""
@@ -35,6 +37,15 @@ class Work:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def fill(self, speech: Speech, job: Job) -> None:
+        """Do a job that ends in the words of a speech; one after the other."""
+        self._fillers[speech] = self.start(speech, job)
+
+    def give_up(self, speech: Speech) -> None:
+        """End the job that fills a speech, if there is one."""
+        if (task := self._fillers.pop(speech, None)) is not None:
+            task.cancel()
 
     async def see_through(self, speech: Speech, job: Job) -> None:
         """The same, waiting for its end."""

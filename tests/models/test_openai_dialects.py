@@ -384,7 +384,7 @@ async def opening_of(model: OpenAiChat, *tools: Tool) -> str:
     config = ConversationConfig("book a visit", tools=tools)
     held = Conversation("call-1", config, engines, 8000, lambda _turn: None)
     await held.prepare()
-    return held._parts.prepared.opening.text
+    return held._prepared.opening.text
 
 
 async def test_tools_are_told_once_and_the_call_can_always_be_ended() -> None:

@@ -16,16 +16,15 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from voice_loop.agent_turns import AgentTurns
+from voice_loop.answers import Answers
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
-    Answer,
     Command,
     End,
-    FallSilent,
     GiveUp,
     Hold,
-    Play,
     ReadOut,
     Report,
     Resume,
@@ -66,8 +65,6 @@ from voice_loop.voicemail import VoicemailTone
 
 log = logging.getLogger(__name__)
 
-#: Tools that one answer may use one after the other.
-_MAX_TOOLS_IN_A_ROW: Final = 5
 #: A silence this long while a tool works is filled.
 _TOOL_SLOW_MS: Final = 700
 #: Between the last words of the longest conversation and its limit: they leave, and some slack.
@@ -114,12 +111,13 @@ class Director:
         self._speeches = speeches
         self._prepared = prepared
         self._dialogue = dialogue
-        self._faq = faq
         self._toolset = toolset
         self._min_confidence = min_confidence
         self._log = TranscriptLog(dialogue)
         self._now = Moment()
         self._commands: list[Command] = []
+        self._agent = AgentTurns(self._log, self._commands)
+        self._answers = Answers(dialogue, faq, self._phrases)
         self._deadlines = Deadlines()
         self._deadlines.set(Due.OPENING, config.opening_delay_ms)
         self._deadlines.set(Due.MAX_DURATION, config.max_duration_ms)
@@ -127,10 +125,6 @@ class Director:
         """The agent has yet to open the call: that is the answer to whatever is said."""
         self._reply: Reply | None = None
         """The answer in the making; not spoken yet."""
-        self._speaking: Reply | None = None
-        """The answer whose speech has the floor."""
-        self._on_air: Speech | None = None
-        """The speech that has the floor, held or not."""
         self._tool: _ToolAtWork | None = None
         self._tool_awaited_from = 0
         """Index of the frame from which on the person has waited for it."""
@@ -176,7 +170,7 @@ class Director:
         self._over = True
         self._cut_off = self._unsettled()
         self._drop_reply()
-        self._yield()
+        self._agent.give_way(self._now)
         return self._take_commands()
 
     def close(self, now: Moment) -> list[Command]:
@@ -192,7 +186,8 @@ class Director:
         return self._take_commands()
 
     def _take_commands(self) -> list[Command]:
-        commands, self._commands = self._commands, []
+        commands = self._commands.copy()
+        self._commands.clear()
         return commands
 
     def _act_on(self, event: Signal) -> EndReason | None:
@@ -242,7 +237,7 @@ class Director:
                 case Due.TIME_UP:
                     if not self._ending:
                         self._begin_ending("max_duration")
-                        self._play(self._prepared.time_up)
+                        self._agent.play(self._prepared.time_up)
                 case Due.MAX_DURATION:
                     return "max_duration"
         return None
@@ -305,7 +300,7 @@ class Director:
         self._settle(reply)
 
     def _judge(self, transcript: Transcript) -> Verdict:
-        speech = self._on_air
+        speech = self._agent.speech
         if self._opening_comes or (speech is not None and speech.opens and not speech.played):
             return Verdict.OPENING
         return judge(transcript, speech, self._phrases, self._min_confidence)
@@ -313,25 +308,8 @@ class Director:
     def _answer(self, reply: Reply) -> None:
         """Have it answered, after what the tool at work gives."""
         reply.waits_for_tool = self._tool is not None
-        if reply.waits_for_tool:
-            return
-        dialogue = self._dialogue.copy()
-        if reply.transcript is not None:
-            if not reply.settled:
-                if (held := self._on_air) is not None and held.in_history:
-                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
-                dialogue.person_said(reply.transcript.text)
-            dialogue.recall(self._faq.about(reply.transcript.text))
-        exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
-        self._commands.append(
-            Answer(
-                reply.speech,
-                tuple(dialogue.messages()),
-                use_tools=not exhausted,
-                fallback=self._phrases.tool_trouble if exhausted else self._phrases.at_a_loss,
-                stopwatch=reply.stopwatch,
-            )
-        )
+        if not reply.waits_for_tool:
+            self._commands.append(self._answers.to(reply, self._agent.speech))
 
     def _settle(self, reply: Reply) -> None:
         """Act on what was said, once it is known, and once the turn is over if that matters.
@@ -351,7 +329,7 @@ class Director:
         if not reply.turn_over:
             return
         self._reply = None
-        self._yield()
+        self._agent.give_way(self._now)
         reply.settled = True
         if plain_words(reply.transcript.text):
             self._person_turn_over(reply, reply.transcript)
@@ -364,10 +342,7 @@ class Director:
 
     def _speak(self, reply: Reply) -> None:
         """Give the answer the floor, once the person leaves it."""
-        self._play(reply.speech, reply)
-        if self._now.person_speaks:
-            self._commands.append(Hold())
-        self._speaking = reply
+        self._agent.speak(reply, self._now)
         if self._tool is not None:
             self._await_tool()
 
@@ -380,7 +355,7 @@ class Director:
         pressed_ms = frame * FRAME_MS
         reply = Reply(self._speeches.new(), Stopwatch(at), pressed_ms, pressed_ms, keys=True)
         reply.transcript = Transcript(digits, 1.0)
-        self._yield()
+        self._agent.give_way(self._now)
         self._person_turn_over(reply, reply.transcript)
         self._answer_at_once(reply, f"[pressed {' '.join(digits)}]")
 
@@ -388,7 +363,7 @@ class Director:
         if self._ending:
             return
         self._drop_reply()
-        self._yield()
+        self._agent.give_way(self._now)
         now_ms, stopwatch = self._now_ms, Stopwatch(self._now.voiced_at)
         self._answer_at_once(Reply(self._speeches.new(), stopwatch, now_ms, now_ms), f"[{note}]")
 
@@ -409,19 +384,19 @@ class Director:
         if self._config.voicemail == "hangup":
             return "voicemail"
         self._begin_ending("voicemail")
-        self._play(self._prepared.voicemail)
+        self._agent.play(self._prepared.voicemail)
         return None
 
     def _nobody_speaks(self) -> None:
-        engaged = self._ending or self._reply is not None or self._on_air is not None
+        engaged = self._ending or self._reply is not None or self._agent.speech is not None
         if engaged or self._opening_comes:
             return
         self._silences += 1
         if self._silences > self._config.silence_prompts:
             self._begin_ending("silence")
-            self._play_line(self._speeches.last_words(), self._phrases.nobody_there)
+            self._agent.play_line(self._speeches.last_words(), self._phrases.nobody_there)
         else:
-            self._play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
+            self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
 
     def _failed(self, error: EngineError, speech: Speech) -> EndReason | None:
         if self._cut_off is not None and speech is self._cut_off.speech:
@@ -434,7 +409,7 @@ class Director:
         if not self._prepared.apology.finished:
             return "engine_error"
         self._begin_ending("engine_error")
-        self._play(self._prepared.apology)
+        self._agent.play(self._prepared.apology)
         return None
 
     def _waits_for(self, speech: Speech) -> bool:
@@ -443,15 +418,15 @@ class Director:
             return False
         if speech is self._prepared.opening and self._opening_comes:
             return not self._ending
-        replies = [reply.speech for reply in (self._reply, self._speaking) if reply is not None]
-        return speech in (self._on_air, *replies)
+        replies = [reply.speech for reply in (self._reply, self._agent.reply) if reply is not None]
+        return speech in (self._agent.speech, *replies)
 
     def _begin_ending(self, reason: EndReason) -> None:
         self._ending = True
         self._end_reason = reason
         cut_off = self._unsettled()
         self._drop_reply()
-        self._yield()
+        self._agent.give_way(self._now)
         if cut_off is not None:
             self._cut_off = cut_off
             self._note_cut_off()
@@ -479,54 +454,24 @@ class Director:
     def _now_ms(self) -> int:
         return self._now.frame * FRAME_MS
 
-    def _play(self, speech: Speech, reply: Reply | None = None) -> None:
-        self._on_air = speech
-        self._commands.append(Play(speech, None if reply is None else reply.stopwatch))
-
-    def _play_line(self, speech: Speech, text: str, reply: Reply | None = None) -> None:
-        self._play(speech, reply)
-        self._commands.append(ReadOut(speech, text, None if reply is None else reply.stopwatch))
-
-    def _yield(self) -> None:
-        """The agent gives up the floor: what it was saying ends at the words that were heard."""
-        if self._on_air is not None:
-            self._agent_turn_over(self._on_air)
-        if self._speaking is not None:
-            self._commands.append(GiveUp(self._speaking.speech))
-        self._speaking = None
-
     def _speech_over(self, speech: Speech) -> bool:
         """The agent said it all; True when the call ends with it."""
-        if speech is not self._on_air:
+        if speech is not self._agent.speech:
             return False
-        reply = self._speaking
+        reply = self._agent.reply
         if speech.tool_call is not None and self._now.person_speaks:
             # They may object.
             self._commands.append(Hold())
             return False
-        self._agent_turn_over(speech)
+        self._agent.note(speech, self._now)
         if reply is not None and speech is not reply.speech:
-            self._play(reply.speech, reply)
+            self._agent.play(reply.speech)
             return False
         if reply is not None and speech.tool_call is not None:
             self._use_tool(reply, speech.tool_call)
             return False
-        self._speaking = None
+        self._agent.reply = None
         return speech.hang_up_after
-
-    def _agent_turn_over(self, speech: Speech) -> None:
-        """Take the floor from a speech, and note what was heard of it."""
-        self._on_air = None
-        self._commands.append(FallSilent())
-        reply = self._speaking
-        timed = reply is not None and not reply.spoke and reply.transcript is not None
-        timings = reply.stopwatch.timings() if reply is not None and timed else None
-        turn = self._log.agent(speech, self._now.spoken_ms, timings)
-        if turn is None:
-            return
-        if reply is not None:
-            reply.spoke = True
-        self._commands.append(Report(turn))
 
     def _person_turn_over(self, reply: Reply, transcript: Transcript) -> None:
         self._silences = 0
@@ -545,7 +490,7 @@ class Director:
         """The person heard the words before the call: do it, then go on."""
         reply.tools_used += 1
         reply.speech = self._speeches.new()
-        self._play(reply.speech, reply)
+        self._agent.play(reply.speech)
         self._tool = _ToolAtWork(call, reply, self._now_ms)
         self._commands.append(UseTool(call, reply.speech))
         self._await_tool()
@@ -557,24 +502,24 @@ class Director:
 
     def _fill_silence(self) -> None:
         """The person has waited for a tool for a while: say so, unless something was said."""
-        reply, tool = self._speaking, self._tool
+        reply, tool = self._agent.reply, self._tool
         if tool is None or reply is None or reply.spoke or self._now.person_speaks:
             return
         waited = self._now.away_frame <= self._tool_awaited_from
-        if waited and self._on_air is reply.speech and reply.speech.wordless:
+        if waited and self._agent.speech is reply.speech and reply.speech.wordless:
             line = self._toolset.say(tool.call)
             filler = self._speeches.new(in_history=False)
             filler.fills_silence = True
-            self._play_line(filler, self._phrases.one_moment if line is None else line, reply)
+            self._agent.play_line(filler, self._phrases.one_moment if line is None else line)
 
     def _tool_done(self, result: ToolResult) -> EndReason | None:
         """Answer with what it gave, unless the person said something meanwhile."""
         reply = self._note_tool(result)
-        if reply is self._speaking and result.waits:
+        if reply is self._agent.reply and result.waits:
             reply.speech.finished = True
-        elif reply is self._speaking:
+        elif reply is self._agent.reply:
             self._answer(reply)
-        for waiting in (self._speaking, self._reply):
+        for waiting in (self._agent.reply, self._reply):
             if waiting is not None and waiting.waits_for_tool:
                 self._answer(waiting)
         return result.ends

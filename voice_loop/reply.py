@@ -1,11 +1,12 @@
 """One answer in the making: what was said, what it asks of the agent, and what it is answered.
 
 A reply is often speculative: work starts at a short pause and is thrown away when the person
-goes on. Only the `director` makes replies, reads and writes them.
+goes on. The `director` alone makes and changes replies.
 """
 
 from dataclasses import dataclass
 
+from voice_loop.events import Timings
 from voice_loop.judgement import Verdict
 from voice_loop.playout import Speech
 from voice_loop.ports import Transcript
@@ -33,3 +34,10 @@ class Reply:
     spoke: bool = False
     """Something of it was heard."""
     keys: bool = False
+    """The person pressed keys instead of speaking."""
+
+    def heard(self) -> Timings | None:
+        """Note that something of it was heard; its times, at the first words that answer speech or
+        keys."""
+        first, self.spoke = not self.spoke, True
+        return self.stopwatch.timings() if first and self.transcript is not None else None

@@ -21,13 +21,9 @@ class TranscriptLog:
         """The person let the agent finish and then spoke, twice: machines do not listen."""
         return self._answers > 1
 
-    def agent(
-        self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None
-    ) -> Turn | None:
-        """What was heard of a speech; None when nothing was."""
+    def agent(self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None) -> Turn:
+        """What was heard of a speech."""
         heard = speech.heard_text
-        if not heard:
-            return None
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
         self._heard_out = not speech.cut_short

@@ -39,8 +39,9 @@ from voice_loop.media_tick import MediaTick
 from voice_loop.phrases import phrases
 from voice_loop.playout import SpeechFactory
 from voice_loop.ports import Engines, Line
-from voice_loop.prepared import Renderer, prepared_speeches
+from voice_loop.prepared import prepared_speeches
 from voice_loop.prompts import system_prompt
+from voice_loop.rendering import Renderer
 from voice_loop.signals import Over, Signal, TimeUpRendered, Told, ToolDone, Transcribed
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
@@ -115,7 +116,7 @@ class Conversation:
             prepared=self._prepared,
             dialogue=self._dialogue,
             faq=faq,
-            toolset=self._toolset,
+            say=self._toolset.say,
             min_confidence=engines.min_confidence,
         )
         self._tick.deadline = self._director.deadline

@@ -13,6 +13,7 @@ history, and an answer to what they said meanwhile waits for it.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,7 +60,6 @@ from voice_loop.signals import (
 from voice_loop.speech_input import Keys
 from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import ToolResult
-from voice_loop.toolset import Toolset
 from voice_loop.transcript_log import TranscriptLog
 from voice_loop.voicemail import VoicemailTone
 
@@ -91,7 +91,7 @@ class Director:
         prepared: Prepared,
         dialogue: Dialogue,
         faq: Faq,
-        toolset: Toolset,
+        say: Callable[[ToolCall], str | None],
         min_confidence: float,
     ) -> None:
         """
@@ -102,7 +102,7 @@ class Director:
             prepared: speeches that are rendered before they are needed.
             dialogue: as the language model is told it; grows here.
             faq: answers that the agent is reminded of.
-            toolset: knows what is said while a tool works.
+            say: tells what is said while a tool works; None for a phrase of ours.
             min_confidence: a transcript below it is asked for again.
         """
         self._call_id = call_id
@@ -111,7 +111,7 @@ class Director:
         self._speeches = speeches
         self._prepared = prepared
         self._dialogue = dialogue
-        self._toolset = toolset
+        self._say = say
         self._min_confidence = min_confidence
         self._log = TranscriptLog(dialogue)
         self._now = Moment()
@@ -507,7 +507,7 @@ class Director:
             return
         waited = self._now.away_frame <= self._tool_awaited_from
         if waited and self._agent.speech is reply.speech and reply.speech.wordless:
-            line = self._toolset.say(tool.call)
+            line = self._say(tool.call)
             filler = self._speeches.new(in_history=False)
             filler.fills_silence = True
             self._agent.play_line(filler, self._phrases.one_moment if line is None else line)

@@ -1,17 +1,13 @@
-"""What is rendered while it rings: the opening, and lines that must come at once or in time."""
+"""The speeches of a call that are known before it, and rendered before they are needed."""
 
 from dataclasses import dataclass
 
-from voice_loop.call_engines import CallEngines
-from voice_loop.config import ConversationConfig
-from voice_loop.dialogue import Dialogue
-from voice_loop.phrases import Phrases
 from voice_loop.playout import Speech, SpeechFactory
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The speeches of one call that are known before it."""
+    """Those of one call."""
 
     opening: Speech
     apology: Speech
@@ -29,53 +25,3 @@ def prepared_speeches(speeches: SpeechFactory) -> Prepared:
         time_up=speeches.last_words(),
         voicemail=speeches.last_words(),
     )
-
-
-class Renderer:
-    """Fills the prepared speeches of one call."""
-
-    def __init__(
-        self, prepared: Prepared, config: ConversationConfig, engines: CallEngines, phrases: Phrases
-    ) -> None:
-        self._prepared = prepared
-        self._config = config
-        self._engines = engines
-        self._phrases = phrases
-
-    async def opening(self, dialogue: Dialogue) -> None:
-        """Render the apology, so that failures can be told, and the opening of a dialogue.
-
-        Raises EngineError.
-        """
-        await self._engines.read_out(self._phrases.apology, self._prepared.apology)
-        sentence, mode = self._config.first_sentence, self._config.first_sentence_mode
-        if mode == "static" and sentence:
-            await self._engines.read_out(sentence, self._prepared.opening)
-        elif mode != "none":
-            dialogue = dialogue.copy()
-            if sentence:
-                dialogue.open_with(sentence)
-            await self._engines.answer(
-                dialogue.messages(), self._prepared.opening, fallback=self._phrases.greeting
-            )
-
-    async def time_up(self) -> int:
-        """Render the last words of the longest conversation. Raises EngineError.
-
-        Returns:
-            Their length in ms, 0 when there are none.
-        """
-        message = self._config.time_up_message
-        text = self._phrases.time_up if message is None else message
-        await self._engines.read_out(text, self._prepared.time_up)
-        return self._prepared.time_up.length_ms
-
-    async def voicemail(self) -> None:
-        """Render the message for an answering machine, if one is left. Raises EngineError."""
-        speech = self._prepared.voicemail
-        try:
-            if self._config.voicemail == "leave_message":
-                text = self._config.voicemail_message or self._prepared.opening.text
-                await self._engines.read_out(text, speech)
-        finally:
-            speech.finished = True

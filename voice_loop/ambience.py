@@ -45,11 +45,11 @@ class Loop:
 
     @property
     def seconds(self) -> float:
-        """How long it is before it begins anew."""
+        """Length of one round of the loop."""
         return self._samples.size / self._rate
 
     def at(self, rate: int) -> Floats:
-        """The same sound at `rate` Hz, made at the first call."""
+        """The loop resampled to `rate` Hz; kept after the first call."""
         if rate not in self._at:
             seam = self._rate * _SEAM_MS // 1000
             wound = np.pad(self._samples, seam, mode="wrap")
@@ -98,11 +98,11 @@ class Ambience:
         self._thinks_aloud = False
 
     def begin_turn(self) -> None:
-        """It is the agent's turn: decide whether it thinks aloud."""
+        """Decide, at the start of the agent's turn, whether it thinks aloud."""
         self._thinks_aloud = self._rng.random() < self._probability
 
     def mix(self, speech: Samples | None, *, thinking: bool) -> Samples | None:
-        """What is sent in this tick; None is silence.
+        """Mix the frame that is sent in this tick; None is silence.
 
         Args:
             speech: the agent's frame, None while it says nothing.
@@ -158,7 +158,7 @@ def _layer(loop: Loop | None, volume: float, rate: int, fade_ms: int) -> _Layer 
 
 
 def _limited(mix: Floats) -> Samples:
-    """As it is below the knee; above it ever flatter towards full scale."""
+    """Limit a mix: unchanged below the knee, ever flatter above it towards full scale."""
     magnitude = np.abs(mix)
     if magnitude.max() > _KNEE:
         bent = _KNEE + _ROOM * np.tanh((magnitude - _KNEE) / _ROOM)

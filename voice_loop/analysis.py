@@ -31,7 +31,7 @@ class Analysis:
 
 
 async def analyse(llm: LanguageModel, task: str, turns: Turns) -> Analysis:
-    """Ask the model what a call came to; not asked when the person said nothing.
+    """Ask the model what a call came to, unless the person said nothing.
 
     Args:
         llm: the language model.

@@ -134,7 +134,7 @@ class CallEngines:
         temperature: float,
         stopwatch: Stopwatch | None,
     ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
-        """What the model says and does, as it comes."""
+        """Stream what the model says and does."""
         splitter = ClauseSplitter(tool.name for tool in tools)
         stream = self._engines.llm.stream(
             messages,
@@ -153,7 +153,7 @@ class CallEngines:
             yield part
 
     def close(self) -> None:
-        """The call is over: the language model may forget it."""
+        """Let the language model forget the call, which is over."""
         self._engines.llm.release(self._cache_key)
 
     async def _recite(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
@@ -176,7 +176,7 @@ class CallEngines:
 async def _in_time(
     stream: AsyncGenerator[_T, None], timeout_s: float, engine: str
 ) -> AsyncGenerator[_T, None]:
-    """The same items, with a bound on each wait; closes the stream with itself."""
+    """Give the stream's items, with a bound on each wait; close the stream at the end."""
     async with aclosing(stream):
         while True:
             try:

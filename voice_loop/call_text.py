@@ -109,7 +109,7 @@ class Opener:
 
 
 class Openers:
-    """Finds them; `names` are those of the tools there are."""
+    """Finds openers; `names` are those of the tools there are."""
 
     def __init__(self, names: Collection[str]) -> None:
         self.names = frozenset(names)
@@ -153,7 +153,7 @@ class Openers:
         )
 
     def next(self, text: str, begin: int = 0) -> Opener | None:
-        """The first one that is whole; none begins before `begin`."""
+        """Find the first whole opener at or after `begin`."""
         found = self._whole.search(text, begin)
         if found is None:
             return None
@@ -165,7 +165,7 @@ class Openers:
         return Opener(found.start(), found.end(), whole)
 
     def begun(self, text: str, begin: int = 0) -> int | None:
-        """Where one may begin, not before `begin`, that is not whole yet."""
+        """Find where an opener may begin, at or after `begin`, that is not whole yet."""
         found = self._begun.search(text, begin)
         return None if found is None else found.start()
 
@@ -180,7 +180,7 @@ class Openers:
 
 @lru_cache(maxsize=64)
 def openers(names: frozenset[str]) -> Openers:
-    """Those of calls of these tools."""
+    """Give the openers of calls of these tools."""
     return Openers(names)
 
 
@@ -327,7 +327,7 @@ def _is_own(call: Call, value: Mapping[str, Any], before: str, names: frozenset[
 
 
 def _told(value: Any, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
-    """The calls that a JSON value is."""
+    """Read the calls that a JSON value stands for."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         for one in value:
             yield from _told(one, names, marked=marked)
@@ -364,7 +364,7 @@ def _call(name: str, given: Any) -> Call:
 
 
 def _in_code(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
-    """Calls as program text."""
+    """Read calls that are written as program text."""
     at = 0
     for found in re.compile(r"(?<!\w)([A-Za-z_][\w.]{0,200})\s{0,2}\(").finditer(text):
         name = _clean(found[1].removesuffix(".call"), names)
@@ -397,7 +397,7 @@ def _python_arguments(inner: str) -> dict[str, Any] | None:
 
 
 def _alone(text: str, names: frozenset[str]) -> list[Call]:
-    """A known name with nothing else."""
+    """Read a known tool name that stands alone as a call."""
     staged = _clean(text.strip("[]{}() "), names)
     if staged in names:
         return [(staged, {})]
@@ -426,7 +426,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _trimmed(value: str) -> str:
-    """Without the line breaks that set it apart."""
+    """Strip the line breaks that set a text apart."""
     return value.removeprefix("\n").removesuffix("\n")
 
 

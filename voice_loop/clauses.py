@@ -50,7 +50,7 @@ class ToolCall:
 
 
 class ClauseSplitter:
-    """Feed it pieces of the reply; it gives clauses and tool calls as soon as they are whole.
+    """Splits a reply that comes in pieces: gives clauses and tool calls as soon as they are whole.
 
     Args:
         names: of the tools there are, by which calls are known that no mark sets apart.
@@ -143,7 +143,7 @@ class ClauseSplitter:
         self._searched = max(0, self._searched - count)
 
     def _do(self, opener: Opener, passage: str) -> Iterator[ToolCall]:
-        """What is not for the ear: calls, or nothing."""
+        """Give what is not for the ear: calls, or nothing."""
         calls = read_calls(passage, opener.kind, self._openers.names)
         if not calls and opener.kind == "fence" and (words := spoken_in_fence(passage)) is not None:
             self._buffer, self._searched = f"{words}\n{self._buffer}", 0

@@ -157,7 +157,7 @@ class Conversation:
             self._tick.pass_time(heard, now)
 
     def tell(self, note: str) -> None:
-        """The agent is to know this, and to speak of it."""
+        """Tell the agent something that it is to speak of."""
         self._post(Told(note))
 
     def press(self, digit: str, at: float) -> None:
@@ -174,12 +174,12 @@ class Conversation:
 
     @property
     def took_voicemail(self) -> bool:
-        """An answering machine took the call."""
+        """Whether an answering machine took the call."""
         return self._director.voicemail
 
     @property
     def conversed(self) -> bool:
-        """Somebody let the agent finish and then spoke, twice: they listen."""
+        """Whether somebody let the agent finish and then spoke, twice: they listen."""
         return self._director.conversed
 
     def transferred(self) -> None:
@@ -228,14 +228,14 @@ class Conversation:
             self._engines.close()
 
     def _count_what_came(self) -> None:
-        """Have the director take note of what was posted before or after the end."""
+        """Have the director count the results that were posted around the end."""
         for event in self._inbox.take_all():
             self._decide(event)
 
     # What the director commands ---------------------------------------------------------
 
     def _decide(self, event: Signal) -> End | None:
-        """Have an event decided on, and carry out what follows; gives the end, if it is that."""
+        """Have the director decide on an event, and carry out its commands; returns an `End`."""
         end = self._carry_out(self._director.decide(event, self._tick.moment(monotonic())))
         self._tick.deadline = self._director.deadline
         self._tick.understanding = self._director.understanding
@@ -300,7 +300,7 @@ class Conversation:
 
 
 class _Inbox:
-    """What the tick and the work beside it have told, and nobody has looked at yet."""
+    """Queues the events that the tick and the work beside it have posted."""
 
     def __init__(self, call_id: str) -> None:
         self._call_id = call_id
@@ -314,9 +314,9 @@ class _Inbox:
             log.error("call %s: conversation inbox is full, event dropped", self._call_id)
 
     async def get(self) -> Signal:
-        """The next one, in order."""
+        """Take the next event, waiting for it."""
         return await self._events.get()
 
     def take_all(self) -> list[Signal]:
-        """All that are there, in order."""
+        """Take all events that are there, in order."""
         return [self._events.get_nowait() for _ in range(self._events.qsize())]

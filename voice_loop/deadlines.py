@@ -19,22 +19,22 @@ class Due(Enum):
 
 
 class Deadlines:
-    """Each with one time at most."""
+    """Keeps one time at most for each."""
 
     def __init__(self) -> None:
         self._frames: dict[Due, int] = {}
 
     @property
     def next_frame(self) -> int | None:
-        """Index of the frame in which the next one is due."""
+        """Index of the frame in which the next deadline lies; None when none is set."""
         return min(self._frames.values(), default=None)
 
     def set(self, due: Due, ms: int) -> None:
-        """Have it due so long after the answer, instead of any time before."""
+        """Set a deadline to `ms` after the answer, in audio time; replaces an earlier setting."""
         self._frames[due] = ms // FRAME_MS
 
     def reached(self, frame: int) -> list[Due]:
-        """Take those that are due in this frame or were earlier."""
+        """Take the deadlines that lie in this frame or before it."""
         reached = [due for due in Due if self._frames.get(due, frame + 1) <= frame]
         for due in reached:
             del self._frames[due]

@@ -51,7 +51,7 @@ class Dialogue:
         return list(self._messages)
 
     def copy(self) -> "Dialogue":
-        """A dialogue to speculate on."""
+        """Copy the dialogue, to speculate on it."""
         twin = Dialogue("")
         twin._messages = self.messages()
         return twin

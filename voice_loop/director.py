@@ -80,7 +80,7 @@ class _ToolAtWork:
 
 
 class Director:
-    """Decides in one conversation."""
+    """Decides what the agent does in one conversation."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class Director:
 
     @property
     def understanding(self) -> bool:
-        """The person has finished, and what they said is not known yet."""
+        """Whether the person has finished, and what they said is not known yet."""
         return self._reply is not None and self._reply.turn_over
 
     @property
@@ -156,7 +156,7 @@ class Director:
     # What comes in ----------------------------------------------------------------------
 
     def decide(self, event: Signal, now: Moment) -> list[Command]:
-        """What is to be done about an event, in order; `End` is the last."""
+        """Decide on an event; returns what is to be done, in order. `End` comes last."""
         self._now = now
         if self._over and not isinstance(event, ToolDone | Transcribed | Failed):
             return []
@@ -165,7 +165,7 @@ class Director:
         return self._take_commands()
 
     def stop(self, now: Moment) -> list[Command]:
-        """Fall silent and give everything up: the line goes. Results count on, but end nothing."""
+        """Fall silent and give every answer up. Only results are decided on from now on."""
         self._now = now
         self._over = True
         self._cut_off = self._unsettled()
@@ -181,7 +181,7 @@ class Director:
         return self._take_commands()
 
     def note_last_words(self) -> list[Command]:
-        """Words that the end cut off count too; they may have to be transcribed first."""
+        """Note the words that the end cut off; they may have to be transcribed first."""
         self._note_cut_off()
         return self._take_commands()
 
@@ -306,7 +306,7 @@ class Director:
         return judge(transcript, speech, self._phrases, self._min_confidence)
 
     def _answer(self, reply: Reply) -> None:
-        """Have it answered, after what the tool at work gives."""
+        """Have a reply answered, after the result of the tool at work."""
         reply.waits_for_tool = self._tool is not None
         if not reply.waits_for_tool:
             self._commands.append(self._answers.to(reply, self._agent.speech))
@@ -377,7 +377,7 @@ class Director:
     # Fixed lines, and the end -----------------------------------------------------------
 
     def _leave_voicemail(self) -> EndReason | None:
-        """A machine waits for a message."""
+        """Do what the call is to do at an answering machine's tone."""
         if self._config.voicemail == "ignore" or self._ending or self.conversed:
             return None
         self.voicemail = True
@@ -455,7 +455,7 @@ class Director:
         return self._now.frame * FRAME_MS
 
     def _speech_over(self, speech: Speech) -> bool:
-        """The agent said it all; True when the call ends with it."""
+        """Go on after a whole speech has left; True when the call ends with it."""
         if speech is not self._agent.speech:
             return False
         reply = self._agent.reply
@@ -487,7 +487,7 @@ class Director:
     # Tools ------------------------------------------------------------------------------
 
     def _use_tool(self, reply: Reply, call: ToolCall) -> None:
-        """The person heard the words before the call: do it, then go on."""
+        """Use a tool, now that the person has heard the words before its call."""
         reply.tools_used += 1
         reply.speech = self._speeches.new()
         self._agent.play(reply.speech)
@@ -496,12 +496,12 @@ class Director:
         self._await_tool()
 
     def _await_tool(self) -> None:
-        """The person waits for the tool from now on."""
+        """Take the time: the person waits for the tool from now on."""
         self._tool_awaited_from = self._now.frame
         self._deadlines.set(Due.TOOL_SLOW, self._now_ms + _TOOL_SLOW_MS)
 
     def _fill_silence(self) -> None:
-        """The person has waited for a tool for a while: say so, unless something was said."""
+        """Tell the person that the tool takes a while, unless something was said."""
         reply, tool = self._agent.reply, self._tool
         if tool is None or reply is None or reply.spoke or self._now.person_speaks:
             return
@@ -513,7 +513,7 @@ class Director:
             self._agent.play_line(filler, self._phrases.one_moment if line is None else line)
 
     def _tool_done(self, result: ToolResult) -> EndReason | None:
-        """Answer with what it gave, unless the person said something meanwhile."""
+        """Answer with the tool's result, unless the person said something meanwhile."""
         reply = self._note_tool(result)
         if reply is self._agent.reply and result.waits:
             reply.speech.finished = True

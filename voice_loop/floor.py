@@ -117,7 +117,7 @@ class Floor:
         return self._onset
 
     def transcribed(self, transcript: Transcript) -> None:
-        """The words up to the current pause, if they ask for an answer."""
+        """Tell the turn detector the words up to the current pause."""
         self._turns.transcribed(transcript)
 
     def push(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:

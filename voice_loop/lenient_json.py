@@ -166,7 +166,7 @@ def _mended(text: str) -> Iterator[str]:
 
 
 def _closed(text: str) -> str | None:
-    """With the brackets that were not closed any more; None for a string that was not."""
+    """Add the closing brackets that are missing; None where a string is not closed."""
     wanted: list[str] = []
     for token in _TOKENS.finditer(text):
         if token[0] in "{[(":

@@ -20,7 +20,7 @@ from voice_loop.stopwatch import Stopwatch
 
 
 class MediaTick:
-    """One call's two directions of audio."""
+    """Trades one call's frames, both ways."""
 
     def __init__(
         self, speech_input: SpeechInput, ambience: Ambience, post: Callable[[Signal], None]
@@ -51,7 +51,7 @@ class MediaTick:
         return self._floor.frame
 
     def moment(self, at: float) -> Moment:
-        """How things stand on the line; `at` is now, `time.monotonic()` seconds."""
+        """Tell how things stand on the line; `at` is now, `time.monotonic()` seconds."""
         return Moment(
             at,
             frame=self.frame,
@@ -83,11 +83,11 @@ class MediaTick:
         self._playout.take()
 
     def tell_turn_detector(self, transcript: Transcript) -> None:
-        """The words of the turn so far are known."""
+        """Give the turn detector the words of the turn so far."""
         self._floor.transcribed(transcript)
 
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
-        """What was heard in that time (`SpeechInput.utterance`)."""
+        """Cut out what was heard in that time (`SpeechInput.utterance`)."""
         return self._speech_input.utterance(started_ms, ended_ms)
 
     def press(self, digit: str, at: float) -> None:
@@ -134,7 +134,7 @@ class MediaTick:
             self._post(DeadlineReached())
 
     def _speak(self, now: float) -> Samples | None:
-        """The next frame of the agent's words; what else is heard is none of them."""
+        """Take the next frame of the agent's words, without what is mixed in."""
         speech, frame = self._playout.speech, self._playout.next_frame()
         if speech is None:
             return None

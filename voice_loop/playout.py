@@ -84,12 +84,12 @@ class Speech:
 
     @property
     def played(self) -> int:
-        """Frames that have left."""
+        """Number of frames that have left."""
         return self._played
 
     @property
     def over(self) -> bool:
-        """Everything has been played."""
+        """Whether all of it has been played."""
         return self.finished and not self._frames
 
     @property
@@ -99,22 +99,22 @@ class Speech:
 
     @property
     def begun(self) -> bool:
-        """Its first audio is there."""
+        """Whether its first audio is there."""
         return self._added > 0
 
     @property
     def wordless(self) -> bool:
-        """It has no words, so far."""
+        """Whether it has no words so far."""
         return not self._clauses
 
     @property
     def length_ms(self) -> int:
-        """Of the audio, so far."""
+        """Length of the audio so far."""
         return self._added * FRAME_MS
 
     @property
     def text(self) -> str:
-        """All of its words, so far."""
+        """All of its words so far."""
         return " ".join(clause.text for clause in self._clauses)
 
     @property
@@ -124,7 +124,7 @@ class Speech:
 
     @property
     def cut_short(self) -> bool:
-        """Words of it have not left."""
+        """Whether words of it have not left."""
         return not self.finished or self._played < self._voiced
 
     def begin_clause(self, text: str) -> None:
@@ -145,7 +145,7 @@ class Speech:
         self._clauses[-1].complete = True
 
     def retract(self) -> None:
-        """Take back what has not left: it should not be heard."""
+        """Take back the words that have not left."""
         heard = [clause for clause in self._clauses if clause.heard(self._played)]
         for clause in heard:
             clause.text = clause.heard(self._played)
@@ -192,7 +192,7 @@ class SpeechFactory:
     interruptible: bool = True
 
     def new(self, *, in_history: bool = True) -> Speech:
-        """One that the person may interrupt, unless nobody may on this call."""
+        """Make a speech that the person may interrupt, unless the call forbids that."""
         return Speech(
             self.source_rate,
             self.line_rate,
@@ -201,7 +201,7 @@ class SpeechFactory:
         )
 
     def last_words(self) -> Speech:
-        """One that cannot be interrupted and ends the call."""
+        """Make a speech that cannot be interrupted and ends the call."""
         return Speech(
             self.source_rate,
             self.line_rate,
@@ -218,7 +218,7 @@ def is_voiced(frame: Samples) -> bool:
 
 
 class Playout:
-    """The agent's mouth: plays one speech at a time, can hold it, resume it or drop it."""
+    """Plays one speech at a time; can hold it, resume it or drop it."""
 
     def __init__(self) -> None:
         self._speech: Speech | None = None
@@ -235,7 +235,7 @@ class Playout:
 
     @property
     def audible(self) -> bool:
-        """The agent is heard now, short gaps between clauses included."""
+        """Whether the agent is heard now, short gaps between clauses included."""
         speech = self._speech
         return speech is not None and not self._held and speech.begun and not speech.over
 
@@ -243,7 +243,7 @@ class Playout:
         self._speech, self._held = speech, False
 
     def hold(self) -> None:
-        """Stop on the wire at once, keep the rest."""
+        """Stop the speech at once, and keep the rest of it."""
         self._held = self._speech is not None
 
     def resume(self) -> None:

@@ -1,4 +1,4 @@
-"""What the voice loop needs of the world: a line, and four engines.
+"""What the voice loop needs of the world: a line, and engines.
 
 `pbx/` and `models/` implement these; the composition root brings them together.
 """

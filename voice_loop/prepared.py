@@ -7,7 +7,7 @@ from voice_loop.playout import Speech, SpeechFactory
 
 @dataclass(frozen=True)
 class Prepared:
-    """Those of one call."""
+    """The prepared speeches of one call."""
 
     opening: Speech
     apology: Speech
@@ -16,7 +16,7 @@ class Prepared:
 
 
 def prepared_speeches(speeches: SpeechFactory) -> Prepared:
-    """Make them, empty."""
+    """Make the prepared speeches, empty."""
     opening = speeches.new()
     opening.opens = True
     return Prepared(

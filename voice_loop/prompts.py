@@ -159,7 +159,7 @@ def _faq_section(faq: Iterable[tuple[str, str]]) -> str:
 
 
 def _tools_section(tools: Iterable[ToolSpec]) -> str:
-    """In the form that Qwen and Hermes models are trained on."""
+    """Describe the tools in the form that Qwen and Hermes models are trained on."""
     lines = [
         json.dumps(
             {

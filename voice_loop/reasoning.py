@@ -89,7 +89,7 @@ class _State(Enum):
 
 
 class ReasoningFilter:
-    """Of one reply, gives what is said; a call on a channel as `<tool_call>…</tool_call>`."""
+    """Gives what is said of one reply; a call on a channel as `<tool_call>…</tool_call>`."""
 
     def __init__(self) -> None:
         self.closed_only = False
@@ -113,7 +113,7 @@ class ReasoningFilter:
 
     @property
     def thinking(self) -> bool:
-        """Whether they have not ended."""
+        """Whether the thoughts have not ended."""
         return self._state is _State.THOUGHT
 
     @property
@@ -161,7 +161,7 @@ class ReasoningFilter:
         return said
 
     def _begun(self) -> int | None:
-        """Where a mark may begin that is not whole yet."""
+        """Find where a mark may begin that is not whole yet."""
         if self._preface is _BARE_CHANNEL:
             found = _BARE_BEGUN.search(self._held)
         elif self._preface is not None:
@@ -321,7 +321,7 @@ class ReasoningFilter:
 
 
 def said_in(text: str) -> str:
-    """What is said in a whole reply."""
+    """Take the thoughts out of a whole reply."""
     filter_ = ReasoningFilter()
     said = ""
     for part in [*filter_.push(text), *filter_.close()]:

@@ -37,7 +37,6 @@ class Reply:
     """The person pressed keys instead of speaking."""
 
     def heard(self) -> Timings | None:
-        """Note that something of it was heard; its times, at the first words that answer speech or
-        keys."""
+        """Note that words of it were heard; returns its times the first time, if it has any."""
         first, self.spoke = not self.spoke, True
         return self.stopwatch.timings() if first and self.transcript is not None else None

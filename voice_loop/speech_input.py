@@ -95,7 +95,7 @@ class SpeechInput:
         )
 
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
-        """What was heard in that time, edges included; of a very long one the last 30 s."""
+        """Cut out what was heard in that time, edges included; the last 30 s of a longer one."""
         now = self.floor.frame + 1
         first = max(started_ms // FRAME_MS - _PADDING_FRAMES, now - len(self._heard), 0)
         end = min(ended_ms // FRAME_MS + _PADDING_FRAMES, now)

@@ -61,7 +61,7 @@ class ToneDetector:
 
     @property
     def sounding(self) -> bool:
-        """The latest frame was of a tone, however short that is so far."""
+        """Whether the latest frame was of a tone, however short that is so far."""
         return self._frames > 0
 
     def push(self, frame: Samples) -> bool:

@@ -22,7 +22,7 @@ class TranscriptLog:
         return self._answers > 1
 
     def agent(self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None) -> Turn:
-        """What was heard of a speech."""
+        """Make the agent's turn of what was heard of a speech."""
         heard = speech.heard_text
         if speech.in_history:
             self._dialogue.agent_said(heard, interrupted=speech.cut_short)
@@ -30,14 +30,14 @@ class TranscriptLog:
         return Turn("agent", heard, *span_ms, interrupted=speech.cut_short, timings=timings)
 
     def person(self, transcript: Transcript, span_ms: tuple[int, int], *, keys: bool) -> Turn:
-        """What the person said or keyed in; whether the model is told is another matter."""
+        """Make a turn of what the person said or keyed in; the dialogue is not told."""
         self._answers += self._heard_out
         self._heard_out = False
         confidence = None if keys else transcript.confidence
         return Turn("person", transcript.text, *span_ms, confidence=confidence, keys=keys)
 
     def tool(self, call: ToolCall, result: ToolResult, span_ms: tuple[int, int]) -> Turn:
-        """What the agent did, and what came of it."""
+        """Make a turn of a tool call and its result."""
         self._dialogue.tool_used(call.name, call.arguments, result.output)
         use = ToolUse(call.name, call.arguments, result.is_error)
         return Turn("tool", result.output, *span_ms, tool=use)

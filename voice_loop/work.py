@@ -39,16 +39,16 @@ class Work:
         return task
 
     def fill(self, speech: Speech, job: Job) -> None:
-        """Do a job that ends in the words of a speech; one after the other."""
+        """Do a job that a speech's words come from; `give_up` ends it."""
         self._fillers[speech] = self.start(speech, job)
 
     def give_up(self, speech: Speech) -> None:
-        """End the job that fills a speech, if there is one."""
+        """Cancel the job that fills a speech, if there is one."""
         if (task := self._fillers.pop(speech, None)) is not None:
             task.cancel()
 
     async def see_through(self, speech: Speech, job: Job) -> None:
-        """The same, waiting for its end."""
+        """Do a job and wait for its end."""
         task = self.start(speech, job)
         try:
             await asyncio.wait([task])
@@ -56,12 +56,12 @@ class Work:
             task.cancel()
 
     def cancel(self) -> None:
-        """Tell all of it to end."""
+        """Cancel all jobs."""
         for task in self._tasks:
             task.cancel()
 
     async def ended(self) -> None:
-        """Wait for the end of all of it, but not for ever."""
+        """Wait for the end of all jobs, for at most `_CANCEL_WAIT_S`."""
         if self._tasks:
             _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
             if stuck:

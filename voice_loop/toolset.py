@@ -59,11 +59,11 @@ class Toolset:
         if tool is None:
             known = ", ".join(self._tools)
             return _error(f"There is no such tool. The tools are: {known}.")
-        arguments = coerced(call.arguments, tool.spec.parameters)
-        validator = Draft202012Validator(tool.spec.parameters)
-        for wrong in validator.iter_errors(arguments):
-            return _error(f"The arguments are not right: {wrong.json_path}: {wrong.message}")
         try:
+            arguments = coerced(call.arguments, tool.spec.parameters)
+            validator = Draft202012Validator(tool.spec.parameters)
+            for wrong in validator.iter_errors(arguments):
+                return _error(f"The arguments are not right: {wrong.json_path}: {wrong.message}")
             async with asyncio.timeout(_TIMEOUT_S):
                 result = await tool(arguments)
         except TimeoutError:

@@ -434,6 +434,17 @@ async def test_a_tool_that_fails_is_an_error_that_the_agent_speaks_of() -> None:
     assert call.said[2:] == [("tool", "It failed."), ("agent", sorry)]
 
 
+async def test_a_tool_whose_schema_is_broken_is_an_error_too() -> None:
+    book = Gadget()
+    book.spec = replace(book.spec, parameters={"$ref": "#/nowhere"})
+    sorry = "sorry, that did not work."
+    call = await calling({"tuesday": BOOK, tool_response_text("It failed."): sorry}, book)
+    await call.says("tuesday")
+    await call.hears_out()
+    assert not book.used
+    assert call.said[2:] == [("tool", "It failed."), ("agent", sorry)]
+
+
 async def test_a_tool_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voice_loop.toolset._TIMEOUT_S", 0.01)
     book = Gadget()

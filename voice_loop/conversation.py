@@ -199,14 +199,14 @@ class Conversation:
             self._answered = False
             self._carry_out(self._director.stop(self._tick.moment(monotonic())))
             await self._give_back(None if reason == "transferred" else line)
-            self._count_what_came()
+            self._drain()
             self._carry_out(self._director.close(self._tick.moment(monotonic())))
         for command in self._director.note_last_words():
             if isinstance(command, Transcribe):
                 await self._work.see_through(command.speech, self._transcription(command))
             else:
                 self._carry_out([command])
-        self._count_what_came()
+        self._drain()
         return reason
 
     async def _converse(self) -> EndReason:
@@ -227,8 +227,8 @@ class Conversation:
             await self._work.ended()
             self._engines.close()
 
-    def _count_what_came(self) -> None:
-        """Have the director count the results that were posted around the end."""
+    def _drain(self) -> None:
+        """Have the director take the results that were posted around the end."""
         for event in self._inbox.take_all():
             self._decide(event)
 

@@ -1,7 +1,7 @@
 """Who has the floor: from one speech/no-speech verdict per 20 ms frame to turns.
 
-Sans-IO: time is counted in frames, so the whole logic runs in microseconds in tests. The shell
-(`conversation`) feeds verdicts in and acts on the events that come out.
+Sans-IO: time is counted in frames, so the whole logic runs in microseconds in tests.
+`speech_input` feeds verdicts in; the `director` decides on the events that come out.
 
 The person's state:
 

@@ -21,7 +21,7 @@ from api.store import Store
 from api.tools.transfer import HandOver
 from api.transfer_records import TransferWish, transfer_of
 from api.transferring import Transferring
-from pbx.desk import Desk
+from pbx.audio_router import AudioRouter
 from pbx.switch import (
     LIMIT_MARGIN_S,
     Answered,
@@ -238,7 +238,7 @@ class CallRunner:
             attempt.rate,
             self._on_turn,
         )
-        desk = Desk(conversation)
+        desk = AudioRouter(conversation)
         recorder = self._recorder(desk, attempt.rate)
         attempt.attach(recorder or desk)
         self._transferring = transferring = Transferring(

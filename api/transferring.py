@@ -14,7 +14,7 @@ from api.store import Store, StoreError
 from api.store.transfers import TrunkFullError
 from api.transfer_orders import TransferRefusedError, order_transfer
 from api.transfer_records import Transfer, TransferWish, leg_id
-from pbx.desk import Desk, Quiet
+from pbx.audio_router import AudioRouter, Quiet
 from pbx.switch import (
     LIMIT_MARGIN_S,
     Attempt,
@@ -50,7 +50,7 @@ class Transferring:
         call: Call,
         channel_id: str,
         attempt: Attempt,
-        desk: Desk,
+        desk: AudioRouter,
         *,
         store: Store,
         said: Sequence[Said],

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from pbx.rtp import Arrival, Reception, RtpPacket, timestamp_delta
+from pbx.rtp import Arrival, ReceptionStats, RtpPacket, timestamp_delta
 from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
 
 #: No delay may be larger, by the configuration either.
@@ -65,7 +65,7 @@ class JitterBuffer:
                 f"jitter buffer delays must satisfy {FRAME_MS} ≤ min ({min_ms}) ≤ start "
                 f"({start_ms}) ≤ max ({max_ms}) ≤ {GREATEST_MS} ms"
             )
-        self.reception = Reception(rate)
+        self.reception = ReceptionStats(rate)
         self.late = 0
         """Packets that came when their time had been played, or stored packets were newer."""
         self.concealed_frames = 0

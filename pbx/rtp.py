@@ -148,7 +148,7 @@ class Arrival(enum.Enum):
     """A stream begins: the very first packet, or the one that confirms the one on probation."""
 
 
-class Reception:
+class ReceptionStats:
     """Keeps the account of one received stream (RFC 3550 §6.4.1 and appendices A.1, A.3, A.8).
 
     Args:

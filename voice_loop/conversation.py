@@ -152,7 +152,7 @@ class Conversation:
             raise
 
     def pass_time(self, heard: Samples, now: float) -> None:
-        """A media tick in which somebody else has the line (`pbx.desk.Owner`)."""
+        """A media tick in which somebody else has the line (`pbx.audio_router.Owner`)."""
         if self._answered:
             self._tick.pass_time(heard, now)
 

@@ -15,13 +15,13 @@ from pbx.asterisk.incoming import Presented, knows_secret, read_request, runs_ag
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
 from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
-from pbx.asterisk.transfers import Transfers
+from pbx.asterisk.transfers import AsteriskTransfers
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.incoming import IncomingCall, OnIncoming, Refusal, decide
+from pbx.live_attempts import LiveAttempts
 from pbx.media import MediaError, MediaServer
 from pbx.rare_log import RareLog
-from pbx.registry import Registry
 from pbx.switch import (
     Attempt,
     Dial,
@@ -62,8 +62,8 @@ class AsteriskSwitch:
         self._refused = RareLog(_log)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
-        self._transfers = Transfers(
+        self._attempts: LiveAttempts[AttemptCore] = LiveAttempts(config.link_grace_s)
+        self._transfers = AsteriskTransfers(
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
         self._originating: dict[str, asyncio.Future[Event]] = {}

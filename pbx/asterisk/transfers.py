@@ -19,7 +19,7 @@ from pbx.asterisk.link import AmiLink
 from pbx.asterisk.outputs import Event, ReferAnswered
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
-from pbx.registry import Registry
+from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchError, SwitchRefused, SwitchUnavailable
 
 CONTEXT: Final = "offhook-refer"
@@ -46,7 +46,7 @@ def refer_to(number: str, contact: str) -> str | None:
     return None if uri is None else f"sip:{number}@{uri['host']}{uri['port'] or ''}"
 
 
-class Transfers:
+class AsteriskTransfers:
     """The transfers of one switch.
 
     Args:
@@ -59,7 +59,7 @@ class Transfers:
     def __init__(
         self,
         link: AmiLink,
-        attempts: Registry[AttemptCore],
+        attempts: LiveAttempts[AttemptCore],
         audio: Callable[[], str],
         look: Callable[[], None],
     ) -> None:

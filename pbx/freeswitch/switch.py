@@ -17,7 +17,7 @@ from pbx.freeswitch.gateway import Gateway, look_at_gateway
 from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
-from pbx.freeswitch.transfers import TRANSFERRED, Transfers
+from pbx.freeswitch.transfers import TRANSFERRED, FreeSwitchTransfers
 from pbx.incoming import (
     NAME_LENGTH,
     NUMBER_LENGTH,
@@ -27,8 +27,8 @@ from pbx.incoming import (
     decide,
     one_line,
 )
+from pbx.live_attempts import LiveAttempts
 from pbx.media import MediaError, MediaLeg, MediaServer
-from pbx.registry import Registry
 from pbx.switch import (
     Attempt,
     Dial,
@@ -75,11 +75,11 @@ class FreeSwitchSwitch:
         self._on_incoming = on_incoming
         self._media = media
         self._link = EslLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: Registry[AttemptCore] = Registry(config.link_grace_s)
+        self._attempts: LiveAttempts[AttemptCore] = LiveAttempts(config.link_grace_s)
         self._created: dict[str, asyncio.Event] = {}
         self._trunks: dict[str, str] = {}
         self._gateways: dict[str, tuple[float, Gateway]] = {}
-        self._transfers = Transfers(self._link, self._attempts)
+        self._transfers = FreeSwitchTransfers(self._link, self._attempts)
         self._ports = UnicastPorts(config.unicast_port_min, config.unicast_port_max)
 
     @property

@@ -8,7 +8,7 @@ from typing import Final
 from pbx.attempt import LiveAttempt
 from pbx.freeswitch.attempt import AttemptCore
 from pbx.freeswitch.link import EslLink
-from pbx.registry import Registry
+from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchError, SwitchRefused
 
 #: Channel variable of a call that is no more ours: people are talking.
@@ -29,7 +29,7 @@ _REFER_RESULTS: Final = (
 LiveCall = LiveAttempt[AttemptCore]
 
 
-class Transfers:
+class FreeSwitchTransfers:
     """The transfers of one switch.
 
     Args:
@@ -37,7 +37,7 @@ class Transfers:
         attempts: background work goes there.
     """
 
-    def __init__(self, link: EslLink, attempts: Registry[AttemptCore]) -> None:
+    def __init__(self, link: EslLink, attempts: LiveAttempts[AttemptCore]) -> None:
         self._link = link
         self._attempts = attempts
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pbx.rtp import (
     Arrival,
     BadPaddingError,
-    Reception,
+    ReceptionStats,
     RtpError,
     RtpPacket,
     TruncatedExtensionError,
@@ -162,8 +162,8 @@ def packet(number: int, *, start: int = 0, ssrc: int = 7) -> RtpPacket:
     return RtpPacket(0, (start + number) & 0xFFFF, (number * 160) & 0xFFFFFFFF, ssrc, b"\xff" * 160)
 
 
-def account(numbers: list[int], start: int = 0) -> tuple[Reception, list[Arrival]]:
-    reception = Reception(8000)
+def account(numbers: list[int], start: int = 0) -> tuple[ReceptionStats, list[Arrival]]:
+    reception = ReceptionStats(8000)
     return reception, [reception.update(packet(n, start=start), n * 0.02) for n in numbers]
 
 
@@ -198,7 +198,7 @@ def test_loss_is_counted_over_many_wraps() -> None:
 
 
 def test_one_stray_packet_does_not_move_the_stream() -> None:
-    reception = Reception(8000)
+    reception = ReceptionStats(8000)
     steps = [(0, 7), (1, 7), (40_000, 7), (2, 7), (40_001, 7), (3, 7), (9, 8), (4, 7)]
     arrivals = [reception.update(packet(n, ssrc=ssrc), 0.0) for n, ssrc in steps]
     assert arrivals == [
@@ -216,7 +216,7 @@ def test_one_stray_packet_does_not_move_the_stream() -> None:
 
 @pytest.mark.parametrize(("jump", "ssrc"), [(40_000, 7), (-5_000, 7), (3, 8)])
 def test_two_in_a_row_begin_a_new_stream_and_keep_the_old_loss(jump: int, ssrc: int) -> None:
-    reception = Reception(8000)
+    reception = ReceptionStats(8000)
     for number in (0, 2):
         reception.update(packet(number), 0.0)
     first = reception.update(packet(jump, ssrc=ssrc), 0.0)
@@ -228,7 +228,7 @@ def test_two_in_a_row_begin_a_new_stream_and_keep_the_old_loss(jump: int, ssrc: 
 
 def test_jitter_follows_rfc_3550() -> None:
     """Every other packet is 5 ms late: each difference is 5 ms, and so becomes the estimate."""
-    reception = Reception(8000)
+    reception = ReceptionStats(8000)
     expected = 0.0
     for number in range(200):
         reception.update(packet(number), number * 0.02 + (0.005 if number % 2 else 0.0))
@@ -241,7 +241,7 @@ def test_jitter_follows_rfc_3550() -> None:
 
 
 def test_jitter_ignores_the_timestamp_wrap_and_pauses_that_the_clock_counts() -> None:
-    reception = Reception(8000)
+    reception = ReceptionStats(8000)
     for number in range(10):
         pause = 50 if number > 5 else 0
         timestamp = (2**32 - 480 + (number + pause) * 160) & 0xFFFFFFFF

@@ -14,7 +14,7 @@ class Owner(AudioPeer, Protocol):
         ...
 
 
-class Desk:
+class AudioRouter:
     """An `AudioPeer` that passes everything on to its owner, or to who stands in."""
 
     def __init__(self, owner: Owner) -> None:

@@ -16,7 +16,7 @@ _CONDEMNED_S: Final = 600.0
 _CLOSE_S: Final = 5.0
 
 
-class Registry(Generic[CoreT]):
+class LiveAttempts(Generic[CoreT]):
     """Owns the attempts, their background work, and the patience with a link that is down.
 
     Args:

@@ -203,7 +203,7 @@ class AttemptCore:
         if self._away:
             self._phase = "answered"
             self._fading = False
-            if not self._wanted_over:
+            if not self._unwanted:
                 self._deadline = None
 
     def doubt(self) -> None:
@@ -216,7 +216,7 @@ class AttemptCore:
             return
         referred = self._phase == "referring"
         self._phase = "transferred"
-        if not self._wanted_over:
+        if not self._unwanted:
             self._deadline = now + _HANG_UP_S if referred else None
         self._outputs.append(CloseMedia())
         self._tell(Transferred(now + self._epoch))
@@ -276,7 +276,7 @@ class AttemptCore:
                 self._ring(now)
             elif far[0].get("ChannelStateDesc") == "Up":
                 self._answer(now)
-        if self._wanted_over:
+        if self._unwanted:
             self._hang_ups = 0
             self._force(now)
 
@@ -296,11 +296,12 @@ class AttemptCore:
             self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
             if self._before_answer and not self._far_gone and self._hang_ups == 0:
-                self._complaint = (
-                    "Asterisk did not begin to dial in time."
-                    if self._phase == "starting"
-                    else "Asterisk did not end the dialling in time."
-                )
+                if self._inbound:
+                    self._complaint = "Asterisk did not answer the call in time."
+                elif self._phase == "starting":
+                    self._complaint = "Asterisk did not begin to dial in time."
+                else:
+                    self._complaint = "Asterisk did not end the dialling in time."
             self._force(now)
 
     def _reconcile_moved(self, media: list[Event], far: list[Event], now: float) -> None:
@@ -318,7 +319,7 @@ class AttemptCore:
                 self._outputs.append(AskMedia(channel))
             elif self._doubtful:
                 self.stay()
-        if self._wanted_over and not self.over:
+        if self._unwanted and not self.over:
             self._hang_ups = 0
             self._force(now)
 
@@ -357,7 +358,7 @@ class AttemptCore:
         self._far_id, self._far_channel = unique_id, channel
         if self._phase == "starting":
             self._phase = "dialing"
-            if not self._wanted_over:
+            if not self._unwanted:
                 self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
             self._tell(Dialing(now + self._epoch))
         self._outputs.append(AskCallId(channel))
@@ -429,7 +430,12 @@ class AttemptCore:
         Where neither is so, a far end that hangs up has agreed: not every one says so first.
         """
         refused = self._refer_code not in (None, _SIP_SERVER_ERROR)
-        return refused or self._wanted_over or self._complaint is not None
+        return refused or self._unwanted
+
+    @property
+    def _unwanted(self) -> bool:
+        """Whether it is to end, by our wish or for a reason of ours."""
+        return self._wanted_over or self._complaint is not None
 
     def _note_cause(self, event: Event) -> None:
         self._q850 = self._q850 or whole_number(event.get("Cause", ""))
@@ -459,7 +465,7 @@ class AttemptCore:
     def _answer(self, now: float) -> None:
         if self._before_answer:
             self._phase = "answered"
-            if not self._wanted_over:
+            if not self._unwanted:
                 self._deadline = None
             self._tell(Answered(now + self._epoch))
 
@@ -474,7 +480,7 @@ class AttemptCore:
     def _finish(self, now: float) -> None:
         if not self._before_answer and self._complaint is None:
             cause = causes.completed(self._q850, self._call_id)
-        elif self._wanted_over or self._inbound:
+        elif self._wanted_over or (self._inbound and self._complaint is None):
             cause = causes.canceled(dialled=self._ringing or self._early, sip_call_id=self._call_id)
         elif self._complaint is not None:
             cause = causes.lost(self._complaint, self._call_id)

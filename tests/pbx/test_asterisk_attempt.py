@@ -248,6 +248,31 @@ def test_a_wish_to_hang_up_survives_a_lost_link() -> None:
     assert core.take() == [HangUpChannel("UnicastRTP/127.0.0.1:1-0x1")]
 
 
+def test_an_answer_does_not_call_off_a_hang_up_for_a_reason_of_ours() -> None:
+    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    stream = recording("late_answerer")
+    ended = next(i for i, (_, e) in enumerate(stream) if "Hangup" in e["Event"])
+    core.fail("There was no audio.", 0.0)
+    assert [type(one) for one in core.take()] == [HangUpChannel]
+    assert Answered in progress(feed(core, stream[:ended]))
+    assert core.deadline == 4.0
+    core.on_deadline(core.deadline)
+    assert [type(one) for one in core.take()] == [HangUpChannel]
+    core.reconcile([channel("UnicastRTP/127.0.0.1:1-0x1", "offhook-1", "Up")], 5.0)
+    assert core.take() == [HangUpChannel("UnicastRTP/127.0.0.1:1-0x1")]
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_an_inbound_call_that_fails_on_our_side_was_not_canceled(up: bool) -> None:
+    core = AttemptCore("1.1", 0.0, EPOCH, far_channel="PJSIP/trunk-00000001")
+    far = {"Uniqueid": "1.1", "Channel": "PJSIP/trunk-00000001"}
+    if up:
+        feed(core, [(0.1, {"Event": "Newstate", "ChannelStateDesc": "Up", **far})])
+    core.fail("There was no audio.", 0.2)
+    end = cause(feed(core, [(0.3, {"Event": "Hangup", "Cause": "16", **far})]))
+    assert (end.state, end.name, end.message) == ("failed", "pbx_lost_call", "There was no audio.")
+
+
 def test_nothing_follows_the_end() -> None:
     core = answered()
     core.lose("gone", 1.0)

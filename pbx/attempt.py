@@ -8,9 +8,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol
 
+from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.media import MediaError, MediaLeg
 from pbx.switch import (
     Answered,
@@ -33,72 +33,6 @@ _log = logging.getLogger(__name__)
 #: Digits beyond this many unread ones are dropped: nobody presses so many keys.
 _QUEUE: Final = 256
 _RESERVED: Final = 16
-
-
-@dataclass(frozen=True)
-class ConnectMedia:
-    """Send audio there; hear audio from there only."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True)
-class DisconnectMedia:
-    """Nobody is at the other end for the moment; the leg may be connected again."""
-
-
-@dataclass(frozen=True)
-class CloseMedia:
-    """The far end of the audio is gone for good; its port may soon be another call's."""
-
-
-class Core(Protocol):
-    """The life of one attempt, told by the PBX's events. Times are seconds of a steady clock."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def over(self) -> bool: ...
-
-    @property
-    def answered(self) -> bool:
-        """Whether the far end talks to us now: answered, not over, not transferred."""
-        ...
-
-    @property
-    def transferred(self) -> bool:
-        """Whether the far end talks to somebody else now; then `lose` ends it as completed."""
-        ...
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `on_deadline`, or None."""
-        ...
-
-    def take(self) -> list[Any]:
-        """What has come of the calls since the last `take()`: progress, media, commands."""
-        ...
-
-    def hang_up(self, now: float) -> None:
-        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
-        ...
-
-    def fail(self, message: str, now: float) -> None:
-        """Hang it up because of something on our side; `message` says what."""
-        ...
-
-    def lose(self, message: str, now: float) -> None:
-        """It is gone and nobody can tell how; `message` says what is known."""
-        ...
-
-    def on_deadline(self, now: float) -> None:
-        """Force what did not come by itself."""
-        ...
-
-
-CoreT = TypeVar("CoreT", bound=Core)
 
 
 class Driver(Protocol[CoreT]):

@@ -6,7 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final, Generic
 
-from pbx.attempt import CoreT, LiveAttempt
+from pbx.attempt import LiveAttempt
+from pbx.attempt_core import CoreT
 from pbx.switch import Ended, SwitchError
 
 _log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ A transfer takes the far leg away from the media leg, which ends. It comes back,
 media leg, when the far end refuses a REFER; else the attempt lives on as its far leg alone.
 """
 
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from pbx import causes
 from pbx.asterisk.outputs import (
@@ -21,32 +21,23 @@ from pbx.asterisk.outputs import (
     AskMedia,
     Event,
     HangUpChannel,
-    Output,
     ReferAnswered,
 )
-from pbx.attempt import CloseMedia, ConnectMedia, DisconnectMedia
-from pbx.switch import (
-    Answered,
-    Cause,
-    Dialing,
-    Digit,
-    EarlyMedia,
-    Ended,
-    Progress,
-    Ringing,
-    Transferred,
+from pbx.attempt_core import (
+    HANG_UP_S,
+    LAST_WORD_S,
+    AttemptCore,
+    ConnectMedia,
+    DisconnectMedia,
+    Phase,
 )
+from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
 
 #: Seconds from the originate until Dial must have begun.
 _START_S: Final = 10.0
 #: Seconds that Dial may take beyond the ring timeout that it was given.
 _RING_GRACE_S: Final = 5.0
-#: Seconds for a hang-up to take effect before it is asked for again, and how often.
-_HANG_UP_S: Final = 4.0
-_HANG_UP_TRIES: Final = 3
-#: Seconds to wait for the far leg's own word when the media leg is gone already.
-_LAST_WORD_S: Final = 1.0
 #: Seconds for the answer to a REFER. After 32 s without any (64 times T1, RFC 3261 section
 #: 17.1.2.2) Asterisk reports 408, so that later than this it was taken, and there it rings on.
 _REFER_S: Final = 40.0
@@ -55,13 +46,16 @@ _SIP_FAILURE: Final = 300
 _SIP_SERVER_ERROR: Final = 500
 #: What a redirection that Dial did not follow passes for, where its own code is not told.
 _MOVED_TEMPORARILY: Final = 302
+#: What is the matter with a call that comes no further.
+_TOO_LATE: Final[Mapping[Phase, str]] = {
+    "starting": "Asterisk did not begin to dial in time.",
+    "dialing": "Asterisk did not end the dialling in time.",
+    "offered": "Asterisk did not answer the call in time.",
+}
 
 
-Phase = Literal["starting", "dialing", "answered", "joining", "referring", "transferred", "over"]
-
-
-class AttemptCore:
-    """The life of one attempt.
+class AsteriskCore(AttemptCore):
+    """The life of one attempt on Asterisk.
 
     Args:
         id: unique id of the channel that began it, and the Linkedid of all of its channels.
@@ -80,30 +74,21 @@ class AttemptCore:
         ring_timeout_s: float = 30,
         far_channel: str | None = None,
     ) -> None:
-        self.id = id
-        self._epoch = epoch
-        self._ring_timeout_s = ring_timeout_s
-        self._inbound = far_channel is not None
+        super().__init__(
+            id,
+            epoch,
+            now + _START_S,
+            ring_timeout_s=ring_timeout_s,
+            inbound=far_channel is not None,
+        )
         self._far_leads = self._inbound
-        self._outputs: list[Output] = []
-        self._phase: Phase = "starting"
-        self._deadline: float | None = now + _START_S
         self._media_channel: str | None = None
         self._media_host: str | None = None
-        self._media_gone = False
         self._far_id: str | None = id if self._inbound else None
         self._far_channel = far_channel
         self._far_gone = False
-        self._ringing = False
-        self._early = False
         self._dial_status: str | None = None
         self._redirected = False
-        self._q850: int | None = None
-        self._sip_code: int | None = None
-        self._call_id: str | None = None
-        self._hang_ups = 0
-        self._wanted_over = False
-        self._complaint: str | None = None
         self._refer_code: int | None = None
         self._doubtful = False
         self._fading = False
@@ -111,18 +96,8 @@ class AttemptCore:
             self._outputs.append(AskCallId(far_channel))
 
     @property
-    def over(self) -> bool:
-        return self._phase == "over"
-
-    @property
     def answered(self) -> bool:
-        """Whether the far end talks to us now."""
-        return self._phase == "answered" and not self._far_gone
-
-    @property
-    def transferred(self) -> bool:
-        """Whether the far end talks to somebody else now."""
-        return self._phase == "transferred"
+        return super().answered and not self._far_gone
 
     @property
     def far_channel(self) -> str | None:
@@ -133,16 +108,6 @@ class AttemptCore:
     def far_id(self) -> str | None:
         """Unique id of the trunk's channel, once there is one."""
         return self._far_id
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `on_deadline`, or None."""
-        return self._deadline
-
-    def take(self) -> list[Output]:
-        """What has come of the calls since the last `take()`."""
-        outputs, self._outputs = self._outputs, []
-        return outputs
 
     def on_event(self, event: Event, now: float) -> None:
         """Digest one event of this attempt's Linkedid; others' are not for here."""
@@ -187,12 +152,12 @@ class AttemptCore:
 
     def begin_join(self) -> None:
         """The far leg is about to be moved to another one: `transferred()` or `stay()` follows."""
-        self._phase = "joining"
+        self._phases.step("join")
         self._doubtful = False
 
     def begin_refer(self, now: float) -> None:
         """The far leg is about to be sent to the dialplan that refers it; or `stay()` follows."""
-        self._phase = "referring"
+        self._phases.step("refer")
         self._doubtful = False
         self._far_leads = True
         self._refer_code = None
@@ -200,8 +165,7 @@ class AttemptCore:
 
     def stay(self) -> None:
         """The far leg was not moved: the call goes on with us."""
-        if self._away:
-            self._phase = "answered"
+        if self._phases.step("stay"):
             self._fading = False
             if not self._unwanted:
                 self._deadline = None
@@ -212,35 +176,12 @@ class AttemptCore:
 
     def transfer(self, now: float) -> None:
         """The far leg talks to somebody else."""
-        if not self._away:
-            return
         referred = self._phase == "referring"
-        self._phase = "transferred"
-        if not self._unwanted:
-            self._deadline = now + _HANG_UP_S if referred else None
-        self._outputs.append(CloseMedia())
-        self._tell(Transferred(now + self._epoch))
-        if referred:
-            self._outputs.append(ReferAnswered(True))
-
-    def hang_up(self, now: float) -> None:
-        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
-        if not self.over and not self._wanted_over:
-            self._wanted_over = True
-            self._force(now)
-
-    def fail(self, message: str, now: float) -> None:
-        """Hang it up because of something on our side; `message` says what."""
-        if not self.over and self._complaint is None:
-            self._complaint = message
-            self._force(now)
-
-    def lose(self, message: str, now: float) -> None:
-        """It is gone and nobody can tell how; `message` says what is known."""
-        if self.transferred:  # that succeeded; only the end of it is not known
-            self._end(causes.completed(self._q850, self._call_id), now)
-        elif not self.over:
-            self._end(causes.lost(message, self._call_id), now)
+        if self._tell(Transferred(now + self._epoch)):
+            if not self._unwanted:
+                self._deadline = now + HANG_UP_S if referred else None
+            if referred:
+                self._outputs.append(ReferAnswered(True))
 
     def owns(self, channel: Event) -> bool:
         """Whether that living channel is this attempt's."""
@@ -273,17 +214,12 @@ class AttemptCore:
         if far:
             self._adopt_far(far[0].get("Uniqueid"), far[0].get("Channel"), now)
             if far[0].get("ChannelStateDesc") == "Ringing":
-                self._ring(now)
+                self._tell(Ringing(now + self._epoch))
             elif far[0].get("ChannelStateDesc") == "Up":
                 self._answer(now)
-        if self._unwanted:
-            self._hang_ups = 0
-            self._force(now)
+        self._insist(now)
 
-    def on_deadline(self, now: float) -> None:
-        """Force what did not come by itself."""
-        if self.over or self._deadline is None or now < self._deadline:
-            return
+    def _settle(self, now: float) -> bool:
         if self._media_gone:
             if self._far_channel is not None and not self._far_gone:
                 self._outputs.append(HangUpChannel(self._far_channel))
@@ -292,17 +228,13 @@ class AttemptCore:
             self._on_far_gone(now)
         elif self._phase == "referring" and self._hang_ups == 0:
             self.transfer(now)
-        elif self._hang_ups >= _HANG_UP_TRIES:
-            self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
-            if self._before_answer and not self._far_gone and self._hang_ups == 0:
-                if self._inbound:
-                    self._complaint = "Asterisk did not answer the call in time."
-                elif self._phase == "starting":
-                    self._complaint = "Asterisk did not begin to dial in time."
-                else:
-                    self._complaint = "Asterisk did not end the dialling in time."
-            self._force(now)
+            return False
+        return True
+
+    def _give_up_waiting(self) -> None:
+        if not self._far_gone:
+            self._complaint = _TOO_LATE.get(self._phase)
 
     def _reconcile_moved(self, media: list[Event], far: list[Event], now: float) -> None:
         """The far leg was taken from the media leg, or is just being taken."""
@@ -319,9 +251,7 @@ class AttemptCore:
                 self._outputs.append(AskMedia(channel))
             elif self._doubtful:
                 self.stay()
-        if self._unwanted and not self.over:
-            self._hang_ups = 0
-            self._force(now)
+        self._insist(now)
 
     def _on_media_leg(self, event: Event) -> None:
         if self.transferred:
@@ -343,7 +273,7 @@ class AttemptCore:
                 # Success, or the channel is hung up; its Hangup event, should the far end still
                 # owe us a NOTIFY, comes with that only.
                 self._fading = True
-                self._deadline = now + _LAST_WORD_S
+                self._deadline = now + LAST_WORD_S
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
 
@@ -356,20 +286,16 @@ class AttemptCore:
         if self._far_id is not None or not unique_id or not channel:
             return
         self._far_id, self._far_channel = unique_id, channel
-        if self._phase == "starting":
-            self._phase = "dialing"
-            if not self._unwanted:
-                self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
-            self._tell(Dialing(now + self._epoch))
+        if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
+            self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
         self._outputs.append(AskCallId(channel))
 
     def _on_dial_state(self, event: Event, now: float) -> None:
         if not self._is_far(event):
             return
         if event.get("DialStatus") == "RINGING":
-            self._ring(now)
-        elif event.get("DialStatus") == "PROGRESS" and not self._early and self._before_answer:
-            self._early = True
+            self._tell(Ringing(now + self._epoch))
+        elif event.get("DialStatus") == "PROGRESS":
             self._tell(EarlyMedia(now + self._epoch))
 
     def _on_dial_end(self, event: Event, now: float) -> None:
@@ -382,8 +308,6 @@ class AttemptCore:
     def _on_digit(self, event: Event, now: float) -> None:
         # It fires for both legs; what came from the far end is `Received` on the far leg.
         digit = event.get("Digit", "")
-        if self.transferred:
-            return
         if event.get("Direction") == "Received" and self._is_far(event) and len(digit) == 1:
             duration_ms = whole_number(event.get("DurationMs", "")) or 0
             self._tell(Digit(now + self._epoch, digit, duration_ms))
@@ -397,31 +321,30 @@ class AttemptCore:
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
         left = self._media_channel not in (None, event.get("Channel"))
-        if left or self.transferred or self._media_gone:
+        if left or self._closed:
             return
         if self._away and not self._far_gone:
             self._media_channel = None
             self._outputs.append(DisconnectMedia())
             return
-        self._media_gone = True
-        self._outputs.append(CloseMedia())
+        self._close_media()
         if self._far_id is None:
             self._note_cause(event)
         if self._far_gone or self._far_id is None:
             self._finish(now)
         else:
-            self._deadline = now + _LAST_WORD_S
+            self._deadline = now + LAST_WORD_S
 
     def _on_far_gone(self, now: float) -> None:
         self._far_gone = True
         if self._phase == "referring" and not self._unwilling:
             self.transfer(now)
         alone = self._media_channel is None and (self._far_leads or self._away)
-        if self._media_gone or alone or self.transferred:
+        if self._closed or alone:
             self._finish(now)
         else:
             # Dial ends by itself now; the deadline is for the day when it does not.
-            self._deadline = now + _HANG_UP_S
+            self._deadline = now + HANG_UP_S
 
     @property
     def _unwilling(self) -> bool:
@@ -431,11 +354,6 @@ class AttemptCore:
         """
         refused = self._refer_code not in (None, _SIP_SERVER_ERROR)
         return refused or self._unwanted
-
-    @property
-    def _unwanted(self) -> bool:
-        """Whether it is to end, by our wish or for a reason of ours."""
-        return self._wanted_over or self._complaint is not None
 
     def _note_cause(self, event: Event) -> None:
         self._q850 = self._q850 or whole_number(event.get("Cause", ""))
@@ -454,58 +372,29 @@ class AttemptCore:
         return self._phase in ("joining", "referring")
 
     @property
-    def _before_answer(self) -> bool:
-        return self._phase in ("starting", "dialing")
-
-    def _ring(self, now: float) -> None:
-        if not self._ringing and self._before_answer:
-            self._ringing = True
-            self._tell(Ringing(now + self._epoch))
+    def _media_gone(self) -> bool:
+        return self._closed and not self.transferred
 
     def _answer(self, now: float) -> None:
-        if self._before_answer:
-            self._phase = "answered"
-            if not self._unwanted:
-                self._deadline = None
-            self._tell(Answered(now + self._epoch))
+        if self._tell(Answered(now + self._epoch)) and not self._unwanted:
+            self._deadline = None
 
-    def _force(self, now: float) -> None:
+    def _hang_up_command(self) -> HangUpChannel:
         # By name where it is known: an id matches a stranger's channel only by design.
         by_far = self._far_leads or self._away or self.transferred
         channel = self._far_channel if by_far else self._media_channel
-        self._outputs.append(HangUpChannel(channel or self.id))
-        self._hang_ups += 1
-        self._deadline = now + _HANG_UP_S
+        return HangUpChannel(channel or self.id)
 
-    def _finish(self, now: float) -> None:
-        if not self._before_answer and self._complaint is None:
-            cause = causes.completed(self._q850, self._call_id)
-        elif self._wanted_over or (self._inbound and self._complaint is None):
-            cause = causes.canceled(dialled=self._ringing or self._early, sip_call_id=self._call_id)
-        elif self._complaint is not None:
-            cause = causes.lost(self._complaint, self._call_id)
-        else:
-            # Dial may hang the far leg of a redirected call up before its SIP code is told.
-            moved = _MOVED_TEMPORARILY if self._redirected else None
-            cause = causes.unanswered(
-                sip_code=self._sip_code or moved,
-                q850=self._q850,
-                dial_status=self._dial_status,
-                alerted=self._ringing or self._early,
-                sip_call_id=self._call_id,
-            )
-        self._end(cause, now)
-
-    def _end(self, cause: Cause, now: float) -> None:
-        closed = self._media_gone or self.transferred
-        self._phase = "over"
-        self._deadline = None
-        if not closed:
-            self._outputs.append(CloseMedia())
-        self._tell(Ended(now + self._epoch, cause))
-
-    def _tell(self, progress: Progress) -> None:
-        self._outputs.append(progress)
+    def _why_unanswered(self) -> Cause:
+        # Dial may hang the far leg of a redirected call up before its SIP code is told.
+        moved = _MOVED_TEMPORARILY if self._redirected else None
+        return causes.unanswered(
+            sip_code=self._sip_code or moved,
+            q850=self._q850,
+            dial_status=self._dial_status,
+            alerted=self._alerted,
+            sip_call_id=self._call_id,
+        )
 
 
 def _is_media(event: Event) -> bool:

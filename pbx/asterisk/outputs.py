@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pbx.attempt import CloseMedia, ConnectMedia, DisconnectMedia
+from pbx.attempt_core import CloseMedia, ConnectMedia, DisconnectMedia
 from pbx.switch import Progress
 
 Event = Mapping[str, str]

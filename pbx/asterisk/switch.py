@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
-from pbx.asterisk.attempt import AttemptCore
+from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
@@ -62,7 +62,7 @@ class AsteriskSwitch:
         self._refused = RareLog(_log)
         self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: LiveAttempts[AttemptCore] = LiveAttempts(config.link_grace_s)
+        self._attempts: LiveAttempts[AsteriskCore] = LiveAttempts(config.link_grace_s)
         self._transfers = AsteriskTransfers(
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
@@ -109,7 +109,7 @@ class AsteriskSwitch:
         except MediaError as error:
             raise SwitchRefused(str(error), "rtp") from error
         now = time.monotonic()
-        core = AttemptCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
+        core = AsteriskCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
         try:
@@ -212,7 +212,7 @@ class AsteriskSwitch:
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
         now = time.monotonic()
-        core = AttemptCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
+        core = AsteriskCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
         refusal = await decide(
@@ -320,7 +320,7 @@ class AsteriskSwitch:
         answers = await self._link.act("CoreShowChannels", listing=True)
         return [one for one in answers if one.get("Event") == "CoreShowChannel"]
 
-    def carry_out(self, attempt: LiveAttempt[AttemptCore], command: Any) -> None:
+    def carry_out(self, attempt: LiveAttempt[AsteriskCore], command: Any) -> None:
         """As `pbx.attempt.Driver`, like the methods below."""
         match command:
             case HangUpChannel(channel):
@@ -338,11 +338,11 @@ class AsteriskSwitch:
         except SwitchError as error:
             _log.debug("hanging up %s: %s", channel, error)
 
-    async def _ask_call_id(self, attempt: LiveAttempt[AttemptCore], channel: str) -> None:
+    async def _ask_call_id(self, attempt: LiveAttempt[AsteriskCore], channel: str) -> None:
         value = await self._variable(channel, "CHANNEL(pjsip,call-id)")
         attempt.core.call_id(value)
 
-    async def _ask_media(self, attempt: LiveAttempt[AttemptCore], channel: str) -> None:
+    async def _ask_media(self, attempt: LiveAttempt[AsteriskCore], channel: str) -> None:
         host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
         port = await self._variable(channel, "UNICASTRTP_LOCAL_PORT")
         if host and port.isdigit():
@@ -358,13 +358,13 @@ class AsteriskSwitch:
             return ""
         return answer[0].get("Value", "")
 
-    async def limit(self, attempt: LiveAttempt[AttemptCore], seconds: int) -> None:
+    async def limit(self, attempt: LiveAttempt[AsteriskCore], seconds: int) -> None:
         channel = attempt.core.far_channel
         if channel is None:
             raise SwitchRefused("the call has no channel of the trunk yet", "limit_s")
         await self._link.act("AbsoluteTimeout", {"Channel": channel, "Timeout": str(seconds)})
 
-    async def send_digits(self, attempt: LiveAttempt[AttemptCore], digits: str) -> None:
+    async def send_digits(self, attempt: LiveAttempt[AsteriskCore], digits: str) -> None:
         for digit in digits:
             channel = attempt.core.far_channel
             if channel is None or not attempt.core.answered:
@@ -374,15 +374,15 @@ class AsteriskSwitch:
             )
             await asyncio.sleep(_DIGIT_GAP_S)
 
-    async def refer(self, attempt: LiveAttempt[AttemptCore], number: str) -> None:
+    async def refer(self, attempt: LiveAttempt[AsteriskCore], number: str) -> None:
         await self._transfers.refer(attempt, number)
 
     async def join(
-        self, attempt: LiveAttempt[AttemptCore], other: LiveAttempt[AttemptCore]
+        self, attempt: LiveAttempt[AsteriskCore], other: LiveAttempt[AsteriskCore]
     ) -> None:
         await self._transfers.join(attempt, other)
 
-    def attempt_ended(self, attempt: LiveAttempt[AttemptCore], ended: Ended) -> None:
+    def attempt_ended(self, attempt: LiveAttempt[AsteriskCore], ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
         self._transfers.ended(attempt)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from pbx.asterisk.attempt import AttemptCore
+from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.outputs import Event, ReferAnswered
 from pbx.asterisk.trunk import look_at_trunk
@@ -28,7 +28,7 @@ _SIP_URI: Final = re.compile(
     r"sips?:(?:[^@]*@)?(?P<host>[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]+)?(?:[;?].*)?"
 )
 
-Attempt = LiveAttempt[AttemptCore]
+Attempt = LiveAttempt[AsteriskCore]
 
 
 async def dialplan_can_refer(link: AmiLink) -> bool:
@@ -59,7 +59,7 @@ class AsteriskTransfers:
     def __init__(
         self,
         link: AmiLink,
-        attempts: LiveAttempts[AttemptCore],
+        attempts: LiveAttempts[AsteriskCore],
         audio: Callable[[], str],
         look: Callable[[], None],
     ) -> None:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pbx import causes
-from pbx.attempt import CloseMedia, DisconnectMedia
+from pbx.attempt_core import LAST_WORD_S, AttemptCore, CloseMedia, DisconnectMedia, Phase
+from pbx.state_machine import StateMachine
 from pbx.switch import (
     Answered,
     Cause,
     Dialing,
     Digit,
     EarlyMedia,
-    Ended,
     Progress,
     Ringing,
     Transferred,
@@ -32,11 +32,6 @@ Event = Mapping[str, str]
 
 #: Seconds from the originate until the channel must be there.
 _START_S: Final = 10.0
-#: Seconds for a hang-up to take effect before it is asked for again, and how often.
-_HANG_UP_S: Final = 4.0
-_HANG_UP_TRIES: Final = 3
-#: Seconds to wait for the channel's own word when originate has failed, or it is gone, already.
-_LAST_WORD_S: Final = 1.0
 #: Seconds for a channel to park after it was asked to.
 _PARK_S: Final = 5.0
 #: How often the audio is tried, each time on another port.
@@ -71,12 +66,23 @@ class HangUp:
 
 
 Output = Progress | DisconnectMedia | CloseMedia | OpenAudio | Park | HangUp
-Phase = Literal["starting", "dialing", "answered", "transferred", "over"]
 Audio = Literal["none", "opening", "open"]
 
+#: How the audio fares: `stop` is FreeSWITCH's own word, the rest is what we see of it.
+_AUDIO: Final[Mapping[Audio, Mapping[str, Audio]]] = {
+    "none": {"begin": "opening"},
+    "opening": {"hear": "open", "fail": "none", "stop": "none"},
+    "open": {"cease": "none", "stop": "none"},
+}
+#: What is the matter with a call that comes no further.
+_TOO_LATE: Final[Mapping[Phase, str]] = {
+    "starting": "FreeSWITCH did not begin to dial in time.",
+    "offered": "FreeSWITCH did not answer the call in time.",
+}
 
-class AttemptCore:
-    """The life of one attempt.
+
+class FreeSwitchCore(AttemptCore):
+    """The life of one attempt on FreeSWITCH.
 
     Args:
         id: the channel's uuid.
@@ -97,61 +103,32 @@ class AttemptCore:
         rate: int = 8000,
         inbound: bool = False,
     ) -> None:
-        self.id = id
-        self._epoch = epoch
-        self._ring_timeout_s = ring_timeout_s
+        super().__init__(
+            id,
+            epoch,
+            now + (_PARK_S if inbound else _START_S),
+            ring_timeout_s=ring_timeout_s,
+            inbound=inbound,
+        )
         self._rate = str(rate)
-        self._inbound = inbound
-        self._outputs: list[Output] = []
-        self._phase: Phase = "dialing" if inbound else "starting"
-        self._deadline: float | None = now + (_PARK_S if inbound else _START_S)
-        self._audio: Audio = "none"
+        self._audio: StateMachine[Audio, str] = StateMachine(f"{id}, audio", _AUDIO, "none")
         self._turn = 0
         self._failures = 0
-        self._ringing = False
-        self._early = False
         self._timed_out = False
         self._job_failure: str | None = None
         self._gone = False
-        self._sip_code: int | None = None
-        self._q850: int | None = None
         self._cause_name: str | None = None
-        self._call_id: str | None = None
-        self._hang_ups = 0
-        self._wanted_over = False
         self._answering = False
-        self._complaint: str | None = None
-        self._referring = False
         self._bridged = False
 
     @property
-    def over(self) -> bool:
-        return self._phase == "over"
-
-    @property
     def answered(self) -> bool:
-        """Whether the far end talks to us now."""
-        return self._phase == "answered" and not self._wanted_over
-
-    @property
-    def transferred(self) -> bool:
-        """Whether the far end talks to somebody else now."""
-        return self._phase == "transferred"
+        return self._talking and not self._wanted_over
 
     @property
     def bridged(self) -> bool:
         """Whether FreeSWITCH has said that it is bridged; of two channels it says it of one."""
         return self._bridged
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `on_deadline`, or None."""
-        return self._deadline
-
-    def take(self) -> list[Output]:
-        """What has come of the calls since the last `take()`."""
-        outputs, self._outputs = self._outputs, []
-        return outputs
 
     def on_event(self, event: Event, now: float) -> None:
         """Digest one event of this channel; others' are not for here."""
@@ -163,10 +140,10 @@ class AttemptCore:
                 self._start(now)
             case "CHANNEL_PROGRESS":
                 self._start(now)
-                self._ring(now)
+                self._tell(Ringing(now + self._epoch))
             case "CHANNEL_PROGRESS_MEDIA":
                 self._start(now)
-                self._on_early_media(now)
+                self._tell(EarlyMedia(now + self._epoch))
             case "CHANNEL_ANSWER":
                 self._start(now)
                 self._answer(now)
@@ -174,7 +151,7 @@ class AttemptCore:
                 self._start(now)
                 self._on_park(event, now)
             case "CHANNEL_UNPARK":
-                self._stop_audio()
+                self._end_audio("stop")
             case "CHANNEL_BRIDGE":
                 self._bridged = True
                 self._transfer(now)
@@ -182,7 +159,7 @@ class AttemptCore:
                 self._on_digit(event, now)
             case "CHANNEL_HANGUP":
                 self._note_cause(event)
-                self._stop_audio()
+                self._end_audio("stop")
             case "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_DESTROY":
                 self._note_cause(event)
                 self._finish(now)
@@ -194,69 +171,46 @@ class AttemptCore:
         if failure is not None and not self.over:
             # The channel's own events say more; they may come before or after this.
             self._job_failure = failure
-            self._deadline = now + _LAST_WORD_S
+            self._deadline = now + LAST_WORD_S
 
     def awaits_audio(self, turn: int) -> bool:
         """Whether that opening is still to be made; else it would be the parking's second one.
 
         FreeSWITCH would take that, and free the last one only (`switch_ivr_deactivate_unicast`).
         """
-        return turn == self._turn and self._audio == "opening" and not self.over
+        return turn == self._turn and self._audio.state == "opening" and not self.over
 
     def audio_opened(self, turn: int) -> None:
         """Audio has come from FreeSWITCH."""
-        if turn == self._turn and self._audio == "opening":
-            self._audio = "open"
+        if turn == self._turn and self._audio.step("hear"):
             self._failures = 0
 
     def audio_interrupted(self, turn: int) -> None:
         """Nobody knows, for the link was lost; `reconcile` begins anew."""
-        if turn == self._turn and self._audio == "opening":
-            self._stop_audio()
+        if turn == self._turn:
+            self._end_audio("fail")
 
     def audio_stopped(self) -> None:
         """It was open and has ceased, unsaid by FreeSWITCH; `reconcile` begins anew."""
-        if self._audio == "open":
-            self._stop_audio()
+        self._end_audio("cease")
 
     def audio_failed(self, turn: int, message: str, now: float) -> None:
         """None has; `message` says what is known."""
-        if turn != self._turn or self._audio != "opening" or self.over:
+        if turn != self._turn or self.over or not self._end_audio("fail"):
             return
-        self._stop_audio()
         self._failures += 1
         if self._failures >= _AUDIO_TRIES:
             self.fail(f"There was no audio: {message}", now)
         else:
             self._outputs.append(Park(answer=False))
 
-    def hang_up(self, now: float) -> None:
-        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
-        if not self.over and not self._wanted_over:
-            self._wanted_over = True
-            self._force(now)
-
-    def fail(self, message: str, now: float) -> None:
-        """Hang it up because of something on our side; `message` says what."""
-        if not self.over and self._complaint is None:
-            self._complaint = message
-            self._force(now)
-
-    def lose(self, message: str, now: float) -> None:
-        """It is gone and nobody can tell how; `message` says what is known."""
-        if self.transferred:  # that succeeded; only the end of it is not known
-            self._end(causes.completed(None, self._call_id), now)
-        elif not self.over:
-            self._end(causes.lost(message, self._call_id), now)
-
     def referring(self, under_way: bool) -> None:
         """Whether the far end is being asked to call somebody else: it may then hang up first."""
-        self._referring = under_way
+        self._phases.step("refer" if under_way else "stay")
 
     def referred(self, now: float) -> None:
         """The far end has agreed to call somebody else: we are done with it."""
-        if self._phase == "answered":
-            self._transfer(now)
+        if self._transfer(now):
             self._force(now)
 
     def joined(self, now: float) -> None:
@@ -275,42 +229,35 @@ class AttemptCore:
         if channel is None:
             if not self._gone:  # its last events may be on their way yet
                 self._gone = True
-                self._deadline = now + _LAST_WORD_S
+                self._deadline = now + LAST_WORD_S
             return
         self._call_id = channel.get("variable_sip_call_id") or self._call_id
         self._start(now)
         match channel.get("Answer-State"):
             case "ringing" if channel.get("Channel-Call-State") == "RINGING":
-                self._ring(now)
+                self._tell(Ringing(now + self._epoch))
             case "early":
-                self._on_early_media(now)
+                self._tell(EarlyMedia(now + self._epoch))
             case "answered":
                 self._answer(now)
-        if self._wanted_over or self._complaint is not None:
-            self._hang_ups = 0
-            self._force(now)
+        if self._unwanted:
+            self._insist(now)
         elif self.transferred:
             pass
         elif channel.get("Other-Leg-Unique-ID"):
             self._transfer(now)
-        elif self._audio == "none" and channel.get("Answer-State") in ("early", "answered"):
+        elif self._audio.state == "none" and channel.get("Answer-State") in ("early", "answered"):
             self._outputs.append(Park(answer=False))
 
-    def on_deadline(self, now: float) -> None:
-        """Force what did not come by itself."""
-        if self.over or self._deadline is None or now < self._deadline:
-            return
+    def _settle(self, now: float) -> bool:
         if self._gone:
             self._finish_unheard(now)
         elif self._job_failure is not None:
             self._give_up_originate(now)
-        elif self._hang_ups >= _HANG_UP_TRIES:
-            self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
         else:
             self._answering = False
-            if self._hang_ups == 0:
-                self._give_up_waiting()
-            self._force(now)
+            return False
+        return True
 
     def _finish_unheard(self, now: float) -> None:
         if self._cause_name is not None or self._wanted_over or self._job_failure is not None:
@@ -321,9 +268,9 @@ class AttemptCore:
     def _give_up_originate(self, now: float) -> None:
         """The originate failed, and the channel says nothing: there may be one all the same."""
         failure, self._job_failure = self._job_failure, None
-        if self._phase == "answered" and not self._wanted_over:
+        if self.answered:
             self.fail(f"FreeSWITCH gave the call up: {failure}.", now)
-        elif self._phase == "answered":
+        elif self._talking:
             self._force(now)
         elif self._phase != "transferred":
             self._job_failure = failure
@@ -332,51 +279,37 @@ class AttemptCore:
             self._finish(now)
 
     def _give_up_waiting(self) -> None:
-        if self._phase == "starting":
-            self._complaint = "FreeSWITCH did not begin to dial in time."
-        elif self._phase == "dialing" and self._inbound:
-            self._complaint = "FreeSWITCH did not answer the call in time."
-        elif self._phase == "dialing":
-            self._timed_out = True
+        self._timed_out = self._phase == "dialing"
+        self._complaint = _TOO_LATE.get(self._phase, self._complaint)
+
+    @property
+    def _talking(self) -> bool:
+        return self._phase in ("answered", "referring")
 
     def _start(self, now: float) -> None:
-        if self._phase == "starting":
-            self._phase = "dialing"
-            self._tell(Dialing(now + self._epoch))
+        if self._tell(Dialing(now + self._epoch)):
             if self._wanted_over:
                 self._force(now)  # the first one may have come before there was a channel
             else:
                 self._deadline = now + self._ring_timeout_s
 
-    def _ring(self, now: float) -> None:
-        if not self._ringing and self._phase == "dialing" and not self._inbound:
-            self._ringing = True
-            self._tell(Ringing(now + self._epoch))
-
-    def _on_early_media(self, now: float) -> None:
-        if not self._early and self._phase == "dialing" and not self._inbound:
-            self._early = True
-            self._tell(EarlyMedia(now + self._epoch))
-
     def _answer(self, now: float) -> None:
-        if self._phase == "dialing":
-            self._phase = "answered"
+        if self._tell(Answered(now + self._epoch)):
             if self._hang_ups == 0 and not self._gone and self._job_failure is None:
                 self._deadline = None
-            self._tell(Answered(now + self._epoch))
             if self._answering:
                 self._answering = False
-                if self._wanted_over or self._complaint is not None:
+                if self._unwanted:
                     self._force(now)
 
     def _on_park(self, event: Event, now: float) -> None:
         state = event.get("Answer-State")
         if state == "answered":
             self._answer(now)
-        if self._wanted_over or self._complaint is not None or self._phase == "transferred":
+        if self._unwanted or self.transferred:
             return
         if state not in ("answered", "early"):
-            if self._inbound and self._phase == "dialing":
+            if self._phase == "offered":
                 self._answering = True
                 self._deadline = now + _PARK_S
                 self._outputs.append(Park(answer=True))
@@ -390,26 +323,25 @@ class AttemptCore:
                 "let it offer PCMU or PCMA only.",
                 now,
             )
-        elif self._audio == "none":
-            self._audio = "opening"
+        elif self._audio.step("begin"):
             self._turn += 1
             self._outputs.append(OpenAudio(self._turn))
 
-    def _stop_audio(self) -> None:
-        if self._audio != "none":
-            self._audio = "none"
+    def _end_audio(self, how: str) -> bool:
+        ended = self._audio.step(how)
+        if ended:
             self._outputs.append(DisconnectMedia())
+        return ended
 
-    def _transfer(self, now: float) -> None:
-        if self._phase == "answered":
-            self._stop_audio()
-            self._phase = "transferred"
-            self._outputs.append(CloseMedia())
-            self._tell(Transferred(now + self._epoch))
+    def _transfer(self, now: float) -> bool:
+        if not self._phases.allows(Transferred):
+            return False
+        self._end_audio("stop")
+        return self._tell(Transferred(now + self._epoch))
 
     def _on_digit(self, event: Event, now: float) -> None:
         digit = event.get("DTMF-Digit", "")
-        if len(digit) == 1 and not self.transferred:
+        if len(digit) == 1:
             clocks = whole_number(event.get("DTMF-Duration", "")) or 0
             self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
 
@@ -423,53 +355,30 @@ class AttemptCore:
         self._sip_code = whole_number(told) or self._sip_code
 
     def _force(self, now: float) -> None:
-        if self._answering:
-            # Killed in the midst of `answer`, FreeSWITCH sends 200 and forgets that it did: the
-            # caller would wait for ever. The deadline of the answer still holds.
-            return
+        # Killed in the midst of `answer`, FreeSWITCH sends 200 and forgets that it did: the
+        # caller would wait for ever. The deadline of the answer still holds.
+        if not self._answering:
+            super()._force(now)
+
+    def _hang_up_command(self) -> HangUp:
         ring_timeout = self._timed_out and not self._wanted_over
-        self._outputs.append(HangUp("NO_ANSWER" if ring_timeout else "NORMAL_CLEARING"))
-        self._hang_ups += 1
-        self._deadline = now + _HANG_UP_S
+        return HangUp("NO_ANSWER" if ring_timeout else "NORMAL_CLEARING")
 
     def _finish(self, now: float) -> None:
-        if self._referring and not self._wanted_over:
+        if self._phase == "referring" and not self._wanted_over:
             self._transfer(now)
-        cause_name = self._cause_name or self._job_failure
-        alerted = self._ringing or self._early
-        if cause_name == "SYSTEM_SHUTDOWN":
-            cause = causes.lost("FreeSWITCH was shut down during the call.", self._call_id)
-        elif self._phase in ("answered", "transferred") and self._complaint is None:
-            cause = causes.completed(self._q850, self._call_id)
-        elif self._wanted_over or (self._inbound and self._complaint is None):
-            cause = causes.canceled(dialled=alerted, sip_call_id=self._call_id)
-        elif self._complaint is not None:
-            cause = causes.lost(self._complaint, self._call_id)
-        elif self._timed_out or (cause_name == "NO_ANSWER" and self._sip_code is None):
-            cause = causes.unanswered(
-                sip_code=None,
-                q850=None,
-                dial_status="NOANSWER",
-                alerted=alerted,
-                sip_call_id=self._call_id,
-            )
+        if (self._cause_name or self._job_failure) == "SYSTEM_SHUTDOWN":
+            self._end(causes.lost("FreeSWITCH was shut down during the call.", self._call_id), now)
         else:
-            cause = causes.unanswered(
-                sip_code=self._sip_code,
-                q850=self._q850,
-                dial_status=None,
-                alerted=alerted,
-                sip_call_id=self._call_id,
-            )
-        self._end(cause, now)
+            super()._finish(now)
 
-    def _end(self, cause: Cause, now: float) -> None:
-        transferred = self._phase == "transferred"
-        self._phase = "over"
-        self._deadline = None
-        if not transferred:
-            self._outputs.append(CloseMedia())
-        self._tell(Ended(now + self._epoch, cause))
-
-    def _tell(self, progress: Progress) -> None:
-        self._outputs.append(progress)
+    def _why_unanswered(self) -> Cause:
+        cause_name = self._cause_name or self._job_failure
+        nobody = self._timed_out or (cause_name == "NO_ANSWER" and self._sip_code is None)
+        return causes.unanswered(
+            sip_code=None if nobody else self._sip_code,
+            q850=None if nobody else self._q850,
+            dial_status="NOANSWER" if nobody else None,
+            alerted=self._alerted,
+            sip_call_id=self._call_id,
+        )

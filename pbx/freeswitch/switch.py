@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pbx.attempt import LiveAttempt
 from pbx.codecs import UNICAST8
-from pbx.freeswitch.attempt import AttemptCore, Event, HangUp, OpenAudio, Park
+from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_gateway
@@ -55,7 +55,7 @@ _LONGEST_RING_S: Final = 660.0
 _GONE: Final = "-ERR No such channel"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-LiveCall = LiveAttempt[AttemptCore]
+LiveCall = LiveAttempt[FreeSwitchCore]
 
 
 class FreeSwitchSwitch:
@@ -75,7 +75,7 @@ class FreeSwitchSwitch:
         self._on_incoming = on_incoming
         self._media = media
         self._link = EslLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: LiveAttempts[AttemptCore] = LiveAttempts(config.link_grace_s)
+        self._attempts: LiveAttempts[FreeSwitchCore] = LiveAttempts(config.link_grace_s)
         self._created: dict[str, asyncio.Event] = {}
         self._trunks: dict[str, str] = {}
         self._gateways: dict[str, tuple[float, Gateway]] = {}
@@ -110,7 +110,7 @@ class FreeSwitchSwitch:
         if await self._link.job("uuid_exists", dial.id) == "true":
             raise SwitchRefused(f"FreeSWITCH has a channel {dial.id} already", "id")
         now = time.monotonic()
-        core = AttemptCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
+        core = FreeSwitchCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
         attempt = LiveAttempt(core, self._open_leg(), self)
         self._attempts.add(attempt)
         self._trunks[dial.id] = trunk
@@ -319,7 +319,7 @@ class FreeSwitchSwitch:
             self._attempts.spawn(self._kill(channel_id, refusal.name))
             return
         now = time.monotonic()
-        core = AttemptCore(channel_id, now, time.time() - now, inbound=True)
+        core = FreeSwitchCore(channel_id, now, time.time() - now, inbound=True)
         attempt = LiveAttempt(core, leg, self)
         self._attempts.add(attempt)
         self._attempts.spawn(self._answer_or_refuse(attempt, event, self._on_incoming))

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from pbx.attempt import LiveAttempt
-from pbx.freeswitch.attempt import AttemptCore
+from pbx.freeswitch.attempt import FreeSwitchCore
 from pbx.freeswitch.link import EslLink
 from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchError, SwitchRefused
@@ -26,7 +26,7 @@ _REFER_RESULTS: Final = (
     "sip_refer_target_status_code",
 )
 
-LiveCall = LiveAttempt[AttemptCore]
+LiveCall = LiveAttempt[FreeSwitchCore]
 
 
 class FreeSwitchTransfers:
@@ -37,7 +37,7 @@ class FreeSwitchTransfers:
         attempts: background work goes there.
     """
 
-    def __init__(self, link: EslLink, attempts: LiveAttempts[AttemptCore]) -> None:
+    def __init__(self, link: EslLink, attempts: LiveAttempts[FreeSwitchCore]) -> None:
         self._link = link
         self._attempts = attempts
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pbx.asterisk.attempt import AttemptCore
+from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.outputs import AskCallId, Event, HangUpChannel, Output
-from pbx.attempt import CloseMedia, ConnectMedia
+from pbx.attempt_core import CloseMedia, ConnectMedia
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -25,7 +25,7 @@ def recording(name: str) -> Stream:
     return [(at, event) for at, event in events]
 
 
-def feed(core: AttemptCore, events: Iterable[tuple[float, Event]]) -> list[Output]:
+def feed(core: AsteriskCore, events: Iterable[tuple[float, Event]]) -> list[Output]:
     outputs: list[Output] = []
     for at, event in events:
         core.on_event(event, at)
@@ -34,7 +34,7 @@ def feed(core: AttemptCore, events: Iterable[tuple[float, Event]]) -> list[Outpu
 
 
 def run(name: str) -> list[Output]:
-    return feed(AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5), recording(name))
+    return feed(AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5), recording(name))
 
 
 def progress(outputs: Iterable[Output]) -> list[type[Any]]:
@@ -85,7 +85,7 @@ def test_recorded_calls(
 @pytest.mark.parametrize(("told", "sip_code"), [(None, 302), ("301", 301)])
 def test_a_redirection_is_no_busy_line(told: str | None, sip_code: int) -> None:
     """As Asterisk's Dial with option `i` ends it, with the far end's own code or without."""
-    core = AttemptCore("offhook-1", 0.0, EPOCH)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH)
     far = {"DestUniqueid": "1.2", "DestChannel": "PJSIP/trunk-00000001"}
     cause_told = {"Cause": "0"} if told is None else {"Cause": "23", "TechCause": told}
     outputs = feed(
@@ -133,7 +133,7 @@ def test_keys_count_once_though_both_legs_tell_them() -> None:
 
 
 def test_a_cancelled_call() -> None:
-    core = AttemptCore("offhook-1", 0.0, EPOCH)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH)
     stream = recording("cancel_while_ringing")
     ringing = next(i for i, (_, e) in enumerate(stream) if e.get("DialStatus") == "RINGING") + 1
     feed(core, stream[:ringing])
@@ -149,7 +149,7 @@ def test_a_cancelled_call() -> None:
 def test_wherever_the_events_stop_deadlines_end_the_call_once(name: str) -> None:
     stream = recording(name)
     for length in range(len(stream)):
-        core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+        core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
         outputs = feed(core, stream[:length])
         now = stream[length][0]
         if not core.over and core.deadline is None:
@@ -174,7 +174,7 @@ def test_hang_ups_may_come_in_any_order(name: str) -> None:
     head = [one for one in stream if one not in tail]
     causes = set()
     for order in itertools.permutations(tail):
-        core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+        core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
         end = cause(feed(core, [*head, *order]))
         causes.add((end.state, end.name, end.q850, end.sip_code))
     assert len(causes) == 1
@@ -184,13 +184,13 @@ def test_hang_ups_may_come_in_any_order(name: str) -> None:
 def test_events_told_twice_change_nothing(name: str) -> None:
     stream = recording(name)
     twice = [one for one in stream for _ in range(2) if one[1]["Event"] != "DTMFEnd"]
-    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
     outputs = progress(feed(core, twice))
     assert outputs == [kind for kind in progress(run(name)) if kind is not Digit]
 
 
-def answered() -> AttemptCore:
-    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+def answered() -> AsteriskCore:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
     stream = recording("key_presser")
     up = next(i for i, (_, e) in enumerate(stream) if e["Event"] == "DTMFEnd")
     feed(core, stream[:up])
@@ -218,7 +218,7 @@ def test_a_living_call_is_adopted() -> None:
 
 
 def test_an_answer_that_was_missed_is_told() -> None:
-    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
     stream = recording("late_answerer")
     feed(core, stream[: next(i for i, (_, e) in enumerate(stream) if e["Event"] == "DialState")])
     far = next(e for _, e in stream if e["Event"] == "DialBegin" and "Channel" in e)
@@ -249,7 +249,7 @@ def test_a_wish_to_hang_up_survives_a_lost_link() -> None:
 
 
 def test_an_answer_does_not_call_off_a_hang_up_for_a_reason_of_ours() -> None:
-    core = AttemptCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
     stream = recording("late_answerer")
     ended = next(i for i, (_, e) in enumerate(stream) if "Hangup" in e["Event"])
     core.fail("There was no audio.", 0.0)
@@ -264,7 +264,7 @@ def test_an_answer_does_not_call_off_a_hang_up_for_a_reason_of_ours() -> None:
 
 @pytest.mark.parametrize("up", [True, False])
 def test_an_inbound_call_that_fails_on_our_side_was_not_canceled(up: bool) -> None:
-    core = AttemptCore("1.1", 0.0, EPOCH, far_channel="PJSIP/trunk-00000001")
+    core = AsteriskCore("1.1", 0.0, EPOCH, far_channel="PJSIP/trunk-00000001")
     far = {"Uniqueid": "1.1", "Channel": "PJSIP/trunk-00000001"}
     if up:
         feed(core, [(0.1, {"Event": "Newstate", "ChannelStateDesc": "Up", **far})])

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from pbx.asterisk import AsteriskSwitch
-from pbx.asterisk.attempt import AttemptCore
+from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, Output, ReferAnswered
 from pbx.asterisk.transfers import refer_to
-from pbx.attempt import CloseMedia, ConnectMedia, DisconnectMedia
+from pbx.attempt_core import CloseMedia, ConnectMedia, DisconnectMedia
 from pbx.switch import Answered, Digit, Ended, SwitchRefused, Transferred
 from pbx.testbed import TestBed
 from tests.pbx.calls import Ear, cause, dial, heard, no_channels, until, until_over
@@ -30,7 +30,7 @@ def recording(name: str) -> tuple[Stream, Stream]:
     return events[:begin], events[begin:]
 
 
-def feed(core: AttemptCore, events: Iterable[tuple[float, Event]]) -> list[Output]:
+def feed(core: AsteriskCore, events: Iterable[tuple[float, Event]]) -> list[Output]:
     outputs: list[Output] = []
     for at, event in events:
         core.on_event(event, at)
@@ -42,12 +42,12 @@ def told(outputs: Iterable[Output]) -> list[type[Any]]:
     return [type(one) for one in outputs if not isinstance(one, AskCallId | HangUpChannel)]
 
 
-def begin(name: str) -> tuple[AttemptCore, Stream]:
+def begin(name: str) -> tuple[AsteriskCore, Stream]:
     """An answered attempt of which a transfer has begun, and the events that followed."""
     head, tail = recording(name)
     caller = next(one["Channel"] for _, one in head + tail if "PJSIP" in one.get("Channel", ""))
     inbound = "caller" in name
-    core = AttemptCore("offhook-1", 0.0, 0.0, far_channel=caller if inbound else None)
+    core = AsteriskCore("offhook-1", 0.0, 0.0, far_channel=caller if inbound else None)
     feed(core, head)
     assert core.answered
     if name.startswith("refer"):
@@ -57,7 +57,7 @@ def begin(name: str) -> tuple[AttemptCore, Stream]:
     return core, tail
 
 
-def run_out(core: AttemptCore) -> list[Output]:
+def run_out(core: AsteriskCore) -> list[Output]:
     """Let its deadlines pass until it has none."""
     outputs = core.take()
     for _ in range(10):
@@ -83,7 +83,7 @@ def channel(name: str, unique_id: str, linked: str = "offhook-1") -> Event:
     }
 
 
-def living(core: AttemptCore, *media: str) -> list[Event]:
+def living(core: AsteriskCore, *media: str) -> list[Event]:
     """Its far leg, and those media legs."""
     assert core.far_channel is not None
     assert core.far_id is not None

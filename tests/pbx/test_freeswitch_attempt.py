@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pbx.attempt import CloseMedia, DisconnectMedia
-from pbx.freeswitch.attempt import AttemptCore, HangUp, OpenAudio, Output, Park
+from pbx.attempt_core import CloseMedia, DisconnectMedia
+from pbx.freeswitch.attempt import FreeSwitchCore, HangUp, OpenAudio, Output, Park
 from pbx.switch import (
     Answered,
     Cause,
@@ -28,7 +28,7 @@ class Life:
 
     def __init__(self, *, inbound: bool = False, ring_timeout_s: float = 30) -> None:
         self.now = 100.0
-        self.core = AttemptCore(
+        self.core = FreeSwitchCore(
             "offhook-1", self.now, UNIX - 100, inbound=inbound, ring_timeout_s=ring_timeout_s
         )
 

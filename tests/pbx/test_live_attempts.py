@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pbx.freeswitch.attempt import AttemptCore
+from pbx.freeswitch.attempt import FreeSwitchCore
 from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchUnavailable
 
@@ -22,7 +22,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_who_is_condemned_is_forgiven_in_time_but_not_while_the_link_is_down(
     later: list[float],
 ) -> None:
-    attempts: LiveAttempts[AttemptCore] = LiveAttempts(link_grace_s=30)
+    attempts: LiveAttempts[FreeSwitchCore] = LiveAttempts(link_grace_s=30)
     attempts.condemn("offhook-1")
     attempts.link_down()
     later[0] = 3600
@@ -34,7 +34,7 @@ async def test_who_is_condemned_is_forgiven_in_time_but_not_while_the_link_is_do
 
 
 async def test_a_patrol_survives_whatever_it_meets(caplog: pytest.LogCaptureFixture) -> None:
-    attempts: LiveAttempts[AttemptCore] = LiveAttempts(link_grace_s=30)
+    attempts: LiveAttempts[FreeSwitchCore] = LiveAttempts(link_grace_s=30)
     rounds = 0
     enough = asyncio.Event()
 

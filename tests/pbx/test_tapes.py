@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx.freeswitch.attempt import AttemptCore, OpenAudio
+from pbx.freeswitch.attempt import FreeSwitchCore, OpenAudio
 from pbx.freeswitch.esl import EslParser, Message, read_event
 from pbx.switch import Answered, Dialing, Digit, EarlyMedia, Ended, Progress, Ringing
 from tests.pbx.esl_peer import steps_of
@@ -52,7 +52,7 @@ class Told:
     """One channel's life as the core tells it from a tape's events and commands."""
 
     def __init__(self, channel_id: str, *, inbound: bool, at_s: float) -> None:
-        self.core = AttemptCore(channel_id, at_s, 0.0, inbound=inbound, ring_timeout_s=600)
+        self.core = FreeSwitchCore(channel_id, at_s, 0.0, inbound=inbound, ring_timeout_s=600)
         self.inbound = inbound
         self.was_killed = False
         self.events: list[Mapping[str, str]] = []

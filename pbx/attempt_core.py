@@ -1,0 +1,265 @@
+"""The life of an attempt, the same whatever the PBX: where it stands, and how it is ended. No I/O.
+
+A PBX's own core translates its events into steps of the table here. PBXs repeat themselves, tell
+things late, and in no fixed order: a step that the table does not have is no failure, but nothing
+new, and is passed over.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+from pbx import causes
+from pbx.state_machine import StateMachine
+from pbx.switch import (
+    Answered,
+    Cause,
+    Dialing,
+    Digit,
+    EarlyMedia,
+    Ended,
+    Progress,
+    Ringing,
+    Transferred,
+)
+
+#: Seconds for a hang-up to take effect before it is asked for again, and how often.
+HANG_UP_S: Final = 4.0
+_HANG_UP_TRIES: Final = 3
+#: Seconds to wait for the PBX's last word about what is gone already.
+LAST_WORD_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class ConnectMedia:
+    """Send audio there; hear audio from there only."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class DisconnectMedia:
+    """Nobody is at the other end for the moment; the leg may be connected again."""
+
+
+@dataclass(frozen=True)
+class CloseMedia:
+    """The far end of the audio is gone for good; its port may soon be another call's."""
+
+
+Phase = Literal[
+    "starting",  # we have asked for it; there is no channel yet
+    "dialing",
+    "offered",  # it came in, and nobody has answered
+    "answered",
+    "joining",  # its far end is being connected to another one's
+    "referring",  # its far end is being asked to call somebody else
+    "transferred",
+    "over",
+]
+Step = type[Progress] | Literal["join", "refer", "stay"]
+
+#: What may be told or done in each phase, and the phase that follows.
+PHASES: Final[Mapping[Phase, Mapping[Step, Phase]]] = {
+    "starting": {Dialing: "dialing", Ended: "over"},
+    "dialing": {
+        Ringing: "dialing",
+        EarlyMedia: "dialing",
+        Digit: "dialing",
+        Answered: "answered",
+        Ended: "over",
+    },
+    "offered": {Digit: "offered", Answered: "answered", Ended: "over"},
+    "answered": {
+        "join": "joining",
+        "refer": "referring",
+        Digit: "answered",
+        Transferred: "transferred",
+        Ended: "over",
+    },
+    "joining": {"stay": "answered", Digit: "joining", Transferred: "transferred", Ended: "over"},
+    "referring": {
+        "stay": "answered",
+        Digit: "referring",
+        Transferred: "transferred",
+        Ended: "over",
+    },
+    "transferred": {Ended: "over"},
+    "over": {},
+}
+
+
+class AttemptCore(ABC):
+    """The life of one attempt, told by the PBX's events. Times are seconds of a steady clock.
+
+    Args:
+        id: of its channel on the PBX.
+        epoch: what to add to that clock for Unix seconds.
+        deadline: when to call `on_deadline`, should nothing happen until then.
+        ring_timeout_s: from the dialling to the answer.
+        inbound: whether the channel called us.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the interface's word
+        epoch: float,
+        deadline: float,
+        *,
+        ring_timeout_s: float,
+        inbound: bool,
+    ) -> None:
+        self.id = id
+        self._epoch = epoch
+        self._ring_timeout_s = ring_timeout_s
+        self._inbound = inbound
+        self._phases: StateMachine[Phase, Step] = StateMachine(
+            id, PHASES, "offered" if inbound else "starting"
+        )
+        self._told: set[Step] = set()
+        self._outputs: list[Any] = []
+        self._deadline: float | None = deadline
+        self._closed = False
+        self._hang_ups = 0
+        self._wanted_over = False
+        self._complaint: str | None = None
+        self._q850: int | None = None
+        self._sip_code: int | None = None
+        self._call_id: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self._phase == "over"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the far end talks to us now: answered, not over, not transferred."""
+        return self._phase == "answered"
+
+    @property
+    def transferred(self) -> bool:
+        """Whether the far end talks to somebody else now; then `lose` ends it as completed."""
+        return self._phase == "transferred"
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `on_deadline`, or None."""
+        return self._deadline
+
+    def take(self) -> list[Any]:
+        """What has come of the calls since the last `take()`: progress, media, commands."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def hang_up(self, now: float) -> None:
+        """End it: cancels while ringing. Does nothing once it was asked for, or is over."""
+        if not self.over and not self._wanted_over:
+            self._wanted_over = True
+            self._force(now)
+
+    def fail(self, message: str, now: float) -> None:
+        """Hang it up because of something on our side; `message` says what."""
+        if not self.over and self._complaint is None:
+            self._complaint = message
+            self._force(now)
+
+    def lose(self, message: str, now: float) -> None:
+        """It is gone and nobody can tell how; `message` says what is known."""
+        if self.transferred:  # that succeeded; only the end of it is not known
+            self._end(causes.completed(self._q850, self._call_id), now)
+        else:
+            self._end(causes.lost(message, self._call_id), now)
+
+    def on_deadline(self, now: float) -> None:
+        """Force what did not come by itself."""
+        if self._deadline is None or now < self._deadline or self._settle(now):
+            return
+        if self._hang_ups >= _HANG_UP_TRIES:
+            self.lose("The PBX did not confirm the hang-up; the call was given up.", now)
+            return
+        if self._hang_ups == 0:
+            self._give_up_waiting()
+        self._force(now)
+
+    @abstractmethod
+    def _settle(self, now: float) -> bool:
+        """Do at the deadline what needs no hang-up; whether there was such a thing."""
+
+    @abstractmethod
+    def _give_up_waiting(self) -> None:
+        """Note why the call, which is late, is now to be hung up."""
+
+    @abstractmethod
+    def _hang_up_command(self) -> object:
+        """What is put out to have the PBX hang up."""
+
+    @abstractmethod
+    def _why_unanswered(self) -> Cause:
+        """Why it ended before the answer, where neither we nor a caller ended it."""
+
+    @property
+    def _phase(self) -> Phase:
+        return self._phases.state
+
+    @property
+    def _before_answer(self) -> bool:
+        return self._phase in ("starting", "dialing", "offered")
+
+    @property
+    def _unwanted(self) -> bool:
+        """Whether it is to end, by our wish or for a reason of ours."""
+        return self._wanted_over or self._complaint is not None
+
+    @property
+    def _alerted(self) -> bool:
+        """Whether the carrier had responded with 180 or 183."""
+        return not self._told.isdisjoint((Ringing, EarlyMedia))
+
+    def _tell(self, progress: Progress) -> bool:
+        """Tell that, if it is news in this phase; whether it is."""
+        kind = type(progress)
+        if (kind in self._told and kind is not Digit) or not self._phases.step(kind):
+            return False
+        self._told.add(kind)
+        if kind in (Transferred, Ended):
+            self._close_media()
+        self._outputs.append(progress)
+        return True
+
+    def _close_media(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._outputs.append(CloseMedia())
+
+    def _force(self, now: float) -> None:
+        """Ask for the hang-up, and again when it has not taken effect."""
+        self._outputs.append(self._hang_up_command())
+        self._hang_ups += 1
+        self._deadline = now + HANG_UP_S
+
+    def _insist(self, now: float) -> None:
+        """Ask anew for a hang-up that may have been lost with the link."""
+        if self._unwanted and not self.over:
+            self._hang_ups = 0
+            self._force(now)
+
+    def _finish(self, now: float) -> None:
+        """The PBX has nothing of it any more."""
+        if not self._before_answer and self._complaint is None:
+            cause = causes.completed(self._q850, self._call_id)
+        elif self._wanted_over or (self._inbound and self._complaint is None):
+            cause = causes.canceled(dialled=self._alerted, sip_call_id=self._call_id)
+        elif self._complaint is not None:
+            cause = causes.lost(self._complaint, self._call_id)
+        else:
+            cause = self._why_unanswered()
+        self._end(cause, now)
+
+    def _end(self, cause: Cause, now: float) -> None:
+        if self._tell(Ended(now + self._epoch, cause)):
+            self._deadline = None
+
+
+CoreT = TypeVar("CoreT", bound=AttemptCore)

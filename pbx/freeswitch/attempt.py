@@ -288,7 +288,7 @@ class FreeSwitchCore(AttemptCore):
 
     def _start(self, now: float) -> None:
         if self._tell(Dialing(now + self._epoch)):
-            if self._wanted_over:
+            if self._unwanted:
                 self._force(now)  # the first one may have come before there was a channel
             else:
                 self._deadline = now + self._ring_timeout_s

@@ -292,6 +292,13 @@ def test_freeswitch_does_not_begin() -> None:
     assert cause_of(outputs).name == "pbx_lost_call"
 
 
+def test_a_channel_that_begins_when_it_was_given_up_is_hung_up() -> None:
+    life = Life()
+    assert life.wait(10) == [CLEAR]
+    assert life.on("CHANNEL_CREATE") == [Dialing(UNIX + 10), CLEAR]
+    assert "did not begin" in life.end("NORMAL_CLEARING").message
+
+
 def test_an_originate_that_fails_without_a_channel() -> None:
     life = Life()
     assert life.job("GATEWAY_DOWN") == []

@@ -18,6 +18,7 @@ from panoramisk.actions import Action
 
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.outputs import Event
+from pbx.link import Link
 from pbx.switch import SwitchRefused, SwitchUnavailable
 from pbx.values import is_channel_name, refuse_control_characters
 
@@ -39,21 +40,21 @@ class _Connection(Manager):  # type: ignore[misc]
             log=_log,
         )
         self.awaiting_actions: deque[Action] = deque(maxlen=0)
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.register_event("*", lambda _, message: on_event(_plain(message)))
 
     def connection_made(self, f: asyncio.Future[Any]) -> None:
         if not f.cancelled() and f.exception() is None:
             super().connection_made(f)
 
-    def connection_lost(self, exc: object) -> None:  # noqa: ARG002 - panoramisk's signature
-        self.shut()
+    def connection_lost(self, exc: object) -> None:
+        self.shut(str(exc) if isinstance(exc, OSError) else "it closed the connection")
 
-    def shut(self) -> None:
+    def shut(self, reason: str = "it was closed") -> None:
         """Close the connection; what waits for it is told."""
         self.close()
         if not self.lost.done():
-            self.lost.set_result(None)
+            self.lost.set_result(reason)
 
     async def act(self, fields: Mapping[str, str], *, listing: bool, limit_s: float) -> list[Event]:
         """Send one action and wait for its answer: the response, then the listed events."""
@@ -76,15 +77,17 @@ class _Connection(Manager):  # type: ignore[misc]
                 self.protocol.responses.pop(action.id, None)
 
 
-class AmiLink:
+class AmiLink(Link[_Connection]):
     """A manager connection that comes back.
 
     Args:
         config: address, credentials, time limits.
         on_event: called with each event, in order.
-        on_up: awaited after each login, before the link counts as connected.
-        on_down: called when the connection is lost.
+        on_up: as of `Link`.
+        on_down: as of `Link`.
     """
+
+    name = "AMI"
 
     def __init__(
         self,
@@ -93,55 +96,10 @@ class AmiLink:
         on_up: Callable[[], Awaitable[None]],
         on_down: Callable[[], None],
     ) -> None:
+        super().__init__(config, on_up, on_down)
         self._config = config
         self._on_event = on_event
-        self._on_up = on_up
-        self._on_down = on_down
-        self._connection: _Connection | None = None
-        self._connected = False
         self._booted = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Logged in and reconciled."""
-        return self._connected
-
-    @property
-    def local_host(self) -> str | None:
-        """Our own address on the way to Asterisk, as it sees us."""
-        if self._connection is None or self._connection.protocol is None:
-            return None
-        name = self._connection.protocol.transport.get_extra_info("sockname")
-        return str(name[0]) if name else None
-
-    @property
-    def remote_host(self) -> str | None:
-        """Asterisk's address, as we reach it."""
-        if self._connection is None or self._connection.protocol is None:
-            return None
-        name = self._connection.protocol.transport.get_extra_info("peername")
-        return str(name[0]) if name else None
-
-    async def open(self) -> None:
-        """Log in, then keep the link up until `close()`. Raises SwitchUnavailable."""
-        await self._connect()
-        try:
-            await self._on_up()
-        except BaseException:
-            self._disconnect()
-            raise
-        self._connected = True
-        self._keeper = asyncio.create_task(self._keep(), name="ami-link")
-
-    async def close(self) -> None:
-        """Disconnect for good."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
-        self._disconnect()
 
     async def act(
         self,
@@ -170,111 +128,61 @@ class AmiLink:
             refuse_control_characters(name, value)
             if name.startswith("Channel") and not is_channel_name(value):
                 raise SwitchRefused(f"{action}: {value!r} is no channel", name)
-        connection = self._connection
-        if connection is None or connection.lost.done():
-            raise SwitchUnavailable(f"there is no AMI connection to {self._address}")
-        answers = await connection.act(
+        answers = await self._live().act(
             message, listing=listing, limit_s=limit_s or self._config.action_timeout_s
         )
         if answers[0].get("Response") not in ("Success", "Follows", "Goodbye", "Pong"):
             raise SwitchRefused(f"Asterisk refused {action}: {answers[0].get('Message', '')}")
         return answers
 
-    @property
-    def _address(self) -> str:
-        return f"{self._config.host}:{self._config.port}"
-
     async def _connect(self) -> None:
         self._booted.clear()
         self._connection = connection = _Connection(self._config, self._hear)
         try:
-            async with asyncio.timeout(self._config.connect_timeout_s):
-                await connection.connect()
-        except (OSError, TimeoutError) as error:
-            self._disconnect()
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise SwitchUnavailable(
-                f"no AMI at {self._address} ({reason or 'no answer'}): start Asterisk with "
-                "manager.conf enabled, or mend pbx.ami.host and pbx.ami.port"
-            ) from error
-        except asyncio.CancelledError:
-            self._disconnect()
-            raise
-        try:
-            await self.act(
-                "Login", {"Username": self._config.username, "Secret": self._config.secret}
-            )
-        except SwitchRefused as error:
-            self._disconnect()
-            raise SwitchUnavailable(
-                f"AMI at {self._address} refused the login: mend pbx.ami.username and "
-                "pbx.ami.secret (and `permit` in manager.conf)"
-            ) from error
-        except SwitchUnavailable as error:
-            self._disconnect()
-            raise SwitchUnavailable(
-                f"what answers at {self._address} is no AMI: mend pbx.ami.host and pbx.ami.port"
-            ) from error
-        except asyncio.CancelledError:
-            self._disconnect()
+            await self._log_in(connection)
+        except BaseException:
+            connection.shut()
             raise
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_BOOT_S):
                 await self._booted.wait()
 
-    def _disconnect(self) -> None:
-        self._connected = False
-        if self._connection is not None:
-            self._connection.shut()
+    async def _log_in(self, connection: _Connection) -> None:
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                transport, _ = await connection.connect()
+        except (OSError, TimeoutError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise SwitchUnavailable(
+                f"no AMI at {self._address} ({reason or 'no answer'}): start Asterisk with "
+                "manager.conf enabled, or mend pbx.ami.host and pbx.ami.port"
+            ) from error
+        self.local_host = transport.get_extra_info("sockname")[0]
+        self.peer_host = transport.get_extra_info("peername")[0]
+        try:
+            await self.act(
+                "Login", {"Username": self._config.username, "Secret": self._config.secret}
+            )
+        except SwitchRefused as error:
+            raise SwitchUnavailable(
+                f"AMI at {self._address} refused the login: mend pbx.ami.username and "
+                "pbx.ami.secret (and `permit` in manager.conf)"
+            ) from error
+        except SwitchUnavailable as error:
+            raise SwitchUnavailable(
+                f"what answers at {self._address} is no AMI: mend pbx.ami.host and pbx.ami.port"
+            ) from error
+
+    async def _end(self, connection: _Connection) -> None:
+        connection.shut()
+
+    async def _ping(self) -> None:
+        await self.act("Ping")
 
     def _hear(self, event: Event) -> None:
         if event.get("Event") == "FullyBooted":
             self._booted.set()
         self._on_event(event)
-
-    async def _keep(self) -> None:
-        while True:
-            await self._watch()
-            self._disconnect()
-            _log.warning("lost the AMI connection to %s", self._address)
-            self._on_down()
-            await self._reconnect()
-
-    async def _watch(self) -> None:
-        """Return when the connection is gone, or as good as."""
-        connection = self._connection
-        while connection is not None and not connection.lost.done():
-            await asyncio.wait({connection.lost}, timeout=self._config.ping_interval_s)
-            if not connection.lost.done():
-                try:
-                    await self.act("Ping")
-                except (SwitchUnavailable, SwitchRefused) as error:
-                    _log.warning("AMI gives no sign of life: %s", error)
-                    return
-
-    async def _reconnect(self) -> None:
-        delay = self._config.reconnect_min_s
-        told = ""
-        while True:
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, self._config.reconnect_max_s)
-            try:
-                await self._connect()
-                await self._on_up()
-            except (SwitchUnavailable, SwitchRefused) as error:
-                self._disconnect()
-                if str(error) != told:
-                    told = str(error)
-                    _log.warning("cannot reconnect: %s", error)
-                continue
-            except Exception:
-                # Whatever it is, a link that is given up would stop every later call.
-                self._disconnect()
-                _log.exception("cannot reconnect")
-                continue
-            self._connected = True
-            _log.info("the AMI connection to %s is back", self._address)
-            return
 
 
 def _plain(message: Any) -> Event:

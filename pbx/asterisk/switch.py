@@ -183,7 +183,7 @@ class AsteriskSwitch:
         address, networks = ip_address(host), self._config.fastagi_networks
         if networks:
             return any(address in one for one in networks)
-        return address.is_loopback or host == self._link.remote_host
+        return address.is_loopback or host == self._link.peer_host
 
     async def _identify(self, headers: Mapping[str, str]) -> Presented | None:
         """The inbound call whose FastAGI request that is; None when there is no such call."""

@@ -2,26 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from pbx.codecs import PCMA, PCMU, Codec
+from pbx.codecs import PCMA, PCMU
+from pbx.config import PbxConfig
 
 
 @dataclass(frozen=True)
-class FreeSwitchConfig:
-    """Settings of one FreeSWITCH; times are in seconds. The setting's name stands beside each."""
+class FreeSwitchConfig(PbxConfig):
+    """Settings of one FreeSWITCH: the trunk is a Sofia gateway, offered the codec first.
 
-    host: str = "127.0.0.1"
-    """`pbx.esl.host`: a name, or an IPv4 or IPv6 address."""
+    `host` is `pbx.esl.host`: a name, or an IPv4 or IPv6 address.
+    """
+
     port: int = 8021
     """`pbx.esl.port`."""
     password: str = field(default="", repr=False)
     """`pbx.esl.password`."""
-    trunk: str = "trunk"
-    """`pbx.trunk`: the Sofia gateway that numbers are dialled through."""
-    codec: Codec = PCMU
-    """`pbx.codec`: PCMU or PCMA, the one that the trunk is offered first."""
-    media_host: str | None = None
-    """`rtp.advertise`: where FreeSWITCH reaches our audio port; None is the media server's own
-    address, and where that is a wildcard, the address that we reach ESL from."""
     unicast_host: str | None = None
     """`pbx.esl.unicast_host`: FreeSWITCH's own address for its end of the audio; None is the
     address that ESL is reached at."""
@@ -29,17 +24,8 @@ class FreeSwitchConfig:
     """`pbx.esl.unicast_port_min`: first UDP port that FreeSWITCH binds for our audio."""
     unicast_port_max: int = 21999
     """`pbx.esl.unicast_port_max`: the last one."""
-    connect_timeout_s: float = 5.0
-    """`pbx.esl.timeout_s`: for the connection and the login together."""
     command_timeout_s: float = 5.0
     """`pbx.esl.timeout_s`: for the answer to a command."""
-    ping_interval_s: float = 10.0
-    reconnect_min_s: float = 0.5
-    reconnect_max_s: float = 10.0
-    link_grace_s: float = 30.0
-    """How long calls outlive a lost link before they are given up."""
-    reconcile_interval_s: float = 30.0
-    """How often the calls are compared with FreeSWITCH's channels while all is well."""
 
     def __post_init__(self) -> None:
         if self.codec not in (PCMU, PCMA):

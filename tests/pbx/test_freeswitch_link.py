@@ -803,6 +803,25 @@ async def test_it_reconnects_until_everything_is_well_again(
         assert words in caplog.text
 
 
+async def test_a_link_that_is_lost_once_it_is_reconciled_anew_is_told_of() -> None:
+    """The patience with a lost link runs again: the reconciliation has ended it."""
+
+    async def losing() -> None:
+        if len(server.peers) == 2:
+            server.peers[1].writer.transport.abort()
+            with pytest.raises(SwitchUnavailable):
+                await watched.link.job("wait", limit_s=_SOON_S)
+
+    async with linked(obey) as (server, watched):
+        watched.on_up = losing
+        server.peers[0].writer.close()
+        for _ in range(2):
+            await watched.downs.get()
+            await watched.ups.get()
+        assert await watched.link.api("here") == "here"
+        assert len(server.peers) == 3
+
+
 async def test_a_server_that_falls_silent_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
     async def falling_silent(peer: Peer) -> None:
         await peer.welcome()

@@ -1,0 +1,29 @@
+"""What the side of every PBX needs to be told."""
+
+from dataclasses import dataclass
+
+from pbx.codecs import PCMU, Codec
+
+
+@dataclass(frozen=True)
+class PbxConfig:
+    """Settings of one PBX; times are in seconds. The setting's name stands beside each."""
+
+    port: int
+    host: str = "127.0.0.1"
+    trunk: str = "trunk"
+    """`pbx.trunk`: what numbers are dialled through, by the name that the PBX has for it."""
+    codec: Codec = PCMU
+    """`pbx.codec`."""
+    media_host: str | None = None
+    """`rtp.advertise`: where the PBX reaches our audio port; None is the media server's own
+    address, and where that is a wildcard, the address that we reach the PBX from."""
+    connect_timeout_s: float = 5.0
+    """For the connection and the login together."""
+    ping_interval_s: float = 10.0
+    reconnect_min_s: float = 0.5
+    reconnect_max_s: float = 10.0
+    link_grace_s: float = 30.0
+    """How long calls outlive a lost link before they are given up."""
+    reconcile_interval_s: float = 30.0
+    """How often the calls are compared with the PBX's channels while all is well."""

@@ -4,7 +4,7 @@
 publish. A test cites rows in its marks: `@pytest.mark.rows("CB-9", "RV-48…51")` for what works,
 `@pytest.mark.refused(…)` for what is answered by a documented error, `@pytest.mark.partial(…)` for
 what works in part. Its docstring and its module's may cite what works too. `python -m tests.rows`
-writes the table of `docs/coverage.md`.
+writes the table of `tests/coverage.md`.
 """
 
 import ast
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 TESTS: Final = Path(__file__).parent
-PAGE: Final = TESTS.parent / "docs/coverage.md"
+PAGE: Final = TESTS / "coverage.md"
 
 State = Literal["works", "partial", "refused"]
 STATES: Final = (*get_args(State), "open")
@@ -120,7 +120,7 @@ Each field, value and sentence of the documents of CallingBox (CB), Revox (RV) a
 with the test that shows it; X rows are from what else they publish. *works*: as there. *partial*:
 taken, kept and told as there, but what would bring a part of it about is not there yet, or is
 refused. *refused*: it cannot be had on one's own premises, or not yet, and is answered by an error
-that says so. *open*: no test shows it. Made by `python -m tests.rows > docs/coverage.md`.
+that says so. *open*: no test shows it. Made by `python -m tests.rows > tests/coverage.md`.
 
 """
 

@@ -7,7 +7,7 @@ from tests.rows import PAGE, Shown, State, numbers_in, page, rows, shown
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run: python -m tests.rows > docs/coverage.md"
+        "run: python -m tests.rows > tests/coverage.md"
     )
 
 

@@ -50,7 +50,8 @@ class Store:
     def __init__(
         self, database: Database, bus: EventBus, clock: Callable[[], float], seal: SealOf
     ) -> None:
-        self._database = database
+        self.database = database
+        """For SQL of one's own."""
         self.notices = database.notices
         """What any process on this store has done."""
         self.bus = bus
@@ -120,12 +121,12 @@ class Store:
     @property
     def shared(self) -> bool:
         """Whether other processes may use the store beside this one."""
-        return self._database.shared
+        return self.database.shared
 
     async def scrub(self) -> bool:
         """Remove what is deleted from the database's own files; False where it has to be tried
         again. Raises StoreError."""
-        return await self._database.scrub()
+        return await self.database.scrub()
 
     async def probe(self) -> None:
         """Write something to the database. Raises StoreError."""
@@ -138,7 +139,7 @@ class Store:
 
     async def close(self) -> None:
         """Let transactions under way finish and close every connection."""
-        await self._database.close()
+        await self.database.close()
 
 
 def _database(where: StoreSection, *, exclusive: bool) -> Database:

@@ -224,7 +224,7 @@ async def test_keys_are_sealed_in_the_store_and_masked_when_read(bench: Bench) -
         ]
         return repr(rows)
 
-    assert "key-of-the-crm" not in await bench.store._database.read(work)
+    assert "key-of-the-crm" not in await bench.store.database.read(work)
     versions = await send(bench, "GET", f"{PATH}/{agent['id']}/versions", 200)
     assert "key-of-the-crm" not in repr(versions)
 

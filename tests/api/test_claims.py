@@ -177,7 +177,7 @@ async def unreadable(store: Store, call: Call) -> None:
         changed = update(calls).where(calls.c.id == call.id).values(retry=retry)
         await transaction.connection.execute(changed)
 
-    await store.calls._database.write(work)
+    await store.database.write(work)
 
 
 async def test_an_order_that_cannot_be_read_any_more_fails_and_holds_nobody_else(

@@ -111,7 +111,7 @@ async def test_a_claim_whose_answer_is_lost_is_heard_of_at_the_next(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch, *, canceled: bool
 ) -> None:
     call, later = await new_call(store), await new_call(store)
-    write, database = store._database.write, store._database
+    write, database = store.database.write, store.database
 
     async def loses(work: Callable[[Transaction], Coroutine[Any, Any, Any]]) -> Any:
         answer = await write(work)

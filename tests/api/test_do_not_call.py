@@ -122,7 +122,7 @@ async def test_what_a_call_came_to_puts_its_number_on_the_list(bench: Bench) -> 
             transaction, NUMBER, source="outcome", reason="said so", call_id="c", now=1.0
         )
 
-    database = bench.store._database
+    database = bench.store.database
     assert await database.write(work)
     assert not await database.write(work)
     found = await bench.store.do_not_call.get(NUMBER)

@@ -75,7 +75,7 @@ async def test_the_work_stops_when_the_lease_is_lost_and_begins_again(store: Sto
             began.put_nowait("ended")
 
     now = [time.time()]
-    leases = Leases(store._database, lambda: now[0])
+    leases = Leases(store.database, lambda: now[0])
     task = asyncio.create_task(while_leased(leases, "x", "me", work, ttl_s=TTL_S))
     try:
         async with asyncio.timeout(20):

@@ -86,7 +86,7 @@ async def lessen(store: Store, key_id: str) -> None:
         changed = update(api_keys).where(api_keys.c.id == key_id).values(scope="read")
         await transaction.connection.execute(changed)
 
-    await store._database.write(work)
+    await store.database.write(work)
 
 
 async def streamed(client: httpx.AsyncClient, path: str) -> Sequence[str]:

@@ -80,7 +80,7 @@ async def notify(store: Store, topic: Topic, payload: str = "") -> None:
     async def work(transaction: Transaction) -> None:
         transaction.notify(topic, payload)
 
-    await store.calls._database.write(work)
+    await store.database.write(work)
 
 
 # -- together --------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ async def test_a_notice_reaches_every_process_once_and_only_after_the_commit(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await nodes[0].calls._database.write(fails)
+        await nodes[0].database.write(fails)
     for payload in ("call-1", "ü '\"\\"):
         await notify(nodes[0], "control", payload)
         assert await here.next() == await there.next() == payload
@@ -130,7 +130,7 @@ async def test_what_nobody_can_send_in_time_is_told_by_topic(nodes: tuple[Store,
     """A burst of more notices than are kept: the others look for themselves."""
     there = Heard(nodes[1], "control")
     for number in range(1001):
-        nodes[0].calls._database.tell_others("control", str(number))
+        nodes[0].database.tell_others("control", str(number))
     assert await there.next() is None
 
 
@@ -186,10 +186,10 @@ async def test_who_says_the_same_name_waits(nodes: tuple[Store, Store]) -> None:
         await transaction.serialize(name)
         order.append(name)
 
-    holding = asyncio.create_task(nodes[0].calls._database.write(first))
+    holding = asyncio.create_task(nodes[0].database.write(first))
     await asyncio.wait_for(inside.wait(), 20)
-    waiting = asyncio.create_task(nodes[1].calls._database.write(partial(second, "a")))
-    await nodes[1].calls._database.write(partial(second, "b"))
+    waiting = asyncio.create_task(nodes[1].database.write(partial(second, "a")))
+    await nodes[1].database.write(partial(second, "b"))
     go_on.set()
     await asyncio.gather(holding, waiting)
     assert order == ["b", "first", "a"]
@@ -222,8 +222,8 @@ async def test_a_transaction_undone_by_a_deadlock_is_run_again(nodes: tuple[Stor
         await transaction.connection.execute(mark.where(calls.c.id == second))
 
     await asyncio.gather(
-        nodes[0].calls._database.write(partial(lock_both, one, two)),
-        nodes[1].calls._database.write(partial(lock_both, two, one)),
+        nodes[0].database.write(partial(lock_both, one, two)),
+        nodes[1].database.write(partial(lock_both, two, one)),
     )
     assert len(runs) == 3
 
@@ -239,7 +239,7 @@ async def test_a_lock_that_is_never_given_back_is_a_store_error(url: str) -> Non
         inside.set()
         await go_on.wait()
 
-    holding = asyncio.create_task(other.calls._database.write(hold))
+    holding = asyncio.create_task(other.database.write(hold))
     await asyncio.wait_for(inside.wait(), 20)
     with pytest.raises(StoreError, match="does not answer"):
         await store.calls.request_cancel(call.id)
@@ -268,7 +268,7 @@ async def test_after_a_restart_of_the_server_everything_goes_on(
         await go_on.wait()
         await transaction.connection.execute(select(1))
 
-    under_way = asyncio.create_task(here.calls._database.write(interrupted))
+    under_way = asyncio.create_task(here.database.write(interrupted))
     await asyncio.wait_for(inside.wait(), 20)
     missed = Heard(there, "control")
     postgres_server.stop(crash=crash)
@@ -453,7 +453,7 @@ async def test_no_secret_is_in_an_error(nodes: tuple[Store, Store]) -> None:
         )
 
     with pytest.raises(StoreError) as caught:
-        await nodes[0].calls._database.write(work)
+        await nodes[0].database.write(work)
     assert hash_key(key) not in str(caught.value)
 
 
@@ -463,12 +463,12 @@ async def test_money_is_held_by_many_at_once_and_never_overdrawn(
     async def limit(transaction: Transaction) -> None:
         await transaction.connection.execute(update(budget).values(limit_milli_cents=700))
 
-    await nodes[0].calls._database.write(limit)
+    await nodes[0].database.write(limit)
     rate = Rate("+", 100, 60, 0)
     tries = [new_call(nodes[turn % 2], rate=rate, max_duration_s=60) for turn in range(12)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(result, BudgetExceededError) for result in results) == 5
-    held = await nodes[0].calls._database.read(
+    held = await nodes[0].database.read(
         lambda connection: connection.scalar(select(budget.c.reserved_milli_cents))
     )
     assert held == 700

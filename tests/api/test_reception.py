@@ -436,7 +436,7 @@ async def _note_transfer(store: Store, call_id: str, transfer: dict[str, Any]) -
         statement = update(calls).where(calls.c.id == call_id).values(transfer=transfer)
         await transaction.connection.execute(statement)
 
-    await store._database.write(work)
+    await store.database.write(work)
 
 
 @pytest.mark.rows("RV-312")

@@ -40,7 +40,7 @@ async def count(store: Store, table: Any) -> int:
     async def work(connection: AsyncConnection) -> int:
         return int(await connection.scalar(select(func.count()).select_from(table)) or 0)
 
-    return await store._database.read(work)
+    return await store.database.read(work)
 
 
 def record(folder: Path, name: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_call_goes_with_everything_of_it_when_its_time_is_over(
             found: int | None = await connection.scalar(query)
             return found
 
-        assert await store._database.read(work) == 0
+        assert await store.database.read(work) == 0
     assert await keeper.sweep() == Purged()
 
 

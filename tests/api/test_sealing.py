@@ -101,7 +101,7 @@ async def kept(store: Store) -> str:
     async def work(connection: AsyncConnection) -> str:
         return repr([(await connection.execute(select(table))).all() for table in tables])
 
-    return await store._database.read(work)
+    return await store.database.read(work)
 
 
 @pytest.mark.both_stores
@@ -140,7 +140,7 @@ async def test_what_an_earlier_release_kept_open_is_sealed_at_the_start(store: S
         await execute(update(webhook_endpoints).values(secret=old, previous_secret=older))
         await execute(insert(kept_values).values(name="webhook_secret", value=default))
 
-    await store._database.write(vandalise)
+    await store.database.write(vandalise)
     await store.endpoints.rotate(other.id, 60)
     assert old in await kept(store)
     for _ in range(2):

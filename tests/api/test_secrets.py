@@ -39,7 +39,7 @@ async def test_the_database_does_not_hold_its_text(bench: Bench) -> None:
     async def work(connection: AsyncConnection) -> str:
         return repr((await connection.execute(select(secrets))).all())
 
-    stored = await bench.store._database.read(work)
+    stored = await bench.store.database.read(work)
     assert "crm" in stored
     assert "s3cret" not in stored
 

@@ -185,7 +185,7 @@ async def test_a_database_that_does_not_answer_is_a_store_error(store: Store) ->
     async def vandalise(transaction: Transaction) -> None:
         await transaction.connection.execute(DropTable(turns))
 
-    await store.calls._database.write(vandalise)
+    await store.database.write(vandalise)
     with pytest.raises(StoreError, match="does not answer") as caught:
         await store.calls.add_turn(call.id, Turn("person", "my secret words", 1.0, 2.0))
     assert "secret" not in str(caught.value)
@@ -416,7 +416,7 @@ async def refused(store: Store, *statements: object) -> None:
             await transaction.connection.execute(statement)  # type: ignore[call-overload]
 
     with pytest.raises(IntegrityError):
-        await store.calls._database.write(work)
+        await store.database.write(work)
 
 
 async def test_the_schema_keeps_the_invariants(store: Store) -> None:
@@ -504,7 +504,7 @@ async def test_a_failing_transaction_leaves_nothing_and_harms_nobody(store: Stor
     published: list[str] = []
     results = await asyncio.gather(
         new_call(store),
-        store.calls._database.write(work),
+        store.database.write(work),
         new_call(store),
         return_exceptions=True,
     )
@@ -611,13 +611,13 @@ async def test_a_deleted_call_takes_everything_along(store: Store) -> None:
         rows = await transaction.connection.execute(select(call_events))
         return len(rows.all())
 
-    assert await store.calls._database.write(work) == 0
+    assert await store.database.write(work) == 0
     assert await store.outbox.due(time.time() + 1, 9) == []
 
 
 async def test_the_file_is_open_for_readers_while_a_write_is_under_way(store: Store) -> None:
     call = await new_call(store)
-    database: Database = store.calls._database
+    database: Database = store.database
     release = threading.Event()
 
     async def slow(transaction: Transaction) -> None:

@@ -96,7 +96,7 @@ async def test_a_secret_of_an_earlier_release_is_kept(store: Store) -> None:
             insert(kept_values).values(name="webhook_secret", value=secret)
         )
 
-    await store._database.write(work)
+    await store.database.write(work)
     found = await store.signing_secret.get()
     assert (found.secret, found.created_at) == (secret, None)
     rotated = await store.signing_secret.rotate(60)

@@ -204,6 +204,6 @@ async def rows_with(url: str, *texts: str) -> list[tuple[str, str]]:
             )
         ]
 
-    found = await store._database.read(work)
+    found = await store.database.read(work)
     await store.close()
     return found

@@ -98,7 +98,7 @@ async def test_nobody_reads_the_password(bench: Bench) -> None:
     async def work(connection: AsyncConnection) -> str:
         return repr((await connection.execute(select(calendar_connections))).all())
 
-    assert PASSWORD not in await bench.store._database.read(work) + str(told)
+    assert PASSWORD not in await bench.store.database.read(work) + str(told)
     _, key = await bench.store.keys.create("reader", "read")
     answer = await bench.client.get(PATH, headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 403  # the URL of a feed may be a secret

@@ -46,16 +46,18 @@ $(DEV_STAMP): $(STAMP) tests/requirements.lock
 demo: setup ## Place one call to the test bed's talking persona and show it live
 	@$(BIN)/offhook demo $(ARGS)
 
-# Tests that listen to calls want the machine to themselves; these do not.
-SIDE_BY_SIDE := tests/api tests/voice_loop
+# Tests of the bed wait for people's voices most of the time, so two go side by side, each worker
+# with a bed of its own; of a FreeSWITCH that answers already there is one.
+BED_WORKERS := $(if $(OFFHOOK_TEST_FREESWITCH),0,2)
+PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
 
 test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 	@bash docker/system-packages $(PYTHON) postgresql strace || echo "==> Leaving their tests out"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(SIDE_BY_SIDE)
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%)
+	@$(PYTEST) -m pure -n auto --maxprocesses 4
+	@$(PYTEST) -m bed -n $(BED_WORKERS)
 endif
 
 lint: $(DEV_STAMP) ## Style, types and layering

@@ -1,8 +1,10 @@
-"""Shared by all tests: the pair of real Asterisks and the PostgreSQL server, started once a run."""
+"""Shared by all tests: the pair of real Asterisks and the PostgreSQL server, started once a run by
+each worker that needs them; and the marks `pure` and `bed`, which say what a test needs."""
 
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -12,7 +14,20 @@ from pbx.testbed import TestBed
 from tests import postgres
 
 #: Where a FreeSWITCH that answers already expects its carrier; see `python -m pbx.testbed`.
-_CARRIER_SIP = 5070
+_CARRIER_SIP: Final = 5070
+#: Fixtures that make a test one of the bed: a PBX, audio in real time, engines.
+_OF_THE_BED: Final = frozenset({"bed", "media", "model_dir", "loaded"})
+
+# Servers are started by the dozen: each would compile Offhook's modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs nothing of the bed as `pure`, all else as `bed`."""
+    if item.get_closest_marker("bed") is None:
+        needs = _OF_THE_BED.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker("bed" if needs else "pure")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -21,6 +21,11 @@ from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, installed
 from pbx.testbed.instance import Asterisk
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Also those that start a bed themselves, or ask for a fixture by its name."""
+    item.add_marker("bed")
+
+
 @dataclass
 class Phone:
     """Places calls through the public API and follows them."""

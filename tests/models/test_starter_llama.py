@@ -21,6 +21,8 @@ from voice_loop.prompts import (
     system_prompt,
 )
 
+pytestmark = pytest.mark.bed  # engines of its own
+
 TASK = "Confirm the appointment. If the time does not suit, agree on another one."
 CONTEXT = {
     "name": "Maria Lopez",

@@ -7,6 +7,8 @@ from models.training.llama_score import Scorer
 from tests.models.test_starter_llama import CONTEXT, DEMO_CALLS, TASK
 from voice_loop.prompts import CALL_ANSWERED, Message, system_prompt
 
+pytestmark = pytest.mark.bed  # an engine of its own
+
 PERSONA = (
     "You are Ada, the friendly assistant of North Dental. You are warm and professional, and you "
     "never push people. If they are in a hurry, keep it very short."

@@ -14,6 +14,8 @@ from models.trial import try_engines
 from tests.e2e.conftest import command
 from voice_loop.ports import EngineError
 
+pytestmark = pytest.mark.bed  # an engine of its own
+
 LIBRARIES = Path(llama_cpp.__file__).with_name("lib")
 SMALL = EngineConfig(context_tokens=1024, max_sequences=2)
 

@@ -6,6 +6,7 @@ console or event socket, and the carrier's log.
 
 import asyncio
 import json
+import os
 import re
 import socket
 from abc import ABC, abstractmethod
@@ -27,6 +28,9 @@ from tests.pbx.tape import PASSWORD, TapeWriter
 
 OUR_NUMBER = "+15550777"
 PATIENCE_S = 20.0
+#: Workers that play tapes side by side each bind ports of their own, as FreeSWITCH would.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_UNICAST_PORTS = range(20000 + 400 * (_WORKER % 5), 20400 + 400 * (_WORKER % 5))
 _DIALLED = re.compile(r"NOTICE.*: dialled (\S+) (\S+) from (\S*) named (.*)")
 
 
@@ -468,6 +472,8 @@ def freeswitch_switch(
             "reconnect_min_s": 0.05,
             "ping_interval_s": 60.0,
             "reconcile_interval_s": 300.0,
+            "unicast_port_min": _UNICAST_PORTS.start,
+            "unicast_port_max": _UNICAST_PORTS.stop - 1,
             **given,
         }
     )

@@ -8,6 +8,9 @@ happened; bytes stand as Latin-1. The marks:
 - `do`: the test did something to the PBX (text: what), such as having the carrier ring it.
 - `ask`, `answer`: the test asked the witness (text: what), and what it was told.
 
+`stream_….xz` hold no more than what FreeSWITCH 1.11.2 said on one connection; the others are whole,
+and named for the test that made them.
+
 The password is replaced by `PASSWORD`; nothing else is left out or changed. New tapes are made by
 running the contract tests where a FreeSWITCH is, in any of the ways that `conftest` knows:
 
@@ -20,7 +23,7 @@ import lzma
 import re
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -58,6 +61,26 @@ def read_tape(path: Path) -> Sequence[Record]:
             raise ValueError(f"{path.name}: no such mark: {mark!r}")
         records.append(Record(at_ms, connection, mark, text))
     return records
+
+
+def streams(path: Path) -> Iterator[bytes]:
+    """What FreeSWITCH sent, connection by connection."""
+    records = read_tape(path)
+    for connection in sorted({one.connection for one in records if one.mark == "open"}):
+        yield "".join(
+            one.text for one in records if one.connection == connection and one.mark == "theirs"
+        ).encode("latin-1")
+
+
+def recorded(name: str) -> bytes:
+    """The stream of `stream_<name>.xz`."""
+    (stream,) = streams(FOLDER / f"stream_{name}.xz")
+    return stream
+
+
+def recordings() -> list[str]:
+    """The names of all that `recorded` takes."""
+    return sorted(path.stem.removeprefix("stream_") for path in FOLDER.glob("stream_*.xz"))
 
 
 class TapeWriter:

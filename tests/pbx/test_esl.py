@@ -1,11 +1,10 @@
 """The Event Socket core: what a real FreeSWITCH sent, however it is cut, and what none would send.
 
-The recordings in `esl/` are byte-exact streams of FreeSWITCH 1.11.2.
+The recordings are those of `esl_tapes/stream_….xz`; `test_tapes` reads them byte by byte.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -23,14 +22,10 @@ from pbx.freeswitch.esl import (
     write_command,
 )
 from pbx.switch import SwitchRefused
+from tests.pbx.tape import recorded, recordings
 
-_FOLDER = Path(__file__).parent / "esl"
-_NAMES = sorted(path.stem for path in _FOLDER.glob("*.server"))
+_NAMES = recordings()
 _SPLIT_BYTES = 5000
-
-
-def recorded(name: str) -> bytes:
-    return (_FOLDER / f"{name}.server").read_bytes()
 
 
 def messages(name: str) -> list[Message]:
@@ -49,14 +44,6 @@ def framed(message: Message) -> bytes:
 @pytest.mark.parametrize("name", _NAMES)
 def test_a_recording_is_messages_from_its_first_byte_to_its_last(name: str) -> None:
     assert b"".join(map(framed, messages(name))) == recorded(name)
-
-
-@pytest.mark.parametrize("name", _NAMES)
-def test_a_recording_byte_by_byte_is_the_same_messages(name: str) -> None:
-    parser, one_by_one = EslParser(), []
-    for byte in recorded(name):
-        one_by_one += parser.feed(bytes((byte,)))
-    assert one_by_one == messages(name)
 
 
 @pytest.mark.parametrize("name", _NAMES)

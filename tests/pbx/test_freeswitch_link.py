@@ -20,17 +20,13 @@ from pbx.freeswitch.connection import MAX_WAITING
 from pbx.freeswitch.esl import EslParser, read_event
 from pbx.freeswitch.link import EslLink
 from pbx.switch import SwitchRefused, SwitchUnavailable
+from tests.pbx.tape import recorded, recordings
 
-_FOLDER = Path(__file__).parent / "esl"
 _PASSWORD = "Sw0rdfish"
 _SOON_S = 10.0
 _BUFFER_BYTES = 65536
 _FILL_BYTES = 5_000_000
 _HELLO = b"Content-Type: auth/request\n\n"
-
-
-def recorded(name: str) -> bytes:
-    return (_FOLDER / f"{name}.server").read_bytes()
 
 
 def events_of(data: bytes) -> list[bytes]:
@@ -496,11 +492,7 @@ async def test_oddities_do_not_stop_the_events(kind: str) -> None:
         assert await watched.link.api("still here") == "still here"
 
 
-_RECORDINGS = [
-    name
-    for name in sorted(path.stem for path in _FOLDER.glob("*.server"))
-    if name not in ("acl_rude_rejection", "auth_failed")
-]
+_RECORDINGS = [name for name in recordings() if name not in ("acl_rude_rejection", "auth_failed")]
 
 
 @pytest.mark.parametrize("name", _RECORDINGS)

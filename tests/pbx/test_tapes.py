@@ -1,7 +1,7 @@
 """What a real FreeSWITCH sent, all of it: read byte by byte, and told as calls by the core."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,15 @@ from pbx.freeswitch.attempt import FreeSwitchCore, OpenAudio
 from pbx.freeswitch.esl import EslParser, Message, read_event
 from pbx.switch import Answered, Dialing, Digit, EarlyMedia, Ended, Progress, Ringing
 from tests.pbx.esl_peer import steps_of
-from tests.pbx.tape import FOLDER, read_tape
+from tests.pbx.tape import FOLDER, read_tape, streams
 
 TAPES = sorted(FOLDER.glob("*.xz"))
 every_tape = pytest.mark.parametrize("tape", TAPES, ids=lambda path: str(path.stem))
+every_whole_tape = pytest.mark.parametrize(
+    "tape",
+    [path for path in TAPES if not path.name.startswith("stream_")],
+    ids=lambda path: str(path.stem),
+)
 #: What FreeSWITCH's word for the end means for a call that nobody answered.
 _STATES = {
     "USER_BUSY": "busy",
@@ -25,15 +30,6 @@ _STATES = {
 
 def test_there_are_tapes() -> None:
     assert len(TAPES) > 100
-
-
-def streams(tape: Path) -> Iterator[bytes]:
-    """What FreeSWITCH sent, connection by connection."""
-    records = read_tape(tape)
-    for connection in sorted({one.connection for one in records if one.mark == "open"}):
-        yield "".join(
-            one.text for one in records if one.connection == connection and one.mark == "theirs"
-        ).encode("latin-1")
 
 
 @every_tape
@@ -110,7 +106,7 @@ def lives(tape: Path) -> Sequence[Told]:
     return list(found.values())
 
 
-@every_tape
+@every_whole_tape
 def test_every_call_on_a_tape_is_told_as_it_was(tape: Path) -> None:
     for life in lives(tape):
         kinds = [type(one) for one in life.progress]

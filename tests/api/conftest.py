@@ -90,6 +90,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_stores: runs on SQLite and on PostgreSQL")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Make up no requests for a run that sends none: that takes longer than to collect the rest."""
+    needless = config.option.markexpr == "bed" and collection_path.name == "test_schemathesis.py"
+    return True if needless else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "where" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("both_stores")

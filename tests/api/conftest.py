@@ -1,14 +1,16 @@
 """The real application on a real server with a real database; only the PBX is played."""
 
-from collections.abc import AsyncIterator, Mapping
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 
+import api.app
 from api.app import create_app
 from api.compat.endpoints import ENDPOINTS
 from api.http_server import http_server, listen
@@ -19,6 +21,8 @@ from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api.played_engines import played_engines
 from tests.postgres import PostgresServer, at
+
+T = TypeVar("T")
 
 SETTINGS = {
     "OFFHOOK_CALLS__NUMBERS": "+15559876543,+15550100099",
@@ -103,11 +107,45 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("where", kinds, indirect=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def described_once() -> Iterator[None]:
+    """The many servers of a run serve the same endpoints, so their reference is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("openapi_document", "reference_page", "llms_text"):
+            patch.setattr(api.app, name, _once(getattr(api.app, name)))
+        yield
+
+
+def _once(describe: Callable[[T], Any]) -> Callable[[T], Any]:
+    """`describe`, which remembers what it said of the very same thing."""
+    said: dict[int, tuple[T, Any]] = {}
+
+    def remembering(subject: T) -> Any:
+        if id(subject) not in said:
+            said[id(subject)] = subject, describe(subject)
+        return said[id(subject)][1]
+
+    return remembering
+
+
+@pytest.fixture(scope="session")
+async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite store, to be copied: to migrate one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "offhook.db"
+    await (await Store.open(path)).close()
+    return path
+
+
 @pytest.fixture
-async def where(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreSection]:
+async def where(
+    request: pytest.FixtureRequest, migrated: Path, tmp_path: Path
+) -> AsyncIterator[StoreSection]:
     """Where an empty store is."""
     if request.param == "sqlite":
-        yield StoreSection(path=tmp_path / "data" / "offhook.db")
+        path = tmp_path / "data" / "offhook.db"
+        path.parent.mkdir()
+        shutil.copy(migrated, path)
+        yield StoreSection(path=path)
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     async with server.database() as url:

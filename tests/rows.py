@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -75,6 +76,7 @@ def _range(prefix: str, first: str, last: str | None) -> Iterator[str]:
         yield f"{prefix}{number}"
 
 
+@cache
 def shown() -> Mapping[str, Shown]:
     """What the tests say, by row."""
     found: dict[str, Shown] = {}

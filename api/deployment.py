@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from api.sealing import Seal
+from api.egress.sealing import Seal
 from api.settings import Settings
 from api.store import Store
 from models.registry import EngineRegistry

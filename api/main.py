@@ -11,34 +11,34 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from api.agents.freezing import Freezer
-from api.app import create_app
-from api.campaigns import Pacer
+from api.calls.conversing import conversation_config, is_recorded
+from api.calls.engines import engine_registry, engines_of
+from api.calls.recording_folder import FolderError, RecordingFolder, open_folder
+from api.calls.recording_keeper import RecordingKeeper
+from api.calls.retention import Housekeeper
+from api.calls.runner import RunnerConfig
+from api.calls.switches import make_switch
 from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
-from api.conversing import conversation_config, is_recorded
 from api.deployment import Deployment
-from api.descriptors import TooFewDescriptorsError, connections_within, raise_limit
-from api.dialer import Dialer
-from api.engines import engine_registry, engines_of
-from api.http_server import http_server, listen
-from api.leased import while_leased
+from api.dialing.dialer import Dialer
+from api.dialing.inbound import Reception
+from api.egress.sealing import Seal
+from api.http.app import create_app
+from api.http.descriptors import TooFewDescriptorsError, connections_within, raise_limit
+from api.http.server import http_server, listen
+from api.http.services import Check, Services
 from api.messaging.courier import Courier
 from api.messaging.ways import WayOutError, WaysOut, ways_out
 from api.messaging.writing import Writer
-from api.reception import Reception
-from api.recording_folder import FolderError, RecordingFolder, open_folder
-from api.recording_keeper import RecordingKeeper
-from api.retention import Housekeeper
-from api.runner import RunnerConfig
-from api.sealing import Seal
-from api.services import Check, Services
+from api.orders.campaigns import Pacer
+from api.orders.freezing import Freezer
 from api.settings import Settings
 from api.settings.server import Server as ServerSettings
 from api.store import Store, StoreError
-from api.switches import make_switch
+from api.store.leased import while_leased
 from api.tools.toolbox import Toolbox
-from api.webhooks import WebhookDeliverer
+from api.webhooks.deliverer import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from models.trial import try_engines
 from pbx.incoming import IncomingCall, Refusal

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from api.dialer import Dialer
-from api.records import NewCall
-from api.resources import NewTrunk
-from api.runner import RunnerConfig
+from api.calls.runner import RunnerConfig
+from api.dialing.dialer import Dialer
+from api.resources.call import NewCall
+from api.resources.trunk import NewTrunk
 from api.store import Store
 from api.store.queries import CallFilter
 from bench.ami_peer import TRUNK, Script, peer_process

@@ -24,12 +24,12 @@ from typing import Final
 
 import numpy as np
 
-from api.app import create_app
 from api.compat.endpoints import ENDPOINTS
-from api.http_server import http_server, listen
-from api.records import NewCall
-from api.sealing import Seal, new_key
-from api.services import Check, Services
+from api.egress.sealing import Seal, new_key
+from api.http.app import create_app
+from api.http.server import http_server, listen
+from api.http.services import Check, Services
+from api.resources.call import NewCall
 from api.settings import load_settings
 from api.store import Store
 from bench.wire import HOST, Asked, Client, request

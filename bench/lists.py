@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from api.records import Ended
+from api.resources.attempt import Ended
 from api.store import Store
 from api.store.cursors import encode_cursor
 from api.store.tables import calls

@@ -22,7 +22,7 @@ import httpx
 
 from api.settings import Webhooks
 from api.store import Store
-from api.webhooks import WebhookDeliverer
+from api.webhooks.deliverer import WebhookDeliverer
 from bench.ledger import BODY, NEW
 from bench.wire import HOST, receivers
 

@@ -15,9 +15,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from api.cli.example import EXAMPLE, demo_settings
+from api.cli.live import follow
 from api.client import OffhookClient
-from api.example import EXAMPLE, demo_settings
-from api.live import follow
 from api.main import serving
 from pbx.testbed import TestBed, persona
 from pbx.testbed.freeswitch import FreeSwitch

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from api.sealing import new_key
+from api.egress.sealing import new_key
 from api.settings import StoreSection
 from api.store import Store
 

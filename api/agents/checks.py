@@ -1,60 +1,20 @@
 """Whether a configuration can be carried out here: what it names must exist, and what it needs
 must be configured. Done when an agent is saved and when a call is placed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Iterator
 
-from api.agents.config import AgentFields, LlmField
-from api.agents.masking import MASK, hidden
-from api.agents.templates import BUILT_IN, PLACEHOLDER, SECRETS, templates
+from api.agents.context import Ground
+from api.agents.templates import templates
 from api.agents.tool_checks import check_tools
-from api.calendar_records import CalendarConnection
-from api.dialing.retry import parse_retry
-from api.egress import EgressError
-from api.mail_addresses import is_email
-from api.numbers import is_e164
-from api.problems import FieldError, Problem, pointer
-from api.returns import check_returns
-from api.settings import Settings
-
-EngineKind = Literal["llm", "voice", "transcriber"]
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a configuration may refer to in this deployment, now."""
-
-    settings: Settings
-    languages: frozenset[str]
-    """Those that the loaded models speak."""
-    engine_problem: Callable[[EngineKind, str | None, str | None], str | None]
-    """Why there is no engine of this name, or none at all, for a language; None if there is."""
-    webhook_url: Callable[[str], object]
-    """Raises EgressError for a URL that webhooks may not go to."""
-    tool_url: Callable[[str], object]
-    """The same for tools."""
-    model_url: Callable[[str], object]
-    """The same for a language model of one's own."""
-    prompt_problem: Callable[[str | None, str], str | None] = lambda *_: None
-    """Why a language model has no room for a conversation after these instructions; None if it
-    has."""
-    numbers: frozenset[str] = frozenset()
-    """The active caller numbers, E.164."""
-    calendars: Mapping[str, CalendarConnection] = field(default_factory=dict)
-    """Calendar connections by id."""
-    secrets: frozenset[str] = frozenset()
-    """Names of the secrets."""
-
-    @property
-    def sends_sms(self) -> bool:
-        """Whether there is a way to send text messages."""
-        return self.settings.sms.configured
-
-    @property
-    def sends_email(self) -> bool:
-        """Whether there is a mail server."""
-        return self.settings.smtp.configured
+from api.base.mail_addresses import is_email
+from api.base.numbers import is_e164
+from api.base.problems import FieldError, Problem, pointer
+from api.base.text import BUILT_IN, MASK, PLACEHOLDER, SECRETS
+from api.egress.policy import EgressError
+from api.policy.retry import parse_retry
+from api.resources.agent_fields import AgentFields, LlmField
+from api.resources.masking import hidden
+from api.resources.returns import check_returns
 
 
 def check_config(config: AgentFields, ground: Ground) -> list[FieldError]:

@@ -1,14 +1,12 @@
 """What a call's configuration comes to when it is held: every variable has its value."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from api.agents.config import AgentFields
-from api.agents.facts import callee_zone, facts_of
-from api.agents.masking import masked
-from api.agents.templates import render
-from api.records import Call
+from api.base.text import render
+from api.resources.agent_fields import AgentFields
+from api.resources.call import Call
+from api.resources.call_facts import values_of
+from api.resources.masking import masked
 from voice_loop.prompts import inert
 
 #: What is said and thought on the call; the other texts are rendered where they are used.
@@ -42,9 +40,3 @@ def effective(call: Call, at: float, default_zone: str | None = None) -> AgentFi
         if name in call.agent and (text := getattr(config, name)) is not None
     }
     return config.model_copy(update=texts)
-
-
-def values_of(call: Call, at: float, default_zone: str | None = None) -> Mapping[str, Any]:
-    """What stands for the variables of a call; arguments as of `effective`."""
-    now = datetime.fromtimestamp(at, callee_zone(call, default_zone))
-    return {**call.variables, **facts_of(call, now)}

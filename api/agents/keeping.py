@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from api.agent_objects import ChangeAgent
-from api.agent_records import Agent, AgentType, NewStoredAgent
 from api.agents.checks import check_config, check_variables
-from api.agents.config import AgentFields, NewAgent
-from api.agents.ground import ground_of
+from api.agents.context import ground_of
 from api.agents.layers import given
-from api.agents.masking import sealed, unmasked, unsealed
 from api.agents.sizes import check_sizes
+from api.base.problems import FieldError, Problem, invalid, pointer
 from api.deployment import Deployment
-from api.problems import FieldError, Problem, invalid, pointer
-from api.resources import OwnedNumber
+from api.resources.agent import Agent, AgentType, ChangeAgent, NewStoredAgent
+from api.resources.agent_fields import AgentFields, NewAgent
+from api.resources.masking import sealed, unmasked, unsealed
+from api.resources.number import OwnedNumber
 from api.store.agents import (
     AgentArchivedError,
     AgentChangedError,

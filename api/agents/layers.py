@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from api.agents.config import AgentFields
-from api.problems import pointer
-from api.records import JsonObject
+from api.base.json_object import JsonObject
+from api.base.problems import pointer
+from api.resources.agent_fields import AgentFields
 
 #: Fields that are merged key by key.
 _KEYED: Final = frozenset({"context", "variables", "voice", "llm", "transcriber"})

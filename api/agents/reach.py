@@ -7,11 +7,11 @@ be anybody's one day: what its requests say reaches what the operator has named,
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from api.agents.config import AgentFields
-from api.agents.templates import PLACEHOLDER
-from api.agents.tools import EmailTool, HttpTool
-from api.egress import EgressError, EgressPolicy
-from api.problems import FieldError, pointer
+from api.base.problems import FieldError, pointer
+from api.base.text import PLACEHOLDER
+from api.egress.policy import EgressError, EgressPolicy
+from api.resources.agent_fields import AgentFields
+from api.resources.tool_fields import EmailTool, HttpTool
 from api.settings import Settings
 
 

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from api.agents.config import AgentFields
-from api.agents.templates import PLACEHOLDER, as_text, render, templates
-from api.agents.tools import HttpTool, TransferTool
-from api.problems import FieldError, pointer
+from api.agents.templates import templates
+from api.base.problems import FieldError, pointer
+from api.base.text import PLACEHOLDER, as_text, render
+from api.resources.agent_fields import AgentFields
+from api.resources.tool_fields import HttpTool, TransferTool
 from api.tools.inputs import parameters
 from voice_loop.faq import Faq
 from voice_loop.prompts import system_prompt
@@ -17,7 +18,7 @@ from voice_loop.tools import ToolSpec
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from api.agents.checks import Ground
+    from api.agents.context import Ground
 
 #: Characters of a whole configuration as JSON: each call, and each of its events, has a copy.
 MAX_CONFIG: Final = 262_144

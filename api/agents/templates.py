@@ -5,25 +5,18 @@ A variable is a call's own (`variables`), one of the call's facts (`BUILT_IN`), 
 also one of its inputs, or a secret (`{{secret.name}}`) in its headers, query and body.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.agents.config import AgentFields
-from api.agents.tools import EmailTool, HttpTool, SmsTool, TransferTool
+from api.base.text import PLACEHOLDER
+from api.resources.agent_fields import AgentFields
+from api.resources.tool_fields import EmailTool, HttpTool, SmsTool, TransferTool
 
-PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
-
-#: Facts of the call that every text may name. `today` and `now` are where the callee is.
-BUILT_IN: Final = frozenset(
-    {"call_id", "call_direction", "user_phone_number", "agent_phone_number", "today", "now"}
-)
 #: What `returns_prompt` may name, and nothing else (RV-234).
 OF_RETURNS_PROMPT: Final = frozenset(
     {"transcript", "call_direction", "user_phone_number", "agent_phone_number"}
 )
-SECRETS: Final = "secret."
 
 _TEXTS: Final = (
     "persona",
@@ -35,14 +28,6 @@ _TEXTS: Final = (
     "voicemail_sms_prompt",
     "after_call_sms_prompt",
 )
-
-
-class UnknownVariableError(Exception):
-    """A text names a variable that has no value."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{{{{{name}}}}} has no value")
-        self.name = name
 
 
 @dataclass(frozen=True)
@@ -99,34 +84,3 @@ def _of_tool(tool: Any) -> Iterator[Template]:
             for name in ("summary_instructions", "say"):
                 if (text := getattr(tool, name)) is not None:
                     yield Template((name,), text)
-
-
-def render(
-    text: str, values: Mapping[str, Any], escape: Callable[[str], str] = lambda value: value
-) -> str:
-    """`text` with its variables replaced.
-
-    Args:
-        text: the template.
-        values: variable name to value.
-        escape: applied to each value's text.
-
-    Raises UnknownVariableError.
-    """
-
-    def value_of(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in values:
-            raise UnknownVariableError(name)
-        return escape(as_text(values[name]))
-
-    return PLACEHOLDER.sub(value_of, text)
-
-
-def as_text(value: Any) -> str:
-    """A variable's value as it stands in a text: `true` and `false`, nothing for null."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

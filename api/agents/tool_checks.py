@@ -5,8 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from api.agents.templates import PLACEHOLDER
-from api.agents.tools import (
+from api.base.mail_addresses import is_email
+from api.base.numbers import is_e164
+from api.base.problems import FieldError, pointer
+from api.base.text import PLACEHOLDER
+from api.egress.policy import EgressError
+from api.resources.tool_fields import (
     RESERVED,
     CalendarTool,
     EmailTool,
@@ -17,14 +21,10 @@ from api.agents.tools import (
     ToolField,
     TransferTool,
 )
-from api.egress import EgressError
-from api.mail_addresses import is_email
-from api.numbers import is_e164
-from api.problems import FieldError, pointer
 from api.tools.request import BODILESS, body_of, leads_astray
 
 if TYPE_CHECKING:
-    from api.agents.checks import Ground
+    from api.agents.context import Ground
 
 Place = tuple[str | int, ...]
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from icalendar import Calendar, Event
 
-from api.agents.templates import render
-from api.calendar_objects import EventType
+from api.base.text import render
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.ownership import OF_CALL
 from api.calendars.slots import free_slots, rules_of, span_of
 from api.messaging.outgoing import plain
+from api.resources.calendar import EventType
 
 #: Names that a slot may have: one that was moved, or deleted into a bin, keeps its own.
 _NAMES: Final = 3

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from api.calendars.errors import CalendarError
-from api.egress import EgressError
+from api.egress.policy import EgressError
 
 #: Of an answer, KiB.
 MAX_ANSWER: Final = 4096
@@ -21,7 +21,7 @@ class CalendarHttp:
     """One calendar's server, as a user of it."""
 
     client: httpx.AsyncClient
-    """Of `api.guarded_http`."""
+    """Of `api.egress.guarded_http`."""
     timeout_s: float
     """For each request as a whole."""
     username: str | None = None

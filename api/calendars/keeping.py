@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from api.agents.masking import MASK
-from api.calendar_objects import ChangeCalendarConnection, CreateCalendarConnection, EventType
-from api.calendar_records import CalendarConnection, NewCalendarConnection
+from api.base.problems import FieldError, invalid, pointer
+from api.base.text import MASK
 from api.calendars.slots import rules_of
 from api.deployment import Deployment
-from api.egress import EgressError, EgressPolicy, destination
-from api.problems import FieldError, invalid, pointer
+from api.egress.policy import EgressError, EgressPolicy, destination
+from api.resources.calendar import (
+    CalendarConnection,
+    ChangeCalendarConnection,
+    CreateCalendarConnection,
+    EventType,
+    NewCalendarConnection,
+)
 
 
 async def create_connection(

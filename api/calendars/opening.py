@@ -6,13 +6,13 @@ from weakref import WeakValueDictionary
 
 import httpx
 
-from api.calendar_records import CalendarConnection
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError
 from api.calendars.feed import Feed
 from api.calendars.http import CalendarHttp
 from api.calendars.reader import Reader
-from api.sealing import Seal, SealError
+from api.egress.sealing import Seal, SealError
+from api.resources.calendar import CalendarConnection
 
 #: Seconds that a calendar has for each request.
 TIMEOUT_S: Final = 10.0
@@ -24,7 +24,7 @@ class CalendarAccess:
     def __init__(self, client: httpx.AsyncClient, seal: Seal, timeout_s: float = TIMEOUT_S) -> None:
         """
         Args:
-            client: `api.guarded_http.tools_client`.
+            client: `api.egress.guarded_http.tools_client`.
             seal: what opens passwords.
             timeout_s: for each request.
         """

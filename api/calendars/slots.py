@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from api.calendar_objects import EventType
 from api.calendars.interval import Interval
-from api.dialing.retry import WEEKDAYS, Weekday
-from api.dialing.zones import zone
+from api.policy.retry import WEEKDAYS, Weekday
+from api.policy.zones import zone
+from api.resources.calendar import EventType
 
 _DAY: Final = timedelta(days=1)
 

@@ -26,7 +26,7 @@ from api.calendars.errors import CalendarError
 from api.calendars.interval import Interval
 from api.calendars.multistatus import events_of
 from api.calendars.ownership import is_of_call
-from api.dialing.zones import zone
+from api.policy.zones import zone
 
 #: Bytes of address space; 60 MB are the interpreter's and its libraries'.
 _MEMORY: Final = 512 * 1024 * 1024

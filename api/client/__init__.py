@@ -8,17 +8,32 @@ A method has the name of its operation in `/openapi.json`, and gives the object 
 there. Lists are async iterators over all pages. Importing it loads neither server nor engines.
 """
 
-from api.agent_objects import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
-from api.agents.config import AgentFields, NewAgent
-from api.calendar_objects import (
+from api.client.administration import Administration
+from api.client.agents import Agents
+from api.client.backoff import Backoff
+from api.client.calendars import Calendars
+from api.client.calls import Calls
+from api.client.campaigns import Campaigns
+from api.client.engines import Engines
+from api.client.errors import AnswerError, ApiError, OffhookError, UnreachableError, WebhookError
+from api.client.messages import Messages
+from api.client.money import Money
+from api.client.received import ReceivedEvent, read_webhook
+from api.client.routing import Routing
+from api.client.webhooks import Webhooks
+from api.resources.agent import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
+from api.resources.agent_fields import AgentFields, NewAgent
+from api.resources.attempt import AttemptObject
+from api.resources.budget import BudgetObject, ChangeBudget
+from api.resources.calendar import (
     CalendarCheckObject,
     CalendarConnectionObject,
     ChangeCalendarConnection,
     CreateCalendarConnection,
     EventType,
 )
-from api.call_object import AttemptObject, CallObject, Transcript, TurnObject
-from api.campaign_objects import (
+from api.resources.call import CallObject, ConcurrencyField, CreateCall
+from api.resources.campaign import (
     AddContacts,
     CampaignObject,
     CampaignReport,
@@ -27,43 +42,18 @@ from api.campaign_objects import (
     ContactObject,
     CreateCampaign,
 )
-from api.client.administration import Administration
-from api.client.agents import Agents
-from api.client.backoff import Backoff
-from api.client.calendars import Calendars
-from api.client.calls import Calls
-from api.client.campaigns import Campaigns
-from api.client.engines import Engines
-from api.client.errors import (
-    AnswerError,
-    ApiError,
-    OffhookError,
-    UnreachableError,
-    WebhookError,
-)
-from api.client.messages import Messages
-from api.client.money import Money
-from api.client.received import ReceivedEvent, read_webhook
-from api.client.routing import Routing
-from api.client.webhooks import Webhooks
-from api.do_not_call_objects import AddDoNotCall, DoNotCallObject
-from api.engine_objects import ModelObject, TranscriberObject, VoiceObject, VoicePreview
-from api.event_object import EventObject
-from api.key_objects import CreateKey, KeyObject
-from api.message_objects import MessageObject
-from api.money_objects import BudgetObject, ChangeBudget, PutRate, RateObject
-from api.schemas import ConcurrencyField, CreateCall
-from api.secret_objects import NamedSecretObject, PutSecret
-from api.transfer_objects import TransferCall
-from api.trunk_objects import (
-    ChangeNumber,
-    ChangeTrunk,
-    CreateNumber,
-    CreateTrunk,
-    NumberObject,
-    TrunkObject,
-)
-from api.webhook_objects import (
+from api.resources.do_not_call import AddDoNotCall, DoNotCallObject
+from api.resources.engine import ModelObject, TranscriberObject, VoiceObject, VoicePreview
+from api.resources.event import EventObject
+from api.resources.key import CreateKey, KeyObject
+from api.resources.message import MessageObject
+from api.resources.number import ChangeNumber, CreateNumber, NumberObject
+from api.resources.rate import PutRate, RateObject
+from api.resources.secret import NamedSecretObject, PutSecret
+from api.resources.transfer import TransferCall
+from api.resources.trunk import ChangeTrunk, CreateTrunk, TrunkObject
+from api.resources.turn import Transcript, TurnObject
+from api.resources.webhook import (
     ChangeEndpoint,
     CreateEndpoint,
     DeliveryObject,

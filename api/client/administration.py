@@ -5,8 +5,8 @@ from typing import Any
 
 from api.client.reading import parse, read
 from api.client.transport import Json, Transport, at
-from api.health_object import HealthObject
-from api.key_objects import CreateKey, KeyObject, KeyWithSecret
+from api.resources.health import HealthObject
+from api.resources.key import CreateKey, KeyObject, KeyWithSecret
 
 
 class Administration(Transport):

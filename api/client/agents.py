@@ -2,12 +2,17 @@
 
 from collections.abc import AsyncGenerator
 
-from api.agent_objects import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
-from api.agent_records import AgentStatus
-from api.agents.config import NewAgent
 from api.client.transport import Json, Transport, at
-from api.secret_objects import NamedSecretObject, PutSecret
-from api.sound_objects import SoundObject
+from api.resources.agent import (
+    AgentNumber,
+    AgentObject,
+    AgentStatus,
+    AgentVersionObject,
+    ChangeAgent,
+)
+from api.resources.agent_fields import NewAgent
+from api.resources.secret import NamedSecretObject, PutSecret
+from api.resources.sound import SoundObject
 
 
 class Agents(Transport):

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator
 
-from api.calendar_objects import (
+from api.client.transport import Json, Transport, at
+from api.resources.calendar import (
     CalendarCheckObject,
     CalendarConnectionObject,
     ChangeCalendarConnection,
     CreateCalendarConnection,
 )
-from api.client.transport import Json, Transport, at
 
 
 class Calendars(Transport):

@@ -7,19 +7,19 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from api.call_object import AttemptObject, CallObject, Erasing, RecordingLink, Transcript
+from api.base.lifecycle import CallStatus
 from api.client.backoff import Attempts
 from api.client.errors import ApiError, OffhookError, UnreachableError
 from api.client.reading import parse, read
 from api.client.sse import EventStreamReader
 from api.client.transport import Json, Transport, at
-from api.event_object import EventObject
-from api.lifecycle import CallStatus
-from api.records import Direction
-from api.schemas import CreateCall
-from api.transfer_objects import TransferCall
-from api.webhook_objects import DeliveryObject
-from api.webhook_records import DeliveryStatus
+from api.resources.attempt import AttemptObject
+from api.resources.call import CallObject, CreateCall, Direction
+from api.resources.event import EventObject
+from api.resources.recording import Erasing, RecordingLink
+from api.resources.transfer import TransferCall
+from api.resources.turn import Transcript
+from api.resources.webhook import DeliveryObject, DeliveryStatus
 
 
 class Calls(Transport):

@@ -3,18 +3,19 @@
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from api.campaign_objects import (
+from api.client.transport import Json, Transport, at
+from api.resources.campaign import (
+    Action,
     AddContacts,
     CampaignObject,
     CampaignReport,
     ChangeCampaign,
     ContactObject,
     ContactsAdded,
+    ContactStatus,
     CreateCampaign,
 )
-from api.campaign_records import Action, ContactStatus
-from api.client.transport import Json, Transport, at
-from api.import_object import ImportObject
+from api.resources.csv_import import ImportObject
 
 
 class Campaigns(Transport):

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from api.client.transport import Json, Transport, at, whole_file
-from api.engine_objects import ModelObject, TranscriberObject, VoiceObject, VoicePreview
+from api.resources.engine import ModelObject, TranscriberObject, VoiceObject, VoicePreview
 
 
 class Engines(Transport):

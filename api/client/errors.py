@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from api.problems import FieldErrorObject
+from api.base.problems import FieldErrorObject
 
 
 class OffhookError(Exception):

@@ -3,8 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from api.client.transport import Transport, at
-from api.message_objects import MessageObject
-from api.message_records import MessageStatus
+from api.resources.message import MessageObject, MessageStatus
 
 
 class Messages(Transport):

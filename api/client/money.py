@@ -4,14 +4,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from api.client.transport import Json, Transport, at
-from api.import_object import ImportObject
-from api.money_objects import (
-    BudgetEntryObject,
-    BudgetObject,
-    ChangeBudget,
-    PutRate,
-    RateObject,
-)
+from api.resources.budget import BudgetEntryObject, BudgetObject, ChangeBudget
+from api.resources.csv_import import ImportObject
+from api.resources.rate import PutRate, RateObject
 
 
 class Money(Transport):

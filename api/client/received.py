@@ -7,9 +7,9 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.call_object import CallObject
 from api.client.errors import WebhookError
 from api.client.reading import read
+from api.resources.call import CallObject
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,10 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from api.client.transport import Json, Transport, at
-from api.do_not_call_objects import AddDoNotCall, DoNotCallObject
-from api.import_object import ImportObject
-from api.trunk_objects import (
-    ChangeNumber,
-    ChangeTrunk,
-    CreateNumber,
-    CreateTrunk,
-    NumberObject,
-    TrunkObject,
-)
+from api.resources.csv_import import ImportObject
+from api.resources.do_not_call import AddDoNotCall, DoNotCallObject
+from api.resources.number import ChangeNumber, CreateNumber, NumberObject
+from api.resources.trunk import ChangeTrunk, CreateTrunk, TrunkObject
 
 
 class Routing(Transport):

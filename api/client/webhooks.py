@@ -3,17 +3,17 @@
 from collections.abc import AsyncGenerator
 
 from api.client.transport import Json, Transport, at
-from api.webhook_objects import (
+from api.resources.webhook import (
     ChangeEndpoint,
     CreateEndpoint,
     DeliveryObject,
+    DeliveryStatus,
     EndpointObject,
     EndpointWithSecret,
     RotateSecret,
     SecretObject,
     SecretWithSecret,
 )
-from api.webhook_records import DeliveryStatus
 
 
 class Webhooks(Transport):

@@ -11,8 +11,8 @@ from api.compat.errors import (
     oneinbox_error,
     revox_error,
 )
-from api.dialect_style import DialectStyle
-from api.records import Dialect
+from api.http.dialect_style import DialectStyle
+from api.resources.dialect import Dialect
 
 CALLINGBOX: Final = DialectStyle(
     "callingbox",

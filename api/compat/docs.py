@@ -8,7 +8,6 @@ from api.compat.dialects import DIALECTS
 from api.compat.mapping import (
     CALL_STATUS,
     CALLINGBOX_ANSWERED_BY,
-    EVENT_NAMES,
     FIELDS,
     ONEINBOX_END,
     ONEINBOX_ROLE,
@@ -23,7 +22,7 @@ from api.compat.mapping import (
     STATES,
 )
 from api.compat.notes import NOTES
-from api.records import Dialect
+from api.resources.dialect import EVENT_NAMES, Dialect
 
 #: Heading, names of columns, rows.
 Table = tuple[str, tuple[str, ...], Iterable[tuple[str, ...]]]

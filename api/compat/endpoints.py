@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from api.compat.callingbox import ENDPOINTS as CALLINGBOX_CALLS
-from api.compat.callingbox_agents import ENDPOINTS as CALLINGBOX_AGENTS
-from api.compat.callingbox_webhooks import ENDPOINTS as CALLINGBOX_WEBHOOKS
+from api.compat.callingbox.agents import ENDPOINTS as CALLINGBOX_AGENTS
+from api.compat.callingbox.calls import ENDPOINTS as CALLINGBOX_CALLS
+from api.compat.callingbox.webhooks import ENDPOINTS as CALLINGBOX_WEBHOOKS
 from api.compat.dialects import CALLINGBOX, ONEINBOX, REVOX
-from api.compat.oneinbox import ENDPOINTS as ONEINBOX_CALLS
-from api.compat.oneinbox_agents import ENDPOINTS as ONEINBOX_AGENTS
-from api.compat.oneinbox_elsewhere import ENDPOINTS as ONEINBOX_ELSEWHERE
-from api.compat.revox import ENDPOINTS as REVOX_CALLS
-from api.compat.revox_assistants import ENDPOINTS as REVOX_ASSISTANTS
-from api.compat.revox_campaigns import ENDPOINTS as REVOX_CAMPAIGNS
-from api.compat.revox_voices import ENDPOINTS as REVOX_VOICES
-from api.dialect_style import DialectStyle
-from api.endpoint import Endpoint
+from api.compat.oneinbox.agents import ENDPOINTS as ONEINBOX_AGENTS
+from api.compat.oneinbox.calls import ENDPOINTS as ONEINBOX_CALLS
+from api.compat.oneinbox.elsewhere import ENDPOINTS as ONEINBOX_ELSEWHERE
+from api.compat.revox.assistants import ENDPOINTS as REVOX_ASSISTANTS
+from api.compat.revox.calls import ENDPOINTS as REVOX_CALLS
+from api.compat.revox.campaigns import ENDPOINTS as REVOX_CAMPAIGNS
+from api.compat.revox.voices import ENDPOINTS as REVOX_VOICES
+from api.http.dialect_style import DialectStyle
+from api.http.endpoint import Endpoint
 from api.routes import ENDPOINTS as OUR_OWN
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.problems import FieldError, FieldErrorObject, Problem
+from api.base.problems import FieldError, FieldErrorObject, Problem
 
 
 class CallingBoxError(BaseModel):

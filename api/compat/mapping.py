@@ -6,16 +6,12 @@
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
-from api.campaign_records import CampaignStatus, ContactStatus
-from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
-from api.records import AnsweredBy, Attempt, Call, Dialect, Speaker
-from api.settings import PayloadStyle
-
-# -- where a call is -----------------------------------------------------------------------------
-
-CallState = CallStatus | Literal["scheduled", "analyzing"]
-"""A call's status, told apart where a dialect does: `scheduled` is a queued one that waits for its
-time or for a retry, `analyzing` one that is over and whose result is being extracted."""
+from api.base.lifecycle import AnsweredBy
+from api.resources.attempt import Attempt
+from api.resources.call import Call
+from api.resources.campaign import CampaignStatus, ContactStatus
+from api.resources.dialect import SCHEDULED, CallState, Dialect
+from api.resources.turn import Speaker
 
 STATES: Final[tuple[CallState, ...]] = (
     "queued",
@@ -30,9 +26,6 @@ STATES: Final[tuple[CallState, ...]] = (
     "canceled",
     "failed",
 )
-
-#: What a queued call may wait for and still be `scheduled`; with anything else it is ready.
-SCHEDULED: Final = frozenset({"scheduled_at", "retry_delay"})
 
 
 def state_of(call: Call) -> CallState:
@@ -243,35 +236,6 @@ REVOX_ROW_STATUS: Final[Mapping[ContactStatus, str]] = {
     "pending": "pending",
     "ordered": "called",
     "refused": "error",
-}
-
-# -- webhooks ------------------------------------------------------------------------------------
-
-#: What a call's own `webhook_url` is told of, for calls placed in a dialect: our event to its name
-#: there. Revox tells once, without a name, that an order is complete (RV-98).
-EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
-    "callingbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
-    "oneinbox": {
-        "call.answered": "call.started",
-        "call.ended": "call.ended",
-        "call.completed": "call.analyzed",
-        "call.no_answer": "call.failed",
-        "call.busy": "call.failed",
-        "call.canceled": "call.failed",
-        "call.failed": "call.failed",
-        "call.recording.available": "call.recording.available",
-        "call.turn": "transcript.partial",
-        "call.transcript.final": "transcript.final",
-    },
-    "revox": dict.fromkeys((EVENT_OF[status] for status in TERMINAL), "call"),
-}
-
-#: Style of the body of what a call's own `webhook_url` is told. CallingBox's documents have the
-#: call object itself there (S2); its envelope is for endpoints that choose it.
-INLINE_STYLE: Final[Mapping[Dialect, PayloadStyle]] = {
-    "callingbox": "callingbox_call",
-    "oneinbox": "oneinbox",
-    "revox": "revox",
 }
 
 # -- fields --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from api.records import Dialect
+from api.resources.dialect import Dialect
 
 NOTES: Final[Mapping[Dialect, str]] = {
     "callingbox": """\

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from api.problems import Problem, invalid, pointer, problem_of
-from api.refusals import Refused
+from api.base.problems import Problem, invalid, pointer, problem_of
+from api.base.refusals import Refused
 
 Path = tuple[str | int, ...]
 

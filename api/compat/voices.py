@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.agents.config import VoiceField
+from api.resources.agent_fields import VoiceField
 from api.settings import Settings
 from models.registry import EngineRegistry
 

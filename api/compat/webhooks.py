@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from api.call_object import call_object
-from api.compat.callingbox_objects import callingbox_call_of
-from api.compat.oneinbox_objects import webhook_content
-from api.compat.revox_objects import call_envelope
-from api.compat.story import Story, tell
-from api.services import Services
+from api.compat.call_details import Story, tell
+from api.compat.callingbox.objects import callingbox_call_of
+from api.compat.oneinbox.objects import webhook_content
+from api.compat.revox.objects import call_envelope
+from api.http.services import Services
+from api.resources.call import call_object
+from api.resources.webhook import WebhookEvent
 from api.settings import PayloadStyle
-from api.webhook_message import encoded, payload
-from api.webhook_records import WebhookEvent
+from api.webhooks.message import encoded, payload
 
 #: Styles whose body is made of the call as it is at the time of sending.
 BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str, Any]]]] = {

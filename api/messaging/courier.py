@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from api.caller_ids import not_texted
-from api.message_records import Message, MessageKind
+from api.base.refusals import NotFound
 from api.messaging.outgoing import Mail, NotSentError, Sms
 from api.messaging.ways import WaysOut
 from api.messaging.writing import Writer
-from api.records import Call
-from api.refusals import NotFound
-from api.scribe import insist
+from api.resources.call import Call
+from api.resources.caller_ids import not_texted
+from api.resources.message import Message, MessageKind
 from api.settings.calling import Calls
 from api.store import Store, StoreError
+from api.store.ledger_writer import insist
 from api.store.rows import UnknownCallError
 
 #: Seconds before each further attempt; then a message is given up.

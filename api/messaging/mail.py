@@ -13,7 +13,7 @@ from typing import Final
 
 import aiosmtplib
 
-from api.mail_addresses import is_email
+from api.base.mail_addresses import is_email
 from api.messaging.outgoing import Mail, NotSentError, plain
 from api.settings import Smtp
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from api.message_records import MAX_SMS
-from api.numbers import is_e164
+from api.base.numbers import is_e164
+from api.resources.message import MAX_SMS
 
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 

@@ -9,12 +9,11 @@ from typing import Any, Final, Protocol
 
 import httpx
 
-from api.agents.masking import is_sensitive
-from api.agents.templates import render
-from api.message_records import MAX_SMS
+from api.base.text import is_sensitive, render
+from api.egress.redaction import told
 from api.messaging.outgoing import NotSentError, Sms, check_sms
+from api.resources.message import MAX_SMS
 from api.settings import SmsHttp
-from api.tools.answer import told
 from pbx.switch import MAX_TEXT_BYTES, Switch, SwitchError, SwitchRefused
 
 #: Characters of a gateway's answer that are told to the operator.

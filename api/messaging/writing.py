@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from api.agents.facts import callee_zone, facts_of
-from api.agents.templates import UnknownVariableError, as_text, render
-from api.message_records import Message
+from api.base.text import UnknownVariableError, as_text, render
+from api.base.times import rfc3339
 from api.messaging.outgoing import NotSentError, plain
-from api.records import Call, Turn
+from api.resources.call import Call
+from api.resources.call_facts import callee_zone, facts_of
+from api.resources.message import Message
+from api.resources.turn import Turn
 from api.store import Store
-from api.times import rfc3339
 from voice_loop.extraction import ExtractionError, ask
 from voice_loop.ports import EngineError, LanguageModel
 from voice_loop.prompts import LANGUAGE_NAMES, inert, transcript_text

@@ -1,6 +1,6 @@
 """The routes, one noun per module, and the table of them all."""
 
-from api.endpoint import Endpoint
+from api.http.endpoint import Endpoint
 from api.routes import (
     agents,
     api_keys,

@@ -4,25 +4,25 @@ from typing import Final, cast, get_args
 
 from starlette.responses import JSONResponse, Response
 
-from api.agent_objects import (
+from api.agents.keeping import change_agent as change
+from api.agents.keeping import create_agent as create
+from api.agents.keeping import problems
+from api.base.fields import parse_fields
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import Filters, bad_cursor, page_parameters, read_page_query
+from api.resources.agent import (
     AgentList,
     AgentNumber,
     AgentObject,
+    AgentStatus,
     AgentVersionList,
     AgentVersionObject,
     ChangeAgent,
     agent_object,
     agent_version_object,
 )
-from api.agent_records import AgentStatus
-from api.agents.config import NewAgent
-from api.agents.keeping import change_agent as change
-from api.agents.keeping import create_agent as create
-from api.agents.keeping import problems
-from api.body import parse_json
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.fields import parse_fields
-from api.paging import Filters, bad_cursor, page_parameters, read_page_query
+from api.resources.agent_fields import NewAgent
 from api.store.agents import NumberNotAttachedError
 from api.store.cursors import CursorError
 

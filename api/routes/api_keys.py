@@ -4,13 +4,12 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.fields import parse_fields
-from api.key_objects import CreateKey, KeyList, KeyObject, KeyWithSecret, key_object
-from api.key_records import ApiKey
-from api.paging import bad_cursor, page_parameters, read_page_query
-from api.problems import Problem
+from api.base.fields import parse_fields
+from api.base.problems import Problem
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.resources.key import ApiKey, CreateKey, KeyList, KeyObject, KeyWithSecret, key_object
 from api.store.cursors import CursorError
 from api.store.keys import UnknownKeyError
 

@@ -2,11 +2,11 @@
 
 import uuid
 
-from api.answers import Page
-from api.endpoint import EndpointTable, Exchange, Parameter
-from api.money_objects import BudgetEntryObject, BudgetObject, ChangeBudget
-from api.paging import page_parameters, read_page_query
-from api.refusals import Invalid
+from api.base.refusals import Invalid
+from api.http.endpoint import EndpointTable, Exchange, Parameter
+from api.http.paging import page_parameters, read_page_query
+from api.resources.answer import Page
+from api.resources.budget import BudgetEntryObject, BudgetObject, ChangeBudget
 
 PATH = "/v1/budget"
 CALL_ID = Parameter(

@@ -7,8 +7,16 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.calendar_objects import (
+from api.base.fields import parse_fields
+from api.calendars.errors import CalendarError
+from api.calendars.keeping import change_connection, create_connection
+from api.calendars.opening import CalendarAccess
+from api.calendars.slots import open_days, rules_of, span_of
+from api.egress.guarded_http import tools_client
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.resources.calendar import (
     CalendarCheckObject,
     CalendarConnectionList,
     CalendarConnectionObject,
@@ -17,14 +25,6 @@ from api.calendar_objects import (
     EventType,
     calendar_connection_object,
 )
-from api.calendars.errors import CalendarError
-from api.calendars.keeping import change_connection, create_connection
-from api.calendars.opening import CalendarAccess
-from api.calendars.slots import open_days, rules_of, span_of
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.fields import parse_fields
-from api.guarded_http import tools_client
-from api.paging import bad_cursor, page_parameters, read_page_query
 from api.store.calendars import UnknownCalendarError
 from api.store.cursors import CursorError
 

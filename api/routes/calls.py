@@ -6,26 +6,19 @@ from typing import Final, cast, get_args
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.call_object import (
-    AttemptObject,
-    CallObject,
-    Transcript,
-    attempt_object,
-    call_object,
-    turn_object,
-)
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.ordering import number_field_of, place, read_order
-from api.paging import Filters, bad_cursor, page_parameters, read_page_query
-from api.problems import FieldError, Problem, invalid
-from api.records import Call, Direction
-from api.schemas import CreateCall
+from api.base.lifecycle import STATUSES, CallStatus, IllegalMoveError
+from api.base.problems import FieldError, Problem, invalid
+from api.base.times import parse_rfc3339
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import Filters, bad_cursor, page_parameters, read_page_query
+from api.orders.place import number_field_of, place, read_order
+from api.resources.attempt import AttemptObject, attempt_object
+from api.resources.call import Call, CallObject, CreateCall, Direction, call_object
+from api.resources.turn import Transcript, turn_object
 from api.store.cursors import CursorError
 from api.store.queries import CallFilter
 from api.store.rows import UnknownCallError
-from api.times import parse_rfc3339
 
 FILTERS: Final[Filters] = {
     "status": STATUSES,

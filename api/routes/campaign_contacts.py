@@ -6,24 +6,27 @@ from typing import cast
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.campaign_csv import ResultColumns, read_contacts_csv
-from api.campaign_objects import (
+from api.base.csv_files import MEDIA_TYPE
+from api.base.fields import parse_fields
+from api.base.json_object import JsonObject
+from api.http.body import parse_json
+from api.http.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
+from api.http.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.resources.campaign import (
+    CONTACT_STATUSES,
     AddContacts,
+    Contact,
     ContactList,
     ContactsAdded,
+    ContactStatus,
+    NewContact,
     contact_object,
     read_contacts,
 )
-from api.campaign_records import CONTACT_STATUSES, Contact, ContactStatus, NewContact
-from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
-from api.endpoint import Answer, Endpoint, Exchange, FileBody, Parameter
-from api.fields import parse_fields
-from api.import_object import ImportObject
-from api.paging import bad_cursor, page_parameters, read_page_query
-from api.records import JsonObject
-from api.resources import PageOf
+from api.resources.campaign_csv import ResultColumns, read_contacts_csv
+from api.resources.csv_import import ImportObject
+from api.resources.page import PageOf
 from api.routes.campaigns import CAMPAIGN_ID, PATH, named_campaign
 from api.store import Store
 from api.store.cursors import CursorError

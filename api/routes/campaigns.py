@@ -5,23 +5,24 @@ from collections.abc import Iterator
 
 from starlette.responses import JSONResponse, Response
 
-from api.agents.masking import sealed, unmasked, unsealed
-from api.body import parse_json
-from api.campaign_objects import (
+from api.base.fields import parse_fields
+from api.base.problems import FieldError, Problem, invalid, pointer
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.orders.place import check_template
+from api.resources.campaign import (
+    Action,
     CampaignList,
     CampaignReport,
     ChangeCampaign,
     CreateCampaign,
+    NewCampaign,
     campaign_object,
     campaign_report,
     read_contacts,
 )
-from api.campaign_records import Action, NewCampaign
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.fields import parse_fields
-from api.ordering import check_template
-from api.paging import bad_cursor, page_parameters, read_page_query
-from api.problems import FieldError, Problem, invalid, pointer
+from api.resources.masking import sealed, unmasked, unsealed
 from api.store.campaigns import (
     MAX_CONTACTS,
     NoContactsError,

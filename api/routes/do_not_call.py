@@ -2,22 +2,21 @@
 
 from starlette.responses import Response
 
-from api.answers import Created, Page
-from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
-from api.do_not_call_objects import (
+from api.base.csv_files import MEDIA_TYPE
+from api.base.numbers import E164_SCHEMA, PREFIX_SCHEMA, PREFIX_WANTED, is_prefix
+from api.base.refusals import Invalid
+from api.http.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
+from api.http.endpoint import Answer, EndpointTable, Exchange, FileBody, Parameter
+from api.http.paging import page_parameters, read_page_query
+from api.resources.answer import Created, Page
+from api.resources.csv_import import ImportObject
+from api.resources.do_not_call import (
     COLUMNS,
     AddDoNotCall,
     DoNotCallObject,
     do_not_call_csv,
     read_do_not_call,
 )
-from api.endpoint import Answer, EndpointTable, Exchange, FileBody, Parameter
-from api.import_object import ImportObject
-from api.number_fields import E164_SCHEMA, PREFIX_SCHEMA, PREFIX_WANTED
-from api.numbers import is_prefix
-from api.paging import page_parameters, read_page_query
-from api.refusals import Invalid
 
 PATH = "/v1/do_not_call"
 ONE = PATH + "/{number}"

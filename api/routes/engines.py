@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.endpoint import Answer, Endpoint, Exchange
-from api.engine_objects import (
+from api.base.fields import parse_fields
+from api.base.problems import FieldError, invalid, pointer
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange
+from api.resources.engine import (
     ModelList,
     ModelObject,
     TranscriberList,
@@ -16,9 +18,7 @@ from api.engine_objects import (
     VoiceObject,
     VoicePreview,
 )
-from api.fields import parse_fields
-from api.problems import FieldError, invalid, pointer
-from api.voice_preview import spoken
+from api.routes.voice_preview import spoken
 from voice_loop.audio import wav_bytes
 
 

@@ -2,10 +2,10 @@
 
 from starlette.responses import JSONResponse, Response
 
-from api.call_object import Erasing
-from api.endpoint import Answer, Endpoint, Exchange, not_found
-from api.problems import Problem
-from api.recording_keeper import RecordingKeeper
+from api.base.problems import Problem
+from api.calls.recording_keeper import RecordingKeeper
+from api.http.endpoint import Answer, Endpoint, Exchange, not_found
+from api.resources.recording import Erasing
 from api.routes.calls import CALL_ID
 from api.store.purge import CallNotOverError
 from api.store.rows import UnknownCallError

@@ -10,13 +10,12 @@ from collections.abc import AsyncGenerator
 
 from starlette.responses import Response, StreamingResponse
 
-from api.endpoint import Answer, Endpoint, Exchange, Parameter
-from api.event_object import EventObject, event_object
-from api.events import Lagged
-from api.problems import FieldError, invalid
-from api.records import CallEvent
+from api.base.problems import FieldError, invalid
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.resources.event import CallEvent, EventObject, event_object
 from api.routes.calls import CALL_ID, find_call
 from api.store import Store
+from api.store.event_bus import Lagged
 
 
 async def stream_events(exchange: Exchange) -> Response:

@@ -4,10 +4,9 @@ from typing import Any, cast, get_args
 
 from starlette.responses import JSONResponse, Response
 
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.message_objects import MessageList, MessageObject, message_object
-from api.message_records import MessageStatus
-from api.paging import bad_cursor, page_parameters, read_page_query
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.resources.message import MessageList, MessageObject, MessageStatus, message_object
 from api.routes.calls import CALL_ID, find_call
 from api.store.cursors import CursorError
 from api.store.messages import UnknownMessageError

@@ -1,10 +1,9 @@
 """Caller numbers (CB-17…20)."""
 
-from api.answers import Created, Page
-from api.endpoint import EndpointTable, Exchange, Parameter
-from api.paging import page_parameters, read_page_query
-from api.resources import NewNumber
-from api.trunk_objects import ChangeNumber, CreateNumber, NumberObject
+from api.http.endpoint import EndpointTable, Exchange, Parameter
+from api.http.paging import page_parameters, read_page_query
+from api.resources.answer import Created, Page
+from api.resources.number import ChangeNumber, CreateNumber, NewNumber, NumberObject
 
 PATH = "/v1/numbers"
 ONE = PATH + "/{number_id}"

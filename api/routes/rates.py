@@ -2,17 +2,15 @@
 
 from starlette.responses import Response
 
-from api.answers import Created, Page
-from api.csv_files import MEDIA_TYPE
-from api.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
-from api.endpoint import Answer, EndpointTable, Exchange, FileBody, Parameter
-from api.import_object import ImportObject
-from api.money_objects import COLUMNS, PutRate, RateObject, rates_csv, read_rates
-from api.number_fields import PREFIX_SCHEMA, PREFIX_WANTED
-from api.numbers import is_prefix
-from api.paging import page_parameters, read_page_query
-from api.refusals import Invalid
-from api.resources import NewRate
+from api.base.csv_files import MEDIA_TYPE
+from api.base.numbers import PREFIX_SCHEMA, PREFIX_WANTED, is_prefix
+from api.base.refusals import Invalid
+from api.http.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
+from api.http.endpoint import Answer, EndpointTable, Exchange, FileBody, Parameter
+from api.http.paging import page_parameters, read_page_query
+from api.resources.answer import Created, Page
+from api.resources.csv_import import ImportObject
+from api.resources.rate import COLUMNS, NewRate, PutRate, RateObject, rates_csv, read_rates
 
 PATH = "/v1/rates"
 ONE = PATH + "/{prefix}"

@@ -7,14 +7,15 @@ from typing import Final
 
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from api.call_object import RecordingLink
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.problems import FieldError, Problem, invalid
-from api.recording_links import LIFETIME_S, MAX_LIFETIME_S
-from api.records import Attempt, Call
+from api.base.problems import FieldError, Problem, invalid
+from api.base.times import rfc3339
+from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.resources.attempt import Attempt
+from api.resources.call import Call
+from api.resources.recording import RecordingLink
 from api.routes.calls import CALL_ID, find_call
 from api.store.rows import UnknownCallError
-from api.times import rfc3339
 
 #: Of one order.
 MAX_ATTEMPTS: Final = 1000

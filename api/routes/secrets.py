@@ -2,11 +2,11 @@
 
 import re
 
-from api.answers import Created, Page
-from api.endpoint import EndpointTable, Exchange, Parameter
-from api.paging import page_parameters, read_page_query
-from api.refusals import Invalid
-from api.secret_objects import NAME_PATTERN, NamedSecretObject, PutSecret
+from api.base.refusals import Invalid
+from api.http.endpoint import EndpointTable, Exchange, Parameter
+from api.http.paging import page_parameters, read_page_query
+from api.resources.answer import Created, Page
+from api.resources.secret import NAME_PATTERN, NamedSecretObject, PutSecret
 
 PATH = "/v1/secrets"
 ONE = PATH + "/{name}"

@@ -2,9 +2,8 @@
 
 from starlette.responses import JSONResponse, Response
 
-from api.endpoint import Answer, Endpoint, Exchange
-from api.sound_objects import SoundList, SoundObject
-from api.sounds import SOUNDS
+from api.http.endpoint import Answer, Endpoint, Exchange
+from api.resources.sound import SOUNDS, SoundList, SoundObject
 from models.sounds import load_sound
 
 

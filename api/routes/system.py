@@ -5,10 +5,10 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from api.endpoint import Answer, Endpoint, Exchange
-from api.health_object import HealthObject
-from api.reference.page import CONTENT_SECURITY_POLICY
-from api.services import Check
+from api.http.endpoint import Answer, Endpoint, Exchange
+from api.http.reference.page import CONTENT_SECURITY_POLICY
+from api.http.services import Check
+from api.resources.health import HealthObject
 
 HEALTH_TIMEOUT_S = 5
 #: The documents are the same for everybody; a cache asks whether they have changed.

@@ -4,15 +4,14 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.call_object import CallObject, call_object
-from api.endpoint import Answer, Endpoint, Exchange
-from api.fields import parse_fields
-from api.problems import FieldError, Problem, invalid, pointer
+from api.base.fields import parse_fields
+from api.base.problems import FieldError, Problem, invalid, pointer
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange
+from api.orders.transfers import order_transfer
+from api.resources.call import CallObject, call_object
+from api.resources.transfer import TransferCall, TransferRefusedError, TransferWish
 from api.routes.calls import CALL_ID, find_call
-from api.transfer_objects import TransferCall
-from api.transfer_orders import TransferRefusedError, order_transfer
-from api.transfer_records import TransferWish
 
 #: The fields that refusals are about; the others are about the call as it stands.
 _FIELDS: Final = {

@@ -1,9 +1,9 @@
 """Trunks: over which ways calls go out, and how many at a time."""
 
-from api.answers import Created, Page
-from api.endpoint import EndpointTable, Exchange, Parameter
-from api.resources import NewTrunk, PageOf
-from api.trunk_objects import TRUNK_NAME, ChangeTrunk, CreateTrunk, TrunkObject
+from api.http.endpoint import EndpointTable, Exchange, Parameter
+from api.resources.answer import Created, Page
+from api.resources.page import PageOf
+from api.resources.trunk import TRUNK_NAME, ChangeTrunk, CreateTrunk, NewTrunk, TrunkObject
 
 PATH = "/v1/trunks"
 ONE = PATH + "/{name}"

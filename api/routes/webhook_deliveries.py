@@ -4,14 +4,13 @@ from typing import Any, cast, get_args
 
 from starlette.responses import JSONResponse, Response
 
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.paging import bad_cursor, page_parameters, read_page_query
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.paging import bad_cursor, page_parameters, read_page_query
+from api.resources.webhook import DeliveryList, DeliveryObject, DeliveryStatus, delivery_object
 from api.routes.calls import CALL_ID, find_call
 from api.routes.webhook_endpoints import ENDPOINT_ID, disabled, find_endpoint
 from api.store.cursors import CursorError
 from api.store.deliveries import EndpointDisabledError, UnknownDeliveryError
-from api.webhook_objects import DeliveryList, DeliveryObject, delivery_object
-from api.webhook_records import DeliveryStatus
 
 PATH = "/v1/webhook_deliveries"
 STATUSES: tuple[str, ...] = get_args(DeliveryStatus)

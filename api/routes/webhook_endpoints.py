@@ -5,11 +5,25 @@ from collections.abc import Iterator
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.egress import EgressPolicy
-from api.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.fields import parse_fields
-from api.problems import Problem
+from api.base.fields import parse_fields
+from api.base.problems import Problem
+from api.egress.policy import EgressPolicy
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.resources.webhook import (
+    ChangeEndpoint,
+    CreateEndpoint,
+    DeliveryObject,
+    EndpointList,
+    EndpointObject,
+    EndpointWithSecret,
+    NewEndpoint,
+    RotateSecret,
+    WebhookEndpoint,
+    check_endpoint,
+    delivery_object,
+    endpoint_object,
+)
 from api.store.deliveries import EndpointDisabledError
 from api.store.endpoints import (
     MAX_ENDPOINTS,
@@ -17,19 +31,6 @@ from api.store.endpoints import (
     TooManyEndpointsError,
     UnknownEndpointError,
 )
-from api.webhook_objects import (
-    ChangeEndpoint,
-    CreateEndpoint,
-    DeliveryObject,
-    EndpointList,
-    EndpointObject,
-    EndpointWithSecret,
-    RotateSecret,
-    check_endpoint,
-    delivery_object,
-    endpoint_object,
-)
-from api.webhook_records import NewEndpoint, WebhookEndpoint
 
 PATH = "/v1/webhook_endpoints"
 ENDPOINT_ID = Parameter(

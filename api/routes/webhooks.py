@@ -2,11 +2,11 @@
 
 from starlette.responses import JSONResponse, Response
 
-from api.body import parse_json
-from api.endpoint import Answer, Endpoint, Exchange
-from api.fields import parse_fields
-from api.problems import Problem
-from api.webhook_objects import RotateSecret, SecretObject, SecretWithSecret, secret_object
+from api.base.fields import parse_fields
+from api.base.problems import Problem
+from api.http.body import parse_json
+from api.http.endpoint import Answer, Endpoint, Exchange
+from api.resources.webhook import RotateSecret, SecretObject, SecretWithSecret, secret_object
 
 PATH = "/v1/webhook_secret"
 

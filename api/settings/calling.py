@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
-from api.dialing.destinations import COUNTRIES, Destinations
-from api.dialing.zones import zone
+from api.base.signing import decode_secret
+from api.policy.destinations import COUNTRIES, Destinations
+from api.policy.zones import zone
 from api.settings.section import E164, Certificates, Prefix, Section
-from api.signing import decode_secret
 
 #: Body of a webhook.
 PayloadStyle = Literal["call", "envelope", "callingbox", "callingbox_call", "oneinbox", "revox"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from api.mail_addresses import is_email
+from api.base.mail_addresses import is_email
 from api.settings.section import E164, Certificates, Port, Section
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from api.numbers import is_e164, is_prefix
+from api.base.numbers import is_e164, is_prefix
 
 
 def _e164(number: str) -> str:

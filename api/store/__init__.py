@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from api.events import EventBus
-from api.sealing import Seal, SealOf
+from api.egress.sealing import Seal, SealOf
 from api.settings import StoreSection
 from api.store.agents import Agents
 from api.store.amendments import Amendments
@@ -21,6 +20,7 @@ from api.store.deliveries import Deliveries
 from api.store.do_not_call import DoNotCall
 from api.store.endpoints import WebhookEndpoints
 from api.store.erasures import Erasures
+from api.store.event_bus import EventBus
 from api.store.idempotency import IdempotentAnswers
 from api.store.inbound import Inbound
 from api.store.keys import Keys

@@ -8,9 +8,9 @@ from sqlalchemy import Select, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agent_records import Agent, AgentStatus, AgentType, AgentVersion, NewStoredAgent
-from api.refusals import Invalid
-from api.resources import PageOf
+from api.base.refusals import Invalid
+from api.resources.agent import Agent, AgentStatus, AgentType, AgentVersion, NewStoredAgent
+from api.resources.page import PageOf
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of

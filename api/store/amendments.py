@@ -1,8 +1,8 @@
 """What is set right of a call beside its story: its configuration when it is first dialled, its
 outcome afterwards."""
 
-from api.lifecycle import IllegalMoveError
-from api.records import Call, NewCall
+from api.base.lifecycle import IllegalMoveError
+from api.resources.call import Call, NewCall
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.calendar_records import CalendarConnection, NewCalendarConnection
-from api.resources import PageOf
+from api.resources.calendar import CalendarConnection, NewCalendarConnection
+from api.resources.page import PageOf
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of

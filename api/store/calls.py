@@ -1,7 +1,7 @@
 """The ledger of calls: every change is one transaction with its event and its webhooks.
 
-A commit's answer can be lost, and whoever wrote then tells it again (`api.scribe`): turns, ends
-and results that are there already are not written twice.
+A commit's answer can be lost, and whoever wrote then tells it again (`api.store.ledger_writer`):
+turns, ends and results that are there already are not written twice.
 """
 
 from collections.abc import Callable
@@ -11,21 +11,15 @@ from typing import Any, Literal
 from sqlalchemy import exists, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.call_object import attempt_object, call_object, turn_object
-from api.dialing.policy import DialNow, Stop, WaitUntil
-from api.lifecycle import LIVE, IllegalMoveError, check_move
-from api.numbers import is_e164
-from api.records import (
-    Attempt,
-    Call,
-    Ended,
-    Idempotency,
-    JsonObject,
-    NewCall,
-    RecordingFile,
-    Turn,
-    Unfinished,
-)
+from api.base.json_object import JsonObject
+from api.base.lifecycle import LIVE, IllegalMoveError, check_move
+from api.base.numbers import is_e164
+from api.policy.decide import DialNow, Stop, WaitUntil
+from api.resources.attempt import Attempt, Ended, RecordingFile, attempt_object
+from api.resources.call import Call, NewCall, call_object
+from api.resources.claim import Unfinished
+from api.resources.idempotency import Idempotency
+from api.resources.turn import Turn, turn_object
 from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction

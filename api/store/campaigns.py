@@ -7,8 +7,9 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.campaign_objects import campaign_report
-from api.campaign_records import (
+from api.base.json_object import JsonObject
+from api.resources.call import Call
+from api.resources.campaign import (
     MOVES,
     OPEN,
     Action,
@@ -18,9 +19,10 @@ from api.campaign_records import (
     NewCampaign,
     NewContact,
     Report,
+    campaign_report,
 )
-from api.records import Call, Idempotency, JsonObject
-from api.resources import PageOf
+from api.resources.idempotency import Idempotency
+from api.resources.page import PageOf
 from api.store import idempotency
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
 from api.store.database import Database, Transaction

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, case, func, select
 
-from api.caps import DAY_S, Cap, CapReachedError
-from api.records import NewCall
+from api.resources.call import NewCall
+from api.resources.caps import DAY_S, Cap, CapReachedError
 from api.store.database import Transaction
 from api.store.tables import attempts, calls
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
-from api.call_object import billable_seconds, call_object, turn_object
-from api.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
-from api.money import rate_of
-from api.records import Attempt, Call, CallEvent
+from api.base.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
+from api.base.money import rate_of
+from api.resources.attempt import Attempt
+from api.resources.call import Call, billable_seconds, call_object
+from api.resources.event import CallEvent
+from api.resources.turn import turn_object
 from api.store.budget import settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries

@@ -14,20 +14,22 @@ from typing import Any, Final
 from sqlalchemy import Integer, Result, Row, Select, bindparam, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.dialing.destinations import HOME, Destinations
-from api.dialing.facts import wish
-from api.dialing.gates import CampaignState, Gates, TrunkState
-from api.dialing.policy import Stop, WaitUntil
-from api.lifecycle import LIVE
-from api.records import Attempt, Call, Claim, Claimed
+from api.base.lifecycle import LIVE
+from api.policy.decide import Stop, WaitUntil
+from api.policy.destinations import HOME, Destinations
+from api.policy.gates import CampaignState, Gates, TrunkState
+from api.resources.attempt import Attempt
+from api.resources.call import Call
+from api.resources.claim import Claim, Claimed
+from api.resources.transfer import whose_leg
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
+from api.store.dial_facts import wish
 from api.store.legs import legs_by_trunk
 from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
-from api.transfer_records import whose_leg
 
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.

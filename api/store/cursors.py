@@ -3,7 +3,7 @@
 import base64
 import json
 
-from api.refusals import Invalid
+from api.base.refusals import Invalid
 from voice_loop.untrusted import read_json
 
 

@@ -7,19 +7,19 @@ from typing import Any
 from sqlalchemy import Row, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.egress import destination
-from api.store.cursors import decode_cursor, encode_cursor
-from api.store.database import Database, Transaction
-from api.store.endpoints import load_endpoint
-from api.store.outbox import new_delivery
-from api.store.tables import webhook_attempts, webhook_deliveries
-from api.webhook_records import (
+from api.egress.policy import destination
+from api.resources.webhook import (
     TEST_EVENT,
     DeliveryPage,
     DeliveryStatus,
     PastAttempt,
     PastDelivery,
 )
+from api.store.cursors import decode_cursor, encode_cursor
+from api.store.database import Database, Transaction
+from api.store.endpoints import load_endpoint
+from api.store.outbox import new_delivery
+from api.store.tables import webhook_attempts, webhook_deliveries
 
 
 class UnknownDeliveryError(Exception):

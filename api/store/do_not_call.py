@@ -6,8 +6,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.refusals import NotFound
-from api.resources import DoNotCallSource, ListedNumber, PageOf
+from api.base.refusals import NotFound
+from api.resources.do_not_call import DoNotCallSource, ListedNumber
+from api.resources.page import PageOf
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import each_page, page_of

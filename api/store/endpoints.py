@@ -10,13 +10,13 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.egress import destination
-from api.lifecycle import WEBHOOK_EVENTS
-from api.sealing import PREFIX, SealOf
-from api.signing import new_secret
+from api.base.lifecycle import WEBHOOK_EVENTS
+from api.base.signing import new_secret
+from api.egress.policy import destination
+from api.egress.sealing import PREFIX, SealOf
+from api.resources.webhook import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
 from api.store.database import Database, Transaction
 from api.store.tables import webhook_deliveries, webhook_endpoints
-from api.webhook_records import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
 
 #: Each event is matched against each endpoint, inside the transaction that tells of it.
 MAX_ENDPOINTS: Final = 100

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, tuple_, upda
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.records import Idempotency, StoredAnswer
+from api.resources.idempotency import Idempotency, StoredAnswer
 from api.store.database import Database, Transaction
 from api.store.tables import idempotency_keys
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
-from api.records import Claim, NewCall
+from api.resources.call import NewCall
+from api.resources.claim import Claim
 from api.store.change import Signals
 from api.store.database import Database, Transaction
 from api.store.orders import insert_call

@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.caps import KeyCaps
-from api.key_objects import key_object
-from api.key_records import ApiKey, KeyPage, KeyScope
-from api.records import Dialect, Idempotency
+from api.resources.caps import KeyCaps
+from api.resources.dialect import Dialect
+from api.resources.idempotency import Idempotency
+from api.resources.key import ApiKey, KeyPage, KeyScope, key_object
 from api.store import idempotency
 from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction

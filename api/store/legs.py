@@ -6,8 +6,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.resources.transfer import Transfer
 from api.store.tables import calls
-from api.transfer_records import Transfer
 
 _TRANSFERS: Final = select(calls.c.transfer).where(
     calls.c.status == "in_progress", calls.c.transfer.is_not(None)

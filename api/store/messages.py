@@ -11,7 +11,9 @@ from typing import Any, Final
 from sqlalchemy import Select, exists, func, insert, literal_column, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.message_records import (
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.message import (
     Message,
     MessageKind,
     MessagePage,
@@ -19,7 +21,6 @@ from api.message_records import (
     MessageStatus,
     NewMessage,
 )
-from api.records import Call, Ended
 from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
 from api.store.tables import calls, messages, turns

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.resources import Budget, BudgetEntry, PageOf
+from api.resources.budget import Budget, BudgetEntry
+from api.resources.page import PageOf
 from api.store.cursors import CursorError, decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of

@@ -8,9 +8,11 @@ from sqlalchemy import Select, case, delete, func, insert, or_, select, tuple_, 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agent_records import Agent
-from api.refusals import Conflict, Invalid, NotFound
-from api.resources import NewNumber, NewTrunk, OwnedNumber, PageOf, Route, trunks_for
+from api.base.refusals import Conflict, Invalid, NotFound
+from api.resources.agent import Agent
+from api.resources.number import NewNumber, OwnedNumber
+from api.resources.page import PageOf
+from api.resources.trunk import NewTrunk, Route, trunks_for
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of

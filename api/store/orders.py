@@ -7,16 +7,17 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select
 
-from api.dialing.facts import attempt_facts, order_facts
-from api.dialing.policy import Decision, Stop, WaitUntil, decide
-from api.dialing.retry import retry_json
-from api.dialing.zones import UnknownZoneError
-from api.problems import Problem
-from api.records import Attempt, Call, NewCall
+from api.base.problems import Problem
+from api.policy.decide import Decision, Stop, WaitUntil, decide
+from api.policy.retry import retry_json
+from api.policy.zones import UnknownZoneError
+from api.resources.attempt import Attempt
+from api.resources.call import Call, NewCall
 from api.store.budget import reserve
 from api.store.caps import check_caps
 from api.store.change import CallChange, Signals
 from api.store.database import Transaction
+from api.store.dial_facts import attempt_facts, order_facts
 from api.store.rows import load_row, split_row
 from api.store.tables import call_metadata, calls, do_not_call
 

@@ -17,12 +17,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.compat.mapping import EVENT_NAMES, INLINE_STYLE
-from api.egress import destination
-from api.lifecycle import WEBHOOK_EVENTS
-from api.records import CallEvent, Dialect
-from api.sealing import SealOf
-from api.signing import signing_secrets
+from api.base.lifecycle import WEBHOOK_EVENTS
+from api.base.signing import signing_secrets
+from api.egress.policy import destination
+from api.egress.sealing import SealOf
+from api.resources.dialect import EVENT_NAMES, INLINE_STYLE, Dialect
+from api.resources.event import CallEvent
+from api.resources.webhook import TEST_EVENT, Attempted, Delivery, WebhookEvent
 from api.store.database import Database, Transaction
 from api.store.endpoints import count_outcome, disable, receivers
 from api.store.tables import (
@@ -32,7 +33,6 @@ from api.store.tables import (
     webhook_deliveries,
     webhook_endpoints,
 )
-from api.webhook_records import TEST_EVENT, Attempted, Delivery, WebhookEvent
 
 #: As it stands in the index of due deliveries, which otherwise is not used.
 _PENDING: Final = webhook_deliveries.c.status == literal_column("'pending'")

@@ -8,23 +8,13 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import (
-    ColumnElement,
-    ScalarSelect,
-    Update,
-    and_,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, ScalarSelect, Update, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.campaign_records import Campaign, PausedReason, Standing
-from api.dialing.policy import Stop
-from api.lifecycle import LIVE
-from api.records import NewCall
+from api.base.lifecycle import LIVE
+from api.policy.decide import Stop
+from api.resources.call import NewCall
+from api.resources.campaign import Campaign, PausedReason, Standing
 from api.store.campaigns import contact_of, load_campaign, set_campaign
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from api.resources import PageOf
+from api.resources.page import PageOf
 from api.store.cursors import encode_cursor
 
 T = TypeVar("T")

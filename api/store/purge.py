@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.lifecycle import TERMINAL
+from api.base.lifecycle import TERMINAL
 from api.store.database import Database, Transaction
 from api.store.erasures import Erasure, ask_nodes, ask_scrub
 from api.store.idempotency import KEEP_S, empty_answers

@@ -7,13 +7,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.compat.mapping import SCHEDULED, CallState
-from api.dialing.facts import wish
-from api.lifecycle import TERMINAL, CallStatus
-from api.records import Attempt, Call, CallEvent, Direction, Page, Turn
+from api.base.lifecycle import TERMINAL, CallStatus
+from api.resources.attempt import Attempt
+from api.resources.call import Call, Direction, Page
+from api.resources.dialect import SCHEDULED, CallState
+from api.resources.event import CallEvent
+from api.resources.turn import Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
 from api.store.cursors import decode_cursor, encode_cursor
+from api.store.dial_facts import wish
 from api.store.rows import (
     call_of,
     event_of,

@@ -7,9 +7,10 @@ from typing import Any, Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.money import Rate
-from api.refusals import NotFound
-from api.resources import NewRate, PageOf, StoredRate
+from api.base.money import Rate
+from api.base.refusals import NotFound
+from api.resources.page import PageOf
+from api.resources.rate import NewRate, StoredRate
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import each_page, page_of

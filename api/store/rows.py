@@ -9,14 +9,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, ScalarSelect, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.records import Attempt, Call, CallEvent, Turn
-from api.store.tables import (
-    attempts,
-    calls,
-    storable,
-    turns,
-    webhook_deliveries,
-)
+from api.resources.attempt import Attempt
+from api.resources.call import Call
+from api.resources.event import CallEvent
+from api.resources.turn import Turn
+from api.store.tables import attempts, calls, storable, turns, webhook_deliveries
 
 
 class UnknownCallError(Exception):

@@ -6,9 +6,10 @@ from typing import Any, Final
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.refusals import NotFound
-from api.resources import PageOf, StoredSecret
-from api.sealing import Seal
+from api.base.refusals import NotFound
+from api.egress.sealing import Seal
+from api.resources.page import PageOf
+from api.resources.secret import StoredSecret
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of

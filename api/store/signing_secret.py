@@ -10,11 +10,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.sealing import PREFIX, SealOf
-from api.signing import SECRET_PREFIX, new_secret
+from api.base.signing import SECRET_PREFIX, new_secret
+from api.egress.sealing import PREFIX, SealOf
+from api.resources.webhook import DefaultSecret
 from api.store.database import Database, Transaction
 from api.store.tables import kept_values
-from api.webhook_records import DefaultSecret
 
 NAME = "webhook_secret"
 

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-from api.private_files import keep_private
+from api.base.private_files import keep_private
 from api.store.connection import OneTurnConnection, connect
 from api.store.database import Database, StoreError, Topic, Transaction, migrate, strict_json, told
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from api.lifecycle import STATUSES
+from api.base.lifecycle import STATUSES
 from voice_loop.untrusted import holdable
 
 metadata = MetaData(
@@ -174,7 +174,7 @@ numbers = Table(
     one_of("status", ("active", "inactive")),
 )
 
-#: What tools and connections need to know and nobody may read back; sealed (`api.sealing`).
+#: What tools and connections need to know and nobody may read back; sealed (`api.egress.sealing`).
 secrets = Table(
     "secrets",
     metadata,
@@ -184,7 +184,7 @@ secrets = Table(
     Column("updated_at", Double, nullable=False),
 )
 
-#: `config` is what the operator gave, without defaults, as `api.agents.config` describes it.
+#: `config` is what the operator gave, without defaults: `api.resources.agent_fields`.
 agents = Table(
     "agents",
     metadata,

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.call_object import transfer_object, whole_seconds
-from api.lifecycle import IllegalMoveError
-from api.money import Rate, rate_of
-from api.records import Call
-from api.resources import Route, Trunk
+from api.base.lifecycle import IllegalMoveError
+from api.base.money import Rate, rate_of
+from api.base.times import whole_seconds
+from api.resources.call import Call, transfer_of
+from api.resources.transfer import Transfer, TransferMethod, TransferWish, transfer_object
+from api.resources.trunk import Route, Trunk
 from api.store.budget import reserve, settle
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
 from api.store.orders import DoNotCallError, is_listed
 from api.store.trunks import load_trunks
-from api.transfer_records import Transfer, TransferMethod, TransferWish, transfer_of
 
 
 class TransferUnderWayError(Exception):

@@ -8,9 +8,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.lifecycle import STATUSES, TERMINAL
-from api.refusals import Conflict, NotFound
-from api.resources import NewTrunk, Trunk
+from api.base.lifecycle import STATUSES, TERMINAL
+from api.base.refusals import Conflict, NotFound
+from api.resources.trunk import NewTrunk, Trunk
 from api.store.database import Database, Transaction
 from api.store.legs import legs_by_trunk
 from api.store.tables import attempts, calls, numbers, trunks

@@ -1,2 +1,2 @@
-"""What carries out an agent's tools (`api.agents.tools`): each a `voice_loop.tools.Tool`, bound to
-one call."""
+"""What carries out an agent's tools (`api.resources.tool_fields`): each a `voice_loop.tools.Tool`,
+bound to one call."""

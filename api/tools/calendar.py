@@ -11,15 +11,14 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from api.agents.tools import CalendarTool, Input
-from api.calendar_objects import EventType
-from api.calendar_records import CalendarConnection
+from api.base.mail_addresses import is_email
 from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.opening import CalendarAccess
 from api.calendars.slots import Rules, free_slots, open_days, rules_of, span_of
-from api.mail_addresses import is_email
+from api.resources.calendar import CalendarConnection, EventType
+from api.resources.tool_fields import CalendarTool, Input
 from api.store import Store, StoreError
 from api.store.calendars import UnknownCalendarError
 from api.tools.inputs import InputError, parameters, read_inputs

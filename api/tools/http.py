@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import httpx
 
-from api.agents.masking import is_sensitive
-from api.agents.templates import PLACEHOLDER, SECRETS
-from api.agents.tools import HttpTool
-from api.egress import EgressError
-from api.sealing import SealError
-from api.tools.answer import Answer, result_of, told
+from api.base.text import PLACEHOLDER, SECRETS, is_sensitive
+from api.egress.policy import EgressError
+from api.egress.redaction import told
+from api.egress.sealing import SealError
+from api.resources.tool_fields import HttpTool
+from api.tools.answer import Answer, result_of
 from api.tools.inputs import InputError, parameters, read_inputs
 from api.tools.request import Request, RequestError, request_of
 from voice_loop.tools import ToolResult, ToolSpec
@@ -48,7 +48,7 @@ class HttpRequest:
             values: the call's variables and facts.
             now: the time where the person is.
             say: what the agent says while it waits.
-            client: of `api.guarded_http`.
+            client: of `api.egress.guarded_http`.
             secrets: where `{{secret.…}}` is from.
         """
         self._tool = tool

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
-from api.agents.tools import Input
+from api.resources.tool_fields import Input
 
 #: Characters that a text may have.
 MAX_TEXT: Final = 4_000

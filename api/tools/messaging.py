@@ -13,15 +13,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from api.agents.templates import UnknownVariableError, render
-from api.agents.tools import EmailTool, SmsTool
-from api.message_records import NewMessage
+from api.base.text import UnknownVariableError, render
 from api.messaging.mail import MAX_SUBJECT, MailServer
 from api.messaging.outgoing import Mail, NotSentError, Sms
 from api.messaging.sms import SmsGateway
-from api.records import Call
-from api.scribe import insist
+from api.resources.call import Call
+from api.resources.message import NewMessage
+from api.resources.tool_fields import EmailTool, SmsTool
 from api.store import Store, StoreError
+from api.store.ledger_writer import insist
 from voice_loop.tools import ToolResult, ToolSpec
 
 #: Of one tool in one attempt, whatever the person talks the agent into.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from api.agents.templates import PLACEHOLDER, UnknownVariableError, render
-from api.agents.tools import HttpTool, Pair
+from api.base.text import PLACEHOLDER, UnknownVariableError, render
+from api.resources.tool_fields import HttpTool, Pair
 
 #: Methods whose requests have no body (RV-162, RV-166).
 BODILESS: Final = frozenset({"GET", "DELETE"})

@@ -6,11 +6,16 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
-from api.agents.effective import values_of
-from api.agents.facts import callee_zone
-from api.agents.masking import frozen_config
-from api.agents.templates import render
-from api.agents.tools import (
+from api.base.text import render
+from api.calendars.opening import CalendarAccess
+from api.egress.guarded_http import tools_client
+from api.egress.sealing import Seal
+from api.messaging.ways import WaysOut
+from api.resources.call import Call
+from api.resources.call_facts import callee_zone, values_of
+from api.resources.caller_ids import not_texted
+from api.resources.masking import frozen_config
+from api.resources.tool_fields import (
     CalendarTool,
     DigitsTool,
     EmailTool,
@@ -20,12 +25,6 @@ from api.agents.tools import (
     ToolField,
     TransferTool,
 )
-from api.calendars.opening import CalendarAccess
-from api.caller_ids import not_texted
-from api.guarded_http import tools_client
-from api.messaging.ways import WaysOut
-from api.records import Call
-from api.sealing import Seal
 from api.settings import Settings
 from api.store import Store
 from api.tools.calendar import BookSlot, CalendarOfCall, FindFreeSlots

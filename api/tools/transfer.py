@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from api.agents.templates import render
-from api.agents.tools import TransferTool
+from api.base.text import render
+from api.resources.tool_fields import TransferTool
+from api.resources.transfer import TransferRefusedError, TransferWish
 from api.store import StoreError
-from api.transfer_orders import TransferRefusedError
-from api.transfer_records import TransferWish
 from voice_loop.prompts import inert
 from voice_loop.tools import ToolResult, ToolSpec
 

@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from api.campaign_records import Campaign, Contact, NewCampaign, NewContact, Report
-from api.campaigns import Pacer
-from api.services import Check, Services
+from api.http.services import Check, Services
+from api.orders.campaigns import Pacer
+from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact, Report
 from api.settings import load_settings
 from api.store import Store
 from tests.api.conftest import SEAL, SETTINGS, PlayedControl

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-import api.app
-from api.app import create_app
+import api.http.app
+from api.calls.recording_folder import open_folder
 from api.compat.endpoints import ENDPOINTS
-from api.http_server import http_server, listen
-from api.recording_folder import open_folder
-from api.sealing import Seal, new_key
-from api.services import Check, Services
+from api.egress.sealing import Seal, new_key
+from api.http.app import create_app
+from api.http.server import http_server, listen
+from api.http.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api.played_engines import played_engines
@@ -112,7 +112,7 @@ def described_once() -> Iterator[None]:
     """The many servers of a run serve the same endpoints, so their reference is made once."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("openapi_document", "reference_page", "llms_text"):
-            patch.setattr(api.app, name, _once(getattr(api.app, name)))
+            patch.setattr(api.http.app, name, _once(getattr(api.http.app, name)))
         yield
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import httpx
 
-from api.app import create_app
 from api.compat.endpoints import ENDPOINTS
+from api.http.app import create_app
 from api.settings import load_settings
 from tests.api.conftest import SETTINGS, Bench
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
+from api.base.problems import pointer
 from api.compat.endpoints import ENDPOINTS
-from api.openapi import openapi_document
-from api.problems import pointer
+from api.http.openapi import openapi_document
 
 Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]

@@ -4,7 +4,9 @@ import asyncio
 import time
 from typing import Any
 
-from api.records import Call, Claim, Ended, NewCall
+from api.resources.attempt import Ended
+from api.resources.call import Call, NewCall
+from api.resources.claim import Claim
 from api.store import Store
 from pbx.switch import Cause
 

@@ -11,13 +11,14 @@ from typing import Any
 import psutil
 import pytest
 
-from api.dialer import Dialer
-from api.recording_folder import RecordingFolder
-from api.records import Call, Claim
-from api.runner import CallRunner, RunnerConfig
-from api.scribe import insist
+from api.calls.recording_folder import RecordingFolder
+from api.calls.runner import CallRunner, RunnerConfig
+from api.dialing.dialer import Dialer
+from api.resources.call import Call
+from api.resources.claim import Claim
 from api.settings.calling import Calls
 from api.store import Store, StoreError
+from api.store.ledger_writer import insist
 from api.tools.transfer import HandOver
 from pbx.switch import (
     Answered,
@@ -374,8 +375,8 @@ async def over(store: Store, call_id: str) -> Call:
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits: notes are tried 3 times, ends 6 times."""
-    monkeypatch.setattr("api.scribe._NOTE_WAITS", (0.0,) * 3)
-    monkeypatch.setattr("api.scribe._END_WAITS", (0.0,) * 6)
+    monkeypatch.setattr("api.store.ledger_writer._NOTE_WAITS", (0.0,) * 3)
+    monkeypatch.setattr("api.store.ledger_writer._END_WAITS", (0.0,) * 6)
     monkeypatch.setattr(insist, "__defaults__", ((0.0,) * 6,))
     monkeypatch.setattr("voice_loop.conversation._HANG_UP_GRACE_S", 0.0)
 

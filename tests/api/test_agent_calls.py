@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.agents.masking import MASK, frozen_config
-from api.agents.tools import HttpTool
+from api.base.text import MASK
+from api.resources.masking import frozen_config
+from api.resources.tool_fields import HttpTool
 from tests.api.conftest import Bench
 from tests.api.test_agents import CRM, NONE, change, make, numbers, places, send
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.agents.masking import MASK, sealed, unsealed
-from api.campaign_records import NewCampaign, NewContact
-from api.sealing import Seal, new_key
+from api.base.text import MASK
+from api.egress.sealing import Seal, new_key
+from api.resources.campaign import NewCampaign, NewContact
+from api.resources.masking import sealed, unsealed
 from tests.api.campaigning import NUMBERS, contacts, eventually, pacing
 from tests.api.conftest import Bench
 from tests.api.test_agents import CRM, make, places, send

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agent_objects import AgentObject
-from api.agent_records import NewStoredAgent
-from api.agents.config import AgentFields
-from api.agents.masking import MASK, unsealed
+from api.base.text import MASK
+from api.resources.agent import AgentObject, NewStoredAgent
+from api.resources.agent_fields import AgentFields
+from api.resources.masking import unsealed
 from api.store.agents import AgentChangedError
 from api.store.tables import agent_versions, agents
 from tests.api.conftest import Bench

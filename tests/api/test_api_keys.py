@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from api.compat.endpoints import ENDPOINTS
-from api.endpoint import Endpoint
-from api.key_records import SCOPES, KeyScope, allows
+from api.http.endpoint import Endpoint
+from api.resources.key import SCOPES, KeyScope, allows
 from api.store.keys import hash_key
 from tests.api.conftest import Bench
 from tests.api.doors import client_of

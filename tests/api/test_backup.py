@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from api import backup
-from api.backup import BackupError, backup_recordings, backup_store
+from api.calls.recording_folder import open_folder
 from api.cli import main
-from api.recording_folder import open_folder
+from api.cli import store_backup as backup
+from api.cli.store_backup import BackupError, backup_recordings, backup_store
+from api.resources.webhook import DefaultSecret
 from api.settings import StoreSection
 from api.store import Store
 from api.store.sqlite import lock_store
-from api.webhook_records import DefaultSecret
 from tests.api.story import completed
 from tests.api.test_retention import record, talked
 

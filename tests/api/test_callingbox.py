@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from api.call_object import call_object
-from api.compat.callingbox_objects import callingbox_call_of
+from api.base.lifecycle import STATUSES as NATIVE
+from api.base.lifecycle import CallStatus
+from api.compat.callingbox.objects import callingbox_call_of
 from api.compat.mapping import CALL_STATUS, CALLINGBOX_ANSWERED_BY, STATES
 from api.compat.webhooks import webhook_body
-from api.lifecycle import STATUSES as NATIVE
-from api.lifecycle import CallStatus
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.call import call_object
+from api.resources.turn import Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.call_object import CallObject
-from api.records import Ended, Turn
-from api.resources import NewRate
-from api.times import rfc3339
+from api.base.times import rfc3339
+from api.resources.attempt import Ended
+from api.resources.call import CallObject
+from api.resources.rate import NewRate
+from api.resources.turn import Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to
@@ -686,7 +687,7 @@ async def test_simultaneous_posts_under_one_key_make_one_call(bench: Bench) -> N
 
 
 async def test_health_tells_of_every_part(bench: Bench) -> None:
-    from api.services import Check
+    from api.http.services import Check
 
     async with httpx.AsyncClient(base_url=bench.client.base_url, trust_env=False) as stranger:
         good = await stranger.get("/healthz")

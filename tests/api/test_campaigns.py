@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from api.campaign_records import Campaign, NewContact, Report
-from api.campaigns import Pacer
-from api.money import Rate
-from api.records import Call, Ended
-from api.resources import NewRate
+from api.base.money import Rate
+from api.orders.campaigns import Pacer
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.campaign import Campaign, NewContact, Report
+from api.resources.rate import NewRate
 from api.settings import StoreSection
 from api.store import Store, StoreError
 from api.store.campaigns import (

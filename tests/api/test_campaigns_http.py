@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.campaign_records import NewContact
-from api.records import Ended
+from api.resources.attempt import Ended
+from api.resources.campaign import NewContact
 from tests.api.campaigning import NUMBERS, eventually, pacing
 from tests.api.conftest import Bench
 from tests.api.doors import client_of

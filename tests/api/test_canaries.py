@@ -11,8 +11,9 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from api.backup import backup_store
-from api.records import Ended, Turn
+from api.cli.store_backup import backup_store
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
 from api.store import Store
 from tests.api.campaigning import NUMBERS, eventually, pacing
 from tests.api.conftest import Bench, benching

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from api.campaign_records import NewCampaign, NewContact
-from api.caps import CapReachedError, Caps, KeyCaps
-from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
-from api.records import Call, Ended, NewCall
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
+from api.resources.attempt import Ended
+from api.resources.call import Call, NewCall
+from api.resources.campaign import NewCampaign, NewContact
+from api.resources.caps import CapReachedError, Caps, KeyCaps
 from api.settings.calling import Calls
 from api.store import Store
 from pbx.switch import Cause

@@ -12,10 +12,14 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.engine import Engine
 
-from api.dialing.retry import CallingWindow, RetryPolicy, retry_json
-from api.money import Rate
-from api.records import AnsweredBy, Call, Claim, Concurrency, Ended, NewCall
-from api.resources import NewNumber, NewTrunk
+from api.base.lifecycle import AnsweredBy
+from api.base.money import Rate
+from api.policy.retry import CallingWindow, RetryPolicy, retry_json
+from api.resources.attempt import Ended
+from api.resources.call import Call, Concurrency, NewCall
+from api.resources.claim import Claim
+from api.resources.number import NewNumber
+from api.resources.trunk import NewTrunk
 from api.store import Store
 from api.store.budget import BudgetExceededError
 from api.store.database import Transaction

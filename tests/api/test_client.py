@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from api.agents.config import VoiceField
 from api.client import (
     AddContacts,
     AddDoNotCall,
@@ -42,9 +41,11 @@ from api.client import (
     VoicePreview,
 )
 from api.compat.endpoints import ENDPOINTS
-from api.endpoint import Endpoint
-from api.message_records import NewMessage
-from api.records import Ended, Turn
+from api.http.endpoint import Endpoint
+from api.resources.agent_fields import VoiceField
+from api.resources.attempt import Ended
+from api.resources.message import NewMessage
+from api.resources.turn import Turn
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
 from tests.api.story import NORMAL, claim_up_to

@@ -19,7 +19,8 @@ from api.client import (
 )
 from api.client.backoff import may_repeat
 from api.client.errors import AnswerError, OffhookError
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
 from tests.api.conftest import Bench
 from tests.api.receiver import Received, receiving, status
 from tests.api.story import NORMAL, answered, claim_up_to

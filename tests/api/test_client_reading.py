@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.call_object import TurnObject
+from api.base.signing import new_secret, signed_headers
 from api.client import ApiError, CallObject, CampaignReport, WebhookError, read_webhook
 from api.client.errors import AnswerError
 from api.client.reading import read
 from api.client.sse import EventStreamReader
+from api.resources.turn import TurnObject
+from api.resources.webhook import TEST_EVENT, WebhookEvent
 from api.routes.events import frame
 from api.settings import PayloadStyle
-from api.signing import new_secret, signed_headers
 from api.store import Store
-from api.webhook_message import message_headers, payload
-from api.webhook_records import TEST_EVENT, WebhookEvent
+from api.webhooks.message import message_headers, payload
 from tests.api.conftest import Bench
 from tests.api.story import completed
 
@@ -31,7 +31,7 @@ import sys
 import api.client
 heavy = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "uvicorn", "numpy", "llama_cpp", "piper",
     "faster_whisper", "ctranslate2", "onnxruntime", "voice_loop", "pbx", "models", "api.store",
-    "api.routes", "api.services"}
+    "api.routes", "api.http.services"}
 print(*sorted(heavy & set(sys.modules)))
 """
 

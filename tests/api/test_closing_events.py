@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
+from api.resources.webhook import NewEndpoint
 from api.store import Store
-from api.webhook_records import NewEndpoint
 from tests.api.receiver import receiving
 from tests.api.story import BUSY, NORMAL, answered, claimed
 from tests.api.test_webhooks import delivering

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from api.agents.effective import effective
-from api.conversing import conversation_config
-from api.records import Call
+from api.calls.conversing import conversation_config
+from api.resources.call import Call
 from tests.api.conftest import Bench
 from tests.api.story import new_call
 from tests.api.switchboard import Office, impatient

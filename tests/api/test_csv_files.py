@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.csv_files import MAX_LISTED, LineError, Read, csv_lines, read_csv, read_table, refuse
-from api.problems import Problem
+from api.base.csv_files import MAX_LISTED, LineError, Read, csv_lines, read_csv, read_table, refuse
+from api.base.problems import Problem
 
 COLUMNS = ("number", "reason")
 

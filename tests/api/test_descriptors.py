@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from api.descriptors import TooFewDescriptorsError, connections_within
+from api.http.descriptors import TooFewDescriptorsError, connections_within
 from api.settings import load_settings
 
 
@@ -31,7 +31,7 @@ def test_too_few_are_told() -> None:
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
-    program = "from api.descriptors import raise_limit; print(raise_limit())"
+    program = "from api.http.descriptors import raise_limit; print(raise_limit())"
 
     def lower() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000))

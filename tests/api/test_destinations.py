@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from api.dialing.destinations import Destinations
-from api.dialing.retry import RetryPolicy
-from api.records import NewCall
+from api.orders.transfers import order_transfer
+from api.policy.destinations import Destinations
+from api.policy.retry import RetryPolicy
+from api.resources.call import NewCall
+from api.resources.transfer import TransferRefusedError, TransferWish
 from api.settings.calling import Calls
-from api.transfer_orders import TransferRefusedError, order_transfer
-from api.transfer_records import TransferWish
 from tests.api.campaigning import campaign, contacts, eventually, pacing, services_of
 from tests.api.conftest import Bench
 from tests.api.doors import client_of

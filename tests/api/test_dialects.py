@@ -9,13 +9,14 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from api.base.problems import Problem
+from api.base.refusals import Invalid
 from api.compat.dialects import DIALECTS
 from api.compat.translation import Translation
 from api.compat.webhooks import webhook_body
-from api.problems import Problem
-from api.records import Dialect, Ended
-from api.refusals import Invalid
-from api.webhooks import WebhookDeliverer
+from api.resources.attempt import Ended
+from api.resources.dialect import Dialect
+from api.webhooks.deliverer import WebhookDeliverer
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
 from tests.api.story import NORMAL, answered, new_call

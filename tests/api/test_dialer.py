@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from api.dialer import Dialer
-from api.dialing.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
-from api.records import Call, Ended, Turn, Unfinished
+from api.dialing.dialer import Dialer
+from api.policy.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.claim import Unfinished
+from api.resources.turn import Turn
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from pbx.switch import SwitchRefused, SwitchUnavailable
@@ -37,7 +40,7 @@ AT_ONCE = RetryPolicy(frozenset(WEEKDAYS), (CallingWindow(0, DAY_MINUTES),), Tru
 async def nothing_is_left(monkeypatch: pytest.MonkeyPatch, store: Store) -> AsyncIterator[None]:
     """Nobody waits long here, and every call gives back its tasks and its file."""
     impatient(monkeypatch)
-    monkeypatch.setattr("api.dialer._LINK_CHECK_S", 0.0)
+    monkeypatch.setattr("api.dialing.dialer._LINK_CHECK_S", 0.0)
     before = asyncio.all_tasks()
     yield
     await assert_nothing_is_left(before)
@@ -334,7 +337,7 @@ async def test_a_stop_ends_every_call(office: Office, store: Store) -> None:
 async def test_a_stop_does_not_wait_for_a_deaf_pbx(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.dialer._SHUTDOWN_S", 0.01)
+    monkeypatch.setattr("api.dialing.dialer._SHUTDOWN_S", 0.01)
     office.switch.obeys = False
     call = await new_call(store)
     async with dialing(office):
@@ -348,7 +351,7 @@ async def test_a_stop_does_not_wait_for_a_deaf_pbx(
 async def test_a_hang_up_that_fails_at_a_stop_does_not_spare_the_others(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.dialer._SHUTDOWN_S", 0.01)
+    monkeypatch.setattr("api.dialing.dialer._SHUTDOWN_S", 0.01)
     for _ in range(2):
         await new_call(store)
     async with dialing(office, max_concurrent=2):
@@ -507,8 +510,8 @@ class Beats:
         self.now = 1000.0
         self._given = asyncio.Semaphore(0)
         self._take = store.leases.take
-        monkeypatch.setattr("api.dialer.time", self)
-        monkeypatch.setattr("api.dialer._HEARTBEAT_S", 0.0)
+        monkeypatch.setattr("api.dialing.dialer.time", self)
+        monkeypatch.setattr("api.dialing.dialer._HEARTBEAT_S", 0.0)
         monkeypatch.setattr(store.leases, "take", self._give)
 
     def monotonic(self) -> float:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from api.base.lifecycle import TERMINAL
 from api.cli import main
-from api.csv_transfer import MAX_FILE_BYTES
-from api.dialing.retry import parse_retry
-from api.do_not_call_objects import DoNotCallObject
-from api.lifecycle import TERMINAL
-from api.records import Ended, NewCall
+from api.http.csv_transfer import MAX_FILE_BYTES
+from api.policy.retry import parse_retry
+from api.resources.attempt import Ended
+from api.resources.call import NewCall
+from api.resources.do_not_call import DoNotCallObject
 from api.store.do_not_call import add_number
 from tests.api.conftest import Bench
 from tests.api.story import BUSY, NODE, NUMBER, OURS, claimed, new_call, woken

@@ -12,10 +12,10 @@ from typing import Final, get_args
 import httpx
 import pytest
 
-from api.agents.config import AgentFields
-from api.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS
-from api.returns import TYPE_NAMES
-from api.schemas import CreateCall
+from api.base.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS
+from api.resources.agent_fields import AgentFields
+from api.resources.call import CreateCall
+from api.resources.returns import TYPE_NAMES
 from api.settings import PayloadStyle, load_settings
 from pbx.incoming import Refusal
 from tests.api.conftest import Bench

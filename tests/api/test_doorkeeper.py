@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from api.doorkeeper import STRANGERS_PER_MINUTE, Doorkeeper, Visitor, network_of
-from api.proxies import Proxies
+from api.http.doorkeeper import STRANGERS_PER_MINUTE, Doorkeeper, Visitor, network_of
+from api.http.proxies import Proxies
 
 KEY = b"digest of a live key"
 PROXY = "10.0.0.1"

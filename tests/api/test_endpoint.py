@@ -7,13 +7,13 @@ from typing import Any, ClassVar, cast
 import pytest
 from starlette.responses import Response
 
-from api.answers import Created, Page, Resource
-from api.endpoint import Endpoint, EndpointTable, Exchange, Parameter
-from api.fields import Body, Change
-from api.problems import Problem
-from api.refusals import Conflict, Invalid, NotFound, Refused
-from api.resources import PageOf
-from api.times import Timestamp
+from api.base.fields import Body, Change
+from api.base.problems import Problem
+from api.base.refusals import Conflict, Invalid, NotFound, Refused
+from api.base.times import Timestamp
+from api.http.endpoint import Endpoint, EndpointTable, Exchange, Parameter
+from api.resources.answer import Created, Page, Resource
+from api.resources.page import PageOf
 
 AT = 1803888000.5
 NAME = Parameter("name", "path", "Its name.")

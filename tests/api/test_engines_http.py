@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.agents.masking import sealed
-from api.engine_checks import check_endpoints
-from api.engines import engine_registry, engines_of, wanted
-from api.sealing import Seal
+from api.calls.engines import engine_registry, engines_of, wanted
+from api.cli.engine_checks import check_endpoints
+from api.egress.sealing import Seal
+from api.resources.masking import sealed
 from api.settings import Settings, load_settings
 from api.store import Store
 from models.load import EngineConfig, LoadedEngines, load_engines

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from api.recording_folder import FolderError, RecordingFolder, open_folder, recording_name
-from api.recording_keeper import RecordingKeeper
-from api.records import Call, Ended, RecordingFile, Turn
-from api.retention import DAY_S, Housekeeper, Purged
+from api.calls.recording_folder import FolderError, RecordingFolder, open_folder, recording_name
+from api.calls.recording_keeper import RecordingKeeper
+from api.calls.retention import DAY_S, Housekeeper, Purged
+from api.resources.attempt import Ended, RecordingFile
+from api.resources.call import Call
+from api.resources.turn import Turn
 from api.settings import Retention, StoreSection
 from api.store import Store
 from api.store.purge import BATCH

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from api.events import QUEUE_LIMIT
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
 from api.routes.events import frame, stream
 from api.store import Store
+from api.store.event_bus import QUEUE_LIMIT
 from tests.api.conftest import Bench
 from tests.api.story import BUSY, NORMAL, claim_up_to, claimed
 
@@ -161,7 +162,7 @@ async def test_an_unknown_call_has_no_stream(bench: Bench) -> None:
 
 
 def test_nothing_in_an_event_can_break_out_of_its_line() -> None:
-    from api.records import CallEvent
+    from api.resources.event import CallEvent
 
     event = CallEvent("evt_1", "c", 3, "call.turn", 0.0, False, {"t": "a\r\nb\u2028c\x00"})
     lines = frame(event).split("\n")

@@ -10,13 +10,16 @@ from typing import Any, Final, get_args
 import pytest
 from pydantic import BaseModel
 
-from api.agents.config import AgentFields
-from api.agents.tools import ToolField
-from api.conversing import conversation_config, is_recorded
-from api.engines import wanted
-from api.findings import find
+from api.base.lifecycle import AnsweredBy
+from api.calls.conversing import conversation_config, is_recorded
+from api.calls.engines import wanted
+from api.calls.results import find
 from api.messaging.ways import ways_out
-from api.records import AnsweredBy, Call, Ended, Turn
+from api.resources.agent_fields import AgentFields
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.tool_fields import ToolField
+from api.resources.turn import Turn
 from api.settings import StoreSection
 from api.settings.calling import Calls
 from api.store import Store

@@ -13,10 +13,10 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from api.agents.masking import MASK
-from api.app import create_app
+from api.base.problems import pointer
+from api.base.text import MASK
 from api.compat.endpoints import ENDPOINTS
-from api.problems import pointer
+from api.http.app import create_app
 from api.settings import StoreSection
 from api.store import Store
 from tests.api.conftest import ALIASES, EQUIPPED, Bench, benching

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.agents.config import AgentFields
-from api.fields import parse_fields
-from api.problems import Problem
+from api.base.fields import parse_fields
+from api.base.problems import Problem
+from api.resources.agent_fields import AgentFields
 
 HTTP = {"type": "http", "name": "look_up", "description": "x", "url": "https://a.example/"}
 

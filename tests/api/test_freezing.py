@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from api.agents.freezing import AgentUnusableError, Freezer
-from api.agents.masking import MASK, frozen_config
-from api.agents.tools import HttpTool
-from api.records import Call
-from api.runner import CallRunner
-from api.sealing import Seal, new_key
+from api.base.text import MASK
+from api.calls.runner import CallRunner
+from api.egress.sealing import Seal, new_key
+from api.orders.freezing import AgentUnusableError, Freezer
+from api.resources.call import Call
+from api.resources.masking import frozen_config
+from api.resources.tool_fields import HttpTool
 from tests.api.conftest import Bench
 from tests.api.story import claim_up_to
 from tests.api.switchboard import Office, over

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from api.records import Call
+from api.resources.call import Call
 from api.store import Store
 from pbx.values import whole_number
 from tests.api.conftest import ALIASES, EQUIPPED, Bench, benching

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from api.agents.tools import HttpTool
-from api.egress import EgressPolicy
-from api.guarded_http import guarded_client
+from api.egress.guarded_http import guarded_client
+from api.egress.policy import EgressPolicy
+from api.resources.tool_fields import HttpTool
 from api.settings import Tools
 from api.tools.http import MAX_ANSWER, HttpRequest
 from tests.api.receiver import Answer, Received, Receiver, receiving

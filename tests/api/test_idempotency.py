@@ -9,9 +9,9 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
-from api.idempotency import IdempotencyGate
-from api.problems import Problem
-from api.records import Idempotency
+from api.base.problems import Problem
+from api.http.idempotency import IdempotencyGate
+from api.resources.idempotency import Idempotency
 from api.store import Store
 from api.store.idempotency import ABANDONED_S, KEEP_S
 from tests.api.conftest import SEAL, Bench

@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.inbound_numbers import ANONYMOUS, caller_number, dialled_number
-from api.resources import OwnedNumber
+from api.dialing.inbound_numbers import ANONYMOUS, caller_number, dialled_number
+from api.resources.number import OwnedNumber
 
 
 def owned(*numbers: str) -> list[OwnedNumber]:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
-from api.key_records import SCOPES
+from api.resources.key import SCOPES
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from api.leased import while_leased
 from api.settings import StoreSection
 from api.store import Store
+from api.store.leased import while_leased
 from api.store.leases import Leases
-from api.webhooks import WebhookDeliverer
+from api.webhooks.deliverer import WebhookDeliverer
 from tests.api.receiver import receiving
 from tests.api.story import completed
 from tests.api.test_webhooks import SECRET, settled, webhooks

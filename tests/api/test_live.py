@@ -8,9 +8,10 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from api.cli import main
+from api.cli.live import follow
 from api.client import OffhookClient
-from api.live import follow
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.story import NORMAL, answered

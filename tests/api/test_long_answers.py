@@ -10,9 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from api.key_records import KeyScope
-from api.long_answers import LongAnswers
-from api.records import Ended
+from api.http.long_answers import LongAnswers
+from api.resources.attempt import Ended
+from api.resources.key import KeyScope
 from api.settings import StoreSection
 from api.store import Store
 from api.store.database import Transaction
@@ -29,7 +29,7 @@ LARGE = 64 * 1024 * 1024
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.long_answers.CHECK_S", 0.05)
+    monkeypatch.setattr("api.http.long_answers.CHECK_S", 0.05)
 
 
 @contextlib.asynccontextmanager

@@ -10,14 +10,16 @@ from typing import Any, get_args
 
 import pytest
 
-from api.dialing.retry import WEEKDAYS, parse_retry
-from api.message_records import Message
 from api.messaging.courier import RETRY_SCHEDULE_S, Courier
 from api.messaging.mail import MailServer
 from api.messaging.sms import HttpGateway
 from api.messaging.ways import WaysOut
 from api.messaging.writing import MAX_WRITTEN, Writer, text_messages
-from api.records import Call, Ended, Turn
+from api.policy.retry import WEEKDAYS, parse_retry
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.message import Message
+from api.resources.turn import Turn
 from api.settings import SmsHttp
 from api.settings.calling import Calls
 from api.store import Store, StoreError

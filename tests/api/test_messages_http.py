@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from api.message_records import NewMessage
-from api.recording_folder import open_folder
-from api.recording_keeper import RecordingKeeper
-from api.records import Call
-from api.retention import DAY_S, Housekeeper
+from api.calls.recording_folder import open_folder
+from api.calls.recording_keeper import RecordingKeeper
+from api.calls.retention import DAY_S, Housekeeper
+from api.resources.call import Call
+from api.resources.message import NewMessage
 from api.settings import Retention
 from api.store import Store
 from tests.api.conftest import Bench

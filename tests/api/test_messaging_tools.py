@@ -11,12 +11,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from api.message_records import Message
+from api.calls.runner import CallRunner
 from api.messaging.mail import MailServer
 from api.messaging.sms import HttpGateway
 from api.messaging.ways import WaysOut
-from api.records import Call, NewCall
-from api.runner import CallRunner
+from api.resources.call import Call, NewCall
+from api.resources.message import Message
 from api.settings import Settings, SmsHttp
 from api.store import Store, StoreError
 from api.tools.messaging import MAX_MESSAGES

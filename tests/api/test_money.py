@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from api.money import Rate
-from api.money_objects import BudgetObject, RateObject
-from api.records import NewCall
-from api.resources import NewRate
+from api.base.money import Rate
+from api.resources.budget import BudgetObject
+from api.resources.call import NewCall
+from api.resources.rate import NewRate, RateObject
 from api.store import Store
 from api.store.rates import NoRateError
 from tests.api.conftest import Bench

@@ -9,11 +9,13 @@ from typing import Any, get_args
 import pytest
 
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE, STATES
-from api.compat.oneinbox import STATUSES
-from api.compat.oneinbox_elsewhere import ELSEWHERE
-from api.compat.oneinbox_objects import OneInboxCall
+from api.compat.oneinbox.calls import STATUSES
+from api.compat.oneinbox.elsewhere import ELSEWHERE
+from api.compat.oneinbox.objects import OneInboxCall
 from api.compat.webhooks import webhook_body
-from api.records import Call, Ended, Speaker, Turn
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.turn import Speaker, Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving

@@ -5,13 +5,12 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
-from api.app import create_app
-from api.call_object import CallObject
 from api.compat.endpoints import ENDPOINTS
-from api.key_records import SCOPES
-from api.openapi import openapi_document
-from api.ordering import read_order
-from api.schemas import CreateCall
+from api.http.app import create_app
+from api.http.openapi import openapi_document
+from api.orders.place import read_order
+from api.resources.call import CallObject, CreateCall
+from api.resources.key import SCOPES
 from tests.api.conftest import Bench
 
 PUBLIC = {"/healthz", "/openapi.json", "/docs", "/llms.txt", "/recordings/{call_id}/{attempt}"}

@@ -7,8 +7,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from api.compat.endpoints import ENDPOINTS
-from api.openapi import openapi_document
-from api.samples import NoExampleError, sample
+from api.http.openapi import openapi_document
+from api.http.samples import NoExampleError, sample
 
 DOCUMENT = openapi_document(ENDPOINTS)
 SCHEMAS = DOCUMENT["components"]["schemas"]

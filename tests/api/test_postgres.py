@@ -17,21 +17,24 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select, text, update
 
-from api.cli_doctor import examine
-from api.money import Rate
-from api.records import Ended, Idempotency, NewCall, Turn
-from api.resources import NewTrunk, Route
+from api.base.money import Rate
+from api.cli.doctor import examine
+from api.resources.attempt import Ended
+from api.resources.call import NewCall
+from api.resources.idempotency import Idempotency
+from api.resources.transfer import TransferWish
+from api.resources.trunk import NewTrunk, Route
+from api.resources.turn import Turn
 from api.routes.events import stream
-from api.scribe import insist
 from api.settings import Settings
 from api.store import Store, StoreError
 from api.store.budget import BudgetExceededError
 from api.store.database import Topic, Transaction
 from api.store.idempotency import KeyTakenError
 from api.store.keys import hash_key
+from api.store.ledger_writer import insist
 from api.store.rows import UnknownCallError
 from api.store.tables import budget, calls
-from api.transfer_records import TransferWish
 from tests.api.story import NORMAL, NUMBER, OURS, answered, claim_up_to, claimed, new_call
 from tests.api.switchboard import Office, until
 from tests.api.test_dialer import dialing

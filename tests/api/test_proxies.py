@@ -5,8 +5,8 @@ from ipaddress import ip_network
 import pytest
 from starlette.types import Scope
 
-from api.auth import FAILURES_PER_MINUTE
-from api.proxies import Proxies
+from api.http.auth import FAILURES_PER_MINUTE
+from api.http.proxies import Proxies
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from api.rate_gate import WINDOW_S, RateGate
+from api.dialing.rate_gate import WINDOW_S, RateGate
 
 
 class Time:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth import FAILURES_PER_MINUTE
-from api.ratelimit import TokenBuckets
+from api.http.auth import FAILURES_PER_MINUTE
+from api.http.ratelimit import TokenBuckets
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 
@@ -114,7 +114,7 @@ async def test_an_address_that_keeps_guessing_is_told_to_wait(
         return {(await client.get("/v1/calls")).status_code for _ in range(times)}
 
     async with client_of(bench, "sk_guess", peer="2001:db8::1") as client:
-        with caplog.at_level(logging.WARNING, "api.auth"):
+        with caplog.at_level(logging.WARNING, "api.http.auth"):
             assert await codes(client, FAILURES_PER_MINUTE) == {401}
         assert "2001:db8::/64" in caplog.text
         refused = await client.get("/v1/calls")

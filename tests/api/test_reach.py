@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.egress import EgressError, EgressPolicy
+from api.egress.policy import EgressError, EgressPolicy
 from api.settings import Settings, Tools, Webhooks
 from tests.api.conftest import EQUIPPED, Bench
 from tests.api.doors import client_of

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from api.dialer import Dialer
-from api.inbound_numbers import ANONYMOUS
-from api.reception import Reception
-from api.resources import NewTrunk
+from api.dialing.dialer import Dialer
+from api.dialing.inbound import Reception
+from api.dialing.inbound_numbers import ANONYMOUS
+from api.resources.trunk import NewTrunk
 from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.database import Transaction
@@ -345,7 +345,7 @@ async def test_a_store_that_fails_refuses_and_leaves_no_call_open(
 async def test_a_store_that_is_slow_refuses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     store = desk.bench.store
     await answering(desk.bench)
-    monkeypatch.setattr("api.dialer._BEGIN_S", 0.01)
+    monkeypatch.setattr("api.dialing.dialer._BEGIN_S", 0.01)
     begin, gate = store.inbound.begin, asyncio.Event()
 
     async def slow(*arguments: Any) -> Any:
@@ -367,7 +367,7 @@ async def test_nobody_waits_for_a_link_that_is_down(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The dialer keeps the free slots while it waits to dial."""
-    monkeypatch.setattr("api.dialer._BEGIN_S", 0.01)
+    monkeypatch.setattr("api.dialing.dialer._BEGIN_S", 0.01)
     await answering(desk.bench)
     desk.office.switch.connected = False
     await new_call(desk.bench.store)

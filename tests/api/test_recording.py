@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.recording import RecordedPeer
+from api.calls.recording import RecordedPeer
 from voice_loop.audio import Samples
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from api.records import Ended
+from api.resources.attempt import Ended
 from tests.api.conftest import Bench
 from tests.api.story import NORMAL
 from tests.api.test_calls_http import run_to_answer

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from api.compat.endpoints import ENDPOINTS
-from api.openapi import openapi_document
-from api.reference.curl import curl
-from api.reference.llms import llms_text
-from api.reference.page import reference_page
+from api.http.openapi import openapi_document
+from api.http.reference.curl import curl
+from api.http.reference.llms import llms_text
+from api.http.reference.page import reference_page
 from tests.api.conftest import Bench
 
 DOCUMENT = openapi_document(ENDPOINTS)

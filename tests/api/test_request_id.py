@@ -4,8 +4,8 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from api.request_id import RequestIdFilter
-from api.services import Check
+from api.http.request_id import RequestIdFilter
+from api.http.services import Check
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 

@@ -11,10 +11,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.recording_folder import open_folder
-from api.recording_keeper import RecordingKeeper
-from api.records import Call, Ended, Idempotency, Turn
-from api.retention import DAY_S, Housekeeper, Purged
+from api.calls.recording_folder import open_folder
+from api.calls.recording_keeper import RecordingKeeper
+from api.calls.retention import DAY_S, Housekeeper, Purged
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.idempotency import Idempotency
+from api.resources.turn import Turn
 from api.settings import Retention
 from api.store import Store
 from api.store.purge import BATCH

@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from api.returns import check_returns, result_schema, settle_result
+from api.resources.returns import check_returns, result_schema, settle_result
 
 RETURNS: dict[str, Any] = {
     "confirmed": "boolean",

@@ -7,6 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
+from api.base.lifecycle import STATUSES as NATIVE
+from api.base.times import rfc3339
+from api.calls.conversing import conversation_config
 from api.compat.mapping import (
     CALL_STATUS,
     REVOX_DIAL_ERRORS,
@@ -18,13 +21,11 @@ from api.compat.mapping import (
     revox_end,
     state_of,
 )
-from api.compat.revox import STATUSES
-from api.compat.revox_objects import RevoxAttempt
-from api.conversing import conversation_config
-from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
-from api.lifecycle import STATUSES as NATIVE
-from api.records import Attempt, Ended, Turn
-from api.times import rfc3339
+from api.compat.revox.calls import STATUSES
+from api.compat.revox.objects import RevoxAttempt
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
+from api.resources.attempt import Attempt, Ended
+from api.resources.turn import Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.revox_examples import ASSISTANT, CALL_KEYS, ORDER

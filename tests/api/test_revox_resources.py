@@ -8,10 +8,10 @@ from typing import Any
 import av
 import pytest
 
-from api.campaigns import Pacer
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
-from api.compat.revox_objects import RevoxAssistant
-from api.records import Ended
+from api.compat.revox.objects import RevoxAssistant
+from api.orders.campaigns import Pacer
+from api.resources.attempt import Ended
 from tests.api.conftest import Bench
 from tests.api.revox_examples import ASSISTANT, CALL_KEYS, RETRY_KEYS
 from tests.api.story import NORMAL, claim_up_to

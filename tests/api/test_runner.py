@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from api.conversing import is_recorded
-from api.records import Call, Claim
-from api.runner import CallRunner
+from api.calls.conversing import is_recorded
+from api.calls.runner import CallRunner
+from api.resources.call import Call
+from api.resources.claim import Claim
 from api.settings import load_settings
 from api.store import Store
 from pbx.switch import LIMIT_MARGIN_S, Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
@@ -572,7 +573,7 @@ async def test_the_pbx_never_tells_of_the_end(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await claimed(store, max_duration_s=60)
-    monkeypatch.setattr("api.runner._WATCHDOG_SLACK_S", 0.2 - RING_TIMEOUT_S - 60)
+    monkeypatch.setattr("api.calls.runner._WATCHDOG_SLACK_S", 0.2 - RING_TIMEOUT_S - 60)
     office.switch.obeys = False
     call = Running(office, claim)
     attempt = await call.answered()
@@ -619,7 +620,7 @@ async def test_a_recorder_with_a_bug_costs_nothing_else(
     def broken(*_: object) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr("api.recording.RecordedPeer._append", broken)
+    monkeypatch.setattr("api.calls.recording.RecordedPeer._append", broken)
     call = await running(office)
     attempt = await call.answered()
     await attempt.until_spoken()
@@ -698,7 +699,7 @@ async def test_the_operators_own_instructions_find_the_result(office: Office) ->
 
 
 async def test_the_result_takes_too_long(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.findings.EXTRACTION_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("api.calls.results.EXTRACTION_TIMEOUT_S", 0.01)
     office.mind.result_gate = asyncio.Event()
     call = await conversed(office, returns={"ok": "boolean"})
     assert (call.status, call.result_status) == ("completed", "failed")

@@ -24,10 +24,10 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from api.app import create_app
 from api.compat.endpoints import ENDPOINTS
-from api.openapi import openapi_document
-from api.services import Check, Services
+from api.http.app import create_app
+from api.http.openapi import openapi_document
+from api.http.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api import story
@@ -151,7 +151,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     one = found.get(timeout=60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_PROXY", "127.0.0.1")
-        patch.setattr("api.auth.FAILURES_PER_MINUTE", 1_000_000)
+        patch.setattr("api.http.auth.FAILURES_PER_MINUTE", 1_000_000)
         try:
             if isinstance(one, BaseException):
                 raise one

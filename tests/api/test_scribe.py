@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from api.scribe import Scribe, insist
 from api.store import StoreError
+from api.store.ledger_writer import Scribe, insist
 
 WAITS = (0.0, 0.0, 0.0)
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.scribe._NOTE_WAITS", WAITS)
+    monkeypatch.setattr("api.store.ledger_writer._NOTE_WAITS", WAITS)
 
 
 class Book:

@@ -12,16 +12,17 @@ from pydantic import SecretStr
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agents.masking import MASK, masked, sealed, unmasked, unsealed
-from api.backup import backup_store
+from api.base.signing import new_secret
+from api.base.text import MASK
 from api.cli import main
-from api.sealing import PREFIX, Seal, SealError, new_key
+from api.cli.store_backup import backup_store
+from api.egress.sealing import PREFIX, Seal, SealError, new_key
+from api.resources.masking import masked, sealed, unmasked, unsealed
+from api.resources.webhook import NewEndpoint
 from api.settings import StoreSection
-from api.signing import new_secret
 from api.store import Store
 from api.store.database import Transaction
 from api.store.tables import idempotency_keys, kept_values, webhook_endpoints
-from api.webhook_records import NewEndpoint
 from tests.api.conftest import Bench
 
 CONFIG: dict[str, Any] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings, SettingsError, env_name, iter_fields, load_settings
-from api.settings_docs import settings_page
+from api.settings.docs import settings_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -149,7 +149,7 @@ def test_secrets_are_in_no_repr_and_no_error(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described_and_documented() -> None:
-    """`make` has nothing to do with it: run `python -m api.settings_docs > docs/settings.md`."""
+    """`make` has nothing to do with it: run `python -m api.settings.docs > docs/settings.md`."""
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == settings_page()
     for key, field in iter_fields():

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.ambience import ambience_of
-from api.records import Call
-from api.sounds import SOUNDS
+from api.calls.ambience import ambience_of
+from api.resources.call import Call
+from api.resources.sound import SOUNDS
 from models.sounds import load_sound
 from tests.api.conftest import Bench
 from tests.api.story import new_call

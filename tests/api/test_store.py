@@ -18,15 +18,16 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import DropTable
 
-from api.call_object import call_object
-from api.events import EventBus, Lagged
-from api.lifecycle import EVENT_OF, MOVES, STATUSES, TERMINAL, WEBHOOK_EVENTS, IllegalMoveError
-from api.records import Ended, NewCall, Turn
-from api.scribe import insist
+from api.base.lifecycle import EVENT_OF, MOVES, STATUSES, TERMINAL, WEBHOOK_EVENTS, IllegalMoveError
+from api.resources.attempt import Ended
+from api.resources.call import NewCall, call_object
+from api.resources.turn import Turn
 from api.settings import StoreSection
 from api.store import Store, StoreError
 from api.store.database import Database, Transaction, UnstorableError
+from api.store.event_bus import EventBus, Lagged
 from api.store.keys import hash_key
+from api.store.ledger_writer import insist
 from api.store.rows import UnknownCallError
 from api.store.tables import api_keys, attempts, call_events, calls, turns
 from pbx.switch import Cause

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from api.agents.masking import sealed
+from api.calls.runner import CallRunner
 from api.messaging.ways import WaysOut
-from api.records import NewCall
-from api.runner import CallRunner
+from api.resources.call import NewCall
+from api.resources.masking import sealed
 from api.settings import Settings
 from api.store import Store
 from api.tools.toolbox import Toolbox

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.agents.tools import HttpTool, Input
+from api.resources.tool_fields import HttpTool, Input
 from api.tools.inputs import parameters
 from api.tools.request import RequestError, request_of
 from models.grammar import gbnf

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from api.agents.masking import sealed
-from api.dialing.retry import RetryPolicy
 from api.messaging.ways import WaysOut
-from api.records import Call, NewCall
+from api.policy.retry import RetryPolicy
+from api.resources.call import Call, NewCall
+from api.resources.masking import sealed
 from api.settings import Settings
 from api.store import Store
 from api.tools.toolbox import Toolbox

@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from api.money import Rate
-from api.records import Call, Ended
-from api.resources import NewRate, NewTrunk, Route
+from api.base.money import Rate
+from api.resources.attempt import Ended
+from api.resources.call import Call
+from api.resources.rate import NewRate
+from api.resources.transfer import TransferWish
+from api.resources.trunk import NewTrunk, Route
 from api.store import Store
 from api.store.budget import BudgetExceededError
-from api.transfer_records import TransferWish
 from tests.api.conftest import Bench, Clock
 from tests.api.story import NORMAL, OURS, answered, new_call
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from api.base.json_object import JsonObject
 from api.messaging.ways import WaysOut
-from api.records import Call, JsonObject
-from api.resources import NewTrunk, Route
+from api.resources.call import Call, transfer_of
+from api.resources.transfer import Transfer, TransferRefusedError, TransferWish, leg_id
+from api.resources.trunk import NewTrunk, Route
 from api.settings import Settings
 from api.store import Store
 from api.tools.toolbox import Toolbox
-from api.transfer_orders import TransferRefusedError
-from api.transfer_records import Transfer, TransferWish, leg_id, transfer_of
 from pbx.switch import LIMIT_MARGIN_S, Cause, SwitchRefused, SwitchUnavailable
 from tests.api.conftest import SEAL
 from tests.api.story import BUSY, OURS, claimed, new_call

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from api.lifecycle import IllegalMoveError
-from api.records import Call, Ended
-from api.resources import NewTrunk, Route
+from api.base.lifecycle import IllegalMoveError
+from api.resources.attempt import Ended
+from api.resources.call import Call, transfer_of
+from api.resources.transfer import Transfer, TransferWish, leg_id
+from api.resources.trunk import NewTrunk, Route
 from api.store import Store
 from api.store.orders import DoNotCallError
 from api.store.transfers import (
@@ -17,7 +19,6 @@ from api.store.transfers import (
     TransferUnderWayError,
     TrunkFullError,
 )
-from api.transfer_records import Transfer, TransferWish, leg_id, transfer_of
 from tests.api.story import (
     BUSY,
     NODE,

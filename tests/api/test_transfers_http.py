@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.records import Call
-from api.resources import NewTrunk
+from api.resources.call import Call
+from api.resources.trunk import NewTrunk
 from tests.api.conftest import Bench
 from tests.api.story import answered, completed
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from api.records import Ended, NewCall
-from api.resources import NewNumber, NewTrunk, Trunk, trunks_for
+from api.resources.attempt import Ended
+from api.resources.call import NewCall
+from api.resources.number import NewNumber, NumberObject
+from api.resources.trunk import NewTrunk, Trunk, TrunkObject, trunks_for
 from api.store import Store
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.trunks import MAX_TRUNKS
-from api.trunk_objects import NumberObject, TrunkObject
 from tests.api.conftest import Bench
 from tests.api.story import BUSY, NODE, claimed, woken
 

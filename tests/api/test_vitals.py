@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.disk import folders, free_bytes
+from api.http.disk import folders, free_bytes
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api.conftest import Bench, benching
@@ -20,8 +20,8 @@ from tests.api.conftest import Bench, benching
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.vitals.FRESH_S", 0.0)
-    monkeypatch.setattr("api.vitals.WRITE_S", 0.5)
+    monkeypatch.setattr("api.http.vitals.FRESH_S", 0.0)
+    monkeypatch.setattr("api.http.vitals.WRITE_S", 0.5)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_a_full_disk(small_disk: Path, caplog: pytest.LogCaptureFixture) -
                 "recordings": "the folder of recordings.dir takes no file "
                 "(No space left on device)",
             }
-        told = [one for one in caplog.records if one.name == "api.vitals"]
+        told = [one for one in caplog.records if one.name == "api.http.vitals"]
         assert len(told) == 2
         filler.unlink()
         assert await health(bench) == {}
@@ -126,7 +126,7 @@ async def test_a_folder_that_hangs(bench: Bench, monkeypatch: pytest.MonkeyPatch
             back.wait(20)
         return free_bytes(folder)
 
-    monkeypatch.setattr("api.vitals.free_bytes", hanging)
+    monkeypatch.setattr("api.http.vitals.free_bytes", hanging)
     for _ in range(2):
         told = await health(bench)
         assert told == {"recordings": "the folder of recordings.dir takes no file within 0.5 s"}
@@ -145,7 +145,7 @@ def test_the_recordings_folder_is_looked_at_whatever_the_settings_record() -> No
 async def test_being_asked_often_writes_no_more(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.vitals.FRESH_S", 3600.0)
+    monkeypatch.setattr("api.http.vitals.FRESH_S", 3600.0)
     assert await health(bench) == {}
     log = Path(bench.services.settings.store.path).with_name("offhook.db-wal")
     size, changed = log.stat().st_size, log.stat().st_mtime_ns

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from api.call_object import call_object
+from api.base.money import Rate
+from api.calls.conversing import conversation_config
+from api.calls.runner import RunnerConfig
 from api.compat.mapping import revox_end
-from api.conversing import conversation_config
-from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
-from api.money import Rate
-from api.records import Call, Claim
-from api.runner import RunnerConfig
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
+from api.resources.call import Call, call_object
+from api.resources.claim import Claim
 from api.settings import Settings
 from tests.api.conftest import Bench
 from tests.api.story import NODE, claimed

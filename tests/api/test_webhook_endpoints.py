@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from api.lifecycle import CALL_EVENTS
-from api.records import Turn
+from api.base.lifecycle import CALL_EVENTS
+from api.resources.turn import Turn
+from api.resources.webhook import DeliveryList, EndpointWithSecret, NewEndpoint
 from api.store.endpoints import MAX_ENDPOINTS, MAX_FAILURES
-from api.webhook_objects import DeliveryList, EndpointWithSecret
-from api.webhook_records import NewEndpoint
 from tests.api.conftest import Bench
 from tests.api.receiver import Answer, Received, receiving, status
 from tests.api.story import answered, completed, new_call

@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import pytest
 
-from api.call_object import call_object
+from api.base.signing import callingbox_signature, decode_secret, new_secret, signed_headers
+from api.resources.call import call_object
+from api.resources.webhook import NewEndpoint, WebhookEvent
 from api.settings import PayloadStyle
-from api.signing import callingbox_signature, decode_secret, new_secret, signed_headers
 from api.store import Store
-from api.webhook_message import payload
-from api.webhook_records import NewEndpoint, WebhookEvent
+from api.webhooks.message import payload
 from tests.api.receiver import Received, receiving
 from tests.api.story import answered, new_call
 from tests.api.test_webhooks import SECRET, delivering

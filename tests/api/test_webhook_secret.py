@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from api.app import create_app
+from api.base.signing import new_secret
 from api.compat.endpoints import ENDPOINTS
+from api.http.app import create_app
 from api.settings import Webhooks
-from api.signing import new_secret
 from api.store import Store
 from api.store.database import Transaction
 from api.store.tables import kept_values

@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from api.call_object import call_object
-from api.egress import EgressError, EgressPolicy
-from api.records import Call
+from api.base.signing import new_secret
+from api.egress.policy import EgressError, EgressPolicy
+from api.resources.call import Call, call_object
 from api.settings import Webhooks, load_settings
-from api.signing import new_secret
 from api.store import Store, StoreError
-from api.webhook_sender import judge, retry_after_s
-from api.webhooks import Render, RetrySchedule, WebhookDeliverer, of_event
+from api.webhooks.deliverer import Render, RetrySchedule, WebhookDeliverer, of_event
+from api.webhooks.sender import judge, retry_after_s
 from tests.api.receiver import Received, receiving, status
 from tests.api.story import answered, completed, new_call
 
@@ -307,7 +306,7 @@ async def test_attempts_whose_booking_fails_are_booked_later_and_not_made_again(
             raise StoreError("the store does not answer")
 
     monkeypatch.setattr(store.outbox, "record", failing)
-    monkeypatch.setattr("api.webhooks.STORE_PAUSE_S", 0.01)
+    monkeypatch.setattr("api.webhooks.deliverer.STORE_PAUSE_S", 0.01)
     async with receiving() as receiver, delivering(store):
         call = await completed(store, webhook_url=receiver.url)
         await settled(store, call, "delivered")

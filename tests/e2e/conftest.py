@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from api.cli.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.client import OffhookClient
 from api.client.reading import parse
-from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.main import Server, serving
 from api.settings import Section
 from pbx.testbed import TestBed, persona

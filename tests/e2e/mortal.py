@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from api import dialer
+from api.base.lifecycle import EVENT_OF, TERMINAL
+from api.calls.recording import RecordedPeer
 from api.cli import main
-from api.lifecycle import EVENT_OF, TERMINAL
-from api.recording import RecordedPeer
+from api.dialing import dialer
 from api.store.calls import CallLedger
 from api.store.claims import Claims
 from api.store.erasures import Erasures

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http_server import http_server, listen
+from api.http.server import http_server, listen
 
 #: What it says, or a tool with its arguments.
 Move = str | tuple[str, dict[str, Any]]

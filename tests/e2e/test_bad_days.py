@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from api.cli_doctor import examine
+from api.cli.doctor import examine
+from api.cli.example import demo_settings
 from api.client import OffhookClient
-from api.example import demo_settings
 from api.main import serving
 from api.settings import Settings
 from pbx.media import MediaError

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.example import EXAMPLE
+from api.cli.example import EXAMPLE
 from pbx.testbed import persona
 from tests.api.receiver import receiving
 from tests.compat.callingbox_client import KEYS, CallingBoxClient, CallingBoxError, verified

@@ -4,7 +4,7 @@ import asyncio
 import json
 import wave
 
-from api.example import EXAMPLE
+from api.cli.example import EXAMPLE
 from pbx.testbed import persona
 from tests.e2e.conftest import Phone, command
 

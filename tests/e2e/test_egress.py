@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from api.cli.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.client import OffhookClient
-from api.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.settings import Settings
 from pbx.testbed import TestBed, persona
 from tests.e2e.test_killed import environment

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.example import EXAMPLE, demo_settings
-from api.lifecycle import TERMINAL
+from api.base.lifecycle import TERMINAL
+from api.cli.example import EXAMPLE, demo_settings
 from api.settings import Settings, StoreSection
 from api.store import Store
 from api.store.tables import metadata

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.example import CALLER_NUMBER, EXAMPLE, demo_settings
+from api.cli.example import CALLER_NUMBER, EXAMPLE, demo_settings
 from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import Phone, phoning
 from tests.pbx.cable import Cable

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.example import CALLER_NUMBER, demo_settings
-from api.lifecycle import TERMINAL
+from api.base.lifecycle import TERMINAL
+from api.cli.example import CALLER_NUMBER, demo_settings
 from api.settings import Settings
 from api.store import Store
 from pbx.testbed import TestBed

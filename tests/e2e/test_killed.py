@@ -25,9 +25,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.example import demo_settings
-from api.http_server import http_server, listen
-from api.lifecycle import TERMINAL, WEBHOOK_EVENTS
+from api.base.lifecycle import TERMINAL, WEBHOOK_EVENTS
+from api.cli.example import demo_settings
+from api.http.server import http_server, listen
 from api.settings import ANY_NAME, Settings, StoreSection, env_name, iter_fields
 from api.store import Store
 from pbx.testbed import TestBed, persona

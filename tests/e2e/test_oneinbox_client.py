@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.example import CALLER_NUMBER, EXAMPLE
+from api.cli.example import CALLER_NUMBER, EXAMPLE
 from pbx.testbed import persona
 from tests.api.receiver import receiving
 from tests.compat.oneinbox_client import KEYS, OneInboxClient, OneInboxError

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.lifecycle import EVENT_OF, TERMINAL
+from api.base.lifecycle import EVENT_OF, TERMINAL
 from tests.e2e.conftest import Phone
 from voice_loop.audio import level_dbfs
 

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.example import EXAMPLE
-from api.http_server import http_server, listen
+from api.cli.example import EXAMPLE
+from api.http.server import http_server, listen
 from pbx.testbed import persona
 from tests.api.revox_examples import CALL_KEYS
 from tests.api.test_revox import same_keys

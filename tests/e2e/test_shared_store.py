@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from api.call_object import CallObject
+from api.base.lifecycle import TERMINAL
+from api.cli.example import demo_settings
 from api.client import OffhookClient
-from api.example import demo_settings
-from api.lifecycle import TERMINAL
+from api.resources.call import CallObject
 from api.store import Store
 from pbx.testbed import TestBed, persona
 from tests.e2e.test_killed import Mortal, environment

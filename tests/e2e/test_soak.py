@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from api.lifecycle import TERMINAL
+from api.base.lifecycle import TERMINAL
 from tests.e2e.conftest import Phone
 
 _CALLS = 200

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from api.http_server import http_server, listen
+from api.http.server import http_server, listen
 from api.settings import LlmEndpoint, Models, Tools
 from pbx.testbed import TestBed, persona
 from tests.api.calendars.radicale import PASSWORD, USER, radicale

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.sounds import SOUNDS
+from api.resources.sound import SOUNDS
 from models.sounds import RATE, decoded, encoded, load_sound
 from models.training import sounds as script
 from pbx.codecs import PCMU

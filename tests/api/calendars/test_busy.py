@@ -7,7 +7,7 @@ import pytest
 from api.calendars.busy import busy_times
 from api.calendars.errors import CalendarError
 from api.calendars.interval import Interval
-from api.dialing.zones import zone
+from api.policy.zones import zone
 
 BERLIN = zone("Europe/Berlin")
 #: The clock goes back on the 25th.

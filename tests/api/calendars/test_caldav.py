@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from api.calendar_objects import EventType
-from api.calendar_records import CalendarConnection
 from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
 from api.calendars.interval import Interval
 from api.calendars.opening import CalendarAccess
 from api.calendars.slots import free_slots, open_days, rules_of, span_of
-from api.guarded_http import tools_client
+from api.egress.guarded_http import tools_client
+from api.resources.calendar import CalendarConnection, EventType
 from api.settings import Tools
 from tests.api.calendars.radicale import (
     PASSWORD,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.agents.masking import MASK
+from api.base.text import MASK
 from api.store.tables import calendar_connections
 from tests.api.calendars.radicale import PASSWORD, USER, Radicale
 from tests.api.calendars.test_busy import text

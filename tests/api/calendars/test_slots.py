@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from api.calendars.interval import Interval
 from api.calendars.slots import Rules, free_slots, open_days, span_of
-from api.dialing.retry import WEEKDAYS
-from api.dialing.zones import zone
+from api.policy.retry import WEEKDAYS
+from api.policy.zones import zone
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

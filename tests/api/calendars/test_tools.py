@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from api.calendar_records import NewCalendarConnection
 from api.messaging.ways import WaysOut
-from api.records import Call
+from api.resources.calendar import NewCalendarConnection
+from api.resources.call import Call
 from api.settings import Settings
 from api.store import Store
 from api.tools.calendar import MAX_BOOKINGS

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
 
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata")
 

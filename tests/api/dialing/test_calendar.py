@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import given, settings
 
-from api.dialing.calendar import never_open, next_opening, open_at, retry_delay
-from api.dialing.retry import DEFAULT_RETRY, WEEKDAYS, CallingWindow, RetryPolicy
-from api.dialing.zones import UnknownZoneError, zones_of
+from api.policy.calendar import never_open, next_opening, open_at, retry_delay
+from api.policy.retry import DEFAULT_RETRY, WEEKDAYS, CallingWindow, RetryPolicy
+from api.policy.zones import UnknownZoneError, zones_of
 from tests.api.dialing.oracle import instants, is_open, policies, unix, zones
 
 EVERY_DAY = frozenset(WEEKDAYS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.dialing.destinations import HOME, Destinations
+from api.policy.destinations import HOME, Destinations
 from api.settings import SettingsError, load_settings
 
 AMERICAN = "+15559876543"

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from api.dialing.facts import attempt_facts, order_facts, wish
-from api.dialing.gates import Wish
-from api.dialing.policy import AttemptFacts, OrderFacts
-from api.dialing.retry import RetryPolicy
-from api.money import Rate
-from api.records import Claim, Concurrency, Ended
+from api.base.money import Rate
+from api.policy.decide import AttemptFacts, OrderFacts
+from api.policy.gates import Wish
+from api.policy.retry import RetryPolicy
+from api.resources.attempt import Ended
+from api.resources.call import Concurrency
+from api.resources.claim import Claim
 from api.store import Store
+from api.store.dial_facts import attempt_facts, order_facts, wish
 from tests.api.story import BUSY, OURS, claimed
 
 POLICY = RetryPolicy(max_attempts=2, timezone="Asia/Tokyo")

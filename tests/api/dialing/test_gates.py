@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.dialing.gates import CampaignState, Gates, Hold, TrunkState, Wish
+from api.policy.gates import CampaignState, Gates, Hold, TrunkState, Wish
 
 NOW = 1_800_000_000.0
 FREE = Wish("+15550100099", "t", None, None, None, costs=False)

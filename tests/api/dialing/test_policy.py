@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.dialing.calendar import retry_delay
-from api.dialing.policy import (
+from api.policy.calendar import retry_delay
+from api.policy.decide import (
     AttemptFacts,
     Decision,
     DialNow,
@@ -19,7 +19,7 @@ from api.dialing.policy import (
     WaitUntil,
     decide,
 )
-from api.dialing.retry import CallingWindow, RetryPolicy
+from api.policy.retry import CallingWindow, RetryPolicy
 from tests.api.dialing.oracle import instants, is_open, policies, unix, zones
 
 BERLIN = ("Europe/Berlin",)

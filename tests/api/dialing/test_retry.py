@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from api.dialing.retry import (
+from api.base.problems import Problem
+from api.policy.retry import (
     DEFAULT_RETRY,
     NATIVE,
     REVOX,
@@ -14,7 +15,6 @@ from api.dialing.retry import (
     parse_time,
     retry_json,
 )
-from api.problems import Problem
 from tests.api.dialing.oracle import policies
 
 MON_TO_FRI = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday"})

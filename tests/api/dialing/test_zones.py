@@ -2,7 +2,7 @@ import zoneinfo
 
 import pytest
 
-from api.dialing.zones import ZONE_NAMES, UnknownZoneError, zone, zones_of
+from api.policy.zones import ZONE_NAMES, UnknownZoneError, zone, zones_of
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 
-from api.campaign_records import NewCampaign, NewContact
-from api.records import Ended, Turn
+from api.resources.attempt import Ended
+from api.resources.campaign import NewCampaign, NewContact
+from api.resources.turn import Turn
+from api.resources.webhook import NewEndpoint
 from api.settings import StoreSection
 from api.store import Store
 from api.store.migrate import MIGRATIONS
-from api.webhook_records import NewEndpoint
 from tests.api.conftest import benching
 from tests.api.releases import FOLDER, SEAL_KEY
 from tests.api.story import NODE, NORMAL

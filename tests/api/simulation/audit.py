@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from api.dialing.retry import RetryPolicy
+from api.policy.retry import RetryPolicy
 from api.store.orders import DoNotCallError
 from tests.api.dialing.oracle import is_open
 from tests.api.simulation.carrier import Dialled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
-from api.records import AnsweredBy
+from api.base.lifecycle import AnsweredBy
 from pbx.switch import Cause
 from tests.api.simulation.agenda import Agenda
 

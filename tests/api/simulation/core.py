@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from api.dialing.gates import Gates, TrunkState, Wish
-from api.dialing.policy import AttemptFacts, DialNow, OrderFacts, Stop, decide
+from api.policy.decide import AttemptFacts, DialNow, OrderFacts, Stop, decide
+from api.policy.gates import Gates, TrunkState, Wish
 from tests.api.simulation.agenda import Agenda
 from tests.api.simulation.carrier import Carrier, News, Told
 from tests.api.simulation.plan import TRUNKS, Doings, Order, Plan

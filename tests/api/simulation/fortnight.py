@@ -11,8 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from api.lifecycle import IllegalMoveError
-from api.records import Claim, Ended
+from api.base.lifecycle import IllegalMoveError
+from api.resources.attempt import Ended
+from api.resources.claim import Claim
 from api.store import Store
 from api.store.budget import BudgetExceededError
 from api.store.orders import DoNotCallError

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from api.dialing.retry import WEEKDAYS, CallingWindow, RetryPolicy
-from api.money import Rate
-from api.records import Concurrency, NewCall
-from api.resources import NewTrunk
+from api.base.money import Rate
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
+from api.resources.call import Concurrency, NewCall
+from api.resources.trunk import NewTrunk
 from tests.api.dialing.oracle import unix
 
 #: Clocks go back in Paris on 25 October, in New York on 1 November, of 2026.

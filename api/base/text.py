@@ -1,0 +1,63 @@
+"""Texts with variables in them, and what is masked in texts."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
+
+#: Facts of the call that every text may name. `today` and `now` are where the callee is.
+BUILT_IN: Final = frozenset(
+    {"call_id", "call_direction", "user_phone_number", "agent_phone_number", "today", "now"}
+)
+SECRETS: Final = "secret."
+
+
+class UnknownVariableError(Exception):
+    """A text names a variable that has no value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{{{{{name}}}}} has no value")
+        self.name = name
+
+
+def render(
+    text: str, values: Mapping[str, Any], escape: Callable[[str], str] = lambda value: value
+) -> str:
+    """`text` with its variables replaced.
+
+    Args:
+        text: the template.
+        values: variable name to value.
+        escape: applied to each value's text.
+
+    Raises UnknownVariableError.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            raise UnknownVariableError(name)
+        return escape(as_text(values[name]))
+
+    return PLACEHOLDER.sub(value_of, text)
+
+
+def as_text(value: Any) -> str:
+    """A variable's value as it stands in a text: `true` and `false`, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+MASK: Final = "********"
+
+#: Parts of names whose values open doors.
+_SENSITIVE: Final = ("authorization", "cookie", "key", "token", "secret", "password", "signature")
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a header or query parameter of this name is masked."""
+    return any(part in name.lower() for part in _SENSITIVE)

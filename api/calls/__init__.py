@@ -1,0 +1,1 @@
+"""One attempt from claim to result: conversation, recording, transfer."""

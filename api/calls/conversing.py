@@ -1,0 +1,71 @@
+"""How a call's conversation is held: its agent's configuration over the deployment's settings."""
+
+import time
+from typing import Literal, TypeVar
+
+from api.agents.effective import effective
+from api.calls.ambience import ambience_of
+from api.resources.agent_fields import AgentFields, LlmField, VoiceField
+from api.resources.call import Call
+from api.settings import Settings
+from voice_loop.config import ConversationConfig
+from voice_loop.floor import FloorConfig
+
+_T = TypeVar("_T")
+
+
+def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
+    """How the conversation of `call` is held under these settings, but for its tools.
+
+    Raises UnknownVariableError.
+    """
+    voice = settings.voice
+    agent = effective(call, time.time(), settings.calls.default_timezone)
+    llm, agent_voice = agent.llm or LlmField(), agent.voice or VoiceField()
+    silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
+    floor = FloorConfig(
+        end_of_turn_ms=voice.end_of_turn_ms,
+        pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
+        unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
+        barge_in_ms=voice.barge_in_ms,
+        barge_in_window_ms=round(voice.barge_in_ms * 1.5),
+        silence_ms=round(silence_s * 1000),
+    )
+    return ConversationConfig(
+        task=agent.instructions or "",
+        context=call.context,
+        language=call.language,
+        persona=agent.persona or "",
+        faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
+        first_sentence=agent.first_sentence or "",
+        first_sentence_mode=agent.first_sentence_mode or "generated",
+        end_sentence=agent.end_of_call_sentence or "",
+        time_up_message=agent.max_duration_end_message,
+        voicemail=_at_voicemail(call, agent),
+        voicemail_message=agent.voicemail_message or "",
+        temperature=_given(llm.temperature, 0.0),
+        speed=_given(agent_voice.speed, 1.0),
+        ambience=ambience_of(call),
+        floor=floor,
+        opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
+        max_duration_ms=call.max_duration_s * 1000,
+        silence_prompts=voice.silence_prompts,
+        interruptible=_given(agent.interruptible, voice.barge_in),
+        engine_timeout_s=settings.models.timeout_s,
+    )
+
+
+def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup", "leave_message"]:
+    if call.direction == "inbound":
+        return "ignore"
+    return agent.voicemail_action or ("leave_message" if agent.voicemail_message else "hangup")
+
+
+def _given(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
+
+
+def is_recorded(settings: Settings, call: Call) -> bool:
+    """Whether a call is recorded: as its agent says, else as the settings do."""
+    wanted: bool | None = call.agent.get("recording")
+    return _given(wanted, settings.recordings.enabled)

@@ -1,0 +1,460 @@
+"""Runs one attempt from the dialling to the result: the way of a call, in one place."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Literal
+
+from api.base.lifecycle import AnsweredBy
+from api.calls.recording import RecordedPeer
+from api.calls.recording_folder import RecordingFolder, recording_name
+from api.calls.results import find
+from api.calls.transferring import Transferring
+from api.orders.freezing import AgentUnusableError
+from api.resources.attempt import Ended as Ending
+from api.resources.attempt import RecordingFile
+from api.resources.call import Call, transfer_of
+from api.resources.claim import Claim
+from api.resources.transfer import TransferWish
+from api.resources.turn import Turn
+from api.settings.calling import Calls
+from api.store import Store
+from api.store.ledger_writer import Scribe, insist
+from api.tools.transfer import HandOver
+from pbx.audio_router import AudioRouter
+from pbx.switch import (
+    LIMIT_MARGIN_S,
+    Answered,
+    Attempt,
+    Cause,
+    Dial,
+    Dialing,
+    Digit,
+    EarlyMedia,
+    Ended,
+    Ringing,
+    Switch,
+    SwitchError,
+    SwitchRefused,
+    Transferred,
+)
+from voice_loop import events
+from voice_loop.briefing import Said
+from voice_loop.config import ConversationConfig
+from voice_loop.conversation import Conversation
+from voice_loop.ports import AudioPeer, EngineError, Engines, Line
+from voice_loop.tools import Tool
+
+log = logging.getLogger(__name__)
+
+#: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
+_WATCHDOG_SLACK_S = 30.0
+#: An agent that handed the person over has its last turn written down within that.
+_LAST_TURN_S = 5.0
+_NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
+_TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too long.")
+_VOICEMAIL = "An answering machine took the call."
+#: Of a call whose person was joined with somebody else when the server stopped.
+LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
+
+
+_CALLS = Calls()
+
+
+async def _as_it_is(call: Call) -> Call:
+    return call
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """What the runner needs of the settings."""
+
+    ring_timeout_s: int
+    conversation: Callable[[Call], ConversationConfig]
+    """How one is held, but for its tools."""
+    recordings: RecordingFolder | None
+    """None when no call is recorded."""
+    calls: Calls = _CALLS
+    """What calls may be placed, and what is made of them."""
+    tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
+    """What the agent can do on an attempt."""
+    records: Callable[[Call], bool] = lambda _: True
+    """Whether a call is recorded, where there is a folder."""
+    freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
+    """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
+
+
+class CallRunner:
+    """One attempt under way. `run` never raises for what can happen to a call."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        store: Store,
+        switch: Switch,
+        engines: Callable[[Call], Engines],
+        config: RunnerConfig,
+        *,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        analysis: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        incoming: Attempt | None = None,
+    ) -> None:
+        """
+        Args:
+            claim: the order and the attempt that the dialer took.
+            store: where everything is written down.
+            switch: the PBX.
+            engines: those that a call is held with; raises EngineError.
+            config: what else it needs to know.
+            turn: waited for before the PBX is told, left when it knows.
+            analysis: waited for, with the line free, before the call's result is looked for.
+            incoming: of an inbound call, what the PBX is about to answer.
+        """
+        self._turn = turn
+        self._analysis = analysis
+        self._call = claim.call
+        self._claimed = claim.attempt
+        self._store = store
+        self._switch = switch
+        self._engines = engines
+        self._config = config
+        self._attempt = incoming
+        self._conversation: Conversation | None = None
+        self._answered_at: float | None = None
+        self._said: list[Said] = []
+        self._canceled = False
+        self._end_reason: str | None = None
+        self._talk: asyncio.Task[events.EndReason] | None = None
+        self._scribe = Scribe(claim.call.id)
+        self._transferring: Transferring | None = None
+        self._transferred = False
+        self._left = False
+        self._limit: asyncio.Timeout | None = None
+        """How long the call may take, while it is followed."""
+
+    async def end(self, reason: Literal["canceled", "operator_hangup", "server_shutdown"]) -> None:
+        """End the call wherever it is: before the answer it is canceled, then hung up."""
+        self._canceled = True
+        if reason == "server_shutdown" and self._transferred:
+            self._leave()
+            return
+        if self._talk is None or not self._talk.done():
+            # A conversation that is over has a reason of its own.
+            self._end_reason = self._end_reason or reason
+        if self._talk is not None and self._conversation is not None and not self._talk.done():
+            self._conversation.stop()
+        elif self._attempt is not None:
+            await self._attempt.hang_up()
+
+    async def take_up_transfer(self) -> None:
+        """Begin the transfer that the store has noted. Raises StoreError."""
+        call = await self._store.calls.get(self._call.id)
+        if (transfer := transfer_of(call)) is not None and self._transferring is not None:
+            self._transferring.take_up(transfer)
+
+    async def _hand_over(self, wish: TransferWish) -> str | None:
+        """The agent's wish (`api.tools.transfer.HandOver`)."""
+        assert self._transferring is not None
+        return await self._transferring.ask(wish)
+
+    async def run(self) -> None:
+        """Dial, converse, write down, extract."""
+        try:
+            over = await self._run()
+        finally:
+            await self._hang_up()
+            # The conversation knows us and holds half a minute of audio, and what transfers it
+            # knows the conversation: do not wait for the garbage collector to find the circle.
+            self._conversation = self._transferring = None
+        if over is not None:
+            async with self._analysis():
+                await find(self._store, over, self._engines, self._config.calls)
+
+    async def _run(self) -> Call | None:
+        """Gives the call if it is over and a result is to be looked for."""
+        try:
+            freeze = partial(self._config.freeze, self._call)
+            self._call = await insist(self._call.id, freeze)
+            engines = self._engines(self._call)
+            attempt = self._attempt or await self._dial()
+        except AgentUnusableError as error:
+            await self._failed("agent_unusable", str(error), "agent_unusable")
+        except EngineError as error:
+            await self._failed("engine_unavailable", str(error), "engine_error")
+        except SwitchRefused as error:
+            await self._failed("request_refused", str(error), "pbx_refused")
+        except SwitchError as error:
+            # The PBX may have the wish and dial.
+            await self._failed("pbx_unavailable", str(error), "pbx_unavailable", unknown=True)
+        else:
+            if attempt is None:
+                canceled = Cause("canceled", "originator_cancel", "The call was canceled.")
+                return await self._over(
+                    Ending(time.time(), canceled, self._end_reason or "canceled")
+                )
+            return await self._attend(attempt, engines)
+        return None
+
+    def _leave(self) -> None:
+        """Leave the two that were joined to themselves."""
+        if self._limit is not None:
+            self._left = True
+            self._limit.reschedule(0.0)
+
+    async def _hang_up(self) -> None:
+        if self._attempt is not None and not self._left:
+            await self._attempt.hang_up()
+
+    async def _dial(self) -> Attempt | None:
+        """Ask the PBX; None when the call was canceled before."""
+        async with self._turn():
+            if self._cancel_requested():
+                return None
+            self._attempt = await self._switch.originate(
+                Dial(
+                    id=self._claimed.channel_id,
+                    number=self._call.to_number,
+                    caller_number=self._call.from_number,
+                    ring_timeout_s=self._config.ring_timeout_s,
+                    trunk=self._call.trunk,
+                    limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
+                )
+            )
+        if self._cancel_requested():
+            await self._attempt.hang_up()
+        return self._attempt
+
+    def _cancel_requested(self) -> bool:
+        return self._canceled
+
+    async def _attend(self, attempt: Attempt, engines: Engines) -> Call | None:
+        """Follow the attempt to its end, with the conversation beside it from the answer on."""
+        tools = self._config.tools(self._call, attempt, self._hand_over)
+        config = replace(self._config.conversation(self._call), tools=tools)
+        conversation = self._conversation = Conversation(
+            self._call.id,
+            config,
+            engines,
+            attempt.rate,
+            self._on_turn,
+        )
+        desk = AudioRouter(conversation)
+        recorder = self._recorder(desk, attempt.rate)
+        attempt.attach(recorder or desk)
+        self._transferring = transferring = Transferring(
+            self._call,
+            self._claimed.channel_id,
+            attempt,
+            desk,
+            store=self._store,
+            said=self._said,
+            scribe=self._scribe,
+            switch=self._switch,
+            engines=engines,
+            ring_timeout_s=self._config.ring_timeout_s,
+            calls=self._config.calls,
+            conversation=config,
+            on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
+        )
+        prepare = asyncio.create_task(conversation.prepare())
+        writing = asyncio.create_task(self._scribe.run())
+        recording = None if recorder is None else asyncio.create_task(recorder.write())
+        end: Ended | None = None
+        try:
+            try:
+                end = await self._follow(attempt, conversation, recorder)
+            finally:
+                await transferring.close()
+                attempt.attach(None)
+                conversation.hung_up()
+                await self._hang_up()
+                if self._talk is not None:
+                    self._end_reason = await self._reason(self._talk)
+                await self._scribe.close()
+                await asyncio.wait([writing])
+        finally:
+            # Reached at once when the server stops in the middle of the waits above.
+            beside = [task for task in (prepare, writing, self._talk) if task is not None]
+            for task in beside:
+                task.cancel()
+            recorded = recorder is not None and await recorder.close()
+            if recording is not None:
+                await recording
+            await asyncio.gather(*beside, return_exceptions=True)
+        return await self._ended(attempt, end, recorder if recorded else None)
+
+    async def _follow(
+        self, attempt: Attempt, conversation: Conversation, recorder: RecordedPeer | None
+    ) -> Ended | None:
+        """Note what the PBX tells, until the end; None when it does not tell the end in time."""
+        calls, call_id = self._store.calls, self._call.id
+        limit = self._config.ring_timeout_s + self._call.max_duration_s + _WATCHDOG_SLACK_S
+        try:
+            async with asyncio.timeout(limit) as self._limit:
+                async for event in attempt.progress():
+                    match event:
+                        case Dialing():
+                            pass
+                        case Ringing(at):
+                            self._scribe.note(partial(calls.record_ringing, call_id, at))
+                        case EarlyMedia(at):
+                            self._scribe.note(partial(calls.record_early_media, call_id, at))
+                        case Answered(at):
+                            self._answered_at = at
+                            if recorder is not None:
+                                recorder.start()
+                            self._talk = asyncio.create_task(conversation.run(attempt))
+                            # Without it the store would not take the end of the call.
+                            self._scribe.note(
+                                partial(self._record_answered, at, recorder), vital=True
+                            )
+                        case Digit(at, digit, duration_ms):
+                            conversation.press(digit, time.monotonic())
+                            self._scribe.note(
+                                partial(calls.record_digit, call_id, at, digit, duration_ms)
+                            )
+                        case Transferred(at):
+                            await self._over_to(at, conversation)
+                        case Ended():
+                            return event
+        except TimeoutError:
+            if not self._left:
+                log.error("call %s: no end in time; hanging up", call_id)
+        finally:
+            self._limit = None
+        return None
+
+    async def _record_answered(self, at: float, recorder: RecordedPeer | None) -> None:
+        """The ledger names the recording before it is made: no crash leaves a file of which
+        nobody knows."""
+        folder, file = self._config.recordings, None
+        if recorder is not None and folder is not None:
+            file = RecordingFile(folder.node, self._file_name)
+        await self._store.calls.record_answered(self._call.id, at, file)
+        if recorder is not None:
+            recorder.name_kept()
+
+    async def _over_to(self, at: float, conversation: Conversation) -> None:
+        """The person talks to somebody else from now on."""
+        self._transferred = True
+        self._scribe.note(partial(self._store.transfers.completed, self._call.id, at))
+        transferring, talk = self._transferring, self._talk
+        assert transferring is not None
+        await transferring.settled()
+        if transferring.asked_by_agent and talk is not None:
+            # It ends by itself, with the turn of the tool.
+            await asyncio.wait([talk], timeout=_LAST_TURN_S)
+        conversation.transferred()
+        assert self._limit is not None
+        longest_s = self._config.calls.max_transferred_s
+        self._limit.reschedule(asyncio.get_running_loop().time() + longest_s)
+
+    async def _reason(self, talk: asyncio.Task[events.EndReason]) -> str:
+        """Why the conversation ended; ours goes before the person's hanging up after it."""
+        try:
+            reason = await talk
+        except Exception:
+            log.exception("call %s: the conversation failed", self._call.id)
+            return "engine_error"
+        return self._end_reason or reason
+
+    def _recorder(self, peer: AudioPeer, rate: int) -> RecordedPeer | None:
+        folder = self._config.recordings
+        if folder is None or not self._config.records(self._call):
+            return None
+        return RecordedPeer(peer, folder.path / self._file_name, rate)
+
+    @property
+    def _file_name(self) -> str:
+        return recording_name(self._call.id, self._claimed.number)
+
+    def _at_machine(self) -> bool:
+        """Whether an answering machine took the call. Where an operator ended it, that is no reason
+        to call again, and not told."""
+        talked = self._conversation
+        return talked is not None and talked.took_voicemail and not self._canceled
+
+    def _answerer(self) -> AnsweredBy:
+        """Who took an answered call."""
+        if self._at_machine():
+            return "machine"
+        talked = self._conversation
+        return "human" if talked is not None and talked.conversed else "unknown"
+
+    def _heard(self) -> bool:
+        """Whether the person said anything."""
+        return any(speaker == "person" for speaker, _ in self._said)
+
+    def _on_turn(self, turn: events.Turn) -> None:
+        assert self._answered_at is not None
+        if turn.speaker != "tool" and not turn.keys:
+            self._said.append((turn.speaker, turn.text))
+        timings = {} if turn.timings is None else asdict(turn.timings)
+        stored = Turn(
+            speaker="keypad" if turn.keys else turn.speaker,
+            text=turn.text,
+            started_at=self._answered_at + turn.started_ms / 1000,
+            ended_at=self._answered_at + turn.ended_ms / 1000,
+            interrupted=turn.interrupted,
+            confidence=turn.confidence,
+            timings={name: ms for name, ms in timings.items() if ms is not None},
+            tool=None if turn.tool is None else {**asdict(turn.tool), "output": turn.text},
+        )
+        self._scribe.note(partial(self._store.calls.add_turn, self._call.id, stored))
+
+    async def _ended(
+        self, attempt: Attempt, end: Ended | None, recorded: RecordedPeer | None
+    ) -> Call | None:
+        at = time.time() if end is None else end.at
+        if end is not None:
+            cause = end.cause
+        elif self._transferred:
+            cause = LEFT if self._left else _TALKED_LONG
+        else:
+            cause = _NOT_TOLD
+        answered = self._answered_at is not None
+        if answered and cause.state in ("canceled", "busy"):
+            cause = replace(cause, state="completed")
+        reason = self._end_reason or cause.state
+        if cause.state == "failed" and reason == "person_hangup":
+            # The line is gone, but nobody knows that they hung up.
+            reason = cause.state
+        if answered and reason == "engine_error":
+            message = "An engine failed in the middle of the call; the log names it."
+            cause = replace(cause, state="failed", message=message)
+        machine = self._at_machine()
+        if machine and cause.state == "completed":
+            cause = replace(cause, state="no_answer", message=_VOICEMAIL)
+        return await self._over(
+            Ending(
+                at=at,
+                cause=cause,
+                end_reason=reason,
+                awaits_result=answered
+                and reason != "engine_error"
+                and not machine
+                and (bool(self._call.returns) or (self._config.calls.analysis and self._heard())),
+                unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
+                answered_by=self._answerer() if answered else None,
+                media=asdict(attempt.media_stats()),
+                recording_path=None if recorded is None else self._file_name,
+                recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),
+                recording_bytes=0 if recorded is None else recorded.bytes,
+            )
+        )
+
+    async def _failed(self, name: str, message: str, reason: str, *, unknown: bool = False) -> None:
+        log.error("call %s: %s", self._call.id, message)
+        cause = Cause("failed", name, message)
+        await self._over(Ending(time.time(), cause, reason, unknown=unknown))
+
+    async def _over(self, ending: Ending) -> Call | None:
+        """Write the end down; gives the call if a result is to be looked for."""
+        calls, call_id = self._store.calls, self._call.id
+        number = self._claimed.number
+        call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
+        return call if call.over and ending.awaits_result else None

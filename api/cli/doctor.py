@@ -1,0 +1,131 @@
+"""`offhook doctor`: looks at everything that a call needs, and says how to mend what is wrong."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
+from api.http.disk import MEGABYTE, folders, free_bytes
+from api.settings import Settings
+from pbx.switch import Finding
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def doctor(config: Path | None, as_json: bool) -> None:
+    """Check PBX login, trunk, RTP ports, models and disk; exits 1 when something is wrong."""
+    settings = settings_or_fail(config)
+    findings = run(examine(settings))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
+            out.print(f"{mark}  {finding.check:<13}", end="")
+            out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
+    if not all(finding.ok for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+async def examine(settings: Settings) -> Sequence[Finding]:
+    """Every check, worst news included; raises nothing that a setting can cause."""
+    findings = [_numbers(settings), *_disk(settings), *await _database(settings)]
+    findings += await asyncio.to_thread(_models, settings)
+    findings += await _endpoints(settings)
+    findings += await _messages(settings)
+    return [*await _pbx(settings), *findings]
+
+
+async def _pbx(settings: Settings) -> Sequence[Finding]:
+    from api.calls.switches import make_switch
+    from api.main import media_server
+    from pbx.media import MediaError, MediaServer
+    from pbx.switch import SwitchError
+
+    media = media_server(settings)
+    findings = []
+    try:
+        await media.start()
+    except MediaError as error:
+        findings.append(Finding("rtp", ok=False, message=str(error)))
+        # The PBX can be looked at all the same, with any port.
+        media = MediaServer("127.0.0.1", 0, 0)
+        await media.start()
+    link = "esl" if settings.pbx.kind == "freeswitch" else "ami"
+    switch = make_switch(settings, media)
+    try:
+        await switch.start()
+        checked = await switch.check()
+        return [*findings, *(one for one in checked if not (findings and one.check == "rtp"))]
+    except SwitchError as error:
+        return [*findings, Finding(link, ok=False, message=str(error))]
+    finally:
+        await switch.close()
+        await media.close()
+
+
+def _models(settings: Settings) -> Sequence[Finding]:
+    from api.main import engine_config
+    from models.doctor import check
+
+    return [Finding(found.what, found.ok, found.detail) for found in check(engine_config(settings))]
+
+
+async def _endpoints(settings: Settings) -> Sequence[Finding]:
+    from api.cli.engine_checks import check_endpoints
+
+    return await check_endpoints(settings)
+
+
+async def _messages(settings: Settings) -> Sequence[Finding]:
+    from api.messaging.ways import check_ways
+
+    return await check_ways(settings)
+
+
+def _numbers(settings: Settings) -> Finding:
+    numbers = settings.calls.numbers
+    if numbers:
+        return Finding("numbers", ok=True, message=f"caller number {numbers[0]} by default")
+    return Finding(
+        "numbers",
+        ok=False,
+        message='no caller number; set `calls.numbers = ["+1…"]` to the numbers of your trunk',
+    )
+
+
+def _disk(settings: Settings) -> Sequence[Finding]:
+    findings = []
+    for name, (folder, setting) in folders(settings).items():
+        try:
+            free = free_bytes(folder)
+        except OSError as error:
+            message = f"cannot write to {folder} ({error.strerror}); mend it or change `{setting}`"
+            findings.append(Finding(name, ok=False, message=message))
+            continue
+        message = f"{free / 1e9:.1f} GB free in {folder}"
+        if enough := free >= settings.server.min_free_mb * MEGABYTE:
+            findings.append(Finding(name, ok=enough, message=message))
+        else:
+            findings.append(Finding(name, ok=False, message=f"only {message}; make room there"))
+    return findings
+
+
+async def _database(settings: Settings) -> Sequence[Finding]:
+    from api.store import StoreError
+    from api.store.postgres import Postgres, connect
+
+    where = settings.store
+    if where.url is None:
+        return []
+    try:
+        connection = await connect(Postgres(where.url.get_secret_value()), where.timeout_s)
+    except StoreError as error:
+        return [Finding("store", ok=False, message=str(error))]
+    version = connection.get_server_version()
+    await connection.close(timeout=where.timeout_s)
+    return [Finding("store", ok=True, message=f"PostgreSQL {version.major}.{version.minor}")]

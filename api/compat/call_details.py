@@ -1,0 +1,116 @@
+"""A call with all that a dialect's call object tells of it."""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from api.calls.recording_links import LIFETIME_S
+from api.http.endpoint import Exchange, not_found
+from api.http.services import Services
+from api.resources.agent import Agent
+from api.resources.attempt import Attempt
+from api.resources.call import Call
+from api.resources.campaign import Campaign
+from api.resources.turn import Turn
+from api.store.agents import UnknownAgentError
+from api.store.campaigns import UnknownCampaignError
+from api.store.rows import UnknownCallError
+
+
+@dataclass(frozen=True)
+class Story:
+    """One call."""
+
+    call: Call
+    organization_id: str
+    attempts: Sequence[Attempt] = ()
+    """In order."""
+    turns: Sequence[Turn] = ()
+    """In order, of all attempts."""
+    recordings: Mapping[int, str] = field(default_factory=dict)
+    """Attempt number to the URL of its recording, signed and expiring."""
+    agent: Agent | None = None
+    """The stored agent, as it was named when the call was placed."""
+    campaign: Campaign | None = None
+
+
+async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
+    """The stories of calls, in the same order."""
+    store = services.store
+    ids = [call.id for call in calls]
+    attempts = await store.calls.attempts_of(ids)
+    turns = await store.calls.turns_of(ids)
+    agents = await _agents(services, calls)
+    campaigns = await _campaigns(services, calls)
+    organization_id = await store.organization.id()
+    return [
+        Story(
+            call,
+            organization_id,
+            attempts[call.id],
+            turns[call.id],
+            {
+                attempt.number: url
+                for attempt in attempts[call.id]
+                if (url := recording_url(services, call, attempt)) is not None
+            },
+            agents.get((call.agent_id, call.agent_version)),
+            campaigns.get(call.campaign_id or ""),
+        )
+        for call in calls
+    ]
+
+
+async def find_story(exchange: Exchange) -> Story:
+    """Of the call that the path names; 404 without one."""
+    store = exchange.services.store
+    try:
+        call = await store.calls.get(exchange.request.path_params["call_id"])
+    except UnknownCallError as error:
+        raise not_found("call") from error
+    (story,) = await tell(exchange.services, [call])
+    return story
+
+
+async def frozen_agent(services: Services, agent_id: str, version: int | None) -> Agent | None:
+    """A stored agent with the name that it had in a version; None if there is no such agent."""
+    agents = services.store.agents
+    try:
+        agent = await agents.get(agent_id)
+        if version is None:
+            return agent
+        then = await agents.version(agent_id, version)
+    except UnknownAgentError:
+        return None
+    return replace(agent, name=then.name, version=version, updated_at=then.created_at)
+
+
+async def _agents(
+    services: Services, calls: Sequence[Call]
+) -> dict[tuple[str | None, int | None], Agent | None]:
+    wanted = {(call.agent_id, call.agent_version) for call in calls}
+    return {
+        (agent_id, version): await frozen_agent(services, agent_id, version)
+        for agent_id, version in wanted
+        if agent_id is not None
+    }
+
+
+async def _campaigns(services: Services, calls: Sequence[Call]) -> dict[str, Campaign]:
+    found = {}
+    for campaign_id in {call.campaign_id for call in calls if call.campaign_id is not None}:
+        with contextlib.suppress(UnknownCampaignError):
+            found[campaign_id] = (await services.store.campaigns.get(campaign_id)).campaign
+    return found
+
+
+def recording_url(services: Services, call: Call, attempt: Attempt) -> str | None:
+    """A link that needs no key, good for four to five hours; None without a recording.
+
+    It is the same for an hour, so that who polls sees no change where there is none.
+    """
+    if not attempt.recorded:
+        return None
+    hours = int(time.time()) // 3600 + 1
+    return services.links.url(call.id, attempt.number, hours * 3600 + LIFETIME_S)

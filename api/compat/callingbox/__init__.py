@@ -1,0 +1,1 @@
+"""CallingBox's API."""

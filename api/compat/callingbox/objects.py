@@ -1,0 +1,177 @@
+"""CallingBox's objects, made of ours."""
+
+from typing import Any, Literal
+
+import phonenumbers
+from pydantic import BaseModel, Field
+
+from api.base.json_object import JsonObject
+from api.base.lifecycle import CallStatus
+from api.base.times import Timestamp, rfc3339
+from api.compat.mapping import CALLINGBOX_ANSWERED_BY
+from api.resources.agent import Agent
+from api.resources.call import (
+    Call,
+    CallObject,
+    Direction,
+    ReservationStatus,
+    ResultStatus,
+    WebhookStatus,
+    call_object,
+)
+from api.resources.masking import masked
+from api.resources.number import OwnedNumber
+
+#: The deployment has one organization.
+ORG_ID: Any = Field(
+    json_schema_extra={"format": "uuid"}, examples=["0b8f5b0e-4c3e-4f0a-9a52-8f3f5b7d1c11"]
+)
+
+
+def _ours(name: str) -> Any:
+    """A field of our call object, as it is described there."""
+    return CallObject.model_fields[name]
+
+
+class CallingBoxCall(BaseModel):
+    """CB-64…91 in their order, and `answered_by` (CB-59)."""
+
+    id: str = _ours("id")
+    to_number: str = _ours("to_number")
+    from_number: str = _ours("from_number")
+    status: CallStatus = _ours("status")
+    direction: Direction
+    prompt: str = _ours("prompt")
+    context: dict[str, Any] = _ours("context")
+    returns: dict[str, Any] = _ours("returns")
+    result: dict[str, Any] | None = _ours("result")
+    result_status: ResultStatus = _ours("result_status")
+    result_error: str | None
+    language: str = _ours("language")
+    webhook_url: str | None
+    webhook_status: WebhookStatus = _ours("webhook_status")
+    webhook_error: str | None = _ours("webhook_error")
+    created_at: Timestamp
+    started_at: str | None = _ours("started_at")
+    answered_at: str | None = _ours("answered_at")
+    ended_at: str | None = _ours("ended_at")
+    duration_seconds: int | None = _ours("duration_seconds")
+    billed_duration_seconds: int | None = _ours("billed_duration_seconds")
+    billing_amount_milli_cents: int | None = _ours("billing_amount_milli_cents")
+    reservation_status: ReservationStatus = _ours("reservation_status")
+    error_code: str | None = _ours("error_code")
+    error_message: str | None
+    hangup_cause: str | None = _ours("hangup_cause")
+    metadata: dict[str, Any] = _ours("metadata")
+    updated_at: str = _ours("updated_at")
+    answered_by: Literal["human", "machine", "unknown"] | None
+
+
+def callingbox_call(call: Call) -> dict[str, Any]:
+    """The service's call object."""
+    return callingbox_call_of(call_object(call))
+
+
+def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:
+    """The same of our call object: fewer keys."""
+    by = ours["answered_by"]
+    answered_by = None if by is None else CALLINGBOX_ANSWERED_BY[by]
+    return CallingBoxCall(**{**ours, "answered_by": answered_by}).model_dump()
+
+
+class CallingBoxAgent(BaseModel):
+    """What an agent owns (CB-30…39, X-CB-21)."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    org_id: str = ORG_ID
+    name: str = Field(examples=["Dental reminders"])
+    type: Literal["outbound", "inbound"]
+    status: Literal["active", "archived"]
+    persona: str | None
+    instructions: str | None
+    voice: str | None = Field(examples=["en"], description="Id of a voice.")
+    language: str | None = Field(examples=["en"])
+    returns: dict[str, Any] = Field(examples=[{"confirmed": "boolean"}])
+    tools: list[dict[str, Any]] = Field(examples=[[]])
+    webhook_url: str | None
+    voicemail_action: Literal["hangup", "leave_message"]
+    number_ids: list[str] = Field(examples=[[]])
+    primary_number_id: str | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+def callingbox_agent(agent: Agent, organization_id: str) -> dict[str, Any]:
+    """The service's agent."""
+    config = masked(agent.config)
+    return CallingBoxAgent(
+        id=agent.id,
+        org_id=organization_id,
+        name=agent.name,
+        type=agent.type,
+        status=agent.status,
+        persona=config.get("persona"),
+        instructions=config.get("instructions"),
+        voice=(config.get("voice") or {}).get("id"),
+        language=config.get("language"),
+        returns=config.get("returns") or {},
+        tools=config.get("tools") or [],
+        webhook_url=config.get("webhook_url"),
+        voicemail_action=config.get("voicemail_action") or "hangup",
+        number_ids=list(agent.number_ids),
+        primary_number_id=agent.primary_number_id,
+        created_at=rfc3339(agent.created_at),
+        updated_at=rfc3339(agent.updated_at),
+    ).model_dump()
+
+
+class CallingBoxNumber(BaseModel):
+    """A number of one's own trunk (X-CB-23)."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    e164: str = Field(examples=["+15559876543"])
+    friendly_name: str = Field(examples=["Front desk"])
+    country_code: str | None = Field(examples=["US"])
+    number_type: Literal["local", "mobile", "toll_free", "other"]
+    status: Literal["active", "inactive"]
+    monthly_cost_cents: int = Field(description="0: it is yours.", examples=[0])
+    purchased_at: Timestamp
+    inbound_agent_id: str | None
+    outbound_agent_ids: list[str] = Field(examples=[[]])
+
+
+_KINDS = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: "local",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "local",
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.TOLL_FREE: "toll_free",
+}
+
+
+def callingbox_number(
+    number: OwnedNumber, inbound: str | None, outbound: list[str]
+) -> dict[str, Any]:
+    """The service's number, with the ids of the agents that it is attached to."""
+    country, kind = _place(number.number)
+    return CallingBoxNumber(
+        id=number.id,
+        e164=number.number,
+        friendly_name=number.description,
+        country_code=country,
+        number_type=kind,
+        status=number.status,
+        monthly_cost_cents=0,
+        purchased_at=rfc3339(number.created_at),
+        inbound_agent_id=inbound,
+        outbound_agent_ids=outbound,
+    ).model_dump()
+
+
+def _place(number: str) -> tuple[str | None, Any]:
+    """Country and kind; a private plan's number may have neither."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return None, "other"
+    kind = _KINDS.get(phonenumbers.number_type(parsed), "other")
+    return phonenumbers.region_code_for_number(parsed), kind

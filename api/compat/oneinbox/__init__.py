@@ -1,0 +1,1 @@
+"""OneInbox's API."""

@@ -1,0 +1,176 @@
+"""What OneInbox's clients send (OI-4…28, X-OI-9), member by member. In orders null is not given."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from api.base.fields import Body
+from api.compat.revox.fields import Uuid
+from api.resources.agent_fields import MAX_PROMPT, MAX_SENTENCE, Variable
+
+#: Members whose texts may hold line breaks and tabs.
+FREE_TEXT: Final = frozenset({"system_prompt", "variables", "metadata"})
+
+#: OI-7, OI-9: exactly the service's.
+PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$", max_length=16)]
+
+
+class Llm(Body):
+    """The language model."""
+
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="One of `/v1/models`, or an alias of `models.aliases`.",
+        examples=["local"],
+    )
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    system_prompt: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PROMPT,
+        description="All that the agent is told to be and to do.",
+        examples=["Confirm the appointment of {{patient}}."],
+    )
+
+
+class Transcriber(Body):
+    """Speech recognition."""
+
+    model: str | None = Field(
+        default=None,
+        max_length=128,
+        description="One of `/v1/transcribers`, or an alias of `models.aliases`.",
+        examples=["local"],
+    )
+    language: str | None = Field(
+        default=None,
+        max_length=35,
+        description="The conversation's; without it, the voice's.",
+        examples=["en"],
+    )
+
+
+class Tts(Body):
+    """The voice."""
+
+    voice_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="One of `/v1/voices`, or an alias of `models.aliases`.",
+        examples=["en"],
+    )
+    model: str | None = Field(
+        default=None,
+        max_length=128,
+        description="Speaks where there is no `voice_id`; a name of the same kind.",
+        examples=["en"],
+    )
+    speed: float | None = Field(default=None, ge=0.6, le=1.5)
+    stability: float | None = Field(
+        default=None, ge=0, le=1, description="Kept and echoed: local voices do not vary."
+    )
+
+
+class AgentParts(Body):
+    """What an agent has, and a call may override."""
+
+    llm: Llm | None = None
+    transcriber: Transcriber | None = None
+    tts: Tts | None = None
+    first_message: str | None = Field(
+        default=None,
+        max_length=MAX_SENTENCE,
+        description="Said first, word for word; empty: the person speaks first.",
+        examples=["Hello, this is Ada of the Lopez dental practice."],
+    )
+
+
+class CallOverrides(AgentParts):
+    """Holds before the agent's own."""
+
+
+class OneInboxCreateCall(Body):
+    """A call to place with a stored agent."""
+
+    free_text = FREE_TEXT
+
+    agent_id: Uuid
+    to_number: PhoneNumber = Field(examples=["+15551234567"])
+    from_number: PhoneNumber = Field(
+        description="One of the deployment's numbers.", examples=["+15559876543"]
+    )
+    scheduled_at: str | None = Field(
+        default=None,
+        description="RFC 3339 with its offset; past or null: at once.",
+        json_schema_extra={"format": "date-time"},
+        examples=["2027-03-01T09:00:00Z"],
+    )
+    variables: dict[str, Variable] | None = Field(
+        default=None,
+        description="What stands for `{{name}}` in prompts and sentences.",
+        examples=[{"patient": "Maria Lopez"}],
+    )
+    webhook_url: str | None = None
+    overrides: CallOverrides | None = Field(
+        default=None, description="Merged upon the agent when the call is first dialled."
+    )
+    metadata: dict[str, Any] | None = Field(default=None, examples=[{"customer": "42"}])
+
+
+class OneInboxChangeCall(Body):
+    """What to change of a call that is over."""
+
+    outcome: str | None = Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"[^\s_]",
+        description="A label of any words; kept in Title Case. Null takes it back.",
+        examples=["Appointment Booked"],
+    )
+
+
+class AgentFields(AgentParts):
+    """What an agent is made of."""
+
+    free_text = FREE_TEXT
+
+    llm_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="The same as `llm.model`; give one of the two.",
+        examples=["local"],
+    )
+    silence_timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=600,
+        description="Seconds of silence after which the agent asks if one is there.",
+    )
+    max_duration_seconds: int | None = Field(default=None, ge=5)
+    interruption_sensitivity: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="With 0 the person cannot interrupt; how far above it makes no difference.",
+    )
+    enable_recording: bool | None = None
+    voicemail_message: str | None = Field(
+        default=None, max_length=MAX_SENTENCE, description="Left on a voicemail; null: hang up."
+    )
+
+
+class OneInboxCreateAgent(AgentFields):
+    """An agent to make."""
+
+    name: str = Field(min_length=1, max_length=200, examples=["Dental reminders"])
+
+
+class OneInboxChangeAgent(AgentFields):
+    """What to change; what is left out stays, null takes a member back to its default. `llm`,
+    `transcriber` and `tts` are changed member by member."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)

@@ -1,0 +1,125 @@
+"""OneInbox's orders and agents in our words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from api.base.fields import Body
+from api.base.problems import FieldError, invalid, pointer
+from api.compat.mapping import ONEINBOX_SAME
+from api.compat.oneinbox.fields import AgentFields, AgentParts, Llm, OneInboxCreateCall
+from api.compat.translation import Path, Translation
+from api.compat.voices import language_for
+from api.http.services import Services
+
+#: Members of ours by those of theirs.
+_TRANSCRIBER: Final = {"model": "model", "language": "language"}
+_TTS: Final = {"voice_id": "id", "model": "model", "speed": "speed", "stability": "stability"}
+_GROUPS: Final = (("transcriber", "transcriber", _TRANSCRIBER), ("tts", "voice", _TTS))
+
+
+def parts_of(
+    services: Services, asked: AgentParts, root: Path = (), *, nulls: bool = False
+) -> Translation:
+    """Our fields of the members that are given.
+
+    Args:
+        services: whose voices have languages.
+        asked: an agent, or overrides.
+        root: where it stands in the request.
+        nulls: whether a null one, and a null one within, is null there too; else it is not given.
+    """
+    made = Translation()
+    given = asked.model_fields_set
+    if asked.llm is not None:
+        _put_llm(made, asked.llm, (*root, "llm"), nulls)
+    elif nulls and "llm" in given:
+        for field in ("llm", "persona", "instructions"):
+            made.put(field, None, (*root, "llm"))
+    for member, field, names in _GROUPS:
+        if (group := getattr(asked, member)) is not None:
+            made.put(field, _renamed(group, names, nulls), (*root, member))
+            for theirs, ours in names.items():
+                made.comes_from((field, ours), (*root, member, theirs))
+        elif nulls and member in given:
+            made.put(field, None, (*root, member))
+    if asked.tts is not None and asked.tts.voice_id is not None:
+        made.body["voice"]["provider"] = None
+    _put_language(services, made, asked, root)
+    if "first_message" in given:
+        message = asked.first_message
+        mode = None if message is None else "static" if message else "none"
+        made.put("first_sentence", message or None, (*root, "first_message"))
+        made.put("first_sentence_mode", mode, (*root, "first_message"))
+    return made
+
+
+def _put_llm(made: Translation, llm: Llm, place: Path, nulls: bool) -> None:
+    """A name is one of ours: it takes back an agent's own server. A prompt is the whole one."""
+    ours = _renamed(llm, {"model": "model", "temperature": "temperature"}, nulls)
+    if "model" in ours:
+        ours |= {"api_url": None, "api_key": None, "source": None}
+    if ours:
+        made.put("llm", ours, place)
+    if llm.system_prompt is not None or (nulls and "system_prompt" in llm.model_fields_set):
+        made.put("persona", None, (*place, "system_prompt"))
+        made.put("instructions", llm.system_prompt, (*place, "system_prompt"))
+
+
+def _put_language(services: Services, made: Translation, asked: AgentParts, root: Path) -> None:
+    """The service has no member for it: what the person speaks decides, then the voice."""
+    if asked.transcriber is not None and asked.transcriber.language is not None:
+        made.put("language", asked.transcriber.language, (*root, "transcriber", "language"))
+    elif (tts := asked.tts) is not None and (tts.voice_id or tts.model) is not None:
+        language = language_for(services.engines, services.settings, made.body)
+        made.put("language", language, (*root, "tts"))
+
+
+def _renamed(group: Body, names: Mapping[str, str], nulls: bool) -> dict[str, Any]:
+    given = group.model_dump(exclude_unset=True, exclude_none=not nulls)
+    return {ours: given[theirs] for theirs, ours in names.items() if theirs in given}
+
+
+def order_of(services: Services, asked: OneInboxCreateCall) -> Translation:
+    """Our body of an order."""
+    order = Translation()
+    order.put("to", asked.to_number, ("to_number",))
+    for member in ("agent_id", "from_number", "scheduled_at", "variables", "webhook_url"):
+        if (value := getattr(asked, member)) is not None:
+            order.put(member, value, (member,))
+    if asked.metadata is not None:
+        order.put("metadata", asked.metadata, ("metadata",))
+    if asked.overrides is not None:
+        overrides = parts_of(services, asked.overrides, ("overrides",))
+        order.body["overrides"] = overrides.body
+        order.within(overrides, ("overrides",))
+    order.body["retry"] = None  # one attempt: the service has no more
+    return order
+
+
+def agent_of(services: Services, asked: AgentFields) -> Translation:
+    """Our fields of an agent. Raises Problem for what contradicts itself."""
+    made = parts_of(services, asked, nulls=True)
+    given = asked.model_fields_set
+    if "llm_id" in given and (asked.llm is None or asked.llm_id is not None):
+        if asked.llm is not None and asked.llm.model is not None:
+            raise invalid(
+                [FieldError("give either llm_id or llm.model, not both", pointer("llm_id"))]
+            )
+        ours = {"api_url": None, "api_key": None, "source": None, "model": asked.llm_id}
+        made.put("llm", {**(made.body.get("llm") or {}), **ours}, ("llm",))
+        made.comes_from(("llm", "model"), ("llm_id",))
+    for theirs, ours_name in ONEINBOX_SAME.items():
+        if theirs in given:
+            made.put(ours_name, getattr(asked, theirs), (theirs,))
+    if "interruption_sensitivity" in given:
+        value = asked.interruption_sensitivity
+        place = ("interruption_sensitivity",)
+        made.put("interruptible", None if value is None else value > 0, place)
+        kept = None if value is None else {"oneinbox": {"interruption_sensitivity": value}}
+        made.put("source", kept, place)
+    if "voicemail_message" in given:
+        message = asked.voicemail_message
+        made.put("voicemail_message", message or None, ("voicemail_message",))
+        action = "leave_message" if message else "hangup"
+        made.put("voicemail_action", action, ("voicemail_message",))
+    return made

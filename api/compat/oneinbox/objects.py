@@ -1,0 +1,327 @@
+"""Calls and agents as OneInbox tells them (OI-29…56, X-OI-6, X-OI-9, X-OI-11)."""
+
+import statistics
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from api.base.json_object import JsonObject
+from api.base.times import rfc3339, rfc3339_or_none
+from api.compat.call_details import Story
+from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE
+from api.resources.agent import Agent
+from api.resources.call import Call
+from api.resources.dialect import EVENT_NAMES
+from api.resources.masking import masked
+from api.resources.turn import Turn
+from api.resources.webhook import WebhookEvent
+
+OneInboxStatus = Literal["queued", "initiated", "in_progress", "completed", "failed"]
+
+_ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
+Time = Field(json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:00.000Z"])
+MaybeTime = Field(json_schema_extra={"format": "date-time"}, examples=[None])
+
+#: Where each part of the latency is in a turn's timings: from one mark, or from the end of what
+#: the person said, to another.
+_LATENCIES: Final[Mapping[str, tuple[str | None, str]]] = {
+    "llm_ttft": ("transcript_ms", "first_token_ms"),
+    "tts_ttfb": ("first_token_ms", "first_audio_ms"),
+    "eou_delay": (None, "endpoint_ms"),
+}
+
+
+class OneInboxMessage(BaseModel):
+    """What was said or done once."""
+
+    role: Literal["assistant", "user", "tool"]
+    content: str = Field(examples=["Yes, speaking."])
+    started_at: str = Time
+    ended_at: str = Time
+    interrupted: bool
+    tool_name: str | None
+    tool_arguments: dict[str, Any] | None = Field(examples=[None])
+    tool_is_error: bool | None
+
+
+class OneInboxCall(BaseModel):
+    """A call: always all 27 keys."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    agent_id: str = Field(
+        examples=[_ID], description="The call's own id where no stored agent makes it."
+    )
+    type: Literal["outbound", "inbound"]
+    status: OneInboxStatus
+    from_number: str | None = Field(examples=["+15559876543"])
+    to_number: str | None = Field(examples=["+15551234567"])
+    room_name: None = Field(description="Calls have no rooms here.")
+    direction: Literal["outbound", "inbound"]
+    scheduled_at: str | None = MaybeTime
+    variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
+    started_at: str | None = Field(
+        json_schema_extra={"format": "date-time"},
+        examples=["2027-03-01T09:00:02.480Z"],
+        description="When it started to ring.",
+    )
+    ended_at: str | None = MaybeTime
+    duration_seconds: float | None = Field(
+        examples=[38.82], description="`started_at` to `ended_at`; 0 if it never rang."
+    )
+    end_reason: str | None = Field(
+        examples=["agent_hangup"], description="As ours, but `api_stop` and `silence_timeout`."
+    )
+    transcript: str | None = Field(
+        examples=["Agent: Hello.\nUser: Hello."], description="Null until the end."
+    )
+    messages: list[OneInboxMessage] = Field(description="Empty until the end.")
+    recording_url: str | None = Field(description="Needs no key; good for four hours.")
+    analysis: dict[str, Any] = Field(
+        examples=[{"outcome": "Interested", "summary": "She comes.", "structured_data": None}],
+        description="`{outcome, summary, structured_data}`; empty until it is made.",
+    )
+    latency: dict[str, Any] = Field(
+        examples=[
+            {
+                "llm_ttft": {
+                    "avg_ms": 210.5,
+                    "p50_ms": 198.0,
+                    "min_ms": 180.2,
+                    "max_ms": 260.0,
+                    "samples": 3,
+                }
+            }
+        ],
+        description="`llm_ttft`, `tts_ttfb` and `eou_delay`; empty until the end.",
+    )
+    cost_cents: int | None = Field(
+        examples=[3], description="Halves are rounded up; null without a rate for the number."
+    )
+    metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
+    created_at: str = Time
+    updated_at: str = Time
+    twilio_call_sid: None = Field(description="No Twilio has part in it.")
+    outcome: str | None = Field(examples=["Interested"])
+    ai_summary: str | None
+    credits_used: float | None = Field(examples=[0.647], description="Minutes.")
+
+
+def oneinbox_call(story: Story) -> dict[str, Any]:
+    """The JSON object of a call."""
+    call = story.call
+    said = [turn for turn in story.turns if turn.attempt == call.attempt_count] if call.over else []
+    duration = _duration(call)
+    label = outcome_label(call)
+    return {
+        "id": call.id,
+        "agent_id": call.agent_id or call.id,
+        "type": call.direction,
+        "status": CALL_STATUS["oneinbox"][call.status],
+        "from_number": call.from_number,
+        "to_number": call.to_number,
+        "room_name": None,
+        "direction": call.direction,
+        "scheduled_at": rfc3339_or_none(call.scheduled_at),
+        "variables": dict(call.variables),
+        "started_at": rfc3339_or_none(call.started_at),
+        "ended_at": rfc3339_or_none(call.ended_at),
+        "duration_seconds": duration,
+        "end_reason": ONEINBOX_END.get(call.end_reason or "", call.end_reason),
+        "transcript": _transcript(said),
+        "messages": [oneinbox_message(turn) for turn in said],
+        "recording_url": story.recordings.get(call.attempt_count),
+        "analysis": _analysis(call, label),
+        "latency": _latency(said),
+        "cost_cents": _cents(call),
+        "metadata": dict(call.metadata),
+        "created_at": rfc3339(call.created_at),
+        "updated_at": rfc3339(call.updated_at),
+        "twilio_call_sid": None,
+        "outcome": label,
+        "ai_summary": call.summary,
+        "credits_used": None if duration is None else round(duration / 60, 4),
+    }
+
+
+def outcome_label(call: Call) -> str | None:
+    """X-OI-5: what it came to, in Title Case; what nobody was reached for needs no model."""
+    if call.outcome is not None:
+        return string.capwords(call.outcome.replace("_", " "))
+    if not call.over:
+        return None
+    if call.answered_by == "machine":
+        return "Voicemail"
+    return "Not Connected" if call.answered_at is None else None
+
+
+def outcome_of(label: str) -> str:
+    """Our outcome of a label."""
+    return "_".join(label.lower().replace("_", " ").split())
+
+
+def oneinbox_message(turn: Turn) -> dict[str, Any]:
+    """The JSON object of a turn."""
+    tool = turn.tool or {}
+    return {
+        "role": ONEINBOX_ROLE[turn.speaker],
+        "content": turn.text,
+        "started_at": rfc3339(turn.started_at),
+        "ended_at": rfc3339(turn.ended_at),
+        "interrupted": turn.interrupted,
+        "tool_name": tool.get("name"),
+        "tool_arguments": tool.get("arguments"),
+        "tool_is_error": tool.get("is_error"),
+    }
+
+
+def webhook_content(story: Story, event: WebhookEvent) -> dict[str, Any]:
+    """What a webhook tells: the event, and the call as it is now."""
+    told = oneinbox_call(story)
+    content = {
+        "event": EVENT_NAMES["oneinbox"].get(event.type, event.type),
+        "call_id": told["id"],
+        **told,
+    }
+    if (turn := event.data.get("turn")) is not None:
+        content["message"] = {"role": ONEINBOX_ROLE[turn["speaker"]], "content": turn["text"]}
+    return content
+
+
+def _duration(call: Call) -> float | None:
+    if call.ended_at is None:
+        return None
+    start = call.ended_at if call.started_at is None else call.started_at
+    return round(max(0.0, call.ended_at - start), 3)
+
+
+def _transcript(said: Sequence[Turn]) -> str | None:
+    speakers = {"agent": "Agent", "person": "User", "keypad": "User"}
+    lines = [f"{speakers[one.speaker]}: {one.text}" for one in said if one.speaker in speakers]
+    return "\n".join(lines) or None
+
+
+def _analysis(call: Call, label: str | None) -> dict[str, Any]:
+    if not call.over or call.waiting_for == "result":
+        return {}
+    result = None if call.result is None else dict(call.result)
+    return {"outcome": label, "summary": call.summary, "structured_data": result}
+
+
+def _latency(said: Sequence[Turn]) -> dict[str, Any]:
+    found = {}
+    for name, (start, end) in _LATENCIES.items():
+        samples = [
+            max(0.0, turn.timings[end] - (0.0 if start is None else turn.timings[start]))
+            for turn in said
+            if end in turn.timings and (start is None or start in turn.timings)
+        ]
+        if samples:
+            found[name] = {
+                "avg_ms": round(statistics.fmean(samples), 1),
+                "p50_ms": round(statistics.median(samples), 1),
+                "min_ms": round(min(samples), 1),
+                "max_ms": round(max(samples), 1),
+                "samples": len(samples),
+            }
+    return found
+
+
+def _cents(call: Call) -> int | None:
+    if call.rate is None or call.amount_milli_cents is None:
+        return None
+    return (call.amount_milli_cents + 500) // 1000
+
+
+class OneInboxLlm(BaseModel):
+    """The language model."""
+
+    model: str | None = Field(examples=["local"])
+    temperature: float | None
+    system_prompt: str | None = Field(examples=["Confirm the appointment."])
+
+
+class OneInboxTranscriber(BaseModel):
+    """Speech recognition."""
+
+    model: str | None
+    language: str | None
+
+
+class OneInboxTts(BaseModel):
+    """The voice."""
+
+    voice_id: str | None = Field(examples=["en"])
+    model: str | None
+    speed: float | None
+    stability: float | None
+
+
+class OneInboxAgent(BaseModel):
+    """A stored agent; null stands for the deployment's default."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"})
+    name: str = Field(examples=["Dental reminders"])
+    llm_id: str | None = Field(examples=["local"])
+    llm: OneInboxLlm
+    transcriber: OneInboxTranscriber
+    tts: OneInboxTts
+    first_message: str | None
+    silence_timeout_seconds: float | None
+    max_duration_seconds: int | None
+    interruption_sensitivity: float | None
+    enable_recording: bool | None
+    voicemail_message: str | None
+    created_at: str = Time
+    updated_at: str = Time
+
+
+def oneinbox_agent(agent: Agent) -> dict[str, Any]:
+    """The JSON object of a stored agent."""
+    config: JsonObject = masked(agent.config)
+    llm, voice = config.get("llm") or {}, config.get("voice") or {}
+    ears = config.get("transcriber") or {}
+    texts = filter(None, (config.get("persona"), config.get("instructions")))
+    return OneInboxAgent(
+        id=agent.id,
+        name=agent.name,
+        llm_id=llm.get("model"),
+        llm=OneInboxLlm(
+            model=llm.get("model"),
+            temperature=llm.get("temperature"),
+            system_prompt="\n\n".join(texts) or None,
+        ),
+        transcriber=OneInboxTranscriber(model=ears.get("model"), language=ears.get("language")),
+        tts=OneInboxTts(
+            voice_id=voice.get("id"),
+            model=voice.get("model"),
+            speed=voice.get("speed"),
+            stability=voice.get("stability"),
+        ),
+        first_message=_first_message(config),
+        silence_timeout_seconds=config.get("silence_timeout_seconds"),
+        max_duration_seconds=config.get("max_duration_seconds"),
+        interruption_sensitivity=_sensitivity(config),
+        enable_recording=config.get("recording"),
+        voicemail_message=config.get("voicemail_message"),
+        created_at=rfc3339(agent.created_at),
+        updated_at=rfc3339(agent.updated_at),
+    ).model_dump()
+
+
+def _first_message(config: JsonObject) -> str | None:
+    """Empty: the person speaks first. None: the agent thinks of something."""
+    match config.get("first_sentence_mode"):
+        case "none":
+            return ""
+        case "static":
+            return config.get("first_sentence")
+    return None
+
+
+def _sensitivity(config: JsonObject) -> float | None:
+    kept = ((config.get("source") or {}).get("oneinbox") or {}).get("interruption_sensitivity")
+    if kept is not None or config.get("interruptible") is None:
+        return None if kept is None else float(kept)
+    return 1.0 if config["interruptible"] else 0.0

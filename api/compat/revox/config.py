@@ -1,0 +1,346 @@
+"""Our agents' configurations, made of Revox's assistants. The other way is `revox_members`."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from api.base.json_object import JsonObject
+from api.base.problems import FieldError, Problem, invalid, pointer
+from api.compat.mapping import REVOX_SAME
+from api.compat.revox.fields import (
+    AssistantFields,
+    CustomModel,
+    CustomTool,
+    DedicatedModel,
+    OpenRouterModel,
+    OutputField,
+    RealtimeModel,
+    RetryConfig,
+    Voice,
+)
+from api.compat.revox.members import members_of, source_of
+from api.compat.translation import Path, Translation, moved
+from api.policy.retry import REVOX, parse_retry, retry_json
+
+#: RV-47, and what else the service does where a member is left out.
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "first_sentence_delay_ms": 400,
+    "max_duration_end_message": "",
+    "retry": {},
+}
+#: Members that make up one tool of ours, by its type.
+TOOL_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "http": ("custom_tools",),
+    "transfer": (
+        "transfer_phone_number",
+        "human_transfer_mode",
+        "warm_transfer_summary_instructions",
+    ),
+    "send_sms": ("sms_enabled", "sms_template"),
+    "calendar": ("calendly",),
+    "send_digits": ("ivr_navigation_enabled",),
+    "skip_turn": ("ivr_navigation_enabled",),
+}
+_BODILESS: Final = frozenset({"GET", "DELETE"})
+ELEVENLABS_SPEED: Final = (0.7, 1.2)
+
+
+def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
+    """Our configuration of the members that are given; a null one is null there too.
+
+    Args:
+        asked: the assistant.
+        root: where it stands in the request.
+
+    Raises Problem with a pointer to every wrong member.
+    """
+    work = _Assistant(asked, root)
+    work.translate()
+    if work.errors:
+        raise invalid(work.errors)
+    return work.made
+
+
+class _Assistant:
+    def __init__(self, asked: AssistantFields, root: Path) -> None:
+        self._asked, self._root = asked, root
+        self._given = asked.model_fields_set
+        self.made = Translation()
+        self.errors: list[FieldError] = []
+        self._source: dict[str, Any] = {}
+        """What no field of ours holds."""
+
+    def translate(self) -> None:
+        """Make it, and find what is wrong."""
+        for member, field in REVOX_SAME.items():
+            if member in self._given:
+                value = self._asked.model_dump(include={member}, mode="json")[member]
+                self._put(field, value, member)
+        if "max_duration_end_message" in self._given:
+            self._put(
+                "max_duration_end_message",
+                self._asked.max_duration_end_message or "",
+                "max_duration_end_message",
+            )
+        if "voicemail_message" in self._given:
+            leave = self._asked.voicemail_message is not None
+            self._put(
+                "voicemail_action", "leave_message" if leave else "hangup", "voicemail_message"
+            )
+        if "call_retry_config" in self._given:
+            self._put("retry", self._retry(self._asked.call_retry_config), "call_retry_config")
+        if "faq_items" in self._given:
+            self._put("faq_items", self._faq(), "faq_items")
+        if "llm_model" in self._given:
+            self._put("llm", self._llm(), "llm_model")
+        if "structured_output_config" in self._given:
+            self._put("returns", self._returns(), "structured_output_config")
+        if "voice" in self._given:
+            self._put("voice", self._voice(self._asked.voice), "voice")
+        if self._given & {member for group in TOOL_MEMBERS.values() for member in group}:
+            self._put("tools", list(self._tools()), "custom_tools")
+        if self._source:
+            self.made.body["source"] = {"revox": self._source}
+
+    def _put(self, field: str, value: Any, member: str) -> None:
+        self.made.put(field, value, (*self._root, member))
+
+    def _wrong(self, detail: str, *path: str | int, code: str | None = None) -> None:
+        self.errors.append(FieldError(detail, pointer(*self._root, *path), code=code))
+
+    def _retry(self, config: RetryConfig | None) -> dict[str, Any] | None:
+        if config is None:
+            return None
+        try:
+            return retry_of(config, (*self._root, "call_retry_config"))
+        except Problem as problem:
+            self.errors += problem.errors
+        return None
+
+    def _faq(self) -> list[dict[str, Any]] | None:
+        items = self._asked.faq_items
+        if items is None:
+            return None
+        return [
+            {
+                "question": item.question,
+                "answer": item.answer,
+                "id": item.id or str(uuid.uuid4()),
+                "needs_human_answer": bool(item.needs_human_answer),
+                "source": item.source or "human",
+            }
+            for item in items
+        ]
+
+    def _llm(self) -> dict[str, Any] | None:
+        place: Path = (*self._root, "llm_model")
+        name: str
+        match model := self._asked.llm_model:
+            case DedicatedModel():
+                name, member = model.name, "name"
+            case OpenRouterModel():
+                name, member = model.openrouter_model_id, "openrouter_model_id"
+            case RealtimeModel():
+                name, member = f"{model.provider}/{model.realtime_model_id}", "realtime_model_id"
+                self._realtime_voice(model)
+            case CustomModel():
+                for ours, theirs in (("model", "model_name"), ("api_url", "api_url")):
+                    self.made.comes_from(("llm", ours), (*place, theirs))
+                self.made.comes_from(("llm", "api_key"), (*place, "api_key"))
+                return {
+                    "model": model.model_name,
+                    "api_url": model.api_url,
+                    "api_key": model.api_key,
+                }
+            case _:
+                return None
+        self.made.comes_from(("llm", "model"), (*place, member))
+        return {"model": name, "source": model.model_dump(exclude_none=True)}
+
+    def _realtime_voice(self, model: RealtimeModel) -> None:
+        """RV-201: the voice that its answers are spoken in."""
+        if model.realtime_voice_id is None or self._asked.voice is not None:
+            return
+        voice = {"id": model.realtime_voice_id, "provider": model.provider}
+        self.made.put("voice", voice, (*self._root, "llm_model", "realtime_voice_id"))
+        self.made.comes_from(("voice", "id"), (*self._root, "llm_model", "realtime_voice_id"))
+
+    def _returns(self) -> dict[str, Any] | None:
+        fields = self._asked.structured_output_config
+        if fields is None:
+            return None
+        returns: dict[str, Any] = {}
+        for index, field in enumerate(fields):
+            place = ("structured_output_config", index)
+            if field.name in returns:
+                self._wrong("another field has this name", *place, "name")
+            if (field.type == "enum") != bool(field.enum_options):
+                detail = "an enum needs options to choose from, and nothing else has any"
+                self._wrong(detail, *place, "enum_options")
+            returns[field.name] = _wanted(field)
+            self.made.comes_from(("returns", field.name), (*self._root, *place, "name"))
+            for ours, theirs in (("enum", "enum_options"), ("description", "description")):
+                self.made.comes_from(("returns", field.name, ours), (*self._root, *place, theirs))
+        return returns
+
+    def _voice(self, voice: Voice | None) -> dict[str, Any] | None:
+        if voice is None:
+            return None
+        low, high = ELEVENLABS_SPEED
+        elevenlabs = voice.provider == "elevenlabs"
+        if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
+            self._wrong(f"with elevenlabs from {low} to {high}", "voice", "speed")
+        made: dict[str, Any] = {"id": voice.id, "provider": voice.provider, "speed": voice.speed}
+        if elevenlabs:
+            self._keep("voice_volume", voice.volume)  # RV-251: it has no effect there
+        else:
+            made["volume"] = voice.volume
+        return {name: value for name, value in made.items() if value is not None}
+
+    def _tools(self) -> Iterator[dict[str, Any]]:
+        asked, root = self._asked, self._root
+        index = 0
+        for index, tool in enumerate(asked.custom_tools or (), 1):
+            self.made.comes_from(("tools", index - 1), (*root, "custom_tools", index - 1))
+            yield self._http(tool)
+        for member, tool_type, made in (
+            ("transfer_phone_number", "transfer", self._transfer()),
+            ("sms_enabled", "send_sms", self._sms()),
+            (
+                "calendly",
+                "calendar",
+                None if asked.calendly is None else asked.calendly.model_dump(),
+            ),
+            ("ivr_navigation_enabled", "send_digits", {} if asked.ivr_navigation_enabled else None),
+            ("ivr_navigation_enabled", "skip_turn", {} if asked.ivr_navigation_enabled else None),
+        ):
+            if made is None:
+                continue
+            self.made.comes_from(("tools", index), (*root, member))
+            self.made.comes_from(("tools", index, "type"), (*root, member))
+            for ours, theirs in _PLACES.get(tool_type, {}).items():
+                self.made.comes_from(("tools", index, ours), (*root, *theirs))
+            index += 1
+            yield {"type": tool_type, **made}
+
+    def _http(self, tool: CustomTool) -> dict[str, Any]:
+        made = tool.model_dump(exclude_none=True)
+        if tool.method in _BODILESS and tool.body_template:
+            self._source.setdefault("body_templates", {})[tool.name] = tool.body_template
+            made["body_template"] = ""
+        return {"type": "http", **made}
+
+    def _transfer(self) -> dict[str, Any] | None:
+        """RV-55, RV-59: without a mode nobody is transferred."""
+        asked = self._asked
+        number, mode = asked.transfer_phone_number, asked.human_transfer_mode
+        summary = asked.warm_transfer_summary_instructions
+        if mode is not None and number is None:
+            self._wrong("is for a transfer_phone_number, which is missing", "human_transfer_mode")
+        if number is None or mode is None:
+            self._keep("transfer_phone_number", number)
+            self._keep("warm_transfer_summary_instructions", summary)
+            return None
+        made = {"number": number, "mode": mode, "summary_instructions": summary}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def _sms(self) -> dict[str, Any] | None:
+        template = self._asked.sms_template
+        if not self._asked.sms_enabled:
+            self._keep("sms_template", template)
+            return None
+        return {} if template is None else {"template": template}
+
+    def _keep(self, member: str, value: Any) -> None:
+        if value is not None:
+            self._source[member] = value
+
+
+#: Within a tool of ours: where its members are from.
+_PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
+    "transfer": {
+        "number": ("transfer_phone_number",),
+        "mode": ("human_transfer_mode",),
+        "summary_instructions": ("warm_transfer_summary_instructions",),
+    },
+    "send_sms": {"template": ("sms_template",)},
+    "calendar": {
+        "connection_id": ("calendly", "connection_id"),
+        "event_type_id": ("calendly", "event_type_id"),
+        "book": ("calendly", "connection_id"),
+    },
+}
+
+
+def _wanted(field: OutputField) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "type": "string" if field.type == "enum" else field.type,
+        "enum": field.enum_options,
+        "description": field.description,
+        "required": field.required,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def retry_of(config: RetryConfig, place: Path) -> dict[str, Any]:
+    """Our policy, complete.
+
+    Args:
+        config: the service's; one window's members may stand in it (X-RV-6).
+        place: where it stands in the request.
+
+    Raises Problem with a pointer to every wrong member.
+    """
+    given = config.model_dump(exclude_none=True)
+    window = {
+        name: given.pop(name)
+        for name in (REVOX.start, REVOX.end, "retry_delay_seconds")
+        if name in given
+    }
+    if not window:
+        return retry_json(parse_retry(given, place, REVOX))
+    if "calling_windows" in given:
+        detail = "give calling_windows or one window's members, not both"
+        raise invalid([FieldError(detail, pointer(*place, "calling_windows"))])
+    try:
+        return retry_json(parse_retry(given | {"calling_windows": [window]}, place, REVOX))
+    except Problem as problem:
+        first = pointer(*place, "calling_windows", 0)
+        raise moved(problem, {first: pointer(*place), "": ""}) from problem
+
+
+def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
+    """Like `config_of`, of a change: what makes up one thing of ours is completed from what there
+    is.
+
+    Args:
+        asked: the members to change.
+        config: our configuration as it stands.
+    """
+    given = asked.model_fields_set
+    types = [kind for kind, group in TOOL_MEMBERS.items() if given & set(group)]
+    touched = {member for kind in types for member in TOOL_MEMBERS[kind]} - given
+    present = members_of(config)
+    members = asked.model_dump(exclude_unset=True, include=set(AssistantFields.model_fields))
+    whole = members | {name: present[name] for name in touched}
+    made = config_of(AssistantFields.model_validate(whole))
+    if types:
+        others = [tool for tool in config.get("tools") or () if tool["type"] not in types]
+        tools = made.body["tools"]
+        count = len(tools)
+        made.body["tools"] = [*tools, *others]
+        for index in range(count, count + len(others)):
+            made.comes_from(("tools", index), ())
+    kept = {
+        name: value
+        for name, value in source_of(config).items()
+        if _SOURCE_OF.get(name, name) not in given | touched
+    }
+    fresh = {**kept, **source_of(made.body)}
+    if fresh or "source" in config:
+        made.body["source"] = {"revox": fresh} if fresh else None
+    return made
+
+
+#: Member of the source to the member of an assistant that it belongs to, where they differ.
+_SOURCE_OF: Final[Mapping[str, str]] = {"body_templates": "custom_tools", "voice_volume": "voice"}

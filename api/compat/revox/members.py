@@ -1,0 +1,135 @@
+"""Revox's assistants, made of our agents' configurations. The other way is `revox_config`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.base.json_object import JsonObject
+from api.compat.mapping import REVOX_SAME
+from api.policy.retry import NATIVE, REVOX, parse_retry, retry_json
+
+
+def source_of(config: JsonObject) -> dict[str, Any]:
+    """What no field of ours holds."""
+    return (config.get("source") or {}).get("revox") or {}
+
+
+def members_of(config: JsonObject) -> dict[str, Any]:
+    """The members of a Revox assistant with our configuration."""
+    source = source_of(config)
+    found: dict[str, Any] = {member: config.get(field) for member, field in REVOX_SAME.items()}
+    persona, instructions = config.get("persona"), config.get("instructions")
+    found["prompt"] = "\n\n".join(text for text in (persona, instructions) if text)
+    found["max_duration_end_message"] = found["max_duration_end_message"] or None
+    found["first_sentence_delay_ms"] = config.get("first_sentence_delay_ms", 400)
+    found["first_sentence_mode"] = config.get("first_sentence_mode", "generated")
+    found["call_retry_config"] = (
+        None if config.get("retry") is None else retry_config(config["retry"])
+    )
+    found["faq_items"] = [
+        {
+            "answer": item["answer"],
+            "question": item["question"],
+            "id": item.get("id"),
+            "needs_human_answer": bool(item.get("needs_human_answer")),
+            "source": item.get("source") or "human",
+        }
+        for item in config.get("faq_items") or ()
+    ]
+    found["llm_model"] = _model(config.get("llm"))
+    returns = config.get("returns")
+    found["structured_output_config"] = (
+        None if returns is None else [_output(*one) for one in returns.items()]
+    )
+    found["voice"] = _shown_voice(config.get("voice"), source.get("voice_volume"))
+    return found | _tool_members(config.get("tools") or (), source)
+
+
+def retry_config(policy: JsonObject) -> dict[str, Any]:
+    """A policy in the service's form, complete."""
+    return retry_json(parse_retry(dict(policy), names=NATIVE), REVOX)
+
+
+def _model(llm: JsonObject | None) -> dict[str, Any] | None:
+    if llm is None or llm.get("model") is None:
+        return None
+    if llm.get("source") is not None:
+        return dict(llm["source"])
+    if llm.get("api_url") is not None:
+        return {
+            "api_key": llm.get("api_key"),
+            "api_url": llm["api_url"],
+            "model_name": llm["model"],
+            "type": "custom",
+        }
+    return {"name": llm["model"], "type": "dedicated-instance"}
+
+
+def _output(name: str, wanted: Any) -> dict[str, Any]:
+    if isinstance(wanted, str):
+        wanted = {"type": wanted}
+    elif isinstance(wanted, list):
+        wanted = {"enum": wanted}
+    kind = {"integer": "number", "array": "string"}.get(wanted.get("type"), wanted.get("type"))
+    shown = {
+        "name": name,
+        "required": bool(wanted.get("required")),
+        "type": "enum" if "enum" in wanted else kind,
+    }
+    return shown | _optional(wanted.get("description"), wanted.get("enum"))
+
+
+def _optional(description: str | None, options: Sequence[str] | None) -> dict[str, Any]:
+    shown = {"description": description, "enum_options": options}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _shown_voice(voice: JsonObject | None, kept_volume: float | None) -> dict[str, Any] | None:
+    if voice is None or voice.get("id") is None:
+        return None
+    return {
+        "id": voice["id"],
+        "provider": voice.get("provider") or "cartesia",
+        "speed": voice.get("speed", 1.0),
+        "volume": voice.get("volume", kept_volume or 1.0),
+    }
+
+
+def _tool_members(tools: Sequence[JsonObject], source: JsonObject) -> dict[str, Any]:
+    by_type = {tool["type"]: tool for tool in tools}
+    bodies = source.get("body_templates") or {}
+    transfer, sms = by_type.get("transfer"), by_type.get("send_sms")
+    calendar = by_type.get("calendar")
+    shown = {
+        "custom_tools": [_custom(tool, bodies) for tool in tools if tool["type"] == "http"],
+        "transfer_phone_number": source.get("transfer_phone_number"),
+        "human_transfer_mode": None,
+        "warm_transfer_summary_instructions": source.get("warm_transfer_summary_instructions"),
+        "sms_enabled": sms is not None,
+        "sms_template": source.get("sms_template") if sms is None else sms.get("template"),
+        "calendly": None,
+        "ivr_navigation_enabled": "send_digits" in by_type,
+    }
+    if transfer is not None:
+        shown["transfer_phone_number"] = transfer["number"]
+        shown["human_transfer_mode"] = transfer.get("mode", "cold")
+        shown["warm_transfer_summary_instructions"] = transfer.get("summary_instructions")
+    if calendar is not None:
+        shown["calendly"] = {name: calendar[name] for name in ("connection_id", "event_type_id")}
+    return shown
+
+
+def _custom(tool: JsonObject, bodies: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "body_template": bodies.get(tool["name"], tool.get("body_template", "")),
+        "description": tool["description"],
+        "headers": list(tool.get("headers", ())),
+        "input_schema": [
+            {"name": one["name"], "required": one.get("required", True), "type": one["type"]}
+            | _optional(one.get("description"), one.get("enum_options"))
+            for one in tool.get("input_schema", ())
+        ],
+        "method": tool.get("method", "GET"),
+        "name": tool["name"],
+        "query_params": list(tool.get("query_params", ())),
+        "url": tool["url"],
+    }

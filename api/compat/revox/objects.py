@@ -1,0 +1,316 @@
+"""Calls and assistants as Revox tells them (RV-271…594). Null stands for what there is not."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from api.base.json_object import JsonObject
+from api.base.times import rfc3339, rfc3339_or_none
+from api.compat.call_details import Story
+from api.compat.mapping import (
+    CALL_STATUS,
+    REVOX_RESULT,
+    RevoxDialError,
+    revox_attempt_status,
+    revox_dial_error,
+    revox_end,
+    state_of,
+)
+from api.compat.revox.fields import (
+    Calendly,
+    CustomTool,
+    FirstSentenceMode,
+    Outcome,
+    OutputField,
+    PromptFlow,
+    Provider,
+    ThinkingSound,
+)
+from api.compat.revox.members import members_of, retry_config
+from api.policy.retry import Weekday
+from api.resources.attempt import Attempt
+from api.resources.masking import masked
+from api.resources.turn import Turn
+
+RevoxStatus = Literal[
+    "initializing",
+    "queued_for_calling",
+    "calling",
+    "scheduled",
+    "completed",
+    "cancelled",
+    "errored",
+]
+
+_ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
+_NUMBER: Final = "+15551234567"
+Time = Field(json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:00.000Z"])
+MaybeTime = Field(json_schema_extra={"format": "date-time"}, examples=[None])
+Id = Field(examples=[_ID])
+
+
+class RevoxWindow(BaseModel):
+    """Hours in which to dial, where the callee is."""
+
+    calling_window_end_time: str = Field(examples=["18:00"])
+    calling_window_start_time: str = Field(examples=["10:00"])
+    retry_delay_seconds: float = Field(examples=[7200])
+
+
+class RevoxRetryConfig(BaseModel):
+    """When and how often to try; complete."""
+
+    allowed_days: list[Weekday] = Field(examples=[["monday"]])
+    call_twice_in_a_row: bool
+    calling_windows: list[RevoxWindow]
+    max_retry_attempts: int = Field(examples=[3])
+    timezone: str | None = Field(examples=[None])
+
+
+class RevoxVoice(BaseModel):
+    """A voice."""
+
+    id: str = Field(examples=["en"])
+    provider: Provider
+    speed: float = Field(examples=[1.0])
+    volume: float = Field(examples=[1.0])
+
+
+class RevoxFaqItem(BaseModel):
+    """A question that the agent can answer."""
+
+    answer: str = Field(examples=["From nine to five."])
+    question: str = Field(examples=["When are you open?"])
+    id: str | None = Field(examples=[_ID])
+    needs_human_answer: bool
+    source: Literal["human", "ai"]
+
+
+class RevoxAssistant(BaseModel):
+    """An assistant: a stored one, or what a call was placed with."""
+
+    id: str = Id
+    after_call_sms_prompt: str | None
+    background_sound: str | None
+    background_sound_volume: float | None
+    calendly: Calendly | None
+    call_retry_config: RevoxRetryConfig | None
+    created_at: str = Time
+    custom_tools: list[CustomTool]
+    email_notification_address: str | None
+    email_notification_outcomes: list[Outcome] | None
+    end_of_call_sentence: str | None
+    first_sentence: str | None
+    first_sentence_delay_ms: int = Field(examples=[400])
+    first_sentence_mode: FirstSentenceMode
+    from_phone_number: str | None
+    human_transfer_mode: Literal["warm", "cold"] | None
+    ivr_navigation_enabled: bool
+    llm_model: dict[str, Any] | None = Field(examples=[None])
+    max_call_duration_secs: int | None
+    max_duration_end_message: str | None
+    name: str = Field(examples=["Dental reminders"])
+    organization_id: str = Id
+    prompt: str = Field(examples=["Confirm the appointment."])
+    prompt_flow: PromptFlow | None
+    sms_enabled: bool
+    sms_template: str | None
+    structured_output_config: list[OutputField] | None
+    structured_output_prompt: str | None
+    thinking_sound: ThinkingSound | None
+    thinking_sound_probability: float | None
+    thinking_sound_volume: float | None
+    transfer_phone_number: str | None
+    updated_at: str = Time
+    voice: RevoxVoice | None
+    voicemail_message: str | None
+    voicemail_sms_prompt: str | None
+    warm_transfer_summary_instructions: str | None
+    webhook_url: str | None
+    faq_items: list[RevoxFaqItem]
+    pending_faq_count: int = Field(description="FAQ items that need a human's answer.")
+
+
+class RevoxTurn(BaseModel):
+    """What was said or done once."""
+
+    content: str = Field(examples=["Yes, speaking."])
+    role: Literal["user", "assistant", "tool"]
+    tool_arguments: dict[str, Any] | str | None = Field(examples=[None])
+    tool_is_error: bool | None
+    tool_name: str | None
+    tool_output: str | None
+
+
+class RevoxAttempt(BaseModel):
+    """One time that the number was dialled."""
+
+    id: str = Id
+    answered_at: str | None = MaybeTime
+    dial_error: RevoxDialError | None
+    ended_at: str | None = MaybeTime
+    phone_number: str = Field(examples=[_NUMBER])
+    recording_url: str | None = Field(description="Good for four hours.")
+    result: Literal["IVR", "voicemail", "human", "unknown", "ios-screening-filter"] | None
+    started_at: str = Time
+    status: Literal["queued", "ringing", "ongoing", "completed", "error"]
+    end_reason: str | None = Field(
+        description="Where the agent ended it: `tool_end_call`, `voicemail`, `transfer`, "
+        "`ivr_no_navigate`."
+    )
+    ended_by: Literal["agent", "user", "system"] | None
+    structured_output: dict[str, Any] | None = Field(examples=[None])
+    transcript: list[RevoxTurn]
+
+
+class RevoxCampaignName(BaseModel):
+    """The campaign that placed a call."""
+
+    id: str = Id
+    name: str = Field(examples=["Recalls, May"])
+
+
+class RevoxCall(BaseModel):
+    """A call order, which may take several attempts."""
+
+    id: str = Id
+    assistant: RevoxAssistant
+    call_attempts: list[RevoxAttempt] = Field(description="The newest first.")
+    call_retry_config: RevoxRetryConfig | None
+    calls_count: int
+    campaign: RevoxCampaignName | None
+    created_at: str = Time
+    direction: Literal["inbound", "outbound"]
+    first_sentence_delay_ms: int = Field(examples=[400])
+    from_phone_number: str = Field(examples=["+15559876543"])
+    is_cancelled: bool
+    is_completed: bool
+    last_call_attempt: RevoxAttempt | None
+    llm_model: dict[str, Any] | None = Field(examples=[None])
+    metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
+    organization_id: str = Id
+    prompt_variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
+    scheduled_at: str | None = MaybeTime
+    status: RevoxStatus
+    to_phone_number: str = Field(examples=[_NUMBER])
+    updated_at: str = Time
+    outcome: Outcome | None
+    outcome_summary: str | None
+
+
+class RevoxCallEnvelope(BaseModel):
+    """A call."""
+
+    call: RevoxCall
+
+
+def call_envelope(story: Story) -> dict[str, Any]:
+    """A call within its envelope: of answers and of webhooks."""
+    return {"call": call_object(story)}
+
+
+def call_object(story: Story) -> dict[str, Any]:
+    """The JSON object of a call."""
+    call = story.call
+    attempts = [_attempt(one, story) for one in reversed(story.attempts)]
+    assistant = _assistant_of(story)
+    status = CALL_STATUS["revox"][state_of(call)]
+    campaign = story.campaign
+    return {
+        "id": call.id,
+        "assistant": assistant,
+        "call_attempts": attempts,
+        "call_retry_config": None if call.retry is None else retry_config(call.retry),
+        "calls_count": call.attempt_count,
+        "campaign": None if campaign is None else {"id": campaign.id, "name": campaign.name},
+        "created_at": rfc3339(call.created_at),
+        "direction": call.direction,
+        "first_sentence_delay_ms": assistant["first_sentence_delay_ms"],
+        "from_phone_number": call.from_number,
+        "is_cancelled": status == "cancelled",
+        "is_completed": status == "completed",
+        "last_call_attempt": attempts[0] if attempts else None,
+        "llm_model": assistant["llm_model"],
+        "metadata": dict(call.metadata),
+        "organization_id": story.organization_id,
+        "prompt_variables": dict(call.variables),
+        "scheduled_at": rfc3339_or_none(call.scheduled_at),
+        "status": status,
+        "to_phone_number": call.to_number,
+        "updated_at": rfc3339(call.updated_at),
+        "outcome": call.outcome,
+        "outcome_summary": None if call.outcome is None else call.summary,
+    }
+
+
+def _assistant_of(story: Story) -> dict[str, Any]:
+    """RV-274: what the call was placed with, frozen."""
+    call, agent = story.call, story.agent
+    config = {"instructions": call.prompt, **call.agent}
+    # One made for this call has the call's own id (RV-316).
+    return assistant_object(
+        config,
+        call.id if agent is None else agent.id,
+        name="inline" if agent is None else agent.name,
+        created_at=call.created_at if agent is None else agent.created_at,
+        updated_at=call.created_at if agent is None else agent.updated_at,
+        organization_id=story.organization_id,
+    )
+
+
+def assistant_object(
+    config: JsonObject,
+    assistant_id: str,
+    *,
+    name: str,
+    created_at: float,
+    updated_at: float,
+    organization_id: str,
+) -> dict[str, Any]:
+    """The JSON object of an assistant with our configuration `config`."""
+    members = members_of(masked(config))
+    own = {
+        "id": assistant_id,
+        "created_at": rfc3339(created_at),
+        "name": name,
+        "organization_id": organization_id,
+        "updated_at": rfc3339(updated_at),
+        "pending_faq_count": sum(one["needs_human_answer"] for one in members["faq_items"]),
+    }
+    found: Mapping[str, Any] = {**members, **own}
+    return {key: found[key] for key in RevoxAssistant.model_fields}
+
+
+def _attempt(attempt: Attempt, story: Story) -> dict[str, Any]:
+    ended_by, end_reason = revox_end(attempt)
+    last = attempt.number == story.call.attempt_count
+    answered = attempt.answered_at is not None
+    return {
+        "id": attempt.id,
+        "answered_at": rfc3339_or_none(attempt.answered_at),
+        "dial_error": revox_dial_error(attempt),
+        "ended_at": rfc3339_or_none(attempt.ended_at),
+        "phone_number": story.call.to_number,
+        "recording_url": story.recordings.get(attempt.number),
+        "result": REVOX_RESULT[attempt.answered_by or "unknown"] if answered else None,
+        "started_at": rfc3339(attempt.created_at),
+        "status": revox_attempt_status(attempt),
+        "end_reason": end_reason,
+        "ended_by": ended_by,
+        "structured_output": dict(story.call.result) if last and story.call.result else None,
+        "transcript": [_turn(one) for one in story.turns if one.attempt == attempt.number],
+    }
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    tool = turn.tool or {}
+    role = {"agent": "assistant", "tool": "tool"}.get(turn.speaker, "user")
+    return {
+        "content": turn.text,
+        "role": role,
+        "tool_arguments": tool.get("arguments"),
+        "tool_is_error": tool.get("is_error"),
+        "tool_name": tool.get("name"),
+        "tool_output": tool.get("output"),
+    }

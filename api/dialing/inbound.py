@@ -1,0 +1,130 @@
+"""Decides about inbound calls: which agent takes one, or why it is not answered (CB-54, X-CB-32).
+
+Whatever is wrong is found before the answer: nobody is answered into silence.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from typing import Final
+
+from api.agents.context import ground_of
+from api.agents.layers import Layers
+from api.base.problems import Problem
+from api.deployment import Deployment
+from api.dialing.dialer import BusyError, ClosedError, Dialer
+from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number
+from api.egress.sealing import SealError
+from api.orders.checks import order_of
+from api.resources.agent import Agent
+from api.resources.agent_fields import AgentFields
+from api.resources.call import CreateCall, NewCall
+from api.resources.masking import sealed, unsealed
+from api.resources.number import OwnedNumber
+from api.store import StoreError
+from api.store.transfers import TrunkFullError
+from pbx.incoming import IncomingCall, Refusal
+from pbx.switch import LIMIT_MARGIN_S, SwitchError
+
+log = logging.getLogger(__name__)
+
+#: Nobody is let ring for long because the store is slow.
+_LOOK_UP_S: Final = 2.0
+#: Fields of an agent that are about calling people.
+_OUTBOUND: Final = frozenset({"from_number", "retry"})
+
+
+class RefusedError(Exception):
+    """The call is not answered; the message is for the log."""
+
+    def __init__(self, refusal: Refusal, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
+
+
+class Reception:
+    """Takes the calls that the trunk brings."""
+
+    def __init__(self, deployment: Deployment, dialer: Dialer) -> None:
+        self._deployment = deployment
+        self._dialer = dialer
+
+    async def receive(self, call: IncomingCall) -> Refusal | None:
+        """As `pbx.incoming.OnIncoming`."""
+        try:
+            await self._receive(call)
+        except RefusedError as refused:
+            refusal, reason = refused.refusal, str(refused)
+        except BusyError:
+            refusal, reason = Refusal.USER_BUSY, "`calls.max_concurrent` calls are under way"
+        except TrunkFullError:
+            refusal, reason = Refusal.USER_BUSY, "every channel of its trunk is in use"
+        except ClosedError:
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+            reason = "the server is starting or stopping"
+        except (StoreError, SwitchError) as error:
+            refusal, reason = Refusal.NORMAL_CIRCUIT_CONGESTION, str(error)
+        except TimeoutError:
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+            reason = "the store is slow, or the link to the PBX is down"
+        else:
+            return None
+        log.warning("inbound call %s to %r refused: %s", call.attempt.id, call.number, reason)
+        return refusal
+
+    async def _receive(self, call: IncomingCall) -> None:
+        async with asyncio.timeout(_LOOK_UP_S):
+            number = await self._dialled(call.number)
+            agent = await self._agent(number)
+            new = await self._order(call, number, agent)
+        await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
+        begin = self._deployment.store.inbound.begin
+        await self._dialer.receive(
+            call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)
+        )
+
+    async def _dialled(self, told: str) -> OwnedNumber:
+        known = self._deployment.settings.calls.inbound_numbers.get(told, told)
+        digits = "".join(char for char in known if char.isdecimal())
+        candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
+        number = dialled_number(known, candidates)
+        if number is None:
+            reason = "it is none of /v1/numbers; see `calls.inbound_numbers`"
+            raise RefusedError(Refusal.UNALLOCATED_NUMBER, reason)
+        if number.status != "active":
+            raise RefusedError(Refusal.SUBSCRIBER_ABSENT, f"number {number.id} is inactive")
+        return number
+
+    async def _agent(self, number: OwnedNumber) -> Agent:
+        agent = await self._deployment.store.agents.answering(number.id)
+        if agent is None or agent.status != "active":
+            reason = f"no inbound agent answers number {number.id}"
+            raise RefusedError(Refusal.SUBSCRIBER_ABSENT, reason)
+        return agent
+
+    async def _order(self, call: IncomingCall, number: OwnedNumber, agent: Agent) -> NewCall:
+        deployment = self._deployment
+        try:
+            config = unsealed(agent.config, deployment.seal)
+            layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
+            ground = await ground_of(deployment, AgentFields.model_validate(layers.merged()))
+            asked = CreateCall(to=number.number, agent_id=agent.id)
+            new = order_of(asked, layers, ground, time.time())
+        except (Problem, SealError) as error:
+            reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
+            raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
+        return replace(
+            new,
+            direction="inbound",
+            from_number=caller_number(call.caller_number, number.number),
+            trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
+            agent_version=agent.version,
+            agent=sealed(new.agent, deployment.seal),
+        )
+
+
+def _told(error: Problem | SealError) -> str:
+    if isinstance(error, Problem) and error.errors:
+        return "; ".join(f"{one.pointer}: {one.detail}" for one in error.errors)
+    return str(error)

@@ -1,0 +1,1 @@
+"""What may leave the premises, by which client, and how secrets are sealed."""

@@ -1,0 +1,1 @@
+"""The server: connections, authentication, limits, endpoints and their documents."""

@@ -1,0 +1,56 @@
+"""What the HTTP side is given by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.calls.recording_folder import RecordingFolder
+from api.calls.recording_links import RecordingLinks
+from api.deployment import Deployment
+
+
+class CallControl(Protocol):
+    """Whoever runs the calls."""
+
+    async def cancel(self, call_id: str) -> None:
+        """Hang up an attempt that is not answered yet; the store has marked the call."""
+        ...
+
+    async def hang_up(self, call_id: str) -> None:
+        """End an answered call from our side; does nothing when it is over."""
+        ...
+
+    async def transfer(self, call_id: str) -> None:
+        """Begin the transfer that the store has noted; does nothing when the call is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """The state of one part of the server."""
+
+    ok: bool
+    message: str
+    """What was seen; where it is wrong, also how to mend it."""
+
+
+@dataclass(frozen=True)
+class Services(Deployment):
+    """Everything that the routes use."""
+
+    control: CallControl
+    health: Callable[[], Awaitable[Mapping[str, Check]]]
+    """The state of the PBX link, the models, …; `api.http.vitals` looks at store and disk."""
+    url: str = "http://127.0.0.1:8080"
+    """Where clients reach the server."""
+    node: str = "offhook"
+    """Whose recordings are in the recordings folder."""
+
+    @property
+    def recordings(self) -> RecordingFolder:
+        return RecordingFolder(self.settings.recordings.dir, self.node)
+
+    @property
+    def links(self) -> RecordingLinks:
+        """Makes links to recordings."""
+        return RecordingLinks(self.seal, self.url)

@@ -1,0 +1,152 @@
+"""Whether a call can be placed as a request asks: its configuration, merged and checked, its time
+and where the callee may be."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from api.agents.checks import check_config, check_variables
+from api.agents.context import Ground
+from api.agents.layers import Layers, given
+from api.agents.sizes import check_sizes
+from api.base.json_object import JsonObject
+from api.base.numbers import is_e164
+from api.base.problems import FieldError, invalid, pointer
+from api.base.times import parse_rfc3339
+from api.policy.calendar import never_open
+from api.policy.retry import RetryPolicy, parse_retry
+from api.policy.zones import zones_of
+from api.resources.agent_fields import AgentFields
+from api.resources.call import Concurrency, CreateCall, NewCall
+
+DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
+#: How far ahead a call may be scheduled: a year.
+MAX_AHEAD_S: Final = 366 * 24 * 3600
+#: The first moment of the calendar, which a time of a campaign is shown in.
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+
+
+def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
+    """The sources of the call's configuration.
+
+    Args:
+        asked: the request.
+        agent: the stored agent's configuration; empty without one.
+    """
+    call = given(asked)
+    if asked.prompt is not None:
+        call["instructions"] = asked.prompt
+    return Layers(
+        agent=agent,
+        inline={} if asked.agent is None else given(asked.agent),
+        overrides={} if asked.overrides is None else given(asked.overrides),
+        call=call,
+        names={} if asked.prompt is None else {"instructions": "prompt"},
+    )
+
+
+def order_of(
+    asked: CreateCall,
+    layers: Layers,
+    ground: Ground,
+    now: float,
+    number_field: str = "to",
+    *,
+    open_variables: bool = False,
+) -> NewCall:
+    """Check a call and fill in the defaults, but for how it goes out: without a `from_number`
+    that is empty, and neither trunk nor rate are known here.
+
+    Args:
+        asked: the request.
+        layers: where its configuration comes from.
+        ground: what that may refer to.
+        now: Unix seconds.
+        number_field: what the request calls `to`.
+        open_variables: whether variables may be given later.
+
+    Raises:
+        Problem: 422 with a pointer to every wrong field.
+    """
+    snapshot = layers.merged()
+    config = AgentFields.model_validate(snapshot)
+    calls = ground.settings.calls
+    errors = []
+    if not is_e164(asked.to):
+        detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
+        errors.append(FieldError(detail, pointer(number_field)))
+    errors += [rebased(error, layers) for error in check_config(config, ground)]
+    variables = config.variables or {}
+    if not open_variables:
+        errors += [rebased(error, layers) for error in check_variables(config, variables)]
+    if not errors:
+        at = datetime.fromtimestamp(now, UTC)
+        errors += [rebased(one, layers) for one in check_sizes(config, variables, ground, at)]
+    language = config.language or calls.default_language
+    if language not in ground.languages and config.language is None:
+        known = ", ".join(sorted(ground.languages)) or "none"
+        detail = f"the loaded models do not speak {language!r}; they speak: {known}"
+        errors.append(FieldError(detail, pointer("language")))
+    scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)
+    retry: RetryPolicy | None = None
+    zones: tuple[str, ...] = ()
+    if not errors and config.retry is not None:
+        retry = parse_retry(config.retry)
+        zones = zones_of(asked.to, calls.default_timezone)
+        closed = never_open(retry, zones, scheduled_at or now)
+        if closed is not None and not asked.force_now:
+            errors.append(rebased(closed, layers))
+    if errors:
+        raise invalid(errors)
+    return NewCall(
+        to_number=asked.to,
+        from_number=config.from_number or "",
+        prompt=config.instructions or DEFAULT_PROMPT,
+        language=language,
+        context=config.context or {},
+        returns=config.returns or {},
+        metadata=asked.metadata or {},
+        webhook_url=config.webhook_url,
+        max_duration_s=config.max_duration_seconds or calls.max_duration_s,
+        scheduled_at=scheduled_at,
+        retry=retry,
+        zones=zones,
+        force_now=asked.force_now,
+        concurrency=None
+        if asked.concurrency is None
+        else Concurrency(asked.concurrency.key, asked.concurrency.max),
+        agent_id=asked.agent_id,
+        agent=snapshot,
+        variables=variables,
+    )
+
+
+def rebased(error: FieldError, layers: Layers) -> FieldError:
+    """The same error, pointing into the request rather than into the merged configuration."""
+    if error.pointer is None:
+        return error
+    _, name, *rest = error.pointer.split("/")
+    place = layers.place(name)
+    if place == pointer("agent_id"):
+        detail = f"its agent's {error.pointer[1:]}: {error.detail}"
+        return replace(error, detail=detail, pointer=place)
+    return replace(error, pointer="/".join((place, *rest)))
+
+
+def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float | None:
+    """RV-266…270: RFC 3339 or Unix seconds; None if it is not in the future."""
+    if asked is None:
+        return None
+    at: float | None = None
+    if isinstance(asked, int | float) and not isinstance(asked, bool):
+        at = float(asked) if asked >= _FIRST else None
+    elif isinstance(asked, str):
+        at = parse_rfc3339(asked)
+    place = pointer("scheduled_at")
+    if at is None:
+        detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z, or seconds"
+        errors.append(FieldError(detail, place))
+        return None
+    if at > now + MAX_AHEAD_S:
+        errors.append(FieldError("must be within a year from now", place))
+    return at if at > now else None

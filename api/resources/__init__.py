@@ -1,0 +1,1 @@
+"""What the API speaks of, one noun per file: its record, its request bodies, its JSON object."""

@@ -1,0 +1,137 @@
+"""Attempts: times that the PBX dialled, or was rung."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field
+
+from api.base.json_object import JsonObject
+from api.base.lifecycle import AnsweredBy
+from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+
+if TYPE_CHECKING:
+    from pbx.switch import Cause  # which needs the audio; clients of the API do not
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One time that the PBX dialled for an order."""
+
+    id: str
+    call_id: str
+    number: int
+    """1 for the first."""
+    channel_id: str
+    """`offhook-<uuid>`, on disk before the PBX is told."""
+    state: str
+    created_at: float
+    ringing_at: float | None
+    early_media_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    hangup_cause: str | None
+    message: str | None
+    q850_cause: int | None
+    sip_code: int | None
+    sip_call_id: str | None
+    trunk: str | None
+    concurrency_key: str | None
+    node_id: str | None
+    """Of the process that dialled."""
+    answered_by: AnsweredBy | None
+    end_reason: str | None
+    unknown: bool
+    """Nobody can say how it ended: it may have rung, or talked."""
+    media: JsonObject | None
+    recording_path: str | None
+    """File name in the recordings folder; on disk before the file is."""
+    amount_milli_cents: int | None
+    recording_node: str | None
+    """Whose folder; None of what an earlier release recorded, until its node claims it."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is a recording to be fetched."""
+        return self.recording_path is not None and self.ended_at is not None
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """Where an attempt is going to be recorded."""
+
+    node: str
+    name: str
+    """In that node's recordings folder."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended, and with it the call, unless its retry policy wants another."""
+
+    at: float
+    cause: "Cause"
+    """`cause.state` becomes the call's status."""
+    end_reason: str
+    """Lower snake case, up to 64 characters."""
+    awaits_result: bool = False
+    """Whether `record_result` follows; until then the terminal event is withheld (CB-53)."""
+    unknown: bool = False
+    """Nobody can say what became of the attempt, so the number is not dialled again."""
+    answered_by: AnsweredBy | None = None
+    media: JsonObject | None = None
+    recording_path: str | None = None
+    """Relative to the recordings folder."""
+    recording_seconds: float = 0.0
+    recording_bytes: int | None = 0
+    """Of the file; None: a crash cut it short, and it is not announced."""
+
+
+class AttemptObject(BaseModel):
+    """One time that the PBX dialled for a call."""
+
+    number: int = Field(description="1 for the first.")
+    state: str = Field(examples=["ended"])
+    trunk: str | None
+    created_at: Timestamp
+    ringing_at: Timestamp | None
+    early_media_at: Timestamp | None
+    answered_at: Timestamp | None
+    ended_at: Timestamp | None
+    answered_by: AnsweredBy | None
+    end_reason: str | None
+    hangup_cause: str | None = Field(description="Q.850 cause in lower snake case.")
+    message: str | None
+    q850_cause: int | None
+    sip_code: int | None
+    sip_call_id: str | None
+    unknown: bool = Field(description="Nobody can say how it ended, so there is no other one.")
+    recording_available: bool
+    media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
+    billing_amount_milli_cents: int | None = Field(
+        description="What it cost; null until it is over.", examples=[2834]
+    )
+
+
+def attempt_object(attempt: Attempt) -> dict[str, Any]:
+    """The JSON object of `attempt`."""
+    return AttemptObject(
+        number=attempt.number,
+        state=attempt.state,
+        trunk=attempt.trunk,
+        created_at=rfc3339(attempt.created_at),
+        ringing_at=rfc3339_or_none(attempt.ringing_at),
+        early_media_at=rfc3339_or_none(attempt.early_media_at),
+        answered_at=rfc3339_or_none(attempt.answered_at),
+        ended_at=rfc3339_or_none(attempt.ended_at),
+        answered_by=attempt.answered_by,
+        end_reason=attempt.end_reason,
+        hangup_cause=attempt.hangup_cause,
+        message=attempt.message,
+        q850_cause=attempt.q850_cause,
+        sip_code=attempt.sip_code,
+        sip_call_id=attempt.sip_call_id,
+        unknown=attempt.unknown,
+        recording_available=attempt.recorded,
+        media=None if attempt.media is None else dict(attempt.media),
+        billing_amount_milli_cents=attempt.amount_milli_cents,
+    ).model_dump()

@@ -1,0 +1,236 @@
+"""Calendar connections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from api.base.fields import Body, without_default
+from api.base.json_object import JsonObject
+from api.base.text import BUILT_IN, MASK, PLACEHOLDER
+from api.base.times import Timestamp, rfc3339
+from api.policy.retry import WEEKDAYS, Weekday
+from api.policy.zones import zone
+
+CalendarKind = Literal["caldav", "ics"]
+
+
+@dataclass(frozen=True)
+class NewCalendarConnection:
+    """A connection as it comes in, already checked."""
+
+    name: str
+    kind: CalendarKind
+    url: str
+    username: str | None
+    sealed_password: str | None
+    event_types: Sequence[JsonObject]
+    """Each an `api.resources.calendar.EventType`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarConnection(NewCalendarConnection):
+    """A stored connection."""
+
+    id: str
+    created_at: float
+    updated_at: float
+
+    @property
+    def bookable(self) -> bool:
+        """Whether it can be written to at all."""
+        return self.kind == "caldav"
+
+
+#: What the texts of a booking may name.
+BOOKING_VARIABLES: Final = BUILT_IN | {"event_type", "name", "email", "note"}
+
+_CLOCK: Final = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+_ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
+_NAMED: Final = "May name " + ", ".join(f"`{{{{{one}}}}}`" for one in sorted(BOOKING_VARIABLES))
+
+
+def _known_zone(name: str) -> str:
+    zone(name)  # it raises what pydantic tells
+    return name
+
+
+def _template(text: str) -> str:
+    for name in PLACEHOLDER.findall(text):
+        if name not in BOOKING_VARIABLES:
+            known = ", ".join(f"{{{{{one}}}}}" for one in sorted(BOOKING_VARIABLES))
+            raise ValueError(f"there is no {{{{{name}}}}} here; there are {known}")
+    if "{{" in PLACEHOLDER.sub("", text):
+        raise ValueError("holds `{{` that begins no `{{variable}}`")
+    return text
+
+
+Template = Annotated[str, AfterValidator(_template)]
+
+
+class EventType(Body):
+    """Something that can be booked, and when."""
+
+    id: str = Field(
+        min_length=1,
+        max_length=200,
+        description="What agents' tools name it by: any text, as the URL of an event type "
+        "elsewhere (RV-26).",
+        examples=["checkup"],
+    )
+    name: str = Field(min_length=1, max_length=200, examples=["Dental check-up"])
+    duration_minutes: int = Field(ge=5, le=1440, examples=[30])
+    buffer_minutes: int = Field(
+        default=0, ge=0, le=720, description="What stays free before and after."
+    )
+    days: list[Weekday] = Field(
+        default=list(WEEKDAYS[:5]), min_length=1, max_length=7, description="On which it is open."
+    )
+    start: str = Field(default="09:00", pattern=_CLOCK, description="When the first slot begins.")
+    end: str = Field(default="17:00", pattern=_CLOCK, description="When the last slot is over.")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        description="IANA name of the zone of `start` and `end`; slots are told in it.",
+        examples=["Europe/Berlin"],
+    )
+    horizon_days: int = Field(
+        default=30, ge=0, le=365, description="Days after today that are open for bookings."
+    )
+    title: Template = Field(
+        default="{{event_type}}: {{name}}",
+        min_length=1,
+        max_length=500,
+        description=f"Of the booked event. {_NAMED}.",
+    )
+    description: Template = Field(
+        default="{{name}}, {{user_phone_number}}\n{{email}}\n{{note}}\nCall {{call_id}}",
+        max_length=4_000,
+        description=f"Of the booked event. {_NAMED}.",
+    )
+    location: str | None = Field(
+        default=None, max_length=500, description="Of the booked event.", examples=["1 Main Street"]
+    )
+
+
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Yours.",
+        examples=["Front desk"],
+    ),
+]
+Url = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2_048,
+        description="`caldav`: of the calendar collection itself. `ics`: of the feed. It must be "
+        "allowed by `tools.allow_http`, `tools.allowed_hosts` and `tools.allowed_networks`.",
+        examples=["https://dav.example.org/calendars/frontdesk/appointments/"],
+    ),
+]
+Username = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        pattern="^[^:]*$",
+        description="For HTTP Basic (RFC 7617).",
+        examples=["offhook"],
+    ),
+]
+Password = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1_024,
+        description=f"Sealed when stored, and told as `{MASK}`; that sent back, it stays.",
+        examples=["app-password-7d1f"],
+    ),
+]
+EventTypes = Annotated[
+    list[EventType],
+    Field(
+        min_length=1,
+        max_length=50,
+        description="What can be booked.",
+    ),
+]
+
+
+class CreateCalendarConnection(Body):
+    """A calendar to connect."""
+
+    free_text = frozenset({"description"})
+
+    name: Name
+    kind: CalendarKind = Field(
+        description="`caldav`: slots are found and booked. `ics`: a feed, which can only be read: "
+        "slots are found."
+    )
+    url: Url
+    username: Username | None = None
+    password: Password | None = None
+    event_types: EventTypes
+
+
+class ChangeCalendarConnection(Body):
+    """What to change; the rest stays. A URL on another server needs the password again."""
+
+    free_text = frozenset({"description"})
+
+    name: Name = Field(default="", json_schema_extra=without_default)
+    url: Url = Field(default="", json_schema_extra=without_default)
+    username: Username | None = Field(default=None, json_schema_extra=without_default)
+    password: Password | None = Field(default=None, json_schema_extra=without_default)
+    event_types: EventTypes = Field(default=[], json_schema_extra=without_default)
+
+
+class CalendarConnectionObject(BaseModel):
+    """A connected calendar."""
+
+    id: str = Field(json_schema_extra={"format": "uuid"}, examples=[_ID])
+    name: str = Field(examples=["Front desk"])
+    kind: CalendarKind
+    url: str = Field(examples=["https://dav.example.org/calendars/frontdesk/appointments/"])
+    username: str | None = Field(examples=["offhook"])
+    password: str | None = Field(description="Masked.", examples=[MASK])
+    bookable: bool = Field(description="Whether agents can book in it.", examples=[True])
+    event_types: list[EventType]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class CalendarConnectionList(BaseModel):
+    """Connections, oldest first."""
+
+    data: list[CalendarConnectionObject]
+    has_more: bool = Field(examples=[False])
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page.", examples=[None]
+    )
+
+
+class CalendarCheckObject(BaseModel):
+    """What a calendar said when it was asked."""
+
+    ok: bool
+    detail: str = Field(examples=["12 busy times in the next 30 days"])
+
+
+def calendar_connection_object(connection: CalendarConnection) -> dict[str, Any]:
+    """The JSON object of `connection`."""
+    return CalendarConnectionObject(
+        id=connection.id,
+        name=connection.name,
+        kind=connection.kind,
+        url=connection.url,
+        username=connection.username,
+        password=None if connection.sealed_password is None else MASK,
+        bookable=connection.bookable,
+        event_types=[EventType.model_validate(one) for one in connection.event_types],
+        created_at=rfc3339(connection.created_at),
+        updated_at=rfc3339(connection.updated_at),
+    ).model_dump()

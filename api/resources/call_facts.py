@@ -1,0 +1,46 @@
+"""What every call knows of itself: the values of the variables that need not be given."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.policy.zones import zone, zones_of
+from api.resources.call import Call
+
+
+def callee_zone(call: Call, default: str | None = None) -> ZoneInfo:
+    """Where the person is: as `retry.timezone` says, else as their number does, else UTC.
+
+    Args:
+        call: of whose person.
+        default: taken where the number may be in several zones, if it is one of them, and where
+            no numbering plan knows it.
+    """
+    if asked := (call.retry or {}).get("timezone"):
+        return zone(asked)
+    known = zones_of(call.person_number, default) or ("UTC",)
+    return zone(default if default in known else known[0])
+
+
+def facts_of(call: Call, now: datetime) -> dict[str, Any]:
+    """The values of `api.base.text.BUILT_IN`.
+
+    Args:
+        call: of which.
+        now: in the person's zone.
+    """
+    return {
+        "call_id": call.id,
+        "call_direction": call.direction,
+        "user_phone_number": call.person_number,
+        "agent_phone_number": call.our_number,
+        "today": now.date().isoformat(),
+        "now": now.isoformat(timespec="seconds"),
+    }
+
+
+def values_of(call: Call, at: float, default_zone: str | None = None) -> Mapping[str, Any]:
+    """What stands for the variables of a call; arguments as of `effective`."""
+    now = datetime.fromtimestamp(at, callee_zone(call, default_zone))
+    return {**call.variables, **facts_of(call, now)}

@@ -1,0 +1,161 @@
+"""Transfers: a call handed over to somebody else."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.base.fields import Body
+from api.base.json_object import JsonObject
+from api.base.numbers import E164
+from api.base.times import rfc3339
+
+TransferMode = Literal["cold", "warm"]
+TransferMethod = Literal["refer", "bridge"]
+TransferStatus = Literal["dialing", "completed", "failed"]
+
+
+@dataclass(frozen=True)
+class TransferWish:
+    """To whom a call is to be handed over, and how; already checked."""
+
+    number: str
+    """E.164."""
+    mode: TransferMode = "cold"
+    """`warm`: whoever answers is briefed first."""
+    method: TransferMethod | None = None
+    """None: by REFER where the trunk takes it, else, and where that is refused, by bridging."""
+    summary_instructions: str | None = None
+    """Warm: what the briefing should hold."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer as it stands; kept with its call."""
+
+    seq: int
+    """1 for the attempt's first."""
+    number: str
+    mode: TransferMode
+    method: TransferMethod
+    falls_back: bool
+    """Whether a refused REFER is followed by bridging."""
+    trunk: str
+    """The one that a bridge's second leg goes out by."""
+    caller_number: str
+    """Shown on it."""
+    summary_instructions: str | None
+    status: TransferStatus
+    at: float
+    """When that was so, Unix seconds."""
+    reason: str | None = None
+    """Why it failed."""
+    rate: JsonObject | None = None
+    """What its second leg costs, as `api.base.money.Rate` writes it; None: nothing."""
+    longest_s: int = 0
+    """How long that may last."""
+    reserved_milli_cents: int = 0
+    """Held for it, within what is held for the call."""
+    answered_at: float | None = None
+    """When its second leg was answered, Unix seconds."""
+
+    @property
+    def takes_channel(self) -> bool:
+        """Whether its second leg takes a channel of its trunk, while the call lasts."""
+        return self.method == "bridge" and self.status != "failed"
+
+    def json(self) -> JsonObject:
+        """As it is stored."""
+        return asdict(self)
+
+
+def leg_id(channel_id: str, seq: int) -> str:
+    """The channel id of the second leg. `whose_leg` of it is the call's own channel id, so that
+    after a crash the leg is known for what it is."""
+    return f"{channel_id}{_LEG}{seq}"
+
+
+def whose_leg(channel_id: str) -> str:
+    """The channel id of the attempt that the channel belongs to: its own, or that of a leg."""
+    return channel_id.partition(_LEG)[0]
+
+
+#: In no channel id of an attempt: those are hexadecimal behind their prefix.
+_LEG = "-transfer-"
+
+
+class TransferObject(BaseModel):
+    """The handing over of a call to somebody else."""
+
+    number: str = Field(examples=["+15550100200"], description="To whom, E.164.")
+    mode: TransferMode = Field(description="`warm`: whoever answered was briefed first.")
+    method: TransferMethod = Field(
+        description="`refer`: the carrier calls them. `bridge`: they are called, and joined."
+    )
+    status: TransferStatus
+    reason: str | None = Field(description="Why it failed.")
+    at: str = Field(
+        json_schema_extra={"format": "date-time"}, description="Since when it has its status."
+    )
+
+
+def transfer_object(transfer: Transfer) -> dict[str, Any]:
+    """The JSON object of `transfer`."""
+    return transfer_shown(transfer).model_dump()
+
+
+def transfer_shown(transfer: Transfer) -> TransferObject:
+    return TransferObject(
+        number=transfer.number,
+        mode=transfer.mode,
+        method=transfer.method,
+        status=transfer.status,
+        reason=transfer.reason,
+        at=rfc3339(transfer.at),
+    )
+
+
+class TransferCall(Body):
+    """To whom to hand the person on the line over."""
+
+    number: E164 = Field(description="E.164.", examples=["+15550100200"])
+    mode: TransferMode = Field(
+        default="cold",
+        description="`warm`: whoever answers is told who is on the line, while the person hears it "
+        "ring; then the two are joined.",
+    )
+    method: Literal["auto", "refer", "bridge"] = Field(
+        default="auto",
+        description="`refer`: the carrier calls them (SIP REFER), if the trunk's `allow_refer` is "
+        "set; not for `warm`. `bridge`: they are called, and joined. `auto`: `refer` where that is "
+        "allowed, else, and where the carrier refuses, `bridge`.",
+    )
+    summary_instructions: str | None = Field(
+        default=None,
+        max_length=4_000,
+        description="`warm`: what the briefing is to hold; null or empty: who is on the line, what "
+        "they want, and what was agreed.",
+    )
+
+
+Refusal = Literal[
+    "destination_not_allowed",
+    "no_trunk",
+    "no_rate",
+    "do_not_call",
+    "from_number_not_allowed",
+    "refer_not_allowed",
+    "not_in_progress",
+    "transfer_under_way",
+    "too_many_transfers",
+    "trunk_full",
+    "budget_exceeded",
+]
+
+
+class TransferRefusedError(Exception):
+    """The call cannot be transferred so; the message says why, `code` does for programs."""
+
+    def __init__(self, code: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.code = code

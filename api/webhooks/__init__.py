@@ -1,0 +1,1 @@
+"""Events on their way to whoever asked for them: signed, sent, tried again."""

@@ -19,7 +19,7 @@ from tests.api.campaigning import NUMBERS, eventually, pacing
 from tests.api.conftest import Bench, benching
 from tests.api.receiver import receiving
 from tests.api.story import NODE, NORMAL
-from tests.api.test_webhooks import delivering
+from tests.api.webhooks.test_deliverer import delivering
 
 CANARY: Final = "canary-7391"
 HERE: Final = {"OFFHOOK_SERVER__RATE_LIMIT_PER_MINUTE": "100000"}

@@ -24,10 +24,10 @@ from api.settings import StoreSection
 from api.settings.calling import Calls
 from api.store import Store
 from api.tools.toolbox import Toolbox
+from tests.api.compat.test_oneinbox import AGENT, BASE
 from tests.api.conftest import ALIASES, EQUIPPED, SEAL, Bench, benching
 from tests.api.story import NODE, NORMAL, NUMBER, OURS
 from tests.api.switchboard import Clerk, PlayedSwitch
-from tests.api.test_oneinbox import AGENT, BASE
 from tests.voice_loop.scripted import Detector, Ears, Mouth
 from voice_loop.ports import Engines, Line
 

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from api.cli.example import EXAMPLE
 from api.http.server import http_server, listen
 from pbx.testbed import persona
+from tests.api.compat.test_revox import same_keys
 from tests.api.revox_examples import CALL_KEYS
-from tests.api.test_revox import same_keys
 from tests.compat.revox_client import RevoxClient, RevoxError
 from tests.e2e.conftest import Phone
 

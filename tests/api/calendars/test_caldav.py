@@ -29,7 +29,7 @@ from tests.api.calendars.radicale import (
 )
 from tests.api.conftest import SEAL
 from tests.api.receiver import Receiver, receiving, status
-from tests.api.test_http_tool import answers
+from tests.api.tools.test_http_tool import answers
 from tests.voice_loop.scripted import settle
 
 LOOPBACK = Tools.model_validate({"allow_http": True, "allowed_networks": ["127.0.0.0/8", "::1"]})

@@ -17,7 +17,7 @@ from tests.api.calendars.test_busy import text
 from tests.api.conftest import Bench
 from tests.api.doors import client_of
 from tests.api.receiver import receiving
-from tests.api.test_http_tool import answers
+from tests.api.tools.test_http_tool import answers
 
 PATH = "/v1/calendar_connections"
 DOCUMENTATION = Path(__file__).parents[3] / "docs/tools.md"

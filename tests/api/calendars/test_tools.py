@@ -20,8 +20,8 @@ from tests.api.calendars.test_busy import text
 from tests.api.calendars.test_caldav import CHECKUP
 from tests.api.conftest import SEAL
 from tests.api.receiver import receiving
-from tests.api.test_http_tool import answers
-from tests.api.test_toolbox import called
+from tests.api.tools.test_http_tool import answers
+from tests.api.tools.test_toolbox import called
 from tests.voice_loop.scripted import HandSet
 from voice_loop.tools import Tool, ToolResult
 

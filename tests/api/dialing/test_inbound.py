@@ -1,0 +1,478 @@
+"""Inbound calls: whom they reach, what becomes of them, and when they are refused."""
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from api.dialing.dialer import Dialer
+from api.dialing.inbound import Reception
+from api.dialing.inbound_numbers import ANONYMOUS
+from api.resources.trunk import NewTrunk
+from api.settings.calling import Calls
+from api.store import Store, StoreError
+from api.store.database import Transaction
+from api.store.tables import calls
+from pbx.incoming import IncomingCall, Refusal
+from pbx.switch import LIMIT_MARGIN_S, Dial, SwitchError, SwitchUnavailable
+from tests.api.agents.test_agents import change, make, numbers, send
+from tests.api.conftest import Bench
+from tests.api.story import NORMAL, new_call
+from tests.api.switchboard import (
+    CANCELED,
+    Office,
+    PlayedAttempt,
+    impatient,
+    over,
+    story,
+    until,
+)
+from tests.voice_loop.scripted import settle
+
+OURS, OTHER = "+15559876543", "+15550100099"
+CALLER = "+15550888000"
+
+
+class Desk:
+    """Where inbound calls arrive."""
+
+    def __init__(self, bench: Bench, office: Office, dialer: Dialer) -> None:
+        self.bench, self.office, self.dialer = bench, office, dialer
+        self.reception = Reception(bench.services, dialer)
+        self.attempts: list[PlayedAttempt] = []
+
+    async def ring(
+        self,
+        number: str = OURS,
+        caller: str | None = CALLER,
+        trunk: str | None = None,
+        limit_fault: SwitchError | None = None,
+    ) -> Refusal | None:
+        attempt = PlayedAttempt(Dial(f"17000.{len(self.attempts)}", number))
+        attempt.limit_fault = limit_fault
+        self.attempts.append(attempt)
+        return await self.reception.receive(IncomingCall(attempt, number, caller, "Ann", trunk))
+
+    async def calls(self, **filters: str) -> list[dict[str, Any]]:
+        """What the API lists, newest first."""
+        response = await self.bench.client.get("/v1/calls", params=filters)
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["data"]
+        return found
+
+    async def the_call(self) -> dict[str, Any]:
+        (call,) = await self.calls(direction="inbound")
+        return call
+
+
+@pytest.fixture
+async def desk(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    impatient(monkeypatch)
+    trusting = Calls(trusted_caller_id_trunks=("vouching",))
+    office = Office(bench.store, tmp_path / "inbound", calls=trusting)
+    async with running(office) as dialer:
+        yield Desk(bench, office, dialer)
+
+
+@contextlib.asynccontextmanager
+async def running(office: Office, max_concurrent: int = 2) -> AsyncIterator[Dialer]:
+    dialer = office.dialer(max_concurrent)
+    task = asyncio.create_task(dialer.run())
+    await asyncio.sleep(0)
+    try:
+        yield dialer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def answering(bench: Bench, **fields: Any) -> dict[str, Any]:
+    """An inbound agent that answers OURS."""
+    ours, _ = await numbers(bench)
+    wanted = {"type": "inbound", "instructions": "Take the order.", "number_ids": [ours]}
+    return await make(bench, **(wanted | fields))
+
+
+@pytest.mark.both_stores
+@pytest.mark.rows("CB-37", "CB-54", "CB-55", "RV-281", "RV-286", "RV-303", "X-CB-31")
+async def test_an_inbound_call_is_the_mirror_of_an_outbound_one(desk: Desk) -> None:
+    bench = desk.bench
+    agent = await answering(
+        bench,
+        returns={"ok": "boolean"},
+        webhook_url="https://hook.example.org/x",
+        retry={"max_attempts": 3},
+    )
+    assert await desk.ring(trunk="trunk") is None
+    call = await desk.the_call()
+    assert (call["status"], call["direction"]) == ("ringing", "inbound")
+    assert (call["from_number"], call["to_number"]) == (CALLER, OURS)
+    assert (call["agent_id"], call["agent_version"]) == (agent["id"], 1)
+    assert (call["prompt"], call["returns"]) == ("Take the order.", {"ok": "boolean"})
+    assert (call["retry"], call["webhook_status"]) == (None, "pending")
+    (attempt,) = desk.attempts
+    assert attempt.limit_s == call["max_duration_seconds"] + LIMIT_MARGIN_S
+    attempt.answer()
+    await until(bench.store, call["id"], "answered")
+    await change(bench, agent["id"], instructions="Do nothing.")
+    await desk.office.hears(attempt, "yes")
+    attempt.end()
+    await until(bench.store, call["id"], "completed")
+    assert (await over(bench.store, call["id"])).result == {"ok": True}
+    assert [one for one in await story(bench.store, call["id"]) if one != "turn"] == [
+        "ringing",
+        "answered",
+        "recording.available",
+        "ended",
+        "transcript.final",
+        "analyzed",
+        "completed",
+    ]
+    call = await desk.the_call()
+    assert (call["prompt"], call["summary"]) == ("Take the order.", "They spoke.")
+    assert (call["billing_amount_milli_cents"], call["reservation_status"]) == (0, "settled")
+    assert (call["attempt_count"], call["recording_available"]) == (1, True)
+    (made,) = await bench.store.calls.attempts(call["id"])
+    assert (made.channel_id, made.trunk, made.state) == ("17000.0", "trunk", "completed")
+
+
+@pytest.mark.rows("CB-68", "RV-280", "RV-281", "RV-286", "RV-303", "OI-31", "OI-36")
+async def test_every_dialect_tells_of_an_inbound_call(desk: Desk) -> None:
+    await answering(desk.bench)
+    assert await desk.ring() is None
+    desk.attempts[0].answer()
+    call_id = (await desk.the_call())["id"]
+    await until(desk.bench.store, call_id, "answered")
+    theirs = {}
+    for path in ("/compat/callingbox/v1/calls", "/compat/oneinbox/v1/calls", "/api/call"):
+        response = await desk.bench.client.get(f"{path}/{call_id}")
+        assert response.status_code == 200, response.text
+        theirs[path] = response.json()
+    callingbox, oneinbox, revox = theirs.values()
+    assert (callingbox["direction"], callingbox["status"]) == ("inbound", "in_progress")
+    assert (callingbox["from_number"], callingbox["to_number"]) == (CALLER, OURS)
+    assert (oneinbox["type"], oneinbox["direction"]) == ("inbound", "inbound")
+    assert (oneinbox["from_number"], oneinbox["to_number"]) == (CALLER, OURS)
+    told = revox["call"]
+    assert told["direction"] == "inbound"
+    assert (told["from_phone_number"], told["to_phone_number"]) == (CALLER, OURS)
+
+
+@pytest.mark.rows("RV-280", "CB-68")
+async def test_calls_are_listed_by_direction(desk: Desk) -> None:
+    await answering(desk.bench)
+    assert await desk.ring() is None
+    placed = await desk.bench.create()
+    assert [one["id"] for one in await desk.calls(direction="outbound")] == [placed["id"]]
+    assert len(await desk.calls(direction="inbound")) == 1
+    assert len(await desk.calls()) == 2
+    wrong = await desk.bench.client.get("/v1/calls?direction=up")
+    assert wrong.status_code == 422
+
+
+@pytest.mark.both_stores
+@pytest.mark.rows("X-CB-32")
+async def test_a_number_that_nobody_answers_is_refused(desk: Desk) -> None:
+    bench = desk.bench
+    agent = await answering(bench)
+    assert await desk.ring("+15550000000") is Refusal.UNALLOCATED_NUMBER
+    assert await desk.ring("") is Refusal.UNALLOCATED_NUMBER
+    assert await desk.ring(OTHER) is Refusal.SUBSCRIBER_ABSENT
+    ours, other = await numbers(bench)
+    await make(bench, type="outbound", number_ids=[other])
+    assert await desk.ring(OTHER) is Refusal.SUBSCRIBER_ABSENT
+    await send(bench, "PATCH", f"/v1/numbers/{ours}", 200, status="inactive")
+    assert await desk.ring() is Refusal.SUBSCRIBER_ABSENT
+    await send(bench, "PATCH", f"/v1/numbers/{ours}", 200, status="active")
+    await send(bench, "DELETE", f"/v1/agents/{agent['id']}", 204)
+    assert await desk.ring() is Refusal.SUBSCRIBER_ABSENT
+    assert await desk.calls() == []
+    assert desk.dialer.active == 0
+
+
+@pytest.mark.rows("CB-54")
+async def test_what_the_trunk_tells_in_place_of_a_number_is_a_setting(
+    desk: Desk, bench: Bench
+) -> None:
+    await answering(bench)
+    settings = bench.services.settings
+    calls = settings.calls.model_copy(update={"inbound_numbers": {"main desk": OURS}})
+    told = dataclasses.replace(
+        bench.services, settings=settings.model_copy(update={"calls": calls})
+    )
+    desk.reception = Reception(told, desk.dialer)
+    assert await desk.ring("main desk") is None
+    assert (await desk.the_call())["to_number"] == OURS
+
+
+async def test_an_agent_that_cannot_be_held_to_any_more_refuses(desk: Desk) -> None:
+    bench = desk.bench
+    await bench.store.secrets.put("crm", bench.services.seal.seal("x"))
+    tool = {
+        "type": "http",
+        "name": "look",
+        "description": "Looks.",
+        "url": "https://crm.example.org/x",
+        "headers": [{"key": "X-Api-Key", "value": "{{secret.crm}}"}],
+    }
+    await answering(bench, tools=[tool])
+    await bench.store.secrets.delete("crm")
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert await desk.calls() == []
+
+
+async def test_as_many_calls_are_taken_as_are_allowed(desk: Desk) -> None:
+    bench = desk.bench
+    await answering(bench)
+    answers = await asyncio.gather(*(desk.ring() for _ in range(3)))
+    assert sorted(answers, key=str) == [Refusal.USER_BUSY, None, None]
+    waiting = await new_call(bench.store)
+    assert await story(bench.store, waiting.id) == ["queued"]
+    first = next(one for one, answer in zip(desk.attempts, answers, strict=True) if answer is None)
+    first.end(CANCELED)
+    outbound = await desk.office.switch.dialed()
+    assert outbound.dial.number == waiting.to_number
+    assert await desk.ring() is Refusal.USER_BUSY
+    outbound.end()
+    await until(bench.store, waiting.id, "failed")
+    await asyncio.sleep(0)
+    assert await desk.ring() is None
+
+
+async def test_a_call_whose_line_is_free_turns_nobody_away(desk: Desk) -> None:
+    bench = desk.bench
+    await answering(bench, returns={"ok": "boolean"})
+    desk.office.mind.result_gate = asyncio.Event()
+    for number in range(2):
+        assert await desk.ring() is None
+        attempt = desk.attempts[number]
+        attempt.answer()
+        call = (await desk.calls())[0]
+        await until(bench.store, call["id"], "answered")
+        attempt.end()
+        await until(bench.store, call["id"], "ended")
+    async with asyncio.timeout(5):
+        while desk.dialer.active:
+            await asyncio.sleep(0.01)
+    assert [await desk.ring(), await desk.ring()] == [None, None]
+    desk.office.mind.result_gate.set()
+
+
+@pytest.mark.both_stores
+async def test_a_trunks_channels_count_inbound_calls(desk: Desk) -> None:
+    store = desk.bench.store
+    await answering(desk.bench)
+    await store.trunks.create(NewTrunk("narrow", max_channels=1))
+    assert await desk.ring(trunk="narrow") is None
+    assert (await store.trunks.get("narrow")).channels_in_use == 1
+    assert await desk.ring(trunk="narrow") is Refusal.USER_BUSY
+    waiting = await new_call(store, trunk="narrow")
+    assert (await store.calls.get(waiting.id)).waiting_for == "trunk_channels"
+    desk.attempts[0].end(CANCELED)
+    assert (await desk.office.switch.dialed()).dial.trunk == "narrow"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_the_caller_gives_up(desk: Desk, *, answered: bool) -> None:
+    store = desk.bench.store
+    await answering(desk.bench)
+    assert await desk.ring() is None
+    if answered:
+        desk.attempts[0].answer()
+    desk.attempts[0].end(NORMAL if answered else CANCELED)
+    call_id = (await desk.the_call())["id"]
+    await until(store, call_id, "completed" if answered else "canceled")
+    call = await over(store, call_id)
+    assert call.end_reason == ("person_hangup" if answered else "canceled")
+    assert len(await store.calls.attempts(call_id)) == 1
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_we_end_it(desk: Desk, *, answered: bool) -> None:
+    bench = desk.bench
+    await answering(bench)
+    assert await desk.ring() is None
+    call_id = (await desk.the_call())["id"]
+    if answered:
+        desk.attempts[0].answer()
+        await until(bench.store, call_id, "answered")
+        await bench.store.calls.request_hang_up(call_id)
+        await desk.dialer.hang_up(call_id)
+    else:
+        await bench.store.calls.request_cancel(call_id)
+        await desk.dialer.cancel(call_id)
+    status = "completed" if answered else "canceled"
+    await until(bench.store, call_id, status)
+    assert desk.attempts[0].hang_ups
+    assert (await over(bench.store, call_id)).status == status
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_store_that_fails_refuses_and_leaves_no_call_open(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, committed: bool
+) -> None:
+    """Also where the answer to its commit was lost."""
+    store = desk.bench.store
+    await answering(desk.bench)
+    begin = store.inbound.begin
+
+    async def fails(*arguments: Any) -> Any:
+        if committed:
+            await begin(*arguments)
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(store.inbound, "begin", fails)
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert desk.dialer.active == 0
+    if committed:
+        call_id = (await desk.the_call())["id"]
+        await until(store, call_id, "failed")
+        assert (await over(store, call_id)).hangup_cause == "store_unavailable"
+    else:
+        assert await desk.calls() == []
+    monkeypatch.setattr(store.inbound, "begin", begin)
+    assert await desk.ring() is None
+
+
+async def test_a_store_that_is_slow_refuses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = desk.bench.store
+    await answering(desk.bench)
+    monkeypatch.setattr("api.dialing.dialer._BEGIN_S", 0.01)
+    begin, gate = store.inbound.begin, asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        await gate.wait()
+        return await begin(*arguments)
+
+    monkeypatch.setattr(store.inbound, "begin", slow)
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    gate.set()
+    async with asyncio.timeout(5):
+        while not await desk.calls():
+            await asyncio.sleep(0.01)
+    call_id = (await desk.the_call())["id"]
+    await until(store, call_id, "failed")
+    await over(store, call_id)
+
+
+async def test_nobody_waits_for_a_link_that_is_down(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dialer keeps the free slots while it waits to dial."""
+    monkeypatch.setattr("api.dialing.dialer._BEGIN_S", 0.01)
+    await answering(desk.bench)
+    desk.office.switch.connected = False
+    await new_call(desk.bench.store)
+    await settle()
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert desk.dialer.active == 0
+
+
+async def test_nothing_is_taken_while_the_server_starts_or_stops(bench: Bench) -> None:
+    office = Office(bench.store)
+    await answering(bench)
+    desk = Desk(bench, office, office.dialer())
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    async with running(office) as desk.dialer:
+        desk.reception = Reception(bench.services, desk.dialer)
+        assert await desk.ring() is None
+        desk.attempts[1].answer()
+        call_id = (await desk.the_call())["id"]
+        await until(bench.store, call_id, "answered")
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert (await over(bench.store, call_id)).end_reason == "server_shutdown"
+
+
+@pytest.mark.both_stores
+@pytest.mark.parametrize("handed_over", [False, True])
+async def test_what_a_crash_left_behind_is_hung_up_and_ended_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, handed_over: bool
+) -> None:
+    impatient(monkeypatch)
+    store, office = bench.store, Office(bench.store)
+    await answering(bench)
+    async with running(office) as dialer:
+        desk = Desk(bench, office, dialer)
+        assert await desk.ring() is None
+        desk.attempts[0].answer()
+        call_id = (await desk.the_call())["id"]
+        await until(store, call_id, "answered")
+        (attempt,) = await store.calls.attempts(call_id)
+        if handed_over:
+            completed = {
+                "seq": 1,
+                "number": "+15550100200",
+                "mode": "cold",
+                "method": "bridge",
+                "falls_back": False,
+                "trunk": "trunk",
+                "caller_number": OURS,
+                "summary_instructions": None,
+                "status": "completed",
+                "reason": None,
+                "at": time.time(),
+            }
+            await _note_transfer(store, call_id, completed)
+        await store.leases.release(f"node:{dialer.node_id}", dialer.node_id)
+        other = Office(store)
+        await other.dialer().reconcile()
+        assert other.switch.hung_up == ([] if handed_over else [attempt.channel_id])
+        call = await over(store, call_id)
+        assert call.end_reason == ("transferred" if handed_over else "server_restart")
+        await other.dialer().reconcile()
+        assert len(other.switch.hung_up) == (0 if handed_over else 1)
+
+
+async def _note_transfer(store: Store, call_id: str, transfer: dict[str, Any]) -> None:
+    async def work(transaction: Transaction) -> None:
+        statement = update(calls).where(calls.c.id == call_id).values(transfer=transfer)
+        await transaction.connection.execute(statement)
+
+    await store.database.write(work)
+
+
+@pytest.mark.rows("RV-312")
+@pytest.mark.parametrize(
+    ("caller", "trunk", "listed"),
+    [(CALLER, "vouching", True), (None, "vouching", False), (CALLER, "trunk", False)],
+)
+async def test_a_caller_who_wants_no_more_calls_is_listed_where_their_number_is_proven(
+    desk: Desk, caller: str | None, trunk: str, listed: bool
+) -> None:
+    """Anybody may show a victim's number. That it was asked for is told all the same."""
+    store = desk.bench.store
+    await answering(desk.bench)
+    desk.office.mind.analysis = '{"quote": "yes", "summary": "s", "outcome": "do_not_contact"}'
+    assert await desk.ring(caller=caller, trunk=trunk) is None
+    call = await desk.the_call()
+    assert call["from_number"] == (caller or ANONYMOUS)
+    desk.attempts[0].answer()
+    await until(store, call["id"], "answered")
+    await desk.office.hears(desk.attempts[0], "yes")
+    desk.attempts[0].end()
+    await until(store, call["id"], "completed")
+    page = await store.do_not_call.page(limit=10)
+    assert [one.number for one in page.items] == ([caller] if listed else [])
+    assert (await store.calls.get(call["id"])).outcome == "do_not_contact"
+    (told,) = [
+        event.data["analysis"]["do_not_call"]
+        for event in await store.calls.events(call["id"])
+        if event.type == "call.analyzed"
+    ]
+    assert (told["listed"], told["quote"]) == (listed, "yes")
+    assert trunk == "vouching" or "calls.trusted_caller_id_trunks" in told["reason"]
+
+
+async def test_a_call_that_the_pbx_would_not_end_is_not_taken(desk: Desk) -> None:
+    await answering(desk.bench)
+    refusal = await desk.ring(limit_fault=SwitchUnavailable("the link is down"))
+    assert refusal is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert await desk.calls(direction="inbound") == []

@@ -1,0 +1,108 @@
+"""The deployment's default signing secret: made, told once, rotated, given by the settings."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import httpx
+import pytest
+from sqlalchemy import insert
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from api.base.signing import new_secret
+from api.compat.endpoints import ENDPOINTS
+from api.http.app import create_app
+from api.settings import Webhooks
+from api.store import Store
+from api.store.database import Transaction
+from api.store.tables import kept_values
+from tests.api.conftest import Bench
+from tests.api.receiver import receiving
+from tests.api.story import new_call
+from tests.api.webhooks.test_deliverer import delivering
+
+PATH = "/v1/webhook_secret"
+
+
+async def test_reading_it_tells_no_secret(bench: Bench) -> None:
+    made = await bench.store.signing_secret.get()
+    answer = (await bench.client.get(PATH)).json()
+    assert answer["source"] == "store"
+    assert answer["created_at"].endswith("Z")
+    assert answer["previous_secret_until"] is None
+    assert "whsec_" not in repr((answer, made))
+    assert await bench.store.signing_secret.get() == made
+
+
+@pytest.mark.both_stores
+async def test_after_a_rotation_both_secrets_sign_until_the_overlap_is_over(bench: Bench) -> None:
+    """CB-23, X-CB-18: a call's own URL, signed with the secret that the store keeps."""
+    old = (await bench.store.signing_secret.get()).secret
+    now = [time.time() + 10]
+    async with (
+        receiving() as receiver,
+        delivering(bench.store, clock=lambda: now[0], secret=None),
+    ):
+        answer = await bench.client.post(f"{PATH}/rotate")
+        rotated = answer.json()
+        new = rotated.pop("signing_secret")
+        assert answer.headers["cache-control"] == "no-store"
+        assert rotated == (await bench.client.get(PATH)).json()
+        await new_call(bench.store, webhook_url=receiver.url)
+        (both,) = await receiver.wait(1)
+        assert both.verified(new) == both.verified(old)
+
+        now[0] += 24 * 3600
+        await new_call(bench.store, webhook_url=receiver.url)
+        _, after = await receiver.wait(2)
+        assert len(after.headers["webhook-signature"].split(" ")) == 1
+
+        now[0] = time.time() + 20
+        at_once = await bench.client.post(f"{PATH}/rotate", json={"overlap_seconds": 0})
+        assert at_once.json()["previous_secret_until"] is None
+        await new_call(bench.store, webhook_url=receiver.url)
+        _, _, last = await receiver.wait(3)
+        assert last.verified(at_once.json()["signing_secret"])
+        with pytest.raises(WebhookVerificationError):
+            last.verified(new)
+    wrong = await bench.client.post(f"{PATH}/rotate", json={"overlap_seconds": -1})
+    assert wrong.json()["errors"][0]["pointer"] == "/overlap_seconds"
+
+
+async def test_a_secret_of_the_settings_wins_and_is_not_rotated(bench: Bench) -> None:
+    webhooks = Webhooks.model_validate({"secret": new_secret()})
+    settings = bench.services.settings.model_copy(update={"webhooks": webhooks})
+    app = create_app(replace(bench.services, settings=settings), ENDPOINTS)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://offhook",
+        headers={"Authorization": f"Bearer {bench.key}"},
+    ) as client:
+        assert (await client.get(PATH)).json() == {
+            "source": "settings",
+            "created_at": None,
+            "previous_secret_until": None,
+        }
+        refused = await client.post(f"{PATH}/rotate")
+    assert (refused.status_code, refused.json()["code"]) == (409, "secret_in_settings")
+    assert "webhooks.secret" in refused.json()["detail"]
+
+
+async def test_a_secret_of_an_earlier_release_is_kept(store: Store) -> None:
+    secret = new_secret()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.connection.execute(
+            insert(kept_values).values(name="webhook_secret", value=secret)
+        )
+
+    await store.database.write(work)
+    found = await store.signing_secret.get()
+    assert (found.secret, found.created_at) == (secret, None)
+    rotated = await store.signing_secret.rotate(60)
+    assert rotated.previous_secret == secret
+
+
+async def test_it_is_made_once(store: Store) -> None:
+    first, *others = await asyncio.gather(*(store.signing_secret.get() for _ in range(3)))
+    assert others == [first, first]

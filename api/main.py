@@ -22,16 +22,16 @@ from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
 from api.deployment import Deployment
 from api.dialing.dialer import Dialer
-from api.dialing.inbound import Reception
+from api.dialing.inbound import InboundCalls
 from api.egress.sealing import Seal
 from api.http.app import create_app
 from api.http.descriptors import TooFewDescriptorsError, connections_within, raise_limit
 from api.http.server import http_server, listen
 from api.http.services import Check, Services
-from api.messaging.courier import Courier
+from api.messaging.sender import MessageSender
 from api.messaging.ways import WayOutError, WaysOut, ways_out
 from api.messaging.writing import Writer
-from api.orders.campaigns import Pacer
+from api.orders.campaigns import CampaignFeeder
 from api.orders.freezing import Freezer
 from api.settings import Settings
 from api.settings.server import Server as ServerSettings
@@ -105,7 +105,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         registry = await stack.enter_async_context(engine_registry(settings, engines))
 
         async def receive(call: IncomingCall) -> Refusal | None:
-            return await reception.receive(call)
+            return await inbound.receive(call)
 
         switch = make_switch(settings, media, receive)
         stack.push_async_callback(switch.close)
@@ -140,7 +140,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
             url=settings.server.public_url or url,
             node=folder.node,
         )
-        reception = Reception(services, dialer)
+        inbound = InboundCalls(services, dialer)
         app = create_app(services, ENDPOINTS)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         keeper = RecordingKeeper(store, folder)
@@ -150,14 +150,14 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         jobs = {
             "webhooks": deliverer.run,
             "housekeeping": housekeeper.run,
-            "messages": Courier(store, writer, ways, settings.calls).run,
+            "messages": MessageSender(store, writer, ways, settings.calls).run,
         }
         for job, work in jobs.items():
             leased = partial(while_leased, store.leases, job, dialer.node_id, work)
             stack.push_async_callback(_ended, asyncio.create_task(_until_done(leased)))
         keeping = partial(keeper.run, settings.retention.interval_s)
         stack.push_async_callback(_ended, asyncio.create_task(_until_done(keeping)))
-        pacing = asyncio.create_task(_until_done(Pacer(services).run))
+        pacing = asyncio.create_task(_until_done(CampaignFeeder(services).run))
         stack.push_async_callback(_ended, pacing)
         stack.push_async_callback(_ended, asyncio.create_task(_dial(server)))
         await stack.enter_async_context(http_server(app, listener, limits))

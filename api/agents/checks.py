@@ -3,7 +3,7 @@ must be configured. Done when an agent is saved and when a call is placed."""
 
 from collections.abc import Iterable, Iterator
 
-from api.agents.context import Ground
+from api.agents.context import AgentContext
 from api.agents.templates import templates
 from api.agents.tool_checks import check_tools
 from api.base.mail_addresses import is_email
@@ -17,14 +17,14 @@ from api.resources.masking import hidden
 from api.resources.returns import check_returns
 
 
-def check_config(config: AgentFields, ground: Ground) -> list[FieldError]:
+def check_config(config: AgentFields, context: AgentContext) -> list[FieldError]:
     """What is wrong with a merged configuration; pointers count from its root."""
     return [
-        *_basics(config, ground),
-        *_engines(config, ground),
-        *_messages(config, ground),
-        *check_tools(config.tools or (), ground),
-        *_placeholders(config, ground),
+        *_basics(config, context),
+        *_engines(config, context),
+        *_messages(config, context),
+        *check_tools(config.tools or (), context),
+        *_placeholders(config, context),
         *_masks(config),
     ]
 
@@ -44,13 +44,13 @@ def check_variables(config: AgentFields, known: Iterable[str]) -> list[FieldErro
     return errors
 
 
-def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
-    calls = ground.settings.calls
+def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
+    calls = context.settings.calls
     if config.instructions is not None and not config.instructions.strip():
         yield FieldError("must not be empty", pointer("instructions"))
     yield from check_returns(config.returns or {})
-    if config.language is not None and config.language not in ground.languages:
-        known = ", ".join(sorted(ground.languages)) or "none"
+    if config.language is not None and config.language not in context.languages:
+        known = ", ".join(sorted(context.languages)) or "none"
         detail = f"the loaded models do not speak {config.language[:20]!r}; they speak: {known}"
         yield FieldError(detail, pointer("language"))
     if config.max_duration_seconds and config.max_duration_seconds > calls.max_duration_s:
@@ -58,7 +58,7 @@ def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
         yield FieldError(detail, pointer("max_duration_seconds"))
     if config.webhook_url is not None:
         try:
-            ground.webhook_url(config.webhook_url)
+            context.webhook_url(config.webhook_url)
         except EgressError as error:
             yield FieldError(str(error), pointer("webhook_url"))
     if config.retry is not None:
@@ -70,67 +70,67 @@ def _basics(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
     if config.voicemail_action == "leave_message" and not (config.voicemail_message or opens):
         yield FieldError("needs `voicemail_message`", pointer("voicemail_action"))
     number = config.from_number
-    if number is not None and not (is_e164(number) and number in ground.numbers):
+    if number is not None and not (is_e164(number) and number in context.numbers):
         detail = "is not an active number of this deployment (/v1/numbers)"
         yield FieldError(detail, pointer("from_number"), code="from_number_not_allowed")
 
 
-def _engines(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     if config.llm is not None:
-        yield from _llm(config.llm, ground)
-    spoken: str | None = config.language or ground.settings.calls.default_language
-    if spoken not in ground.languages:
+        yield from _llm(config.llm, context)
+    spoken: str | None = config.language or context.settings.calls.default_language
+    if spoken not in context.languages:
         spoken = None  # that is told already
     wrong: dict[str, str | None] = {}
     if (voice := config.voice) is not None:
         if voice.id is not None or voice.provider is not None:
-            wrong[pointer("voice", "id")] = ground.engine_problem("voice", voice.name, spoken)
+            wrong[pointer("voice", "id")] = context.engine_problem("voice", voice.name, spoken)
         if voice.model is not None:
-            wrong[pointer("voice", "model")] = ground.engine_problem("voice", voice.model, spoken)
+            wrong[pointer("voice", "model")] = context.engine_problem("voice", voice.model, spoken)
     if (ears := config.transcriber) is not None:
         place = pointer("transcriber", "language" if ears.model is None else "model")
         heard = ears.language or spoken
-        wrong[place] = ground.engine_problem("transcriber", ears.model, heard)
+        wrong[place] = context.engine_problem("transcriber", ears.model, heard)
     for place, detail in wrong.items():
         if detail is not None:
             yield FieldError(detail, place, code="provider_not_configured")
 
 
-def _llm(llm: LlmField, ground: Ground) -> Iterator[FieldError]:
+def _llm(llm: LlmField, context: AgentContext) -> Iterator[FieldError]:
     if llm.api_url is None:
         if llm.api_key is not None:
             yield FieldError("is for a model with `api_url`", pointer("llm", "api_key"))
-        wrong = None if llm.model is None else ground.engine_problem("llm", llm.model, None)
+        wrong = None if llm.model is None else context.engine_problem("llm", llm.model, None)
         if wrong is not None:
             yield FieldError(wrong, pointer("llm", "model"), code="provider_not_configured")
         return
     if llm.model is None:
         yield FieldError("is needed with `api_url`: its name there", pointer("llm", "model"))
     try:
-        ground.model_url(llm.api_url)
+        context.model_url(llm.api_url)
     except EgressError as error:
         yield FieldError(str(error), pointer("llm", "api_url"))
 
 
-def _messages(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+def _messages(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     for name in ("voicemail_sms_prompt", "after_call_sms_prompt"):
-        if getattr(config, name) is not None and not ground.sends_sms:
+        if getattr(config, name) is not None and not context.sends_sms:
             detail = "there is no way to send text messages; set `sms.kind`"
             yield FieldError(detail, pointer(name), code="not_configured")
     address = config.email_notification_address
     if address is not None:
         if not is_email(address):
             yield FieldError("is not a mail address", pointer("email_notification_address"))
-        if not ground.sends_email:
+        if not context.sends_email:
             detail = "there is no mail server; set `smtp.host`"
             place = pointer("email_notification_address")
             yield FieldError(detail, place, code="not_configured")
-    if config.email_notification_outcomes and not ground.settings.calls.analysis:
+    if config.email_notification_outcomes and not context.settings.calls.analysis:
         detail = "outcomes are not looked for; set `calls.analysis`"
         yield FieldError(detail, pointer("email_notification_outcomes"), code="not_configured")
 
 
-def _placeholders(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
+def _placeholders(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     for template in templates(config):
         place = pointer(*template.path)
         if "{{" in PLACEHOLDER.sub("", template.text):
@@ -142,7 +142,7 @@ def _placeholders(config: AgentFields, ground: Ground) -> Iterator[FieldError]:
             elif name.startswith(SECRETS):
                 if not template.secrets:
                     yield FieldError("no secret may stand here", place)
-                elif name.removeprefix(SECRETS) not in ground.secrets:
+                elif name.removeprefix(SECRETS) not in context.secrets:
                     detail = f"there is no {name} (/v1/secrets)"
                     yield FieldError(detail, place, code="unknown_variable")
 

@@ -17,7 +17,7 @@ EngineKind = Literal["llm", "voice", "transcriber"]
 
 
 @dataclass(frozen=True)
-class Ground:
+class AgentContext:
     """What a configuration may refer to in this deployment, now."""
 
     settings: Settings
@@ -52,12 +52,12 @@ class Ground:
         return self.settings.smtp.configured
 
 
-async def ground_of(deployment: Deployment, config: AgentFields) -> Ground:
-    """The ground for one configuration."""
+async def context_of(deployment: Deployment, config: AgentFields) -> AgentContext:
+    """The context for one configuration."""
     store, settings, engines = deployment.store, deployment.settings, deployment.engines
     number = config.from_number
     active = number is not None and await store.numbers.is_active(number)
-    return Ground(
+    return AgentContext(
         settings=settings,
         languages=engines.languages,
         engine_problem=engines.problem,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.agents.checks import check_config, check_variables
-from api.agents.context import ground_of
+from api.agents.context import context_of
 from api.agents.layers import given
 from api.agents.sizes import check_sizes
 from api.base.problems import FieldError, Problem, invalid, pointer
@@ -104,13 +104,13 @@ async def _check(
 ) -> None:
     """Raises Problem with a pointer to every wrong field."""
     fields = AgentFields.model_validate(config)
-    ground = await ground_of(deployment, fields)
-    errors = check_config(fields, ground)
+    context = await context_of(deployment, fields)
+    errors = check_config(fields, context)
     if kind == "inbound":  # nobody gives it others
         errors += check_variables(fields, fields.variables or {})
     errors += _faq_errors(fields)
     if not errors:
-        errors += check_sizes(fields, fields.variables or {}, ground, datetime.now(UTC))
+        errors += check_sizes(fields, fields.variables or {}, context, datetime.now(UTC))
     owned = await deployment.store.numbers.owned(number_ids) if number_ids else ()
     errors += _number_errors(fields.from_number, number_ids, primary, owned)
     if errors:

@@ -18,7 +18,7 @@ from voice_loop.tools import ToolSpec
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from api.agents.context import Ground
+    from api.agents.context import AgentContext
 
 #: Characters of a whole configuration as JSON: each call, and each of its events, has a copy.
 MAX_CONFIG: Final = 262_144
@@ -27,18 +27,18 @@ MAX_RENDERED: Final = 50_000
 
 
 def check_sizes(
-    config: AgentFields, values: Mapping[str, Any], ground: "Ground", now: "datetime"
+    config: AgentFields, values: Mapping[str, Any], context: "AgentContext", now: "datetime"
 ) -> list[FieldError]:
     """What is too long.
 
     Args:
         config: otherwise right.
         values: of its variables, as far as they are known.
-        ground: whose language models it is for.
+        context: whose language models it is for.
         now: dates in the descriptions of tools are told against it.
     """
     long = [*_too_large(config), *_rendered_too_long(config, values)]
-    return long or list(_no_room(config, values, ground, now))
+    return long or list(_no_room(config, values, context, now))
 
 
 def _too_large(config: AgentFields) -> Iterator[FieldError]:
@@ -60,7 +60,7 @@ def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterat
 
 
 def _no_room(
-    config: AgentFields, values: Mapping[str, Any], ground: "Ground", now: "datetime"
+    config: AgentFields, values: Mapping[str, Any], context: "AgentContext", now: "datetime"
 ) -> Iterator[FieldError]:
     if config.llm is not None and config.llm.api_url is not None:
         return  # its context is not known
@@ -77,7 +77,7 @@ def _no_room(
     ]
     prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
     model = None if config.llm is None else config.llm.model
-    wrong = ground.prompt_problem(model, prompt)
+    wrong = context.prompt_problem(model, prompt)
     if wrong is None:
         return
     parts = {

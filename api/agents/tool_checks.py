@@ -24,7 +24,7 @@ from api.resources.tool_fields import (
 from api.tools.request import BODILESS, body_of, leads_astray
 
 if TYPE_CHECKING:
-    from api.agents.context import Ground
+    from api.agents.context import AgentContext
 
 Place = tuple[str | int, ...]
 
@@ -39,24 +39,24 @@ _OURS: Final = frozenset(
 )
 
 
-def check_tools(tools: Sequence[ToolField], ground: "Ground") -> Iterator[FieldError]:
+def check_tools(tools: Sequence[ToolField], context: "AgentContext") -> Iterator[FieldError]:
     """What is wrong with them; pointers count from the configuration's root."""
     yield from _names(tools)
     for index, tool in enumerate(tools):
         place = ("tools", index)
         match tool:
             case HttpTool():
-                yield from _http(tool, place, ground)
+                yield from _http(tool, place, context)
             case TransferTool() if not is_e164(tool.number):
                 detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
                 yield FieldError(detail, pointer(*place, "number"))
-            case SmsTool() if not ground.sends_sms:
+            case SmsTool() if not context.sends_sms:
                 detail = "there is no way to send text messages; set `sms.kind`"
                 yield FieldError(detail, pointer(*place, "type"), code="not_configured")
             case EmailTool():
-                yield from _email(tool, place, ground)
+                yield from _email(tool, place, context)
             case CalendarTool():
-                yield from _calendar(tool, place, ground)
+                yield from _calendar(tool, place, context)
 
 
 def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:
@@ -74,8 +74,8 @@ def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:
         taken.add((named, name))
 
 
-def _http(tool: HttpTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
-    yield from _url(tool.url, (*place, "url"), ground)
+def _http(tool: HttpTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+    yield from _url(tool.url, (*place, "url"), context)
     yield from _headers(tool.headers, (*place, "headers"))
     for index, pair in enumerate(tool.query_params):
         if "{{" in pair.key:
@@ -86,7 +86,7 @@ def _http(tool: HttpTool, place: Place, ground: "Ground") -> Iterator[FieldError
     yield from _inputs(tool.input_schema, (*place, "input_schema"))
 
 
-def _url(template: str, place: Place, ground: "Ground") -> Iterator[FieldError]:
+def _url(template: str, place: Place, context: "AgentContext") -> Iterator[FieldError]:
     try:
         fixed = "{" not in urlsplit(template).netloc
     except ValueError:
@@ -96,7 +96,7 @@ def _url(template: str, place: Place, ground: "Ground") -> Iterator[FieldError]:
         return
     url = PLACEHOLDER.sub("x", template)
     try:
-        ground.tool_url(url)
+        context.tool_url(url)
     except EgressError as error:
         yield FieldError(str(error), pointer(*place))
     else:
@@ -157,8 +157,8 @@ def _inputs(inputs: Sequence[Input], place: Place) -> Iterator[FieldError]:
             yield FieldError("holds an option twice", here)
 
 
-def _email(tool: EmailTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
-    if not ground.sends_email:
+def _email(tool: EmailTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+    if not context.sends_email:
         detail = "there is no mail server; set `smtp.host`"
         yield FieldError(detail, pointer(*place, "type"), code="not_configured")
     for index, address in enumerate(tool.to):
@@ -166,8 +166,8 @@ def _email(tool: EmailTool, place: Place, ground: "Ground") -> Iterator[FieldErr
             yield FieldError("is not a mail address", pointer(*place, "to", index))
 
 
-def _calendar(tool: CalendarTool, place: Place, ground: "Ground") -> Iterator[FieldError]:
-    known = ground.calendars.get(tool.connection_id)
+def _calendar(tool: CalendarTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+    known = context.calendars.get(tool.connection_id)
     if known is None:
         detail = "there is no such connection (/v1/calendar_connections)"
         yield FieldError(detail, pointer(*place, "connection_id"), code="not_configured")

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 EXTRACTION_TIMEOUT_S: Final = 120.0
 
 
-async def find(store: Store, call: Call, engines: Callable[[Call], Engines], calls: Calls) -> None:
+async def extract_results(
+    store: Store, call: Call, engines: Callable[[Call], Engines], calls: Calls
+) -> None:
     """Find out what a call came to and write it down; its terminal event follows.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Literal
 from api.base.lifecycle import AnsweredBy
 from api.calls.recording import RecordedPeer
 from api.calls.recording_folder import RecordingFolder, recording_name
-from api.calls.results import find
+from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
 from api.resources.attempt import Ended as Ending
@@ -23,7 +23,7 @@ from api.resources.transfer import TransferWish
 from api.resources.turn import Turn
 from api.settings.calling import Calls
 from api.store import Store
-from api.store.ledger_writer import Scribe, insist
+from api.store.ledger_writer import LedgerWriter, insist
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter
 from pbx.switch import (
@@ -129,7 +129,7 @@ class CallRunner:
         self._canceled = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
-        self._scribe = Scribe(claim.call.id)
+        self._scribe = LedgerWriter(claim.call.id)
         self._transferring: Transferring | None = None
         self._transferred = False
         self._left = False
@@ -172,7 +172,7 @@ class CallRunner:
             self._conversation = self._transferring = None
         if over is not None:
             async with self._analysis():
-                await find(self._store, over, self._engines, self._config.calls)
+                await extract_results(self._store, over, self._engines, self._config.calls)
 
     async def _run(self) -> Call | None:
         """Gives the call if it is over and a result is to be looked for."""

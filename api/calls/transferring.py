@@ -12,7 +12,7 @@ from api.resources.call import Call
 from api.resources.transfer import Transfer, TransferRefusedError, TransferWish, leg_id
 from api.settings.calling import Calls
 from api.store import Store, StoreError
-from api.store.ledger_writer import Scribe
+from api.store.ledger_writer import LedgerWriter
 from api.store.transfers import TrunkFullError
 from pbx.audio_router import AudioRouter, Quiet
 from pbx.switch import LIMIT_MARGIN_S, Attempt, Cause, Dial, Switch, SwitchError, SwitchRefused
@@ -46,7 +46,7 @@ class Transferring:
         *,
         store: Store,
         said: Sequence[Said],
-        scribe: Scribe,
+        scribe: LedgerWriter,
         switch: Switch,
         engines: Engines,
         conversation: ConversationConfig,

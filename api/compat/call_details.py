@@ -19,7 +19,7 @@ from api.store.rows import UnknownCallError
 
 
 @dataclass(frozen=True)
-class Story:
+class CallDetails:
     """One call."""
 
     call: Call
@@ -35,8 +35,8 @@ class Story:
     campaign: Campaign | None = None
 
 
-async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
-    """The stories of calls, in the same order."""
+async def load_details(services: Services, calls: Sequence[Call]) -> list[CallDetails]:
+    """The details of calls, in the same order."""
     store = services.store
     ids = [call.id for call in calls]
     attempts = await store.calls.attempts_of(ids)
@@ -45,7 +45,7 @@ async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
     campaigns = await _campaigns(services, calls)
     organization_id = await store.organization.id()
     return [
-        Story(
+        CallDetails(
             call,
             organization_id,
             attempts[call.id],
@@ -62,15 +62,15 @@ async def tell(services: Services, calls: Sequence[Call]) -> list[Story]:
     ]
 
 
-async def find_story(exchange: Exchange) -> Story:
+async def find_details(exchange: Exchange) -> CallDetails:
     """Of the call that the path names; 404 without one."""
     store = exchange.services.store
     try:
         call = await store.calls.get(exchange.request.path_params["call_id"])
     except UnknownCallError as error:
         raise not_found("call") from error
-    (story,) = await tell(exchange.services, [call])
-    return story
+    (details,) = await load_details(exchange.services, [call])
+    return details
 
 
 async def frozen_agent(services: Services, agent_id: str, version: int | None) -> Agent | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from api.compat.call_details import Story, tell
+from api.compat.call_details import CallDetails, load_details
 from api.compat.callingbox.objects import callingbox_call_of
 from api.compat.oneinbox.objects import webhook_content
 from api.compat.revox.objects import call_envelope
@@ -14,10 +14,10 @@ from api.settings import PayloadStyle
 from api.webhooks.message import encoded, payload
 
 #: Styles whose body is made of the call as it is at the time of sending.
-BODIES: Final[Mapping[PayloadStyle, Callable[[Story, WebhookEvent], Mapping[str, Any]]]] = {
-    "callingbox_call": lambda story, _: callingbox_call_of(call_object(story.call)),
+BODIES: Final[Mapping[PayloadStyle, Callable[[CallDetails, WebhookEvent], Mapping[str, Any]]]] = {
+    "callingbox_call": lambda details, _: callingbox_call_of(call_object(details.call)),
     "oneinbox": webhook_content,
-    "revox": lambda story, _: call_envelope(story),
+    "revox": lambda details, _: call_envelope(details),
 }
 
 
@@ -29,5 +29,5 @@ async def webhook_body(services: Services, event: WebhookEvent, style: PayloadSt
     if build is None or event.call_id is None:
         return payload(event, style)
     call = await services.store.calls.get(event.call_id)
-    (story,) = await tell(services, [call])
-    return encoded(build(story, event))
+    (details,) = await load_details(services, [call])
+    return encoded(build(details, event))

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from api.base.lifecycle import IllegalMoveError
-from api.calls.results import EXTRACTION_TIMEOUT_S, find
+from api.calls.results import EXTRACTION_TIMEOUT_S, extract_results
 from api.calls.runner import LEFT, CallRunner, RunnerConfig
 from api.dialing.rate_gate import RateGate
 from api.resources.attempt import Attempt as Recorded
@@ -213,7 +213,7 @@ class Dialer:
             async with self._analyses:
                 # Result and analysis may each take all of their time.
                 if await self._store.leases.take(lease, self.node_id, 3 * EXTRACTION_TIMEOUT_S):
-                    await find(self._store, call, self._engines, self._config.calls)
+                    await extract_results(self._store, call, self._engines, self._config.calls)
                     await self._store.leases.release(lease, self.node_id)
         finally:
             self._settling.discard(call.id)

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from api.agents.context import ground_of
+from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.base.problems import Problem
 from api.deployment import Deployment
@@ -43,7 +43,7 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-class Reception:
+class InboundCalls:
     """Takes the calls that the trunk brings."""
 
     def __init__(self, deployment: Deployment, dialer: Dialer) -> None:
@@ -108,9 +108,9 @@ class Reception:
         try:
             config = unsealed(agent.config, deployment.seal)
             layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
-            ground = await ground_of(deployment, AgentFields.model_validate(layers.merged()))
+            context = await context_of(deployment, AgentFields.model_validate(layers.merged()))
             asked = CreateCall(to=number.number, agent_id=agent.id)
-            new = order_of(asked, layers, ground, time.time())
+            new = order_of(asked, layers, context, time.time())
         except (Problem, SealError) as error:
             reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error

@@ -15,7 +15,7 @@ from api.base.problems import FieldError, Problem, invalid
 from api.http.auth import Guard, check_scope
 from api.http.body import read_body
 from api.http.endpoint import Endpoint, Exchange, FileBody
-from api.http.etag import Turns, conditional, require_match
+from api.http.etag import PathLocks, conditional, require_match
 from api.http.front import Front, told
 from api.http.idempotency import IdempotencyGate
 from api.http.long_answers import LongAnswers
@@ -127,7 +127,7 @@ def _handler(
     gate: IdempotencyGate,
     streams: LongAnswers,
 ) -> Callable[[Request], Awaitable[Response]]:
-    changing = Turns()
+    changing = PathLocks()
     own = tables.get(None, {})
     public = {method: endpoint for method, endpoint in own.items() if endpoint.public}
 

@@ -50,7 +50,7 @@ async def require_match(request: Request, read: Callable[[], Awaitable[Response]
         raise _changed("it has changed since; read it again and change what you find")
 
 
-class Turns:
+class PathLocks:
     """One change of a resource at a time, so that none comes between `If-Match` and its change.
 
     Those of other processes on the same store can.

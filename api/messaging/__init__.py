@@ -1,1 +1,1 @@
-"""Text messages and mails: the ways out, what is written after a call, and the courier."""
+"""Text messages and mails: the ways out, what is written after a call, and the message sender."""

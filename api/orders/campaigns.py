@@ -26,7 +26,7 @@ _BATCH: Final = 10
 log = logging.getLogger(__name__)
 
 
-class Pacer:
+class CampaignFeeder:
     """Paces every campaign of the store."""
 
     def __init__(self, deployment: Deployment) -> None:

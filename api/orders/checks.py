@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from api.agents.checks import check_config, check_variables
-from api.agents.context import Ground
+from api.agents.context import AgentContext
 from api.agents.layers import Layers, given
 from api.agents.sizes import check_sizes
 from api.base.json_object import JsonObject
@@ -48,7 +48,7 @@ def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
 def order_of(
     asked: CreateCall,
     layers: Layers,
-    ground: Ground,
+    context: AgentContext,
     now: float,
     number_field: str = "to",
     *,
@@ -60,7 +60,7 @@ def order_of(
     Args:
         asked: the request.
         layers: where its configuration comes from.
-        ground: what that may refer to.
+        context: what that may refer to.
         now: Unix seconds.
         number_field: what the request calls `to`.
         open_variables: whether variables may be given later.
@@ -70,21 +70,21 @@ def order_of(
     """
     snapshot = layers.merged()
     config = AgentFields.model_validate(snapshot)
-    calls = ground.settings.calls
+    calls = context.settings.calls
     errors = []
     if not is_e164(asked.to):
         detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
         errors.append(FieldError(detail, pointer(number_field)))
-    errors += [rebased(error, layers) for error in check_config(config, ground)]
+    errors += [rebased(error, layers) for error in check_config(config, context)]
     variables = config.variables or {}
     if not open_variables:
         errors += [rebased(error, layers) for error in check_variables(config, variables)]
     if not errors:
         at = datetime.fromtimestamp(now, UTC)
-        errors += [rebased(one, layers) for one in check_sizes(config, variables, ground, at)]
+        errors += [rebased(one, layers) for one in check_sizes(config, variables, context, at)]
     language = config.language or calls.default_language
-    if language not in ground.languages and config.language is None:
-        known = ", ".join(sorted(ground.languages)) or "none"
+    if language not in context.languages and config.language is None:
+        known = ", ".join(sorted(context.languages)) or "none"
         detail = f"the loaded models do not speak {language!r}; they speak: {known}"
         errors.append(FieldError(detail, pointer("language")))
     scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)

@@ -7,7 +7,7 @@ by now ends the call.
 import time
 from dataclasses import replace
 
-from api.agents.context import ground_of
+from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.base.problems import Problem
 from api.deployment import Deployment
@@ -47,8 +47,10 @@ class Freezer:
                 agent = await active_agent(self._deployment.store, call.agent_id)
             config = {} if agent is None else unsealed(agent.config, self._seal)
             layers = Layers(config, parts["inline"], parts["overrides"], parts["call"])
-            ground = await ground_of(self._deployment, AgentFields.model_validate(layers.merged()))
-            order = order_of(asked, layers, ground, time.time())
+            context = await context_of(
+                self._deployment, AgentFields.model_validate(layers.merged())
+            )
+            order = order_of(asked, layers, context, time.time())
         except Problem as problem:
             raise AgentUnusableError(problem.detail) from problem
         except SealError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from api.agents.context import ground_of
+from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.agents.reach import beyond_reach
 from api.agents.templates import templates
@@ -61,9 +61,9 @@ async def read_order(
     key = None if api_key_id is None else await deployment.store.keys.get(api_key_id)
     if key is not None and not allows(key.scope, "admin"):
         _check_own_word(deployment, layers)
-    ground = await ground_of(deployment, AgentFields.model_validate(layers.merged()))
+    context = await context_of(deployment, AgentFields.model_validate(layers.merged()))
     number_field = number_field_of(body)
-    new = order_of(asked, layers, ground, time.time(), number_field, open_variables=open_variables)
+    new = order_of(asked, layers, context, time.time(), number_field, open_variables=open_variables)
     try:
         route = await deployment.store.numbers.route(new.to_number, new.from_number or None, agent)
         rate = await deployment.store.rates.price(new.to_number)

@@ -25,7 +25,7 @@ _END_WAITS = (*_NOTE_WAITS, *(20.0 for _ in range(28)))
 _LIMIT = 1024
 
 
-class Scribe:
+class LedgerWriter:
     """One call's writer. `run` beside the call, `close` at its end."""
 
     def __init__(self, call_id: str) -> None:

@@ -1,7 +1,7 @@
-"""Text messages and mails: put down with what decides them, sent by a courier, read by operators.
+"""Text messages and mails: put down with what decides them, sent and read later.
 
-Those that are sent after a call are rows without a body, which the courier writes: what decides
-them is one transaction with the end of the call, or with its outcome.
+Those that are sent after a call are rows without a body, which the message sender writes: what
+decides them is one transaction with the end of the call, or with its outcome.
 """
 
 import uuid
@@ -104,7 +104,7 @@ async def _add(
 
 
 class Messages:
-    """Messages as the courier, the tools and operators see them."""
+    """Messages as the message sender, the tools and operators see them."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from api.http.services import Check, Services
-from api.orders.campaigns import Pacer
+from api.orders.campaigns import CampaignFeeder
 from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact, Report
 from api.settings import load_settings
 from api.store import Store
@@ -45,7 +45,7 @@ async def campaign(
 @contextlib.asynccontextmanager
 async def pacing(*services: Services) -> AsyncIterator[None]:
     """A pacer at work for each of `services`; stopped at the end."""
-    tasks = [asyncio.create_task(Pacer(one).run()) for one in services]
+    tasks = [asyncio.create_task(CampaignFeeder(one).run()) for one in services]
     try:
         yield
     finally:

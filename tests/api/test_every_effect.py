@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.base.lifecycle import AnsweredBy
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engines import wanted
-from api.calls.results import find
+from api.calls.results import extract_results
 from api.messaging.ways import ways_out
 from api.resources.agent_fields import AgentFields
 from api.resources.attempt import Ended
@@ -173,7 +173,7 @@ async def ended(bench: Bench, agent: Mapping[str, Any], by: AnsweredBy) -> list[
     clerk.analysis = '{"quote": "tell me more.", "summary": "More.", "outcome": "interested"}'
     if over.over:
         engines = Engines(Ears(), clerk, Mouth(), lambda _: Detector())
-        await find(bench.store, over, lambda _: engines, Calls(analysis=True))
+        await extract_results(bench.store, over, lambda _: engines, Calls(analysis=True))
     else:
         await calls.request_cancel(call.id)
     messages = (await bench.store.messages.page(limit=9, call_id=call.id)).messages

@@ -10,7 +10,7 @@ from api.base.fields import parse_fields
 from api.base.lifecycle import STATUSES as OUR_STATUSES
 from api.base.lifecycle import IllegalMoveError
 from api.base.problems import FieldError, Problem, invalid
-from api.compat.call_details import Story, find_story, tell
+from api.compat.call_details import CallDetails, find_details, load_details
 from api.compat.mapping import CALL_STATUS
 from api.compat.oneinbox.fields import OneInboxChangeCall, OneInboxCreateCall
 from api.compat.oneinbox.members import order_of
@@ -66,9 +66,9 @@ async def oneinbox_create_call(exchange: Exchange) -> Response:
             services,
             replace(new, dialect="oneinbox"),
             exchange.idempotent,
-            lambda call: oneinbox_call(Story(call, organization_id)),
+            lambda call: oneinbox_call(CallDetails(call, organization_id)),
         )
-    told = oneinbox_call(Story(call, organization_id))
+    told = oneinbox_call(CallDetails(call, organization_id))
     return JSONResponse(told, 201, {"Location": f"{PREFIX}/calls/{call.id}"})
 
 
@@ -78,8 +78,8 @@ async def oneinbox_list_calls(exchange: Exchange) -> Response:
     found, total = await exchange.services.store.calls.listed(
         limit=part.limit, offset=part.offset, wanted=_wanted(exchange)
     )
-    stories = await tell(exchange.services, found)
-    return JSONResponse({"items": [oneinbox_call(one) for one in stories], **part.told(total)})
+    details = await load_details(exchange.services, found)
+    return JSONResponse({"items": [oneinbox_call(one) for one in details], **part.told(total)})
 
 
 async def oneinbox_list_calls_by_cursor(exchange: Exchange) -> Response:
@@ -92,10 +92,10 @@ async def oneinbox_list_calls_by_cursor(exchange: Exchange) -> Response:
         )
     except CursorError as error:
         raise bad_cursor(error) from error
-    stories = await tell(exchange.services, page.calls)
+    details = await load_details(exchange.services, page.calls)
     return JSONResponse(
         {
-            "items": [oneinbox_call(one) for one in stories],
+            "items": [oneinbox_call(one) for one in details],
             "next_cursor": page.next_cursor,
             "has_more": page.next_cursor is not None,
             "limit": limit,
@@ -116,7 +116,7 @@ def _wanted(exchange: Exchange) -> CallFilter:
 
 async def oneinbox_get_call(exchange: Exchange) -> Response:
     """Of any call, however it was placed. `status` is final at the hang-up; `analysis` follows."""
-    return JSONResponse(oneinbox_call(await find_story(exchange)))
+    return JSONResponse(oneinbox_call(await find_details(exchange)))
 
 
 async def oneinbox_stop_call(exchange: Exchange) -> Response:
@@ -127,7 +127,7 @@ async def oneinbox_stop_call(exchange: Exchange) -> Response:
         if problem.code != "already_answered":
             raise
         await hang_up_call(exchange)
-    return JSONResponse(oneinbox_call(await find_story(exchange)))
+    return JSONResponse(oneinbox_call(await find_details(exchange)))
 
 
 async def oneinbox_change_call(exchange: Exchange) -> Response:
@@ -150,8 +150,8 @@ async def oneinbox_create_web_call(exchange: Exchange) -> Response:  # noqa: ARG
 
 
 async def _told(exchange: Exchange, call: Call) -> Response:
-    (story,) = await tell(exchange.services, [call])
-    return JSONResponse(oneinbox_call(story))
+    (details,) = await load_details(exchange.services, [call])
+    return JSONResponse(oneinbox_call(details))
 
 
 _NONE: Final = Answer("No such call.")

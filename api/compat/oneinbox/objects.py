@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
 from api.base.times import rfc3339, rfc3339_or_none
-from api.compat.call_details import Story
+from api.compat.call_details import CallDetails
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE
 from api.resources.agent import Agent
 from api.resources.call import Call
@@ -108,10 +108,12 @@ class OneInboxCall(BaseModel):
     credits_used: float | None = Field(examples=[0.647], description="Minutes.")
 
 
-def oneinbox_call(story: Story) -> dict[str, Any]:
+def oneinbox_call(details: CallDetails) -> dict[str, Any]:
     """The JSON object of a call."""
-    call = story.call
-    said = [turn for turn in story.turns if turn.attempt == call.attempt_count] if call.over else []
+    call = details.call
+    said = (
+        [turn for turn in details.turns if turn.attempt == call.attempt_count] if call.over else []
+    )
     duration = _duration(call)
     label = outcome_label(call)
     return {
@@ -131,7 +133,7 @@ def oneinbox_call(story: Story) -> dict[str, Any]:
         "end_reason": ONEINBOX_END.get(call.end_reason or "", call.end_reason),
         "transcript": _transcript(said),
         "messages": [oneinbox_message(turn) for turn in said],
-        "recording_url": story.recordings.get(call.attempt_count),
+        "recording_url": details.recordings.get(call.attempt_count),
         "analysis": _analysis(call, label),
         "latency": _latency(said),
         "cost_cents": _cents(call),
@@ -176,9 +178,9 @@ def oneinbox_message(turn: Turn) -> dict[str, Any]:
     }
 
 
-def webhook_content(story: Story, event: WebhookEvent) -> dict[str, Any]:
+def webhook_content(details: CallDetails, event: WebhookEvent) -> dict[str, Any]:
     """What a webhook tells: the event, and the call as it is now."""
-    told = oneinbox_call(story)
+    told = oneinbox_call(details)
     content = {
         "event": EVENT_NAMES["oneinbox"].get(event.type, event.type),
         "call_id": told["id"],

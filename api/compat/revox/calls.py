@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.base.fields import parse_fields
 from api.base.problems import FieldError, invalid
-from api.compat.call_details import Story, find_story, frozen_agent, tell
+from api.compat.call_details import CallDetails, find_details, frozen_agent, load_details
 from api.compat.mapping import CALL_STATUS
 from api.compat.revox.config import DEFAULTS, config_of
 from api.compat.revox.fields import RevoxCreateCall
@@ -70,9 +70,9 @@ async def revox_create_call(exchange: Exchange) -> Response:
             services,
             replace(new, dialect="revox"),
             exchange.idempotent,
-            lambda call: call_envelope(Story(call, organization_id, agent=agent)),
+            lambda call: call_envelope(CallDetails(call, organization_id, agent=agent)),
         )
-    told = call_envelope(Story(call, organization_id, agent=agent))
+    told = call_envelope(CallDetails(call, organization_id, agent=agent))
     return JSONResponse(told, 201, {"Location": f"/api/call/{call.id}"})
 
 
@@ -135,13 +135,13 @@ async def revox_list_calls(exchange: Exchange) -> Response:
     found, total = await calls.listed(
         limit=page.size, offset=page.offset, wanted=CallFilter(states=states)
     )
-    stories = await tell(exchange.services, found)
-    return JSONResponse({"calls": [call_object(one) for one in stories], **page.told(total)})
+    details = await load_details(exchange.services, found)
+    return JSONResponse({"calls": [call_object(one) for one in details], **page.told(total)})
 
 
 async def revox_get_call(exchange: Exchange) -> Response:
     """Of any call, however it was placed."""
-    return JSONResponse(call_envelope(await find_story(exchange)))
+    return JSONResponse(call_envelope(await find_details(exchange)))
 
 
 _STATUSES: Final = Parameter(

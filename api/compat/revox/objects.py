@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
 from api.base.times import rfc3339, rfc3339_or_none
-from api.compat.call_details import Story
+from api.compat.call_details import CallDetails
 from api.compat.mapping import (
     CALL_STATUS,
     REVOX_RESULT,
@@ -205,18 +205,18 @@ class RevoxCallEnvelope(BaseModel):
     call: RevoxCall
 
 
-def call_envelope(story: Story) -> dict[str, Any]:
+def call_envelope(details: CallDetails) -> dict[str, Any]:
     """A call within its envelope: of answers and of webhooks."""
-    return {"call": call_object(story)}
+    return {"call": call_object(details)}
 
 
-def call_object(story: Story) -> dict[str, Any]:
+def call_object(details: CallDetails) -> dict[str, Any]:
     """The JSON object of a call."""
-    call = story.call
-    attempts = [_attempt(one, story) for one in reversed(story.attempts)]
-    assistant = _assistant_of(story)
+    call = details.call
+    attempts = [_attempt(one, details) for one in reversed(details.attempts)]
+    assistant = _assistant_of(details)
     status = CALL_STATUS["revox"][state_of(call)]
-    campaign = story.campaign
+    campaign = details.campaign
     return {
         "id": call.id,
         "assistant": assistant,
@@ -233,7 +233,7 @@ def call_object(story: Story) -> dict[str, Any]:
         "last_call_attempt": attempts[0] if attempts else None,
         "llm_model": assistant["llm_model"],
         "metadata": dict(call.metadata),
-        "organization_id": story.organization_id,
+        "organization_id": details.organization_id,
         "prompt_variables": dict(call.variables),
         "scheduled_at": rfc3339_or_none(call.scheduled_at),
         "status": status,
@@ -244,9 +244,9 @@ def call_object(story: Story) -> dict[str, Any]:
     }
 
 
-def _assistant_of(story: Story) -> dict[str, Any]:
+def _assistant_of(details: CallDetails) -> dict[str, Any]:
     """RV-274: what the call was placed with, frozen."""
-    call, agent = story.call, story.agent
+    call, agent = details.call, details.agent
     config = {"instructions": call.prompt, **call.agent}
     # One made for this call has the call's own id (RV-316).
     return assistant_object(
@@ -255,7 +255,7 @@ def _assistant_of(story: Story) -> dict[str, Any]:
         name="inline" if agent is None else agent.name,
         created_at=call.created_at if agent is None else agent.created_at,
         updated_at=call.created_at if agent is None else agent.updated_at,
-        organization_id=story.organization_id,
+        organization_id=details.organization_id,
     )
 
 
@@ -282,24 +282,24 @@ def assistant_object(
     return {key: found[key] for key in RevoxAssistant.model_fields}
 
 
-def _attempt(attempt: Attempt, story: Story) -> dict[str, Any]:
+def _attempt(attempt: Attempt, details: CallDetails) -> dict[str, Any]:
     ended_by, end_reason = revox_end(attempt)
-    last = attempt.number == story.call.attempt_count
+    last = attempt.number == details.call.attempt_count
     answered = attempt.answered_at is not None
     return {
         "id": attempt.id,
         "answered_at": rfc3339_or_none(attempt.answered_at),
         "dial_error": revox_dial_error(attempt),
         "ended_at": rfc3339_or_none(attempt.ended_at),
-        "phone_number": story.call.to_number,
-        "recording_url": story.recordings.get(attempt.number),
+        "phone_number": details.call.to_number,
+        "recording_url": details.recordings.get(attempt.number),
         "result": REVOX_RESULT[attempt.answered_by or "unknown"] if answered else None,
         "started_at": rfc3339(attempt.created_at),
         "status": revox_attempt_status(attempt),
         "end_reason": end_reason,
         "ended_by": ended_by,
-        "structured_output": dict(story.call.result) if last and story.call.result else None,
-        "transcript": [_turn(one) for one in story.turns if one.attempt == attempt.number],
+        "structured_output": dict(details.call.result) if last and details.call.result else None,
+        "transcript": [_turn(one) for one in details.turns if one.attempt == attempt.number],
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
 from api.compat.revox.objects import RevoxAssistant
-from api.orders.campaigns import Pacer
+from api.orders.campaigns import CampaignFeeder
 from api.resources.attempt import Ended
 from tests.api.compat.test_revox import TO, placed, read, same_keys
 from tests.api.conftest import Bench
@@ -215,7 +215,7 @@ async def test_a_campaign(bench: Bench) -> None:
     listed = (await client.get("/api/campaigns")).json()["campaigns"]
     assert listed == [campaign, draft]
 
-    pacer = Pacer(bench.services)
+    pacer = CampaignFeeder(bench.services)
     while await pacer._turn(campaign["id"]):
         pass
     rows = (await client.get(f"{path}/rows", params={"page_size": 1})).json()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from api.dialing.dialer import Dialer
-from api.dialing.inbound import Reception
+from api.dialing.inbound import InboundCalls
 from api.dialing.inbound_numbers import ANONYMOUS
 from api.resources.trunk import NewTrunk
 from api.settings.calling import Calls
@@ -44,7 +44,7 @@ class Desk:
 
     def __init__(self, bench: Bench, office: Office, dialer: Dialer) -> None:
         self.bench, self.office, self.dialer = bench, office, dialer
-        self.reception = Reception(bench.services, dialer)
+        self.reception = InboundCalls(bench.services, dialer)
         self.attempts: list[PlayedAttempt] = []
 
     async def ring(
@@ -208,7 +208,7 @@ async def test_what_the_trunk_tells_in_place_of_a_number_is_a_setting(
     told = dataclasses.replace(
         bench.services, settings=settings.model_copy(update={"calls": calls})
     )
-    desk.reception = Reception(told, desk.dialer)
+    desk.reception = InboundCalls(told, desk.dialer)
     assert await desk.ring("main desk") is None
     assert (await desk.the_call())["to_number"] == OURS
 
@@ -382,7 +382,7 @@ async def test_nothing_is_taken_while_the_server_starts_or_stops(bench: Bench) -
     desk = Desk(bench, office, office.dialer())
     assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
     async with running(office) as desk.dialer:
-        desk.reception = Reception(bench.services, desk.dialer)
+        desk.reception = InboundCalls(bench.services, desk.dialer)
         assert await desk.ring() is None
         desk.attempts[1].answer()
         call_id = (await desk.the_call())["id"]

@@ -1,4 +1,4 @@
-"""What is sent after a call: decided with its end or its outcome, once, and sent by the courier."""
+"""What is sent after a call: decided once, with its end or its outcome, and then sent."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import pytest
 
-from api.messaging.courier import RETRY_SCHEDULE_S, Courier
 from api.messaging.mail import MailServer
+from api.messaging.sender import RETRY_SCHEDULE_S, MessageSender
 from api.messaging.sms import HttpGateway
 from api.messaging.ways import WaysOut
 from api.messaging.writing import MAX_WRITTEN, Writer, text_messages
@@ -66,7 +66,7 @@ class Hand(Mind):
 
 
 @asynccontextmanager
-async def couriering(
+async def sending(
     store: Store,
     sms: Receiver | None = None,
     mail: MailServer | None = None,
@@ -74,14 +74,16 @@ async def couriering(
     hand: Hand | None = None,
     clock: Callable[[], float] = time.time,
     trusted: tuple[str, ...] = (),
-) -> AsyncIterator[Courier]:
+) -> AsyncIterator[MessageSender]:
     gateway = None if sms is None else HttpGateway(SmsHttp(url=sms.url, timeout_s=5.0))
     writer = Writer(store, lambda call: hand or Hand(), "https://offhook.example")
     ways = WaysOut(gateway, mail)
-    courier = Courier(store, writer, ways, Calls(trusted_caller_id_trunks=trusted), clock=clock)
-    task = asyncio.create_task(courier.run())
+    sender = MessageSender(
+        store, writer, ways, Calls(trusted_caller_id_trunks=trusted), clock=clock
+    )
+    task = asyncio.create_task(sender.run())
     try:
-        yield courier
+        yield sender
     finally:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -147,7 +149,7 @@ def test_the_person_does_not_speak_in_the_systems_name() -> None:
 @pytest.mark.rows("RV-14", "RV-15")
 async def test_after_a_conversation_the_model_writes_a_text_message(store: Store) -> None:
     hand = Hand()
-    async with receiving() as receiver, couriering(store, receiver, hand=hand):
+    async with receiving() as receiver, sending(store, receiver, hand=hand):
         call = await conversed(store, AFTER, language="es")
         await ended(store, call)
         message = await settled(store, call, "sent")
@@ -182,7 +184,7 @@ async def test_where_nothing_is_wanted_nothing_is_put_down(
 @pytest.mark.rows("RV-93", "RV-94")
 async def test_where_a_voicemail_took_the_call_its_text_is_sent_as_it_stands(store: Store) -> None:
     hand = Hand()
-    async with receiving() as receiver, couriering(store, receiver, hand=hand):
+    async with receiving() as receiver, sending(store, receiver, hand=hand):
         call = await answered(
             store, agent=VOICEMAIL | AFTER, variables={"name": "Maria", "url": "https://x.org"}
         )
@@ -233,7 +235,7 @@ async def test_a_voicemail_that_takes_every_attempt_is_texted_once(store: Store)
 async def test_a_model_that_cannot_write_harms_nothing(
     store: Store, answer: str | Exception, told: str
 ) -> None:
-    async with receiving() as receiver, couriering(store, receiver, hand=Hand(answer)):
+    async with receiving() as receiver, sending(store, receiver, hand=Hand(answer)):
         call = await conversed(store, AFTER)
         await ended(store, call)
         message = await settled(store, call, "failed")
@@ -243,7 +245,7 @@ async def test_a_model_that_cannot_write_harms_nothing(
 
 
 async def test_a_variable_without_a_value_is_told(store: Store) -> None:
-    async with receiving() as receiver, couriering(store, receiver):
+    async with receiving() as receiver, sending(store, receiver):
         call = await conversed(store, {"after_call_sms_prompt": "Tell {{nobody}}."})
         await ended(store, call)
         message = await settled(store, call, "failed")
@@ -252,14 +254,14 @@ async def test_a_variable_without_a_value_is_told(store: Store) -> None:
 
 @pytest.mark.both_stores
 async def test_who_wants_no_calls_is_not_texted_either(store: Store) -> None:
-    async with receiving() as receiver, couriering(store, receiver) as courier:
+    async with receiving() as receiver, sending(store, receiver) as sender:
         call = await conversed(store, AFTER, "never call me again.")
         await ended(store, call, awaits_result=True)
         # What the person wants is not known yet.
         assert await store.messages.due("sms", time.time(), 10) == []
         said = Analysis("do_not_contact", "They want no calls.", "never call me again.")
         await store.calls.record_result(call.id, None, None, said)
-        courier.wake()
+        sender.wake()
         message = await settled(store, call, "failed")
     assert message.last_error == "the number is on the do-not-call list"
     assert receiver.got == []
@@ -270,7 +272,7 @@ async def test_a_caller_is_texted_only_where_their_number_is_proven(
     store: Store, trunk: str
 ) -> None:
     """Anybody may show a victim's number."""
-    async with receiving() as receiver, couriering(store, receiver, trusted=("trusted",)):
+    async with receiving() as receiver, sending(store, receiver, trusted=("trusted",)):
         call = await conversed(store, AFTER, direction="inbound", trunk=trunk)
         await ended(store, call)
         message = await settled(store, call, "sent" if trunk == "trusted" else "failed")
@@ -280,7 +282,7 @@ async def test_a_caller_is_texted_only_where_their_number_is_proven(
 
 
 async def test_who_asked_not_to_be_contacted_is_not_texted_though_not_listed(store: Store) -> None:
-    async with receiving() as receiver, couriering(store, receiver):
+    async with receiving() as receiver, sending(store, receiver):
         call = await conversed(store, AFTER, "never call me again.")
         await ended(store, call, awaits_result=True)
         said = Analysis("do_not_contact", "They want no calls.", "9")
@@ -291,7 +293,7 @@ async def test_who_asked_not_to_be_contacted_is_not_texted_though_not_listed(sto
 
 
 async def test_where_there_is_no_gateway_any_more_it_is_tried_again(store: Store) -> None:
-    async with couriering(store):
+    async with sending(store):
         call = await conversed(store, AFTER)
         await ended(store, call)
         message = await tried(store, call, 1)
@@ -323,7 +325,7 @@ async def test_the_outcomes_that_are_asked_for_are_mailed(
     others = [one for one in get_args(Outcome) if one != outcome]
     async with town.server() as mailbox:
         server = MailServer(town.settings(mailbox))
-        async with couriering(store, mail=server):
+        async with sending(store, mail=server):
             calls = [
                 await conversed(store, notified(*wanted), returns={"day": "string"})
                 for wanted in ([outcome], others, [])
@@ -373,7 +375,7 @@ async def test_a_mail_that_is_greylisted_is_sent_later_as_the_same(
     async with town.server() as mailbox:
         mailbox.recipient_answers = ["450 4.2.0 come back later"]
         server = MailServer(town.settings(mailbox))
-        async with couriering(store, mail=server, clock=clock) as courier:
+        async with sending(store, mail=server, clock=clock) as sender:
             call = await conversed(store, notified("interested"))
             await ended(store, call, awaits_result=True)
             found = Analysis("interested", None, "yes")
@@ -383,7 +385,7 @@ async def test_a_mail_that_is_greylisted_is_sent_later_as_the_same(
             assert "450 4.2.0 come back later" in (waiting.last_error or "")
             assert waiting.next_attempt_at == pytest.approx(clock() + 60, abs=20)
             clock.ahead_s = 61
-            courier.wake()
+            sender.wake()
             message = await settled(store, call, "sent")
     assert (message.attempt_count, message.last_error) == (2, None)
     assert mailbox.mails[0]["Message-ID"] == f"<{message.id}@example.org>"
@@ -394,14 +396,14 @@ async def test_a_message_that_nobody_takes_is_given_up_after_the_schedule(store:
     clock, hand = Clock(), Hand()
     async with (
         receiving(status(503)) as receiver,
-        couriering(store, receiver, hand=hand, clock=clock) as courier,
+        sending(store, receiver, hand=hand, clock=clock) as sender,
     ):
         call = await conversed(store, AFTER)
         await ended(store, call)
         for times, wait_s in enumerate((*RETRY_SCHEDULE_S, 0.0), start=1):
             message = await tried(store, call, times)
             clock.ahead_s += wait_s + 1
-            courier.wake()
+            sender.wake()
     assert (message.status, message.next_attempt_at) == ("failed", None)
     assert message.attempt_count == len(receiver.got) == 5
     assert "503" in (message.last_error or "")
@@ -409,7 +411,7 @@ async def test_a_message_that_nobody_takes_is_given_up_after_the_schedule(store:
 
 
 async def test_a_refusal_for_good_is_not_tried_again(store: Store) -> None:
-    async with receiving(status(422)) as receiver, couriering(store, receiver):
+    async with receiving(status(422)) as receiver, sending(store, receiver):
         call = await conversed(store, AFTER)
         await ended(store, call)
         message = await settled(store, call, "failed")
@@ -425,12 +427,12 @@ async def test_what_was_under_way_at_a_stop_is_sent_again_as_the_same(
         call = await conversed(store, notified("interested"))
         await ended(store, call, awaits_result=True)
         await store.calls.record_result(call.id, None, None, Analysis("interested", None, "yes"))
-        async with couriering(store, mail=server), asyncio.timeout(20):
+        async with sending(store, mail=server), asyncio.timeout(20):
             await mailbox.reached.wait()
         (waiting,) = await messages_of(store, call)
         assert (waiting.status, waiting.attempt_count) == ("pending", 0)
         mailbox.hangs = False
-        async with couriering(store, mail=server):
+        async with sending(store, mail=server):
             await settled(store, call, "sent")
     assert [mail["Message-ID"] for mail in mailbox.mails] == [f"<{waiting.id}@example.org>"]
 
@@ -447,7 +449,7 @@ async def test_a_store_that_fails_does_not_have_it_sent_twice(
         await real(*args)
 
     monkeypatch.setattr(store.messages, "attempted", attempted)
-    async with receiving() as receiver, couriering(store, receiver):
+    async with receiving() as receiver, sending(store, receiver):
         call = await conversed(store, AFTER)
         await ended(store, call)
         await settled(store, call, "sent")
@@ -460,7 +462,7 @@ async def test_a_mail_server_that_hangs_holds_no_text_message_up(
     async with town.server() as mailbox, receiving() as receiver:
         mailbox.hangs = True
         server = MailServer(town.settings(mailbox))
-        async with couriering(store, receiver, server):
+        async with sending(store, receiver, server):
             mailed = await conversed(store, notified("interested"))
             await ended(store, mailed, awaits_result=True)
             found = Analysis("interested", None, "yes")
@@ -479,7 +481,7 @@ async def test_a_call_that_is_erased_takes_its_messages_along(store: Store) -> N
         await store.purge.erase([await store.purge.one(call.id)], time.time(), "here")
         await status(204)(_, writer)
 
-    async with receiving(erase_it) as receiver, couriering(store, receiver):
+    async with receiving(erase_it) as receiver, sending(store, receiver):
         call = await conversed(store, AFTER)
         await ended(store, call)
         await receiver.wait(1)

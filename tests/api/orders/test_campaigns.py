@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.base.money import Rate
-from api.orders.campaigns import Pacer
+from api.orders.campaigns import CampaignFeeder
 from api.resources.attempt import Ended
 from api.resources.call import Call
 from api.resources.campaign import Campaign, NewContact, Report
@@ -441,7 +441,7 @@ async def test_a_crash_between_any_two_steps_neither_loses_nor_doubles(
         for _ in range(50):
             with contextlib.suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(0.1):
-                    await Pacer(services).run()
+                    await CampaignFeeder(services).run()
             for claim in await claim_up_to(store, 9):
                 await end(store, claim.call)
             if (await store.campaigns.get(made.id)).campaign.status == status:
@@ -464,7 +464,7 @@ async def test_a_crash_in_a_cancel_leaves_nothing_queued(store: Store, crashes: 
         for _ in range(100):
             with contextlib.suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(0.1):
-                    await Pacer(services).run()
+                    await CampaignFeeder(services).run()
             if check(await store.campaigns.get(made.id)):
                 return
         raise AssertionError("it never ends")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from api.store import StoreError
-from api.store.ledger_writer import Scribe, insist
+from api.store.ledger_writer import LedgerWriter, insist
 
 WAITS = (0.0, 0.0, 0.0)
 
@@ -42,7 +42,7 @@ FULL = StoreError("the disk is full")
 
 async def written(*facts: Callable[[], Awaitable[str]]) -> None:
     """Have a scribe write the facts down, to the end."""
-    scribe = Scribe("call-1")
+    scribe = LedgerWriter("call-1")
     for fact in facts:
         scribe.note(fact)
     async with asyncio.timeout(5):
@@ -73,7 +73,7 @@ async def test_a_fact_that_is_wrong_is_not_tried_again() -> None:
 
 
 async def test_facts_noted_while_it_writes_are_written_before_the_end() -> None:
-    book, scribe = Book(), Scribe("call-1")
+    book, scribe = Book(), LedgerWriter("call-1")
     running = asyncio.create_task(scribe.run())
     for name in ("ringing", "answered"):
         scribe.note(book.fact(name))

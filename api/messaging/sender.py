@@ -1,4 +1,4 @@
-"""The courier: writes and sends what was put down to be sent, and tries again.
+"""The message sender: writes and sends what was put down to be sent, and tries again.
 
 At least once: what was handed over, with the process or the store gone before that was booked, is
 sent again. A mail's `Message-ID`, and `{{id}}` at an HTTP gateway, then tell that it is the same.
@@ -35,7 +35,7 @@ _STORE_PAUSE_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class Courier:
+class MessageSender:
     """Run it for as long as the server lives."""
 
     def __init__(

@@ -8,10 +8,9 @@ from api.agents.templates import templates
 from api.agents.tool_checks import check_tools
 from api.base.mail_addresses import is_email
 from api.base.numbers import is_e164
-from api.base.problems import FieldError, Problem, pointer
+from api.base.problems import FieldError, pointer
 from api.base.text import BUILT_IN, MASK, PLACEHOLDER, SECRETS
 from api.egress.policy import EgressError
-from api.policy.retry import parse_retry
 from api.resources.agent_fields import AgentFields, LlmField
 from api.resources.masking import hidden
 from api.resources.returns import check_returns
@@ -61,11 +60,6 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
             context.webhook_url(config.webhook_url)
         except EgressError as error:
             yield FieldError(str(error), pointer("webhook_url"))
-    if config.retry is not None:
-        try:
-            parse_retry(config.retry)
-        except Problem as problem:
-            yield from problem.errors
     opens = config.first_sentence_mode != "none"
     if config.voicemail_action == "leave_message" and not (config.voicemail_message or opens):
         yield FieldError("needs `voicemail_message`", pointer("voicemail_action"))

@@ -280,6 +280,12 @@ REVOX_MADE: Final[Mapping[str, str]] = {
     "voice": "voice",
     "warm_transfer_summary_instructions": "tools (`transfer`: `summary_instructions`)",
 }
+#: Members of a retry policy and of its windows, in the service's words.
+REVOX_RETRY: Final[Mapping[str, str]] = {
+    "start": "calling_window_start_time",
+    "end": "calling_window_end_time",
+    "max_attempts": "max_retry_attempts",
+}
 #: Members of a Revox call order.
 REVOX_ORDER: Final[Mapping[str, str]] = {
     "phone_number": "to",

@@ -45,6 +45,13 @@ class Translation:
             raise moved(problem_of(refused), self.places) from refused
 
 
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A JSON value with its members, at any depth, called by other names."""
+    if isinstance(value, Mapping):
+        return {names.get(name, name): renamed(item, names) for name, item in value.items()}
+    return [renamed(item, names) for item in value] if isinstance(value, list) else value
+
+
 def moved(problem: Problem, places: Mapping[str, str]) -> Problem:
     """The same problem with each pointer exchanged by the longest place that leads to it; what
     no place leads to is blamed on the body as a whole."""

@@ -14,7 +14,7 @@ from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
 from api.base.times import parse_rfc3339
 from api.policy.calendar import never_open
-from api.policy.retry import RetryPolicy, parse_retry
+from api.policy.retry import RetryPolicy
 from api.policy.zones import zones_of
 from api.resources.agent_fields import AgentFields
 from api.resources.call import Concurrency, CreateCall, NewCall
@@ -91,7 +91,7 @@ def order_of(
     retry: RetryPolicy | None = None
     zones: tuple[str, ...] = ()
     if not errors and config.retry is not None:
-        retry = parse_retry(config.retry)
+        retry = config.retry.policy()
         zones = zones_of(asked.to, calls.default_timezone)
         closed = never_open(retry, zones, scheduled_at or now)
         if closed is not None and not asked.force_now:

@@ -4,13 +4,14 @@ Written as an API's JSON and read back (RV-99…136). What a client leaves out i
 the defaults, member by member.
 """
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from api.base.problems import FieldError, invalid, pointer
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from api.base.fields import Body
 from api.policy.zones import UnknownZoneError, zone
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -21,8 +22,6 @@ DAY_MINUTES: Final = 24 * 60
 MAX_ATTEMPTS: Final = 50
 MAX_RETRY_DELAY_S: Final = 31 * 24 * 3600
 MAX_WINDOWS: Final = 24
-
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -64,62 +63,6 @@ class RetryPolicy:
 DEFAULT_RETRY: Final = RetryPolicy()
 
 
-@dataclass(frozen=True)
-class Names:
-    """What a dialect calls the members that dialects call differently."""
-
-    start: str = "start"
-    end: str = "end"
-    max_attempts: str = "max_attempts"
-
-
-NATIVE: Final = Names()
-REVOX: Final = Names("calling_window_start_time", "calling_window_end_time", "max_retry_attempts")
-
-
-def parse_retry(
-    value: Any,
-    place: Place = ("retry",),
-    names: Names = NATIVE,
-    defaults: RetryPolicy = DEFAULT_RETRY,
-) -> RetryPolicy:
-    """Check a policy as JSON and complete it from `defaults`; null counts as left out.
-
-    A window is completed from the first window of `defaults`. One that spans midnight has to
-    name both its ends: a default must not turn "from 19:00" into 23 hours.
-
-    Args:
-        value: what `json.loads` made of it.
-        place: where it stands in the body, for the pointers of errors.
-
-    Raises:
-        Problem: 422 with a pointer to every wrong member.
-    """
-    parser = _Parser(names, defaults)
-    policy = parser.policy(value, place)
-    if parser.errors:
-        raise invalid(parser.errors)
-    return policy
-
-
-def retry_json(policy: RetryPolicy, names: Names = NATIVE) -> dict[str, Any]:
-    """A policy as it is stored and shown; `parse_retry` gives the same policy back."""
-    return {
-        "allowed_days": [day for day in WEEKDAYS if day in policy.allowed_days],
-        "calling_windows": [
-            {
-                names.start: _clock(window.start),
-                names.end: _clock(window.end),
-                "retry_delay_seconds": window.retry_delay_s,
-            }
-            for window in policy.calling_windows
-        ],
-        "call_twice_in_a_row": policy.call_twice_in_a_row,
-        names.max_attempts: policy.max_attempts,
-        "timezone": policy.timezone,
-    }
-
-
 _24_HOURS = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _12_HOURS = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))? ?([ap])m", re.IGNORECASE)
 
@@ -141,137 +84,145 @@ def parse_time(text: str) -> int | None:
     return None
 
 
+def _wrong(detail: str) -> PydanticCustomError:
+    return PydanticCustomError("retry", "{detail}", {"detail": detail})
+
+
+def _time_of_day(text: str) -> str:
+    if parse_time(text) is None:
+        raise _wrong("must be a time of day, as 17:00, 9:30, 6pm or 9:30pm")
+    return text
+
+
+def _zone_name(name: str) -> str:
+    try:
+        zone(name)
+    except UnknownZoneError as error:
+        raise _wrong(str(error)) from error
+    return name
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 3.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _shortest(value: float) -> float:
+    """7200 rather than 7200.0."""
+    return int(value) if value.is_integer() else value
+
+
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+
+class WindowFields(Body):
+    """Hours of the day in which to dial, by the callee's wall clock, as `17:00`, `6pm` or
+    `9:30pm`. A window that spans midnight names both its ends."""
+
+    start: TimeOfDay | None = Field(
+        default=None, description="The first open minute; default 10:00.", examples=["10:00"]
+    )
+    end: TimeOfDay | None = Field(
+        default=None,
+        description="The first closed minute, `24:00` at the latest; default 18:00.",
+        examples=["6pm"],
+    )
+    retry_delay_seconds: (
+        Annotated[float, Field(gt=0, le=MAX_RETRY_DELAY_S), AfterValidator(_shortest)] | None
+    ) = Field(
+        default=None,
+        description="The pause after an attempt that ended in these hours; default 7200.",
+        examples=[7200],
+    )
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        window = self.window()
+        if window.start == DAY_MINUTES:
+            self._refuse("start", "a day starts at 00:00; 24:00 can only be an end")
+        if window.start == window.end:
+            self._refuse("end", "the window is empty; a whole day is from 00:00 to 24:00")
+        # A default must not turn "from 19:00" into 23 hours.
+        if window.end < window.start and (self.start is None or self.end is None):
+            span = f"{_clock(window.start)} to {_clock(window.end)} would span midnight"
+            missing = "start" if self.start is None else "end"
+            self._refuse(missing, f"{span}; say so by giving both its ends")
+        return self
+
+    def _refuse(self, member: str, detail: str) -> None:
+        wrong = InitErrorDetails(type=_wrong(detail), loc=(member,), input=None)
+        raise ValidationError.from_exception_data("WindowFields", [wrong])
+
+    def window(self) -> CallingWindow:
+        """Completed."""
+        default = DEFAULT_RETRY.calling_windows[0]
+        start, end = (None if text is None else parse_time(text) for text in (self.start, self.end))
+        delay_s = self.retry_delay_seconds
+        return CallingWindow(
+            default.start if start is None else start,
+            default.end if end is None else end,
+            default.retry_delay_s if delay_s is None else delay_s,
+        )
+
+
+class RetryFields(Body):
+    """When and how often to try until a human is reached; what is left out or null is completed
+    from the defaults."""
+
+    allowed_days: Annotated[list[Weekday], Field(min_length=1)] | None = Field(
+        default=None, description="Default Monday to Friday.", examples=[["monday", "friday"]]
+    )
+    calling_windows: (
+        Annotated[list[WindowFields], Field(min_length=1, max_length=MAX_WINDOWS)] | None
+    ) = Field(default=None, description="Default one, with its defaults.")
+    call_twice_in_a_row: bool | None = Field(
+        default=None, description="Whether the second attempt waits for no delay; default false."
+    )
+    max_attempts: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_ATTEMPTS)] | None = (
+        Field(default=None, description="Counts the first attempt too; default 3.", examples=[2])
+    )
+    timezone: Annotated[str, AfterValidator(_zone_name)] | None = Field(
+        default=None,
+        description="IANA name; default every zone in which the callee may be.",
+        examples=["America/New_York"],
+    )
+
+    def policy(self) -> RetryPolicy:
+        """Completed."""
+        default = DEFAULT_RETRY
+        return RetryPolicy(
+            default.allowed_days if self.allowed_days is None else frozenset(self.allowed_days),
+            default.calling_windows
+            if self.calling_windows is None
+            else tuple(one.window() for one in self.calling_windows),
+            self.call_twice_in_a_row or default.call_twice_in_a_row,
+            self.max_attempts or default.max_attempts,
+            self.timezone,
+        )
+
+
+def parse_retry(value: Any) -> RetryPolicy:
+    """A policy from its JSON, completed. Raises ValidationError."""
+    return RetryFields.model_validate(value).policy()
+
+
+def retry_json(policy: RetryPolicy) -> dict[str, Any]:
+    """A policy as it is stored and shown; `parse_retry` gives the same policy back."""
+    return {
+        "allowed_days": [day for day in WEEKDAYS if day in policy.allowed_days],
+        "calling_windows": [
+            {
+                "start": _clock(window.start),
+                "end": _clock(window.end),
+                "retry_delay_seconds": window.retry_delay_s,
+            }
+            for window in policy.calling_windows
+        ],
+        "call_twice_in_a_row": policy.call_twice_in_a_row,
+        "max_attempts": policy.max_attempts,
+        "timezone": policy.timezone,
+    }
+
+
 def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
-
-
-class _Parser:
-    def __init__(self, names: Names, defaults: RetryPolicy) -> None:
-        self._names = names
-        self._defaults = defaults
-        self.errors: list[FieldError] = []
-
-    def _wrong(self, detail: str, place: Place) -> None:
-        self.errors.append(FieldError(detail, pointer(*place)))
-
-    def _members(
-        self, value: Any, place: Place, known: Sequence[str]
-    ) -> Mapping[str, tuple[Any, Place]]:
-        """The members that are given, each with its place."""
-        if not isinstance(value, dict):
-            self._wrong("must be a JSON object", place)
-            return {}
-        for key in value:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-                self._wrong(f"unknown key; {hint}", (*place, key))
-        return {key: (value[key], (*place, key)) for key in known if value.get(key) is not None}
-
-    def policy(self, value: Any, place: Place) -> RetryPolicy:
-        defaults, names = self._defaults, self._names
-        given = self._members(
-            value,
-            place,
-            (
-                "allowed_days",
-                "calling_windows",
-                "call_twice_in_a_row",
-                names.max_attempts,
-                "timezone",
-            ),
-        )
-        twice, twice_place = given.get("call_twice_in_a_row", (defaults.call_twice_in_a_row, place))
-        if not isinstance(twice, bool):
-            self._wrong("must be true or false", twice_place)
-        return RetryPolicy(
-            self._days(*given["allowed_days"])
-            if "allowed_days" in given
-            else defaults.allowed_days,
-            self._windows(*given["calling_windows"])
-            if "calling_windows" in given
-            else defaults.calling_windows,
-            twice is True,
-            self._attempts(*given[names.max_attempts])
-            if names.max_attempts in given
-            else defaults.max_attempts,
-            self._zone(*given["timezone"]) if "timezone" in given else defaults.timezone,
-        )
-
-    def _days(self, value: Any, place: Place) -> frozenset[Weekday]:
-        if not isinstance(value, list) or not value:
-            self._wrong("must be a list of weekdays with at least one of them", place)
-            return frozenset()
-        for index, day in enumerate(value):
-            if day not in WEEKDAYS:
-                self._wrong(f"must be one of {', '.join(WEEKDAYS)}", (*place, index))
-        return frozenset(day for day in WEEKDAYS if day in value)
-
-    def _windows(self, value: Any, place: Place) -> tuple[CallingWindow, ...]:
-        if not isinstance(value, list) or not 1 <= len(value) <= MAX_WINDOWS:
-            self._wrong(f"must be a list of 1 to {MAX_WINDOWS} windows", place)
-            return ()
-        return tuple(self._window(one, (*place, index)) for index, one in enumerate(value))
-
-    def _window(self, value: Any, place: Place) -> CallingWindow:
-        default, names = self._defaults.calling_windows[0], self._names
-        given = self._members(value, place, (names.start, names.end, "retry_delay_seconds"))
-        start = self._time(*given[names.start]) if names.start in given else default.start
-        end = self._time(*given[names.end]) if names.end in given else default.end
-        delay = (
-            self._delay(*given["retry_delay_seconds"])
-            if "retry_delay_seconds" in given
-            else default.retry_delay_s
-        )
-        if start is None or end is None:
-            return default
-        if start == DAY_MINUTES:
-            self._wrong("a day starts at 00:00; 24:00 can only be an end", (*place, names.start))
-        elif start == end:
-            self._wrong(
-                "the window is empty; a whole day is from 00:00 to 24:00", (*place, names.end)
-            )
-        elif end < start and (names.start in given) != (names.end in given):
-            missing = names.end if names.start in given else names.start
-            self._wrong(
-                f"{_clock(start)} to {_clock(end)} would span midnight; "
-                f"say so by giving {missing} too",
-                (*place, missing),
-            )
-        return CallingWindow(start, end, delay)
-
-    def _time(self, value: Any, place: Place) -> int | None:
-        minute = parse_time(value) if isinstance(value, str) else None
-        if minute is None:
-            self._wrong("must be a time of day, as 17:00, 9:30, 6pm or 9:30pm", place)
-        return minute
-
-    def _delay(self, value: Any, place: Place) -> float:
-        # Compared before converted: an integer may be too large for a float, and NaN is never.
-        if not _is_number(value) or not 0 < value <= MAX_RETRY_DELAY_S:
-            self._wrong(
-                f"must be a number of seconds above 0, at most {MAX_RETRY_DELAY_S} (31 days)",
-                place,
-            )
-            return 0
-        return int(value) if value == int(value) else float(value)
-
-    def _attempts(self, value: Any, place: Place) -> int:
-        if not _is_number(value) or not 1 <= value <= MAX_ATTEMPTS or value != int(value):
-            self._wrong(f"must be a whole number from 1 to {MAX_ATTEMPTS}", place)
-            return 1
-        return int(value)
-
-    def _zone(self, value: Any, place: Place) -> str | None:
-        if not isinstance(value, str):
-            self._wrong("must be the name of a time zone, as Europe/Paris", place)
-            return None
-        try:
-            zone(value)
-        except UnknownZoneError as error:
-            self._wrong(str(error), place)
-        return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.base.fields import Body
+from api.policy.retry import RetryFields
 from api.resources.sound import Sound
 from api.resources.tool_fields import ToolField
 
@@ -273,12 +274,11 @@ class AgentFields(Body):
         default=None,
         description="What the agent can do beside talking. To end the call needs no entry.",
     )
-    retry: dict[str, Any] | None = Field(
+    retry: RetryFields | None = Field(
         default=None,
-        description="When and how often to try until a human is reached: `allowed_days`, "
-        "`calling_windows` (`start`, `end`, `retry_delay_seconds`), `call_twice_in_a_row`, "
-        "`max_attempts`, `timezone`. What is left out is completed: Monday to Friday, 10:00 to "
-        "18:00 where the callee is, 7200 s, 3 attempts. Null: one attempt, at any hour.",
+        description="When and how often to try until a human is reached. What is left out is "
+        "completed: Monday to Friday, 10:00 to 18:00 where the callee is, 7200 s, 3 attempts. "
+        "Null: one attempt, at any hour.",
         examples=[{"max_attempts": 2, "timezone": "America/New_York"}],
     )
     from_number: str | None = Field(

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
 from sqlalchemy import bindparam, insert, select
 
-from api.base.problems import Problem
 from api.policy.decide import Decision, Stop, WaitUntil, decide
 from api.policy.retry import retry_json
 from api.policy.zones import UnknownZoneError
@@ -152,7 +152,7 @@ def decide_on(
     try:
         facts = order_facts(call, do_not_call=listed, destination_refused=refused)
         return decide(facts, attempts, now)
-    except (Problem, UnknownZoneError) as error:
+    except (ValidationError, UnknownZoneError) as error:
         # Another release wrote it, or other time zone data. Nothing may wait behind it.
         log.error("call %s: its retry policy cannot be read: %s", call.id, error)
         return Stop("policy_unreadable", attempts[-1].status if attempts else "failed")

@@ -92,7 +92,11 @@ CASES: Final[Mapping[str, Given]] = {
     "returns": Given({"ok": "boolean"}),
     "returns_prompt": Given("Read: {{transcript}}", {"returns": {"ok": "boolean"}}),
     "tools": Given([{"type": "transfer", "number": "+15550100200"}]),
-    "retry": Given({"max_attempts": 2, "timezone": "UTC"}),
+    "retry.allowed_days": Given(["monday"], {"retry": {"timezone": "UTC"}}),
+    "retry.calling_windows": Given([{"end": "20:00"}], {"retry": {"timezone": "UTC"}}),
+    "retry.call_twice_in_a_row": Given(True, {"retry": {"timezone": "UTC"}}),
+    "retry.max_attempts": Given(2, {"retry": {"timezone": "UTC"}}),
+    "retry.timezone": Given("UTC"),
     "from_number": Given("+15550100099"),
     "webhook_url": Given("https://hooks.example.org/"),
     "voicemail_action": Given("hangup", {"voicemail_message": "Call us."}),
@@ -204,6 +208,7 @@ async def effects(bench: Bench, agent: Mapping[str, Any]) -> str:
             is_recorded(settings, call),
             tools,
             call.from_number,  # what the callee is shown
+            call.retry,  # when the dialer's policy has it dialled again
             await ended(bench, agent, "human"),
             await ended(bench, agent, "machine"),
         ]

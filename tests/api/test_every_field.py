@@ -109,9 +109,11 @@ REFUSED: Final[Mapping[str, str]] = {
     "LlmField.model": "is needed with api_url",
     "OutputField.type": _OPTIONS,
     "RetryConfig.*": _RETRY,
+    "RetryFields.*": _RETRY,
     "RevoxCreateCampaign.contacts": "one that is launched has some",
     "Transfer*.method": "warm transfers are made by bridging",
     "Window.*": _RETRY,
+    "WindowFields.*": _RETRY,
 }
 
 
@@ -168,8 +170,10 @@ DEFAULTED: Final = (
     "OneInbox*.variables",
     "OneInboxChangeAgent.name",
     "RetryConfig.*",
+    "RetryFields.*",
     "Voice.*",
     "Window.*",
+    "WindowFields.*",
 )
 
 #: Fields of which an empty text is null.

@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from api.base.json_object import JsonObject
 from api.base.problems import FieldError, Problem, invalid, pointer
-from api.compat.mapping import REVOX_SAME
+from api.compat.mapping import REVOX_RETRY, REVOX_SAME
 from api.compat.revox.fields import (
     AssistantFields,
     CustomModel,
@@ -19,8 +21,8 @@ from api.compat.revox.fields import (
     Voice,
 )
 from api.compat.revox.members import members_of, source_of
-from api.compat.translation import Path, Translation, moved
-from api.policy.retry import REVOX, parse_retry, retry_json
+from api.compat.translation import Path, Translation, renamed
+from api.policy.retry import parse_retry, retry_json
 
 #: RV-47, and what else the service does where a member is left out.
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -28,6 +30,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "max_duration_end_message": "",
     "retry": {},
 }
+_OUR_RETRY: Final = {theirs: ours for ours, theirs in REVOX_RETRY.items()}
 #: Members that make up one tool of ours, by its type.
 TOOL_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("custom_tools",),
@@ -291,22 +294,27 @@ def retry_of(config: RetryConfig, place: Path) -> dict[str, Any]:
 
     Raises Problem with a pointer to every wrong member.
     """
-    given = config.model_dump(exclude_none=True)
-    window = {
-        name: given.pop(name)
-        for name in (REVOX.start, REVOX.end, "retry_delay_seconds")
-        if name in given
-    }
-    if not window:
-        return retry_json(parse_retry(given, place, REVOX))
-    if "calling_windows" in given:
+    given = renamed(config.model_dump(exclude_none=True), _OUR_RETRY)
+    names = ("start", "end", "retry_delay_seconds")
+    window = {name: given.pop(name) for name in names if name in given}
+    if window and "calling_windows" in given:
         detail = "give calling_windows or one window's members, not both"
         raise invalid([FieldError(detail, pointer(*place, "calling_windows"))])
+    if window:
+        given["calling_windows"] = [window]
     try:
-        return retry_json(parse_retry(given | {"calling_windows": [window]}, place, REVOX))
-    except Problem as problem:
-        first = pointer(*place, "calling_windows", 0)
-        raise moved(problem, {first: pointer(*place), "": ""}) from problem
+        return retry_json(parse_retry(given))
+    except ValidationError as error:
+        raise invalid(list(_retry_errors(error, place, flat=bool(window)))) from error
+
+
+def _retry_errors(error: ValidationError, place: Path, *, flat: bool) -> Iterator[FieldError]:
+    for one in error.errors():
+        path = one["loc"]
+        if flat and path[:2] == ("calling_windows", 0):
+            path = path[2:]
+        names = (REVOX_RETRY.get(str(part), part) for part in path)
+        yield FieldError(one["msg"], pointer(*place, *names))
 
 
 def change_of(asked: AssistantFields, config: JsonObject) -> Translation:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.base.json_object import JsonObject
-from api.compat.mapping import REVOX_SAME
-from api.policy.retry import NATIVE, REVOX, parse_retry, retry_json
+from api.compat.mapping import REVOX_RETRY, REVOX_SAME
+from api.compat.translation import renamed
+from api.policy.retry import parse_retry, retry_json
 
 
 def source_of(config: JsonObject) -> dict[str, Any]:
@@ -46,7 +47,8 @@ def members_of(config: JsonObject) -> dict[str, Any]:
 
 def retry_config(policy: JsonObject) -> dict[str, Any]:
     """A policy in the service's form, complete."""
-    return retry_json(parse_retry(dict(policy), names=NATIVE), REVOX)
+    config: dict[str, Any] = renamed(retry_json(parse_retry(policy)), REVOX_RETRY)
+    return config
 
 
 def _model(llm: JsonObject | None) -> dict[str, Any] | None:

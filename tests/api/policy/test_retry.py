@@ -1,15 +1,15 @@
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from api.base.fields import Body, parse_fields
 from api.base.problems import Problem
 from api.policy.retry import (
     DEFAULT_RETRY,
-    NATIVE,
-    REVOX,
     CallingWindow,
-    Names,
+    RetryFields,
     RetryPolicy,
     parse_retry,
     parse_time,
@@ -90,37 +90,10 @@ def test_what_is_left_out_is_completed(given_json: Any, expected: RetryPolicy) -
     assert parse_retry(given_json) == expected
 
 
-def test_a_deployment_completes_by_its_own_defaults() -> None:
-    """RV-100."""
-    own = RetryPolicy(
-        frozenset({"saturday"}), (CallingWindow(480, 720, 60),), True, 7, "Europe/Paris"
-    )
-    assert parse_retry({}, defaults=own) == own
-    part = parse_retry({"calling_windows": [{"end": "18:00"}]}, defaults=own)
-    assert part.calling_windows == (CallingWindow(480, 1080, 60),)
+class Order(Body):
+    """What a policy stands in."""
 
-
-def test_revoxs_names() -> None:
-    """RV-101, RV-118, RV-122, RV-130: the same policy in Revox's words."""
-    body = {
-        "allowed_days": ["monday"],
-        "calling_windows": [
-            {
-                "calling_window_start_time": "10am",
-                "calling_window_end_time": "6pm",
-                "retry_delay_seconds": 600,
-            }
-        ],
-        "call_twice_in_a_row": False,
-        "max_retry_attempts": 2,
-    }
-    policy = parse_retry(body, ("assistant", "call_retry_config"), REVOX)
-    assert policy == RetryPolicy(
-        frozenset({"monday"}), (CallingWindow(600, 1080, 600),), False, 2, None
-    )
-    shown = retry_json(policy, REVOX)
-    assert shown["max_retry_attempts"] == 2
-    assert shown["calling_windows"][0]["calling_window_end_time"] == "18:00"
+    retry: RetryFields | None
 
 
 WINDOW = "/retry/calling_windows/0"
@@ -165,7 +138,7 @@ WINDOW = "/retry/calling_windows/0"
 )
 def test_wrong_members_are_pointed_at(wrong: Any, pointers: list[str]) -> None:
     with pytest.raises(Problem) as problem:
-        parse_retry(wrong)
+        parse_fields(Order, {"retry": wrong})
     assert problem.value.status == 422
     assert [error.pointer for error in problem.value.errors] == pointers
 
@@ -174,20 +147,17 @@ def test_wrong_members_are_pointed_at(wrong: Any, pointers: list[str]) -> None:
 def test_a_delay_is_a_sane_number(number: object) -> None:
     """RV-128."""
     with pytest.raises(Problem) as problem:
-        parse_retry({"calling_windows": [{"retry_delay_seconds": number}]})
+        parse_fields(Order, {"retry": {"calling_windows": [{"retry_delay_seconds": number}]}})
     assert problem.value.errors[0].pointer == f"{WINDOW}/retry_delay_seconds"
 
 
-def test_an_error_names_the_dialects_own_member() -> None:
-    with pytest.raises(Problem) as problem:
-        parse_retry({"max_attempts": 1}, ("call_retry_config",), REVOX)
-    (error,) = problem.value.errors
-    assert error.pointer == "/call_retry_config/max_attempts"
-    assert "max_retry_attempts" in error.detail
-
-
-@pytest.mark.parametrize("names", [NATIVE, REVOX])
 @settings(deadline=None)
 @given(policy=policies)
-def test_a_policy_survives_its_json(names: Names, policy: RetryPolicy) -> None:
-    assert parse_retry(retry_json(policy, names), names=names) == policy
+def test_a_policy_survives_its_json(policy: RetryPolicy) -> None:
+    assert parse_retry(retry_json(policy)) == policy
+
+
+def test_a_policy_is_stored_as_it_was_given() -> None:
+    wish = {"calling_windows": [{"end": "6pm", "retry_delay_seconds": 60}], "timezone": None}
+    stored = RetryFields.model_validate(wish).model_dump(exclude_unset=True)
+    assert json.dumps(stored) == json.dumps(wish)

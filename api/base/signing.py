@@ -1,8 +1,7 @@
-"""Signatures of webhooks: Standard Webhooks 1.0, and CallingBox's beside it.
+"""Signatures of webhooks: Standard Webhooks 1.0 with several secrets, and CallingBox's beside it.
 
-Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, base64, `v1,`; the key is what `whsec_…`
-encodes. CallingBox (X-CB-11): HMAC-SHA256 over `timestamp.body`, hex, `v1=`; the key is the secret
-as it is written.
+CallingBox (X-CB-11): HMAC-SHA256 over `timestamp.body`, hex, `v1=`; the key is the secret as it is
+written.
 """
 
 import base64
@@ -11,6 +10,9 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every such secret
 SECRET_BYTES = 32
@@ -21,15 +23,14 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def decode_secret(secret: str) -> bytes:
-    """The key within `whsec_…`; ValueError unless it is base64 of 24 to 64 bytes."""
+def check_secret(secret: str) -> None:
+    """Raises ValueError unless it is `whsec_` and the base64 of 24 to 64 bytes."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
         key = b""
     if not secret.startswith(SECRET_PREFIX) or not 24 <= len(key) <= 64:
         raise ValueError("a signing secret is whsec_ and the base64 of 24 to 64 random bytes")
-    return key
 
 
 def signing_secrets(
@@ -44,22 +45,19 @@ def signing_secrets(
 def signed_headers(
     keys: Sequence[str], message_id: str, timestamp: int, body: bytes
 ) -> dict[str, str]:
-    """The three headers of a message (Standard Webhooks 1.0, "Signature scheme").
+    """The three headers of a message.
 
     Args:
         keys: each `whsec_…`; a message signed with several is good for who knows one of them.
         message_id: the event's id, the same on every retry.
         timestamp: Unix seconds of this attempt.
-        body: exactly the bytes that are sent.
+        body: exactly the bytes that are sent, in UTF-8.
     """
-    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
-    digests = [hmac.digest(decode_secret(secret), signed, hashlib.sha256) for secret in keys]
+    at, text = datetime.fromtimestamp(timestamp, UTC), body.decode()
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(
-            f"v1,{base64.b64encode(digest).decode()}" for digest in digests
-        ),
+        "webhook-signature": " ".join(Webhook(key).sign(message_id, at, text) for key in keys),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
-from api.base.signing import decode_secret
+from api.base.signing import check_secret
 from api.policy.destinations import COUNTRIES, Destinations
 from api.policy.zones import zone
 from api.settings.section import E164, Certificates, Prefix, Section
@@ -15,10 +15,7 @@ PayloadStyle = Literal["call", "envelope", "callingbox", "callingbox_call", "one
 
 
 def _signing_secret(secret: SecretStr) -> SecretStr:
-    try:
-        decode_secret(secret.get_secret_value())
-    except ValueError as error:
-        raise ValueError(str(error)) from error
+    check_secret(secret.get_secret_value())
     return secret
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from api.base.signing import callingbox_signature, decode_secret, new_secret, signed_headers
+from api.base.signing import callingbox_signature, check_secret, new_secret, signed_headers
 from api.resources.call import call_object
 from api.resources.webhook import NewEndpoint, WebhookEvent
 from api.settings import PayloadStyle
@@ -118,7 +118,7 @@ def test_the_body_is_one_line_of_json() -> None:
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_MTIz", "whsec_%%%", "x" * 40])
 def test_a_secret_that_is_none_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="whsec_"):
-        decode_secret(secret)
+        check_secret(secret)
 
 
 def test_the_signature_is_that_of_the_specification() -> None:

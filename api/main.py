@@ -133,7 +133,6 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         services = Services(
             settings=settings,
             store=store,
-            control=dialer,
             engines=registry,
             health=lambda: _health(server),
             seal=seal,

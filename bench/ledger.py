@@ -72,16 +72,6 @@ class Rate:
     p99_ms: float
 
 
-class _Nobody:
-    """There is no dialer: what is created stays queued."""
-
-    async def cancel(self, call_id: str) -> None: ...
-
-    async def hang_up(self, call_id: str) -> None: ...
-
-    async def transfer(self, call_id: str) -> None: ...
-
-
 async def _healthy() -> Mapping[str, Check]:
     return {}
 
@@ -90,7 +80,7 @@ async def _healthy() -> Mapping[str, Check]:
 async def serving(store: Store) -> AsyncIterator[tuple[int, str]]:
     """The API over `store`: its port, and a key."""
     settings = load_settings(None, SETTINGS)
-    services = Services(settings, store, played_engines("en"), Seal(new_key()), _Nobody(), _healthy)
+    services = Services(settings, store, played_engines("en"), Seal(new_key()), _healthy)
     _, key = await store.keys.create("bench")
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     with contextlib.closing(listen(HOST, 0)) as listener:

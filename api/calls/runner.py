@@ -17,9 +17,9 @@ from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
 from api.resources.attempt import Ended as Ending
 from api.resources.attempt import RecordingFile
-from api.resources.call import Call, transfer_of
+from api.resources.call import Call
 from api.resources.claim import Claim
-from api.resources.transfer import TransferWish
+from api.resources.transfer import Transfer, TransferWish
 from api.resources.turn import Turn
 from api.settings.calling import Calls
 from api.store import Store
@@ -150,10 +150,9 @@ class CallRunner:
         elif self._attempt is not None:
             await self._attempt.hang_up()
 
-    async def take_up_transfer(self) -> None:
-        """Begin the transfer that the store has noted. Raises StoreError."""
-        call = await self._store.calls.get(self._call.id)
-        if (transfer := transfer_of(call)) is not None and self._transferring is not None:
+    def take_up_transfer(self, transfer: Transfer) -> None:
+        """Begin what the store has noted, unless that is done or under way already."""
+        if self._transferring is not None:
             self._transferring.take_up(transfer)
 
     async def _hand_over(self, wish: TransferWish) -> str | None:

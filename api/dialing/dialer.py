@@ -91,31 +91,13 @@ class Dialer:
         self._open = False
         self._admission = asyncio.Lock()
         """Held while free slots are given away."""
-        self._canceled_early: set[str] = set()
+        self._asked_early: set[str] = set()
         self._gates: dict[str, tuple[int, RateGate]] = {}
 
     @property
     def active(self) -> int:
         """Calls under way: lines in use, or about to be."""
         return len(self._runners) + self._arriving
-
-    async def cancel(self, call_id: str) -> None:
-        """Cancel a call that the PBX is dialling (`CallControl`)."""
-        if runner := self._runners.get(call_id):
-            await runner.end("canceled")
-        elif self._claiming or self._arriving:
-            # Its attempt may be on disk already, and nobody runs it yet.
-            self._canceled_early.add(call_id)
-
-    async def hang_up(self, call_id: str) -> None:
-        """End an answered call (`CallControl`)."""
-        if runner := self._runners.get(call_id):
-            await runner.end("operator_hangup")
-
-    async def transfer(self, call_id: str) -> None:
-        """Begin the transfer that the store has noted (`CallControl`)."""
-        if runner := self._runners.get(call_id):
-            await runner.take_up_transfer()
 
     async def receive(
         self, attempt: Attempt, begin: Callable[[str, str], Awaitable[Claim]]
@@ -275,24 +257,29 @@ class Dialer:
         for claim in claimed.claims:
             await self._start(claim)
         self._claiming = False
-        self._canceled_early.clear()
+        self._asked_early.clear()
         return claimed.again_at
 
     def _asked(self, call_id: str | None) -> None:
-        """Another process was asked to end or transfer a call; None: it may have been any."""
+        """The store has noted that a call is to be ended or transferred; None: any may be."""
         for one in list(self._runners) if call_id is None else [call_id]:
-            if one in self._runners or self._claiming or self._arriving:
+            if one in self._runners:
                 self._spawn(one, self._obey(one))
+            elif self._claiming or self._arriving:
+                # Its attempt may be on disk already, and nobody runs it yet.
+                self._asked_early.add(one)
 
     async def _obey(self, call_id: str) -> None:
         try:
             call = await insist(call_id, partial(self._store.calls.get, call_id))
+            if (runner := self._runners.get(call_id)) is None:
+                return
             if call.cancel_requested_at is not None:
-                await self.cancel(call_id)
-            if call.hangup_requested_at is not None:
-                await self.hang_up(call_id)
-            elif call.transfer is not None:
-                await self.transfer(call_id)
+                await runner.end("canceled")
+            elif call.hangup_requested_at is not None:
+                await runner.end("operator_hangup")
+            elif (transfer := transfer_of(call)) is not None:
+                runner.take_up_transfer(transfer)
         except (StoreError, SwitchError) as error:
             log.error("call %s: what was asked cannot be done: %s", call_id, error)
 
@@ -346,9 +333,10 @@ class Dialer:
             incoming=incoming,
         )
         self._runners[claim.call.id] = runner
-        if claim.call.id in self._canceled_early or claim.call.cancel_requested_at is not None:
+        if claim.call.cancel_requested_at is not None:
             await runner.end("canceled")
-        self._spawn(claim.call.id, self._run(claim.call.id, runner))
+        asked = claim.call.id in self._asked_early
+        self._spawn(claim.call.id, self._run(claim.call.id, runner, asked=asked))
 
     def _gate(self, claim: Claim) -> Callable[[], AbstractAsyncContextManager[None]]:
         """What the attempt has to pass on its way to the PBX: its trunk's rate."""
@@ -366,8 +354,10 @@ class Dialer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, call_id: str, runner: CallRunner) -> None:
+    async def _run(self, call_id: str, runner: CallRunner, *, asked: bool) -> None:
         try:
+            if asked:
+                await self._obey(call_id)
             await runner.run()
         finally:
             self._free_line(call_id, runner)

@@ -2,27 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from api.calls.recording_folder import RecordingFolder
 from api.calls.recording_links import RecordingLinks
 from api.deployment import Deployment
-
-
-class CallControl(Protocol):
-    """Whoever runs the calls."""
-
-    async def cancel(self, call_id: str) -> None:
-        """Hang up an attempt that is not answered yet; the store has marked the call."""
-        ...
-
-    async def hang_up(self, call_id: str) -> None:
-        """End an answered call from our side; does nothing when it is over."""
-        ...
-
-    async def transfer(self, call_id: str) -> None:
-        """Begin the transfer that the store has noted; does nothing when the call is over."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +21,6 @@ class Check:
 class Services(Deployment):
     """Everything that the routes use."""
 
-    control: CallControl
     health: Callable[[], Awaitable[Mapping[str, Check]]]
     """The state of the PBX link, the models, …; `api.http.vitals` looks at store and disk."""
     url: str = "http://127.0.0.1:8080"

@@ -162,8 +162,6 @@ async def cancel_call(exchange: Exchange) -> Response:
         outcome = await exchange.services.store.calls.request_cancel(call.id)
     except IllegalMoveError as error:
         raise _conflict(error.current, "use hangup") from error
-    if outcome == "requested":
-        await exchange.services.control.cancel(call.id)
     return await _current(exchange, call.id, 200 if outcome == "canceled" else 202)
 
 
@@ -174,7 +172,6 @@ async def hang_up_call(exchange: Exchange) -> Response:
         await exchange.services.store.calls.request_hang_up(call.id)
     except IllegalMoveError as error:
         raise _conflict(error.current, "use cancel") from error
-    await exchange.services.control.hang_up(call.id)
     return await _current(exchange, call.id, 202)
 
 

@@ -46,7 +46,6 @@ async def transfer_call(exchange: Exchange) -> Response:
             raise invalid([FieldError(str(error), pointer(field))], error.code) from error
         status = 402 if error.code == "budget_exceeded" else 409
         raise Problem(status, error.code, str(error)) from error
-    await services.control.transfer(call.id)
     return JSONResponse(call_object(await services.store.calls.get(call.id)), 202)
 
 

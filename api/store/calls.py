@@ -93,7 +93,7 @@ class CallLedger:
             check_move(call_id, change.call.status, "canceled")
             change.set(cancel_requested_at=now, updated_at=max(now, change.call.updated_at))
             if change.call.status != "queued":
-                transaction.notify("control", call_id, others_only=True)
+                transaction.notify("control", call_id)
                 await change.save()
                 return "requested"
             if change.call.attempt_count == 0:
@@ -116,7 +116,7 @@ class CallLedger:
             if change.call.status != "in_progress":
                 raise IllegalMoveError(call_id, change.call.status, "hung up")
             change.set(hangup_requested_at=now)
-            transaction.notify("control", call_id, others_only=True)
+            transaction.notify("control", call_id)
             await change.save()
 
         await self._database.write(work)

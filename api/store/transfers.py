@@ -106,7 +106,7 @@ class Transfers:
                 longest_s=longest_s,
                 reserved_milli_cents=held,
             )
-            transaction.notify("control", call_id, others_only=True)
+            transaction.notify("control", call_id)
             _note(change, transfer, "call.transfer_started")
             await change.save()
             return transfer

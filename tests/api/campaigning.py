@@ -10,7 +10,7 @@ from api.orders.campaigns import CampaignFeeder
 from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact, Report
 from api.settings import load_settings
 from api.store import Store
-from tests.api.conftest import SEAL, SETTINGS, PlayedControl
+from tests.api.conftest import SEAL, SETTINGS
 from tests.api.played_engines import played_engines
 
 NUMBERS = [f"+1555010{index:04}" for index in range(1000)]
@@ -24,7 +24,7 @@ async def services_of(store: Store) -> Services:
 
     settings = load_settings(None, SETTINGS)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
-    return Services(settings, store, played_engines("en"), SEAL, PlayedControl(), health)
+    return Services(settings, store, played_engines("en"), SEAL, health)
 
 
 async def campaign(

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,32 +55,17 @@ SEAL = Seal(new_key())
 
 
 @dataclass
-class PlayedControl:
-    """Stands where the call runner is, and remembers what it was asked."""
-
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    async def cancel(self, call_id: str) -> None:
-        self.asked.append(("cancel", call_id))
-
-    async def hang_up(self, call_id: str) -> None:
-        self.asked.append(("hang_up", call_id))
-
-    async def transfer(self, call_id: str) -> None:
-        self.asked.append(("transfer", call_id))
-
-
-@dataclass
 class Bench:
     """A running server and what stands behind it."""
 
     store: Store
     services: Services
-    control: PlayedControl
     client: httpx.AsyncClient
     key: str
     health: dict[str, Check]
     recordings: Path
+    asked: list[str | None]
+    """The calls that whoever runs them was to look at: to end or transfer them."""
 
     async def create(self, **body: Any) -> dict[str, Any]:
         """Place a call that must be accepted."""
@@ -218,7 +203,8 @@ async def benching(
         **(more or {}),
     }
     settings = load_settings(None, SETTINGS | own)
-    control = PlayedControl()
+    asked: list[str | None] = []
+    store.notices.subscribe("control", asked.append)
     health = {"pbx": Check(True, "logged in")}
 
     async def ask_health() -> Mapping[str, Check]:
@@ -227,7 +213,7 @@ async def benching(
     listener = listen("127.0.0.1", 0)
     url = "http://{}:{}".format(*listener.getsockname())
     engines = played_engines("en", "es", aliases=aliases)
-    services = Services(settings, store, engines, SEAL, control, ask_health, url, node)
+    services = Services(settings, store, engines, SEAL, ask_health, url, node)
     await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
     _, key = await store.keys.create("tests")
     with listener:
@@ -240,4 +226,4 @@ async def benching(
                 trust_env=False,
             ) as client,
         ):
-            yield Bench(store, services, control, client, key, health, recordings)
+            yield Bench(store, services, client, key, health, recordings, asked)

@@ -63,8 +63,8 @@ class Handing(Running):
     async def transfer(self, wish: TransferWish) -> None:
         """As the API does it."""
         store = self.office.store
-        await store.transfers.begin(self.id, wish, Route(OURS, "carrier"))
-        await self.runner.take_up_transfer()
+        begun = await store.transfers.begin(self.id, wish, Route(OURS, "carrier"))
+        self.runner.take_up_transfer(begun)
 
     async def third(self, count: int = 2) -> PlayedAttempt:
         """Who is called."""

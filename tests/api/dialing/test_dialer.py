@@ -242,20 +242,17 @@ async def test_a_call_that_is_analysed_has_no_line(office: Office, store: Store)
 
 async def test_the_dialer_ends_the_call_that_is_meant(office: Office, store: Store) -> None:
     one, other = await new_call(store), await new_call(store)
-    async with dialing(office, max_concurrent=2) as dialer:
+    async with dialing(office, max_concurrent=2):
         await office.switch.dialed(2)
         ringing, talking = [await office.attempt_of(call) for call in (one, other)]
         ringing.ring()
         talking.answer()
         await until(store, other.id, "answered")
         await store.calls.request_cancel(one.id)
-        await dialer.cancel(one.id)
         await until(store, one.id, "canceled")
         assert talking.hang_ups == 0
-        await dialer.hang_up(other.id)
+        await store.calls.request_hang_up(other.id)
         await until(store, other.id, "completed")
-        await dialer.cancel(one.id)
-        await dialer.hang_up("unknown")
     assert (await over(store, one.id)).end_reason == "canceled"
     assert (await over(store, other.id)).end_reason == "operator_hangup"
 
@@ -274,10 +271,9 @@ async def test_canceled_while_being_claimed(
         return claims
 
     monkeypatch.setattr(store.claims, "take", slow)
-    async with dialing(office) as dialer:
+    async with dialing(office):
         await asyncio.wait_for(claimed_.wait(), 5)
         assert await store.calls.request_cancel(call.id) == "requested"
-        await dialer.cancel(call.id)
         go_on.set()
         await until(store, call.id, "canceled")
     await over(store, call.id)
@@ -309,7 +305,6 @@ async def test_the_next_attempt_is_ended_although_the_last_one_still_ends(
         await settle()
         assert dialer.active == 1
         assert await store.calls.request_cancel(call.id) == "requested"
-        await dialer.cancel(call.id)
         await until(store, call.id, "canceled")
         assert second.hang_ups >= 1
     assert len(await store.calls.attempts(call.id)) == 2

@@ -31,7 +31,7 @@ from api.http.services import Check, Services
 from api.settings import StoreSection, load_settings
 from api.store import Store
 from tests.api import story
-from tests.api.conftest import SEAL, SETTINGS, PlayedControl
+from tests.api.conftest import SEAL, SETTINGS
 from tests.api.played_engines import played_engines
 
 DOCUMENT = openapi_document(ENDPOINTS)
@@ -84,7 +84,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
     own = {"OFFHOOK_RECORDINGS__DIR": str(folder), "OFFHOOK_CALLS__NUMBERS": OURS}
     loaded = load_settings(None, SETTINGS | own)
     await store.numbers.seed(loaded.pbx.trunk, loaded.calls.numbers)
-    services = Services(loaded, store, played_engines("en"), SEAL, PlayedControl(), health)
+    services = Services(loaded, store, played_engines("en"), SEAL, health)
     server = uvicorn.Server(
         uvicorn.Config(create_app(services, ENDPOINTS), log_level="critical", lifespan="off")
     )

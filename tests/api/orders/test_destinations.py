@@ -131,7 +131,7 @@ async def test_a_transfer_over_the_api_is_refused(bench: Bench) -> None:
         answer = await bench.client.post(path, json={"number": number})
         assert (answer.status_code, answer.json()["code"]) == (422, "destination_not_allowed")
         assert answer.json()["errors"][0]["pointer"] == "/number"
-    assert bench.control.asked == []
+    assert bench.asked == []
 
 
 async def test_a_transfer_by_the_agent_is_refused(bench: Bench) -> None:

@@ -37,7 +37,7 @@ async def test_a_transfer_is_noted_and_the_runner_told(bench: Bench) -> None:
         "reason": None,
     }
     assert told["updated_at"] >= at
-    assert bench.control.asked == [("transfer", call.id)]
+    assert bench.asked == [call.id]
     kept = (await bench.store.calls.get(call.id)).transfer
     assert kept is not None
     assert (kept["trunk"], kept["caller_number"]) == ("trunk", call.from_number)
@@ -82,7 +82,7 @@ async def test_a_wrong_field_is_pointed_at(bench: Bench, body: dict[str, Any], p
     call = await on_the_line(bench)
     problem = await ask(bench, call, 422, **body)
     assert [error["pointer"] for error in problem["errors"]] == [place]
-    assert bench.control.asked == []
+    assert bench.asked == []
 
 
 async def test_only_where_one_may_call(bench: Bench) -> None:

@@ -149,7 +149,7 @@ async def test_over_the_api_the_refusal_is_the_first_legs(bench: Bench) -> None:
     path = f"/v1/calls/{call.id}/transfer"
     answer = await bench.client.post(path, json={"number": THIRD})
     assert (answer.status_code, answer.json()["code"]) == (402, "budget_exceeded")
-    assert bench.control.asked == []
+    assert bench.asked == []
     await store.budget.set_limit(240_000)
     answer = await bench.client.post(path, json={"number": THIRD})
     assert answer.status_code == 202, answer.text

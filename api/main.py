@@ -261,7 +261,6 @@ def _listen(settings: Settings) -> socket.socket:
 async def _seal(settings: Settings, store: Store) -> Seal:
     seal = Seal.of(settings.store)
     await store.secrets.check_seal(seal)
-    await store.seal_secrets()
     return seal
 
 

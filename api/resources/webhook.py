@@ -65,8 +65,7 @@ class DefaultSecret:
     """The deployment's own signing secret."""
 
     secret: str = field(repr=False)
-    created_at: float | None
-    """None where an earlier release made it."""
+    created_at: float
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
 
@@ -353,7 +352,7 @@ class SecretObject(BaseModel):
         "rotated."
     )
     created_at: str | None = Field(
-        description="When it was made; null where the settings or an earlier release gave it.",
+        description="When it was made; null where the settings gave it.",
         json_schema_extra={"format": "date-time"},
     )
     previous_secret_until: str | None = Field(

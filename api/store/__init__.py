@@ -132,11 +132,6 @@ class Store:
         """Write something to the database. Raises StoreError."""
         await self.leases.take("probe", "probe", 0.0)
 
-    async def seal_secrets(self) -> None:
-        """Seal the signing secrets that an earlier release did not. Raises SealError."""
-        await self.signing_secret.seal_kept()
-        await self.endpoints.seal_kept()
-
     async def close(self) -> None:
         """Let transactions under way finish and close every connection."""
         await self.database.close()

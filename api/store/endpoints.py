@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.base.lifecycle import WEBHOOK_EVENTS
 from api.base.signing import new_secret
 from api.egress.policy import destination
-from api.egress.sealing import PREFIX, SealOf
+from api.egress.sealing import SealOf
 from api.resources.webhook import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
 from api.store.database import Database, Transaction
 from api.store.tables import webhook_deliveries, webhook_endpoints
@@ -163,30 +163,6 @@ class WebhookEndpoints:
             return self._endpoint(row.one())
 
         return await self._database.write(work)
-
-    async def seal_kept(self) -> None:
-        """Seal the secrets that an earlier release kept as they were. Raises SealError."""
-        columns = webhook_endpoints.c
-        bare = ~columns.secret.startswith(PREFIX) | ~columns.previous_secret.startswith(PREFIX)
-
-        async def work(transaction: Transaction) -> None:
-            connection = transaction.connection
-            query = select(columns.id, columns.secret, columns.previous_secret).where(bare)
-            for row in (await connection.execute(query.with_for_update())).all():
-                await connection.execute(
-                    update(webhook_endpoints)
-                    .where(columns.id == row.id)
-                    .values(
-                        secret=self._resealed(row.secret),
-                        previous_secret=self._resealed(row.previous_secret),
-                    )
-                )
-
-        await self._database.write(work)
-
-    def _resealed(self, kept: str | None) -> str | None:
-        seal = self._seal()
-        return None if kept is None else seal.seal(seal.open(kept))
 
     def _endpoint(self, row: Any) -> WebhookEndpoint:
         seal, values = self._seal(), dict(row._mapping)

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.signing import SECRET_PREFIX, new_secret
-from api.egress.sealing import PREFIX, SealOf
+from api.base.signing import new_secret
+from api.egress.sealing import SealOf
 from api.resources.webhook import DefaultSecret
 from api.store.database import Database, Transaction
 from api.store.tables import kept_values
@@ -71,20 +71,6 @@ class SigningSecret:
 
         return await self._database.write(work)
 
-    async def seal_kept(self) -> None:
-        """Seal what an earlier release kept as it was. Raises SealError."""
-
-        async def work(transaction: Transaction) -> None:
-            kept = await self._load(transaction.connection, lock=True)
-            if kept is not None:
-                await transaction.connection.execute(
-                    update(kept_values)
-                    .where(kept_values.c.name == NAME, ~kept_values.c.value.startswith(PREFIX))
-                    .values(value=self._sealed(kept))
-                )
-
-        await self._database.write(work)
-
     def _sealed(self, secret: DefaultSecret) -> str:
         return self._seal().seal(json.dumps(asdict(secret)))
 
@@ -95,7 +81,4 @@ class SigningSecret:
         kept = await connection.scalar(query.with_for_update() if lock else query)
         if kept is None:
             return None
-        value = self._seal().open(kept)
-        if value.startswith(SECRET_PREFIX):  # as releases before rotation kept it
-            return DefaultSecret(value, None)
-        return DefaultSecret(**json.loads(value))
+        return DefaultSecret(**json.loads(self._seal().open(kept)))

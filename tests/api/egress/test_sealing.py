@@ -1,6 +1,5 @@
 """Sealed texts: only the right key opens them."""
 
-import json
 import shutil
 import stat
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.signing import new_secret
 from api.base.text import MASK
 from api.cli import main
 from api.cli.store_backup import backup_store
@@ -21,7 +19,6 @@ from api.resources.masking import masked, sealed, unmasked, unsealed
 from api.resources.webhook import NewEndpoint
 from api.settings import StoreSection
 from api.store import Store
-from api.store.database import Transaction
 from api.store.tables import idempotency_keys, kept_values, webhook_endpoints
 from tests.api.conftest import Bench
 
@@ -127,31 +124,6 @@ async def test_nothing_that_signs_or_opens_is_kept_as_it_is(bench: Bench) -> Non
     assert "whsec_" not in stored
     found = await bench.store.endpoints.get(endpoint["id"])
     assert (found.secret, found.previous_secret) == (texts[2], texts[0])
-
-
-@pytest.mark.both_stores
-async def test_what_an_earlier_release_kept_open_is_sealed_at_the_start(store: Store) -> None:
-    made = await store.endpoints.create(NewEndpoint("https://hooks.example.org/"))
-    other = await store.endpoints.create(NewEndpoint("https://other.example.org/"))
-    old, older = new_secret(), new_secret()
-    default = json.dumps({"secret": old, "created_at": 1.0, "previous_secret": older})
-
-    async def vandalise(transaction: Transaction) -> None:
-        execute = transaction.connection.execute
-        await execute(update(webhook_endpoints).values(secret=old, previous_secret=older))
-        await execute(insert(kept_values).values(name="webhook_secret", value=default))
-
-    await store.database.write(vandalise)
-    await store.endpoints.rotate(other.id, 60)
-    assert old in await kept(store)
-    for _ in range(2):
-        await store.seal_secrets()
-        stored = await kept(store)
-        assert old not in stored
-        assert older not in stored
-        found = [await store.endpoints.get(one.id) for one in (made, other)]
-        assert [one.previous_secret for one in found] == [older, old]
-        assert (await store.signing_secret.get()).signing(0.0) == (old,)
 
 
 async def test_a_backup_opens_with_the_key_of_its_store(

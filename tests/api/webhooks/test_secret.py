@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from sqlalchemy import insert
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from api.base.signing import new_secret
@@ -14,8 +13,6 @@ from api.compat.endpoints import ENDPOINTS
 from api.http.app import create_app
 from api.settings import Webhooks
 from api.store import Store
-from api.store.database import Transaction
-from api.store.tables import kept_values
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
 from tests.api.story import new_call
@@ -86,21 +83,6 @@ async def test_a_secret_of_the_settings_wins_and_is_not_rotated(bench: Bench) ->
         refused = await client.post(f"{PATH}/rotate")
     assert (refused.status_code, refused.json()["code"]) == (409, "secret_in_settings")
     assert "webhooks.secret" in refused.json()["detail"]
-
-
-async def test_a_secret_of_an_earlier_release_is_kept(store: Store) -> None:
-    secret = new_secret()
-
-    async def work(transaction: Transaction) -> None:
-        await transaction.connection.execute(
-            insert(kept_values).values(name="webhook_secret", value=secret)
-        )
-
-    await store.database.write(work)
-    found = await store.signing_secret.get()
-    assert (found.secret, found.created_at) == (secret, None)
-    rotated = await store.signing_secret.rotate(60)
-    assert rotated.previous_secret == secret
 
 
 async def test_it_is_made_once(store: Store) -> None:

@@ -1,6 +1,5 @@
 """Keeping agents: whatever is saved has been checked as a whole (X-CB-21, X-CB-22)."""
 
-import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,39 +10,32 @@ from api.agents.checks import check_config, check_variables
 from api.agents.context import context_of
 from api.agents.layers import given
 from api.agents.sizes import check_sizes
-from api.base.problems import FieldError, Problem, invalid, pointer
+from api.base.problems import FieldError, invalid, pointer
 from api.deployment import Deployment
 from api.resources.agent import Agent, AgentType, ChangeAgent, NewStoredAgent
 from api.resources.agent_fields import AgentFields, NewAgent
 from api.resources.masking import sealed, unmasked, unsealed
 from api.resources.number import OwnedNumber
-from api.store.agents import (
-    AgentArchivedError,
-    AgentChangedError,
-    NumberAnsweredError,
-    NumberNotAttachedError,
-    UnknownAgentError,
-)
 
 
 async def create_agent(deployment: Deployment, asked: NewAgent) -> Agent:
-    """Keep a new agent. Raises Problem with a pointer to every wrong field."""
+    """Keep a new agent. Raises Conflict, and Problem with a pointer to every wrong field."""
     config = _complete(given(asked))
     numbers = tuple(dict.fromkeys(asked.number_ids or ()))
     await _check(deployment, config, asked.type, numbers, asked.primary_number_id)
     new = NewStoredAgent(
         asked.name, sealed(config, deployment.seal), asked.type, numbers, asked.primary_number_id
     )
-    with problems():
-        return await deployment.store.agents.create(new)
+    return await deployment.store.agents.create(new)
 
 
 async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent) -> Agent:
-    """Change what was given. Raises Problem with a pointer to every wrong field."""
-    with problems():
-        before = await deployment.store.agents.get(agent_id)
-        if before.status != "active":
-            raise AgentArchivedError(agent_id)
+    """Change what was given.
+
+    Raises NotFound, Conflict, and Problem with a pointer to every wrong field.
+    """
+    before = await deployment.store.agents.get(agent_id)
+    before.require_active()
     kept = unsealed(before.config, deployment.seal)
     config = _complete({**kept, **unmasked(given(asked), kept)})
     numbers, primary = before.number_ids, before.primary_number_id
@@ -60,28 +52,7 @@ async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent
         numbers,
         primary,
     )
-    with problems():
-        return await deployment.store.agents.change(before, after)
-
-
-@contextlib.contextmanager
-def problems() -> Iterator[None]:
-    """What the store refuses becomes its problem."""
-    try:
-        yield
-    except UnknownAgentError as error:
-        raise Problem(404, "not_found", "there is no such agent") from error
-    except AgentArchivedError as error:
-        raise Problem(409, "agent_archived", "the agent is archived") from error
-    except AgentChangedError as error:
-        detail = "it has changed meanwhile; read it again and change what you find"
-        raise Problem(409, "agent_changed", detail) from error
-    except NumberNotAttachedError as error:
-        detail = "is not a number of this agent"
-        raise invalid([FieldError(detail, pointer("number_id"))]) from error
-    except NumberAnsweredError as error:
-        detail = f"another inbound agent answers the number {error}; detach it there first"
-        raise Problem(409, "number_answered", detail) from error
+    return await deployment.store.agents.change(before, after)
 
 
 def _complete(config: Mapping[str, Any]) -> dict[str, Any]:

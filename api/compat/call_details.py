@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from api.base.refusals import NotFound
 from api.calls.recording_links import LIFETIME_S
 from api.http.endpoint import Exchange, not_found
 from api.http.services import Services
@@ -13,7 +14,6 @@ from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.campaign import Campaign
 from api.resources.turn import Turn
-from api.store.agents import UnknownAgentError
 from api.store.campaigns import UnknownCampaignError
 from api.store.rows import UnknownCallError
 
@@ -81,7 +81,7 @@ async def frozen_agent(services: Services, agent_id: str, version: int | None) -
         if version is None:
             return agent
         then = await agents.version(agent_id, version)
-    except UnknownAgentError:
+    except NotFound:
         return None
     return replace(agent, name=then.name, version=version, updated_at=then.created_at)
 

@@ -12,6 +12,7 @@ from api.agents.reach import beyond_reach
 from api.agents.templates import templates
 from api.base.json_object import JsonObject
 from api.base.problems import FieldError, Problem, invalid, pointer
+from api.base.refusals import NotFound
 from api.base.text import SECRETS
 from api.base.times import rfc3339
 from api.deployment import Deployment
@@ -25,7 +26,6 @@ from api.resources.key import allows
 from api.resources.masking import sealed, unsealed
 from api.resources.tool_fields import TransferTool
 from api.store import Store
-from api.store.agents import UnknownAgentError
 from api.store.budget import BudgetExceededError
 from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
 from api.store.orders import DoNotCallError
@@ -213,7 +213,7 @@ async def active_agent(store: Store, agent_id: str) -> Agent:
     """The agent that is to make a call. Raises Problem that points to `/agent_id`."""
     try:
         agent = await store.agents.get(agent_id)
-    except UnknownAgentError as error:
+    except NotFound as error:
         raise _refused("agent_id", "there is no such agent", "unknown_agent") from error
     if agent.type != "outbound":
         raise _refused("agent_id", "is an inbound agent: it places no calls", "inbound_agent")

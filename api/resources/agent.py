@@ -1,14 +1,17 @@
 """Agents: stored configurations of calls."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from api.base.fields import Body, without_default
 from api.base.json_object import JsonObject
-from api.base.times import Timestamp, rfc3339
+from api.base.refusals import Conflict
+from api.base.times import Timestamp
 from api.resources.agent_fields import AgentFields
+from api.resources.answer import Resource
 from api.resources.masking import masked
 
 AgentType = Literal["outbound", "inbound"]
@@ -43,6 +46,11 @@ class Agent:
     updated_at: float
     number_ids: tuple[str, ...] = ()
     """The numbers that it may call from, or that it answers; none: it may call from any."""
+
+    def require_active(self) -> None:
+        """Raises Conflict."""
+        if self.status != "active":
+            raise Conflict("agent_archived", "the agent is archived")
 
 
 @dataclass(frozen=True)
@@ -85,11 +93,22 @@ class AgentNumber(Body):
     number_id: str = Field(description="Id of one of `/v1/numbers`.", examples=[_NUMBER_ID])
 
 
-class AgentObject(AgentFields):
+class _Shown(AgentFields, Resource):
+    """A configuration among the fields of what has it."""
+
+    model_config = ConfigDict(extra="ignore", strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, record: Any) -> Any:
+        if isinstance(record, Mapping):
+            return record
+        return {**vars(record), **masked(record.config)}
+
+
+class AgentObject(_Shown):
     """An agent. Keys of engines and sensitive headers are masked; a mask that is sent back stands
     for what is there."""
-
-    model_config = ConfigDict(extra="ignore")
 
     id: str = Field(json_schema_extra={"format": "uuid"}, examples=[_ID])
     name: str = Field(examples=["Dental reminders"])
@@ -111,57 +130,9 @@ class AgentObject(AgentFields):
     updated_at: Timestamp
 
 
-class AgentList(BaseModel):
-    """Agents, newest first."""
-
-    data: list[AgentObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-class AgentVersionObject(AgentFields):
+class AgentVersionObject(_Shown):
     """What an agent was at one time."""
-
-    model_config = ConfigDict(extra="ignore")
 
     version: int = Field(examples=[1])
     name: str = Field(examples=["Dental reminders"])
     created_at: Timestamp
-
-
-class AgentVersionList(BaseModel):
-    """The versions of an agent, the latest first."""
-
-    data: list[AgentVersionObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-def agent_object(agent: Agent) -> dict[str, Any]:
-    """The JSON object of `agent`."""
-    return AgentObject(
-        id=agent.id,
-        name=agent.name,
-        type=agent.type,
-        status=agent.status,
-        version=agent.version,
-        number_ids=list(agent.number_ids),
-        primary_number_id=agent.primary_number_id,
-        created_at=rfc3339(agent.created_at),
-        updated_at=rfc3339(agent.updated_at),
-        **masked(agent.config),
-    ).model_dump()
-
-
-def agent_version_object(version: AgentVersion) -> dict[str, Any]:
-    """The JSON object of `version`."""
-    return AgentVersionObject(
-        version=version.version,
-        name=version.name,
-        created_at=rfc3339(version.created_at),
-        **masked(version.config),
-    ).model_dump()

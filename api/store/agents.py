@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.refusals import Invalid
+from api.base.refusals import Conflict, Invalid, NotFound
 from api.resources.agent import Agent, AgentStatus, AgentType, AgentVersion, NewStoredAgent
 from api.resources.page import PageOf
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
@@ -21,26 +21,6 @@ from api.store.upsert import insert_for
 _STEP_S: Final = 0.001
 
 
-class UnknownAgentError(Exception):
-    """There is no agent with this id, or no such version of it."""
-
-
-class AgentArchivedError(Exception):
-    """An archived agent is not changed."""
-
-
-class AgentChangedError(Exception):
-    """It has changed since it was read."""
-
-
-class NumberAnsweredError(Exception):
-    """Another inbound agent answers the number; the message is the number's id."""
-
-
-class NumberNotAttachedError(Exception):
-    """The number is not attached to the agent."""
-
-
 class Agents:
     """Makes, reads, changes and archives agents."""
 
@@ -49,7 +29,7 @@ class Agents:
         self._clock = clock
 
     async def create(self, new: NewStoredAgent) -> Agent:
-        """Raises Invalid, NumberAnsweredError."""
+        """Raises Invalid, Conflict."""
         now, agent_id = self._clock(), str(uuid.uuid4())
 
         async def work(transaction: Transaction) -> Agent:
@@ -74,7 +54,7 @@ class Agents:
         return await self._database.write(work)
 
     async def get(self, agent_id: str) -> Agent:
-        """Raises UnknownAgentError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> Agent:
             return await _load(connection, agent_id)
@@ -144,8 +124,7 @@ class Agents:
             before: as it was read.
             after: as it is to be.
 
-        Raises UnknownAgentError, AgentArchivedError, AgentChangedError, Invalid,
-        NumberAnsweredError.
+        Raises NotFound, Conflict, Invalid.
         """
         now = self._clock()
         same = (before.name, before.config) == (after.name, after.config)
@@ -155,7 +134,8 @@ class Agents:
             connection = transaction.connection
             current = await _changeable(connection, before.id)
             if current.version != before.version:
-                raise AgentChangedError(before.id)
+                detail = "it has changed meanwhile; read it again and change what you find"
+                raise Conflict("agent_changed", detail)
             await connection.execute(
                 update(agents)
                 .where(agents.c.id == before.id)
@@ -178,7 +158,7 @@ class Agents:
     async def archive(self, agent_id: str) -> None:
         """Nobody is called by it, or answered, any more; its numbers are free again.
 
-        Raises UnknownAgentError.
+        Raises NotFound.
         """
         now = self._clock()
 
@@ -198,7 +178,7 @@ class Agents:
     async def versions(
         self, agent_id: str, *, limit: int, cursor: str | None = None
     ) -> PageOf[AgentVersion]:
-        """Its versions, the latest first. Raises UnknownAgentError, CursorError."""
+        """Its versions, the latest first. Raises NotFound, CursorError."""
         query = _versions_of(agent_id).order_by(agent_versions.c.version.desc())
         if cursor is not None:
             version, listed = decode_cursor(cursor)
@@ -216,13 +196,13 @@ class Agents:
         return await self._database.read(work)
 
     async def version(self, agent_id: str, version: int) -> AgentVersion:
-        """Raises UnknownAgentError."""
+        """Raises NotFound."""
         query = _versions_of(agent_id).where(agent_versions.c.version == version)
 
         async def work(connection: AsyncConnection) -> AgentVersion:
             row = (await connection.execute(query)).one_or_none()
             if row is None:
-                raise UnknownAgentError(agent_id)
+                raise NotFound("version")
             return _version(row)
 
         return await self._database.read(work)
@@ -232,7 +212,7 @@ class Agents:
     async def attach(self, agent_id: str, number_id: str) -> Agent:
         """Let it call from a number, or answer it; nothing if it does.
 
-        Raises UnknownAgentError, AgentArchivedError, Invalid, NumberAnsweredError.
+        Raises NotFound, Conflict, Invalid.
         """
         now = self._clock()
 
@@ -245,17 +225,14 @@ class Agents:
         return await self._database.write(work)
 
     async def detach(self, agent_id: str, number_id: str) -> Agent:
-        """Take a number from it.
-
-        Raises UnknownAgentError, AgentArchivedError, NumberNotAttachedError.
-        """
+        """Take a number from it. Raises NotFound, Conflict."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> Agent:
             connection = transaction.connection
             agent = await _changeable(connection, agent_id)
             if number_id not in agent.number_ids:
-                raise NumberNotAttachedError(number_id)
+                raise NotFound("number of this agent")
             kept = None if agent.primary_number_id == number_id else agent.primary_number_id
             await _detach(connection, agent_id, (number_id,))
             return await _touched(connection, agent_id, now, primary_number_id=kept)
@@ -265,7 +242,7 @@ class Agents:
     async def set_primary(self, agent_id: str, number_id: str) -> Agent:
         """Have it call from one of its numbers unless told otherwise.
 
-        Raises UnknownAgentError, AgentArchivedError, NumberNotAttachedError.
+        Raises NotFound, Conflict, Invalid.
         """
         now = self._clock()
 
@@ -273,7 +250,7 @@ class Agents:
             connection = transaction.connection
             agent = await _changeable(connection, agent_id)
             if number_id not in agent.number_ids:
-                raise NumberNotAttachedError(number_id)
+                raise Invalid("is not a number of this agent", field="number_id")
             return await _touched(connection, agent_id, now, primary_number_id=number_id)
 
         return await self._database.write(work)
@@ -283,14 +260,13 @@ async def _load(connection: AsyncConnection, agent_id: str, *, lock: bool = Fals
     query = select(agents).where(agents.c.id == agent_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
-        raise UnknownAgentError(agent_id)
+        raise NotFound("agent")
     return _agent(row, (await _attached(connection, [agent_id])).get(agent_id, ()))
 
 
 async def _changeable(connection: AsyncConnection, agent_id: str) -> Agent:
     agent = await _load(connection, agent_id, lock=True)
-    if agent.status != "active":
-        raise AgentArchivedError(agent_id)
+    agent.require_active()
     return agent
 
 
@@ -342,7 +318,8 @@ async def _attach(
         try:
             await connection.execute(statement, row)
         except IntegrityError as error:
-            raise NumberAnsweredError(number_id) from error
+            detail = f"another inbound agent answers the number {number_id}; detach it there first"
+            raise Conflict("number_answered", detail) from error
 
 
 async def _detach(connection: AsyncConnection, agent_id: str, number_ids: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from api.agents.keeping import change_agent, create_agent, problems
+from api.agents.keeping import change_agent, create_agent
 from api.base.fields import Body, parse_fields, without_default
 from api.base.problems import Problem
 from api.compat.callingbox.calls import PREFIX
@@ -120,34 +120,31 @@ async def callingbox_list_agents(exchange: Exchange) -> Response:
 
 async def callingbox_get_agent(exchange: Exchange) -> Response:
     """Archived ones too."""
-    with problems():
-        agent = await exchange.services.store.agents.get(_id(exchange))
+    agent = await exchange.store.agents.get(_id(exchange))
     return await _told(exchange, agent)
 
 
-async def callingbox_archive_agent(exchange: Exchange) -> Response:
+async def callingbox_archive_agent(exchange: Exchange) -> None:
     """It makes and answers no more calls."""
-    return await archive_agent(exchange)
+    await archive_agent(exchange)
 
 
 async def callingbox_attach_number(exchange: Exchange) -> Response:
     """One inbound agent answers a number; any number of outbound ones may call from it."""
     asked = parse_fields(AgentNumber, parse_json(exchange.body))
-    with problems():
-        agent = await exchange.services.store.agents.attach(_id(exchange), asked.number_id)
+    agent = await exchange.store.agents.attach(_id(exchange), asked.number_id)
     return await _told(exchange, agent)
 
 
-async def callingbox_detach_number(exchange: Exchange) -> Response:
+async def callingbox_detach_number(exchange: Exchange) -> None:
     """Without any number an outbound agent may call from all."""
-    return await detach_agent_number(exchange)
+    await detach_agent_number(exchange)
 
 
 async def callingbox_set_primary_number(exchange: Exchange) -> Response:
     """Its calls show it unless they name another of its numbers."""
     asked = parse_fields(AgentNumber, parse_json(exchange.body))
-    with problems():
-        agent = await exchange.services.store.agents.set_primary(_id(exchange), asked.number_id)
+    agent = await exchange.store.agents.set_primary(_id(exchange), asked.number_id)
     return await _told(exchange, agent)
 
 

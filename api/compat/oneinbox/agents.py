@@ -19,7 +19,6 @@ from api.resources.agent import Agent, ChangeAgent
 from api.resources.agent_fields import NewAgent
 from api.resources.masking import unsealed
 from api.routes.agents import AGENT_ID, archive_agent
-from api.store.agents import UnknownAgentError
 from api.store.pages import each_page
 
 #: Members of the service that cannot be carried out here, and what to do instead.
@@ -90,10 +89,10 @@ async def oneinbox_change_agent(exchange: Exchange) -> Response:
     return JSONResponse(oneinbox_agent(agent))
 
 
-async def oneinbox_archive_agent(exchange: Exchange) -> Response:
+async def oneinbox_archive_agent(exchange: Exchange) -> None:
     """It makes no more calls; those that are queued fail when they are to be dialled."""
     await _find(exchange)
-    return await archive_agent(exchange)
+    await archive_agent(exchange)
 
 
 def _read(exchange: Exchange) -> Any:
@@ -108,10 +107,7 @@ def _read(exchange: Exchange) -> Any:
 
 async def _find(exchange: Exchange) -> Agent:
     """The outbound agent that the path names; 404 without one."""
-    try:
-        agent = await exchange.services.store.agents.get(exchange.request.path_params["agent_id"])
-    except UnknownAgentError as error:
-        raise not_found("agent") from error
+    agent = await exchange.store.agents.get(exchange.named("agent_id"))
     if agent.type != "outbound":
         raise not_found("agent")
     return agent

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.agents.keeping import change_agent, create_agent
 from api.base.fields import parse_fields
+from api.base.refusals import NotFound
 from api.compat.revox.config import change_of, config_of
 from api.compat.revox.fields import ChangeAssistant, CreateAssistant
 from api.compat.revox.objects import RevoxAssistant, assistant_object
@@ -17,7 +18,6 @@ from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.resources.agent import Agent, ChangeAgent
 from api.resources.agent_fields import NewAgent
 from api.resources.masking import unsealed
-from api.store.agents import UnknownAgentError
 
 AGENT_ID: Final = Parameter(
     "agent_id",
@@ -101,7 +101,7 @@ async def _find(exchange: Exchange) -> Agent:
     """The outbound agent that the path names; 404 without one."""
     try:
         agent = await exchange.services.store.agents.get(exchange.request.path_params["agent_id"])
-    except UnknownAgentError as error:
+    except NotFound as error:
         raise not_found("assistant") from error
     if agent.type != "outbound":
         raise not_found("assistant")

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from api.base.fields import parse_fields
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
+from api.base.refusals import NotFound
 from api.base.times import rfc3339, rfc3339_or_none
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
 from api.compat.revox.config import DEFAULTS, retry_of
@@ -22,7 +23,6 @@ from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
 from api.orders.place import check_template
 from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact
 from api.resources.masking import sealed
-from api.store.agents import UnknownAgentError
 from api.store.campaigns import NoContactsError, UnknownCampaignError
 
 CAMPAIGN_ID: Final = Parameter(
@@ -125,7 +125,7 @@ async def _template(exchange: Exchange, asked: RevoxCreateCampaign) -> Translati
     if asked.scheduled_at is not None:
         made.put("scheduled_at", asked.scheduled_at, ("scheduled_at",))
     kept: Any = {}
-    with contextlib.suppress(UnknownAgentError):  # the template is then refused
+    with contextlib.suppress(NotFound):  # the template is then refused
         kept = (await exchange.services.store.agents.get(asked.assistant_id)).config
     made.body |= {name: value for name, value in DEFAULTS.items() if kept.get(name) is None}
     if asked.call_retry_config is not None:

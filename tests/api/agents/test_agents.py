@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import Conflict
 from api.base.text import MASK
 from api.resources.agent import AgentObject, NewStoredAgent
 from api.resources.agent_fields import AgentFields
 from api.resources.masking import unsealed
-from api.store.agents import AgentChangedError
 from api.store.tables import agent_versions, agents
 from tests.api.conftest import Bench
 
@@ -106,7 +106,7 @@ async def test_of_two_changes_at_one_time_one_is_told_of_the_other(bench: Bench)
     store = bench.store.agents
     before = await store.get((await make(bench))["id"])
     assert (await store.change(before, NewStoredAgent("Bea", {}))).version == 2
-    with pytest.raises(AgentChangedError):
+    with pytest.raises(Conflict, match="changed meanwhile"):
         await store.change(before, NewStoredAgent("Carl", {}))
     assert (await store.get(before.id)).name == "Bea"
 

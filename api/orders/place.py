@@ -91,7 +91,7 @@ async def read_order(
         trunk=route.trunk,
         rate=rate,
         api_key_id=api_key_id,
-        caps=(KeyCaps() if key is None else key.caps).over(deployment.settings.calls),
+        caps=(key or KeyCaps()).caps_over(deployment.settings.calls),
         agent_version=None if agent is None else agent.version,
         agent=sealed(new.agent, deployment.seal),
         agent_layers=sealed(layers.over_agent(), deployment.seal) if at_dispatch else None,

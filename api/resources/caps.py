@@ -38,7 +38,7 @@ class KeyCaps:
     max_minutes_per_day: int | None = None
     max_calls_per_number_per_day: int | None = None
 
-    def over(self, calls: Calls) -> Caps:
+    def caps_over(self, calls: Calls) -> Caps:
         """The caps that hold for its orders."""
         return Caps(
             _first(self.max_calls_per_day, calls.max_calls_per_day),

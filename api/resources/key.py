@@ -1,12 +1,13 @@
 """API keys."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.fields import Body
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 from api.resources.caps import MAX_CAP, KeyCaps
 from api.resources.dialect import Dialect
 
@@ -24,11 +25,8 @@ def allows(given: KeyScope, needed: KeyScope) -> bool:
     return SCOPES.index(given) >= SCOPES.index(needed)
 
 
-_DEFAULT_CAPS: Final = KeyCaps()
-
-
-@dataclass(frozen=True)
-class ApiKey:
+@dataclass(frozen=True, kw_only=True)
+class ApiKey(KeyCaps):
     """An API key as it is listed; the key itself is kept only as a hash."""
 
     id: str
@@ -38,18 +36,9 @@ class ApiKey:
     rate_limit_per_minute: int | None
     """None: the deployment's (`server.rate_limit_per_minute`); 0: no limit."""
     created_at: float
-    revoked_at: float | None
+    revoked_at: float | None = None
     dialect: Dialect | None = None
     """That its requests are in, on paths without a dialect's prefix; None: our own."""
-    caps: KeyCaps = _DEFAULT_CAPS
-
-
-@dataclass(frozen=True)
-class KeyPage:
-    """Keys from newest to oldest."""
-
-    keys: tuple[ApiKey, ...]
-    next_cursor: str | None
 
 
 _SCOPE = (
@@ -95,15 +84,8 @@ class CreateKey(Body):
         default=None, ge=0, le=MAX_CAP, description=_CALLS_TO_NUMBER, examples=[None]
     )
 
-    @property
-    def caps(self) -> KeyCaps:
-        """Its own caps."""
-        return KeyCaps(
-            self.max_calls_per_day, self.max_minutes_per_day, self.max_calls_per_number_per_day
-        )
 
-
-class KeyObject(BaseModel):
+class KeyObject(Resource):
     """An API key; the key itself is told when it is made, never again."""
 
     id: str = Field(
@@ -120,10 +102,8 @@ class KeyObject(BaseModel):
     max_minutes_per_day: int | None = Field(description=_MINUTES, examples=[None])
     max_calls_per_number_per_day: int | None = Field(description=_CALLS_TO_NUMBER, examples=[None])
     created_at: Timestamp
-    revoked_at: str | None = Field(
-        description="From then on it was worth nothing.",
-        json_schema_extra={"format": "date-time"},
-        examples=[None],
+    revoked_at: Timestamp | None = Field(
+        description="From then on it was worth nothing.", examples=[None]
     )
 
 
@@ -135,28 +115,3 @@ class KeyWithSecret(KeyObject):
         "again under its `Idempotency-Key`.",
         examples=["sk_Yk3vPzqW8vJt0bqk2m0d1nB6yKQmQ3gH0uR4sT5xZ7c"],
     )
-
-
-class KeyList(BaseModel):
-    """API keys, newest first, revoked ones too."""
-
-    data: list[KeyObject]
-    has_more: bool
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-def key_object(key: ApiKey) -> dict[str, Any]:
-    """The JSON object of `key`."""
-    return KeyObject(
-        id=key.id,
-        name=key.name,
-        prefix=key.prefix,
-        scope=key.scope,
-        rate_limit_per_minute=key.rate_limit_per_minute,
-        dialect=key.dialect,
-        **vars(key.caps),
-        created_at=rfc3339(key.created_at),
-        revoked_at=rfc3339_or_none(key.revoked_at),
-    ).model_dump()

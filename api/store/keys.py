@@ -4,19 +4,21 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import NotFound
 from api.resources.caps import KeyCaps
 from api.resources.dialect import Dialect
 from api.resources.idempotency import Idempotency
-from api.resources.key import ApiKey, KeyPage, KeyScope, key_object
+from api.resources.key import ApiKey, KeyObject, KeyScope
+from api.resources.page import PageOf
 from api.store import idempotency
-from api.store.cursors import decode_cursor, encode_cursor
+from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
+from api.store.pages import page_of
 from api.store.tables import api_keys
 
 KEY_PREFIX = "sk_"
@@ -27,10 +29,6 @@ _LIVE: Final = api_keys.c.revoked_at.is_(None)
 def hash_key(key: str) -> str:
     """SHA-256 in hex. A plain hash is enough: the keys hold 256 random bits."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-class UnknownKeyError(Exception):
-    """There is no API key with this id."""
 
 
 class Keys:
@@ -57,33 +55,22 @@ class Keys:
         """
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         record = ApiKey(
-            str(uuid.uuid4()),
-            name,
-            key[:SHOWN],
-            scope,
-            rate_limit_per_minute,
-            self._clock(),
-            None,
-            dialect,
-            caps or KeyCaps(),
+            id=str(uuid.uuid4()),
+            name=name,
+            prefix=key[:SHOWN],
+            scope=scope,
+            rate_limit_per_minute=rate_limit_per_minute,
+            created_at=self._clock(),
+            dialect=dialect,
+            **vars(caps or KeyCaps()),
         )
 
         async def work(transaction: Transaction) -> None:
             await transaction.connection.execute(
-                insert(api_keys).values(
-                    id=record.id,
-                    name=name,
-                    prefix=record.prefix,
-                    key_hash=hash_key(key),
-                    scope=scope,
-                    rate_limit_per_minute=rate_limit_per_minute,
-                    dialect=dialect,
-                    **vars(record.caps),
-                    created_at=record.created_at,
-                )
+                insert(api_keys).values(vars(record) | {"key_hash": hash_key(key)})
             )
             if idempotent is not None:
-                answer = key_object(record) | {"key": None}
+                answer = KeyObject.of(record).model_dump() | {"key": None}
                 await idempotency.remember(
                     transaction.connection, idempotent, 201, answer, record.created_at
                 )
@@ -100,32 +87,27 @@ class Keys:
 
         return await self._database.read(work)
 
-    async def page(self, *, limit: int, cursor: str | None = None) -> KeyPage:
+    async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[ApiKey]:
         """Keys from newest to oldest. Raises CursorError."""
         query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
         if cursor is not None:
             before = tuple_(*decode_cursor(cursor))
             query = query.where(tuple_(api_keys.c.created_at, api_keys.c.id) < before)
 
-        async def work(connection: AsyncConnection) -> KeyPage:
+        async def work(connection: AsyncConnection) -> PageOf[ApiKey]:
             rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(_api_key(row) for row in rows[:limit])
-            more = len(rows) > limit
-            last = found[-1] if found else None
-            return KeyPage(
-                found, encode_cursor(last.created_at, last.id) if last and more else None
-            )
+            return page_of(rows, limit, _api_key, lambda key: (key.created_at, key.id))
 
         return await self._database.read(work)
 
     async def get(self, key_id: str) -> ApiKey:
-        """Raises UnknownKeyError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> ApiKey:
             found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
             row = found.one_or_none()
             if row is None:
-                raise UnknownKeyError(key_id)
+                raise NotFound("API key")
             return _api_key(row)
 
         return await self._database.read(work)
@@ -170,14 +152,6 @@ class Keys:
 
 
 def _api_key(row: Any) -> ApiKey:
-    return ApiKey(
-        row.id,
-        row.name,
-        row.prefix,
-        row.scope,
-        row.rate_limit_per_minute,
-        row.created_at,
-        row.revoked_at,
-        row.dialect,
-        KeyCaps(*(getattr(row, one.name) for one in fields(KeyCaps))),
-    )
+    values = dict(row._mapping)
+    del values["key_hash"]
+    return ApiKey(**values)

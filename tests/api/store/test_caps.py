@@ -167,7 +167,7 @@ async def test_the_settings_hold_for_keys_that_have_none_of_their_own(bench: Ben
 
 
 def test_a_number_is_called_twenty_times_a_day_where_nothing_is_set() -> None:
-    assert KeyCaps().over(Calls()) == Caps(calls_to_number=20)
+    assert KeyCaps().caps_over(Calls()) == Caps(calls_to_number=20)
 
 
 @pytest.mark.both_stores

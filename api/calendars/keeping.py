@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from api.base.problems import FieldError, invalid, pointer
 from api.base.text import MASK
@@ -24,12 +23,8 @@ async def create_connection(
     """Keep a new connection. Raises Problem with a pointer to every wrong field."""
     password = asked.password
     new = NewCalendarConnection(
-        asked.name,
-        asked.kind,
-        asked.url,
-        asked.username,
-        None if password is None else deployment.seal.seal(password),
-        _plain(asked.event_types),
+        **asked.model_dump(exclude={"password"}),
+        sealed_password=None if password is None else deployment.seal.seal(password),
     )
     errors = list(_errors(deployment, new, asked.event_types))
     if password == MASK:
@@ -45,11 +40,11 @@ async def change_connection(
 ) -> CalendarConnection:
     """Change what was given.
 
-    Raises Problem with a pointer to every wrong field, and UnknownCalendarError.
+    Raises NotFound, and Problem with a pointer to every wrong field.
     """
     before = await deployment.store.calendars.get(connection_id)
-    changes: dict[str, Any] = asked.model_dump(include=asked.model_fields_set - {"password"})
-    given = "password" in asked.model_fields_set and asked.password != MASK
+    changes = asked.changes()
+    given = changes.pop("password", MASK) != MASK
     if given:
         password = asked.password
         changes["sealed_password"] = None if password is None else deployment.seal.seal(password)
@@ -63,10 +58,6 @@ async def change_connection(
     if errors:
         raise invalid(errors)
     return await deployment.store.calendars.change(connection_id, changes)
-
-
-def _plain(types: list[EventType]) -> list[dict[str, Any]]:
-    return [one.model_dump() for one in types]
 
 
 def _errors(

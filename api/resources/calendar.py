@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.base.fields import Body, without_default
+from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.text import BUILT_IN, MASK, PLACEHOLDER
-from api.base.times import Timestamp, rfc3339
+from api.base.times import Timestamp
 from api.policy.retry import WEEKDAYS, Weekday
 from api.policy.zones import zone
+from api.resources.answer import Resource
 
 CalendarKind = Literal["caldav", "ics"]
 
@@ -41,6 +42,11 @@ class CalendarConnection(NewCalendarConnection):
     def bookable(self) -> bool:
         """Whether it can be written to at all."""
         return self.kind == "caldav"
+
+    @property
+    def password(self) -> str | None:
+        """As it is shown: masked."""
+        return None if self.sealed_password is None else MASK
 
 
 #: What the texts of a booking may name.
@@ -160,35 +166,34 @@ EventTypes = Annotated[
 ]
 
 
-class CreateCalendarConnection(Body):
-    """A calendar to connect."""
-
+class _ConnectionFields(Body):
     free_text = frozenset({"description"})
 
     name: Name
-    kind: CalendarKind = Field(
-        description="`caldav`: slots are found and booked. `ics`: a feed, which can only be read: "
-        "slots are found."
-    )
     url: Url
     username: Username | None = None
     password: Password | None = None
     event_types: EventTypes
 
 
-class ChangeCalendarConnection(Body):
+class CreateCalendarConnection(_ConnectionFields):
+    """A calendar to connect."""
+
+    kind: CalendarKind = Field(
+        description="`caldav`: slots are found and booked. `ics`: a feed, which can only be read: "
+        "slots are found."
+    )
+
+
+class ChangeCalendarConnection(_ConnectionFields, Change):
     """What to change; the rest stays. A URL on another server needs the password again."""
 
-    free_text = frozenset({"description"})
-
-    name: Name = Field(default="", json_schema_extra=without_default)
-    url: Url = Field(default="", json_schema_extra=without_default)
-    username: Username | None = Field(default=None, json_schema_extra=without_default)
-    password: Password | None = Field(default=None, json_schema_extra=without_default)
-    event_types: EventTypes = Field(default=[], json_schema_extra=without_default)
+    name: Name = ""
+    url: Url = ""
+    event_types: EventTypes = Field(default=[])
 
 
-class CalendarConnectionObject(BaseModel):
+class CalendarConnectionObject(Resource):
     """A connected calendar."""
 
     id: str = Field(json_schema_extra={"format": "uuid"}, examples=[_ID])
@@ -203,34 +208,8 @@ class CalendarConnectionObject(BaseModel):
     updated_at: Timestamp
 
 
-class CalendarConnectionList(BaseModel):
-    """Connections, oldest first."""
-
-    data: list[CalendarConnectionObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
 class CalendarCheckObject(BaseModel):
     """What a calendar said when it was asked."""
 
     ok: bool
     detail: str = Field(examples=["12 busy times in the next 30 days"])
-
-
-def calendar_connection_object(connection: CalendarConnection) -> dict[str, Any]:
-    """The JSON object of `connection`."""
-    return CalendarConnectionObject(
-        id=connection.id,
-        name=connection.name,
-        kind=connection.kind,
-        url=connection.url,
-        username=connection.username,
-        password=None if connection.sealed_password is None else MASK,
-        bookable=connection.bookable,
-        event_types=[EventType.model_validate(one) for one in connection.event_types],
-        created_at=rfc3339(connection.created_at),
-        updated_at=rfc3339(connection.updated_at),
-    ).model_dump()

@@ -8,16 +8,13 @@ from typing import Any
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import NotFound
 from api.resources.calendar import CalendarConnection, NewCalendarConnection
 from api.resources.page import PageOf
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
 from api.store.pages import page_of
 from api.store.tables import calendar_connections as table
-
-
-class UnknownCalendarError(Exception):
-    """There is no connection with this id."""
 
 
 class Calendars:
@@ -39,7 +36,7 @@ class Calendars:
         return await self._database.write(work)
 
     async def get(self, connection_id: str) -> CalendarConnection:
-        """Raises UnknownCalendarError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> CalendarConnection:
             return await _load(connection, connection_id)
@@ -71,7 +68,7 @@ class Calendars:
         return await self._database.read(work)
 
     async def change(self, connection_id: str, changes: Mapping[str, Any]) -> CalendarConnection:
-        """Change some of the fields of `NewCalendarConnection`. Raises UnknownCalendarError."""
+        """Change some of the fields of `NewCalendarConnection`. Raises NotFound."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> CalendarConnection:
@@ -85,14 +82,14 @@ class Calendars:
         return await self._database.write(work)
 
     async def delete(self, connection_id: str) -> None:
-        """Raises UnknownCalendarError."""
+        """Raises NotFound."""
 
         async def work(transaction: Transaction) -> None:
             gone = await transaction.connection.execute(
                 delete(table).where(table.c.id == connection_id)
             )
             if not gone.rowcount:
-                raise UnknownCalendarError(connection_id)
+                raise NotFound("calendar connection")
 
         await self._database.write(work)
 
@@ -100,7 +97,7 @@ class Calendars:
 async def _load(connection: AsyncConnection, connection_id: str) -> CalendarConnection:
     row = (await connection.execute(select(table).where(table.c.id == connection_id))).one_or_none()
     if row is None:
-        raise UnknownCalendarError(connection_id)
+        raise NotFound("calendar connection")
     return _connection(row)
 
 

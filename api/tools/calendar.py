@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from api.base.mail_addresses import is_email
+from api.base.refusals import NotFound
 from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
@@ -20,7 +21,6 @@ from api.calendars.slots import Rules, free_slots, open_days, rules_of, span_of
 from api.resources.calendar import CalendarConnection, EventType
 from api.resources.tool_fields import CalendarTool, Input
 from api.store import Store, StoreError
-from api.store.calendars import UnknownCalendarError
 from api.tools.inputs import InputError, parameters, read_inputs
 from voice_loop.tools import ToolResult, ToolSpec
 
@@ -72,7 +72,7 @@ class CalendarOfCall:
         """What it is connected to, now. Raises CalendarError."""
         try:
             connection = await self.store.calendars.get(self.tool.connection_id)
-        except UnknownCalendarError as error:
+        except NotFound as error:
             raise CalendarError("it is no longer connected") from error
         except StoreError as error:
             raise CalendarError("our own store cannot be read") from error

@@ -39,30 +39,6 @@ class VoiceObject(BaseModel):
     rate: int = Field(description="Samples per second of what it speaks.", examples=[22_050])
 
 
-class ModelList(BaseModel):
-    """Every language model, the default first."""
-
-    data: list[ModelObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(examples=[None])
-
-
-class TranscriberList(BaseModel):
-    """Every transcriber; of a language, the default first."""
-
-    data: list[TranscriberObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(examples=[None])
-
-
-class VoiceList(BaseModel):
-    """Every voice; of a language, the default first."""
-
-    data: list[VoiceObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(examples=[None])
-
-
 class VoicePreview(Body):
     """What is to be heard."""
 

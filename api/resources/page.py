@@ -11,7 +11,7 @@ class PageOf(Generic[T]):
     """A part of a list."""
 
     items: tuple[T, ...]
-    next_cursor: str | None
+    next_cursor: str | None = None
     """Where the next page starts; None on the last page."""
 
     @property

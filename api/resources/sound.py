@@ -26,11 +26,3 @@ class SoundObject(BaseModel):
     duration_ms: int = Field(
         description="How long it is before it begins anew, without a seam.", examples=[6000]
     )
-
-
-class SoundList(BaseModel):
-    """Every sound."""
-
-    data: list[SoundObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(examples=[None])

@@ -1,40 +1,36 @@
 """The engines that agents can name (X-OI-8), and how a voice sounds (X-RV-4)."""
 
-from collections.abc import Iterable
+from starlette.responses import Response
 
-from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
-
-from api.base.fields import parse_fields
 from api.base.problems import FieldError, invalid, pointer
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange
-from api.resources.engine import (
-    ModelList,
-    ModelObject,
-    TranscriberList,
-    TranscriberObject,
-    VoiceList,
-    VoiceObject,
-    VoicePreview,
-)
+from api.http.endpoint import Answer, EndpointTable, Exchange
+from api.resources.answer import Page
+from api.resources.engine import ModelObject, TranscriberObject, VoiceObject, VoicePreview
+from api.resources.page import PageOf
 from api.routes.voice_preview import spoken
 from voice_loop.audio import wav_bytes
 
+route = EndpointTable("engines")
 
-async def list_models(exchange: Exchange) -> Response:
-    """The language models that `llm.model` of an agent can name."""
+
+@route("GET", "/v1/models", "List language models")
+async def list_models(exchange: Exchange) -> Page[ModelObject]:
+    """The language models that `llm.model` of an agent can name, the default first."""
     engines = exchange.services.engines
-    return _list(
+    models = (
         ModelObject(name=one.name, kind=one.place, aliases=engines.aliases_of(one.name))
         for one in engines.llms
     )
+    return Page[ModelObject].of(PageOf(tuple(models)))
 
 
-async def list_transcribers(exchange: Exchange) -> Response:
-    """The speech recognition that `transcriber.model` of an agent can name."""
+@route("GET", "/v1/transcribers", "List transcribers")
+async def list_transcribers(exchange: Exchange) -> Page[TranscriberObject]:
+    """The speech recognition that `transcriber.model` of an agent can name; of a language, the
+    default first.
+    """
     engines = exchange.services.engines
-    return _list(
+    transcribers = (
         TranscriberObject(
             name=one.name,
             kind=one.place,
@@ -43,12 +39,14 @@ async def list_transcribers(exchange: Exchange) -> Response:
         )
         for one in engines.transcribers
     )
+    return Page[TranscriberObject].of(PageOf(tuple(transcribers)))
 
 
-async def list_voices(exchange: Exchange) -> Response:
-    """The voices that `voice.id` of an agent can name."""
+@route("GET", "/v1/voices", "List voices")
+async def list_voices(exchange: Exchange) -> Page[VoiceObject]:
+    """The voices that `voice.id` of an agent can name; of a language, the default first."""
     engines = exchange.services.engines
-    return _list(
+    voices = (
         VoiceObject(
             name=one.name,
             kind=one.place,
@@ -58,11 +56,23 @@ async def list_voices(exchange: Exchange) -> Response:
         )
         for one in engines.voices
     )
+    return Page[VoiceObject].of(PageOf(tuple(voices)))
 
 
-async def preview_voice(exchange: Exchange) -> Response:
+@route(
+    "POST",
+    "/v1/voices/preview",
+    "Hear a voice",
+    {
+        200: Answer("What was asked for, spoken.", media_type="audio/wav"),
+        422: "A field is wrong, or there is no such voice.",
+        503: "The voice fails, or is busy.",
+    },
+    scope="call",
+    keeps_answer=True,  # sound is not kept: the same is spoken again
+)
+async def preview_voice(exchange: Exchange, asked: VoicePreview) -> Response:
     """As a call would hear it, before the telephone's band: a WAV with one channel."""
-    asked = parse_fields(VoicePreview, parse_json(exchange.body))
     engines = exchange.services.engines
     language = asked.language
     if language is None and asked.voice is None:
@@ -75,50 +85,4 @@ async def preview_voice(exchange: Exchange) -> Response:
     return Response(wav_bytes(speech, voice.rate), media_type="audio/wav")
 
 
-def _list(objects: Iterable[BaseModel]) -> Response:
-    data = [one.model_dump() for one in objects]
-    return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
-
-
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/models",
-        list_models,
-        "List language models",
-        "engines",
-        {200: Answer("Every model.", ModelList)},
-    ),
-    Endpoint(
-        "GET",
-        "/v1/transcribers",
-        list_transcribers,
-        "List transcribers",
-        "engines",
-        {200: Answer("Every transcriber.", TranscriberList)},
-    ),
-    Endpoint(
-        "GET",
-        "/v1/voices",
-        list_voices,
-        "List voices",
-        "engines",
-        {200: Answer("Every voice.", VoiceList)},
-    ),
-    Endpoint(
-        "POST",
-        "/v1/voices/preview",
-        preview_voice,
-        "Hear a voice",
-        "engines",
-        {
-            200: Answer("What was asked for, spoken.", media_type="audio/wav"),
-            400: Answer("The body is not JSON."),
-            422: Answer("A field is wrong, or there is no such voice."),
-            503: Answer("The voice fails, or is busy."),
-        },
-        body=VoicePreview,
-        scope="call",
-        keeps_answer=True,  # sound is not kept: the same is spoken again
-    ),
-)
+ENDPOINTS = route.endpoints

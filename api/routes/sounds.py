@@ -1,28 +1,22 @@
 """Sounds beside the agent's voice (RV-18, RV-74…80)."""
 
-from starlette.responses import JSONResponse, Response
-
-from api.http.endpoint import Answer, Endpoint, Exchange
-from api.resources.sound import SOUNDS, SoundList, SoundObject
+from api.http.endpoint import EndpointTable, Exchange
+from api.resources.answer import Page
+from api.resources.page import PageOf
+from api.resources.sound import SOUNDS, SoundObject
 from models.sounds import load_sound
 
+route = EndpointTable("agents")
 
-async def list_sounds(_: Exchange) -> Response:
+
+@route("GET", "/v1/sounds", "List the sounds that agents can have")
+async def list_sounds(_: Exchange) -> Page[SoundObject]:
     """What `background_sound` and `thinking_sound` of an agent can be."""
-    data = [
-        SoundObject(id=sound, duration_ms=round(load_sound(sound).seconds * 1000)).model_dump()
+    sounds = (
+        SoundObject(id=sound, duration_ms=round(load_sound(sound).seconds * 1000))
         for sound in SOUNDS
-    ]
-    return JSONResponse({"data": data, "has_more": False, "next_cursor": None})
+    )
+    return Page[SoundObject].of(PageOf(tuple(sounds)))
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/sounds",
-        list_sounds,
-        "List the sounds that agents can have",
-        "agents",
-        {200: Answer("Every sound.", SoundList)},
-    ),
-)
+ENDPOINTS = route.endpoints

@@ -27,7 +27,7 @@ async def create_trunk(exchange: Exchange, asked: CreateTrunk) -> Created[TrunkO
 @route("GET", PATH, "List trunks")
 async def list_trunks(exchange: Exchange) -> Page[TrunkObject]:
     """All of them, with the channels that are in use now."""
-    return Page[TrunkObject].of(PageOf(tuple(await exchange.store.trunks.list()), None))
+    return Page[TrunkObject].of(PageOf(tuple(await exchange.store.trunks.list())))
 
 
 @route("GET", ONE, "Read a trunk")

@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 
 from api.base.problems import FieldError, Problem, invalid
 from api.base.times import rfc3339
 from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter, not_found
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.recording import RecordingLink
@@ -21,6 +21,47 @@ from api.store.rows import UnknownCallError
 MAX_ATTEMPTS: Final = 1000
 
 
+def _whole(maximum: int) -> Mapping[str, object]:
+    return {"type": "integer", "minimum": 1, "maximum": maximum}
+
+
+_RANGE = Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")
+_ATTEMPT = Parameter(
+    "attempt",
+    "query",
+    "Which attempt's; default the last one that was recorded.",
+    _whole(MAX_ATTEMPTS),
+    1,
+)
+_EXPIRES_IN = Parameter(
+    "expires_in",
+    "query",
+    "Seconds that it is good for; default four hours.",
+    _whole(MAX_LIFETIME_S),
+    3600,
+)
+_ELSEWHERE: Final = "It lies on another node, which is named."
+_NONE: Final = "No such call, or no recording of it."
+_FILES: Final[Mapping[int, Answer | str]] = {
+    200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
+    206: Answer("The range asked for.", media_type="audio/wav"),
+    404: _NONE,
+    416: Answer("No such range.", media_type="text/plain"),
+    421: _ELSEWHERE,
+}
+
+_NUMBER = Parameter("attempt", "path", "Number of the attempt.", example="1")
+
+route = EndpointTable("calls", CALL_ID, _NUMBER)
+
+
+@route(
+    "GET",
+    "/v1/calls/{call_id}/recording",
+    "Fetch the recording",
+    _FILES,
+    query=(_ATTEMPT, _RANGE),
+)
 async def get_recording(exchange: Exchange) -> Response:
     """Two channels: the person left, the agent right. It is there once the attempt is over; the
     call's and its attempts' `recording_available` say so. Ranges work.
@@ -29,7 +70,14 @@ async def get_recording(exchange: Exchange) -> Response:
     return await _file(exchange, await _recorded(exchange, call, _asked(exchange)))
 
 
-async def get_recording_link(exchange: Exchange) -> Response:
+@route(
+    "GET",
+    "/v1/calls/{call_id}/recording_link",
+    "Get a link to the recording",
+    {404: _NONE, 421: _ELSEWHERE},
+    query=(_ATTEMPT, _EXPIRES_IN),
+)
+async def get_recording_link(exchange: Exchange) -> RecordingLink:
     """For players and people without a key. Whoever has the link can listen until it expires."""
     call = await find_call(exchange)
     attempt = await _recorded(exchange, call, _asked(exchange))
@@ -37,9 +85,28 @@ async def get_recording_link(exchange: Exchange) -> Response:
     lifetime = _number(exchange, "expires_in", MAX_LIFETIME_S) or LIFETIME_S
     expires_at = int(time.time()) + lifetime
     url = exchange.services.links.url(call.id, attempt.number, expires_at)
-    return JSONResponse({"url": url, "expires_at": rfc3339(expires_at)})
+    return RecordingLink(url=url, expires_at=rfc3339(expires_at))
 
 
+@route(
+    "GET",
+    "/recordings/{call_id}/{attempt}",
+    "Follow a link to a recording",
+    {
+        **_FILES,
+        404: "The link is not ours or has expired, or there is no recording.",
+        429: Answer(
+            "Too many downloads are under way.",
+            headers={"Retry-After": "Seconds after which to try again."},
+        ),
+    },
+    query=(
+        Parameter("expires", "query", "As in the link.", example="1803888000"),
+        Parameter("signature", "query", "As in the link.", example="5f0c"),
+        _RANGE,
+    ),
+    public=True,
+)
 async def get_linked_recording(exchange: Exchange) -> Response:
     """Where links lead. Ranges work."""
     path, query = exchange.request.path_params, exchange.request.query_params
@@ -99,82 +166,4 @@ def _digits(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
 
 
-def _whole(maximum: int) -> Mapping[str, object]:
-    return {"type": "integer", "minimum": 1, "maximum": maximum}
-
-
-_RANGE = Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")
-_ATTEMPT = Parameter(
-    "attempt",
-    "query",
-    "Which attempt's; default the last one that was recorded.",
-    _whole(MAX_ATTEMPTS),
-    1,
-)
-_ELSEWHERE = Answer("It lies on another node, which is named.")
-_FILES = {
-    200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
-    206: Answer("The range asked for.", media_type="audio/wav"),
-    404: Answer("No such call, or no recording of it."),
-    416: Answer("No such range.", media_type="text/plain"),
-    421: _ELSEWHERE,
-}
-
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}/recording",
-        get_recording,
-        "Fetch the recording",
-        "calls",
-        {**_FILES, 422: Answer("A parameter is wrong.")},
-        parameters=(CALL_ID, _ATTEMPT, _RANGE),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}/recording_link",
-        get_recording_link,
-        "Get a link to the recording",
-        "calls",
-        {
-            200: Answer("The link.", RecordingLink),
-            404: Answer("No such call, or no recording of it."),
-            421: _ELSEWHERE,
-            422: Answer("A parameter is wrong."),
-        },
-        parameters=(
-            CALL_ID,
-            _ATTEMPT,
-            Parameter(
-                "expires_in",
-                "query",
-                "Seconds that it is good for; default four hours.",
-                _whole(MAX_LIFETIME_S),
-                3600,
-            ),
-        ),
-    ),
-    Endpoint(
-        "GET",
-        "/recordings/{call_id}/{attempt}",
-        get_linked_recording,
-        "Follow a link to a recording",
-        "calls",
-        {
-            **_FILES,
-            404: Answer("The link is not ours or has expired, or there is no recording."),
-            429: Answer(
-                "Too many downloads are under way.",
-                headers={"Retry-After": "Seconds after which to try again."},
-            ),
-        },
-        parameters=(
-            CALL_ID,
-            Parameter("attempt", "path", "Number of the attempt.", example="1"),
-            Parameter("expires", "query", "As in the link.", example="1803888000"),
-            Parameter("signature", "query", "As in the link.", example="5f0c"),
-            _RANGE,
-        ),
-        public=True,
-    ),
-)
+ENDPOINTS = route.endpoints

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from api.http.endpoint import Answer, Endpoint, Exchange
+from api.http.endpoint import Answer, EndpointTable, Exchange
 from api.http.reference.page import CONTENT_SECURITY_POLICY
 from api.http.services import Check
 from api.resources.health import HealthObject
@@ -14,7 +14,19 @@ HEALTH_TIMEOUT_S = 5
 #: The documents are the same for everybody; a cache asks whether they have changed.
 _CACHED: Final = {"Cache-Control": "public, no-cache"}
 
+route = EndpointTable("system")
 
+
+@route(
+    "GET",
+    "/healthz",
+    "Ask how the server is",
+    {
+        200: Answer("Every part works.", HealthObject),
+        503: Answer("A part does not work.", HealthObject),
+    },
+    public=True,
+)
 async def get_health(exchange: Exchange) -> Response:
     """Without a key, for probes: 200 if every part works, else 503.
 
@@ -31,6 +43,13 @@ async def get_health(exchange: Exchange) -> Response:
     return JSONResponse({"ok": ok, "checks": listed}, 200 if ok else 503)
 
 
+@route(
+    "GET",
+    "/openapi.json",
+    "Read this document",
+    {200: Answer("OpenAPI 3.1.", example={"openapi": "3.1.0", "paths": {}})},
+    public=True,
+)
 async def get_openapi(exchange: Exchange) -> Response:
     """OpenAPI 3.1, made from the table that the server routes by.
 
@@ -39,6 +58,13 @@ async def get_openapi(exchange: Exchange) -> Response:
     return JSONResponse(exchange.request.app.state.openapi, headers=_CACHED)
 
 
+@route(
+    "GET",
+    "/docs",
+    "Read the reference",
+    {200: Answer("HTML.", media_type="text/html", example="<!doctype html>")},
+    public=True,
+)
 async def get_reference(exchange: Exchange) -> Response:
     """What `/openapi.json` holds as one page of HTML, with a `curl` command for each operation.
 
@@ -54,49 +80,16 @@ async def get_reference(exchange: Exchange) -> Response:
     )
 
 
+@route(
+    "GET",
+    "/llms.txt",
+    "Read the summary for language models",
+    {200: Answer("Markdown.", media_type="text/plain", example="# Offhook")},
+    public=True,
+)
 async def get_llms_text(exchange: Exchange) -> Response:
     """What the API can do, in the form of llmstxt.org."""
     return PlainTextResponse(exchange.request.app.state.llms, headers=_CACHED)
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/healthz",
-        get_health,
-        "Ask how the server is",
-        "system",
-        {
-            200: Answer("Every part works.", HealthObject),
-            503: Answer("A part does not work.", HealthObject),
-        },
-        public=True,
-    ),
-    Endpoint(
-        "GET",
-        "/openapi.json",
-        get_openapi,
-        "Read this document",
-        "system",
-        {200: Answer("OpenAPI 3.1.", example={"openapi": "3.1.0", "paths": {}})},
-        public=True,
-    ),
-    Endpoint(
-        "GET",
-        "/docs",
-        get_reference,
-        "Read the reference",
-        "system",
-        {200: Answer("HTML.", media_type="text/html", example="<!doctype html>")},
-        public=True,
-    ),
-    Endpoint(
-        "GET",
-        "/llms.txt",
-        get_llms_text,
-        "Read the summary for language models",
-        "system",
-        {200: Answer("Markdown.", media_type="text/plain", example="# Offhook")},
-        public=True,
-    ),
-)
+ENDPOINTS = route.endpoints

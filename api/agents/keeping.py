@@ -3,13 +3,10 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from api.agents.checks import check_config, check_variables
-from api.agents.context import context_of
-from api.agents.layers import given
-from api.agents.sizes import check_sizes
+from api.agents.layers import Layers, given
+from api.agents.resolving import resolve
 from api.base.problems import FieldError, invalid, pointer
 from api.deployment import Deployment
 from api.resources.agent import Agent, AgentType, ChangeAgent, NewStoredAgent
@@ -74,16 +71,14 @@ async def _check(
     primary: str | None,
 ) -> None:
     """Raises Problem with a pointer to every wrong field."""
-    fields = AgentFields.model_validate(config)
-    context = await context_of(deployment, fields)
-    errors = check_config(fields, context)
-    if kind == "inbound":  # nobody gives it others
-        errors += check_variables(fields, fields.variables or {})
-    errors += _faq_errors(fields)
-    if not errors:
-        errors += check_sizes(fields, fields.variables or {}, context, datetime.now(UTC))
+    # Nobody gives an inbound agent other variables.
+    checked = await resolve(deployment, Layers(call=config), open_variables=kind == "outbound")
     owned = await deployment.store.numbers.owned(number_ids) if number_ids else ()
-    errors += _number_errors(fields.from_number, number_ids, primary, owned)
+    errors = [
+        *checked.errors,
+        *_faq_errors(checked.fields),
+        *_number_errors(checked.fields.from_number, number_ids, primary, owned),
+    ]
     if errors:
         raise invalid(errors)
 

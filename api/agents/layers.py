@@ -7,11 +7,12 @@ another `llm.api_url` an earlier layer's `llm.api_key` is gone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from api.base.json_object import JsonObject
-from api.base.problems import pointer
+from api.base.problems import FieldError, pointer
 from api.resources.agent_fields import AgentFields
 
 #: Fields that are merged key by key.
@@ -33,7 +34,8 @@ class Layers:
     names: Mapping[str, str] = field(default_factory=dict)
     """What the request calls its own fields, where that is not their name."""
 
-    def merged(self) -> dict[str, Any]:
+    @cached_property
+    def merged(self) -> JsonObject:
         """The configuration that holds; only what is set."""
         whole: dict[str, Any] = {}
         for layer in (self.agent, self.inline, self.overrides, self.call):
@@ -46,6 +48,11 @@ class Layers:
                 else:
                     whole[name] = _without_nulls(value) if name in _KEYED else value
         return whole
+
+    @cached_property
+    def fields(self) -> AgentFields:
+        """The same, validated."""
+        return AgentFields.model_validate(self.merged)
 
     def over_agent(self) -> dict[str, JsonObject]:
         """What is merged upon the agent's, as `Call.agent_layers` keeps it."""
@@ -63,6 +70,17 @@ class Layers:
                 first = name if prefix else self.names.get(str(name), name)
                 return pointer(*prefix, first, *path[1:])
         return pointer("agent_id") if self.agent.get(str(name)) is not None else pointer(*path)
+
+    def rebased(self, error: FieldError) -> FieldError:
+        """The same error, pointing into the request rather than into the merged configuration."""
+        if error.pointer is None:
+            return error
+        _, name, *rest = error.pointer.split("/")
+        place = self.place(name)
+        if place == pointer("agent_id"):
+            detail = f"its agent's {error.pointer[1:]}: {error.detail}"
+            return replace(error, detail=detail, pointer=place)
+        return replace(error, pointer="/".join((place, *rest)))
 
 
 def given(fields: AgentFields) -> dict[str, Any]:

@@ -5,11 +5,9 @@ Whatever is wrong is found before the answer: nobody is answered into silence.
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 from typing import Final
 
-from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.base.problems import Problem
 from api.deployment import Deployment
@@ -18,9 +16,8 @@ from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
-from api.resources.agent_fields import AgentFields
 from api.resources.call import CreateCall, NewCall
-from api.resources.masking import sealed, unsealed
+from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.store import StoreError
 from api.store.transfers import TrunkFullError
@@ -108,9 +105,8 @@ class InboundCalls:
         try:
             config = unsealed(agent.config, deployment.seal)
             layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
-            context = await context_of(deployment, AgentFields.model_validate(layers.merged()))
             asked = CreateCall(to=number.number, agent_id=agent.id)
-            new = order_of(asked, layers, context, time.time())
+            new = await order_of(deployment, asked, layers)
         except (Problem, SealError) as error:
             reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
@@ -120,7 +116,6 @@ class InboundCalls:
             from_number=caller_number(call.caller_number, number.number),
             trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
             agent_version=agent.version,
-            agent=sealed(new.agent, deployment.seal),
         )
 
 

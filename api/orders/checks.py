@@ -1,22 +1,20 @@
 """Whether a call can be placed as a request asks: its configuration, merged and checked, its time
 and where the callee may be."""
 
-from dataclasses import replace
+import time
 from datetime import UTC, datetime
 from typing import Final
 
-from api.agents.checks import check_config, check_variables
-from api.agents.context import AgentContext
 from api.agents.layers import Layers, given
-from api.agents.sizes import check_sizes
+from api.agents.resolving import resolve
 from api.base.json_object import JsonObject
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
 from api.base.times import parse_rfc3339
+from api.deployment import Deployment
 from api.policy.calendar import never_open
 from api.policy.retry import RetryPolicy
 from api.policy.zones import zones_of
-from api.resources.agent_fields import AgentFields
 from api.resources.call import Concurrency, CreateCall, NewCall
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
@@ -45,11 +43,10 @@ def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
     )
 
 
-def order_of(
+async def order_of(
+    deployment: Deployment,
     asked: CreateCall,
     layers: Layers,
-    context: AgentContext,
-    now: float,
     number_field: str = "to",
     *,
     open_variables: bool = False,
@@ -58,33 +55,27 @@ def order_of(
     that is empty, and neither trunk nor rate are known here.
 
     Args:
+        deployment: whose settings, engines and store hold.
         asked: the request.
         layers: where its configuration comes from.
-        context: what that may refer to.
-        now: Unix seconds.
         number_field: what the request calls `to`.
         open_variables: whether variables may be given later.
 
     Raises:
         Problem: 422 with a pointer to every wrong field.
     """
-    snapshot = layers.merged()
-    config = AgentFields.model_validate(snapshot)
-    calls = context.settings.calls
+    now = time.time()
+    configuration = await resolve(deployment, layers, open_variables=open_variables)
+    config = configuration.fields
+    calls, languages = deployment.settings.calls, deployment.engines.languages
     errors = []
     if not is_e164(asked.to):
         detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
         errors.append(FieldError(detail, pointer(number_field)))
-    errors += [rebased(error, layers) for error in check_config(config, context)]
-    variables = config.variables or {}
-    if not open_variables:
-        errors += [rebased(error, layers) for error in check_variables(config, variables)]
-    if not errors:
-        at = datetime.fromtimestamp(now, UTC)
-        errors += [rebased(one, layers) for one in check_sizes(config, variables, context, at)]
+    errors += configuration.errors
     language = config.language or calls.default_language
-    if language not in context.languages and config.language is None:
-        known = ", ".join(sorted(context.languages)) or "none"
+    if language not in languages and config.language is None:
+        known = ", ".join(sorted(languages)) or "none"
         detail = f"the loaded models do not speak {language!r}; they speak: {known}"
         errors.append(FieldError(detail, pointer("language")))
     scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)
@@ -95,7 +86,7 @@ def order_of(
         zones = zones_of(asked.to, calls.default_timezone)
         closed = never_open(retry, zones, scheduled_at or now)
         if closed is not None and not asked.force_now:
-            errors.append(rebased(closed, layers))
+            errors.append(layers.rebased(closed))
     if errors:
         raise invalid(errors)
     return NewCall(
@@ -116,21 +107,9 @@ def order_of(
         if asked.concurrency is None
         else Concurrency(asked.concurrency.key, asked.concurrency.max),
         agent_id=asked.agent_id,
-        agent=snapshot,
-        variables=variables,
+        agent=configuration.sealed,
+        variables=config.variables or {},
     )
-
-
-def rebased(error: FieldError, layers: Layers) -> FieldError:
-    """The same error, pointing into the request rather than into the merged configuration."""
-    if error.pointer is None:
-        return error
-    _, name, *rest = error.pointer.split("/")
-    place = layers.place(name)
-    if place == pointer("agent_id"):
-        detail = f"its agent's {error.pointer[1:]}: {error.detail}"
-        return replace(error, detail=detail, pointer=place)
-    return replace(error, pointer="/".join((place, *rest)))
 
 
 def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float | None:

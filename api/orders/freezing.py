@@ -4,19 +4,16 @@ Their layers lie in `agent_layers`; the agent is taken as it is now. What is wro
 by now ends the call.
 """
 
-import time
 from dataclasses import replace
 
-from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.base.problems import Problem
 from api.deployment import Deployment
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.orders.place import active_agent
-from api.resources.agent_fields import AgentFields
 from api.resources.call import Call, CreateCall
-from api.resources.masking import sealed, unsealed
+from api.resources.masking import unsealed
 
 
 class AgentUnusableError(Exception):
@@ -47,10 +44,7 @@ class Freezer:
                 agent = await active_agent(self._deployment.store, call.agent_id)
             config = {} if agent is None else unsealed(agent.config, self._seal)
             layers = Layers(config, parts["inline"], parts["overrides"], parts["call"])
-            context = await context_of(
-                self._deployment, AgentFields.model_validate(layers.merged())
-            )
-            order = order_of(asked, layers, context, time.time())
+            order = await order_of(self._deployment, asked, layers)
         except Problem as problem:
             raise AgentUnusableError(problem.detail) from problem
         except SealError as error:
@@ -60,7 +54,6 @@ class Freezer:
             longest = min(longest, call.max_duration_s)
         frozen = replace(
             order,
-            agent=sealed(order.agent, self._seal),
             agent_version=None if agent is None else agent.version,
             max_duration_s=longest,
         )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.agents.reach import beyond_reach
 from api.agents.templates import templates
@@ -16,9 +15,8 @@ from api.base.refusals import NotFound
 from api.base.text import SECRETS
 from api.base.times import rfc3339
 from api.deployment import Deployment
-from api.orders.checks import layers_of, order_of, rebased
+from api.orders.checks import layers_of, order_of
 from api.resources.agent import Agent
-from api.resources.agent_fields import AgentFields
 from api.resources.call import Call, NewCall, call_object, read_call
 from api.resources.caps import CapReachedError, KeyCaps
 from api.resources.idempotency import Idempotency
@@ -61,9 +59,8 @@ async def read_order(
     key = None if api_key_id is None else await deployment.store.keys.get(api_key_id)
     if key is not None and not allows(key.scope, "admin"):
         _check_own_word(deployment, layers)
-    context = await context_of(deployment, AgentFields.model_validate(layers.merged()))
     number_field = number_field_of(body)
-    new = order_of(asked, layers, context, time.time(), number_field, open_variables=open_variables)
+    new = await order_of(deployment, asked, layers, number_field, open_variables=open_variables)
     try:
         route = await deployment.store.numbers.route(new.to_number, new.from_number or None, agent)
         rate = await deployment.store.rates.price(new.to_number)
@@ -76,7 +73,7 @@ async def read_order(
     except NumberNotAllowedError as error:
         detail = "is not one of the agent's active numbers"
         raise invalid(
-            [rebased(FieldError(detail, pointer("from_number")), layers)], "from_number_not_allowed"
+            [layers.rebased(FieldError(detail, pointer("from_number")))], "from_number_not_allowed"
         ) from error
     except NoTrunkError as error:
         detail = "no active trunk takes this number (/v1/trunks)"
@@ -93,7 +90,6 @@ async def read_order(
         api_key_id=api_key_id,
         caps=(key or KeyCaps()).caps_over(deployment.settings.calls),
         agent_version=None if agent is None else agent.version,
-        agent=sealed(new.agent, deployment.seal),
         agent_layers=sealed(layers.over_agent(), deployment.seal) if at_dispatch else None,
     )
 
@@ -128,14 +124,13 @@ def _check_destinations(
     What is wrong with the call's own number is told only where nothing else is.
     """
     refusal = deployment.settings.calls.destinations.refusal
-    tools = AgentFields.model_validate(new.agent).tools or ()
     wrong = {
         pointer("tools", index, "number"): refusal(tool.number, ours)
-        for index, tool in enumerate(tools)
+        for index, tool in enumerate(layers.fields.tools or ())
         if isinstance(tool, TransferTool)
     }
     errors = [
-        rebased(FieldError(detail, place), layers) for place, detail in wrong.items() if detail
+        layers.rebased(FieldError(detail, place)) for place, detail in wrong.items() if detail
     ]
     if not errors and (detail := refusal(new.to_number, ours)) is not None:
         errors = [FieldError(detail, pointer(number_field))]
@@ -165,18 +160,17 @@ def _refused(field: str, detail: str, code: str) -> Problem:
 def _check_own_word(deployment: Deployment, layers: Layers) -> None:
     """Raise Problem where who may only place calls names a secret, which they could have sent to
     themselves, or what their requests may not reach; an agent may have either."""
-    own = replace(layers, agent={})
-    config = AgentFields.model_validate(own.merged())
+    own = replace(layers, agent={}) if layers.agent else layers
     named = [
         template
-        for template in templates(config)
+        for template in templates(own.fields)
         if any(name.startswith(SECRETS) for name in template.names)
     ]
     if named:
         detail = "only agents, and keys with the scope admin, may name a secret"
         places = [FieldError(detail, own.place(*template.path)) for template in named]
         raise invalid(places, "insufficient_scope")
-    if beyond := [rebased(error, own) for error in beyond_reach(config, deployment.settings)]:
+    if beyond := [own.rebased(error) for error in beyond_reach(own.fields, deployment.settings)]:
         raise invalid(beyond)
 
 

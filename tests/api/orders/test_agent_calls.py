@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from api.base.text import MASK
+from api.resources.agent_fields import AgentFields
+from api.resources.call import CreateCall
 from api.resources.masking import frozen_config
 from api.resources.tool_fields import HttpTool
 from tests.api.agents.test_agents import CRM, NONE, change, make, numbers, places, send
@@ -235,3 +238,18 @@ async def test_calls_are_listed_by_their_agent(bench: Bench) -> None:
     await place(bench)
     found = await send(bench, "GET", f"{CALLS}?agent_id={agent['id']}", 200)
     assert [one["id"] for one in found["data"]] == [call["id"]]
+
+
+async def test_a_configuration_is_validated_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await make(bench, tools=[CRM])
+    validated: list[type[BaseModel]] = []
+
+    def counting(model: type[BaseModel], config: Any) -> Any:
+        validated.append(model)
+        return model.__pydantic_validator__.validate_python(config)
+
+    monkeypatch.setattr(AgentFields, "model_validate", classmethod(counting))
+    await place(bench, agent_id=agent["id"], overrides={"persona": "P"}, agent={"language": "es"})
+    assert validated == [CreateCall, AgentFields]

@@ -21,7 +21,8 @@ class PageQuery:
 
     limit: int
     cursor: str | None
-    filters: Mapping[str, str]
+    filters: Mapping[str, Any]
+    """By parameter: a text, one of the allowed ones where there are such."""
 
 
 def read_page_query(exchange: Exchange, filters: Filters = MappingProxyType({})) -> PageQuery:

@@ -1,9 +1,11 @@
 """A part of a list."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -17,3 +19,7 @@ class PageOf(Generic[T]):
     @property
     def has_more(self) -> bool:
         return self.next_cursor is not None
+
+    def map(self, item: Callable[[T], S]) -> "PageOf[S]":
+        """The page with what `item` makes of each of its items."""
+        return PageOf(tuple(map(item, self.items)), self.next_cursor)

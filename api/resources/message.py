@@ -1,11 +1,12 @@
 """Messages that calls send: SMS and e-mails."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 
 MessageKind = Literal["sms", "email"]
 MessagePurpose = Literal["tool", "after_call", "voicemail", "notification"]
@@ -59,15 +60,7 @@ class Message:
     updated_at: float
 
 
-@dataclass(frozen=True)
-class MessagePage:
-    """A page of messages, newest first."""
-
-    messages: tuple[Message, ...]
-    next_cursor: str | None
-
-
-class MessageObject(BaseModel):
+class MessageObject(Resource):
     """A text message or a mail of a call."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -96,33 +89,3 @@ class MessageObject(BaseModel):
     sent_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp
-
-
-class MessageList(BaseModel):
-    """Messages, newest first."""
-
-    data: list[MessageObject]
-    has_more: bool
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
-
-
-def message_object(message: Message) -> dict[str, Any]:
-    """The JSON object of `message`."""
-    return MessageObject(
-        id=message.id,
-        call_id=message.call_id,
-        attempt=message.attempt,
-        kind=message.kind,
-        purpose=message.purpose,
-        recipient=message.recipient,
-        sender=message.sender,
-        subject=message.subject,
-        body=message.body,
-        status=message.status,
-        attempt_count=message.attempt_count,
-        next_attempt_at=rfc3339_or_none(message.next_attempt_at),
-        last_error=message.last_error,
-        sent_at=rfc3339_or_none(message.sent_at),
-        created_at=rfc3339(message.created_at),
-        updated_at=rfc3339(message.updated_at),
-    ).model_dump()

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import Select, exists, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources.attempt import Ended
@@ -16,21 +16,18 @@ from api.resources.call import Call
 from api.resources.message import (
     Message,
     MessageKind,
-    MessagePage,
     MessagePurpose,
     MessageStatus,
     NewMessage,
 )
-from api.store.cursors import decode_cursor, encode_cursor
+from api.resources.page import PageOf
 from api.store.database import Database, Transaction
+from api.store.existing import load_existing
+from api.store.pages import given, load_page
 from api.store.tables import calls, messages, turns
 
 #: As it stands in the index of due messages, which otherwise is not used.
 _PENDING: Final = messages.c.status == literal_column("'pending'")
-
-
-class UnknownMessageError(Exception):
-    """There is no message with this id."""
 
 
 async def add_after_attempt(
@@ -111,16 +108,13 @@ class Messages:
         self._clock = clock
 
     async def get(self, message_id: str) -> Message:
-        """Raises UnknownMessageError."""
-
-        async def work(connection: AsyncConnection) -> Message:
-            query = select(messages).where(messages.c.id == message_id)
-            row = (await connection.execute(query)).one_or_none()
-            if row is None:
-                raise UnknownMessageError(message_id)
-            return Message(**row._mapping)
-
-        return await self._database.read(work)
+        """Raises NotFound."""
+        query = select(messages).where(messages.c.id == message_id)
+        return _message(
+            await self._database.read(
+                lambda connection: load_existing(connection, query, "message")
+            )
+        )
 
     async def page(
         self,
@@ -129,52 +123,34 @@ class Messages:
         cursor: str | None = None,
         status: MessageStatus | None = None,
         call_id: str | None = None,
-    ) -> MessagePage:
+    ) -> PageOf[Message]:
         """Messages from newest to oldest, of one call if given. Raises CursorError."""
         columns = messages.c
-        query = select(messages).order_by(columns.created_at.desc(), columns.id.desc())
-        if status is not None:
-            query = query.where(columns.status == status)
-        if call_id is not None:
-            query = query.where(columns.call_id == call_id)
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(columns.created_at, columns.id) < before)
-
-        async def work(connection: AsyncConnection) -> MessagePage:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(Message(**row._mapping) for row in rows[:limit])
-            if len(rows) <= limit:
-                return MessagePage(found, None)
-            return MessagePage(found, encode_cursor(found[-1].created_at, found[-1].id))
-
-        return await self._database.read(work)
+        query = select(messages).where(*given({columns.status: status, columns.call_id: call_id}))
+        by = columns.created_at, columns.id
+        page = await self._database.read(
+            lambda connection: load_page(connection, query, by, limit, cursor, latest_first=True)
+        )
+        return page.map(_message)
 
     async def record(self, message: NewMessage) -> None:
         """Put down what a tool has sent, or failed to."""
         now = self._clock()
-        failed = message.error is not None
+        values = dict(vars(message))
+        error = values.pop("error")
+        values |= {
+            "id": str(uuid.uuid4()),
+            "purpose": "tool",
+            "status": "sent" if error is None else "failed",
+            "attempt_count": 1,
+            "last_error": error,
+            "sent_at": now if error is None else None,
+            "created_at": now,
+            "updated_at": now,
+        }
 
         async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                insert(messages).values(
-                    id=str(uuid.uuid4()),
-                    call_id=message.call_id,
-                    attempt=message.attempt,
-                    kind=message.kind,
-                    purpose="tool",
-                    recipient=message.recipient,
-                    sender=message.sender,
-                    subject=message.subject,
-                    body=message.body,
-                    status="failed" if failed else "sent",
-                    attempt_count=1,
-                    last_error=message.error,
-                    sent_at=None if failed else now,
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
+            await transaction.connection.execute(insert(messages).values(values))
 
         await self._database.write(work)
 
@@ -198,7 +174,7 @@ class Messages:
         )
 
         async def work(connection: AsyncConnection) -> Sequence[Message]:
-            return [Message(**row._mapping) for row in await connection.execute(query)]
+            return [_message(row) for row in await connection.execute(query)]
 
         return await self._database.read(work)
 
@@ -251,3 +227,7 @@ class Messages:
             )
 
         await self._database.write(work)
+
+
+def _message(row: Any) -> Message:
+    return Message(**row._mapping)

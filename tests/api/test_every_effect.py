@@ -180,7 +180,7 @@ async def ended(bench: Bench, agent: Mapping[str, Any], by: AnsweredBy) -> list[
         await extract_results(bench.store, over, lambda _: engines, Calls(analysis=True))
     else:
         await calls.request_cancel(call.id)
-    messages = (await bench.store.messages.page(limit=9, call_id=call.id)).messages
+    messages = (await bench.store.messages.page(limit=9, call_id=call.id)).items
     deliveries = (await bench.store.deliveries.page(limit=99, call_id=call.id)).deliveries
     sent = sorted((one.kind, one.purpose, one.recipient) for one in messages)
     return [over.over, clerk.asked_for_result, sent, len(deliveries)]

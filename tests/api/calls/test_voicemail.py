@@ -182,7 +182,7 @@ async def test_who_was_not_at_home_is_texted(office: Office) -> None:
     agent = {"voicemail_sms_prompt": "Dear {{name}}, call us.", "after_call_sms_prompt": "Thank."}
     claim = await claimed(office.store, agent=agent, variables={"name": "maria"})
     call = await machine_takes(office, claim)
-    (message,) = (await office.store.messages.page(limit=10, call_id=call.id)).messages
+    (message,) = (await office.store.messages.page(limit=10, call_id=call.id)).items
     assert (message.purpose, message.recipient) == ("voicemail", call.to_number)
 
 

@@ -110,7 +110,7 @@ async def ended(store: Store, call: Call, **values: Any) -> Ended:
 
 
 async def messages_of(store: Store, call: Call) -> tuple[Message, ...]:
-    return (await store.messages.page(limit=10, call_id=call.id)).messages
+    return (await store.messages.page(limit=10, call_id=call.id)).items
 
 
 async def settled(store: Store, call: Call, wanted: str) -> Message:
@@ -486,7 +486,7 @@ async def test_a_call_that_is_erased_takes_its_messages_along(store: Store) -> N
         await ended(store, call)
         await receiver.wait(1)
         async with asyncio.timeout(20):
-            while (await store.messages.page(limit=1)).messages:
+            while (await store.messages.page(limit=1)).items:
                 await asyncio.sleep(0.01)
 
 

@@ -78,12 +78,12 @@ async def test_messages_go_with_the_transcript_and_with_the_call(
     )
     assert (await keeper.sweep()).transcripts == 1
     # What is still to be sent stays until it is.
-    (left,) = (await store.messages.page(limit=9)).messages
+    (left,) = (await store.messages.page(limit=9)).items
     assert (left.purpose, left.status) == ("after_call", "pending")
     assert not (await keeper.sweep()).anything
     await store.messages.attempted(left, OURS, "given up", None)
     assert (await keeper.sweep()).transcripts == 1
-    assert (await store.messages.page(limit=9)).messages == ()
+    assert (await store.messages.page(limit=9)).items == ()
     await sent(store, call)
     await store.purge.erase([await store.purge.one(call.id)], time.time(), "here")
-    assert (await store.messages.page(limit=9)).messages == ()
+    assert (await store.messages.page(limit=9)).items == ()

@@ -63,7 +63,7 @@ async def tools_of(
 
 async def put_down(store: Store, call: Call) -> list[Message]:
     """The call's messages, oldest first."""
-    return list((await store.messages.page(limit=50, call_id=call.id)).messages)[::-1]
+    return list((await store.messages.page(limit=50, call_id=call.id)).items)[::-1]
 
 
 @pytest.mark.rows("RV-68", "RV-69", "X-OI-7")

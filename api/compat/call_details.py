@@ -14,7 +14,6 @@ from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.campaign import Campaign
 from api.resources.turn import Turn
-from api.store.campaigns import UnknownCampaignError
 from api.store.rows import UnknownCallError
 
 
@@ -98,10 +97,10 @@ async def _agents(
 
 
 async def _campaigns(services: Services, calls: Sequence[Call]) -> dict[str, Campaign]:
-    found = {}
+    found: dict[str, Campaign] = {}
     for campaign_id in {call.campaign_id for call in calls if call.campaign_id is not None}:
-        with contextlib.suppress(UnknownCampaignError):
-            found[campaign_id] = (await services.store.campaigns.get(campaign_id)).campaign
+        with contextlib.suppress(NotFound):
+            found[campaign_id] = await services.store.campaigns.get(campaign_id)
     return found
 
 

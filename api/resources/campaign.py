@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from api.base.fields import Body, without_default
+from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
 from api.resources.agent_fields import Variable
+from api.resources.answer import Resource
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
 
@@ -78,33 +79,32 @@ class Campaign:
     updated_at: float
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, kw_only=True)
+class Report(Campaign):
     """A campaign with what has come of it."""
 
-    campaign: Campaign
     contacts: Mapping[ContactStatus, int]
     calls: Mapping[CallStatus, int]
     """Only statuses that some call has."""
-    spent: int
-    """Milli-cents that its calls have cost."""
+    spent_milli_cents: int
 
 
-@dataclass(frozen=True)
-class Contact:
+@dataclass(frozen=True, kw_only=True)
+class Contact(NewContact):
     """A contact as it stands."""
 
     campaign_id: str
     seq: int
     """1 for the campaign's first."""
-    to_number: str
-    context: JsonObject
-    metadata: JsonObject
-    variables: JsonObject
     status: ContactStatus
     call_id: str | None
     error: str | None
     """Why it was refused."""
+
+    @property
+    def to(self) -> str:
+        """As the API calls it."""
+        return self.to_number
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,9 @@ class ContactFields(Body):
     )
 
 
+_Name = Annotated[
+    str, Field(min_length=1, max_length=200, description="Yours.", examples=["Recalls, May"])
+]
 _MAX_CONCURRENT = "Most calls of the campaign at one time"
 
 
@@ -168,7 +171,7 @@ class CreateCampaign(Body):
 
     free_text = FREE_TEXT
 
-    name: str = Field(min_length=1, max_length=200, description="Yours.", examples=["Recalls, May"])
+    name: _Name
     template: dict[str, Any] = Field(
         description="The body of `POST /v1/calls` without `to`: what each contact is called with. "
         "A `{{variable}}` may be left to the contacts.",
@@ -190,23 +193,14 @@ class CreateCampaign(Body):
     launch: bool = Field(default=False, description="Start at once; otherwise it is a draft.")
 
 
-class ChangeCampaign(Body):
+class ChangeCampaign(Change):
     """What to change; the rest stays."""
 
     free_text = FREE_TEXT
 
-    name: str = Field(
-        default="",
-        min_length=1,
-        max_length=200,
-        examples=["Recalls, June"],
-        json_schema_extra=without_default,
-    )
+    name: _Name = ""
     template: dict[str, Any] = Field(
-        default={},
-        description="Of a draft only.",
-        examples=[_TEMPLATE],
-        json_schema_extra=without_default,
+        default={}, description="Of a draft only.", examples=[_TEMPLATE]
     )
     max_concurrent: int = Field(
         default=1,
@@ -214,7 +208,6 @@ class ChangeCampaign(Body):
         le=10_000,
         description=_MAX_CONCURRENT + "; live calls go on.",
         examples=[8],
-        json_schema_extra=without_default,
     )
 
 
@@ -240,21 +233,20 @@ class ContactsAdded(BaseModel):
     )
 
 
-class CampaignObject(BaseModel):
+class CampaignObject(Resource):
     """A campaign."""
 
     id: str = Field(json_schema_extra={"format": "uuid"}, examples=[_ID])
     name: str = Field(examples=["Recalls, May"])
     status: CampaignStatus = Field(examples=["running"])
     paused_reason: PausedReason | None = Field(description=_REASON, examples=[None])
-    template: dict[str, Any] = Field(examples=[_TEMPLATE])
+    template: Annotated[dict[str, Any], AfterValidator(masked)] = Field(examples=[_TEMPLATE])
     max_concurrent: int = Field(description=_MAX_CONCURRENT + ".", examples=[5])
     created_at: Timestamp
     started_at: Timestamp | None
-    completed_at: str | None = Field(
+    completed_at: Timestamp | None = Field(
         description="When every contact was ordered or refused, and every call over with its "
         "result.",
-        json_schema_extra={"format": "date-time"},
         examples=[None],
     )
     updated_at: Timestamp
@@ -274,17 +266,7 @@ class CampaignReport(CampaignObject):
     spent_milli_cents: int = Field(description="What its calls have cost.", examples=[98_400])
 
 
-class CampaignList(BaseModel):
-    """Campaigns, newest first."""
-
-    data: list[CampaignObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
-    )
-
-
-class ContactObject(BaseModel):
+class ContactObject(Resource):
     """A contact of a campaign."""
 
     to: str = Field(examples=["+15551234567"])
@@ -299,16 +281,6 @@ class ContactObject(BaseModel):
     )
     error: str | None = Field(
         description="Why it was refused: a code, and what it means.", examples=[None]
-    )
-
-
-class ContactList(BaseModel):
-    """Contacts, in the order in which they were added."""
-
-    data: list[ContactObject]
-    has_more: bool = Field(examples=[False])
-    next_cursor: str | None = Field(
-        description="Give it as `cursor` to get the next page.", examples=[None]
     )
 
 
@@ -339,41 +311,3 @@ def order_body(template: JsonObject, contact: Contact) -> dict[str, Any]:
         for name in ("context", "metadata", "variables")
     }
     return {**template, **merged, "to": contact.to_number}
-
-
-def campaign_object(campaign: Campaign) -> dict[str, Any]:
-    """The JSON object of `campaign`."""
-    return CampaignObject(
-        id=campaign.id,
-        name=campaign.name,
-        status=campaign.status,
-        paused_reason=campaign.paused_reason,
-        template=masked(campaign.template),
-        max_concurrent=campaign.max_concurrent,
-        created_at=rfc3339(campaign.created_at),
-        started_at=rfc3339_or_none(campaign.started_at),
-        completed_at=rfc3339_or_none(campaign.completed_at),
-        updated_at=rfc3339(campaign.updated_at),
-    ).model_dump()
-
-
-def campaign_report(report: Report) -> dict[str, Any]:
-    """The JSON object of a campaign with what has come of it."""
-    return campaign_object(report.campaign) | {
-        "contacts": dict(report.contacts),
-        "calls": dict(report.calls),
-        "spent_milli_cents": report.spent,
-    }
-
-
-def contact_object(contact: Contact) -> dict[str, Any]:
-    """The JSON object of `contact`."""
-    return ContactObject(
-        to=contact.to_number,
-        context=dict(contact.context),
-        metadata=dict(contact.metadata),
-        variables=dict(contact.variables),
-        status=contact.status,
-        call_id=contact.call_id,
-        error=contact.error,
-    ).model_dump()

@@ -4,28 +4,31 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.json_object import JsonObject
+from api.base.refusals import Conflict, Invalid
 from api.resources.call import Call
 from api.resources.campaign import (
     MOVES,
     OPEN,
     Action,
     Campaign,
+    CampaignReport,
     Contact,
     ContactStatus,
     NewCampaign,
     NewContact,
     Report,
-    campaign_report,
 )
 from api.resources.idempotency import Idempotency
 from api.resources.page import PageOf
 from api.store import idempotency
-from api.store.cursors import CursorError, decode_cursor, encode_cursor
+from api.store.cursors import CursorError, decode_cursor
 from api.store.database import Database, Transaction
+from api.store.existing import load_existing
+from api.store.pages import given, load_page
 from api.store.rows import call_of, select_calls
 from api.store.tables import calls, campaign_contacts, campaigns
 from api.store.upsert import insert_for
@@ -36,20 +39,8 @@ MAX_CONTACTS: Final = 100_000
 _CHUNK: Final = 200
 
 
-class UnknownCampaignError(Exception):
-    """There is no campaign with this id."""
-
-
-class WrongStatusError(Exception):
-    """The campaign's status does not allow it; the message says what it is."""
-
-
-class NoContactsError(Exception):
-    """A campaign without contacts cannot be started."""
-
-
-class TooManyContactsError(Exception):
-    """The campaign would have more than `MAX_CONTACTS`."""
+def _told(report: Report) -> JsonObject:
+    return CampaignReport.of(report).model_dump()
 
 
 class Campaigns:
@@ -64,16 +55,19 @@ class Campaigns:
         new: NewCampaign,
         contacts: Sequence[NewContact] = (),
         idempotent: Idempotency | None = None,
-        answer: Callable[[Report], JsonObject] = campaign_report,
+        answer: Callable[[Report], JsonObject] = _told,
     ) -> Report:
         """Make a campaign, and start it where it is to be launched.
 
         With `idempotent`, its 201 answer, made by `answer`, is kept in the same transaction.
 
-        Raises NoContactsError, TooManyContactsError, KeyTakenError.
+        Raises Invalid, Conflict, KeyTakenError.
         """
         now = self._clock()
         campaign_id = str(uuid.uuid4())
+        if new.launch and not contacts:
+            detail = "must hold someone, for the campaign is to be launched"
+            raise Invalid(detail, field="contacts")
 
         async def work(transaction: Transaction) -> Report:
             connection = transaction.connection
@@ -82,7 +76,7 @@ class Campaigns:
                     id=campaign_id,
                     name=new.name,
                     status="draft",
-                    template=dict(new.template),
+                    template=new.template,
                     max_concurrent=new.max_concurrent,
                     api_key_id=new.api_key_id,
                     dialect=new.dialect,
@@ -93,7 +87,7 @@ class Campaigns:
             await _insert_contacts(connection, campaign_id, contacts)
             if new.launch:
                 await self._move(transaction, campaign_id, "start", now)
-            report = await _report(connection, await load_campaign(connection, campaign_id))
+            report = await _report(connection, campaign_id)
             if idempotent is not None:
                 await idempotency.remember(connection, idempotent, 201, answer(report), now)
             return report
@@ -102,33 +96,22 @@ class Campaigns:
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[Campaign]:
         """Campaigns from newest to oldest. Raises CursorError."""
-        query = select(campaigns).order_by(campaigns.c.created_at.desc(), campaigns.c.id.desc())
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(campaigns.c.created_at, campaigns.c.id) < before)
-
-        async def work(connection: AsyncConnection) -> PageOf[Campaign]:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(_campaign(row) for row in rows[:limit])
-            more = len(rows) > limit
-            return PageOf(
-                found, encode_cursor(found[-1].created_at, found[-1].id) if more else None
+        by = campaigns.c.created_at, campaigns.c.id
+        page = await self._database.read(
+            lambda connection: load_page(
+                connection, select(campaigns), by, limit, cursor, latest_first=True
             )
-
-        return await self._database.read(work)
+        )
+        return page.map(_campaign)
 
     async def get(self, campaign_id: str) -> Report:
-        """Raises UnknownCampaignError."""
-
-        async def work(connection: AsyncConnection) -> Report:
-            return await _report(connection, await load_campaign(connection, campaign_id))
-
-        return await self._database.read(work)
+        """Raises NotFound."""
+        return await self._database.read(lambda connection: _report(connection, campaign_id))
 
     async def change(self, campaign_id: str, changes: Mapping[str, Any]) -> Report:
         """Change some of name, template (of a draft only) and max_concurrent.
 
-        Raises UnknownCampaignError, WrongStatusError.
+        Raises NotFound, Conflict.
         """
         now = self._clock()
 
@@ -136,36 +119,33 @@ class Campaigns:
             connection = transaction.connection
             campaign = await load_campaign(connection, campaign_id, lock=True)
             if "template" in changes and campaign.status != "draft":
-                raise WrongStatusError(f"is {campaign.status}; only a draft's can be changed")
+                raise _wrong_status(campaign, "; only a draft's can be changed")
             await set_campaign(connection, campaign_id, {"updated_at": now, **changes})
             _wake(transaction)
-            return await _report(connection, await load_campaign(connection, campaign_id))
+            return await _report(connection, campaign_id)
 
         return await self._database.write(work)
 
     async def delete(self, campaign_id: str) -> None:
-        """Delete a draft with its contacts. Raises UnknownCampaignError, WrongStatusError."""
+        """Delete a draft with its contacts. Raises NotFound, Conflict."""
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
             campaign = await load_campaign(connection, campaign_id, lock=True)
             if campaign.status != "draft":
-                raise WrongStatusError(f"is {campaign.status}; only a draft can be deleted")
+                raise _wrong_status(campaign, "; only a draft can be deleted")
             await connection.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
 
         await self._database.write(work)
 
     async def act(self, campaign_id: str, action: Action) -> Report:
-        """Start, pause, resume or cancel it.
-
-        Raises UnknownCampaignError, WrongStatusError, NoContactsError.
-        """
+        """Start, pause, resume or cancel it. Raises NotFound, Conflict."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> Report:
             connection = transaction.connection
             await self._move(transaction, campaign_id, action, now)
-            return await _report(connection, await load_campaign(connection, campaign_id))
+            return await _report(connection, campaign_id)
 
         return await self._database.write(work)
 
@@ -177,9 +157,9 @@ class Campaigns:
         to = MOVES[action].get(campaign.status)
         if to is None:
             fitting = " or ".join(sorted(set(MOVES[action]) - set(MOVES[action].values())))
-            raise WrongStatusError(f"is {campaign.status}; to {action} it must be {fitting}")
+            raise _wrong_status(campaign, f"; to {action} it must be {fitting}")
         if action == "start" and not await _count_contacts(connection, campaign_id):
-            raise NoContactsError
+            raise Conflict("no_contacts", "the campaign has no contacts; add some first")
         reason = "requested" if to == "paused" else None
         if (to, reason) == (campaign.status, campaign.paused_reason):
             return
@@ -194,7 +174,7 @@ class Campaigns:
     async def add_contacts(self, campaign_id: str, contacts: Sequence[NewContact]) -> int:
         """Add contacts, but those whose number the campaign has already; how many were new.
 
-        Raises UnknownCampaignError, WrongStatusError, TooManyContactsError.
+        Raises NotFound, Conflict.
         """
         now = self._clock()
 
@@ -202,7 +182,7 @@ class Campaigns:
             connection = transaction.connection
             campaign = await load_campaign(connection, campaign_id, lock=True)
             if campaign.status not in OPEN:
-                raise WrongStatusError(f"is {campaign.status} and takes no more contacts")
+                raise _wrong_status(campaign, " and takes no more contacts")
             added = await _insert_contacts(connection, campaign_id, contacts)
             await set_campaign(connection, campaign_id, {"updated_at": now})
             _wake(transaction)
@@ -224,27 +204,19 @@ class Campaigns:
         Args:
             offset: contacts to leave out.
         """
+        columns = campaign_contacts.c
         query = (
             select(campaign_contacts)
-            .where(campaign_contacts.c.campaign_id == campaign_id)
-            .order_by(campaign_contacts.c.seq)
+            .where(columns.campaign_id == campaign_id, *given({columns.status: status}))
             .offset(offset)
         )
-        if status is not None:
-            query = query.where(campaign_contacts.c.status == status)
-        if cursor is not None:
-            seq, listed = decode_cursor(cursor)
-            if listed != campaign_id:
-                raise CursorError("a cursor of another list")
-            query = query.where(campaign_contacts.c.seq > seq)
-
-        async def work(connection: AsyncConnection) -> PageOf[Contact]:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(contact_of(row) for row in rows[:limit])
-            more = len(rows) > limit
-            return PageOf(found, encode_cursor(found[-1].seq, campaign_id) if more else None)
-
-        return await self._database.read(work)
+        if cursor is not None and decode_cursor(cursor)[1] != campaign_id:
+            raise CursorError("a cursor of another list")
+        by = columns.seq, columns.campaign_id
+        page = await self._database.read(
+            lambda connection: load_page(connection, query, by, limit, cursor)
+        )
+        return page.map(contact_of)
 
     async def calls_of(self, contacts: Sequence[Contact]) -> dict[str, Call]:
         """The calls of contacts, by id."""
@@ -260,14 +232,9 @@ class Campaigns:
 async def load_campaign(
     connection: AsyncConnection, campaign_id: str, *, lock: bool = False
 ) -> Campaign:
-    """Raises UnknownCampaignError."""
+    """Raises NotFound."""
     query = select(campaigns).where(campaigns.c.id == campaign_id)
-    if lock:
-        query = query.with_for_update()
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise UnknownCampaignError(campaign_id)
-    return _campaign(row)
+    return _campaign(await load_existing(connection, query, "campaign", lock=lock))
 
 
 async def set_campaign(
@@ -290,11 +257,12 @@ def contact_of(row: Any) -> Contact:
 async def _insert_contacts(
     connection: AsyncConnection, campaign_id: str, contacts: Sequence[NewContact]
 ) -> int:
-    """How many were new. The campaign's row is locked. Raises TooManyContactsError."""
+    """How many were new. The campaign's row is locked. Raises Conflict."""
     mine = campaign_contacts.c.campaign_id == campaign_id
     before = await _count_contacts(connection, campaign_id)
     if before + len(contacts) > MAX_CONTACTS:
-        raise TooManyContactsError
+        detail = f"a campaign has up to {MAX_CONTACTS} contacts; make another one"
+        raise Conflict("too_many_contacts", detail)
     last = await connection.scalar(select(func.max(campaign_contacts.c.seq)).where(mine)) or 0
     for start in range(0, len(contacts), _CHUNK):
         await connection.execute(
@@ -303,12 +271,9 @@ async def _insert_contacts(
             ),
             [
                 {
+                    **vars(contact),
                     "campaign_id": campaign_id,
                     "seq": seq,
-                    "to_number": contact.to_number,
-                    "context": dict(contact.context),
-                    "metadata": dict(contact.metadata),
-                    "variables": dict(contact.variables),
                     "status": "pending",
                 }
                 for seq, contact in enumerate(contacts[start : start + _CHUNK], last + start + 1)
@@ -324,10 +289,16 @@ async def _count_contacts(connection: AsyncConnection, campaign_id: str) -> int:
     return count or 0
 
 
-async def _report(connection: AsyncConnection, campaign: Campaign) -> Report:
+def _wrong_status(campaign: Campaign, wanted: str) -> Conflict:
+    return Conflict("wrong_status", f"the campaign is {campaign.status}{wanted}")
+
+
+async def _report(connection: AsyncConnection, campaign_id: str) -> Report:
+    """Raises NotFound."""
+    campaign = await load_campaign(connection, campaign_id)
     by_contact = await connection.execute(
         select(campaign_contacts.c.status, func.count().label("number"))
-        .where(campaign_contacts.c.campaign_id == campaign.id)
+        .where(campaign_contacts.c.campaign_id == campaign_id)
         .group_by(campaign_contacts.c.status)
     )
     contacts: dict[ContactStatus, int] = {"pending": 0, "ordered": 0, "refused": 0}
@@ -338,15 +309,15 @@ async def _report(connection: AsyncConnection, campaign: Campaign) -> Report:
             func.count().label("number"),
             func.coalesce(func.sum(calls.c.amount_milli_cents), 0).label("spent"),
         )
-        .where(calls.c.campaign_id == campaign.id)
+        .where(calls.c.campaign_id == campaign_id)
         .group_by(calls.c.status)
     )
     rows = by_call.all()
     return Report(
-        campaign,
-        contacts,
-        {row.status: row.number for row in rows},
-        sum(int(row.spent) for row in rows),
+        **vars(campaign),
+        contacts=contacts,
+        calls={row.status: row.number for row in rows},
+        spent_milli_cents=sum(int(row.spent) for row in rows),
     )
 
 

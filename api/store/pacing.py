@@ -62,7 +62,7 @@ class Pacing:
         return await self._database.read(work)
 
     async def standing(self, campaign_id: str) -> Standing:
-        """Raises UnknownCampaignError."""
+        """Raises NotFound."""
         now = self._signals.clock()
 
         async def work(connection: AsyncConnection) -> Standing:

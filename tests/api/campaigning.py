@@ -38,8 +38,7 @@ async def campaign(
     """A campaign with those numbers, or so many."""
     listed = NUMBERS[:numbers] if isinstance(numbers, int) else numbers
     new = NewCampaign("Recalls", {"prompt": "hi"} | template, max_concurrent, launch)
-    report = await store.campaigns.create(new, [NewContact(number) for number in listed])
-    return report.campaign
+    return await store.campaigns.create(new, [NewContact(number) for number in listed])
 
 
 @contextlib.asynccontextmanager

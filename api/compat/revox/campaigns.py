@@ -19,11 +19,10 @@ from api.compat.revox.objects import Id, MaybeTime, RevoxRetryConfig, Time
 from api.compat.revox.paging import PARAMETERS, read_page
 from api.compat.translation import Translation
 from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
+from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
 from api.orders.place import check_template
 from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact
 from api.resources.masking import sealed
-from api.store.campaigns import NoContactsError, UnknownCampaignError
 
 CAMPAIGN_ID: Final = Parameter(
     "campaign_id",
@@ -102,18 +101,14 @@ async def revox_create_campaign(exchange: Exchange) -> Response:
         "revox",
     )
     organization_id = await services.store.organization.id()
-    try:
-        report = await services.store.campaigns.create(
-            new,
-            contacts,
-            exchange.idempotent,
-            lambda report: {"campaign": _object(report.campaign, organization_id)},
-        )
-    except NoContactsError as error:
-        detail = "must hold someone, for the campaign is to be launched"
-        raise invalid([FieldError(detail, pointer("contacts"))]) from error
-    headers = {"Location": f"/api/campaigns/{report.campaign.id}"}
-    return JSONResponse({"campaign": _object(report.campaign, organization_id)}, 201, headers)
+    campaign = await services.store.campaigns.create(
+        new,
+        contacts,
+        exchange.idempotent,
+        lambda report: {"campaign": _object(report, organization_id)},
+    )
+    headers = {"Location": f"/api/campaigns/{campaign.id}"}
+    return JSONResponse({"campaign": _object(campaign, organization_id)}, 201, headers)
 
 
 async def _template(exchange: Exchange, asked: RevoxCreateCampaign) -> Translation:
@@ -168,26 +163,18 @@ async def revox_list_campaigns(exchange: Exchange) -> Response:
 async def revox_get_campaign(exchange: Exchange) -> Response:
     """Also of one that was made in another way."""
     organization_id = await exchange.services.store.organization.id()
-    return JSONResponse({"campaign": _object(await _find(exchange), organization_id)})
+    campaign = await exchange.store.campaigns.get(exchange.named("campaign_id"))
+    return JSONResponse({"campaign": _object(campaign, organization_id)})
 
 
 async def revox_list_campaign_rows(exchange: Exchange) -> Response:
     """Its contacts, each with its call order once there is one."""
     page = read_page(exchange)
-    campaign = await _find(exchange)
-    store = exchange.services.store
-    found = await store.campaigns.contacts(campaign.id, limit=page.size, offset=page.offset)
-    total = sum((await store.campaigns.get(campaign.id)).contacts.values())
+    campaigns = exchange.store.campaigns
+    campaign = await campaigns.get(exchange.named("campaign_id"))
+    found = await campaigns.contacts(campaign.id, limit=page.size, offset=page.offset)
+    total = sum(campaign.contacts.values())
     return JSONResponse({"rows": [_row(one) for one in found.items], **page.told(total)})
-
-
-async def _find(exchange: Exchange) -> Campaign:
-    """The campaign that the path names; 404 without one."""
-    campaigns = exchange.services.store.campaigns
-    try:
-        return (await campaigns.get(exchange.request.path_params["campaign_id"])).campaign
-    except UnknownCampaignError as error:
-        raise not_found("campaign") from error
 
 
 def _object(campaign: Campaign, organization_id: str) -> dict[str, Any]:

@@ -88,12 +88,12 @@ async def test_keys_in_a_template_are_sealed_and_masked(bench: Bench) -> None:
     made = await campaign(bench, template=template, contacts=[{"to": NUMBERS[0]}])
     path = f"{PATH}/{made['id']}"
     assert "key-of-the-crm" not in repr(made)
-    stored = (await bench.store.campaigns.get(made["id"])).campaign.template
+    stored = (await bench.store.campaigns.get(made["id"])).template
     assert "key-of-the-crm" not in repr(stored)
     again = made["template"] | {"prompt": "Good day."}
     changed = await send(bench, "PATCH", path, 200, template=again)
     assert changed["template"]["agent"]["tools"][0]["headers"][0]["value"] == MASK
-    stored = (await bench.store.campaigns.get(made["id"])).campaign.template
+    stored = (await bench.store.campaigns.get(made["id"])).template
     assert "key-of-the-crm" not in repr(stored)
     await send(bench, "POST", f"{path}/start", 200)
     (contact,) = await ordered(bench, made)
@@ -109,7 +109,7 @@ async def test_a_campaign_whose_keys_cannot_be_opened_holds_up_no_other(bench: B
     report = await bench.store.campaigns.create(new, [NewContact(NUMBERS[0])])
     made = await campaign(bench, template={}, contacts=[{"to": NUMBERS[1]}], launch=True)
     assert (await ordered(bench, made))[0]["status"] == "ordered"
-    bad = await send(bench, "GET", f"{PATH}/{report.campaign.id}", 200)
+    bad = await send(bench, "GET", f"{PATH}/{report.id}", 200)
     assert (bad["status"], bad["paused_reason"]) == ("paused", "template")
 
 

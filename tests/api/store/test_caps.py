@@ -181,11 +181,11 @@ async def test_a_campaign_waits_for_its_keys_room_and_refuses_a_number_that_has_
     listed = [NUMBER, OTHER, "+15550000002", "+15550000003"]
     made = await ledger.campaigns.create(new, [NewContact(number) for number in listed])
     async with pacing(services):
-        campaign_id = made.campaign.id
+        campaign_id = made.id
         report = await eventually(ledger, campaign_id, lambda one: one.contacts["ordered"] == 2)
         await idle(ledger)
         report = await ledger.campaigns.get(campaign_id)
-        assert (report.campaign.status, report.contacts["pending"]) == ("running", 1)
+        assert (report.status, report.contacts["pending"]) == ("running", 1)
         clock.now += DAY_S
         ledger.pacing.wake()
         await eventually(ledger, campaign_id, lambda one: not one.contacts["pending"])

@@ -63,15 +63,15 @@ async def from_outbox(store: Store, urls: Sequence[str], count: int) -> float:
     begun = time.perf_counter()
     delivering = asyncio.create_task(deliverer.run())
     try:
-        while (await store.deliveries.page(limit=1, status="pending")).deliveries:  # noqa: ASYNC110
+        while (await store.deliveries.page(limit=1, status="pending")).items:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     finally:
         wall = time.perf_counter() - begun
         delivering.cancel()
         await asyncio.gather(delivering, return_exceptions=True)
     failed = await store.deliveries.page(limit=1, status="exhausted")
-    if failed.deliveries:
-        raise RuntimeError(f"a delivery failed: {failed.deliveries[0].last_error}")
+    if failed.items:
+        raise RuntimeError(f"a delivery failed: {failed.items[0].last_error}")
     return count / wall
 
 

@@ -1,6 +1,6 @@
 """Every endpoint: our own, and those of each dialect."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from api.http.endpoint import Endpoint
 from api.routes import ENDPOINTS as OUR_OWN
 
 
-def _of(style: DialectStyle, *tables: tuple[Endpoint, ...]) -> Iterator[Endpoint]:
+def _of(style: DialectStyle, *tables: Iterable[Endpoint]) -> Iterator[Endpoint]:
     return (replace(endpoint, dialect=style) for table in tables for endpoint in table)
 
 

@@ -1,18 +1,20 @@
 """Webhook endpoints, deliveries and the secret that signs them."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from api.base.fields import Body, without_default
+from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CALL_EVENTS
 from api.base.problems import FieldError, invalid, pointer
 from api.base.signing import signing_secrets
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
 from api.egress.policy import EgressError, EgressPolicy
+from api.resources.answer import Resource
 from api.settings import PayloadStyle
 
 #: In an endpoint's filter: every lifecycle event.
@@ -30,21 +32,17 @@ class NewEndpoint:
 
     url: str
     description: str = ""
-    enabled_events: tuple[str, ...] = (EVERY_EVENT,)
+    enabled_events: Sequence[str] = (EVERY_EVENT,)
     status: EndpointStatus = "enabled"
     payload: PayloadStyle | None = None
     """Style of the body; None is the deployment's."""
 
 
-@dataclass(frozen=True)
-class WebhookEndpoint:
+@dataclass(frozen=True, kw_only=True)
+class WebhookEndpoint(NewEndpoint):
     """A stored receiver of the events of all calls."""
 
     id: str
-    url: str
-    description: str
-    enabled_events: tuple[str, ...]
-    status: EndpointStatus
     disabled_reason: DisabledReason | None
     disabled_at: float | None
     consecutive_failures: int
@@ -54,20 +52,30 @@ class WebhookEndpoint:
     previous_secret: str | None = field(repr=False)
     previous_secret_until: float | None
     """Until when deliveries are signed with the previous secret too."""
-    payload: PayloadStyle | None
-    """Style of the body; None is the deployment's."""
     created_at: float
     updated_at: float
+
+    @property
+    def signing_secret(self) -> str:
+        """As the API calls it."""
+        return self.secret
 
 
 @dataclass(frozen=True)
 class DefaultSecret:
     """The deployment's own signing secret."""
 
+    source: ClassVar = "store"
+
     secret: str = field(repr=False)
     created_at: float
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_until: float | None = None
+
+    @property
+    def signing_secret(self) -> str:
+        """As the API calls it."""
+        return self.secret
 
     def signing(self, now: float) -> tuple[str, ...]:
         """What to sign with at `now`."""
@@ -157,72 +165,47 @@ class PastDelivery:
     attempts: tuple[PastAttempt, ...]
 
 
-@dataclass(frozen=True)
-class DeliveryPage:
-    """A page of deliveries, newest first."""
-
-    deliveries: tuple[PastDelivery, ...]
-    next_cursor: str | None
-    """Where the next page starts; None on the last page."""
-
-
 DAY_S: Final = 24 * 3600
 
-_EVENTS = Field(
-    default=[EVERY_EVENT],
-    min_length=1,
-    max_length=2 * len(CALL_EVENTS),
-    description="Types of the events wanted, such as `call.completed`, `call.turn`; `*` stands "
-    "for every lifecycle event.",
-    examples=[["call.completed", "call.failed"]],
-)
+
+class _EndpointFields(Body):
+    description: str = Field(default="", max_length=500, description="Yours.", examples=["Our CRM"])
+    enabled_events: list[str] = Field(
+        default=[EVERY_EVENT],
+        min_length=1,
+        max_length=2 * len(CALL_EVENTS),
+        description="Types of the events wanted, such as `call.completed`, `call.turn`; `*` stands "
+        "for every lifecycle event.",
+        examples=[["call.completed", "call.failed"]],
+    )
+    status: EndpointStatus = Field(
+        default="enabled",
+        description="`disabled` holds what waits to be delivered; `enabled` sends it and counts "
+        "failures from 0.",
+    )
+    payload: PayloadStyle | None = Field(
+        default=None,
+        description="Style of the body; null means the deployment's, `webhooks.payload`.",
+    )
 
 
-_PAYLOAD = Field(
-    default=None,
-    description="Style of the body; null means the deployment's, `webhooks.payload`.",
-)
-
-
-class CreateEndpoint(Body):
+class CreateEndpoint(_EndpointFields):
     """A webhook endpoint to add."""
 
     url: str = Field(
         description="Where to `POST`; each endpoint has its own URL.",
         examples=["https://your-server.example/events"],
     )
-    description: str = Field(default="", max_length=500, description="Yours.")
-    enabled_events: list[str] = _EVENTS
-    status: EndpointStatus = "enabled"
-    payload: PayloadStyle | None = _PAYLOAD
 
 
-class ChangeEndpoint(Body):
+class ChangeEndpoint(_EndpointFields, Change):
     """What to change; the rest stays."""
 
     url: str = Field(
         default="",
         description="What waits to be delivered goes there too.",
         examples=["https://your-server.example/new-place"],
-        json_schema_extra=without_default,
     )
-    description: str = Field(
-        default="", max_length=500, examples=["Our CRM"], json_schema_extra=without_default
-    )
-    enabled_events: list[str] = Field(
-        default=[],
-        min_length=1,
-        max_length=2 * len(CALL_EVENTS),
-        examples=[["*"]],
-        json_schema_extra=without_default,
-    )
-    status: EndpointStatus = Field(
-        default="enabled",
-        description="`disabled` holds what waits to be delivered; `enabled` sends it and counts "
-        "failures from 0.",
-        json_schema_extra=without_default,
-    )
-    payload: PayloadStyle | None = _PAYLOAD
 
 
 class RotateSecret(Body):
@@ -256,7 +239,20 @@ def check_endpoint(body: CreateEndpoint | ChangeEndpoint, egress: EgressPolicy) 
         raise invalid(errors)
 
 
-class EndpointObject(BaseModel):
+_Until = Annotated[
+    Timestamp | None,
+    Field(description="Until when deliveries are signed with the previous secret too."),
+]
+_Secret = Annotated[
+    str,
+    Field(
+        description="`whsec_…`, as Standard Webhooks libraries take it.",
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    ),
+]
+
+
+class EndpointObject(Resource):
     """A webhook endpoint."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -275,10 +271,7 @@ class EndpointObject(BaseModel):
     consecutive_failures: int = Field(
         description="Deliveries given up since the last one that arrived."
     )
-    previous_secret_until: str | None = Field(
-        description="Until when deliveries are signed with the previous secret too.",
-        json_schema_extra={"format": "date-time"},
-    )
+    previous_secret_until: _Until
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -286,21 +279,10 @@ class EndpointObject(BaseModel):
 class EndpointWithSecret(EndpointObject):
     """A webhook endpoint with its secret, which is told only here."""
 
-    signing_secret: str = Field(
-        description="`whsec_…`, as Standard Webhooks libraries take it.",
-        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
-    )
+    signing_secret: _Secret
 
 
-class EndpointList(BaseModel):
-    """Every endpoint, oldest first."""
-
-    data: list[EndpointObject]
-    has_more: Literal[False]
-    next_cursor: None
-
-
-class DeliveryAttemptObject(BaseModel):
+class DeliveryAttemptObject(Resource):
     """One attempt at a delivery."""
 
     number: int = Field(description="1 for the first.")
@@ -310,7 +292,7 @@ class DeliveryAttemptObject(BaseModel):
     error: str | None
 
 
-class DeliveryObject(BaseModel):
+class DeliveryObject(Resource):
     """One event for one receiver."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -336,95 +318,20 @@ class DeliveryObject(BaseModel):
     attempts: list[DeliveryAttemptObject]
 
 
-class DeliveryList(BaseModel):
-    """Deliveries, newest first."""
-
-    data: list[DeliveryObject]
-    has_more: bool
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
-
-
-class SecretObject(BaseModel):
+class SecretObject(Resource):
     """What may be told of the deployment's default signing secret."""
 
     source: Literal["settings", "store"] = Field(
         description="`settings`: it is `webhooks.secret`; `store`: Offhook made it, and it can be "
         "rotated."
     )
-    created_at: str | None = Field(
-        description="When it was made; null where the settings gave it.",
-        json_schema_extra={"format": "date-time"},
+    created_at: Timestamp | None = Field(
+        description="When it was made; null where the settings gave it."
     )
-    previous_secret_until: str | None = Field(
-        description="Until when deliveries are signed with the previous secret too.",
-        json_schema_extra={"format": "date-time"},
-    )
+    previous_secret_until: _Until
 
 
 class SecretWithSecret(SecretObject):
     """The deployment's default signing secret, which is told only here."""
 
-    signing_secret: str = Field(
-        description="`whsec_…`, as Standard Webhooks libraries take it.",
-        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
-    )
-
-
-def endpoint_object(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """The JSON object of `endpoint`, without its secret."""
-    return EndpointObject(
-        id=endpoint.id,
-        url=endpoint.url,
-        description=endpoint.description,
-        enabled_events=list(endpoint.enabled_events),
-        status=endpoint.status,
-        payload=endpoint.payload,
-        disabled_reason=endpoint.disabled_reason,
-        disabled_at=rfc3339_or_none(endpoint.disabled_at),
-        consecutive_failures=endpoint.consecutive_failures,
-        previous_secret_until=rfc3339_or_none(endpoint.previous_secret_until),
-        created_at=rfc3339(endpoint.created_at),
-        updated_at=rfc3339(endpoint.updated_at),
-    ).model_dump()
-
-
-def secret_object(secret: DefaultSecret | None) -> dict[str, Any]:
-    """What is told of `secret`, without it; None is the settings'."""
-    return SecretObject(
-        source="settings" if secret is None else "store",
-        created_at=None if secret is None else rfc3339_or_none(secret.created_at),
-        previous_secret_until=None
-        if secret is None
-        else rfc3339_or_none(secret.previous_secret_until),
-    ).model_dump()
-
-
-def delivery_object(delivery: PastDelivery) -> dict[str, Any]:
-    """The JSON object of `delivery`."""
-    return DeliveryObject(
-        id=delivery.id,
-        endpoint_id=delivery.endpoint_id,
-        call_id=delivery.call_id,
-        event_id=delivery.event_id,
-        event_type=delivery.event_type,
-        url=delivery.url,
-        status=delivery.status,
-        attempt_count=delivery.attempt_count,
-        manual_retry_count=delivery.manual_retry_count,
-        next_attempt_at=rfc3339_or_none(delivery.next_attempt_at),
-        last_error=delivery.last_error,
-        last_response_status=delivery.last_response_status,
-        delivered_at=rfc3339_or_none(delivery.delivered_at),
-        created_at=rfc3339(delivery.created_at),
-        updated_at=rfc3339(delivery.updated_at),
-        attempts=[
-            DeliveryAttemptObject(
-                number=attempt.number,
-                at=rfc3339(attempt.at),
-                duration_ms=attempt.duration_ms,
-                response_status=attempt.response_status,
-                error=attempt.error,
-            )
-            for attempt in delivery.attempts
-        ],
-    ).model_dump()
+    signing_secret: _Secret

@@ -2,32 +2,31 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import Conflict
 from api.egress.policy import destination
+from api.resources.page import PageOf
 from api.resources.webhook import (
     TEST_EVENT,
-    DeliveryPage,
     DeliveryStatus,
     PastAttempt,
     PastDelivery,
 )
-from api.store.cursors import decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
 from api.store.endpoints import load_endpoint
+from api.store.existing import load_existing
 from api.store.outbox import new_delivery
+from api.store.pages import given, load_page
 from api.store.tables import webhook_attempts, webhook_deliveries
 
-
-class UnknownDeliveryError(Exception):
-    """There is no delivery with this id."""
-
-
-class EndpointDisabledError(Exception):
-    """Nothing is sent to a disabled endpoint."""
+_TOLD: Final = select(
+    *(webhook_deliveries.c[one.name] for one in fields(PastDelivery) if one.name != "attempts")
+)
 
 
 class Deliveries:
@@ -38,12 +37,8 @@ class Deliveries:
         self._clock = clock
 
     async def get(self, delivery_id: str) -> PastDelivery:
-        """Raises UnknownDeliveryError."""
-
-        async def work(connection: AsyncConnection) -> PastDelivery:
-            return await _load(connection, delivery_id)
-
-        return await self._database.read(work)
+        """Raises NotFound."""
+        return await self._database.read(lambda connection: _load(connection, delivery_id))
 
     async def page(
         self,
@@ -53,53 +48,38 @@ class Deliveries:
         status: DeliveryStatus | None = None,
         endpoint_id: str | None = None,
         call_id: str | None = None,
-    ) -> DeliveryPage:
+    ) -> PageOf[PastDelivery]:
         """Deliveries from newest to oldest, of one endpoint or call if given.
 
         Raises CursorError.
         """
         columns = webhook_deliveries.c
-        query = select(webhook_deliveries).order_by(columns.created_at.desc(), columns.id.desc())
-        for column, wanted in (
-            (columns.status, status),
-            (columns.endpoint_id, endpoint_id),
-            (columns.call_id, call_id),
-        ):
-            if wanted is not None:
-                query = query.where(column == wanted)
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(columns.created_at, columns.id) < before)
+        wanted = {
+            columns.status: status,
+            columns.endpoint_id: endpoint_id,
+            columns.call_id: call_id,
+        }
+        query, by = _TOLD.where(*given(wanted)), (columns.created_at, columns.id)
 
-        async def work(connection: AsyncConnection) -> DeliveryPage:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-            tried = await _attempts(connection, [row.id for row in rows[:limit]])
-            found = tuple(_past(row, tried) for row in rows[:limit])
-            if len(rows) <= limit:
-                return DeliveryPage(found, None)
-            return DeliveryPage(found, encode_cursor(found[-1].created_at, found[-1].id))
+        async def work(connection: AsyncConnection) -> PageOf[PastDelivery]:
+            page = await load_page(connection, query, by, limit, cursor, latest_first=True)
+            tried = await _attempts(connection, [row.id for row in page.items])
+            return page.map(lambda row: _past(row, tried))
 
         return await self._database.read(work)
 
     async def redeliver(self, delivery_id: str) -> PastDelivery:
         """Send it again now, with the whole schedule of retries (X-CB-15, X-CB-20).
 
-        It goes to the URL that its endpoint has now. Raises UnknownDeliveryError, or
-        EndpointDisabledError where its endpoint is disabled.
+        It goes to the URL that its endpoint has now. Raises NotFound, or Conflict where its
+        endpoint is disabled.
         """
         now = self._clock()
+        kept = select(webhook_deliveries).where(webhook_deliveries.c.id == delivery_id)
 
         async def work(transaction: Transaction) -> PastDelivery:
             connection = transaction.connection
-            row = (
-                await connection.execute(
-                    select(webhook_deliveries)
-                    .where(webhook_deliveries.c.id == delivery_id)
-                    .with_for_update()
-                )
-            ).one_or_none()
-            if row is None:
-                raise UnknownDeliveryError(delivery_id)
+            row = await load_existing(connection, kept, "delivery", lock=True)
             url = row.url
             if row.endpoint_id is not None and not row.inline:
                 url = (await _enabled(connection, row.endpoint_id)).url
@@ -122,10 +102,7 @@ class Deliveries:
         return await self._database.write(work)
 
     async def test(self, endpoint_id: str) -> PastDelivery:
-        """Put a test event in the outbox, which is tried once.
-
-        Raises UnknownEndpointError, EndpointDisabledError.
-        """
+        """Put a test event in the outbox, which is tried once. Raises NotFound, Conflict."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> PastDelivery:
@@ -153,15 +130,14 @@ class Deliveries:
 async def _enabled(connection: AsyncConnection, endpoint_id: str) -> Row[Any]:
     endpoint = await load_endpoint(connection, endpoint_id)
     if endpoint.status == "disabled":
-        raise EndpointDisabledError(endpoint.disabled_reason)
+        detail = "the webhook endpoint is disabled; enable it first"
+        raise Conflict("endpoint_disabled", detail)
     return endpoint
 
 
 async def _load(connection: AsyncConnection, delivery_id: str) -> PastDelivery:
-    query = select(webhook_deliveries).where(webhook_deliveries.c.id == delivery_id)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise UnknownDeliveryError(delivery_id)
+    query = _TOLD.where(webhook_deliveries.c.id == delivery_id)
+    row = await load_existing(connection, query, "delivery")
     return _past(row, await _attempts(connection, [delivery_id]))
 
 
@@ -181,7 +157,4 @@ async def _attempts(
 
 
 def _past(row: Any, attempts: Mapping[str, Sequence[PastAttempt]]) -> PastDelivery:
-    values = dict(row._mapping)
-    for name in ("event_seq", "terminal", "data", "inline", "destination", "failures"):
-        del values[name]
-    return PastDelivery(**values, attempts=tuple(attempts.get(row.id, ())))
+    return PastDelivery(**row._mapping, attempts=tuple(attempts.get(row.id, ())))

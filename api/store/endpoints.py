@@ -11,29 +11,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import WEBHOOK_EVENTS
+from api.base.refusals import Conflict
 from api.base.signing import new_secret
 from api.egress.policy import destination
 from api.egress.sealing import SealOf
 from api.resources.webhook import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
 from api.store.database import Database, Transaction
+from api.store.existing import delete_existing, load_existing
 from api.store.tables import webhook_deliveries, webhook_endpoints
 
 #: Each event is matched against each endpoint, inside the transaction that tells of it.
 MAX_ENDPOINTS: Final = 100
 #: Deliveries given up in a row after which an endpoint is disabled (X-CB-16).
 MAX_FAILURES: Final = 10
-
-
-class UnknownEndpointError(Exception):
-    """There is no webhook endpoint with this id."""
-
-
-class EndpointTakenError(Exception):
-    """Another endpoint has this URL."""
-
-
-class TooManyEndpointsError(Exception):
-    """There are `MAX_ENDPOINTS` already."""
 
 
 class WebhookEndpoints:
@@ -45,14 +35,15 @@ class WebhookEndpoints:
         self._seal = seal
 
     async def create(self, new: NewEndpoint) -> WebhookEndpoint:
-        """Add an endpoint with a fresh secret. Raises EndpointTakenError, TooManyEndpointsError."""
+        """Add an endpoint with a fresh secret. Raises Conflict."""
         now = self._clock()
 
         async def work(transaction: Transaction) -> WebhookEndpoint:
             connection = transaction.connection
             count = await connection.scalar(select(func.count()).select_from(webhook_endpoints))
             if (count or 0) >= MAX_ENDPOINTS:
-                raise TooManyEndpointsError
+                detail = f"there are {MAX_ENDPOINTS} endpoints already; delete one"
+                raise Conflict("too_many_endpoints", detail)
             row = await connection.execute(
                 insert(webhook_endpoints)
                 .values(
@@ -73,28 +64,23 @@ class WebhookEndpoints:
         try:
             return await self._database.write(work)
         except IntegrityError as error:
-            raise EndpointTakenError(new.url) from error
+            raise _taken() from error
 
     async def list(self) -> list[WebhookEndpoint]:
         """All of them, oldest first."""
+        columns = webhook_endpoints.c
+        query = select(webhook_endpoints).order_by(columns.created_at, columns.id)
 
         async def work(connection: AsyncConnection) -> list[WebhookEndpoint]:
-            rows = await connection.execute(
-                select(webhook_endpoints).order_by(
-                    webhook_endpoints.c.created_at, webhook_endpoints.c.id
-                )
-            )
-            return [self._endpoint(row) for row in rows]
+            return [self._endpoint(row) for row in await connection.execute(query)]
 
         return await self._database.read(work)
 
     async def get(self, endpoint_id: str) -> WebhookEndpoint:
-        """Raises UnknownEndpointError."""
-
-        async def work(connection: AsyncConnection) -> WebhookEndpoint:
-            return self._endpoint(await load_endpoint(connection, endpoint_id))
-
-        return await self._database.read(work)
+        """Raises NotFound."""
+        return self._endpoint(
+            await self._database.read(lambda connection: load_endpoint(connection, endpoint_id))
+        )
 
     async def change(self, endpoint_id: str, changes: dict[str, Any]) -> WebhookEndpoint:
         """Change an endpoint.
@@ -106,7 +92,7 @@ class WebhookEndpoints:
             endpoint_id: whose.
             changes: some of the fields of `NewEndpoint`.
 
-        Raises UnknownEndpointError, EndpointTakenError.
+        Raises NotFound, Conflict.
         """
         now = self._clock()
 
@@ -137,12 +123,12 @@ class WebhookEndpoints:
         try:
             return await self._database.write(work)
         except IntegrityError as error:
-            raise EndpointTakenError(changes.get("url")) from error
+            raise _taken() from error
 
     async def rotate(self, endpoint_id: str, overlap_s: float) -> WebhookEndpoint:
         """Give it a new secret; the old one signs too for `overlap_s` (X-CB-18).
 
-        Raises UnknownEndpointError.
+        Raises NotFound.
         """
         now = self._clock()
 
@@ -166,14 +152,13 @@ class WebhookEndpoints:
 
     def _endpoint(self, row: Any) -> WebhookEndpoint:
         seal, values = self._seal(), dict(row._mapping)
-        values["enabled_events"] = tuple(values["enabled_events"])
         values["secret"] = seal.open(row.secret)
         if row.previous_secret is not None:
             values["previous_secret"] = seal.open(row.previous_secret)
         return WebhookEndpoint(**values)
 
     async def delete(self, endpoint_id: str) -> None:
-        """Delete it with its deliveries. Raises UnknownEndpointError.
+        """Delete it with its deliveries. Raises NotFound.
 
         Those that go to a call's own URL as well stay, as that call's.
         """
@@ -185,11 +170,8 @@ class WebhookEndpoints:
                 .where(webhook_deliveries.c.endpoint_id == endpoint_id, webhook_deliveries.c.inline)
                 .values(endpoint_id=None)
             )
-            gone = await connection.execute(
-                delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-            )
-            if not gone.rowcount:
-                raise UnknownEndpointError(endpoint_id)
+            statement = delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+            await delete_existing(connection, statement, "webhook endpoint")
 
         await self._database.write(work)
 
@@ -197,14 +179,13 @@ class WebhookEndpoints:
 async def load_endpoint(
     connection: AsyncConnection, endpoint_id: str, *, lock: bool = False
 ) -> Row[Any]:
-    """Its row; the secrets are sealed. Raises UnknownEndpointError."""
+    """Its row; the secrets are sealed. Raises NotFound."""
     query = select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-    if lock:
-        query = query.with_for_update()
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise UnknownEndpointError(endpoint_id)
-    return row
+    return await load_existing(connection, query, "webhook endpoint", lock=lock)
+
+
+def _taken() -> Conflict:
+    return Conflict("url_taken", "another webhook endpoint has this URL")
 
 
 _ENABLED: Final = select(

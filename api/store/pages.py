@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources.page import PageOf
@@ -42,7 +42,7 @@ async def load_page(
     return PageOf(tuple(rows[:limit]), encode_cursor(*(last[column] for column in by)))
 
 
-def given(wanted: Mapping[ColumnElement[Any], Any]) -> list[ColumnElement[bool]]:
+def given(wanted: Mapping[Column[Any], Any]) -> list[ColumnElement[bool]]:
     """That each column is what is wanted of it; None is nothing wanted."""
     return [column == value for column, value in wanted.items() if value is not None]
 

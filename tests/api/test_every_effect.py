@@ -181,7 +181,7 @@ async def ended(bench: Bench, agent: Mapping[str, Any], by: AnsweredBy) -> list[
     else:
         await calls.request_cancel(call.id)
     messages = (await bench.store.messages.page(limit=9, call_id=call.id)).items
-    deliveries = (await bench.store.deliveries.page(limit=99, call_id=call.id)).deliveries
+    deliveries = (await bench.store.deliveries.page(limit=99, call_id=call.id)).items
     sent = sorted((one.kind, one.purpose, one.recipient) for one in messages)
     return [over.over, clerk.asked_for_result, sent, len(deliveries)]
 

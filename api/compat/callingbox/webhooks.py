@@ -1,22 +1,26 @@
 """CallingBox's webhook endpoints and deliveries (CB-4, CB-120, X-CB-16…20)."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Final
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import JSONResponse, Response
 
-from api.base.fields import Body, parse_fields, without_default
+from api.base.fields import Body, Change, parse_fields
 from api.base.times import Timestamp
 from api.compat.callingbox.calls import PREFIX
 from api.compat.callingbox.objects import ORG_ID
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
 from api.http.paging import PAGE_DEFAULT, PAGE_LIMIT
-from api.resources.webhook import DeliveryStatus, DisabledReason, EndpointStatus
-from api.routes.webhook_deliveries import DELIVERY_ID, list_webhook_deliveries, redeliver_webhook
+from api.resources.answer import Created, Resource
+from api.resources.webhook import (
+    ChangeEndpoint,
+    CreateEndpoint,
+    DeliveryObject,
+    DisabledReason,
+    EndpointStatus,
+    RotateSecret,
+)
+from api.routes.webhook_deliveries import DELIVERY_ID, list_webhook_deliveries
 from api.routes.webhook_endpoints import (
     ENDPOINT_ID,
     change_webhook_endpoint,
@@ -28,31 +32,44 @@ from api.routes.webhook_endpoints import (
 )
 
 _PATH: Final = f"{PREFIX}/webhook_endpoints"
+_ONE: Final = _PATH + "/{endpoint_id}"
+_DELIVERIES: Final = f"{PREFIX}/webhook_deliveries"
+_LISTED: Final = (
+    Parameter(
+        "limit",
+        "query",
+        "Most deliveries.",
+        {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_DEFAULT},
+    ),
+    Parameter(
+        "status",
+        "query",
+        "Only these.",
+        {"type": "string", "enum": ["pending", "delivered", "exhausted"]},
+    ),
+)
+_TAKEN: Final = {409: "Another endpoint has this URL, or there are too many."}
+
+M = TypeVar("M", bound=BaseModel)
+route = EndpointTable("callingbox", ENDPOINT_ID, DELIVERY_ID)
 
 
-class CallingBoxCreateEndpoint(Body):
-    """A webhook endpoint to add."""
-
-    url: str = Field(examples=["https://your-server.example/hook"])
-    description: str = Field(default="", max_length=500)
+class _EndpointFields(Body):
+    description: str = Field(default="", max_length=500, examples=["Our CRM"])
     enabled_events: list[str] = Field(default=["*"], min_length=1, examples=[["call.completed"]])
 
 
-class CallingBoxChangeEndpoint(Body):
+class CallingBoxCreateEndpoint(_EndpointFields):
+    """A webhook endpoint to add."""
+
+    url: str = Field(examples=["https://your-server.example/hook"])
+
+
+class CallingBoxChangeEndpoint(_EndpointFields, Change):
     """What to change; the rest stays."""
 
-    url: str = Field(
-        default="",
-        examples=["https://your-server.example/other"],
-        json_schema_extra=without_default,
-    )
-    description: str = Field(
-        default="", max_length=500, examples=["Our CRM"], json_schema_extra=without_default
-    )
-    enabled_events: list[str] = Field(
-        default=[], min_length=1, examples=[["*"]], json_schema_extra=without_default
-    )
-    status: EndpointStatus = Field(default="enabled", json_schema_extra=without_default)
+    url: str = Field(default="", examples=["https://your-server.example/other"])
+    status: EndpointStatus = "enabled"
 
 
 class CallingBoxEndpoint(BaseModel):
@@ -92,9 +109,10 @@ class CallingBoxDelivery(BaseModel):
     call_id: str | None
     event_type: str = Field(examples=["call.completed"])
     url: str = Field(examples=["https://your-server.example/hook"])
-    status: DeliveryStatus = Field(
-        json_schema_extra={"enum": ["pending", "delivered", "exhausted"]}
-    )
+    status: Annotated[
+        Literal["pending", "delivered", "exhausted"],
+        BeforeValidator(lambda status: "pending" if status == "held" else status),
+    ]
     attempt_count: int = Field(examples=[1])
     manual_retry_count: int = Field(examples=[0])
     next_attempt_at: Timestamp | None
@@ -111,179 +129,83 @@ class CallingBoxDeliveryList(BaseModel):
     data: list[CallingBoxDelivery]
 
 
-async def callingbox_create_webhook_endpoint(exchange: Exchange) -> Response:
+@route("POST", _PATH, "Add a webhook endpoint", _TAKEN)
+async def callingbox_create_webhook_endpoint(
+    exchange: Exchange, asked: CallingBoxCreateEndpoint
+) -> Created[CallingBoxEndpointWithSecret]:
     """It is sent CallingBox's envelope. `signing_secret` is told here and by a rotation only."""
-    asked = parse_fields(CallingBoxCreateEndpoint, parse_json(exchange.body))
-    ours = {**asked.model_dump(), "payload": "callingbox"}
-    return await _endpoint(exchange, await create_webhook_endpoint(_with_body(exchange, ours)))
+    ours = parse_fields(CreateEndpoint, {**asked.model_dump(), "payload": "callingbox"})
+    made = (await create_webhook_endpoint(exchange, ours)).made
+    told = await _told(exchange, CallingBoxEndpointWithSecret, made)
+    return Created(told, f"{_PATH}/{made.id}")
 
 
-async def callingbox_list_webhook_endpoints(exchange: Exchange) -> Response:
+@route("GET", _PATH, "List webhook endpoints")
+async def callingbox_list_webhook_endpoints(exchange: Exchange) -> CallingBoxEndpointList:
     """All of them."""
-    organization_id = await exchange.services.store.organization.id()
-    listed = _content(await list_webhook_endpoints(exchange))["data"]
-    model = CallingBoxEndpoint
-    return JSONResponse({"data": [_told(model, one, organization_id) for one in listed]})
+    listed = (await list_webhook_endpoints(exchange)).data
+    return CallingBoxEndpointList(
+        data=[await _told(exchange, CallingBoxEndpoint, one) for one in listed]
+    )
 
 
-async def callingbox_get_webhook_endpoint(exchange: Exchange) -> Response:
+@route("GET", _ONE, "Read a webhook endpoint")
+async def callingbox_get_webhook_endpoint(exchange: Exchange) -> CallingBoxEndpoint:
     """Without its secret."""
-    return await _endpoint(exchange, await get_webhook_endpoint(exchange))
+    return await _told(exchange, CallingBoxEndpoint, await get_webhook_endpoint(exchange))
 
 
-async def callingbox_change_webhook_endpoint(exchange: Exchange) -> Response:
+@route("PATCH", _ONE, "Change, disable or enable a webhook endpoint", _TAKEN)
+async def callingbox_change_webhook_endpoint(
+    exchange: Exchange, asked: CallingBoxChangeEndpoint
+) -> CallingBoxEndpoint:
     """`enabled` counts failures from 0."""
-    asked = parse_fields(CallingBoxChangeEndpoint, parse_json(exchange.body))
-    ours = asked.model_dump(include=asked.model_fields_set)
-    return await _endpoint(exchange, await change_webhook_endpoint(_with_body(exchange, ours)))
+    ours = parse_fields(ChangeEndpoint, asked.changes())
+    changed = await change_webhook_endpoint(exchange, ours)
+    return await _told(exchange, CallingBoxEndpoint, changed)
 
 
-async def callingbox_delete_webhook_endpoint(exchange: Exchange) -> Response:
+@route("DELETE", _ONE, "Delete a webhook endpoint with its deliveries")
+async def callingbox_delete_webhook_endpoint(exchange: Exchange) -> None:
     """What waits for it is not delivered any more."""
-    return await delete_webhook_endpoint(exchange)
+    await delete_webhook_endpoint(exchange)
 
 
-async def callingbox_rotate_webhook_secret(exchange: Exchange) -> Response:
+@route("POST", _ONE + "/rotate_secret", "Give a webhook endpoint a new secret")
+async def callingbox_rotate_webhook_secret(exchange: Exchange) -> CallingBoxEndpointWithSecret:
     """The old secret signs nothing any more, at once (X-CB-18)."""
-    ours = {"overlap_seconds": 0}
-    return await _endpoint(exchange, await rotate_webhook_secret(_with_body(exchange, ours)))
+    rotated = await rotate_webhook_secret(exchange, RotateSecret(overlap_seconds=0))
+    return await _told(exchange, CallingBoxEndpointWithSecret, rotated)
 
 
-async def callingbox_list_webhook_deliveries(exchange: Exchange) -> Response:
+@route("GET", _DELIVERIES, "List webhook deliveries, newest first", query=_LISTED)
+async def callingbox_list_webhook_deliveries(exchange: Exchange) -> CallingBoxDeliveryList:
     """Of every receiver."""
-    organization_id = await exchange.services.store.organization.id()
-    listed = _content(await list_webhook_deliveries(exchange))["data"]
-    model = CallingBoxDelivery
-    return JSONResponse({"data": [_told(model, one, organization_id) for one in listed]})
+    listed = (await list_webhook_deliveries(exchange)).data
+    return CallingBoxDeliveryList(
+        data=[await _told(exchange, CallingBoxDelivery, one) for one in listed]
+    )
 
 
+@route(
+    "POST",
+    _DELIVERIES + "/{delivery_id}/redeliver",
+    "Deliver again",
+    {
+        202: Answer("It is on its way.", CallingBoxDelivery),
+        409: "Its endpoint is disabled, or it is on its way already.",
+    },
+)
 async def callingbox_redeliver_webhook(exchange: Exchange) -> Response:
     """The same event id and body, with the whole schedule of retries (X-CB-15)."""
-    answer = await redeliver_webhook(exchange)
-    organization_id = await exchange.services.store.organization.id()
-    told = _told(CallingBoxDelivery, _content(answer), organization_id)
-    return JSONResponse(told, answer.status_code)
+    delivery = await exchange.store.deliveries.redeliver(exchange.named("delivery_id"))
+    told = await _told(exchange, CallingBoxDelivery, DeliveryObject.of(delivery))
+    return JSONResponse(told.model_dump(), 202)
 
 
-def _with_body(exchange: Exchange, body: Mapping[str, Any]) -> Exchange:
-    return replace(exchange, body=json.dumps(body).encode())
+async def _told(exchange: Exchange, model: type[M], ours: Resource) -> M:
+    organization_id = await exchange.store.organization.id()
+    return model(**ours.model_dump(), org_id=organization_id)
 
 
-async def _endpoint(exchange: Exchange, answer: Response) -> Response:
-    content = _content(answer)
-    organization_id = await exchange.services.store.organization.id()
-    model = CallingBoxEndpointWithSecret if "signing_secret" in content else CallingBoxEndpoint
-    told = _told(model, content, organization_id)
-    return JSONResponse(told, answer.status_code, {"Cache-Control": "no-store"})
-
-
-def _content(answer: Response) -> Any:
-    return json.loads(bytes(answer.body))
-
-
-def _told(model: type[BaseModel], ours: Mapping[str, Any], organization_id: str) -> dict[str, Any]:
-    status = "pending" if ours["status"] == "held" else ours["status"]
-    return model(**{**ours, "status": status, "org_id": organization_id}).model_dump()
-
-
-_NONE = Answer("No such webhook endpoint.")
-_WRONG = Answer("A field is wrong, or the body is not JSON.")
-_TAKEN = Answer("Another endpoint has this URL, or there are too many.")
-_NOW = Answer("The endpoint as it is now.", CallingBoxEndpoint)
-
-ENDPOINTS: Final = (
-    Endpoint(
-        "POST",
-        _PATH,
-        callingbox_create_webhook_endpoint,
-        "Add a webhook endpoint",
-        "callingbox",
-        {201: Answer("It is added.", CallingBoxEndpointWithSecret), 400: _WRONG, 409: _TAKEN},
-        body=CallingBoxCreateEndpoint,
-    ),
-    Endpoint(
-        "GET",
-        _PATH,
-        callingbox_list_webhook_endpoints,
-        "List webhook endpoints",
-        "callingbox",
-        {200: Answer("All of them.", CallingBoxEndpointList)},
-    ),
-    Endpoint(
-        "GET",
-        _PATH + "/{endpoint_id}",
-        callingbox_get_webhook_endpoint,
-        "Read a webhook endpoint",
-        "callingbox",
-        {200: _NOW, 404: _NONE},
-        parameters=(ENDPOINT_ID,),
-    ),
-    Endpoint(
-        "PATCH",
-        _PATH + "/{endpoint_id}",
-        callingbox_change_webhook_endpoint,
-        "Change, disable or enable a webhook endpoint",
-        "callingbox",
-        {200: _NOW, 400: _WRONG, 404: _NONE, 409: _TAKEN},
-        body=CallingBoxChangeEndpoint,
-        parameters=(ENDPOINT_ID,),
-    ),
-    Endpoint(
-        "DELETE",
-        _PATH + "/{endpoint_id}",
-        callingbox_delete_webhook_endpoint,
-        "Delete a webhook endpoint with its deliveries",
-        "callingbox",
-        {204: Answer("It is gone."), 404: _NONE},
-        parameters=(ENDPOINT_ID,),
-    ),
-    Endpoint(
-        "POST",
-        _PATH + "/{endpoint_id}/rotate_secret",
-        callingbox_rotate_webhook_secret,
-        "Give a webhook endpoint a new secret",
-        "callingbox",
-        {200: Answer("With its new secret.", CallingBoxEndpointWithSecret), 404: _NONE},
-        parameters=(ENDPOINT_ID,),
-        body_required=False,
-    ),
-    Endpoint(
-        "GET",
-        f"{PREFIX}/webhook_deliveries",
-        callingbox_list_webhook_deliveries,
-        "List webhook deliveries, newest first",
-        "callingbox",
-        {
-            200: Answer("The deliveries.", CallingBoxDeliveryList),
-            400: Answer("A parameter is wrong."),
-        },
-        parameters=(
-            Parameter(
-                "limit",
-                "query",
-                "Most deliveries.",
-                {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_DEFAULT},
-            ),
-            Parameter(
-                "status",
-                "query",
-                "Only these.",
-                {"type": "string", "enum": ["pending", "delivered", "exhausted"]},
-            ),
-        ),
-    ),
-    Endpoint(
-        "POST",
-        f"{PREFIX}/webhook_deliveries/{{delivery_id}}/redeliver",
-        callingbox_redeliver_webhook,
-        "Deliver again",
-        "callingbox",
-        {
-            202: Answer("It is on its way.", CallingBoxDelivery),
-            404: Answer("No such delivery."),
-            409: Answer("Its endpoint is disabled, or it is on its way already."),
-        },
-        parameters=(DELIVERY_ID,),
-        body_required=False,
-    ),
-)
+ENDPOINTS: Final = route.endpoints

@@ -169,8 +169,8 @@ async def test_deliveries_go_when_they_came_to_an_end(store: Store, tmp_path: Pa
     assert await keeper.sweep(dry_run=True) == Purged(deliveries=6)
     assert await keeper.sweep() == Purged(deliveries=6)
     page = await store.deliveries.page(limit=99)
-    assert [one.status for one in page.deliveries] == ["pending", "exhausted", "delivered"]
-    assert page.deliveries[0].call_id == waiting.id
+    assert [one.status for one in page.items] == ["pending", "exhausted", "delivered"]
+    assert page.items[0].call_id == waiting.id
     assert (await store.calls.get(call.id)).webhook_status == "delivered"
     assert await count(store, webhook_attempts) == 2
 

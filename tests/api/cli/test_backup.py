@@ -59,7 +59,7 @@ async def test_a_backup_is_consistent_while_the_server_writes(
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             assert events[-1].terminal == call.over
             deliveries = await restored.deliveries.page(limit=99, call_id=call.id)
-            told = {one.event_id for one in deliveries.deliveries}
+            told = {one.event_id for one in deliveries.items}
             assert told <= {event.id for event in events}
         await completed(restored)
     finally:

@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from api.base.lifecycle import CALL_EVENTS
 from api.resources.turn import Turn
-from api.resources.webhook import DeliveryList, EndpointWithSecret, NewEndpoint
+from api.resources.webhook import DeliveryObject, EndpointWithSecret, NewEndpoint
 from api.store.endpoints import MAX_ENDPOINTS, MAX_FAILURES
 from tests.api.conftest import Bench
 from tests.api.receiver import Answer, Received, receiving, status
@@ -355,8 +355,8 @@ async def test_ten_deliveries_given_up_in_a_row_disable_an_endpoint(bench: Bench
         assert found["disabled_reason"] == "too_many_failures"
         assert found["disabled_at"] is not None
         await new_call(bench.store)  # told to nobody
-        assert (await bench.store.deliveries.page(limit=99, status="pending")).deliveries == ()
-        count = len((await bench.store.deliveries.page(limit=99)).deliveries)
+        assert (await bench.store.deliveries.page(limit=99, status="pending")).items == ()
+        count = len((await bench.store.deliveries.page(limit=99)).items)
         assert count == 2 * MAX_FAILURES
         receiver.answer = status(204)
         enabled = await bench.client.patch(path, json={"status": "enabled"})
@@ -454,8 +454,7 @@ async def test_an_endpoint_deleted_during_an_attempt_is_forgotten(bench: Bench) 
             await new_call(bench.store)
             await other.wait(1)  # the deliverer goes on
     assert all(
-        delivery.url == other.url
-        for delivery in (await bench.store.deliveries.page(limit=9)).deliveries
+        delivery.url == other.url for delivery in (await bench.store.deliveries.page(limit=9)).items
     )
 
 
@@ -470,7 +469,8 @@ async def test_a_delivery_tells_its_attempts(bench: Bench) -> None:
         call = await bench.create()
         path = f"{PATH}/{made['id']}/deliveries"
         page = await until(bench, path, lambda page: page["data"][0]["status"] == "exhausted")
-        DeliveryList.model_validate(page, strict=True)
+        for one in page["data"]:
+            DeliveryObject.model_validate(one, strict=True)
         (delivery,) = page["data"]
         assert [attempt["response_status"] for attempt in delivery["attempts"]] == [500, 500]
         assert [attempt["number"] for attempt in delivery["attempts"]] == [1, 2]

@@ -213,7 +213,7 @@ async def test_an_address_in_disguise_is_refused_when_it_is_connected_to(
         assert receiver.got == []
     assert done.webhook_error
     page = await store.deliveries.page(limit=9)
-    assert {delivery.last_response_status for delivery in page.deliveries} == {None}
+    assert {delivery.last_response_status for delivery in page.items} == {None}
 
 
 async def test_a_name_that_leads_elsewhere_at_every_look_up_is_asked_for_once(
@@ -236,7 +236,7 @@ async def test_a_name_that_leads_elsewhere_at_every_look_up_is_asked_for_once(
         assert request.headers["host"] == f"rebinding.example:{receiver.port}"
         async with asyncio.timeout(20):
             while (await store.calls.get(call.id)).webhook_status == "pending":
-                if (await store.deliveries.page(limit=1)).deliveries[0].status == "delivered":
+                if (await store.deliveries.page(limit=1)).items[0].status == "delivered":
                     break
                 await asyncio.sleep(0.01)
         assert len(asked) == 1
@@ -312,7 +312,7 @@ async def test_attempts_whose_booking_fails_are_booked_later_and_not_made_again(
         await settled(store, call, "delivered")
     assert len(receiver.got) == 4
     page = await store.deliveries.page(limit=9)
-    assert [delivery.attempt_count for delivery in page.deliveries] == [1] * 4
+    assert [delivery.attempt_count for delivery in page.items] == [1] * 4
 
 
 async def test_a_slow_receiver_delays_nobody_else(store: Store) -> None:
@@ -343,11 +343,11 @@ async def test_many_slow_receivers_leave_half_of_the_places_to_the_others(store:
                 await new_call(store, webhook_url=quick.url)
             await quick.wait(10)
             async with asyncio.timeout(20):
-                while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+                while (await store.deliveries.page(limit=1, status="pending")).items:
                     await asyncio.sleep(0.02)
     page = await store.deliveries.page(limit=99)
     edges = []
-    for delivery in page.deliveries:
+    for delivery in page.items:
         for attempt in delivery.attempts[1:]:
             if delivery.url != quick.url:
                 end = attempt.at + (attempt.duration_ms - 1) / 1000
@@ -376,17 +376,17 @@ async def test_a_slow_receiver_that_recovers_gets_its_places_back(store: Store) 
         await receiver.wait(4)
         receiver.answer = status(204)
         async with asyncio.timeout(20):
-            while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+            while (await store.deliveries.page(limit=1, status="pending")).items:
                 await asyncio.sleep(0.01)
         receiver.answer = wait_for_three
         calls = [await new_call(store, webhook_url=receiver.url) for _ in calls]
         await asyncio.wait_for(arrived.wait(), 10)
         async with asyncio.timeout(20):
-            while (await store.deliveries.page(limit=1, status="pending")).deliveries:
+            while (await store.deliveries.page(limit=1, status="pending")).items:
                 await asyncio.sleep(0.01)
     page = await store.deliveries.page(limit=3)
-    assert {delivery.call_id for delivery in page.deliveries} == {call.id for call in calls}
-    assert [delivery.attempt_count for delivery in page.deliveries] == [1, 1, 1]
+    assert {delivery.call_id for delivery in page.items} == {call.id for call in calls}
+    assert [delivery.attempt_count for delivery in page.items] == [1, 1, 1]
 
 
 @pytest.mark.both_stores

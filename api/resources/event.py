@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.json_object import JsonObject
-from api.base.times import rfc3339
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,13 @@ class CallEvent:
     """Whether it is the call's last event."""
     data: JsonObject
 
+    @property
+    def timestamp(self) -> float:
+        """As the API calls it."""
+        return self.at
 
-class EventObject(BaseModel):
+
+class EventObject(Resource):
     """The `data` of one event."""
 
     id: str = Field(
@@ -37,21 +43,9 @@ class EventObject(BaseModel):
         description="Such as `call.ringing`, `call.turn`; also the SSE event name.",
         examples=["call.early_media"],
     )
-    timestamp: str = Field(json_schema_extra={"format": "date-time"})
+    timestamp: Timestamp
     data: dict[str, object] = Field(
         description="`{call}` where the status changed, `{turn}` for `call.turn`, the facts of "
         "the event otherwise.",
         examples=[{}],
     )
-
-
-def event_object(event: CallEvent) -> dict[str, object]:
-    """The JSON object of `event`."""
-    return {
-        "id": event.id,
-        "call_id": event.call_id,
-        "seq": event.seq,
-        "type": event.type,
-        "timestamp": rfc3339(event.at),
-        "data": event.data,
-    }

@@ -10,14 +10,33 @@ from collections.abc import AsyncGenerator
 
 from starlette.responses import Response, StreamingResponse
 
-from api.base.problems import FieldError, invalid
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
-from api.resources.event import CallEvent, EventObject, event_object
+from api.base.refusals import Invalid
+from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
+from api.resources.event import CallEvent, EventObject
 from api.routes.calls import CALL_ID, find_call
 from api.store import Store
 from api.store.event_bus import Lagged
 
+_LAST = Parameter("Last-Event-ID", "header", "Go on after this event.", {"type": "integer"})
 
+route = EndpointTable("calls", CALL_ID)
+
+
+@route(
+    "GET",
+    "/v1/calls/{call_id}/events",
+    "Follow a call live",
+    {
+        200: Answer(
+            "Every event so far, then each as it happens; ends after the call's last one.",
+            EventObject,
+            media_type="text/event-stream",
+        ),
+        204: "There is nothing after `Last-Event-ID`, and never will be.",
+        422: "`Last-Event-ID` is wrong.",
+    },
+    query=(_LAST,),
+)
 async def stream_events(exchange: Exchange) -> Response:
     """Server-Sent Events: what has happened so far, then each event as it happens. The stream ends
     after the call's last event, or once the API key is revoked; `Last-Event-ID` resumes it.
@@ -25,7 +44,7 @@ async def stream_events(exchange: Exchange) -> Response:
     request, services = exchange.request, exchange.services
     last = request.headers.get("last-event-id", "0")
     if not (last.isascii() and last.isdigit() and len(last) < 10):
-        raise invalid([FieldError("must be the id of an event", parameter="Last-Event-ID")])
+        raise Invalid("must be the id of an event", parameter="Last-Event-ID")
     call = await find_call(exchange)
     past = await services.store.calls.events(call.id)
     if past and past[-1].terminal and past[-1].seq <= int(last):
@@ -69,30 +88,8 @@ async def stream(
 
 def frame(event: CallEvent) -> str:
     """One SSE message (WHATWG HTML 9.2.5); JSON on one line, so nothing can break out of it."""
-    data = json.dumps(event_object(event))
+    data = json.dumps(EventObject.of(event).model_dump())
     return f"id: {event.seq}\nevent: {event.type}\ndata: {data}\n\n"
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}/events",
-        stream_events,
-        "Follow a call live",
-        "calls",
-        {
-            200: Answer(
-                "Every event so far, then each as it happens; ends after the call's last one.",
-                EventObject,
-                media_type="text/event-stream",
-            ),
-            204: Answer("There is nothing after `Last-Event-ID`, and never will be."),
-            404: Answer("No such call."),
-            422: Answer("`Last-Event-ID` is wrong."),
-        },
-        parameters=(
-            CALL_ID,
-            Parameter("Last-Event-ID", "header", "Go on after this event.", {"type": "integer"}),
-        ),
-    ),
-)
+ENDPOINTS = route.endpoints

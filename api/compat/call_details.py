@@ -1,4 +1,4 @@
-"""A call with all that a dialect's call object tells of it."""
+"""Calls with all that the dialects' call objects tell of them."""
 
 import contextlib
 import time
@@ -19,7 +19,7 @@ from api.store.rows import UnknownCallError
 
 @dataclass(frozen=True)
 class CallDetails:
-    """One call."""
+    """A call with what belongs to it."""
 
     call: Call
     organization_id: str
@@ -35,7 +35,7 @@ class CallDetails:
 
 
 async def load_details(services: Services, calls: Sequence[Call]) -> list[CallDetails]:
-    """The details of calls, in the same order."""
+    """Load what belongs to calls; the details come in the order of `calls`."""
     store = services.store
     ids = [call.id for call in calls]
     attempts = await store.calls.attempts_of(ids)
@@ -62,7 +62,7 @@ async def load_details(services: Services, calls: Sequence[Call]) -> list[CallDe
 
 
 async def find_details(exchange: Exchange) -> CallDetails:
-    """Of the call that the path names; 404 without one."""
+    """Load the details of the call that the path names; 404 if there is no such call."""
     store = exchange.services.store
     try:
         call = await store.calls.get(exchange.request.path_params["call_id"])
@@ -73,7 +73,8 @@ async def find_details(exchange: Exchange) -> CallDetails:
 
 
 async def frozen_agent(services: Services, agent_id: str, version: int | None) -> Agent | None:
-    """A stored agent with the name that it had in a version; None if there is no such agent."""
+    """A stored agent with the name of the given version, None for the present one; None if there is
+    no such agent."""
     agents = services.store.agents
     try:
         agent = await agents.get(agent_id)
@@ -105,9 +106,10 @@ async def _campaigns(services: Services, calls: Sequence[Call]) -> dict[str, Cam
 
 
 def recording_url(services: Services, call: Call, attempt: Attempt) -> str | None:
-    """A link that needs no key, good for four to five hours; None without a recording.
+    """A link to the attempt's recording that needs no key and is good for four to five hours; None
+    without a recording.
 
-    It is the same for an hour, so that who polls sees no change where there is none.
+    The link stays the same for an hour, so that a client that polls sees no change without one.
     """
     if not attempt.recorded:
         return None

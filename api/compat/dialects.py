@@ -1,4 +1,4 @@
-"""Where each dialect is served, and how it tells an error."""
+"""Where each dialect is served, and how each one tells errors."""
 
 from collections.abc import Mapping
 from typing import Final

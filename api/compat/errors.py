@@ -1,4 +1,5 @@
-"""Problems as each service tells its errors. Ours go along wherever the style has room."""
+"""Tells problems as each service tells errors, with our code and pointers where the service's form
+has room for them."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +16,7 @@ class CallingBoxError(BaseModel):
 
 
 def callingbox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
-    """One sentence; the request's id is in its header."""
+    """The body of a problem; the id of the request is in the answer's header alone."""
     return {"error": problem.detail}
 
 
@@ -28,13 +29,13 @@ class OneInboxFieldError(BaseModel):
 
 
 class OneInboxError(BaseModel):
-    """FastAPI's: a list for wrong values, otherwise a sentence."""
+    """An error in FastAPI's form: a list for wrong values, otherwise a sentence."""
 
     detail: list[OneInboxFieldError] | str
 
 
 def oneinbox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
-    """A list of places where there are any."""
+    """The body of a problem: a list of wrong values, or one sentence where no value is wrong."""
     if not problem.errors:
         return {"detail": problem.detail}
     return {
@@ -62,7 +63,7 @@ _INDEX_DIGITS: Final = 6
 
 
 class RevoxErrorBody(BaseModel):
-    """What is wrong."""
+    """What is wrong with the request."""
 
     message: str
     code: str = Field(examples=["validation_failed"])
@@ -70,13 +71,13 @@ class RevoxErrorBody(BaseModel):
 
 
 class RevoxError(BaseModel):
-    """The service documents none; this one is ours."""
+    """An error in a form of our own, for the service documents none."""
 
     error: RevoxErrorBody
 
 
 def revox_error(problem: Problem, request_id: str) -> Mapping[str, Any]:  # noqa: ARG001
-    """With everything that our own has."""
+    """The body of a problem, with everything that our own problems tell."""
     errors = [
         {key: value for key, value in vars(error).items() if value is not None}
         for error in problem.errors

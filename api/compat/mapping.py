@@ -6,30 +6,16 @@
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
-from api.base.lifecycle import AnsweredBy
+from api.base.lifecycle import STATUSES, AnsweredBy
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.campaign import CampaignStatus, ContactStatus
 from api.resources.dialect import SCHEDULED, CallState, Dialect
 from api.resources.turn import Speaker
 
-STATES: Final[tuple[CallState, ...]] = (
-    "queued",
-    "scheduled",
-    "initiated",
-    "ringing",
-    "in_progress",
-    "analyzing",
-    "completed",
-    "no_answer",
-    "busy",
-    "canceled",
-    "failed",
-)
-
 
 def state_of(call: Call) -> CallState:
-    """Where a call is."""
+    """The state that a call is in."""
     if call.status == "queued" and call.waiting_for in SCHEDULED:
         return "scheduled"
     if call.over and call.waiting_for == "result":
@@ -55,17 +41,9 @@ REVOX_STATUS: Final[Mapping[CallState, str]] = {
 
 #: CB-92…100: ours, and final at the hang-up; `result_status` tells of the extraction.
 CALLINGBOX_STATUS: Final[Mapping[CallState, str]] = {
-    "queued": "queued",
+    **{status: status for status in STATUSES},
     "scheduled": "queued",
-    "initiated": "initiated",
-    "ringing": "ringing",
-    "in_progress": "in_progress",
     "analyzing": "completed",
-    "completed": "completed",
-    "no_answer": "no_answer",
-    "busy": "busy",
-    "canceled": "canceled",
-    "failed": "failed",
 }
 
 #: OI-32: final at the hang-up; `analysis` is filled when the result is there.
@@ -82,6 +60,9 @@ ONEINBOX_STATUS: Final[Mapping[CallState, str]] = {
     "canceled": "failed",
     "failed": "failed",
 }
+
+#: In the order in which a call goes through them.
+STATES: Final[tuple[CallState, ...]] = tuple(REVOX_STATUS)
 
 CALL_STATUS: Final[Mapping[Dialect, Mapping[CallState, str]]] = {
     "callingbox": CALLINGBOX_STATUS,
@@ -201,7 +182,7 @@ def revox_dial_error(attempt: Attempt) -> RevoxDialError | None:
 
 
 def revox_end(attempt: Attempt) -> tuple[str | None, str | None]:
-    """`ended_by` and `end_reason`; (None, None) before the end and without an answer."""
+    """An attempt's `ended_by` and `end_reason`; (None, None) unless it was answered and is over."""
     if attempt.ended_at is None or attempt.answered_at is None:
         return None, None
     return REVOX_END.get(attempt.end_reason or "", ("system", None))
@@ -286,17 +267,20 @@ REVOX_RETRY: Final[Mapping[str, str]] = {
     "end": "calling_window_end_time",
     "max_attempts": "max_retry_attempts",
 }
-#: Members of a Revox call order.
-REVOX_ORDER: Final[Mapping[str, str]] = {
-    "phone_number": "to",
-    "assistant_id": "agent_id",
-    "assistant": "agent",
-    "concurrency": "concurrency",
+#: Members of a Revox call order that are fields of our orders as they are.
+REVOX_ORDER_SAME: Final[Mapping[str, str]] = {
     "force_now": "force_now",
     "from_phone_number": "from_number",
     "metadata": "metadata",
     "prompt_variables": "variables",
     "scheduled_at": "scheduled_at",
+}
+#: Members that become something else.
+REVOX_ORDER_MADE: Final[Mapping[str, str]] = {
+    "assistant": "agent",
+    "assistant_id": "agent_id",
+    "concurrency": "concurrency",
+    "phone_number": "to",
 }
 
 #: Members of a OneInbox agent that are fields of our agents as they are.
@@ -323,23 +307,26 @@ ONEINBOX_AGENT: Final[Mapping[str, str]] = {
     "llm_id": "llm.model",
     "voicemail_message": "voicemail_message, voicemail_action",
 }
-#: Members of a OneInbox call.
-ONEINBOX_ORDER: Final[Mapping[str, str]] = {
-    "agent_id": "agent_id",
-    "from_number": "from_number",
-    "metadata": "metadata",
-    "overrides": "overrides",
-    "scheduled_at": "scheduled_at",
-    "to_number": "to",
-    "variables": "variables",
-    "webhook_url": "webhook_url",
-}
+#: Members of a OneInbox call that are fields of our orders as they are.
+ONEINBOX_ORDER_SAME: Final = (
+    "agent_id",
+    "from_number",
+    "metadata",
+    "scheduled_at",
+    "variables",
+    "webhook_url",
+)
+#: Members that become something else.
+ONEINBOX_ORDER_MADE: Final[Mapping[str, str]] = {"overrides": "overrides", "to_number": "to"}
 
 FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
     "oneinbox": {
-        "Call": ONEINBOX_ORDER,
+        "Call": {**{name: name for name in ONEINBOX_ORDER_SAME}, **ONEINBOX_ORDER_MADE},
         "Overrides": ONEINBOX_MADE,
         "Agent": {**ONEINBOX_SAME, **ONEINBOX_MADE, **ONEINBOX_AGENT},
     },
-    "revox": {"Order": REVOX_ORDER, "Assistant": {**REVOX_SAME, **REVOX_MADE}},
+    "revox": {
+        "Order": {**REVOX_ORDER_SAME, **REVOX_ORDER_MADE},
+        "Assistant": {**REVOX_SAME, **REVOX_MADE},
+    },
 }

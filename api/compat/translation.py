@@ -1,4 +1,4 @@
-"""A request of a dialect in our own words, and what is wrong with it in the dialect's."""
+"""Translates a dialect's request into our own, and pointers of our problems back."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,30 +13,31 @@ Path = tuple[str | int, ...]
 
 @dataclass
 class Translation:
-    """Our own body, put together value by value."""
+    """A body of our own API, put together value by value of a dialect's request."""
 
     body: dict[str, Any] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
-    """JSON pointer into `body` to where the value is from in the request."""
+    """JSON pointer into `body` to the pointer into the request that the value is from."""
 
     def put(self, name: str, value: Any, source: Path) -> None:
-        """Set a member of the body that stands for what the request has at `source`."""
+        """Set a member of the body to what the value at `source` in the request stands for."""
         self.body[name] = value
         self.comes_from((name,), source)
 
     def comes_from(self, path: Path, source: Path) -> None:
-        """Say where in the request what is at `path` in the body, and below it, is from."""
+        """Note that the value at `path` in the body, and all below it, is from `source` in the
+        request."""
         self.places[pointer(*path)] = pointer(*source)
 
     def within(self, inner: "Translation", path: Path, source: Path = ()) -> None:
-        """Take over the places of a body that stands at `path` in this one, and is made of what
-        is at `source` in the request."""
+        """Take over the places of `inner`, a body that stands at `path` in this one and is made of
+        the value at `source` in the request."""
         for place, origin in inner.places.items():
             self.places[pointer(*path) + place] = pointer(*source) + origin
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Have problems point into the request."""
+        """Have the problems of the block point into the request."""
         try:
             yield
         except Problem as problem:
@@ -53,8 +54,8 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def moved(problem: Problem, places: Mapping[str, str]) -> Problem:
-    """The same problem with each pointer exchanged by the longest place that leads to it; what
-    no place leads to is blamed on the body as a whole."""
+    """The same problem with each pointer moved by the longest place that leads to it; one that no
+    place leads to becomes the pointer to the whole body."""
     if not problem.errors:
         return problem
     errors = [

@@ -1,4 +1,4 @@
-"""The language of a call whose voice alone tells it: the services have no field for it."""
+"""Chooses a call's language by the voice, for the services have no field for the language."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from models.registry import EngineRegistry
 
 
 def language_of_voice(engines: EngineRegistry, settings: Settings, name: str) -> str | None:
-    """What a call with this voice is held in: the deployment's language if the voice speaks it,
-    else the first that it does; None if there is no such voice."""
+    """The deployment's language if the voice speaks it, else the first language that the voice
+    speaks; None if there is no such voice."""
     for language in (settings.calls.default_language, *sorted(engines.languages)):
         if engines.problem("voice", name, language) is None:
             return language
@@ -22,8 +22,7 @@ def language_of_voice(engines: EngineRegistry, settings: Settings, name: str) ->
 def language_for(
     engines: EngineRegistry, settings: Settings, config: Mapping[str, Any]
 ) -> str | None:
-    """What a configuration that names no language is held in, by its voice; None for the
-    deployment's."""
+    """The language that a configuration's voice asks for; None for the deployment's."""
     if not config.get("voice"):
         return None
     try:

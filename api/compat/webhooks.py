@@ -1,4 +1,4 @@
-"""What a receiver of a dialect's webhooks is sent."""
+"""Bodies of the webhooks that dialects tell in a form of their own."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

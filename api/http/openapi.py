@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -232,13 +233,15 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
     answers.setdefault(503, Answer("The store is busy; try again."))
     if endpoint.dialect is None:
         return answers
-    style = endpoint.dialect
-    taken = {status: style.status_of(status) for status in answers}
-    return {
-        taken[status]: answer
-        for status, answer in answers.items()
-        if taken[status] == status or taken[status] not in answers
-    }
+    told: dict[int, Answer] = {}
+    for status, answer in sorted(answers.items()):
+        theirs = endpoint.dialect.status_of(status)
+        if theirs in told:  # several of ours are one of theirs
+            both = f"{told[theirs].description} {answer.description}"
+            told[theirs] = replace(told[theirs], description=both)
+        else:
+            told[theirs] = answer
+    return told
 
 
 def _has_fields(endpoint: Endpoint) -> bool:

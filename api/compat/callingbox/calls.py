@@ -1,27 +1,38 @@
 """CallingBox's calls: `/compat/callingbox/v1/calls` (CB-1…3)."""
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, cast
 
 from pydantic import BaseModel, Field, RootModel
-from starlette.responses import JSONResponse, Response
 
-from api.base.fields import Body, parse_fields
+from api.base.fields import Body
 from api.base.lifecycle import STATUSES, CallStatus
 from api.compat.callingbox.objects import CallingBoxCall, callingbox_call
+from api.compat.orders import place_order
+from api.compat.query import whole_number
 from api.compat.translation import Translation
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.http.paging import PAGE_DEFAULT, PAGE_LIMIT, read_page_query
-from api.orders.place import place, read_order
 from api.resources.agent_fields import FREE_TEXT, MAX_PROMPT
+from api.resources.answer import Created
+from api.resources.turn import Speaker
 from api.routes.calls import CALL_ID, find_call
 from api.store.queries import CallFilter
 
 PREFIX: Final = "/compat/callingbox/v1"
+PATH: Final = f"{PREFIX}/calls"
+ONE: Final = PATH + "/{call_id}"
 #: X-CB-27: of a call that names no agent.
 PROMPT: Final = "Hello from CallingBox."
 LANGUAGE: Final = "en"
+_ROLES: Final[Mapping[Speaker, Literal["agent", "user", "tool"]]] = {
+    "agent": "agent",
+    "person": "user",
+    "keypad": "user",
+    "tool": "tool",
+}
+
+route = EndpointTable("callingbox", CALL_ID)
 
 
 class CallingBoxCreateCall(Body):
@@ -68,7 +79,7 @@ class CallingBoxCallList(RootModel[list[CallingBoxCall]]):
 
 
 class CallingBoxTurn(BaseModel):
-    """What was said once."""
+    """What one party said at one time."""
 
     role: Literal["agent", "user", "tool"]
     content: str = Field(examples=["Yes, speaking."])
@@ -81,23 +92,22 @@ class CallingBoxTranscript(BaseModel):
     transcript: list[CallingBoxTurn]
 
 
-async def callingbox_create_call(exchange: Exchange) -> Response:
-    """Dialled at once, and once: what an agent says of retries does not hold here."""
-    asked = parse_fields(
-        CallingBoxCreateCall,
-        parse_json(exchange.body),
+@route(
+    "POST",
+    PATH,
+    "Place a call",
+    {402: "The budget does not allow it."},
+    scope="call",
+    keeps_answer=True,
+)
+async def callingbox_create_call(
+    exchange: Exchange, asked: CallingBoxCreateCall
+) -> Created[CallingBoxCall]:
+    """Dials at once, and once: an agent's retry policy does not hold here."""
+    call = await place_order(
+        exchange, _order_of(asked), "callingbox", lambda call: callingbox_call(call).model_dump()
     )
-    order = _order_of(asked)
-    services = exchange.services
-    with order.told():
-        new = await read_order(
-            services, order.body, None if exchange.key is None else exchange.key.id
-        )
-        call = await place(
-            services, replace(new, dialect="callingbox"), exchange.idempotent, callingbox_call
-        )
-    location = f"{PREFIX}/calls/{call.id}"
-    return JSONResponse(callingbox_call(call), 201, {"Location": location})
+    return Created(callingbox_call(call), f"{PATH}/{call.id}")
 
 
 def _order_of(asked: CallingBoxCreateCall) -> Translation:
@@ -112,82 +122,36 @@ def _order_of(asked: CallingBoxCreateCall) -> Translation:
     return order
 
 
-async def callingbox_list_calls(exchange: Exchange) -> Response:
-    """Of any calls, however they were placed."""
-    query = read_page_query(exchange, {"status": STATUSES})
-    status = cast("CallStatus | None", query.filters.get("status"))
-    page = await exchange.services.store.calls.page(
-        limit=query.limit, wanted=CallFilter(status=status)
-    )
-    return JSONResponse([callingbox_call(call) for call in page.calls])
-
-
-async def callingbox_get_call(exchange: Exchange) -> Response:
-    """Of any call, however it was placed. Poll it for `result`."""
-    return JSONResponse(callingbox_call(await find_call(exchange)))
-
-
-async def callingbox_get_transcript(exchange: Exchange) -> Response:
-    """Keys that the person pressed are theirs too."""
-    call = await find_call(exchange)
-    turns = await exchange.services.store.calls.turns(call.id)
-    roles = {"agent": "agent", "tool": "tool"}
-    said = [{"role": roles.get(turn.speaker, "user"), "content": turn.text} for turn in turns]
-    return JSONResponse({"call_id": call.id, "transcript": said})
-
-
-_NONE = Answer("No such call.")
-
-ENDPOINTS: Final = (
-    Endpoint(
-        "POST",
-        f"{PREFIX}/calls",
-        callingbox_create_call,
-        "Place a call",
-        "callingbox",
-        {
-            201: Answer("The call is queued.", CallingBoxCall, headers={"Location": "Its path."}),
-            400: Answer("A field is wrong, or the body is not JSON."),
-            402: Answer("The budget does not allow it."),
-            413: Answer("The body is too large."),
-        },
-        body=CallingBoxCreateCall,
-        scope="call",
-        keeps_answer=True,
-    ),
-    Endpoint(
-        "GET",
-        f"{PREFIX}/calls",
-        callingbox_list_calls,
-        "List calls, newest first",
-        "callingbox",
-        {200: Answer("The calls.", CallingBoxCallList), 400: Answer("A parameter is wrong.")},
-        parameters=(
-            Parameter(
-                "limit",
-                "query",
-                "Most calls.",
-                {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": PAGE_DEFAULT},
-            ),
-            Parameter("status", "query", "Only these.", {"type": "string", "enum": list(STATUSES)}),
-        ),
-    ),
-    Endpoint(
-        "GET",
-        f"{PREFIX}/calls/{{call_id}}",
-        callingbox_get_call,
-        "Read a call",
-        "callingbox",
-        {200: Answer("The call.", CallingBoxCall), 404: _NONE},
-        parameters=(CALL_ID,),
-    ),
-    Endpoint(
-        "GET",
-        f"{PREFIX}/calls/{{call_id}}/transcript",
-        callingbox_get_transcript,
-        "Read what was said",
-        "callingbox",
-        {200: Answer("What was said so far.", CallingBoxTranscript), 404: _NONE},
-        parameters=(CALL_ID,),
+@route(
+    "GET",
+    PATH,
+    "List calls, newest first",
+    query=(
+        whole_number("limit", "Most calls.", least=1, most=PAGE_LIMIT, default=PAGE_DEFAULT),
+        Parameter("status", "query", "Only these.", {"type": "string", "enum": list(STATUSES)}),
     ),
 )
+async def callingbox_list_calls(exchange: Exchange) -> CallingBoxCallList:
+    """Lists all calls, however they were placed."""
+    query = read_page_query(exchange, {"status": STATUSES})
+    status = cast("CallStatus | None", query.filters.get("status"))
+    page = await exchange.store.calls.page(limit=query.limit, wanted=CallFilter(status=status))
+    return CallingBoxCallList([callingbox_call(call) for call in page.calls])
+
+
+@route("GET", ONE, "Read a call")
+async def callingbox_get_call(exchange: Exchange) -> CallingBoxCall:
+    """Reads any call, however it was placed. Poll for `result`."""
+    return callingbox_call(await find_call(exchange))
+
+
+@route("GET", f"{ONE}/transcript", "Read what was said")
+async def callingbox_get_transcript(exchange: Exchange) -> CallingBoxTranscript:
+    """Keys that the person pressed are told as words of the person."""
+    call = await find_call(exchange)
+    turns = await exchange.store.calls.turns(call.id)
+    said = [CallingBoxTurn(role=_ROLES[turn.speaker], content=turn.text) for turn in turns]
+    return CallingBoxTranscript(call_id=call.id, transcript=said)
+
+
+ENDPOINTS = route.endpoints

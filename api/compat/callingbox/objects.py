@@ -1,4 +1,4 @@
-"""CallingBox's objects, made of ours."""
+"""Calls, agents and numbers as CallingBox tells them."""
 
 from typing import Any, Literal
 
@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
-from api.base.times import Timestamp, rfc3339
+from api.base.times import Timestamp
 from api.compat.mapping import CALLINGBOX_ANSWERED_BY
+from api.compat.told import Told
 from api.resources.agent import Agent
 from api.resources.call import (
     Call,
@@ -67,19 +68,19 @@ class CallingBoxCall(BaseModel):
     answered_by: Literal["human", "machine", "unknown"] | None
 
 
-def callingbox_call(call: Call) -> dict[str, Any]:
-    """The service's call object."""
-    return callingbox_call_of(call_object(call))
+def callingbox_call(call: Call) -> CallingBoxCall:
+    """A call as the service tells it."""
+    # Our call object has checked what is told.
+    return CallingBoxCall.model_construct(**callingbox_call_of(call_object(call)))
 
 
 def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:
-    """The same of our call object: fewer keys."""
-    by = ours["answered_by"]
-    answered_by = None if by is None else CALLINGBOX_ANSWERED_BY[by]
-    return CallingBoxCall(**{**ours, "answered_by": answered_by}).model_dump()
+    """The service's call object, which has some of the keys of ours."""
+    told = {name: ours[name] for name in CallingBoxCall.model_fields}
+    return told | {"answered_by": CALLINGBOX_ANSWERED_BY.get(ours["answered_by"])}
 
 
-class CallingBoxAgent(BaseModel):
+class CallingBoxAgent(Told):
     """What an agent owns (CB-30…39, X-CB-21)."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -101,31 +102,15 @@ class CallingBoxAgent(BaseModel):
     updated_at: Timestamp
 
 
-def callingbox_agent(agent: Agent, organization_id: str) -> dict[str, Any]:
-    """The service's agent."""
-    config = masked(agent.config)
-    return CallingBoxAgent(
-        id=agent.id,
-        org_id=organization_id,
-        name=agent.name,
-        type=agent.type,
-        status=agent.status,
-        persona=config.get("persona"),
-        instructions=config.get("instructions"),
-        voice=(config.get("voice") or {}).get("id"),
-        language=config.get("language"),
-        returns=config.get("returns") or {},
-        tools=config.get("tools") or [],
-        webhook_url=config.get("webhook_url"),
-        voicemail_action=config.get("voicemail_action") or "hangup",
-        number_ids=list(agent.number_ids),
-        primary_number_id=agent.primary_number_id,
-        created_at=rfc3339(agent.created_at),
-        updated_at=rfc3339(agent.updated_at),
-    ).model_dump()
+def callingbox_agent(agent: Agent, organization_id: str) -> CallingBoxAgent:
+    """An agent as the service tells it."""
+    config = {name: value for name, value in masked(agent.config).items() if value is not None}
+    defaults = {"returns": {}, "tools": [], "voicemail_action": "hangup"}
+    own = {"org_id": organization_id, "voice": config.get("voice", {}).get("id")}
+    return CallingBoxAgent.made_of(defaults, config, vars(agent), own)
 
 
-class CallingBoxNumber(BaseModel):
+class CallingBoxNumber(Told):
     """A number of one's own trunk (X-CB-23)."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -150,25 +135,24 @@ _KINDS = {
 
 def callingbox_number(
     number: OwnedNumber, inbound: str | None, outbound: list[str]
-) -> dict[str, Any]:
-    """The service's number, with the ids of the agents that it is attached to."""
+) -> CallingBoxNumber:
+    """A number as the service tells it, with the ids of the agents that it is attached to."""
     country, kind = _place(number.number)
-    return CallingBoxNumber(
-        id=number.id,
-        e164=number.number,
-        friendly_name=number.description,
-        country_code=country,
-        number_type=kind,
-        status=number.status,
-        monthly_cost_cents=0,
-        purchased_at=rfc3339(number.created_at),
-        inbound_agent_id=inbound,
-        outbound_agent_ids=outbound,
-    ).model_dump()
+    own = {
+        "e164": number.number,
+        "friendly_name": number.description,
+        "country_code": country,
+        "number_type": kind,
+        "monthly_cost_cents": 0,
+        "purchased_at": number.created_at,
+        "inbound_agent_id": inbound,
+        "outbound_agent_ids": outbound,
+    }
+    return CallingBoxNumber.made_of(vars(number), own)
 
 
 def _place(number: str) -> tuple[str | None, Any]:
-    """Country and kind; a private plan's number may have neither."""
+    """Country and kind of a number; one of a private plan may have neither."""
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

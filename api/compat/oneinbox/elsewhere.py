@@ -1,13 +1,13 @@
 """What OneInbox has and we have in a form of our own only: 501 that says where (X-OI-6, X-OI-8)."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from starlette.responses import Response
 
 from api.base.problems import Problem
 from api.compat.oneinbox.calls import PREFIX
-from api.http.endpoint import Answer, Endpoint, Exchange
+from api.http.endpoint import EndpointTable, Exchange
 
 #: By path: what to do instead.
 ELSEWHERE: Final[Mapping[str, str]] = {
@@ -25,30 +25,23 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "webhooks": "add a receiver with our own POST /v1/webhook_endpoints and the payload `oneinbox`",
 }
 
-_METHODS: Final[tuple[Literal["GET", "POST"], ...]] = ("GET", "POST")
+route = EndpointTable("oneinbox")
 
 
-def _endpoints() -> Iterator[Endpoint]:
-    for path, instead in ELSEWHERE.items():
-        for method in _METHODS:
-            yield Endpoint(
-                method,
-                f"{PREFIX}/{path}",
-                _refusing(f"oneinbox_{method.lower()}_{path.replace('-', '_')}", instead),
-                "Found elsewhere",
-                "oneinbox",
-                {501: Answer("It is not offered in this form.")},
-                body_required=False,
-            )
+def _refuse(method: Literal["GET", "POST"], path: str, instead: str) -> None:
+    """Add an endpoint that refuses."""
 
-
-def _refusing(name: str, instead: str) -> Callable[[Exchange], Awaitable[Response]]:
     async def refuse(exchange: Exchange) -> Response:  # noqa: ARG001
         raise Problem(501, "not_offered", f"not offered in this form: {instead}")
 
-    refuse.__name__ = name
+    refuse.__name__ = f"oneinbox_{method.lower()}_{path.replace('-', '_')}"
     refuse.__doc__ = f"Always 501: {instead}."
-    return refuse
+    refused = {501: "It is not offered in this form."}
+    route(method, f"{PREFIX}/{path}", "Found elsewhere", refused)(refuse)
 
 
-ENDPOINTS: Final = tuple(_endpoints())
+for _path, _instead in ELSEWHERE.items():
+    _refuse("GET", _path, _instead)
+    _refuse("POST", _path, _instead)
+
+ENDPOINTS = route.endpoints

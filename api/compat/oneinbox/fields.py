@@ -2,14 +2,21 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.base.fields import Body
+from api.base.problems import FieldError, invalid, pointer
 from api.compat.revox.fields import Uuid
 from api.resources.agent_fields import MAX_PROMPT, MAX_SENTENCE, Variable
 
 #: Members whose texts may hold line breaks and tabs.
 FREE_TEXT: Final = frozenset({"system_prompt", "variables", "metadata"})
+
+#: Members of the service's agents that cannot be carried out here, and what to do instead.
+ABSENT: Final = {
+    "end_call_phrases": "the agent itself decides when a call is over; say when in the prompt",
+    "voicemail_detection": "is not chosen for each agent here; leave it out",
+}
 
 #: OI-7, OI-9: exactly the service's.
 PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$", max_length=16)]
@@ -161,6 +168,15 @@ class AgentFields(AgentParts):
     voicemail_message: str | None = Field(
         default=None, max_length=MAX_SENTENCE, description="Left on a voicemail; null: hang up."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_absent(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Raises Problem that says what to do instead."""
+        code = "not_on_premises"
+        if absent := [name for name in ABSENT if name in given]:
+            raise invalid([FieldError(ABSENT[name], pointer(name), code=code) for name in absent])
+        return given
 
 
 class OneInboxCreateAgent(AgentFields):

@@ -1,11 +1,11 @@
-"""OneInbox's orders and agents in our words."""
+"""Translates OneInbox's orders and agents into ours."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from api.base.fields import Body
 from api.base.problems import FieldError, invalid, pointer
-from api.compat.mapping import ONEINBOX_SAME
+from api.compat.mapping import ONEINBOX_ORDER_SAME, ONEINBOX_SAME
 from api.compat.oneinbox.fields import AgentFields, AgentParts, Llm, OneInboxCreateCall
 from api.compat.translation import Path, Translation
 from api.compat.voices import language_for
@@ -20,13 +20,13 @@ _GROUPS: Final = (("transcriber", "transcriber", _TRANSCRIBER), ("tts", "voice",
 def parts_of(
     services: Services, asked: AgentParts, root: Path = (), *, nulls: bool = False
 ) -> Translation:
-    """Our fields of the members that are given.
+    """Make our fields of the members that are given.
 
     Args:
         services: whose voices have languages.
         asked: an agent, or overrides.
         root: where it stands in the request.
-        nulls: whether a null one, and a null one within, is null there too; else it is not given.
+        nulls: whether a null member, at any depth, makes a null field; else it counts as left out.
     """
     made = Translation()
     given = asked.model_fields_set
@@ -54,7 +54,8 @@ def parts_of(
 
 
 def _put_llm(made: Translation, llm: Llm, place: Path, nulls: bool) -> None:
-    """A name is one of ours: it takes back an agent's own server. A prompt is the whole one."""
+    """Put model and prompt. A model's name takes the agent's own server back; a prompt replaces
+    persona and instructions."""
     ours = _renamed(llm, {"model": "model", "temperature": "temperature"}, nulls)
     if "model" in ours:
         ours |= {"api_url": None, "api_key": None, "source": None}
@@ -66,7 +67,8 @@ def _put_llm(made: Translation, llm: Llm, place: Path, nulls: bool) -> None:
 
 
 def _put_language(services: Services, made: Translation, asked: AgentParts, root: Path) -> None:
-    """The service has no member for it: what the person speaks decides, then the voice."""
+    """Put the language, for which the service has no member: that of the transcriber, else that of
+    the voice."""
     if asked.transcriber is not None and asked.transcriber.language is not None:
         made.put("language", asked.transcriber.language, (*root, "transcriber", "language"))
     elif (tts := asked.tts) is not None and (tts.voice_id or tts.model) is not None:
@@ -80,14 +82,12 @@ def _renamed(group: Body, names: Mapping[str, str], nulls: bool) -> dict[str, An
 
 
 def order_of(services: Services, asked: OneInboxCreateCall) -> Translation:
-    """Our body of an order."""
+    """Make our body of an order."""
     order = Translation()
     order.put("to", asked.to_number, ("to_number",))
-    for member in ("agent_id", "from_number", "scheduled_at", "variables", "webhook_url"):
+    for member in ONEINBOX_ORDER_SAME:
         if (value := getattr(asked, member)) is not None:
             order.put(member, value, (member,))
-    if asked.metadata is not None:
-        order.put("metadata", asked.metadata, ("metadata",))
     if asked.overrides is not None:
         overrides = parts_of(services, asked.overrides, ("overrides",))
         order.body["overrides"] = overrides.body
@@ -97,7 +97,7 @@ def order_of(services: Services, asked: OneInboxCreateCall) -> Translation:
 
 
 def agent_of(services: Services, asked: AgentFields) -> Translation:
-    """Our fields of an agent. Raises Problem for what contradicts itself."""
+    """Make our fields of an agent. Raises Problem where members contradict each other."""
     made = parts_of(services, asked, nulls=True)
     given = asked.model_fields_set
     if "llm_id" in given and (asked.llm is None or asked.llm_id is not None):

@@ -5,12 +5,13 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.json_object import JsonObject
-from api.base.times import rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
 from api.compat.call_details import CallDetails
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE
+from api.compat.told import Told
 from api.resources.agent import Agent
 from api.resources.call import Call
 from api.resources.dialect import EVENT_NAMES
@@ -21,8 +22,6 @@ from api.resources.webhook import WebhookEvent
 OneInboxStatus = Literal["queued", "initiated", "in_progress", "completed", "failed"]
 
 _ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
-Time = Field(json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:00.000Z"])
-MaybeTime = Field(json_schema_extra={"format": "date-time"}, examples=[None])
 
 #: Where each part of the latency is in a turn's timings: from one mark, or from the end of what
 #: the person said, to another.
@@ -33,20 +32,20 @@ _LATENCIES: Final[Mapping[str, tuple[str | None, str]]] = {
 }
 
 
-class OneInboxMessage(BaseModel):
-    """What was said or done once."""
+class OneInboxMessage(Told):
+    """What one party said, or a tool did, at one time."""
 
     role: Literal["assistant", "user", "tool"]
     content: str = Field(examples=["Yes, speaking."])
-    started_at: str = Time
-    ended_at: str = Time
+    started_at: Timestamp
+    ended_at: Timestamp
     interrupted: bool
     tool_name: str | None
     tool_arguments: dict[str, Any] | None = Field(examples=[None])
     tool_is_error: bool | None
 
 
-class OneInboxCall(BaseModel):
+class OneInboxCall(Told):
     """A call: always all 27 keys."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -59,14 +58,12 @@ class OneInboxCall(BaseModel):
     to_number: str | None = Field(examples=["+15551234567"])
     room_name: None = Field(description="Calls have no rooms here.")
     direction: Literal["outbound", "inbound"]
-    scheduled_at: str | None = MaybeTime
+    scheduled_at: Timestamp | None
     variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
-    started_at: str | None = Field(
-        json_schema_extra={"format": "date-time"},
-        examples=["2027-03-01T09:00:02.480Z"],
-        description="When it started to ring.",
+    started_at: Timestamp | None = Field(
+        examples=["2027-03-01T09:00:02.480Z"], description="When it started to ring."
     )
-    ended_at: str | None = MaybeTime
+    ended_at: Timestamp | None
     duration_seconds: float | None = Field(
         examples=[38.82], description="`started_at` to `ended_at`; 0 if it never rang."
     )
@@ -100,35 +97,26 @@ class OneInboxCall(BaseModel):
         examples=[3], description="Halves are rounded up; null without a rate for the number."
     )
     metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
-    created_at: str = Time
-    updated_at: str = Time
+    created_at: Timestamp
+    updated_at: Timestamp
     twilio_call_sid: None = Field(description="No Twilio has part in it.")
     outcome: str | None = Field(examples=["Interested"])
     ai_summary: str | None
     credits_used: float | None = Field(examples=[0.647], description="Minutes.")
 
 
-def oneinbox_call(details: CallDetails) -> dict[str, Any]:
-    """The JSON object of a call."""
+def oneinbox_call(details: CallDetails) -> OneInboxCall:
+    """A call as the service tells it."""
     call = details.call
     said = (
         [turn for turn in details.turns if turn.attempt == call.attempt_count] if call.over else []
     )
     duration = _duration(call)
     label = outcome_label(call)
-    return {
-        "id": call.id,
+    own = {
         "agent_id": call.agent_id or call.id,
         "type": call.direction,
         "status": CALL_STATUS["oneinbox"][call.status],
-        "from_number": call.from_number,
-        "to_number": call.to_number,
-        "room_name": None,
-        "direction": call.direction,
-        "scheduled_at": rfc3339_or_none(call.scheduled_at),
-        "variables": dict(call.variables),
-        "started_at": rfc3339_or_none(call.started_at),
-        "ended_at": rfc3339_or_none(call.ended_at),
         "duration_seconds": duration,
         "end_reason": ONEINBOX_END.get(call.end_reason or "", call.end_reason),
         "transcript": _transcript(said),
@@ -137,14 +125,11 @@ def oneinbox_call(details: CallDetails) -> dict[str, Any]:
         "analysis": _analysis(call, label),
         "latency": _latency(said),
         "cost_cents": _cents(call),
-        "metadata": dict(call.metadata),
-        "created_at": rfc3339(call.created_at),
-        "updated_at": rfc3339(call.updated_at),
-        "twilio_call_sid": None,
         "outcome": label,
         "ai_summary": call.summary,
         "credits_used": None if duration is None else round(duration / 60, 4),
     }
+    return OneInboxCall.made_of(vars(call), own)
 
 
 def outcome_label(call: Call) -> str | None:
@@ -159,32 +144,23 @@ def outcome_label(call: Call) -> str | None:
 
 
 def outcome_of(label: str) -> str:
-    """Our outcome of a label."""
+    """The outcome of ours that a label stands for."""
     return "_".join(label.lower().replace("_", " ").split())
 
 
-def oneinbox_message(turn: Turn) -> dict[str, Any]:
-    """The JSON object of a turn."""
-    tool = turn.tool or {}
-    return {
-        "role": ONEINBOX_ROLE[turn.speaker],
-        "content": turn.text,
-        "started_at": rfc3339(turn.started_at),
-        "ended_at": rfc3339(turn.ended_at),
-        "interrupted": turn.interrupted,
-        "tool_name": tool.get("name"),
-        "tool_arguments": tool.get("arguments"),
-        "tool_is_error": tool.get("is_error"),
-    }
+def oneinbox_message(turn: Turn) -> OneInboxMessage:
+    """A turn as the service tells it."""
+    of_tool = {f"tool_{name}": value for name, value in (turn.tool or {}).items()}
+    own = {"role": ONEINBOX_ROLE[turn.speaker], "content": turn.text}
+    return OneInboxMessage.made_of(vars(turn), of_tool, own)
 
 
 def webhook_content(details: CallDetails, event: WebhookEvent) -> dict[str, Any]:
-    """What a webhook tells: the event, and the call as it is now."""
-    told = oneinbox_call(details)
+    """What webhooks tell of an event: its name, and the call as it is now."""
     content = {
         "event": EVENT_NAMES["oneinbox"].get(event.type, event.type),
-        "call_id": told["id"],
-        **told,
+        "call_id": details.call.id,
+        **oneinbox_call(details).model_dump(),
     }
     if (turn := event.data.get("turn")) is not None:
         content["message"] = {"role": ONEINBOX_ROLE[turn["speaker"]], "content": turn["text"]}
@@ -236,7 +212,7 @@ def _cents(call: Call) -> int | None:
     return (call.amount_milli_cents + 500) // 1000
 
 
-class OneInboxLlm(BaseModel):
+class OneInboxLlm(Told):
     """The language model."""
 
     model: str | None = Field(examples=["local"])
@@ -244,14 +220,14 @@ class OneInboxLlm(BaseModel):
     system_prompt: str | None = Field(examples=["Confirm the appointment."])
 
 
-class OneInboxTranscriber(BaseModel):
+class OneInboxTranscriber(Told):
     """Speech recognition."""
 
     model: str | None
     language: str | None
 
 
-class OneInboxTts(BaseModel):
+class OneInboxTts(Told):
     """The voice."""
 
     voice_id: str | None = Field(examples=["en"])
@@ -260,7 +236,7 @@ class OneInboxTts(BaseModel):
     stability: float | None
 
 
-class OneInboxAgent(BaseModel):
+class OneInboxAgent(Told):
     """A stored agent; null stands for the deployment's default."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
@@ -275,45 +251,29 @@ class OneInboxAgent(BaseModel):
     interruption_sensitivity: float | None
     enable_recording: bool | None
     voicemail_message: str | None
-    created_at: str = Time
-    updated_at: str = Time
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
-def oneinbox_agent(agent: Agent) -> dict[str, Any]:
-    """The JSON object of a stored agent."""
+def oneinbox_agent(agent: Agent) -> OneInboxAgent:
+    """A stored agent as the service tells it."""
     config: JsonObject = masked(agent.config)
     llm, voice = config.get("llm") or {}, config.get("voice") or {}
-    ears = config.get("transcriber") or {}
     texts = filter(None, (config.get("persona"), config.get("instructions")))
-    return OneInboxAgent(
-        id=agent.id,
-        name=agent.name,
-        llm_id=llm.get("model"),
-        llm=OneInboxLlm(
-            model=llm.get("model"),
-            temperature=llm.get("temperature"),
-            system_prompt="\n\n".join(texts) or None,
-        ),
-        transcriber=OneInboxTranscriber(model=ears.get("model"), language=ears.get("language")),
-        tts=OneInboxTts(
-            voice_id=voice.get("id"),
-            model=voice.get("model"),
-            speed=voice.get("speed"),
-            stability=voice.get("stability"),
-        ),
-        first_message=_first_message(config),
-        silence_timeout_seconds=config.get("silence_timeout_seconds"),
-        max_duration_seconds=config.get("max_duration_seconds"),
-        interruption_sensitivity=_sensitivity(config),
-        enable_recording=config.get("recording"),
-        voicemail_message=config.get("voicemail_message"),
-        created_at=rfc3339(agent.created_at),
-        updated_at=rfc3339(agent.updated_at),
-    ).model_dump()
+    own = {
+        "llm_id": llm.get("model"),
+        "llm": OneInboxLlm.made_of(llm, {"system_prompt": "\n\n".join(texts) or None}),
+        "transcriber": OneInboxTranscriber.made_of(config.get("transcriber") or {}),
+        "tts": OneInboxTts.made_of(voice, {"voice_id": voice.get("id")}),
+        "first_message": _first_message(config),
+        "interruption_sensitivity": _sensitivity(config),
+        "enable_recording": config.get("recording"),
+    }
+    return OneInboxAgent.made_of(config, vars(agent), own)
 
 
 def _first_message(config: JsonObject) -> str | None:
-    """Empty: the person speaks first. None: the agent thinks of something."""
+    """The agent's first words. Empty: the person speaks first; None: the model makes them."""
     match config.get("first_sentence_mode"):
         case "none":
             return ""

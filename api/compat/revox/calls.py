@@ -1,15 +1,15 @@
 """Revox's call orders: `/api/call`."""
 
-from dataclasses import replace
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from api.base.fields import parse_fields
 from api.base.problems import FieldError, invalid
 from api.compat.call_details import CallDetails, find_details, frozen_agent, load_details
-from api.compat.mapping import CALL_STATUS
+from api.compat.mapping import CALL_STATUS, REVOX_ORDER_SAME
+from api.compat.orders import place_order
+from api.compat.query import read_query, whole_number
 from api.compat.revox.config import DEFAULTS, config_of
 from api.compat.revox.fields import RevoxCreateCall
 from api.compat.revox.objects import (
@@ -19,26 +19,31 @@ from api.compat.revox.objects import (
     call_envelope,
     call_object,
 )
-from api.compat.revox.paging import PARAMETERS, read_page
 from api.compat.translation import Translation
 from api.compat.voices import language_for
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
-from api.orders.place import place, read_order
+from api.http.endpoint import LOCATION, Answer, EndpointTable, Exchange, Parameter
 from api.resources.agent import Agent
+from api.resources.call import Call
 from api.resources.dialect import CallState
+from api.routes.calls import CALL_ID
 from api.store.queries import CallFilter
 
-CALL_ID: Final = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
 STATUSES: Final[tuple[RevoxStatus, ...]] = get_args(RevoxStatus)
-#: Members of an order that are our own as they are.
-_SAME: Final = {
-    "metadata": "metadata",
-    "prompt_variables": "variables",
-    "scheduled_at": "scheduled_at",
-    "force_now": "force_now",
-    "from_phone_number": "from_number",
-}
+PAGE: Final = (
+    whole_number("page", "1 for the first.", least=1, default=1),
+    whole_number("page_size", "How many on a page.", least=1, most=100, default=20),
+)
+_STATUSES: Final = Parameter(
+    "statuses[]",
+    "query",
+    "Only these; may be given several times, also as `statuses`. `initializing` is never seen.",
+    {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
+    ["completed"],
+)
+
+PATH: Final = "/api/call"
+ONE: Final = PATH + "/{call_id}"
+route = EndpointTable("revox", CALL_ID)
 
 
 class RevoxCallList(BaseModel):
@@ -50,39 +55,43 @@ class RevoxCallList(BaseModel):
     total: int
 
 
-async def revox_create_call(exchange: Exchange) -> Response:
-    """With `assistant_id` the stored assistant makes the call, and `assistant` is not looked at;
-    with neither, an agent of the deployment's defaults does. Without `call_retry_config` there are
+@route(
+    "POST",
+    PATH,
+    "Place a call order",
+    {
+        201: Answer("The order.", RevoxCallEnvelope, headers=LOCATION),
+        402: "The budget does not allow it.",
+    },
+    scope="call",
+    keeps_answer=True,
+)
+async def revox_create_call(exchange: Exchange, asked: RevoxCreateCall) -> Response:
+    """With `assistant_id` the stored assistant makes the call, and `assistant` has no effect; with
+    neither, an agent of the deployment's defaults does. Without `call_retry_config` there are
     three attempts, Monday to Friday from 10:00 to 18:00 where the callee is, two hours apart.
     """
     services = exchange.services
-    asked = parse_fields(RevoxCreateCall, parse_json(exchange.body))
     agent = await _agent(exchange, asked.assistant_id)
     order = _order_of(asked, agent)
     if (inline := order.body.get("agent")) is not None:
         inline["language"] = language_for(services.engines, services.settings, inline)
     organization_id = await services.store.organization.id()
-    with order.told():
-        new = await read_order(
-            services, order.body, None if exchange.key is None else exchange.key.id
-        )
-        call = await place(
-            services,
-            replace(new, dialect="revox"),
-            exchange.idempotent,
-            lambda call: call_envelope(CallDetails(call, organization_id, agent=agent)),
-        )
-    told = call_envelope(CallDetails(call, organization_id, agent=agent))
-    return JSONResponse(told, 201, {"Location": f"/api/call/{call.id}"})
+
+    def told(call: Call) -> dict[str, Any]:
+        return call_envelope(CallDetails(call, organization_id, agent=agent))
+
+    call = await place_order(exchange, order, "revox", told)
+    return JSONResponse(told(call), 201, {"Location": f"{PATH}/{call.id}"})
 
 
 def _order_of(asked: RevoxCreateCall, agent: Agent | None) -> Translation:
-    """Our body of the order. What the service does where a member is left out is told expressly,
-    unless the assistant says otherwise."""
+    """The order as a body of our own API. It names the service's defaults expressly, unless the
+    assistant has values of its own."""
     order = Translation()
     order.put("to", asked.phone_number, ("phone_number",))
     order.comes_from(("from_number",), ("from_phone_number",))
-    for member, field in _SAME.items():
+    for member, field in REVOX_ORDER_SAME.items():
         if (value := getattr(asked, member)) is not None:
             order.put(field, value, (member,))
     if asked.concurrency is not None:
@@ -109,7 +118,7 @@ def _order_of(asked: RevoxCreateCall, agent: Agent | None) -> Translation:
 
 
 async def _agent(exchange: Exchange, agent_id: str | None) -> Agent | None:
-    """None also for one that there is not: the order is then refused."""
+    """The agent, if there is one with this id; without one `read_order` refuses the order."""
     if agent_id is None:
         return None
     services = exchange.services
@@ -117,9 +126,16 @@ async def _agent(exchange: Exchange, agent_id: str | None) -> Agent | None:
     return None if agent is None else await frozen_agent(services, agent_id, agent.version)
 
 
+@route(
+    "GET",
+    PATH,
+    "List call orders, newest first",
+    {200: Answer("A page of orders.", RevoxCallList)},
+    query=(*PAGE, _STATUSES),
+)
 async def revox_list_calls(exchange: Exchange) -> Response:
-    """Of any calls, however they were placed."""
-    page = read_page(exchange, ("statuses", "statuses[]"))
+    """Lists all calls, however they were placed."""
+    page = read_query(exchange, PAGE, ("statuses", "statuses[]"))
     query = exchange.request.query_params
     asked = [*query.getlist("statuses"), *query.getlist("statuses[]")]
     statuses = {status for one in asked for status in one.split(",")}
@@ -129,63 +145,25 @@ async def revox_list_calls(exchange: Exchange) -> Response:
     states: frozenset[CallState] = frozenset(
         state for state, status in CALL_STATUS["revox"].items() if status in statuses
     )
-    calls = exchange.services.store.calls
     if statuses and not states:  # no call ever is
-        return JSONResponse({"calls": [], **page.told(0)})
-    found, total = await calls.listed(
-        limit=page.size, offset=page.offset, wanted=CallFilter(states=states)
+        return JSONResponse({"calls": [], **page, "total": 0})
+    found, total = await exchange.store.calls.listed(
+        limit=page["page_size"], offset=offset_of(page), wanted=CallFilter(states=states)
     )
     details = await load_details(exchange.services, found)
-    return JSONResponse({"calls": [call_object(one) for one in details], **page.told(total)})
+    return JSONResponse({"calls": [call_object(one) for one in details], **page, "total": total})
 
 
+def offset_of(page: dict[str, Any]) -> int:
+    """How many items come before a page."""
+    before: int = (page["page"] - 1) * page["page_size"]
+    return before
+
+
+@route("GET", ONE, "Read a call order", {200: Answer("The order.", RevoxCallEnvelope)})
 async def revox_get_call(exchange: Exchange) -> Response:
-    """Of any call, however it was placed."""
+    """Reads any call, however it was placed."""
     return JSONResponse(call_envelope(await find_details(exchange)))
 
 
-_STATUSES: Final = Parameter(
-    "statuses[]",
-    "query",
-    "Only these; may be given several times, also as `statuses`. `initializing` is never seen.",
-    {"type": "array", "items": {"type": "string", "enum": list(STATUSES)}},
-    ["completed"],
-)
-
-ENDPOINTS: Final = (
-    Endpoint(
-        "POST",
-        "/api/call",
-        revox_create_call,
-        "Place a call order",
-        "revox",
-        {
-            201: Answer("The order.", RevoxCallEnvelope, headers={"Location": "Its path."}),
-            400: Answer("The body is not JSON."),
-            402: Answer("The budget does not allow it."),
-            413: Answer("The body is too large."),
-            422: Answer("A member is wrong."),
-        },
-        body=RevoxCreateCall,
-        scope="call",
-        keeps_answer=True,
-    ),
-    Endpoint(
-        "GET",
-        "/api/call",
-        revox_list_calls,
-        "List call orders, newest first",
-        "revox",
-        {200: Answer("A page of orders.", RevoxCallList), 422: Answer("A parameter is wrong.")},
-        parameters=(*PARAMETERS, _STATUSES),
-    ),
-    Endpoint(
-        "GET",
-        "/api/call/{call_id}",
-        revox_get_call,
-        "Read a call order",
-        "revox",
-        {200: Answer("The order.", RevoxCallEnvelope), 404: Answer("No such call.")},
-        parameters=(CALL_ID,),
-    ),
-)
+ENDPOINTS = route.endpoints

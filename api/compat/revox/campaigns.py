@@ -1,28 +1,28 @@
 """Revox's campaigns: `/api/campaigns`."""
 
-import contextlib
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
 
-from api.base.fields import parse_fields
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
-from api.base.refusals import NotFound
-from api.base.times import rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
+from api.compat.call_details import frozen_agent
 from api.compat.mapping import REVOX_CAMPAIGN_STATUS, REVOX_ROW_STATUS
+from api.compat.query import read_query
+from api.compat.revox.calls import PAGE, offset_of
 from api.compat.revox.config import DEFAULTS, retry_of
 from api.compat.revox.fields import RevoxCreateCampaign
 from api.compat.revox.members import retry_config
-from api.compat.revox.objects import Id, MaybeTime, RevoxRetryConfig, Time
-from api.compat.revox.paging import PARAMETERS, read_page
+from api.compat.revox.objects import Id, RevoxRetryConfig
+from api.compat.told import Told
 from api.compat.translation import Translation
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter
+from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.orders.place import check_template
-from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact
+from api.resources.answer import Created
+from api.resources.campaign import Campaign, Contact, NewCampaign, NewContact, Report
 from api.resources.masking import sealed
+from api.store.pages import each_page
 
 CAMPAIGN_ID: Final = Parameter(
     "campaign_id",
@@ -31,24 +31,26 @@ CAMPAIGN_ID: Final = Parameter(
     {"type": "string", "format": "uuid"},
     "0f8fad5b-d9cb-469f-a165-70867728950e",
 )
-_BATCH: Final = 200
+PATH: Final = "/api/campaigns"
+ONE: Final = PATH + "/{campaign_id}"
+route = EndpointTable("revox", CAMPAIGN_ID)
 
 
-class RevoxCampaign(BaseModel):
+class RevoxCampaign(Told):
     """A campaign."""
 
     id: str = Id
     assistant_id: str | None = Id
     call_retry_config: RevoxRetryConfig | None
-    created_at: str = Time
+    created_at: Timestamp
     from_phone_number: str | None
     is_cancelled: bool
     max_concurrent_calls: int = Field(examples=[5])
     name: str = Field(examples=["Recalls, May"])
     organization_id: str = Id
-    scheduled_at: str | None = MaybeTime
+    scheduled_at: Timestamp | None
     status: Literal["draft", "running", "paused", "completed"]
-    updated_at: str = Time
+    updated_at: Timestamp
 
 
 class RevoxCampaignEnvelope(BaseModel):
@@ -63,7 +65,7 @@ class RevoxCampaignList(BaseModel):
     campaigns: list[RevoxCampaign]
 
 
-class RevoxCampaignRow(BaseModel):
+class RevoxCampaignRow(Told):
     """A contact of a campaign."""
 
     to_phone_number: str = Field(examples=["+15551234567"])
@@ -84,10 +86,12 @@ class RevoxCampaignRows(BaseModel):
     total: int
 
 
-async def revox_create_campaign(exchange: Exchange) -> Response:
-    """A draft, unless it is to be launched; `POST /v1/campaigns/{id}/start` launches a draft."""
+@route("POST", PATH, "Make a campaign", scope="call", keeps_answer=True)
+async def revox_create_campaign(
+    exchange: Exchange, asked: RevoxCreateCampaign
+) -> Created[RevoxCampaignEnvelope]:
+    """Makes a draft unless `launch` is true; `POST /v1/campaigns/{id}/start` launches a draft."""
     services = exchange.services
-    asked = parse_fields(RevoxCreateCampaign, parse_json(exchange.body))
     template = await _template(exchange, asked)
     contacts = _contacts(asked)
     with template.told():
@@ -105,23 +109,21 @@ async def revox_create_campaign(exchange: Exchange) -> Response:
         new,
         contacts,
         exchange.idempotent,
-        lambda report: {"campaign": _object(report, organization_id)},
+        lambda report: _envelope(report, organization_id).model_dump(),
     )
-    headers = {"Location": f"/api/campaigns/{campaign.id}"}
-    return JSONResponse({"campaign": _object(campaign, organization_id)}, 201, headers)
+    return Created(_envelope(campaign, organization_id), f"{PATH}/{campaign.id}")
 
 
 async def _template(exchange: Exchange, asked: RevoxCreateCampaign) -> Translation:
-    """Of its orders."""
+    """What the campaign's orders have in common, as a body of our own API."""
     made = Translation()
     made.put("agent_id", asked.assistant_id, ("assistant_id",))
     if asked.from_phone_number is not None:
         made.put("from_number", asked.from_phone_number, ("from_phone_number",))
     if asked.scheduled_at is not None:
         made.put("scheduled_at", asked.scheduled_at, ("scheduled_at",))
-    kept: Any = {}
-    with contextlib.suppress(NotFound):  # the template is then refused
-        kept = (await exchange.services.store.agents.get(asked.assistant_id)).config
+    agent = await frozen_agent(exchange.services, asked.assistant_id, None)
+    kept = {} if agent is None else agent.config  # without an agent the template is refused
     made.body |= {name: value for name, value in DEFAULTS.items() if kept.get(name) is None}
     if asked.call_retry_config is not None:
         retry = retry_of(asked.call_retry_config, ("call_retry_config",))
@@ -140,6 +142,9 @@ def _contacts(asked: RevoxCreateCampaign) -> list[NewContact]:
         for index, one in enumerate(asked.contacts)
         if not is_e164(one.to_phone_number)
     ]
+    if asked.launch and not asked.contacts:
+        detail = "must hold someone, for the campaign is to be launched"
+        errors = [FieldError(detail, pointer("contacts"))]
     if errors:
         raise invalid(errors)
     return [
@@ -148,113 +153,68 @@ def _contacts(asked: RevoxCreateCampaign) -> list[NewContact]:
     ]
 
 
-async def revox_list_campaigns(exchange: Exchange) -> Response:
-    """All of them."""
-    store = exchange.services.store
+@route("GET", PATH, "List campaigns, newest first")
+async def revox_list_campaigns(exchange: Exchange) -> RevoxCampaignList:
+    """Lists every campaign, however it was made."""
+    store = exchange.store
     organization_id = await store.organization.id()
-    page = await store.campaigns.page(limit=_BATCH)
-    found = list(page.items)
-    while page.next_cursor is not None:
-        page = await store.campaigns.page(limit=_BATCH, cursor=page.next_cursor)
-        found += page.items
-    return JSONResponse({"campaigns": [_object(one, organization_id) for one in found]})
+    found = [
+        _told(campaign, organization_id)
+        async for page in each_page(lambda cursor: store.campaigns.page(limit=200, cursor=cursor))
+        for campaign in page
+    ]
+    return RevoxCampaignList(campaigns=found)
 
 
-async def revox_get_campaign(exchange: Exchange) -> Response:
-    """Also of one that was made in another way."""
-    organization_id = await exchange.services.store.organization.id()
-    campaign = await exchange.store.campaigns.get(exchange.named("campaign_id"))
-    return JSONResponse({"campaign": _object(campaign, organization_id)})
+@route("GET", ONE, "Read a campaign")
+async def revox_get_campaign(exchange: Exchange) -> RevoxCampaignEnvelope:
+    """Reads any campaign, however it was made."""
+    return _envelope(await _find(exchange), await exchange.store.organization.id())
 
 
-async def revox_list_campaign_rows(exchange: Exchange) -> Response:
-    """Its contacts, each with its call order once there is one."""
-    page = read_page(exchange)
+@route("GET", f"{ONE}/rows", "List a campaign's contacts", query=PAGE)
+async def revox_list_campaign_rows(exchange: Exchange) -> RevoxCampaignRows:
+    """Tells each contact's call order, once the campaign has placed it."""
+    page = read_query(exchange, PAGE)
+    campaign = await _find(exchange)
     campaigns = exchange.store.campaigns
-    campaign = await campaigns.get(exchange.named("campaign_id"))
-    found = await campaigns.contacts(campaign.id, limit=page.size, offset=page.offset)
+    found = await campaigns.contacts(campaign.id, limit=page["page_size"], offset=offset_of(page))
     total = sum(campaign.contacts.values())
-    return JSONResponse({"rows": [_row(one) for one in found.items], **page.told(total)})
+    return RevoxCampaignRows(rows=[_row(one) for one in found.items], total=total, **page)
 
 
-def _object(campaign: Campaign, organization_id: str) -> dict[str, Any]:
+async def _find(exchange: Exchange) -> Report:
+    """The campaign that the path names; 404 without one."""
+    return await exchange.store.campaigns.get(exchange.named("campaign_id"))
+
+
+def _envelope(campaign: Campaign, organization_id: str) -> RevoxCampaignEnvelope:
+    return RevoxCampaignEnvelope(campaign=_told(campaign, organization_id))
+
+
+def _told(campaign: Campaign, organization_id: str) -> RevoxCampaign:
     template = campaign.template
     retry = template.get("retry")
-    scheduled_at = template.get("scheduled_at")
-    return {
-        "id": campaign.id,
+    own = {
         "assistant_id": template.get("agent_id"),
         "call_retry_config": None if retry is None else retry_config(retry),
-        "created_at": rfc3339(campaign.created_at),
         "from_phone_number": template.get("from_number"),
         "is_cancelled": campaign.status == "canceled",
         "max_concurrent_calls": campaign.max_concurrent,
-        "name": campaign.name,
         "organization_id": organization_id,
-        "scheduled_at": scheduled_at
-        if isinstance(scheduled_at, str)
-        else rfc3339_or_none(scheduled_at),
+        "scheduled_at": template.get("scheduled_at"),
         "status": REVOX_CAMPAIGN_STATUS[campaign.status],
-        "updated_at": rfc3339(campaign.updated_at),
     }
+    return RevoxCampaign.made_of(vars(campaign), own)
 
 
-def _row(contact: Contact) -> dict[str, Any]:
-    return {
+def _row(contact: Contact) -> RevoxCampaignRow:
+    own = {
         "to_phone_number": contact.to_number,
-        "prompt_variables": dict(contact.variables),
+        "prompt_variables": contact.variables,
         "status": REVOX_ROW_STATUS[contact.status],
-        "call_id": contact.call_id,
-        "error": contact.error,
     }
+    return RevoxCampaignRow.made_of(vars(contact), own)
 
 
-_NONE: Final = Answer("No such campaign.")
-
-ENDPOINTS: Final = (
-    Endpoint(
-        "POST",
-        "/api/campaigns",
-        revox_create_campaign,
-        "Make a campaign",
-        "revox",
-        {
-            201: Answer("The campaign.", RevoxCampaignEnvelope, headers={"Location": "Its path."}),
-            400: Answer("The body is not JSON."),
-            422: Answer("A member is wrong."),
-        },
-        body=RevoxCreateCampaign,
-        scope="call",
-        keeps_answer=True,
-    ),
-    Endpoint(
-        "GET",
-        "/api/campaigns",
-        revox_list_campaigns,
-        "List campaigns, newest first",
-        "revox",
-        {200: Answer("All campaigns.", RevoxCampaignList)},
-    ),
-    Endpoint(
-        "GET",
-        "/api/campaigns/{campaign_id}",
-        revox_get_campaign,
-        "Read a campaign",
-        "revox",
-        {200: Answer("The campaign.", RevoxCampaignEnvelope), 404: _NONE},
-        parameters=(CAMPAIGN_ID,),
-    ),
-    Endpoint(
-        "GET",
-        "/api/campaigns/{campaign_id}/rows",
-        revox_list_campaign_rows,
-        "List a campaign's contacts",
-        "revox",
-        {
-            200: Answer("A page of contacts.", RevoxCampaignRows),
-            404: _NONE,
-            422: Answer("A parameter is wrong."),
-        },
-        parameters=(CAMPAIGN_ID, *PARAMETERS),
-    ),
-)
+ENDPOINTS = route.endpoints

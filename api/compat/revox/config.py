@@ -1,7 +1,7 @@
-"""Our agents' configurations, made of Revox's assistants. The other way is `revox_members`."""
+"""Makes our agents' configurations of Revox's assistants. `members` goes the other way."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -18,7 +18,6 @@ from api.compat.revox.fields import (
     OutputField,
     RealtimeModel,
     RetryConfig,
-    Voice,
 )
 from api.compat.revox.members import members_of, source_of
 from api.compat.translation import Path, Translation, renamed
@@ -49,7 +48,7 @@ ELEVENLABS_SPEED: Final = (0.7, 1.2)
 
 
 def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
-    """Our configuration of the members that are given; a null one is null there too.
+    """Make our configuration of the members that an assistant gives; null stays null.
 
     Args:
         asked: the assistant.
@@ -67,43 +66,42 @@ def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
 class _Assistant:
     def __init__(self, asked: AssistantFields, root: Path) -> None:
         self._asked, self._root = asked, root
-        self._given = asked.model_fields_set
         self.made = Translation()
         self.errors: list[FieldError] = []
         self._source: dict[str, Any] = {}
-        """What no field of ours holds."""
+        """The members that no field of ours holds."""
 
     def translate(self) -> None:
-        """Make it, and find what is wrong."""
-        for member, field in REVOX_SAME.items():
-            if member in self._given:
-                value = self._asked.model_dump(include={member}, mode="json")[member]
-                self._put(field, value, member)
-        if "max_duration_end_message" in self._given:
-            self._put(
-                "max_duration_end_message",
-                self._asked.max_duration_end_message or "",
-                "max_duration_end_message",
-            )
-        if "voicemail_message" in self._given:
-            leave = self._asked.voicemail_message is not None
-            self._put(
-                "voicemail_action", "leave_message" if leave else "hangup", "voicemail_message"
-            )
-        if "call_retry_config" in self._given:
-            self._put("retry", self._retry(self._asked.call_retry_config), "call_retry_config")
-        if "faq_items" in self._given:
-            self._put("faq_items", self._faq(), "faq_items")
-        if "llm_model" in self._given:
-            self._put("llm", self._llm(), "llm_model")
-        if "structured_output_config" in self._given:
-            self._put("returns", self._returns(), "structured_output_config")
-        if "voice" in self._given:
-            self._put("voice", self._voice(self._asked.voice), "voice")
-        if self._given & {member for group in TOOL_MEMBERS.values() for member in group}:
+        """Fill `made` and `errors`."""
+        given = self._asked.model_fields_set
+        for member, value in self._asked.model_dump(include=given & set(REVOX_SAME)).items():
+            self._put(REVOX_SAME[member], value, member)
+        for member, (field, make) in self._makers().items():
+            if member in given:
+                self._put(field, make(), member)
+        if given & {member for group in TOOL_MEMBERS.values() for member in group}:
             self._put("tools", list(self._tools()), "custom_tools")
         if self._source:
             self.made.body["source"] = {"revox": self._source}
+
+    def _makers(self) -> dict[str, tuple[str, Callable[[], Any]]]:
+        """By member: the field that the member becomes, and what makes the value."""
+        asked = self._asked
+        return {
+            "max_duration_end_message": (
+                "max_duration_end_message",
+                lambda: asked.max_duration_end_message or "",
+            ),
+            "voicemail_message": (
+                "voicemail_action",
+                lambda: "hangup" if asked.voicemail_message is None else "leave_message",
+            ),
+            "call_retry_config": ("retry", self._retry),
+            "faq_items": ("faq_items", self._faq),
+            "llm_model": ("llm", self._llm),
+            "structured_output_config": ("returns", self._returns),
+            "voice": ("voice", self._voice),
+        }
 
     def _put(self, field: str, value: Any, member: str) -> None:
         self.made.put(field, value, (*self._root, member))
@@ -111,11 +109,11 @@ class _Assistant:
     def _wrong(self, detail: str, *path: str | int, code: str | None = None) -> None:
         self.errors.append(FieldError(detail, pointer(*self._root, *path), code=code))
 
-    def _retry(self, config: RetryConfig | None) -> dict[str, Any] | None:
-        if config is None:
-            return None
+    def _retry(self) -> dict[str, Any] | None:
+        config = self._asked.call_retry_config
         try:
-            return retry_of(config, (*self._root, "call_retry_config"))
+            place = (*self._root, "call_retry_config")
+            return None if config is None else retry_of(config, place)
         except Problem as problem:
             self.errors += problem.errors
         return None
@@ -126,8 +124,7 @@ class _Assistant:
             return None
         return [
             {
-                "question": item.question,
-                "answer": item.answer,
+                **item.model_dump(),
                 "id": item.id or str(uuid.uuid4()),
                 "needs_human_answer": bool(item.needs_human_answer),
                 "source": item.source or "human",
@@ -147,14 +144,10 @@ class _Assistant:
                 name, member = f"{model.provider}/{model.realtime_model_id}", "realtime_model_id"
                 self._realtime_voice(model)
             case CustomModel():
-                for ours, theirs in (("model", "model_name"), ("api_url", "api_url")):
+                names = {"model": "model_name", "api_url": "api_url", "api_key": "api_key"}
+                for ours, theirs in names.items():
                     self.made.comes_from(("llm", ours), (*place, theirs))
-                self.made.comes_from(("llm", "api_key"), (*place, "api_key"))
-                return {
-                    "model": model.model_name,
-                    "api_url": model.api_url,
-                    "api_key": model.api_key,
-                }
+                return {ours: getattr(model, theirs) for ours, theirs in names.items()}
             case _:
                 return None
         self.made.comes_from(("llm", "model"), (*place, member))
@@ -186,19 +179,18 @@ class _Assistant:
                 self.made.comes_from(("returns", field.name, ours), (*self._root, *place, theirs))
         return returns
 
-    def _voice(self, voice: Voice | None) -> dict[str, Any] | None:
+    def _voice(self) -> dict[str, Any] | None:
+        voice = self._asked.voice
         if voice is None:
             return None
         low, high = ELEVENLABS_SPEED
         elevenlabs = voice.provider == "elevenlabs"
         if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
             self._wrong(f"with elevenlabs from {low} to {high}", "voice", "speed")
-        made: dict[str, Any] = {"id": voice.id, "provider": voice.provider, "speed": voice.speed}
-        if elevenlabs:
-            self._keep("voice_volume", voice.volume)  # RV-251: it has no effect there
-        else:
-            made["volume"] = voice.volume
-        return {name: value for name, value in made.items() if value is not None}
+        made = voice.model_dump(exclude_none=True)
+        if elevenlabs:  # where the volume has no effect
+            self._keep("voice_volume", made.pop("volume", None))
+        return made
 
     def _tools(self) -> Iterator[dict[str, Any]]:
         asked, root = self._asked, self._root
@@ -206,16 +198,14 @@ class _Assistant:
         for index, tool in enumerate(asked.custom_tools or (), 1):
             self.made.comes_from(("tools", index - 1), (*root, "custom_tools", index - 1))
             yield self._http(tool)
+        calendar = None if asked.calendly is None else asked.calendly.model_dump()
+        navigation: dict[str, Any] | None = {} if asked.ivr_navigation_enabled else None
         for member, tool_type, made in (
             ("transfer_phone_number", "transfer", self._transfer()),
             ("sms_enabled", "send_sms", self._sms()),
-            (
-                "calendly",
-                "calendar",
-                None if asked.calendly is None else asked.calendly.model_dump(),
-            ),
-            ("ivr_navigation_enabled", "send_digits", {} if asked.ivr_navigation_enabled else None),
-            ("ivr_navigation_enabled", "skip_turn", {} if asked.ivr_navigation_enabled else None),
+            ("calendly", "calendar", calendar),
+            ("ivr_navigation_enabled", "send_digits", navigation),
+            ("ivr_navigation_enabled", "skip_turn", navigation),
         ):
             if made is None:
                 continue
@@ -276,17 +266,14 @@ _PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
 
 
 def _wanted(field: OutputField) -> dict[str, Any]:
-    wanted: dict[str, Any] = {
-        "type": "string" if field.type == "enum" else field.type,
-        "enum": field.enum_options,
-        "description": field.description,
-        "required": field.required,
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
+    wanted = field.model_dump(exclude_none=True, exclude={"name"})
+    if "enum_options" in wanted:
+        wanted["enum"] = wanted.pop("enum_options")
+    return wanted | ({"type": "string"} if field.type == "enum" else {})
 
 
 def retry_of(config: RetryConfig, place: Path) -> dict[str, Any]:
-    """Our policy, complete.
+    """Make our complete retry policy.
 
     Args:
         config: the service's; one window's members may stand in it (X-RV-6).
@@ -318,12 +305,12 @@ def _retry_errors(error: ValidationError, place: Path, *, flat: bool) -> Iterato
 
 
 def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
-    """Like `config_of`, of a change: what makes up one thing of ours is completed from what there
-    is.
+    """Make the changes to our configuration, as `config_of` does. Where several members make up one
+    field, the stored configuration gives those that are left out.
 
     Args:
         asked: the members to change.
-        config: our configuration as it stands.
+        config: our configuration as stored.
     """
     given = asked.model_fields_set
     types = [kind for kind, group in TOOL_MEMBERS.items() if given & set(group)]

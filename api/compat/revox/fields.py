@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api.base.fields import Body
 from api.policy.retry import Weekday
+from api.resources.agent_fields import Outcomes
 
 #: 2^53 - 1, the largest number that the service takes.
 MAX_NUMBER: Final = 9_007_199_254_740_991
@@ -31,14 +32,6 @@ FREE_TEXT: Final = frozenset(
     }
 )
 
-Outcome = Literal[
-    "not_interested",
-    "interested",
-    "completed",
-    "requested_callback_later",
-    "requested_callback_new_number",
-    "do_not_contact",
-]
 ThinkingSound = Literal[
     "city-ambience.ogg",
     "forest-ambience.ogg",
@@ -74,6 +67,11 @@ Many = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
 _WHEN: Final[dict[str, Any]] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}]
 }
+When = Annotated[
+    Any,
+    WithJsonSchema(_WHEN),
+    Field(description="ISO 8601, or Unix seconds; past or null: at once."),
+]
 
 
 class Calendly(Body):
@@ -257,7 +255,7 @@ class AssistantFields(Body):
     call_retry_config: RetryConfig | None = None
     custom_tools: list[CustomTool] | None = None
     email_notification_address: str | None = None
-    email_notification_outcomes: list[Outcome] | None = None
+    email_notification_outcomes: list[Outcomes] | None = None
     end_of_call_sentence: str | None = None
     faq_items: list[FaqItem] | None = Field(default=None, description="Replaces all there were.")
     first_sentence: str | None = None
@@ -339,9 +337,7 @@ class RevoxCreateCall(Body):
     prompt_variables: dict[str, str] | None = Field(
         default=None, examples=[{"patient": "Maria Lopez"}]
     )
-    scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
-        default=None, description="ISO 8601, or Unix seconds; past or null: at once."
-    )
+    scheduled_at: When = None
 
 
 class CampaignContact(Body):
@@ -367,9 +363,7 @@ class RevoxCreateCampaign(Body):
     call_retry_config: RetryConfig | None = None
     from_phone_number: str | None = None
     max_concurrent_calls: Many | None = None
-    scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
-        default=None, description="ISO 8601, or Unix seconds; past or null: at once."
-    )
+    scheduled_at: When = None
 
 
 class PreviewVoice(Body):

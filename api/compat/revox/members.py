@@ -1,4 +1,4 @@
-"""Revox's assistants, made of our agents' configurations. The other way is `revox_config`."""
+"""Makes Revox's assistants of our agents' configurations. `config` goes the other way."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,12 +10,12 @@ from api.policy.retry import parse_retry, retry_json
 
 
 def source_of(config: JsonObject) -> dict[str, Any]:
-    """What no field of ours holds."""
+    """The members that our configuration keeps for Revox alone."""
     return (config.get("source") or {}).get("revox") or {}
 
 
 def members_of(config: JsonObject) -> dict[str, Any]:
-    """The members of a Revox assistant with our configuration."""
+    """The members of the Revox assistant that our configuration stands for."""
     source = source_of(config)
     found: dict[str, Any] = {member: config.get(field) for member, field in REVOX_SAME.items()}
     persona, instructions = config.get("persona"), config.get("instructions")
@@ -46,7 +46,7 @@ def members_of(config: JsonObject) -> dict[str, Any]:
 
 
 def retry_config(policy: JsonObject) -> dict[str, Any]:
-    """A policy in the service's form, complete."""
+    """A complete retry policy in the service's form."""
     config: dict[str, Any] = renamed(retry_json(parse_retry(policy)), REVOX_RETRY)
     return config
 

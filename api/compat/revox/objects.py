@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
-from api.base.times import rfc3339, rfc3339_or_none
+from api.base.times import Timestamp, rfc3339, rfc3339_or_none
 from api.compat.call_details import CallDetails
 from api.compat.mapping import (
     CALL_STATUS,
@@ -21,7 +21,6 @@ from api.compat.revox.fields import (
     Calendly,
     CustomTool,
     FirstSentenceMode,
-    Outcome,
     OutputField,
     PromptFlow,
     Provider,
@@ -29,6 +28,7 @@ from api.compat.revox.fields import (
 )
 from api.compat.revox.members import members_of, retry_config
 from api.policy.retry import Weekday
+from api.resources.agent_fields import Outcomes
 from api.resources.attempt import Attempt
 from api.resources.masking import masked
 from api.resources.turn import Turn
@@ -45,8 +45,6 @@ RevoxStatus = Literal[
 
 _ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
 _NUMBER: Final = "+15551234567"
-Time = Field(json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:00.000Z"])
-MaybeTime = Field(json_schema_extra={"format": "date-time"}, examples=[None])
 Id = Field(examples=[_ID])
 
 
@@ -59,7 +57,7 @@ class RevoxWindow(BaseModel):
 
 
 class RevoxRetryConfig(BaseModel):
-    """When and how often to try; complete."""
+    """When and how often to try, with every default filled in."""
 
     allowed_days: list[Weekday] = Field(examples=[["monday"]])
     call_twice_in_a_row: bool
@@ -96,10 +94,10 @@ class RevoxAssistant(BaseModel):
     background_sound_volume: float | None
     calendly: Calendly | None
     call_retry_config: RevoxRetryConfig | None
-    created_at: str = Time
+    created_at: Timestamp
     custom_tools: list[CustomTool]
     email_notification_address: str | None
-    email_notification_outcomes: list[Outcome] | None
+    email_notification_outcomes: list[Outcomes] | None
     end_of_call_sentence: str | None
     first_sentence: str | None
     first_sentence_delay_ms: int = Field(examples=[400])
@@ -122,7 +120,7 @@ class RevoxAssistant(BaseModel):
     thinking_sound_probability: float | None
     thinking_sound_volume: float | None
     transfer_phone_number: str | None
-    updated_at: str = Time
+    updated_at: Timestamp
     voice: RevoxVoice | None
     voicemail_message: str | None
     voicemail_sms_prompt: str | None
@@ -133,7 +131,7 @@ class RevoxAssistant(BaseModel):
 
 
 class RevoxTurn(BaseModel):
-    """What was said or done once."""
+    """What one party said, or a tool did, at one time."""
 
     content: str = Field(examples=["Yes, speaking."])
     role: Literal["user", "assistant", "tool"]
@@ -144,16 +142,16 @@ class RevoxTurn(BaseModel):
 
 
 class RevoxAttempt(BaseModel):
-    """One time that the number was dialled."""
+    """One attempt at reaching the callee."""
 
     id: str = Id
-    answered_at: str | None = MaybeTime
+    answered_at: Timestamp | None
     dial_error: RevoxDialError | None
-    ended_at: str | None = MaybeTime
+    ended_at: Timestamp | None
     phone_number: str = Field(examples=[_NUMBER])
     recording_url: str | None = Field(description="Good for four hours.")
     result: Literal["IVR", "voicemail", "human", "unknown", "ios-screening-filter"] | None
-    started_at: str = Time
+    started_at: Timestamp
     status: Literal["queued", "ringing", "ongoing", "completed", "error"]
     end_reason: str | None = Field(
         description="Where the agent ended it: `tool_end_call`, `voicemail`, `transfer`, "
@@ -180,7 +178,7 @@ class RevoxCall(BaseModel):
     call_retry_config: RevoxRetryConfig | None
     calls_count: int
     campaign: RevoxCampaignName | None
-    created_at: str = Time
+    created_at: Timestamp
     direction: Literal["inbound", "outbound"]
     first_sentence_delay_ms: int = Field(examples=[400])
     from_phone_number: str = Field(examples=["+15559876543"])
@@ -191,11 +189,11 @@ class RevoxCall(BaseModel):
     metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
     organization_id: str = Id
     prompt_variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
-    scheduled_at: str | None = MaybeTime
+    scheduled_at: Timestamp | None
     status: RevoxStatus
     to_phone_number: str = Field(examples=[_NUMBER])
-    updated_at: str = Time
-    outcome: Outcome | None
+    updated_at: Timestamp
+    outcome: Outcomes | None
     outcome_summary: str | None
 
 
@@ -206,7 +204,7 @@ class RevoxCallEnvelope(BaseModel):
 
 
 def call_envelope(details: CallDetails) -> dict[str, Any]:
-    """A call within its envelope: of answers and of webhooks."""
+    """The JSON object that answers and webhooks tell a call in."""
     return {"call": call_object(details)}
 
 

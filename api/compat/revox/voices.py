@@ -8,15 +8,13 @@ from typing import Final
 import av
 import numpy as np
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from api.base.fields import parse_fields
 from api.base.problems import FieldError, invalid, pointer
 from api.compat.revox.config import ELEVENLABS_SPEED
 from api.compat.revox.fields import PreviewVoice, Provider
 from api.compat.voices import language_of_voice
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange
+from api.http.endpoint import Answer, EndpointTable, Exchange
 from api.routes.voice_preview import spoken
 from voice_loop.audio import Samples
 from voice_loop.ports import EngineError
@@ -40,24 +38,33 @@ class RevoxVoiceList(BaseModel):
     voices: list[RevoxVoiceEntry]
 
 
-async def revox_list_voices(exchange: Exchange) -> Response:
-    """Local ones, and those of `models.voices`. Aliases of `models.aliases` are not listed."""
+route = EndpointTable("revox")
+
+
+@route("GET", "/api/voices", "List voices")
+async def revox_list_voices(exchange: Exchange) -> RevoxVoiceList:
+    """Lists the local voices and those of `models.voices`, without the aliases of
+    `models.aliases`."""
     known = exchange.services.engines.voices
     shown = [
-        {
-            "id": one.name,
-            "name": one.name,
-            "provider": "cartesia",
-            "languages": list(one.languages),
-        }
+        RevoxVoiceEntry(
+            id=one.name, name=one.name, provider="cartesia", languages=list(one.languages)
+        )
         for one in known
     ]
-    return JSONResponse({"voices": shown})
+    return RevoxVoiceList(voices=shown)
 
 
-async def revox_preview_voice(exchange: Exchange) -> Response:
-    """The text, spoken, as MP3."""
-    asked = parse_fields(PreviewVoice, parse_json(exchange.body))
+@route(
+    "POST",
+    "/api/voices/preview",
+    "Hear a voice",
+    {200: Answer("MP3.", media_type="audio/mpeg")},
+    scope="call",
+    keeps_answer=True,
+)
+async def revox_preview_voice(exchange: Exchange, asked: PreviewVoice) -> Response:
+    """Speaks the text and answers with MP3."""
     low, high = ELEVENLABS_SPEED
     speed = 1.0 if asked.speed is None else asked.speed
     if asked.provider == "elevenlabs" and not low <= speed <= high:
@@ -95,28 +102,4 @@ def as_mp3(speech: Samples, rate: int) -> bytes:
     return file.getvalue()
 
 
-ENDPOINTS: Final = (
-    Endpoint(
-        "GET",
-        "/api/voices",
-        revox_list_voices,
-        "List voices",
-        "revox",
-        {200: Answer("All voices.", RevoxVoiceList)},
-    ),
-    Endpoint(
-        "POST",
-        "/api/voices/preview",
-        revox_preview_voice,
-        "Hear a voice",
-        "revox",
-        {
-            200: Answer("MP3.", media_type="audio/mpeg"),
-            400: Answer("The body is not JSON."),
-            422: Answer("A member is wrong."),
-        },
-        body=PreviewVoice,
-        scope="call",
-        keeps_answer=True,
-    ),
-)
+ENDPOINTS = route.endpoints

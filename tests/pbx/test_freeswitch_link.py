@@ -370,7 +370,8 @@ async def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
             number, command = await peer.take()
             peer.finish(number, command[:10])
 
-    async with linked(script, command_timeout_s=0.5) as (server, watched):
+    # Long enough for a busy machine to begin with the first: else the second would go out.
+    async with linked(script, command_timeout_s=2.0) as (server, watched):
         with pytest.raises(SwitchUnavailable):
             await watched.link.api("fill", "x" * _FILL_BYTES)
         with pytest.raises(SwitchUnavailable):

@@ -70,12 +70,16 @@ class LiveAttempt(Generic[CoreT]):
         core: what has happened so far.
         leg: its audio; closed with the attempt.
         driver: the switch.
+        trunk: name of the trunk that it goes over, where that is known.
     """
 
-    def __init__(self, core: CoreT, leg: MediaLeg, driver: Driver[CoreT]) -> None:
+    def __init__(
+        self, core: CoreT, leg: MediaLeg, driver: Driver[CoreT], trunk: str | None = None
+    ) -> None:
         self.core = core
         """After calling it, call `pump()`."""
         self.leg = leg
+        self.trunk = trunk
         self.finished = asyncio.Event()
         """Set when the attempt is over."""
         self._driver = driver

@@ -8,7 +8,7 @@ new, and is passed over.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pbx import causes
 from pbx.state_machine import StateMachine
@@ -91,7 +91,10 @@ PHASES: Final[Mapping[Phase, Mapping[Step, Phase]]] = {
 }
 
 
-class AttemptCore(ABC):
+OutputT = TypeVar("OutputT")
+
+
+class AttemptCore(ABC, Generic[OutputT]):
     """The life of one attempt, told by the PBX's events. Times are seconds of a steady clock.
 
     Args:
@@ -107,7 +110,6 @@ class AttemptCore(ABC):
         id: str,  # noqa: A002 - the interface's word
         epoch: float,
         deadline: float,
-        *,
         ring_timeout_s: float,
         inbound: bool,
     ) -> None:
@@ -148,7 +150,7 @@ class AttemptCore(ABC):
         """When to call `on_deadline`, or None."""
         return self._deadline
 
-    def take(self) -> list[Any]:
+    def take(self) -> list[OutputT]:
         """What has come of the calls since the last `take()`: progress, media, commands."""
         outputs, self._outputs = self._outputs, []
         return outputs
@@ -262,4 +264,4 @@ class AttemptCore(ABC):
             self._deadline = None
 
 
-CoreT = TypeVar("CoreT", bound=AttemptCore)
+CoreT = TypeVar("CoreT", bound=AttemptCore[Any])

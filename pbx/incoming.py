@@ -1,6 +1,5 @@
 """An inbound call, the same whatever the PBX."""
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,8 +7,6 @@ from enum import IntEnum
 from typing import Final
 
 from pbx.switch import Attempt
-
-_log = logging.getLogger(__name__)
 
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 NAME_LENGTH: Final = 80
@@ -47,15 +44,6 @@ class Refusal(IntEnum):
 OnIncoming = Callable[[IncomingCall], Awaitable[Refusal | None]]
 """Given a call before it is answered; None has it answered. A refused one's attempt is void: what
 it goes on to tell is not to be waited for."""
-
-
-async def decide(call: IncomingCall, on_incoming: OnIncoming) -> Refusal | None:
-    """Whether a call is refused; where that cannot be said, it is."""
-    try:
-        return await on_incoming(call)
-    except Exception:
-        _log.exception("nobody could take the call %s", call.attempt.id)
-        return Refusal.NORMAL_CIRCUIT_CONGESTION
 
 
 def one_line(value: str | None, length: int) -> str | None:

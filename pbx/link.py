@@ -8,13 +8,15 @@ import asyncio
 import contextlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pbx.config import PbxConfig
 from pbx.switch import SwitchRefused, SwitchUnavailable
 
 _log = logging.getLogger(__name__)
+
+ConfigT = TypeVar("ConfigT", bound=PbxConfig)
 
 
 class Connection(Protocol):
@@ -29,11 +31,12 @@ class Connection(Protocol):
 ConnectionT = TypeVar("ConnectionT", bound=Connection)
 
 
-class Link(ABC, Generic[ConnectionT]):
+class Link(ABC, Generic[ConfigT, ConnectionT]):
     """A connection that comes back.
 
     Args:
-        config: address and time limits.
+        config: address, credentials, time limits.
+        on_event: called with each event that concerns us, header to value, in order.
         on_up: awaited after each login, before the link counts as connected.
         on_down: called when the connection is lost.
     """
@@ -42,9 +45,14 @@ class Link(ABC, Generic[ConnectionT]):
     name: ClassVar[str]
 
     def __init__(
-        self, config: PbxConfig, on_up: Callable[[], Awaitable[None]], on_down: Callable[[], None]
+        self,
+        config: ConfigT,
+        on_event: Callable[[Mapping[str, str]], None],
+        on_up: Callable[[], Awaitable[None]],
+        on_down: Callable[[], None],
     ) -> None:
-        self._limits = config
+        self._config = config
+        self._on_event = on_event
         self._on_up = on_up
         self._on_down = on_down
         self._connection: ConnectionT | None = None
@@ -95,8 +103,8 @@ class Link(ABC, Generic[ConnectionT]):
 
     @property
     def _address(self) -> str:
-        host = self._limits.host
-        return f"[{host}]:{self._limits.port}" if ":" in host else f"{host}:{self._limits.port}"
+        host = self._config.host
+        return f"[{host}]:{self._config.port}" if ":" in host else f"{host}:{self._config.port}"
 
     def _live(self) -> ConnectionT:
         """The connection; raises SwitchUnavailable when there is none."""
@@ -127,7 +135,7 @@ class Link(ABC, Generic[ConnectionT]):
     async def _watch(self, lost: asyncio.Future[str]) -> str:
         """Return when the connection is gone, or as good as: with the reason."""
         while not lost.done():
-            await asyncio.wait({lost}, timeout=self._limits.ping_interval_s)
+            await asyncio.wait({lost}, timeout=self._config.ping_interval_s)
             if not lost.done():
                 try:
                     await self._ping()
@@ -137,11 +145,11 @@ class Link(ABC, Generic[ConnectionT]):
         return lost.result() if lost.done() else "no sign of life"
 
     async def _reconnect(self) -> None:
-        delay = self._limits.reconnect_min_s
+        delay = self._config.reconnect_min_s
         told = ""
         while True:
             await asyncio.sleep(delay)
-            delay = min(delay * 2, self._limits.reconnect_max_s)
+            delay = min(delay * 2, self._config.reconnect_max_s)
             try:
                 await self._come_up()
             except (SwitchUnavailable, SwitchRefused) as error:

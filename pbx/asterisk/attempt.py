@@ -21,6 +21,7 @@ from pbx.asterisk.outputs import (
     AskMedia,
     Event,
     HangUpChannel,
+    Output,
     ReferAnswered,
 )
 from pbx.attempt_core import (
@@ -54,7 +55,7 @@ _TOO_LATE: Final[Mapping[Phase, str]] = {
 }
 
 
-class AsteriskCore(AttemptCore):
+class AsteriskCore(AttemptCore[Output]):
     """The life of one attempt on Asterisk.
 
     Args:
@@ -74,13 +75,7 @@ class AsteriskCore(AttemptCore):
         ring_timeout_s: float = 30,
         far_channel: str | None = None,
     ) -> None:
-        super().__init__(
-            id,
-            epoch,
-            now + _START_S,
-            ring_timeout_s=ring_timeout_s,
-            inbound=far_channel is not None,
-        )
+        super().__init__(id, epoch, now + _START_S, ring_timeout_s, far_channel is not None)
         self._far_leads = self._inbound
         self._media_channel: str | None = None
         self._media_host: str | None = None
@@ -116,25 +111,30 @@ class AsteriskCore(AttemptCore):
         match event.get("Event"):
             case "Newchannel" | "VarSet" if _is_media(event):
                 self._on_media_leg(event)
-            case "VarSet" if self._is_far(event):
+            case "Hangup" if _is_media(event):
+                self._on_media_hang_up(event, now)
+            case "DialBegin" if not self._inbound and event.get("Uniqueid") == self.id:
+                # The originate itself is told as one of the media leg, without a caller.
+                self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
+            case _ if not self._is_far(event):
+                pass
+            case "VarSet":
                 self._on_refer_status(event, now)
-            case "DialBegin":
-                self._on_dial_begin(event, now)
-            case "DialState":
-                self._on_dial_state(event, now)
+            case "DialState" if event.get("DialStatus") == "RINGING":
+                self._tell(Ringing(now + self._epoch))
+            case "DialState" if event.get("DialStatus") == "PROGRESS":
+                self._tell(EarlyMedia(now + self._epoch))
             case "DialEnd":
                 self._on_dial_end(event, now)
-            case "Newstate":
-                if event.get("ChannelStateDesc") == "Up" and self._is_far(event):
-                    self._answer(now)
+            case "Newstate" if event.get("ChannelStateDesc") == "Up":
+                self._answer(now)
             case "DTMFEnd":
                 self._on_digit(event, now)
-            case "HangupRequest" if self._is_far(event):
+            case "HangupRequest":
                 self._note_cause(event)
             case "Hangup":
-                self._on_hang_up(event, now)
-            case _:
-                pass
+                self._note_cause(event)
+                self._on_far_gone(now)
 
     def call_id(self, value: str) -> None:
         """The answer to `AskCallId`."""
@@ -277,11 +277,6 @@ class AsteriskCore(AttemptCore):
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
 
-    def _on_dial_begin(self, event: Event, now: float) -> None:
-        # The originate itself is told as a DialBegin of the media leg, without a caller.
-        if not self._inbound and event.get("Uniqueid") == self.id:
-            self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
-
     def _adopt_far(self, unique_id: str | None, channel: str | None, now: float) -> None:
         if self._far_id is not None or not unique_id or not channel:
             return
@@ -290,34 +285,18 @@ class AsteriskCore(AttemptCore):
             self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
         self._outputs.append(AskCallId(channel))
 
-    def _on_dial_state(self, event: Event, now: float) -> None:
-        if not self._is_far(event):
-            return
-        if event.get("DialStatus") == "RINGING":
-            self._tell(Ringing(now + self._epoch))
-        elif event.get("DialStatus") == "PROGRESS":
-            self._tell(EarlyMedia(now + self._epoch))
-
     def _on_dial_end(self, event: Event, now: float) -> None:
-        if self._is_far(event):
-            self._dial_status = event.get("DialStatus")
-            self._redirected = self._redirected or bool(event.get("Forward"))
-            if self._dial_status == "ANSWER":
-                self._answer(now)
+        self._dial_status = event.get("DialStatus")
+        self._redirected = self._redirected or bool(event.get("Forward"))
+        if self._dial_status == "ANSWER":
+            self._answer(now)
 
     def _on_digit(self, event: Event, now: float) -> None:
         # It fires for both legs; what came from the far end is `Received` on the far leg.
         digit = event.get("Digit", "")
-        if event.get("Direction") == "Received" and self._is_far(event) and len(digit) == 1:
+        if event.get("Direction") == "Received" and len(digit) == 1:
             duration_ms = whole_number(event.get("DurationMs", "")) or 0
             self._tell(Digit(now + self._epoch, digit, duration_ms))
-
-    def _on_hang_up(self, event: Event, now: float) -> None:
-        if _is_media(event):
-            self._on_media_hang_up(event, now)
-        elif self._is_far(event):
-            self._note_cause(event)
-            self._on_far_gone(now)
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
         left = self._media_channel not in (None, event.get("Channel"))

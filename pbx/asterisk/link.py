@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from panoramisk import Manager
@@ -77,29 +77,10 @@ class _Connection(Manager):  # type: ignore[misc]
                 self.protocol.responses.pop(action.id, None)
 
 
-class AmiLink(Link[_Connection]):
-    """A manager connection that comes back.
-
-    Args:
-        config: address, credentials, time limits.
-        on_event: called with each event, in order.
-        on_up: as of `Link`.
-        on_down: as of `Link`.
-    """
+class AmiLink(Link[AsteriskConfig, _Connection]):
+    """A manager connection that comes back."""
 
     name = "AMI"
-
-    def __init__(
-        self,
-        config: AsteriskConfig,
-        on_event: Callable[[Event], None],
-        on_up: Callable[[], Awaitable[None]],
-        on_down: Callable[[], None],
-    ) -> None:
-        super().__init__(config, on_up, on_down)
-        self._config = config
-        self._on_event = on_event
-        self._booted = asyncio.Event()
 
     async def act(
         self,
@@ -136,8 +117,14 @@ class AmiLink(Link[_Connection]):
         return answers
 
     async def _connect(self) -> None:
-        self._booted.clear()
-        self._connection = connection = _Connection(self._config, self._hear)
+        booted = asyncio.Event()
+
+        def hear(event: Event) -> None:
+            if event.get("Event") == "FullyBooted":
+                booted.set()
+            self._on_event(event)
+
+        self._connection = connection = _Connection(self._config, hear)
         try:
             await self._log_in(connection)
         except BaseException:
@@ -145,7 +132,7 @@ class AmiLink(Link[_Connection]):
             raise
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_BOOT_S):
-                await self._booted.wait()
+                await booted.wait()
 
     async def _log_in(self, connection: _Connection) -> None:
         try:
@@ -178,11 +165,6 @@ class AmiLink(Link[_Connection]):
 
     async def _ping(self) -> None:
         await self.act("Ping")
-
-    def _hear(self, event: Event) -> None:
-        if event.get("Event") == "FullyBooted":
-            self._booted.set()
-        self._on_event(event)
 
 
 def _plain(message: Any) -> Event:

@@ -16,74 +16,53 @@ from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
 from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
 from pbx.asterisk.transfers import AsteriskTransfers
-from pbx.asterisk.trunk import look_at_trunk
+from pbx.asterisk.trunk import Trunk, look_at_trunk
 from pbx.attempt import LiveAttempt
-from pbx.incoming import IncomingCall, OnIncoming, Refusal, decide
-from pbx.live_attempts import LiveAttempts
-from pbx.media import MediaError, MediaServer
+from pbx.incoming import IncomingCall, OnIncoming, Refusal
+from pbx.media import MediaServer
 from pbx.rare_log import RareLog
-from pbx.switch import (
-    Attempt,
-    Dial,
-    Ended,
-    Finding,
-    SwitchError,
-    SwitchRefused,
-    SwitchUnavailable,
-)
-from pbx.values import ID_PREFIX, check_channel_id, check_dial
+from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
+from pbx.switch_base import SwitchBase, clocks
+from pbx.values import ID_PREFIX, check_channel_id
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a good trunk is trusted to be good.
-_TRUNK_TRUST_S: Final = 5.0
 _DIGIT_MS: Final = 120
 _DIGIT_GAP_S: Final = 0.1
 #: Seconds that an inbound channel may take to open its media leg.
 _MEDIA_LEG_S: Final = 5
 
+LiveCall = LiveAttempt[AsteriskCore]
 
-class AsteriskSwitch:
-    """Implements `pbx.switch.Switch` over AMI.
 
-    Args:
-        config: see there.
-        media: started; every attempt opens a leg of it.
-        on_incoming: asked about each inbound call before it is answered, in a task of its own;
-            None takes none, and FastAGI does not listen.
-    """
+class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
+    """Implements `pbx.switch.Switch` over AMI; FastAGI listens where inbound calls are taken."""
+
+    _config: AsteriskConfig
+    _link: AmiLink
 
     def __init__(
         self, config: AsteriskConfig, media: MediaServer, on_incoming: OnIncoming | None = None
     ) -> None:
-        self._config = config
-        self._on_incoming = on_incoming
+        super().__init__(config, media, on_incoming)
+        self._codec = config.codec
         self._agi = FastAgiServer(self._admits, self._identify, self._take_call)
         self._refused = RareLog(_log)
-        self._media = media
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: LiveAttempts[AsteriskCore] = LiveAttempts(config.link_grace_s)
         self._transfers = AsteriskTransfers(
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
         self._originating: dict[str, asyncio.Future[Event]] = {}
-        self._good_trunks: dict[str, float] = {}
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a working AMI link now."""
-        return self._link.connected
 
     async def start(self) -> None:
         """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
-        await self._link.open()
+        await super().start()
         if self._on_incoming is not None:
             try:
                 await self._agi.start(self._config.fastagi_host, self._config.fastagi_port)
             except SwitchUnavailable:
-                await self._link.close()
+                await super().close()
                 raise
-        self._attempts.patrol(self._config.reconcile_interval_s, self._reconcile_if_connected)
 
     async def close(self) -> None:
         """Hang up every attempt that we own and disconnect."""
@@ -96,34 +75,6 @@ class AsteriskSwitch:
     def fastagi_port(self) -> int | None:
         """The TCP port that inbound calls come in by; None while none are taken."""
         return self._agi.port
-
-    async def originate(self, dial: Dial) -> Attempt:
-        """Dial. Returns once Asterisk has the request; raises SwitchError, never retries."""
-        trunk = dial.trunk or self._config.trunk
-        check_dial(dial, trunk)
-        if dial.id in self._attempts:
-            raise SwitchRefused(f"{dial.id} is being dialled already", "id")
-        await self._require_trunk(trunk)
-        try:
-            leg = self._media.open_leg(self._config.codec)
-        except MediaError as error:
-            raise SwitchRefused(str(error), "rtp") from error
-        now = time.monotonic()
-        core = AsteriskCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
-        attempt = LiveAttempt(core, leg, self)
-        self._attempts.add(attempt)
-        try:
-            await self._place(dial, trunk)
-        except SwitchRefused:
-            self._attempts.drop(attempt)
-            raise
-        except BaseException:
-            # Its fate is unknown: never sent again, and hung up wherever it shows itself.
-            self._attempts.condemn(dial.id)
-            self._attempts.drop(attempt)
-            self._attempts.spawn(self._hang_up_quietly(dial.id))
-            raise
-        return attempt
 
     async def living_channels(self) -> Sequence[str]:
         """Ids of the channels on Asterisk that bear our `offhook-` prefix, now."""
@@ -151,8 +102,10 @@ class AsteriskSwitch:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media)
 
-    async def _place(self, dial: Dial, trunk: str) -> None:
-        """Send the one Originate and wait until Asterisk has taken it up."""
+    def _core_of(self, dial: Dial) -> AsteriskCore:
+        return AsteriskCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
+
+    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:  # noqa: ARG002
         fields = {
             "ActionID": dial.id,
             "Channel": self._audio(),
@@ -205,22 +158,18 @@ class AsteriskSwitch:
         if call.unique_id in self._attempts or self._on_incoming is None:
             _log.warning("FastAGI: %s has asked already", call.channel)
             return
+        core = AsteriskCore(call.unique_id, *clocks(), far_channel=call.channel)
         try:
-            leg = self._media.open_leg(self._config.codec)
-        except MediaError as error:
+            attempt = self._begin(core, call.trunk)
+        except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
-        now = time.monotonic()
-        core = AsteriskCore(call.unique_id, now, time.time() - now, far_channel=call.channel)
-        attempt = LiveAttempt(core, leg, self)
-        self._attempts.add(attempt)
-        refusal = await decide(
+        refusal = await self._refusal(
+            attempt,
             IncomingCall(attempt, call.number, call.caller_number, call.caller_name, call.trunk),
-            self._on_incoming,
         )
         if refusal is not None:
-            self._attempts.drop(attempt)
             await session.command(f"EXEC Hangup {refusal}")
             return
         try:
@@ -237,15 +186,8 @@ class AsteriskSwitch:
             "chan_rtp loaded? See `offhook doctor`"
         )
 
-    async def _require_trunk(self, trunk: str) -> None:
-        """Raises SwitchRefused for a trunk that is missing or known to be unreachable."""
-        now = time.monotonic()
-        if self._good_trunks.get(trunk, 0.0) > now:
-            return
-        problem = (await look_at_trunk(self._link, trunk)).problem
-        if problem is not None:
-            raise SwitchRefused(problem, "trunk")
-        self._good_trunks[trunk] = now + _TRUNK_TRUST_S
+    async def _look_at_trunk(self, name: str) -> Trunk:
+        return await look_at_trunk(self._link, name)
 
     def _media_address(self) -> tuple[str, int]:
         host, port = self._media.address_for(self._config.media_host, self._link.local_host)
@@ -270,14 +212,9 @@ class AsteriskSwitch:
         elif event.get("Event") == "Newchannel" and self._attempts.condemned(
             event.get("Uniqueid", "")
         ):
-            self._attempts.spawn(self._hang_up_quietly(event["Uniqueid"]))
-
-    def _on_link_down(self) -> None:
-        self._good_trunks.clear()
-        self._attempts.link_down()
+            self._attempts.spawn(self._kill(event["Uniqueid"]))
 
     async def _reconcile(self) -> None:
-        """Compare our attempts with Asterisk's channels: adopt the living, end the dead."""
         # Chosen before asking: a call that begins meanwhile need not be in the answer.
         attempts = [one for one in self._attempts if one.id not in self._originating]
         channels = await self._channels()
@@ -286,7 +223,7 @@ class AsteriskSwitch:
             attempt.core.reconcile(its, time.monotonic())
             attempt.pump()
         for one in self._strays(channels):
-            self._attempts.spawn(self._hang_up_quietly(one))
+            self._attempts.spawn(self._kill(one))
         self._attempts.link_up()  # not before: should the link be lost in the midst of this
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
@@ -312,19 +249,14 @@ class AsteriskSwitch:
         except SwitchError as error:
             _log.debug("could not compare the calls with the PBX: %s", error)
 
-    async def _reconcile_if_connected(self) -> None:
-        if self._link.connected:
-            await self._reconcile()
-
     async def _channels(self) -> Sequence[Event]:
         answers = await self._link.act("CoreShowChannels", listing=True)
         return [one for one in answers if one.get("Event") == "CoreShowChannel"]
 
-    def carry_out(self, attempt: LiveAttempt[AsteriskCore], command: Any) -> None:
-        """As `pbx.attempt.Driver`, like the methods below."""
+    def carry_out(self, attempt: LiveCall, command: Any) -> None:
         match command:
             case HangUpChannel(channel):
-                self._attempts.spawn(self._hang_up_quietly(channel))
+                self._attempts.spawn(self._kill(channel))
             case AskCallId(channel):
                 self._attempts.spawn(self._ask_call_id(attempt, channel))
             case AskMedia(channel):
@@ -332,17 +264,17 @@ class AsteriskSwitch:
             case ReferAnswered():
                 self._transfers.answered(attempt, command)
 
-    async def _hang_up_quietly(self, channel: str) -> None:
+    async def _kill(self, channel_id: str) -> None:
         try:
-            await self._link.act("Hangup", {"Channel": channel})
+            await self._link.act("Hangup", {"Channel": channel_id})
         except SwitchError as error:
-            _log.debug("hanging up %s: %s", channel, error)
+            _log.debug("hanging up %s: %s", channel_id, error)
 
-    async def _ask_call_id(self, attempt: LiveAttempt[AsteriskCore], channel: str) -> None:
+    async def _ask_call_id(self, attempt: LiveCall, channel: str) -> None:
         value = await self._variable(channel, "CHANNEL(pjsip,call-id)")
         attempt.core.call_id(value)
 
-    async def _ask_media(self, attempt: LiveAttempt[AsteriskCore], channel: str) -> None:
+    async def _ask_media(self, attempt: LiveCall, channel: str) -> None:
         host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")
         port = await self._variable(channel, "UNICASTRTP_LOCAL_PORT")
         if host and port.isdigit():
@@ -358,13 +290,13 @@ class AsteriskSwitch:
             return ""
         return answer[0].get("Value", "")
 
-    async def limit(self, attempt: LiveAttempt[AsteriskCore], seconds: int) -> None:
+    async def limit(self, attempt: LiveCall, seconds: int) -> None:
         channel = attempt.core.far_channel
         if channel is None:
             raise SwitchRefused("the call has no channel of the trunk yet", "limit_s")
         await self._link.act("AbsoluteTimeout", {"Channel": channel, "Timeout": str(seconds)})
 
-    async def send_digits(self, attempt: LiveAttempt[AsteriskCore], digits: str) -> None:
+    async def send_digits(self, attempt: LiveCall, digits: str) -> None:
         for digit in digits:
             channel = attempt.core.far_channel
             if channel is None or not attempt.core.answered:
@@ -374,16 +306,14 @@ class AsteriskSwitch:
             )
             await asyncio.sleep(_DIGIT_GAP_S)
 
-    async def refer(self, attempt: LiveAttempt[AsteriskCore], number: str) -> None:
+    async def refer(self, attempt: LiveCall, number: str) -> None:
         await self._transfers.refer(attempt, number)
 
-    async def join(
-        self, attempt: LiveAttempt[AsteriskCore], other: LiveAttempt[AsteriskCore]
-    ) -> None:
+    async def join(self, attempt: LiveCall, other: LiveCall) -> None:
         await self._transfers.join(attempt, other)
 
-    def attempt_ended(self, attempt: LiveAttempt[AsteriskCore], ended: Ended) -> None:
-        self._attempts.ended(attempt, ended)
+    def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
+        super().attempt_ended(attempt, ended)
         self._transfers.ended(attempt)
 
 

@@ -28,7 +28,7 @@ _SIP_URI: Final = re.compile(
     r"sips?:(?:[^@]*@)?(?P<host>[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]+)?(?:[;?].*)?"
 )
 
-Attempt = LiveAttempt[AsteriskCore]
+LiveCall = LiveAttempt[AsteriskCore]
 
 
 async def dialplan_can_refer(link: AmiLink) -> bool:
@@ -67,15 +67,15 @@ class AsteriskTransfers:
         self._attempts = attempts
         self._audio = audio
         self._look = look
-        self._by_far_id: dict[str, Attempt] = {}
-        self._partners: dict[str, Attempt] = {}
+        self._by_far_id: dict[str, LiveCall] = {}
+        self._partners: dict[str, LiveCall] = {}
         self._referring: dict[str, asyncio.Future[ReferAnswered | None]] = {}
 
-    def owner(self, event: Event) -> Attempt | None:
+    def owner(self, event: Event) -> LiveCall | None:
         """Whose event that is, if it is about the far leg of a joined attempt."""
         return self._by_far_id.get(event.get("Uniqueid", ""))
 
-    async def refer(self, attempt: Attempt, number: str) -> None:
+    async def refer(self, attempt: LiveCall, number: str) -> None:
         """As `pbx.switch.Attempt.refer`; the number is checked."""
         far = attempt.core.far_channel or ""
         target = await self._refer_to(far, number)
@@ -105,7 +105,7 @@ class AsteriskTransfers:
             reason = f" (SIP {outcome.sip_code})" if outcome.sip_code is not None else ""
             raise SwitchRefused(f"the far end refused to call {number}{reason}", "transfer")
 
-    async def join(self, attempt: Attempt, other: Attempt) -> None:
+    async def join(self, attempt: LiveCall, other: LiveCall) -> None:
         """As `pbx.switch.Attempt.join`; both are answered."""
         # In a task of its own, as above.
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -117,13 +117,13 @@ class AsteriskTransfers:
         self._attempts.spawn(self._join(both, done))
         await done
 
-    def answered(self, attempt: Attempt, answer: ReferAnswered) -> None:
+    def answered(self, attempt: LiveCall, answer: ReferAnswered) -> None:
         """What became of the attempt's REFER."""
         waiting = self._referring.get(attempt.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
-    def ended(self, attempt: Attempt) -> None:
+    def ended(self, attempt: LiveCall) -> None:
         """Forget an attempt that is over; whom it was joined with has nobody left."""
         self._by_far_id.pop(attempt.core.far_id or "", None)
         waiting = self._referring.get(attempt.id)
@@ -149,7 +149,7 @@ class AsteriskTransfers:
         return target
 
     async def _redirect(
-        self, attempt: Attempt, far: str, answer: asyncio.Future[ReferAnswered | None]
+        self, attempt: LiveCall, far: str, answer: asyncio.Future[ReferAnswered | None]
     ) -> None:
         """Send the far leg to the dialplan; what comes of it is told by events."""
         where = {"Context": CONTEXT, "Exten": "refer", "Priority": "1"}
@@ -164,7 +164,7 @@ class AsteriskTransfers:
             _fail(answer, error)
             self._look()
 
-    async def _join(self, both: tuple[Attempt, Attempt], done: asyncio.Future[None]) -> None:
+    async def _join(self, both: tuple[LiveCall, LiveCall], done: asyncio.Future[None]) -> None:
         channels = [one.core.far_channel or "" for one in both]
         try:
             await self._link.act(

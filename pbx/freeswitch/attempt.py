@@ -38,7 +38,9 @@ _PARK_S: Final = 5.0
 _AUDIO_TRIES: Final = 3
 #: RFC 4733 clock of `DTMF-Duration`, per millisecond.
 _DTMF_CLOCK_KHZ: Final = 8
+#: What the audio must have: milliseconds of a packet, samples per second.
 _PTIME: Final = "20"
+_RATE: Final = "8000"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ _TOO_LATE: Final[Mapping[Phase, str]] = {
 }
 
 
-class FreeSwitchCore(AttemptCore):
+class FreeSwitchCore(AttemptCore[Output]):
     """The life of one attempt on FreeSWITCH.
 
     Args:
@@ -89,7 +91,6 @@ class FreeSwitchCore(AttemptCore):
         now: seconds of a steady clock, as in every method.
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: from the originate to the answer; then it is hung up.
-        rate: samples per second that the audio must have.
         inbound: whether the channel called us.
     """
 
@@ -100,17 +101,10 @@ class FreeSwitchCore(AttemptCore):
         epoch: float,
         *,
         ring_timeout_s: float = 30,
-        rate: int = 8000,
         inbound: bool = False,
     ) -> None:
-        super().__init__(
-            id,
-            epoch,
-            now + (_PARK_S if inbound else _START_S),
-            ring_timeout_s=ring_timeout_s,
-            inbound=inbound,
-        )
-        self._rate = str(rate)
+        patience_s = _PARK_S if inbound else _START_S
+        super().__init__(id, epoch, now + patience_s, ring_timeout_s, inbound)
         self._audio: StateMachine[Audio, str] = StateMachine(f"{id}, audio", _AUDIO, "none")
         self._turn = 0
         self._failures = 0
@@ -316,10 +310,10 @@ class FreeSwitchCore(AttemptCore):
         elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
             ptime = event["variable_rtp_use_codec_ptime"]
             self.fail(f"There was no audio: the trunk speaks packets of {ptime} ms, not 20.", now)
-        elif event.get("Channel-Read-Codec-Rate", self._rate) != self._rate:
+        elif event.get("Channel-Read-Codec-Rate", _RATE) != _RATE:
             rate = event["Channel-Read-Codec-Rate"]
             self.fail(
-                f"There was no audio: the trunk speaks at {rate} Hz, not {self._rate}; "
+                f"There was no audio: the trunk speaks at {rate} Hz, not {_RATE}; "
                 "let it offer PCMU or PCMA only.",
                 now,
             )

@@ -6,11 +6,11 @@ us.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from pbx.freeswitch.config import FreeSwitchConfig
-from pbx.freeswitch.connection import EslConnection, OnEvent
+from pbx.freeswitch.connection import EslConnection
 from pbx.freeswitch.session import Address
 from pbx.link import Link
 from pbx.switch import SwitchRefused, SwitchUnavailable
@@ -34,28 +34,10 @@ _FILTERS: Final = (
 _SLACK_S: Final = 1.0
 
 
-class EslLink(Link[EslConnection]):
-    """An Event Socket connection that comes back.
-
-    Args:
-        config: address, password, time limits.
-        on_event: called with each event that concerns us, in order.
-        on_up: as of `Link`.
-        on_down: as of `Link`.
-    """
+class EslLink(Link[FreeSwitchConfig, EslConnection]):
+    """An Event Socket connection that comes back."""
 
     name = "ESL"
-
-    def __init__(
-        self,
-        config: FreeSwitchConfig,
-        on_event: OnEvent,
-        on_up: Callable[[], Awaitable[None]],
-        on_down: Callable[[], None],
-    ) -> None:
-        super().__init__(config, on_up, on_down)
-        self._config = config
-        self._on_event = on_event
 
     async def api(self, command: str, argument: str = "", *, limit_s: float | None = None) -> str:
         """Do one API command, as a job that holds up nothing else; never twice.

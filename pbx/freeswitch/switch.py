@@ -24,26 +24,15 @@ from pbx.incoming import (
     IncomingCall,
     OnIncoming,
     Refusal,
-    decide,
     one_line,
 )
-from pbx.live_attempts import LiveAttempts
-from pbx.media import MediaError, MediaLeg, MediaServer
-from pbx.switch import (
-    Attempt,
-    Dial,
-    Ended,
-    Finding,
-    SwitchError,
-    SwitchRefused,
-    SwitchUnavailable,
-)
-from pbx.values import ID_PREFIX, check_channel_id, check_dial, is_id
+from pbx.media import MediaError, MediaServer
+from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
+from pbx.switch_base import SwitchBase, clocks
+from pbx.values import ID_PREFIX, check_channel_id, is_id
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a good trunk is trusted to be good.
-_TRUNK_TRUST_S: Final = 5.0
 #: Seconds of silence after which a `unicast` has failed: it answers +OK whatever comes of it.
 _FIRST_AUDIO_S: Final = 1.0
 #: Seconds of silence after which an open `unicast` has died: it sends a frame each 20 ms, of
@@ -58,74 +47,21 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LiveCall = LiveAttempt[FreeSwitchCore]
 
 
-class FreeSwitchSwitch:
-    """Implements `pbx.switch.Switch` over ESL.
+class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
+    """Implements `pbx.switch.Switch` over ESL."""
 
-    Args:
-        config: see there.
-        media: started; every attempt opens a leg of it.
-        on_incoming: asked about each inbound call before it is answered, in a task of its own;
-            None takes none.
-    """
+    _config: FreeSwitchConfig
+    _link: EslLink
+    _codec = UNICAST8
 
     def __init__(
         self, config: FreeSwitchConfig, media: MediaServer, on_incoming: OnIncoming | None = None
     ) -> None:
-        self._config = config
-        self._on_incoming = on_incoming
-        self._media = media
+        super().__init__(config, media, on_incoming)
         self._link = EslLink(config, self._on_event, self._reconcile, self._on_link_down)
-        self._attempts: LiveAttempts[FreeSwitchCore] = LiveAttempts(config.link_grace_s)
         self._created: dict[str, asyncio.Event] = {}
-        self._trunks: dict[str, str] = {}
-        self._gateways: dict[str, tuple[float, Gateway]] = {}
         self._transfers = FreeSwitchTransfers(self._link, self._attempts)
         self._ports = UnicastPorts(config.unicast_port_min, config.unicast_port_max)
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a working ESL link now."""
-        return self._link.connected
-
-    async def start(self) -> None:
-        """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
-        await self._link.open()
-        self._attempts.patrol(self._config.reconcile_interval_s, self._reconcile_if_connected)
-
-    async def close(self) -> None:
-        """Hang up every attempt that we own and disconnect."""
-        await self._attempts.hang_up_all(confirmed=self._link.connected)
-        await self._attempts.close()
-        await self._link.close()
-
-    async def originate(self, dial: Dial) -> Attempt:
-        """Dial. Returns once FreeSWITCH has made the channel; raises SwitchError, never retries."""
-        trunk = dial.trunk or self._config.trunk
-        check_dial(dial, trunk)
-        if dial.id in self._attempts:
-            raise SwitchRefused(f"{dial.id} is being dialled already", "id")
-        gateway = await self._gateway(trunk)
-        if gateway.problem is not None:
-            raise SwitchRefused(gateway.problem, "trunk")
-        if await self._link.job("uuid_exists", dial.id) == "true":
-            raise SwitchRefused(f"FreeSWITCH has a channel {dial.id} already", "id")
-        now = time.monotonic()
-        core = FreeSwitchCore(dial.id, now, time.time() - now, ring_timeout_s=dial.ring_timeout_s)
-        attempt = LiveAttempt(core, self._open_leg(), self)
-        self._attempts.add(attempt)
-        self._trunks[dial.id] = trunk
-        try:
-            await self._place(attempt, originate_argument(dial, trunk, self._config))
-        except SwitchRefused:
-            self._forget(attempt)
-            raise
-        except BaseException:
-            # Its fate is unknown: never sent again, and hung up wherever it shows itself.
-            self._attempts.condemn(dial.id)
-            self._forget(attempt)
-            self._attempts.spawn(self._kill(dial.id, "NORMAL_CLEARING"))
-            raise
-        return attempt
 
     async def living_channels(self) -> Sequence[str]:
         """Ids of the channels on FreeSWITCH that bear our `offhook-` prefix, now."""
@@ -165,7 +101,6 @@ class FreeSwitchSwitch:
         return await examine(self._config, self._link, self._media)
 
     def carry_out(self, attempt: LiveCall, command: Any) -> None:
-        """As `pbx.attempt.Driver`, like the methods below."""
         match command:
             case HangUp(cause):
                 self._attempts.spawn(self._kill(attempt.id, cause))
@@ -182,25 +117,25 @@ class FreeSwitchSwitch:
         await self._link.api("uuid_send_dtmf", f"{attempt.id} {digits}@{_DIGIT_MS}")
 
     async def refer(self, attempt: LiveCall, number: str) -> None:
-        trunk = self._trunks.get(attempt.id, self._config.trunk)
-        await self._transfers.refer(attempt, number, (await self._gateway(trunk)).host)
+        gateway = await self._trunk(attempt.trunk or self._config.trunk)
+        await self._transfers.refer(attempt, number, gateway.host)
 
     async def join(self, attempt: LiveCall, other: LiveCall) -> None:
         await self._transfers.join(attempt, other)
 
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
-        self._attempts.ended(attempt, ended)
-        self._trunks.pop(attempt.id, None)
+        super().attempt_ended(attempt, ended)
         self._ports.give_back(attempt.id)
 
-    def _open_leg(self) -> MediaLeg:
-        try:
-            return self._media.open_leg(UNICAST8)
-        except MediaError as error:
-            raise SwitchRefused(str(error), "rtp") from error
+    def _core_of(self, dial: Dial) -> FreeSwitchCore:
+        return FreeSwitchCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
 
-    async def _place(self, attempt: LiveCall, argument: str) -> None:
-        """Send the one originate, and wait until there is a channel or a refusal."""
+    async def _require_free(self, channel_id: str) -> None:
+        if await self._link.job("uuid_exists", channel_id) == "true":
+            raise SwitchRefused(f"FreeSWITCH has a channel {channel_id} already", "id")
+
+    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:
+        argument = originate_argument(dial, trunk, self._config)
         created = self._created[attempt.id] = asyncio.Event()
         job = asyncio.create_task(self._link.job("originate", argument, limit_s=_LONGEST_RING_S))
         waiting = asyncio.create_task(created.wait())
@@ -215,7 +150,7 @@ class FreeSwitchSwitch:
                     raise SwitchUnavailable("FreeSWITCH took the originate but did not act on it")
                 result = job.result()
                 if result.startswith("-"):
-                    raise _refusal(result)
+                    raise _not_placed(result)
         except BaseException:
             job.cancel()
             raise
@@ -235,15 +170,8 @@ class FreeSwitchSwitch:
         attempt.core.on_originate(failure, time.monotonic())
         attempt.pump()
 
-    async def _gateway(self, trunk: str) -> Gateway:
-        """Raises SwitchRefused for a trunk that is missing."""
-        now = time.monotonic()
-        until, gateway = self._gateways.get(trunk, (0.0, None))
-        if gateway is None or until <= now:
-            gateway = await look_at_gateway(self._link, trunk)
-            if gateway.problem is None:
-                self._gateways[trunk] = (now + _TRUNK_TRUST_S, gateway)
-        return gateway
+    async def _look_at_trunk(self, name: str) -> Gateway:
+        return await look_at_gateway(self._link, name)
 
     async def _open_audio(self, attempt: LiveCall, turn: int) -> None:
         """`unicast`, which says +OK to everything: only audio that comes is a success."""
@@ -293,7 +221,7 @@ class FreeSwitchSwitch:
         elif event.get("Event-Name") not in ("CHANNEL_CREATE", "CHANNEL_PARK"):
             return
         elif self._attempts.condemned(channel_id):
-            self._attempts.spawn(self._kill(channel_id, "NORMAL_CLEARING"))
+            self._attempts.spawn(self._kill(channel_id))
         elif event.get("Event-Name") == "CHANNEL_PARK" and (
             event.get("Call-Direction") == "inbound"
         ):
@@ -312,45 +240,29 @@ class FreeSwitchSwitch:
             )
             return
         try:
-            leg = self._open_leg()
+            attempt = self._begin(FreeSwitchCore(channel_id, *clocks(), inbound=True))
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
             self._attempts.spawn(self._kill(channel_id, refusal.name))
             return
-        now = time.monotonic()
-        core = FreeSwitchCore(channel_id, now, time.time() - now, inbound=True)
-        attempt = LiveAttempt(core, leg, self)
-        self._attempts.add(attempt)
-        self._attempts.spawn(self._answer_or_refuse(attempt, event, self._on_incoming))
+        self._attempts.spawn(self._answer_or_refuse(attempt, event))
 
-    async def _answer_or_refuse(
-        self, attempt: LiveCall, parked: Event, on_incoming: OnIncoming
-    ) -> None:
+    async def _answer_or_refuse(self, attempt: LiveCall, parked: Event) -> None:
         call = IncomingCall(
             attempt,
             one_line(parked.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
             one_line(parked.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
             one_line(parked.get("Caller-Caller-ID-Name"), NAME_LENGTH),
         )
-        refusal = await decide(call, on_incoming)
+        refusal = await self._refusal(attempt, call)
         if refusal is not None:
-            self._attempts.drop(attempt)
             await self._kill(attempt.id, refusal.name)
             return
         attempt.core.on_event(parked, time.monotonic())
         attempt.pump()
 
-    def _on_link_down(self) -> None:
-        self._gateways.clear()
-        self._attempts.link_down()
-
-    async def _reconcile_if_connected(self) -> None:
-        if self._link.connected:
-            await self._reconcile()
-
     async def _reconcile(self) -> None:
-        """Compare our attempts with FreeSWITCH's channels: adopt the living, end the dead."""
         attempts = [one for one in self._attempts if one.id not in self._created]
         answers = await asyncio.gather(
             *(self._link.job("uuid_dump", f"{one.id} json") for one in attempts)
@@ -368,7 +280,7 @@ class FreeSwitchSwitch:
         applications = "answer,park" if answer else "park"
         await self._quietly("uuid_transfer", f"{channel_id} '{applications}' inline")
 
-    async def _kill(self, channel_id: str, cause: str) -> None:
+    async def _kill(self, channel_id: str, cause: str = "NORMAL_CLEARING") -> None:
         await self._quietly("uuid_kill", f"{channel_id} {cause}")
 
     async def _quietly(self, command: str, argument: str) -> None:
@@ -379,12 +291,11 @@ class FreeSwitchSwitch:
             _log.debug("%s %s: %s", command, argument, error)
 
     def _forget(self, attempt: LiveCall) -> None:
-        self._attempts.drop(attempt)
-        self._trunks.pop(attempt.id, None)
+        super()._forget(attempt)
         self._ports.give_back(attempt.id)
 
 
-def _refusal(result: str) -> SwitchRefused:
+def _not_placed(result: str) -> SwitchRefused:
     """An originate that made no channel."""
     reason = result.removeprefix("-ERR").strip()
     field = "trunk" if "GATEWAY" in reason or "PROFILE" in reason else None

@@ -1,0 +1,178 @@
+"""What is the same in driving any PBX: dial once, offer calls, compare, hang up, end."""
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from pbx.attempt import Driver, LiveAttempt
+from pbx.attempt_core import CoreT
+from pbx.codecs import Encoding
+from pbx.config import PbxConfig
+from pbx.incoming import IncomingCall, OnIncoming, Refusal
+from pbx.link import Link
+from pbx.live_attempts import LiveAttempts
+from pbx.media import MediaError, MediaServer
+from pbx.switch import Attempt, Dial, Ended, SwitchRefused
+from pbx.values import check_dial
+
+_log = logging.getLogger(__name__)
+
+#: Seconds that a good trunk is trusted to be good.
+_TRUNK_TRUST_S: Final = 5.0
+
+
+class Trunk(Protocol):
+    """A trunk as the PBX sees it now."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot carry a call, and how to mend that; None when nothing is known."""
+        ...
+
+
+TrunkT = TypeVar("TrunkT", bound=Trunk)
+
+
+class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
+    """Implements `pbx.switch.Switch`, but for what each PBX does in its own way.
+
+    Args:
+        config: see there.
+        media: started; every attempt opens a leg of it.
+        on_incoming: asked about each inbound call before it is answered, in a task of its own;
+            None takes none.
+    """
+
+    _config: PbxConfig
+    _link: Link[Any, Any]
+    _codec: Encoding
+    """Between the PBX and us."""
+
+    def __init__(
+        self, config: PbxConfig, media: MediaServer, on_incoming: OnIncoming | None
+    ) -> None:
+        self._config = config
+        self._media = media
+        self._on_incoming = on_incoming
+        self._attempts: LiveAttempts[CoreT] = LiveAttempts(config.link_grace_s)
+        self._good_trunks: dict[str, tuple[float, TrunkT]] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a working link to the PBX now."""
+        return self._link.connected
+
+    async def start(self) -> None:
+        """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
+        await self._link.open()
+        self._attempts.patrol(self._config.reconcile_interval_s, self._reconcile_if_connected)
+
+    async def close(self) -> None:
+        """Hang up every attempt that we own and disconnect."""
+        await self._attempts.hang_up_all(confirmed=self._link.connected)
+        await self._attempts.close()
+        await self._link.close()
+
+    async def originate(self, dial: Dial) -> Attempt:
+        """Dial. Returns once the PBX has the request; raises SwitchError, never retries."""
+        trunk = dial.trunk or self._config.trunk
+        check_dial(dial, trunk)
+        if dial.id in self._attempts:
+            raise SwitchRefused(f"{dial.id} is being dialled already", "id")
+        problem = (await self._trunk(trunk)).problem
+        if problem is not None:
+            raise SwitchRefused(problem, "trunk")
+        await self._require_free(dial.id)
+        attempt = self._begin(self._core_of(dial), trunk)
+        try:
+            await self._place(attempt, dial, trunk)
+        except SwitchRefused:
+            self._forget(attempt)
+            raise
+        except BaseException:
+            # Its fate is unknown: never sent again, and hung up wherever it shows itself.
+            self._attempts.condemn(dial.id)
+            self._forget(attempt)
+            self._attempts.spawn(self._kill(dial.id))
+            raise
+        return attempt
+
+    def attempt_ended(self, attempt: LiveAttempt[CoreT], ended: Ended) -> None:
+        self._attempts.ended(attempt, ended)
+
+    @abstractmethod
+    def _core_of(self, dial: Dial) -> CoreT:
+        """The life of an attempt that is about to be dialled."""
+
+    @abstractmethod
+    async def _place(self, attempt: LiveAttempt[CoreT], dial: Dial, trunk: str) -> None:
+        """Send the one request to dial, and wait until the PBX has taken it up.
+
+        Raises SwitchRefused where there is no channel; anything else where there may be one.
+        """
+
+    @abstractmethod
+    async def _kill(self, channel_id: str) -> None:
+        """Hang that up if it is there; the attempts' deadlines mind the rest."""
+
+    @abstractmethod
+    async def _look_at_trunk(self, name: str) -> TrunkT:
+        """Ask the PBX. Raises SwitchRefused for a trunk that it does not know, SwitchError."""
+
+    @abstractmethod
+    async def _reconcile(self) -> None:
+        """Compare our attempts with the PBX's channels: adopt the living, end the dead."""
+
+    async def _require_free(self, channel_id: str) -> None:
+        """Raises SwitchRefused for an id that the PBX has a channel of already."""
+
+    def _begin(self, core: CoreT, trunk: str | None = None) -> LiveAttempt[CoreT]:
+        """An attempt with audio of its own. Raises SwitchRefused when there is no room."""
+        try:
+            leg = self._media.open_leg(self._codec)
+        except MediaError as error:
+            raise SwitchRefused(str(error), "rtp") from error
+        attempt = LiveAttempt(core, leg, self, trunk)
+        self._attempts.add(attempt)
+        return attempt
+
+    def _forget(self, attempt: LiveAttempt[CoreT]) -> None:
+        """It never began."""
+        self._attempts.drop(attempt)
+
+    async def _refusal(self, attempt: LiveAttempt[CoreT], call: IncomingCall) -> Refusal | None:
+        """Why an inbound call is not answered, and then it is forgotten; None to answer it."""
+        assert self._on_incoming is not None
+        try:
+            refusal = await self._on_incoming(call)
+        except Exception:
+            _log.exception("nobody could take the call %s", attempt.id)
+            refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
+        if refusal is not None:
+            self._forget(attempt)
+        return refusal
+
+    async def _trunk(self, name: str) -> TrunkT:
+        """How a trunk is. Raises as `_look_at_trunk`."""
+        now = time.monotonic()
+        until, trunk = self._good_trunks.get(name, (0.0, None))
+        if trunk is None or until <= now:
+            trunk = await self._look_at_trunk(name)
+            if trunk.problem is None:
+                self._good_trunks[name] = (now + _TRUNK_TRUST_S, trunk)
+        return trunk
+
+    def _on_link_down(self) -> None:
+        self._good_trunks.clear()
+        self._attempts.link_down()
+
+    async def _reconcile_if_connected(self) -> None:
+        if self._link.connected:
+            await self._reconcile()
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds of the steady clock now, and what to add to them for Unix time."""
+    now = time.monotonic()
+    return now, time.time() - now

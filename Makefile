@@ -56,7 +56,7 @@ test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(PYTEST) -m pure -n auto --maxprocesses 4
+	@$(PYTEST) -m pure -n logical --maxprocesses 4
 	@$(PYTEST) -m bed -n $(BED_WORKERS)
 endif
 

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ import pytest
 from api.cli.example import EXAMPLE, Receiver, demo_settings, serve_receiver
 from api.client import OffhookClient
 from api.client.reading import parse
-from api.main import Server, serving
-from api.settings import Section
+from api.main import Server, engine_config, serving
+from api.settings import Section, Settings
+from models.load import EngineConfig
+from models.trial import try_engines
 from pbx.testbed import TestBed, persona
 from pbx.testbed.freeswitch import PROGRAM_VARIABLE, FreeSwitch, installed
 from pbx.testbed.instance import Asterisk
@@ -102,12 +106,29 @@ async def command(*arguments: str, **env: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def settings_on(bed: TestBed, folder: Path, freeswitch: FreeSwitch | None = None) -> Settings:
+    """Of a server on the test bed, which is told that its engines load on this machine."""
+    settings = demo_settings(bed, folder, "starter", freeswitch)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "engines.tried").write_text(_tried(engine_config(settings)))
+    return settings
+
+
+@cache
+def _tried(config: EngineConfig) -> str:
+    """What a server would write down once it has tried the engines."""
+    with tempfile.TemporaryDirectory() as folder:
+        remembered = Path(folder) / "engines.tried"
+        try_engines(config, remembered)
+        return remembered.read_text()
+
+
 @contextlib.asynccontextmanager
 async def phoning(
     bed: TestBed, folder: Path, freeswitch: FreeSwitch | None = None, **sections: Section
 ) -> AsyncIterator[Phone]:
     """A running server, and a client of it; `sections` replace those of the settings."""
-    base = demo_settings(bed, folder, "starter", freeswitch)
+    base = settings_on(bed, folder, freeswitch)
     settings = base.model_copy(
         update={
             "calls": base.calls.model_copy(update={"ring_timeout_s": 4}),

@@ -11,19 +11,18 @@ import pytest
 from pydantic import SecretStr
 
 from api.cli.doctor import examine
-from api.cli.example import demo_settings
 from api.client import OffhookClient
 from api.main import serving
 from api.settings import Settings
 from pbx.media import MediaError
 from pbx.testbed import TestBed, persona
-from tests.e2e.conftest import command
+from tests.e2e.conftest import command, settings_on
 from voice_loop.ports import EngineError
 
 
 @pytest.fixture
 def settings(bed: TestBed, tmp_path: Path) -> Settings:
-    base = demo_settings(bed, tmp_path, "starter")
+    base = settings_on(bed, tmp_path)
     recordings = base.recordings.model_copy(update={"dir": tmp_path / "recordings"})
     return base.model_copy(update={"recordings": recordings})
 

@@ -14,11 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import TERMINAL
-from api.cli.example import EXAMPLE, demo_settings
+from api.cli.example import EXAMPLE
 from api.settings import Settings, StoreSection
 from api.store import Store
 from api.store.tables import metadata
 from pbx.testbed import TestBed, persona
+from tests.e2e.conftest import settings_on
 from tests.e2e.mortal import ERASING_POINTS, RECORDING_POINTS
 from tests.e2e.test_killed import Mortal, environment
 from tests.files import holding
@@ -30,7 +31,7 @@ AT_ONCE = 3
 
 
 def settings_of(bed: TestBed, folder: Path, store: StoreSection, index: int) -> Settings:
-    base = demo_settings(bed, folder, "starter")
+    base = settings_on(bed, folder)
     first = 14000 + 20 * index
     return base.model_copy(
         update={

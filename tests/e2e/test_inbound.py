@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.cli.example import CALLER_NUMBER, EXAMPLE, demo_settings
+from api.cli.example import CALLER_NUMBER, EXAMPLE
 from pbx.testbed import TestBed, persona
-from tests.e2e.conftest import Phone, phoning
+from tests.e2e.conftest import Phone, phoning, settings_on
 from tests.pbx.cable import Cable
 from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx
 
@@ -19,7 +19,7 @@ CALLER = "+15550888001"
 async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
     """A server that takes one call at a time."""
     folder = tmp_path_factory.mktemp("inbound")
-    base = demo_settings(bed, folder, "starter")
+    base = settings_on(bed, folder)
     async with phoning(
         bed,
         folder,

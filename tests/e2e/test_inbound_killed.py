@@ -10,16 +10,17 @@ import httpx
 import pytest
 
 from api.base.lifecycle import TERMINAL
-from api.cli.example import CALLER_NUMBER, demo_settings
+from api.cli.example import CALLER_NUMBER
 from api.settings import Settings
 from api.store import Store
 from pbx.testbed import TestBed
+from tests.e2e.conftest import settings_on
 from tests.e2e.test_inbound import no_channels, ring
 from tests.e2e.test_killed import Mortal, environment
 
 
 def taking_calls(bed: TestBed, folder: Path) -> Settings:
-    base = demo_settings(bed, folder, "starter")
+    base = settings_on(bed, folder)
     return base.model_copy(
         update={
             "pbx": base.pbx.model_copy(update={"inbound": True}),

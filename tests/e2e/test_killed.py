@@ -26,11 +26,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.base.lifecycle import TERMINAL, WEBHOOK_EVENTS
-from api.cli.example import demo_settings
 from api.http.server import http_server, listen
 from api.settings import ANY_NAME, Settings, StoreSection, env_name, iter_fields
 from api.store import Store
 from pbx.testbed import TestBed, persona
+from tests.e2e.conftest import settings_on
 from tests.e2e.mortal import POINTS
 from tests.postgres import PostgresServer, at
 
@@ -246,7 +246,7 @@ async def make(
     bed: TestBed, store: StoreSection, hook: tuple[Hook, str], point: str, index: int
 ) -> Scenario:
     folder = store.path.parent
-    base = demo_settings(bed, folder, "starter")
+    base = settings_on(bed, folder)
     caller = f"+155502{index + (0 if store.url is None else 500):05d}"
     # Each server has ports of its own; all of them share the PBX.
     first = 13000 + 20 * index

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from api.base.lifecycle import TERMINAL
-from api.cli.example import demo_settings
 from api.client import OffhookClient
 from api.resources.call import CallObject
 from api.store import Store
 from pbx.testbed import TestBed, persona
+from tests.e2e.conftest import settings_on
 from tests.e2e.test_killed import Mortal, environment
 from tests.postgres import PostgresServer, at
 
@@ -33,7 +33,7 @@ class Pair:
 async def pair(
     bed: TestBed, tmp_path: Path, postgres_server: PostgresServer
 ) -> AsyncIterator[Pair]:
-    base = demo_settings(bed, tmp_path, "starter")
+    base = settings_on(bed, tmp_path)
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(postgres_server.database())
         store = await Store.open(at(url))

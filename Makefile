@@ -48,7 +48,7 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 
 # Tests of the bed wait for people's voices most of the time, so two go side by side, each worker
 # with a bed of its own; of a FreeSWITCH that answers already there is one.
-BED_WORKERS := $(if $(OFFHOOK_TEST_FREESWITCH),0,2)
+BED_WORKERS ?= $(if $(OFFHOOK_TEST_FREESWITCH),0,2)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
 
 test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)

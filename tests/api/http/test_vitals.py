@@ -90,8 +90,9 @@ async def test_a_disk_that_is_getting_full(small_disk: Path) -> None:
 
 async def test_a_store_that_may_not_grow(bench: Bench) -> None:
     """As with a quota: the database's log is at its largest."""
-    assert await health(bench) == {}
     log = Path(bench.services.settings.store.path).with_name("offhook.db-wal")
+    while log.stat().st_size <= 2**16:  # what is written to a folder to try it
+        assert await health(bench) == {}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
     try:

@@ -10,7 +10,7 @@ from api.base.mail_addresses import is_email
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, pointer
 from api.base.text import BUILT_IN, MASK, PLACEHOLDER, SECRETS
-from api.egress.policy import EgressError
+from api.egress.policy import EgressError, EgressPolicy
 from api.resources.agent_fields import AgentFields, LlmField
 from api.resources.masking import hidden
 from api.resources.returns import check_returns
@@ -48,8 +48,8 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     if config.instructions is not None and not config.instructions.strip():
         yield FieldError("must not be empty", pointer("instructions"))
     yield from check_returns(config.returns or {})
-    if config.language is not None and config.language not in context.languages:
-        known = ", ".join(sorted(context.languages)) or "none"
+    if config.language is not None and config.language not in context.engines.languages:
+        known = ", ".join(sorted(context.engines.languages)) or "none"
         detail = f"the loaded models do not speak {config.language[:20]!r}; they speak: {known}"
         yield FieldError(detail, pointer("language"))
     if config.max_duration_seconds and config.max_duration_seconds > calls.max_duration_s:
@@ -57,7 +57,7 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
         yield FieldError(detail, pointer("max_duration_seconds"))
     if config.webhook_url is not None:
         try:
-            context.webhook_url(config.webhook_url)
+            EgressPolicy(context.settings.webhooks).check_url(config.webhook_url)
         except EgressError as error:
             yield FieldError(str(error), pointer("webhook_url"))
     opens = config.first_sentence_mode != "none"
@@ -73,18 +73,18 @@ def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]
     if config.llm is not None:
         yield from _llm(config.llm, context)
     spoken: str | None = config.language or context.settings.calls.default_language
-    if spoken not in context.languages:
+    if spoken not in context.engines.languages:
         spoken = None  # that is told already
     wrong: dict[str, str | None] = {}
     if (voice := config.voice) is not None:
         if voice.id is not None or voice.provider is not None:
-            wrong[pointer("voice", "id")] = context.engine_problem("voice", voice.name, spoken)
+            wrong[pointer("voice", "id")] = context.engines.problem("voice", voice.name, spoken)
         if voice.model is not None:
-            wrong[pointer("voice", "model")] = context.engine_problem("voice", voice.model, spoken)
+            wrong[pointer("voice", "model")] = context.engines.problem("voice", voice.model, spoken)
     if (ears := config.transcriber) is not None:
         place = pointer("transcriber", "language" if ears.model is None else "model")
         heard = ears.language or spoken
-        wrong[place] = context.engine_problem("transcriber", ears.model, heard)
+        wrong[place] = context.engines.problem("transcriber", ears.model, heard)
     for place, detail in wrong.items():
         if detail is not None:
             yield FieldError(detail, place, code="provider_not_configured")
@@ -94,14 +94,14 @@ def _llm(llm: LlmField, context: AgentContext) -> Iterator[FieldError]:
     if llm.api_url is None:
         if llm.api_key is not None:
             yield FieldError("is for a model with `api_url`", pointer("llm", "api_key"))
-        wrong = None if llm.model is None else context.engine_problem("llm", llm.model, None)
+        wrong = None if llm.model is None else context.engines.problem("llm", llm.model, None)
         if wrong is not None:
             yield FieldError(wrong, pointer("llm", "model"), code="provider_not_configured")
         return
     if llm.model is None:
         yield FieldError("is needed with `api_url`: its name there", pointer("llm", "model"))
     try:
-        context.model_url(llm.api_url)
+        EgressPolicy.of_models(context.settings).check_url(llm.api_url)
     except EgressError as error:
         yield FieldError(str(error), pointer("llm", "api_url"))
 

@@ -3,8 +3,10 @@ instructions of a conversation, for which the language model's context must leav
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
+from api.agents.context import AgentContext
 from api.agents.templates import templates
 from api.base.problems import FieldError, pointer
 from api.base.text import PLACEHOLDER, as_text, render
@@ -15,11 +17,6 @@ from voice_loop.faq import Faq
 from voice_loop.prompts import system_prompt
 from voice_loop.tools import ToolSpec
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from api.agents.context import AgentContext
-
 #: Characters of a whole configuration as JSON: each call, and each of its events, has a copy.
 MAX_CONFIG: Final = 262_144
 #: Characters that a text may have once its variables have their values.
@@ -27,7 +24,7 @@ MAX_RENDERED: Final = 50_000
 
 
 def check_sizes(
-    config: AgentFields, values: Mapping[str, Any], context: "AgentContext", now: "datetime"
+    config: AgentFields, values: Mapping[str, Any], context: AgentContext, now: datetime
 ) -> list[FieldError]:
     """What is too long.
 
@@ -60,7 +57,7 @@ def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterat
 
 
 def _no_room(
-    config: AgentFields, values: Mapping[str, Any], context: "AgentContext", now: "datetime"
+    config: AgentFields, values: Mapping[str, Any], context: AgentContext, now: datetime
 ) -> Iterator[FieldError]:
     if config.llm is not None and config.llm.api_url is not None:
         return  # its context is not known
@@ -77,7 +74,7 @@ def _no_room(
     ]
     prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
     model = None if config.llm is None else config.llm.model
-    wrong = context.prompt_problem(model, prompt)
+    wrong = context.engines.prompt_problem(model, prompt)
     if wrong is None:
         return
     parts = {

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from api.agents.context import AgentContext
 from api.base.mail_addresses import is_email
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, pointer
 from api.base.text import PLACEHOLDER
-from api.egress.policy import EgressError
+from api.egress.policy import EgressError, EgressPolicy
 from api.resources.tool_fields import (
     RESERVED,
     CalendarTool,
@@ -22,9 +23,6 @@ from api.resources.tool_fields import (
     TransferTool,
 )
 from api.tools.request import BODILESS, body_of, leads_astray
-
-if TYPE_CHECKING:
-    from api.agents.context import AgentContext
 
 Place = tuple[str | int, ...]
 
@@ -39,7 +37,7 @@ _OURS: Final = frozenset(
 )
 
 
-def check_tools(tools: Sequence[ToolField], context: "AgentContext") -> Iterator[FieldError]:
+def check_tools(tools: Sequence[ToolField], context: AgentContext) -> Iterator[FieldError]:
     """What is wrong with them; pointers count from the configuration's root."""
     yield from _names(tools)
     for index, tool in enumerate(tools):
@@ -74,7 +72,7 @@ def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:
         taken.add((named, name))
 
 
-def _http(tool: HttpTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+def _http(tool: HttpTool, place: Place, context: AgentContext) -> Iterator[FieldError]:
     yield from _url(tool.url, (*place, "url"), context)
     yield from _headers(tool.headers, (*place, "headers"))
     for index, pair in enumerate(tool.query_params):
@@ -86,7 +84,7 @@ def _http(tool: HttpTool, place: Place, context: "AgentContext") -> Iterator[Fie
     yield from _inputs(tool.input_schema, (*place, "input_schema"))
 
 
-def _url(template: str, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+def _url(template: str, place: Place, context: AgentContext) -> Iterator[FieldError]:
     try:
         fixed = "{" not in urlsplit(template).netloc
     except ValueError:
@@ -96,7 +94,7 @@ def _url(template: str, place: Place, context: "AgentContext") -> Iterator[Field
         return
     url = PLACEHOLDER.sub("x", template)
     try:
-        context.tool_url(url)
+        EgressPolicy(context.settings.tools).check_url(url)
     except EgressError as error:
         yield FieldError(str(error), pointer(*place))
     else:
@@ -157,7 +155,7 @@ def _inputs(inputs: Sequence[Input], place: Place) -> Iterator[FieldError]:
             yield FieldError("holds an option twice", here)
 
 
-def _email(tool: EmailTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+def _email(tool: EmailTool, place: Place, context: AgentContext) -> Iterator[FieldError]:
     if not context.sends_email:
         detail = "there is no mail server; set `smtp.host`"
         yield FieldError(detail, pointer(*place, "type"), code="not_configured")
@@ -166,7 +164,7 @@ def _email(tool: EmailTool, place: Place, context: "AgentContext") -> Iterator[F
             yield FieldError("is not a mail address", pointer(*place, "to", index))
 
 
-def _calendar(tool: CalendarTool, place: Place, context: "AgentContext") -> Iterator[FieldError]:
+def _calendar(tool: CalendarTool, place: Place, context: AgentContext) -> Iterator[FieldError]:
     known = context.calendars.get(tool.connection_id)
     if known is None:
         detail = "there is no such connection (/v1/calendar_connections)"

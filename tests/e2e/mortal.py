@@ -1,15 +1,24 @@
-"""`python -m tests.e2e.mortal POINT serve`: a server that is killed at one point of an order.
+"""A server in a process of its own, which may be killed at one point of an order.
 
 Nothing of it is in the product: the point is armed around the method that it names.
 """
 
+import asyncio
 import inspect
+import multiprocessing
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Any, Final, Literal
 
+import api.main  # noqa: F401 - once, for all servers
 from api.base.lifecycle import EVENT_OF, TERMINAL
 from api.calls.recording import RecordedPeer
 from api.cli import main
@@ -117,11 +126,60 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
+def _serve(point: str, env: Mapping[str, str], said: str) -> None:
+    """`offhook serve` with what it says in a file."""
+    with Path(said).open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    os.environ.update(env)
     # The dead are found in seconds, for the sake of the tests' time.
     dialer._LEASE_S, dialer._HEARTBEAT_S = 3.0, 0.5  # type: ignore[misc]
     _note_creation()
-    if sys.argv[1] != "nowhere":
-        arm(sys.argv[1])
-    sys.argv = ["offhook", *sys.argv[2:]]
+    if point != "nowhere":
+        arm(point)
+    sys.argv = ["offhook", "serve", "--log-level", "warning"]
     main()
+
+
+# To import all that a server is takes longer than to start one: each is a fork of one that has.
+_SERVERS: Final = multiprocessing.get_context("forkserver")
+_SERVERS.set_forkserver_preload([__name__])
+
+
+@dataclass
+class Mortal:
+    """Such a server, which runs."""
+
+    url: str
+    _process: ForkServerProcess
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, point: str, env: Mapping[str, str]) -> AsyncIterator["Mortal"]:
+        """Serve until the end of the `with`.
+
+        Args:
+            point: where it is killed, or `nowhere`.
+            env: its settings.
+        """
+        with tempfile.NamedTemporaryFile() as said:
+            process = _SERVERS.Process(target=_serve, args=(point, env, said.name), daemon=True)
+            await asyncio.to_thread(process.start)
+            try:
+                async with asyncio.timeout(90):
+                    while not (found := re.search(rb"Listening on (http://\S+)\n", said.read())):
+                        said.seek(0)
+                        assert process.is_alive(), f"it did not start: {said.read().decode()}"
+                        await asyncio.sleep(0.02)
+                yield cls(found[1].decode(), process)
+            finally:
+                process.kill()
+                await asyncio.to_thread(process.join)
+
+    def kill(self) -> None:
+        """End it without a word, as a crash does."""
+        self._process.kill()
+
+    async def ended(self) -> int | None:
+        """Its exit code; that of a signal is negative."""
+        await asyncio.to_thread(self._process.join)
+        return self._process.exitcode

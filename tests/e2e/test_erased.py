@@ -20,8 +20,8 @@ from api.store import Store
 from api.store.tables import metadata
 from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import settings_on
-from tests.e2e.mortal import ERASING_POINTS, RECORDING_POINTS
-from tests.e2e.test_killed import Mortal, environment
+from tests.e2e.mortal import ERASING_POINTS, RECORDING_POINTS, Mortal
+from tests.e2e.test_killed import environment
 from tests.files import holding
 from tests.postgres import PostgresServer, at
 
@@ -108,8 +108,7 @@ async def test_killed_while_recording_or_erasing(bed: TestBed, tmp_path: Path) -
                     with contextlib.suppress(httpx.TransportError):
                         await erased(client, call_id)
                 async with asyncio.timeout(60):
-                    await server.process.wait()
-                assert server.process.returncode == -signal.SIGKILL
+                    assert await server.ended() == -signal.SIGKILL
             files = recorded(folder)
             assert len(files) == (0 if "begun" in point or "booked" in point else 1), point
             async with Mortal.started("nowhere", env) as server, asking(server.url, key) as client:
@@ -161,8 +160,8 @@ async def test_each_node_of_a_shared_store_erases_its_own_one_of_them_down(
                     await asyncio.sleep(0.1)
             (mine,) = recorded(tmp_path / "one")
             (theirs,) = set(calls) - {mine}
-            other.process.kill()
-            await other.process.wait()
+            other.kill()
+            await other.ended()
         await client.post(f"/v1/calls/{mine}/hangup")
         found = [number, number[1:], CANARY]
         for call_id in calls:

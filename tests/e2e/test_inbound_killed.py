@@ -1,6 +1,7 @@
 """The server is killed (SIGKILL) in the middle of an inbound call and started again."""
 
 import asyncio
+import contextlib
 import signal
 from collections import Counter
 from pathlib import Path
@@ -15,8 +16,9 @@ from api.settings import Settings
 from api.store import Store
 from pbx.testbed import TestBed
 from tests.e2e.conftest import settings_on
+from tests.e2e.mortal import Mortal
 from tests.e2e.test_inbound import no_channels, ring
-from tests.e2e.test_killed import Mortal, environment
+from tests.e2e.test_killed import environment
 
 
 def taking_calls(bed: TestBed, folder: Path) -> Settings:
@@ -28,6 +30,19 @@ def taking_calls(bed: TestBed, folder: Path) -> Settings:
             "rtp": base.rtp.model_copy(update={"port_min": 14000, "port_max": 14000}),
         }
     )
+
+
+async def ring_once_it_takes_calls(bed: TestBed, settings: Settings) -> None:
+    """A server says that it listens for HTTP before Asterisk can ask it about a call."""
+    agi = settings.pbx.fastagi
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(agi.host, agi.port)
+                writer.close()
+                break
+            await asyncio.sleep(0.05)
+    ring(bed)
 
 
 async def the_call(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -58,10 +73,9 @@ async def test_the_next_one_ends_the_call_once(bed: TestBed, tmp_path: Path, poi
             agent = {"name": "Ada", "type": "inbound", "number_ids": [number["id"]]}
             made = await client.post("/v1/agents", json=agent)
             assert made.status_code == 201, made.text
-        ring(bed)
+        await ring_once_it_takes_calls(bed, settings)
         async with asyncio.timeout(60):
-            await one.process.wait()
-        assert one.process.returncode == -signal.SIGKILL
+            assert await one.ended() == -signal.SIGKILL
     async with (
         Mortal.started("nowhere", env) as again,
         httpx.AsyncClient(base_url=again.url, headers=headers, timeout=30) as client,

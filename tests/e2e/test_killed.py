@@ -7,10 +7,8 @@ delivered at least once, always under the same id.
 import asyncio
 import contextlib
 import json
-import os
 import re
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +29,7 @@ from api.settings import ANY_NAME, Settings, StoreSection, env_name, iter_fields
 from api.store import Store
 from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import settings_on
-from tests.e2e.mortal import POINTS
+from tests.e2e.mortal import POINTS, Mortal
 from tests.postgres import PostgresServer, at
 
 #: Servers that run at one time: more would only wait for the cores.
@@ -111,37 +109,6 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @dataclass
-class Mortal:
-    """A server in a process of its own, which may be killed at a point."""
-
-    process: asyncio.subprocess.Process
-    url: str
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def started(cls, point: str, env: Mapping[str, str]) -> AsyncIterator["Mortal"]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.e2e.mortal", point, "serve", "--log-level", "warning",
-            env={**os.environ, **env}, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stderr is not None
-        try:
-            async with asyncio.timeout(90):
-                said = b""
-                while not (found := re.search(rb"Listening on (http://\S+)", said)):
-                    line = await process.stderr.readline()
-                    assert line, f"the server did not start: {said.decode()}"
-                    said += line
-            reading = asyncio.create_task(process.stderr.read())
-            yield cls(process, found[1].decode())
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        await reading
-
-
-@dataclass
 class Scenario:
     """One order, one kill."""
 
@@ -172,8 +139,7 @@ class Scenario:
                 with contextlib.suppress(httpx.TransportError):
                     await client.post("/v1/calls", json=body)
             async with asyncio.timeout(60):
-                await one.process.wait()
-            assert one.process.returncode == -signal.SIGKILL
+                assert await one.ended() == -signal.SIGKILL
         async with (
             Mortal.started("nowhere", env) as again,
             httpx.AsyncClient(base_url=again.url, headers=headers, timeout=30) as client,

@@ -1,7 +1,6 @@
 """The server is killed (SIGKILL) in the middle of its calls, and none comes after it."""
 
 import asyncio
-import signal
 import time
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 from api.store import Store
 from pbx.switch import LIMIT_MARGIN_S
 from pbx.testbed import TestBed, persona
-from tests.e2e.test_inbound import ring
-from tests.e2e.test_inbound_killed import taking_calls
-from tests.e2e.test_killed import Mortal, environment
+from tests.e2e.mortal import Mortal
+from tests.e2e.test_inbound_killed import ring_once_it_takes_calls, taking_calls
+from tests.e2e.test_killed import environment
 
 _LONGEST_S = 10
 #: For Asterisk to hang up, and for us to see it, on a busy machine.
@@ -46,10 +45,10 @@ async def test_the_pbx_ends_the_calls_by_itself(bed: TestBed, tmp_path: Path) ->
             assert (await client.post("/v1/agents", json=agent)).status_code == 201
             body = {"to": persona("silent").number, "prompt": "Confirm the appointment."}
             assert (await client.post("/v1/calls", json=body)).status_code == 201
-            ring(bed)
+            await ring_once_it_takes_calls(bed, settings)
             await until_talking(client, 2)
-        one.process.send_signal(signal.SIGKILL)
-        await one.process.wait()
+        one.kill()
+        await one.ended()
         killed_at = time.monotonic()
         assert len(await bed.ours.channels()) == 4
         async with asyncio.timeout(_LONGEST_S + LIMIT_MARGIN_S + _SLACK_S):

@@ -15,7 +15,8 @@ from api.resources.call import CallObject
 from api.store import Store
 from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import settings_on
-from tests.e2e.test_killed import Mortal, environment
+from tests.e2e.mortal import Mortal
+from tests.e2e.test_killed import environment
 from tests.postgres import PostgresServer, at
 
 
@@ -100,7 +101,7 @@ async def test_two_servers_share_the_orders_and_survive_the_death_of_one(
         held.remove(one)
     assert (await until(pair.client_of_other, waiting, "busy")).attempt_count == 1
 
-    pair.one.process.kill()
+    pair.one.kill()
     async with asyncio.timeout(60):
         orphan = await _first_over(pair.client_of_other, held)
     assert (orphan.status, orphan.end_reason) == ("failed", "server_restart")

@@ -221,12 +221,8 @@ class Campaigns:
     async def calls_of(self, contacts: Sequence[Contact]) -> dict[str, Call]:
         """The calls of contacts, by id."""
         ids = [contact.call_id for contact in contacts if contact.call_id is not None]
-
-        async def work(connection: AsyncConnection) -> dict[str, Call]:
-            rows = await connection.execute(select_calls().where(calls.c.id.in_(ids)))
-            return {call.id: call for call in map(call_of, rows)}
-
-        return await self._database.read(work)
+        rows = await self._database.fetch(select_calls().where(calls.c.id.in_(ids)))
+        return {call.id: call for call in map(call_of, rows)}
 
 
 async def load_campaign(

@@ -8,13 +8,13 @@ import asyncio
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, UpdateBase, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -137,6 +137,27 @@ class Database(ABC):
         """Run `work`; each of its statements sees what is committed when it starts. It waits for
         nothing but its connection, and may run in a thread."""
         return await self._shielded(self._read(work))
+
+    async def fetch(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows that one query finds."""
+
+        async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
+
+        return await self.read(work)
+
+    async def fetch_value(self, query: Select[Any]) -> Any:
+        """The first column of the first row that one query finds; None without one."""
+        return await self.read(lambda connection: connection.scalar(query))
+
+    async def execute(self, statement: UpdateBase) -> int:
+        """Run one statement as a write of its own; how many rows it changed."""
+
+        async def work(transaction: Transaction) -> int:
+            return (await transaction.connection.execute(statement)).rowcount
+
+        return await self.write(work)
 
     @abstractmethod
     async def scrub(self) -> bool:

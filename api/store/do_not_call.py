@@ -3,20 +3,21 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.refusals import NotFound
 from api.resources.do_not_call import DoNotCallSource, ListedNumber
 from api.resources.page import PageOf
-from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import each_page, page_of
+from api.store.existing import load_existing
+from api.store.pages import each_page, load_page
 from api.store.tables import calls, do_not_call
 from api.store.upsert import insert_for
 
 #: Rows written or read with one statement.
 _BATCH: Final = 500
+_WHAT: Final = "number on the list"
 
 
 class DoNotCall:
@@ -60,10 +61,7 @@ class DoNotCall:
     async def get(self, number: str) -> ListedNumber:
         """Raises NotFound."""
 
-        async def work(connection: AsyncConnection) -> ListedNumber:
-            return await _load(connection, number)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: _load(connection, number))
 
     async def page(
         self, *, limit: int, cursor: str | None = None, prefix: str = ""
@@ -75,18 +73,13 @@ class DoNotCall:
             cursor: of the page before.
             prefix: only numbers that begin so: `+` and digits.
         """
-        query = _latest_first().limit(limit + 1)
+        query, by = select(do_not_call), (do_not_call.c.created_at, do_not_call.c.number)
         if prefix:
             query = query.where(do_not_call.c.number.startswith(prefix))
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(do_not_call.c.created_at, do_not_call.c.number) < before)
-
-        async def work(connection: AsyncConnection) -> PageOf[ListedNumber]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _listed, lambda listed: (listed.created_at, listed.number))
-
-        return await self._database.read(work)
+        page = await self._database.read(
+            lambda connection: load_page(connection, query, by, limit, cursor, latest_first=True)
+        )
+        return page.map(_listed)
 
     def every(self) -> AsyncIterator[Sequence[ListedNumber]]:
         """The whole list, latest first, a part at a time."""
@@ -95,14 +88,9 @@ class DoNotCall:
     async def delete(self, number: str) -> None:
         """Raises NotFound."""
 
-        async def work(transaction: Transaction) -> None:
-            gone = await transaction.connection.execute(
-                delete(do_not_call).where(do_not_call.c.number == number)
-            )
-            if not gone.rowcount:
-                raise NotFound("number on the list")
-
-        await self._database.write(work)
+        statement = delete(do_not_call).where(do_not_call.c.number == number)
+        if not await self._database.execute(statement):
+            raise NotFound(_WHAT)
 
 
 async def add_number(
@@ -159,22 +147,13 @@ def _row(
     }
 
 
-def _latest_first() -> Select[Any]:
-    return select(do_not_call).order_by(
-        do_not_call.c.created_at.desc(), do_not_call.c.number.desc()
-    )
-
-
 async def _count(connection: AsyncConnection) -> int:
     return await connection.scalar(select(func.count()).select_from(do_not_call)) or 0
 
 
 async def _load(connection: AsyncConnection, number: str) -> ListedNumber:
     query = select(do_not_call).where(do_not_call.c.number == number)
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise NotFound("number on the list")
-    return _listed(row)
+    return _listed(await load_existing(connection, query, _WHAT))
 
 
 def _listed(row: Any) -> ListedNumber:

@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import WEBHOOK_EVENTS
-from api.base.refusals import Conflict
+from api.base.refusals import Conflict, NotFound
 from api.base.signing import new_secret
 from api.egress.policy import destination
 from api.egress.sealing import SealOf
 from api.resources.webhook import EVERY_EVENT, DisabledReason, NewEndpoint, WebhookEndpoint
 from api.store.database import Database, Transaction
-from api.store.existing import delete_existing, load_existing
+from api.store.existing import load_existing
 from api.store.tables import webhook_deliveries, webhook_endpoints
 
 #: Each event is matched against each endpoint, inside the transaction that tells of it.
@@ -70,11 +70,7 @@ class WebhookEndpoints:
         """All of them, oldest first."""
         columns = webhook_endpoints.c
         query = select(webhook_endpoints).order_by(columns.created_at, columns.id)
-
-        async def work(connection: AsyncConnection) -> list[WebhookEndpoint]:
-            return [self._endpoint(row) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [self._endpoint(row) for row in await self._database.fetch(query)]
 
     async def get(self, endpoint_id: str) -> WebhookEndpoint:
         """Raises NotFound."""
@@ -170,8 +166,11 @@ class WebhookEndpoints:
                 .where(webhook_deliveries.c.endpoint_id == endpoint_id, webhook_deliveries.c.inline)
                 .values(endpoint_id=None)
             )
-            statement = delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
-            await delete_existing(connection, statement, "webhook endpoint")
+            gone = await connection.execute(
+                delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id)
+            )
+            if not gone.rowcount:
+                raise NotFound("webhook endpoint")
 
         await self._database.write(work)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.database import Database, Transaction
 from api.store.tables import attempts, calls, erasures, kept_values
@@ -83,62 +82,36 @@ class Erasures:
             .order_by(erasures.c.call_id)
             .limit(BATCH)
         )
-
-        async def work(connection: AsyncConnection) -> list[Erasure]:
-            return [Erasure(*row) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [Erasure(**row._mapping) for row in await self._database.fetch(query)]
 
     async def nodes(self, call_id: str) -> list[str]:
         """The nodes that have yet to delete files of a call."""
         query = select(erasures.c.node).where(erasures.c.call_id == call_id).order_by("node")
-
-        async def work(connection: AsyncConnection) -> list[str]:
-            return list(await connection.scalars(query))
-
-        return await self._database.read(work)
+        return [name for (name,) in await self._database.fetch(query)]
 
     async def done(self, node: str, call_ids: Sequence[str]) -> None:
         """Nothing of these calls is left on a node."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                delete(erasures).where(erasures.c.node == node, erasures.c.call_id.in_(call_ids))
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            delete(erasures).where(erasures.c.node == node, erasures.c.call_id.in_(call_ids))
+        )
 
     async def scrub_asked(self) -> str | None:
         """What the last deletion asked for that no `scrub` has followed; None where there is
         none."""
         query = select(kept_values.c.value).where(kept_values.c.name == _SCRUB)
-
-        async def work(connection: AsyncConnection) -> str | None:
-            found: str | None = await connection.scalar(query)
-            return found
-
-        return await self._database.read(work)
+        asked: str | None = await self._database.fetch_value(query)
+        return asked
 
     async def scrubbed(self, asked: str) -> None:
         """A `scrub` has followed what was asked for; what has been since stays."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                delete(kept_values).where(
-                    kept_values.c.name == _SCRUB, kept_values.c.value == asked
-                )
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            delete(kept_values).where(kept_values.c.name == _SCRUB, kept_values.c.value == asked)
+        )
 
     async def named(self, names: Sequence[str]) -> set[str]:
         """Those of at most `BATCH` file names that an attempt names."""
         query = select(attempts.c.recording_path).where(attempts.c.recording_path.in_(names))
-
-        async def work(connection: AsyncConnection) -> set[str]:
-            return set(await connection.scalars(query))
-
-        return await self._database.read(work)
+        return {name for (name,) in await self._database.fetch(query)}
 
     async def claim(self, node: str, names: Sequence[str]) -> None:
         """Note that at most `BATCH` recordings are on this node: those of an earlier release and,
@@ -146,15 +119,11 @@ class Erasures:
         recorder = attempts.c.recording_node
         unclaimed = recorder.is_(None)
         claimable = unclaimed if self._database.shared else or_(unclaimed, recorder != node)
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                update(attempts)
-                .where(claimable, attempts.c.recording_path.in_(names))
-                .values(recording_node=node)
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            update(attempts)
+            .where(claimable, attempts.c.recording_path.in_(names))
+            .values(recording_node=node)
+        )
 
     async def recorded(self, node: str, after: str = "") -> list[str]:
         """A batch of the recordings of attempts that are over, on a node, by file name, those
@@ -169,11 +138,7 @@ class Erasures:
             .order_by(attempts.c.recording_path)
             .limit(BATCH)
         )
-
-        async def work(connection: AsyncConnection) -> list[str]:
-            return list(await connection.scalars(query))
-
-        return await self._database.read(work)
+        return [name for (name,) in await self._database.fetch(query)]
 
     async def forget(self, node: str, names: Sequence[str]) -> None:
         """Recordings of a node are not there: no call says that they are."""

@@ -1,8 +1,8 @@
-"""Rows that somebody names: there is one, or the client is told that there is none."""
+"""A row that somebody names: there is one, or the client is told that there is none."""
 
 from typing import Any
 
-from sqlalchemy import Delete, Row, Select
+from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.refusals import NotFound
@@ -24,9 +24,3 @@ async def load_existing(
     if row is None:
         raise NotFound(what)
     return row
-
-
-async def delete_existing(connection: AsyncConnection, statement: Delete, what: str) -> None:
-    """Delete what `statement` finds. Raises NotFound where that is nothing."""
-    if not (await connection.execute(statement)).rowcount:
-        raise NotFound(what)

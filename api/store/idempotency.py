@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources.idempotency import Idempotency, StoredAnswer
-from api.store.database import Database, Transaction
+from api.store.database import Database
 from api.store.tables import idempotency_keys
 
 KEEP_S = 24 * 3600
@@ -113,49 +113,33 @@ class IdempotentAnswers:
     async def find(self, request: Idempotency, now: float) -> StoredAnswer | None:
         """The answer given under this key in the last 24 hours; `UNDER_WAY` is its status until
         there is one."""
-
-        async def work(connection: AsyncConnection) -> StoredAnswer | None:
-            row = (
-                await connection.execute(
-                    select(idempotency_keys).where(_of(request), ~_expired(now), ~_abandoned(now))
-                )
-            ).one_or_none()
-            if row is None:
-                return None
-            return StoredAnswer(row.fingerprint, row.status_code, row.body)
-
-        return await self._database.read(work)
+        columns = idempotency_keys.c
+        query = select(columns.fingerprint, columns.status_code, columns.body).where(
+            _of(request), ~_expired(now), ~_abandoned(now)
+        )
+        rows = await self._database.fetch(query)
+        return StoredAnswer(**rows[0]._mapping) if rows else None
 
     async def reserve(self, request: Idempotency, now: float) -> None:
         """Take the key before the work. Raises KeyTakenError."""
-
-        async def work(transaction: Transaction) -> None:
-            await _insert(transaction.connection, request, UNDER_WAY, "", now)
-
-        await self._database.write(work)
+        await self._database.write(
+            lambda transaction: _insert(transaction.connection, request, UNDER_WAY, "", now)
+        )
 
     async def keep(
         self, request: Idempotency, reserved_at: float, status_code: int, body: str
     ) -> None:
         """Keep the answer under the key that was reserved at `reserved_at`."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                update(idempotency_keys)
-                .where(_of(request), idempotency_keys.c.created_at == reserved_at)
-                .values(status_code=status_code, body=body)
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            update(idempotency_keys)
+            .where(_of(request), idempotency_keys.c.created_at == reserved_at)
+            .values(status_code=status_code, body=body)
+        )
 
     async def release(self, request: Idempotency, reserved_at: float) -> None:
         """Give back a key that was reserved at `reserved_at`: the request was refused."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                delete(idempotency_keys).where(
-                    _of(request), idempotency_keys.c.created_at == reserved_at
-                )
+        await self._database.execute(
+            delete(idempotency_keys).where(
+                _of(request), idempotency_keys.c.created_at == reserved_at
             )
-
-        await self._database.write(work)
+        )

@@ -46,18 +46,10 @@ class Leases:
 
     async def release(self, name: str, holder: str) -> None:
         """Give a lease back, if it is ours."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                delete(leases).where(leases.c.name == name, leases.c.holder == holder)
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            delete(leases).where(leases.c.name == name, leases.c.holder == holder)
+        )
 
     async def clear(self) -> None:
         """Drop every lease: for the only process of a store, at its start."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(delete(leases))
-
-        await self._database.write(work)
+        await self._database.execute(delete(leases))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Select, exists, func, insert, literal_column, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.resources.attempt import Ended
 from api.resources.call import Call
@@ -148,11 +147,7 @@ class Messages:
             "created_at": now,
             "updated_at": now,
         }
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(insert(messages).values(values))
-
-        await self._database.write(work)
+        await self._database.execute(insert(messages).values(values))
 
     async def due(self, kind: MessageKind, now: float, limit: int) -> Sequence[Message]:
         """What is to be sent now, the longest due first.
@@ -172,24 +167,15 @@ class Messages:
             .order_by(messages.c.next_attempt_at)
             .limit(limit)
         )
-
-        async def work(connection: AsyncConnection) -> Sequence[Message]:
-            return [_message(row) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [_message(row) for row in await self._database.fetch(query)]
 
     async def next_due(self, kind: MessageKind, after: float) -> float | None:
         """When the next one falls due later than `after`, in Unix seconds."""
-
-        async def work(connection: AsyncConnection) -> float | None:
-            soonest: float | None = await connection.scalar(
-                select(func.min(messages.c.next_attempt_at)).where(
-                    _PENDING, messages.c.kind == kind, messages.c.next_attempt_at > after
-                )
-            )
-            return soonest
-
-        return await self._database.read(work)
+        query = select(func.min(messages.c.next_attempt_at)).where(
+            _PENDING, messages.c.kind == kind, messages.c.next_attempt_at > after
+        )
+        soonest: float | None = await self._database.fetch_value(query)
+        return soonest
 
     async def written(self, message_id: str, subject: str | None, body: str) -> None:
         """Put down what a message says, before it is sent."""
@@ -219,14 +205,10 @@ class Messages:
         )
 
     async def _update(self, message_id: str, **values: Any) -> None:
-        now = self._clock()
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                update(messages).where(messages.c.id == message_id).values(**values, updated_at=now)
-            )
-
-        await self._database.write(work)
+        values["updated_at"] = self._clock()
+        await self._database.execute(
+            update(messages).where(messages.c.id == message_id).values(values)
+        )
 
 
 def _message(row: Any) -> Message:

@@ -4,18 +4,18 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Select, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.refusals import Conflict, Invalid, NotFound
+from api.base.refusals import Conflict, Invalid
 from api.resources.agent import Agent
 from api.resources.number import NewNumber, OwnedNumber
 from api.resources.page import PageOf
 from api.resources.trunk import NewTrunk, Route, trunks_for
-from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import page_of
+from api.store.existing import load_existing
+from api.store.pages import load_page
 from api.store.tables import agent_numbers, calls, numbers, trunks
 from api.store.trunks import OPEN, load_trunks, new_trunk_row
 from api.store.upsert import insert_for
@@ -81,51 +81,31 @@ class Numbers:
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[OwnedNumber]:
         """Numbers from oldest to newest. Raises CursorError."""
-        query = _oldest_first().limit(limit + 1)
-        if cursor is not None:
-            after = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(numbers.c.created_at, numbers.c.id) > after)
-
-        async def work(connection: AsyncConnection) -> PageOf[OwnedNumber]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _number, lambda number: (number.created_at, number.id))
-
-        return await self._database.read(work)
+        by = numbers.c.created_at, numbers.c.id
+        page = await self._database.read(
+            lambda connection: load_page(connection, select(numbers), by, limit, cursor)
+        )
+        return page.map(_number)
 
     async def get(self, number_id: str) -> OwnedNumber:
         """Raises NotFound."""
 
-        async def work(connection: AsyncConnection) -> OwnedNumber:
-            return await _load(connection, number_id)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: _load(connection, number_id))
 
     async def owned(self, number_ids: Collection[str]) -> Sequence[OwnedNumber]:
         """Those of these that there are, the oldest first."""
         query = _oldest_first().where(numbers.c.id.in_(number_ids))
-
-        async def work(connection: AsyncConnection) -> Sequence[OwnedNumber]:
-            return [_number(row) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [_number(row) for row in await self._database.fetch(query)]
 
     async def ending(self, digits: str) -> Sequence[OwnedNumber]:
         """Those that end with these digits, the oldest first."""
         query = _oldest_first().where(numbers.c.number.endswith(digits, autoescape=True))
-
-        async def work(connection: AsyncConnection) -> Sequence[OwnedNumber]:
-            return [_number(row) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [_number(row) for row in await self._database.fetch(query)]
 
     async def is_active(self, number: str) -> bool:
         """Whether an E.164 number is one that calls may show."""
         query = select(numbers.c.id).where(numbers.c.number == number, numbers.c.status == "active")
-
-        async def work(connection: AsyncConnection) -> bool:
-            return await connection.scalar(query) is not None
-
-        return await self._database.read(work)
+        return await self._database.fetch_value(query) is not None
 
     async def change(self, number_id: str, changes: Mapping[str, Any]) -> OwnedNumber:
         """Change some of the fields of `NewNumber`, but the number itself.
@@ -235,10 +215,8 @@ async def _check_trunk(connection: AsyncConnection, name: str | None) -> None:
 
 
 async def _load(connection: AsyncConnection, number_id: str) -> OwnedNumber:
-    row = (await connection.execute(select(numbers).where(numbers.c.id == number_id))).one_or_none()
-    if row is None:
-        raise NotFound("caller number")
-    return _number(row)
+    query = select(numbers).where(numbers.c.id == number_id)
+    return _number(await load_existing(connection, query, "caller number"))
 
 
 def _number(row: Any) -> OwnedNumber:

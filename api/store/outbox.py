@@ -149,25 +149,15 @@ class Outbox:
             .order_by(webhook_deliveries.c.next_attempt_at, webhook_deliveries.c.event_seq)
             .limit(limit)
         )
-
-        async def work(connection: AsyncConnection) -> list[Delivery]:
-            return [_delivery(row, now, self._seal) for row in await connection.execute(query)]
-
-        return await self._database.read(work)
+        return [_delivery(row, now, self._seal) for row in await self._database.fetch(query)]
 
     async def next_due(self, after: float) -> float | None:
         """When the next delivery falls due later than `after`, in Unix seconds."""
-
-        async def work(connection: AsyncConnection) -> float | None:
-            soonest: float | None = await connection.scalar(
-                select(func.min(webhook_deliveries.c.next_attempt_at)).where(
-                    _PENDING,
-                    webhook_deliveries.c.next_attempt_at > after,
-                )
-            )
-            return soonest
-
-        return await self._database.read(work)
+        due_at = webhook_deliveries.c.next_attempt_at
+        soonest: float | None = await self._database.fetch_value(
+            select(func.min(due_at)).where(_PENDING, due_at > after)
+        )
+        return soonest
 
     async def record(self, made: Sequence[tuple[Delivery, Attempted]], now: float) -> None:
         """Book attempts, and what they mean for their endpoints.

@@ -50,16 +50,12 @@ class Pacing:
         """Campaigns that may want something: those that run, or wait for money, and canceled
         ones that have queued calls."""
         queued = exists().where(calls.c.campaign_id == campaigns.c.id, calls.c.status == "queued")
-
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            found = await connection.scalars(
-                select(campaigns.c.id)
-                .where(or_(_wants_orders(), and_(campaigns.c.status == "canceled", queued)))
-                .order_by(campaigns.c.created_at)
-            )
-            return found.all()
-
-        return await self._database.read(work)
+        rows = await self._database.fetch(
+            select(campaigns.c.id)
+            .where(or_(_wants_orders(), and_(campaigns.c.status == "canceled", queued)))
+            .order_by(campaigns.c.created_at)
+        )
+        return [row.id for row in rows]
 
     async def standing(self, campaign_id: str) -> Standing:
         """Raises NotFound."""
@@ -101,13 +97,9 @@ class Pacing:
 
     async def refuse(self, campaign_id: str, seq: int, error: str) -> None:
         """Mark a pending contact whose order cannot be."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.connection.execute(
-                _update_contact(campaign_id, seq).values(status="refused", error=error)
-            )
-
-        await self._database.write(work)
+        await self._database.execute(
+            _update_contact(campaign_id, seq).values(status="refused", error=error)
+        )
 
     async def pause(self, campaign_id: str, reason: PausedReason) -> None:
         """Pause a campaign that runs. Out of budget, one with calls in flight goes on: what they

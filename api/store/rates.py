@@ -13,6 +13,7 @@ from api.resources.page import PageOf
 from api.resources.rate import NewRate, StoredRate
 from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
+from api.store.existing import load_existing
 from api.store.pages import each_page, page_of
 from api.store.tables import budget, rates
 from api.store.upsert import insert_for
@@ -71,10 +72,7 @@ class Rates:
     async def get(self, prefix: str) -> StoredRate:
         """Raises NotFound."""
 
-        async def work(connection: AsyncConnection) -> StoredRate:
-            return await _load(connection, prefix)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: _load(connection, prefix))
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[StoredRate]:
         """Rates by prefix. Raises CursorError."""
@@ -95,14 +93,8 @@ class Rates:
     async def delete(self, prefix: str) -> None:
         """Raises NotFound."""
 
-        async def work(transaction: Transaction) -> None:
-            gone = await transaction.connection.execute(
-                delete(rates).where(rates.c.prefix == prefix)
-            )
-            if not gone.rowcount:
-                raise NotFound("rate")
-
-        await self._database.write(work)
+        if not await self._database.execute(delete(rates).where(rates.c.prefix == prefix)):
+            raise NotFound("rate")
 
     async def price(self, number: str) -> Rate | None:
         """What a call to `number` costs; None: nothing. Raises NoRateError: it fails closed."""
@@ -136,10 +128,8 @@ async def _count(connection: AsyncConnection) -> int:
 
 
 async def _load(connection: AsyncConnection, prefix: str) -> StoredRate:
-    row = (await connection.execute(select(rates).where(rates.c.prefix == prefix))).one_or_none()
-    if row is None:
-        raise NotFound("rate")
-    return _stored(row)
+    query = select(rates).where(rates.c.prefix == prefix)
+    return _stored(await load_existing(connection, query, "rate"))
 
 
 def _row(new: NewRate, now: float) -> dict[str, Any]:

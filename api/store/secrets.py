@@ -3,16 +3,14 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import delete, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import delete, select, update
 
 from api.base.refusals import NotFound
 from api.egress.sealing import Seal
 from api.resources.page import PageOf
 from api.resources.secret import StoredSecret
-from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import page_of
+from api.store.pages import load_page
 from api.store.tables import kept_values, secrets
 from api.store.upsert import insert_for
 
@@ -64,39 +62,24 @@ class Secrets:
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[StoredSecret]:
         """Secrets from oldest to newest. Raises CursorError."""
-        query = _TOLD.order_by(secrets.c.created_at, secrets.c.name).limit(limit + 1)
-        if cursor is not None:
-            after = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(secrets.c.created_at, secrets.c.name) > after)
-
-        async def work(connection: AsyncConnection) -> PageOf[StoredSecret]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _stored, lambda secret: (secret.created_at, secret.name))
-
-        return await self._database.read(work)
+        by = secrets.c.created_at, secrets.c.name
+        page = await self._database.read(
+            lambda connection: load_page(connection, _TOLD, by, limit, cursor)
+        )
+        return page.map(_stored)
 
     async def sealed(self, names: Collection[str]) -> Mapping[str, str]:
         """The sealed texts of those among `names` that there are."""
         if not names:
             return {}
         query = select(secrets.c.name, secrets.c.sealed).where(secrets.c.name.in_(names))
-
-        async def work(connection: AsyncConnection) -> Mapping[str, str]:
-            return {row.name: row.sealed for row in await connection.execute(query)}
-
-        return await self._database.read(work)
+        return {row.name: row.sealed for row in await self._database.fetch(query)}
 
     async def delete(self, name: str) -> None:
         """Raises NotFound."""
 
-        async def work(transaction: Transaction) -> None:
-            gone = await transaction.connection.execute(
-                delete(secrets).where(secrets.c.name == name)
-            )
-            if not gone.rowcount:
-                raise NotFound("secret")
-
-        await self._database.write(work)
+        if not await self._database.execute(delete(secrets).where(secrets.c.name == name)):
+            raise NotFound("secret")
 
 
 _TOLD: Final = select(secrets.c.name, secrets.c.created_at, secrets.c.updated_at)

@@ -12,6 +12,7 @@ from api.base.lifecycle import STATUSES, TERMINAL
 from api.base.refusals import Conflict, NotFound
 from api.resources.trunk import NewTrunk, Trunk
 from api.store.database import Database, Transaction
+from api.store.existing import load_existing
 from api.store.legs import legs_by_trunk
 from api.store.tables import attempts, calls, numbers, trunks
 
@@ -50,18 +51,12 @@ class Trunks:
     async def list(self) -> list[Trunk]:
         """All of them, oldest first."""
 
-        async def work(connection: AsyncConnection) -> list[Trunk]:
-            return await load_trunks(connection)
-
-        return await self._database.read(work)
+        return await self._database.read(load_trunks)
 
     async def get(self, name: str) -> Trunk:
         """Raises NotFound."""
 
-        async def work(connection: AsyncConnection) -> Trunk:
-            return await _load(connection, name)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: _load(connection, name))
 
     async def change(self, name: str, changes: Mapping[str, Any]) -> Trunk:
         """Change some of the fields of `NewTrunk`, but the name. Raises NotFound."""
@@ -122,9 +117,8 @@ async def load_trunks(connection: AsyncConnection) -> list[Trunk]:
 
 
 async def _load(connection: AsyncConnection, name: str) -> Trunk:
-    row = (await connection.execute(select(trunks).where(trunks.c.name == name))).one_or_none()
-    if row is None:
-        raise NotFound("trunk")
+    query = select(trunks).where(trunks.c.name == name)
+    row = await load_existing(connection, query, "trunk")
     return _trunk(row, await _channels_in_use(connection))
 
 

@@ -50,12 +50,8 @@ class BudgetBook:
             query = query.where(budget_entries.c.call_id == call_id)
         if cursor is not None:
             query = query.where(budget_entries.c.row_id < _row_id(cursor))
-
-        async def work(connection: AsyncConnection) -> PageOf[BudgetEntry]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _entry, lambda entry: (entry.at, str(entry.id)))
-
-        return await self._database.read(work)
+        rows = await self._database.fetch(query)
+        return page_of(rows, limit, _entry, lambda entry: (entry.at, str(entry.id)))
 
 
 async def _load(connection: AsyncConnection) -> Budget:

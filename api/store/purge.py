@@ -6,7 +6,7 @@ Recordings are files: the transaction that lets go of them has the nodes delete 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -174,35 +174,22 @@ class Purge:
             ~(webhook_deliveries.c.terminal & webhook_deliveries.c.inline),
         )
         if dry_run:
-            return await self._count(
-                select(func.count()).select_from(webhook_deliveries).where(old)
-            )
+            query = select(func.count()).select_from(webhook_deliveries).where(old)
+            return int(await self._database.fetch_value(query))
         batch = (
             select(webhook_deliveries.c.id)
             .where(old)
             .order_by(webhook_deliveries.c.created_at)
             .limit(10 * BATCH)
         )
-        return await self._delete(
+        return await self._database.execute(
             delete(webhook_deliveries).where(webhook_deliveries.c.id.in_(batch))
         )
 
     async def answers(self, now: float) -> int:
         """Delete the answers whose `Idempotency-Key` has lapsed; how many there were."""
         lapsed = idempotency_keys.c.created_at <= now - KEEP_S
-        return await self._delete(delete(idempotency_keys).where(lapsed))
-
-    async def _count(self, query: Any) -> int:
-        async def work(connection: AsyncConnection) -> int:
-            return int(await connection.scalar(query) or 0)
-
-        return await self._database.read(work)
-
-    async def _delete(self, statement: Any) -> int:
-        async def work(transaction: Transaction) -> int:
-            return (await transaction.connection.execute(statement)).rowcount
-
-        return await self._database.write(work)
+        return await self._database.execute(delete(idempotency_keys).where(lapsed))
 
 
 _HAVING: Final[dict[Part, tuple[ColumnElement[bool], ...]]] = {

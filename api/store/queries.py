@@ -168,48 +168,28 @@ class Calls(CallLedger):
 
     async def attempts(self, call_id: str) -> list[Attempt]:
         """Every attempt of the call, in order."""
-
-        async def work(connection: AsyncConnection) -> list[Attempt]:
-            return await load_attempts(connection, call_id)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: load_attempts(connection, call_id))
 
     async def attempts_of(self, call_ids: Sequence[str]) -> dict[str, list[Attempt]]:
         """Every attempt of several calls, in order, by call id."""
-
-        async def work(connection: AsyncConnection) -> dict[str, list[Attempt]]:
-            return await load_attempts_of(connection, call_ids)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: load_attempts_of(connection, call_ids))
 
     async def turns_of(self, call_ids: Sequence[str]) -> dict[str, list[Turn]]:
         """What was said in several calls, in order, by call id."""
-
-        async def work(connection: AsyncConnection) -> dict[str, list[Turn]]:
-            return await load_turns_of(connection, call_ids)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: load_turns_of(connection, call_ids))
 
     async def turns(self, call_id: str) -> list[Turn]:
         """The transcript so far, in order."""
-
-        async def work(connection: AsyncConnection) -> list[Turn]:
-            return await load_turns(connection, call_id)
-
-        return await self._database.read(work)
+        return await self._database.read(lambda connection: load_turns(connection, call_id))
 
     async def events(self, call_id: str, after: int = 0) -> list[CallEvent]:
         """The call's events with a number above `after`, in order."""
-
-        async def work(connection: AsyncConnection) -> list[CallEvent]:
-            rows = await connection.execute(
-                select(call_events)
-                .where(call_events.c.call_id == call_id, call_events.c.seq > after)
-                .order_by(call_events.c.seq)
-            )
-            return [event_of(row) for row in rows]
-
-        return await self._database.read(work)
+        query = (
+            select(call_events)
+            .where(call_events.c.call_id == call_id, call_events.c.seq > after)
+            .order_by(call_events.c.seq)
+        )
+        return [event_of(row) for row in await self._database.fetch(query)]
 
 
 def _is_due(call: Call, now: float) -> bool:

@@ -79,12 +79,8 @@ class Rates:
         query = select(rates).order_by(rates.c.prefix).limit(limit + 1)
         if cursor is not None:
             query = query.where(rates.c.prefix > decode_cursor(cursor)[1])
-
-        async def work(connection: AsyncConnection) -> PageOf[StoredRate]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _stored, lambda rate: (rate.created_at, rate.prefix))
-
-        return await self._database.read(work)
+        rows = await self._database.fetch(query)
+        return page_of(rows, limit, _stored, lambda rate: (rate.created_at, rate.prefix))
 
     def every(self) -> AsyncIterator[Sequence[StoredRate]]:
         """The whole card by prefix, a part at a time."""

@@ -9,8 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
-from api.base.numbers import is_e164
-from api.base.problems import FieldError, invalid, pointer
+from api.base.numbers import E164
 from api.base.times import Timestamp
 from api.resources.agent_fields import Variable
 from api.resources.answer import Resource
@@ -146,7 +145,7 @@ _REASON = (
 class ContactFields(Body):
     """Somebody to call."""
 
-    to: str = Field(description="Number to call, E.164.", examples=["+15551234567"])
+    to: E164 = Field(description="Number to call, E.164.", examples=["+15551234567"])
     context: dict[str, Any] = Field(
         default={}, description="Goes over the template's, key by key.", examples=[_CONTEXT]
     )
@@ -284,18 +283,8 @@ class ContactObject(Resource):
     )
 
 
-def read_contacts(listed: Sequence[ContactFields]) -> list[NewContact]:
-    """The contacts of a body. Raises Problem, pointing at `/contacts`."""
-    errors = [
-        FieldError(
-            "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567",
-            pointer("contacts", index, "to"),
-        )
-        for index, contact in enumerate(listed)
-        if not is_e164(contact.to)
-    ]
-    if errors:
-        raise invalid(errors)
+def new_contacts(listed: Sequence[ContactFields]) -> list[NewContact]:
+    """The contacts of a body."""
     return [NewContact(one.to, one.context, one.metadata, one.variables) for one in listed]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from api.base.csv_files import Read, csv_lines, read_table
-from api.base.numbers import is_e164
+from api.base.numbers import E164_WANTED, is_e164
 from api.resources.call import Call, call_object
 from api.resources.campaign import Contact, NewContact
 
@@ -43,7 +43,7 @@ def _contact(cells: Mapping[str, str]) -> NewContact:
         raise ValueError(f"must have one number, in a column {', '.join(_NUMBER)}")
     (number,) = numbers.values()
     if not is_e164(number):
-        raise ValueError("must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567")
+        raise ValueError(E164_WANTED)
     others = {name: cell for name, cell in cells.items() if name not in numbers}
     metadata, variables = (
         {

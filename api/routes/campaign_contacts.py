@@ -17,7 +17,7 @@ from api.resources.campaign import (
     Contact,
     ContactObject,
     ContactsAdded,
-    read_contacts,
+    new_contacts,
 )
 from api.resources.campaign_csv import ResultColumns, read_contacts_csv
 from api.resources.csv_import import ImportObject
@@ -56,7 +56,7 @@ async def add_campaign_contacts(exchange: Exchange, asked: AddContacts) -> Conta
     """To a draft, or while it runs or is paused. A number that the campaign has already is left
     out, and counted: nobody is called twice by a campaign.
     """
-    contacts = read_contacts(asked.contacts)
+    contacts = new_contacts(asked.contacts)
     added = await exchange.store.campaigns.add_contacts(exchange.named("campaign_id"), contacts)
     return ContactsAdded(added=added, known=len(contacts) - added)
 

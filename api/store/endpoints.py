@@ -47,15 +47,14 @@ class WebhookEndpoints:
             row = await connection.execute(
                 insert(webhook_endpoints)
                 .values(
-                    id=str(uuid.uuid4()),
-                    url=new.url,
-                    description=new.description,
-                    enabled_events=list(new.enabled_events),
-                    payload=new.payload,
-                    consecutive_failures=0,
-                    secret=self._seal().seal(new_secret()),
-                    created_at=now,
-                    **_status(None if new.status == "enabled" else "requested", now),
+                    {
+                        **vars(new),
+                        **_status(None if new.status == "enabled" else "requested", now),
+                        "id": str(uuid.uuid4()),
+                        "consecutive_failures": 0,
+                        "secret": self._seal().seal(new_secret()),
+                        "created_at": now,
+                    }
                 )
                 .returning(webhook_endpoints)
             )

@@ -8,8 +8,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from api.base.problems import Problem, problem_of
-from api.base.refusals import Refused
+from api.base.problems import Problem
 from api.deployment import Deployment
 from api.egress.sealing import SealError
 from api.orders.place import cap_reached, check_template, read_order
@@ -94,8 +93,7 @@ class CampaignFeeder:
             log.warning("campaign %s is paused: its keys cannot be opened: %s", campaign.id, error)
             await self._pacing.pause(campaign.id, "template")
             return False
-        except (Problem, Refused) as error:
-            problem = problem_of(error) if isinstance(error, Refused) else error
+        except Problem as problem:
             refusal = f"{problem.code}: {problem.detail}"
             if await self._can_be_mended(campaign, contact, problem):
                 log.warning("campaign %s is paused: %s", campaign.id, refusal)
@@ -115,6 +113,6 @@ class CampaignFeeder:
         try:
             template = unsealed(campaign.template, self._deployment.seal)
             await check_template(self._deployment, template)
-        except (Problem, Refused):
+        except Problem:
             return True
         return False

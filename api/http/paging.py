@@ -1,6 +1,6 @@
 """The query of a list: `limit`, `cursor` and its filters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -53,10 +53,13 @@ def bad_cursor(error: Exception) -> Exception:
     return invalid([FieldError(str(error), parameter="cursor")])
 
 
-def page_parameters(what: str) -> tuple[Parameter, ...]:
-    """`limit` and `cursor` in the words of the documentation."""
+def page_parameters(what: str, statuses: Sequence[str] = ()) -> tuple[Parameter, ...]:
+    """`limit`, `cursor` and, where there are any to choose from, `status` in the words of the
+    documentation."""
+    choices = {"type": "string", "enum": list(statuses)}
+    status = Parameter("status", "query", f"Only these {what.lower()}.", choices)
     limit: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT}
-    return (
+    page = (
         Parameter("limit", "query", f"{what} on the page.", limit | {"default": PAGE_DEFAULT}),
         Parameter(
             "cursor",
@@ -65,3 +68,4 @@ def page_parameters(what: str) -> tuple[Parameter, ...]:
             example="WzE3OTg3OTc2MDAuMCwgIjZmMWMyZDNlIl0=",
         ),
     )
+    return (*page, status) if statuses else page

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.base.csv_files import MEDIA_TYPE
 from api.base.json_object import JsonObject
 from api.http.csv_transfer import MAX_FILE_BYTES, PARTIAL, export_csv, import_csv
-from api.http.endpoint import Answer, EndpointTable, Exchange, FileBody, Parameter
+from api.http.endpoint import Answer, EndpointTable, Exchange, FileBody
 from api.http.paging import page_parameters, read_page_query
 from api.resources.answer import Page
 from api.resources.campaign import (
@@ -38,15 +38,7 @@ _FILE = Answer(
     media_type=MEDIA_TYPE,
     example="to,context.patient,contact_status,error,call_id,status,…\r\n",
 )
-_PAGE = (
-    *page_parameters("Contacts"),
-    Parameter(
-        "status",
-        "query",
-        "Only these contacts.",
-        {"type": "string", "enum": list(CONTACT_STATUSES)},
-    ),
-)
+_PAGE = page_parameters("Contacts", CONTACT_STATUSES)
 
 route = EndpointTable("campaigns", CAMPAIGN_ID)
 

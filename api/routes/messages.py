@@ -11,12 +11,7 @@ from api.routes.calls import CALL_ID, find_call
 PATH = "/v1/messages"
 STATUSES: tuple[str, ...] = get_args(MessageStatus)
 MESSAGE_ID = Parameter("message_id", "path", "Message id.", {"type": "string", "format": "uuid"})
-_PAGE = (
-    *page_parameters("Messages"),
-    Parameter(
-        "status", "query", "Only these messages.", {"type": "string", "enum": list(STATUSES)}
-    ),
-)
+_PAGE = page_parameters("Messages", STATUSES)
 
 route = EndpointTable("messages", CALL_ID, MESSAGE_ID)
 

@@ -14,12 +14,7 @@ from api.routes.webhook_endpoints import ENDPOINT_ID
 PATH = "/v1/webhook_deliveries"
 STATUSES: tuple[str, ...] = get_args(DeliveryStatus)
 DELIVERY_ID = Parameter("delivery_id", "path", "Delivery id.", {"type": "string", "format": "uuid"})
-_PAGE = (
-    *page_parameters("Deliveries"),
-    Parameter(
-        "status", "query", "Only these deliveries.", {"type": "string", "enum": list(STATUSES)}
-    ),
-)
+_PAGE = page_parameters("Deliveries", STATUSES)
 
 route = EndpointTable("webhooks", CALL_ID, ENDPOINT_ID, DELIVERY_ID)
 

@@ -10,8 +10,9 @@ from api.egress.sealing import Seal
 from api.resources.page import PageOf
 from api.resources.secret import StoredSecret
 from api.store.database import Database, Transaction
+from api.store.kept import keep_once
 from api.store.pages import load_page
-from api.store.tables import kept_values, secrets
+from api.store.tables import secrets
 from api.store.upsert import insert_for
 
 _SEAL_CHECK: Final = "seal_check"
@@ -26,18 +27,7 @@ class Secrets:
 
     async def check_seal(self, seal: Seal) -> None:
         """Raises SealError if the store was sealed with another key; the first one holds."""
-        mark = {"name": _SEAL_CHECK, "value": seal.seal(_SEAL_CHECK)}
-
-        async def work(transaction: Transaction) -> str:
-            connection = transaction.connection
-            await connection.execute(
-                insert_for(connection, kept_values).values(mark).on_conflict_do_nothing()
-            )
-            kept = select(kept_values.c.value).where(kept_values.c.name == _SEAL_CHECK)
-            value: str = (await connection.execute(kept)).scalar_one()
-            return value
-
-        seal.open(await self._database.write(work))
+        seal.open(await keep_once(self._database, _SEAL_CHECK, lambda: seal.seal(_SEAL_CHECK)))
 
     async def put(self, name: str, sealed: str) -> tuple[StoredSecret, bool]:
         """Add or replace a secret; the second value is whether there was none."""

@@ -6,14 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select, update
 
 from api.base.signing import new_secret
 from api.egress.sealing import SealOf
 from api.resources.webhook import DefaultSecret
 from api.store.database import Database, Transaction
+from api.store.kept import keep_once
 from api.store.tables import kept_values
 
 NAME = "webhook_secret"
@@ -29,32 +28,20 @@ class SigningSecret:
 
     async def get(self) -> DefaultSecret:
         """The secret as it stands. Raises SealError, as `rotate` does."""
-        found = await self._database.read(self._load)
-        if found is not None:
-            return found
-
-        async def work(transaction: Transaction) -> DefaultSecret:
-            made = await self._load(transaction.connection)
-            if made is None:
-                made = DefaultSecret(new_secret(), self._clock())
-                await transaction.connection.execute(
-                    insert(kept_values).values(name=NAME, value=self._sealed(made))
-                )
-            return made
-
-        try:
-            return await self._database.write(work)
-        except IntegrityError:  # another process made it first
-            return await self.get()
+        kept = await keep_once(
+            self._database, NAME, lambda: self._sealed(DefaultSecret(new_secret(), self._clock()))
+        )
+        return self._opened(kept)
 
     async def rotate(self, overlap_s: float) -> DefaultSecret:
         """Make a new secret; the old one signs too for `overlap_s`."""
         await self.get()
         now = self._clock()
+        query = select(kept_values.c.value).where(kept_values.c.name == NAME)
 
         async def work(transaction: Transaction) -> DefaultSecret:
-            before = await self._load(transaction.connection, lock=True)
-            assert before is not None
+            kept = await transaction.connection.execute(query.with_for_update())
+            before = self._opened(kept.scalar_one())
             overlaps = overlap_s > 0
             rotated = DefaultSecret(
                 new_secret(),
@@ -74,11 +61,5 @@ class SigningSecret:
     def _sealed(self, secret: DefaultSecret) -> str:
         return self._seal().seal(json.dumps(asdict(secret)))
 
-    async def _load(
-        self, connection: AsyncConnection, *, lock: bool = False
-    ) -> DefaultSecret | None:
-        query = select(kept_values.c.value).where(kept_values.c.name == NAME)
-        kept = await connection.scalar(query.with_for_update() if lock else query)
-        if kept is None:
-            return None
+    def _opened(self, kept: str) -> DefaultSecret:
         return DefaultSecret(**json.loads(self._seal().open(kept)))

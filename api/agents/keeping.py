@@ -1,4 +1,4 @@
-"""Keeping agents: whatever is saved has been checked as a whole (X-CB-21, X-CB-22)."""
+"""Keeping agents: whatever is saved has been checked as a whole."""
 
 import uuid
 from collections import Counter

@@ -13,7 +13,7 @@ from api.base.text import PLACEHOLDER
 from api.resources.agent_fields import AgentFields
 from api.resources.tool_fields import EmailTool, HttpTool, SmsTool, TransferTool
 
-#: What `returns_prompt` may name, and nothing else (RV-234).
+#: What `returns_prompt` may name, and nothing else.
 OF_RETURNS_PROMPT: Final = frozenset(
     {"transcript", "call_direction", "user_phone_number", "agent_phone_number"}
 )

@@ -58,7 +58,7 @@ def check_tools(tools: Sequence[ToolField], context: AgentContext) -> Iterator[F
 
 
 def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:
-    """RV-167, RV-169."""
+    """Check that each tool has a name of its own, which is none of ours."""
     taken: set[tuple[bool, str]] = set()
     for index, tool in enumerate(tools):
         named = isinstance(tool, HttpTool | TransferTool)
@@ -103,7 +103,7 @@ def _url(template: str, place: Place, context: AgentContext) -> Iterator[FieldEr
 
 
 def _headers(headers: Sequence[Pair], place: Place) -> Iterator[FieldError]:
-    """RV-145."""
+    """Check the names of a request's headers."""
     taken: set[str] = set()
     for index, pair in enumerate(headers):
         name, here = pair.key.lower(), pointer(*place, index, "key")

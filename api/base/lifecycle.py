@@ -25,7 +25,7 @@ MOVES: Final[Mapping[CallStatus, frozenset[CallStatus]]] = {
         {"ringing", "in_progress", "no_answer", "busy", "canceled", "failed", "queued"}
     ),
     "ringing": frozenset({"in_progress", "no_answer", "busy", "canceled", "failed", "queued"}),
-    # An answered call that turns out to be a voicemail ends as no_answer (CB-58).
+    # An answered call that turns out to be a voicemail ends as no_answer.
     "in_progress": frozenset({"completed", "no_answer", "failed", "queued"}),
     "completed": frozenset(),
     "no_answer": frozenset(),
@@ -39,7 +39,7 @@ TERMINAL: Final[frozenset[CallStatus]] = frozenset(s for s, after in MOVES.items
 #: Of calls that the PBX has.
 LIVE: Final[tuple[CallStatus, ...]] = ("initiated", "ringing", "in_progress")
 
-#: The event that tells of each status (CB-118, X-CB-1…8; `call.initiated` is our own).
+#: The event that tells of each status (`call.initiated` is our own).
 EVENT_OF: Final[Mapping[CallStatus, str]] = {
     status: "call.answered" if status == "in_progress" else f"call.{status}" for status in STATUSES
 }

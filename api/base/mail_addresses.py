@@ -12,5 +12,5 @@ _ADDRESS: Final = re.compile(
 
 
 def is_email(text: str) -> bool:
-    """Whether `text` is a mail address that every server takes (RV-28)."""
+    """Whether `text` is a mail address that every server takes."""
     return _ADDRESS.fullmatch(text) is not None

@@ -1,7 +1,6 @@
 """Signatures of webhooks: Standard Webhooks 1.0 with several secrets, and CallingBox's beside it.
 
-CallingBox (X-CB-11): HMAC-SHA256 over `timestamp.body`, hex, `v1=`; the key is the secret as it is
-written.
+CallingBox: HMAC-SHA256 over `timestamp.body`, hex, `v1=`; the key is the secret as it is written.
 """
 
 import base64

@@ -27,7 +27,7 @@ def ambience_of(call: Call) -> AmbienceConfig:
 def _voice_volume(call: Call) -> float:
     voice = call.agent.get("voice") or {}
     if call.dialect == "revox" and voice.get("provider") == "elevenlabs":
-        # That service's clients are told that it has no effect there (RV-251).
+        # That service's clients are told that it has no effect there.
         return 1.0
     return _or(voice.get("volume"), 1.0)
 

@@ -1,4 +1,4 @@
-"""Links to recordings that need no key, signed and good for a time (RV-487, OI-45, X-OI-11)."""
+"""Links to recordings that need no key, signed and good for a time."""
 
 import hmac
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from api.egress.sealing import Seal
 
-#: Seconds that a link is good for unless told otherwise (X-OI-11: four hours).
+#: Seconds that a link is good for unless told otherwise: four hours.
 LIFETIME_S: Final = 4 * 3600
 MAX_LIFETIME_S: Final = 7 * 24 * 3600
 

@@ -86,7 +86,7 @@ def _unsaid(analysis: Analysis | None, turns: Sequence[Turn]) -> str | None:
 
 
 def _instructions(call: Call, spoken: Turns) -> str | None:
-    """The operator's own instructions for finding the result (RV-232…234)."""
+    """The operator's own instructions for finding the result."""
     template = call.agent.get("returns_prompt")
     if template is None:
         return None

@@ -70,7 +70,7 @@ def _said(turn: TurnObject) -> str:
 
 
 def _told(name: str, data: Mapping[str, object]) -> str:
-    """CB-61: who was not reached because a machine answered is told as `voicemail`."""
+    """The name to show of an event; a machine that answered is shown as `voicemail`."""
     match data:
         case {"call": {"status": "no_answer", "answered_by": "machine"}} if name in TERMINAL:
             return "voicemail"

@@ -10,7 +10,7 @@ from api.base.problems import FieldError, FieldErrorObject, Problem
 
 
 class CallingBoxError(BaseModel):
-    """X-CB-26."""
+    """An error as the service tells it."""
 
     error: str = Field(examples=["to: must be in E.164 form"])
 

@@ -23,7 +23,7 @@ def state_of(call: Call) -> CallState:
     return call.status
 
 
-#: RV-296…302. `initializing` is never seen: an order is on disk before it is answered. A call is
+#: `initializing` is never seen: an order is on disk before it is answered. A call is
 #: `calling` until its result is there, so that who polls for `completed` finds it.
 REVOX_STATUS: Final[Mapping[CallState, str]] = {
     "queued": "queued_for_calling",
@@ -39,14 +39,14 @@ REVOX_STATUS: Final[Mapping[CallState, str]] = {
     "failed": "errored",
 }
 
-#: CB-92…100: ours, and final at the hang-up; `result_status` tells of the extraction.
+#: Our statuses, final at the hang-up; `result_status` tells of the extraction.
 CALLINGBOX_STATUS: Final[Mapping[CallState, str]] = {
     **{status: status for status in STATUSES},
     "scheduled": "queued",
     "analyzing": "completed",
 }
 
-#: OI-32: final at the hang-up; `analysis` is filled when the result is there.
+#: Final at the hang-up; `analysis` is filled when the result is there.
 ONEINBOX_STATUS: Final[Mapping[CallState, str]] = {
     "queued": "queued",
     "scheduled": "queued",
@@ -70,7 +70,7 @@ CALL_STATUS: Final[Mapping[Dialect, Mapping[CallState, str]]] = {
     "revox": REVOX_STATUS,
 }
 
-#: CB-59, CB-60.
+#: Who answered.
 CALLINGBOX_ANSWERED_BY: Final[Mapping[AnsweredBy, Literal["human", "machine", "unknown"]]] = {
     "human": "human",
     "machine": "machine",
@@ -81,7 +81,7 @@ CALLINGBOX_ANSWERED_BY: Final[Mapping[AnsweredBy, Literal["human", "machine", "u
 
 # -- an attempt ----------------------------------------------------------------------------------
 
-#: RV-489…493: who answered.
+#: Who answered.
 REVOX_RESULT: Final[Mapping[str, str]] = {
     "human": "human",
     "machine": "voicemail",
@@ -90,7 +90,7 @@ REVOX_RESULT: Final[Mapping[str, str]] = {
     "unknown": "unknown",
 }
 
-#: RV-496…498; one that is over is `completed` if it was answered, else `error` (RV-499, RV-500).
+#: Of an attempt that is not over; after that it is `completed` if it was answered, else `error`.
 REVOX_ATTEMPT_STATUS: Final[Mapping[str, str]] = {
     "dialing": "queued",
     "ringing": "ringing",
@@ -109,7 +109,7 @@ RevoxDialError = Literal[
 ]
 REVOX_DIAL_ERRORS: Final[tuple[RevoxDialError, ...]] = get_args(RevoxDialError)
 
-#: RV-477…483: SIP status codes (RFC 3261).
+#: SIP status codes (RFC 3261).
 REVOX_DIAL_ERROR_OF_SIP: Final[Mapping[int, RevoxDialError]] = {
     403: "no_international_permission",
     404: "number_non_attributed",
@@ -149,7 +149,7 @@ REVOX_DIAL_ERROR_OF_STATUS: Final[Mapping[str, RevoxDialError]] = {
     "no_answer": "no_answer",
 }
 
-#: RV-502…511: why a conversation ended, as `ended_by` and `end_reason`.
+#: Why a conversation ended, as `ended_by` and `end_reason`.
 REVOX_END: Final[Mapping[str, tuple[str, str | None]]] = {
     "agent_hangup": ("agent", "tool_end_call"),
     "voicemail": ("agent", "voicemail"),
@@ -164,14 +164,14 @@ REVOX_END: Final[Mapping[str, tuple[str, str | None]]] = {
 
 
 def revox_attempt_status(attempt: Attempt) -> str:
-    """RV-495."""
+    """The service's `status` of an attempt."""
     if attempt.ended_at is None:
         return REVOX_ATTEMPT_STATUS.get(attempt.state, "queued")
     return "completed" if attempt.answered_at is not None else "error"
 
 
 def revox_dial_error(attempt: Attempt) -> RevoxDialError | None:
-    """RV-476; None where it was answered, canceled, or is not over."""
+    """Why dialling failed; None of an attempt that was answered, canceled, or is not over."""
     if attempt.ended_at is None or attempt.answered_at is not None or attempt.state == "canceled":
         return None
     return (
@@ -188,14 +188,14 @@ def revox_end(attempt: Attempt) -> tuple[str | None, str | None]:
     return REVOX_END.get(attempt.end_reason or "", ("system", None))
 
 
-#: X-OI-2: what they call why a call ended; other reasons are told as ours.
+#: Why a call ended; other reasons are told as ours.
 ONEINBOX_END: Final[Mapping[str, str]] = {
     "operator_hangup": "api_stop",
     "canceled": "api_stop",
     "silence": "silence_timeout",
 }
 
-#: OI-44: who said it.
+#: Who said it.
 ONEINBOX_ROLE: Final[Mapping[Speaker, Literal["assistant", "user", "tool"]]] = {
     "agent": "assistant",
     "person": "user",
@@ -205,7 +205,7 @@ ONEINBOX_ROLE: Final[Mapping[Speaker, Literal["assistant", "user", "tool"]]] = {
 
 # -- campaigns -----------------------------------------------------------------------------------
 
-#: X-RV-3; one that was canceled has `is_cancelled` too.
+#: A canceled campaign has `is_cancelled` too.
 REVOX_CAMPAIGN_STATUS: Final[Mapping[CampaignStatus, str]] = {
     "draft": "draft",
     "running": "running",

@@ -1,4 +1,4 @@
-"""Decides about inbound calls: which agent takes one, or why it is not answered (CB-54, X-CB-32).
+"""Decides about inbound calls: which agent takes one, or why it is not answered.
 
 Whatever is wrong is found before the answer: nobody is answered into silence.
 """

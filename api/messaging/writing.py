@@ -128,7 +128,7 @@ def text_messages(prompt: str, spoken: Sequence[Turn], language: str) -> list[Ch
 
 
 def notification(call: Call, url: str) -> tuple[str, str]:
-    """Subject and body of the mail about a call's outcome (RV-27…36)."""
+    """Subject and body of the mail about a call's outcome."""
     person = call.person_number
     outcome = (call.outcome or "unknown").replace("_", " ")
     subject = f"Call {'from' if call.direction == 'inbound' else 'to'} {person}: {outcome}"

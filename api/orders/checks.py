@@ -113,7 +113,7 @@ async def order_of(
 
 
 def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float | None:
-    """RV-266…270: RFC 3339 or Unix seconds; None if it is not in the future."""
+    """Unix seconds of a time in RFC 3339 or Unix seconds; None unless it is in the future."""
     if asked is None:
         return None
     at: float | None = None

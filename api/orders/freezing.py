@@ -1,4 +1,4 @@
-"""Merging a call's configuration when it is first dialled, for calls that wait until then (OI-14).
+"""Merging a call's configuration when it is first dialled, for calls that wait until then.
 
 Their layers lie in `agent_layers`; the agent is taken as it is now. What is wrong with the whole
 by now ends the call.

@@ -59,7 +59,7 @@ def next_opening(policy: RetryPolicy, zones: Sequence[str], now: float) -> float
 
 
 def retry_delay(policy: RetryPolicy, zones: Sequence[str], instants: Sequence[float]) -> float:
-    """Seconds to wait after an attempt (RV-126): the delay of the window in which it ended.
+    """Seconds to wait after an attempt: the delay of the window in which it ended.
 
     The first of the instants (its end, its start) at which a window is open in any zone decides,
     and of several such windows the longest delay. If there is none (a forced call, a conversation

@@ -57,11 +57,11 @@ class OrderFacts:
     zones: tuple[str, ...] = ()
     """`zones_of` the callee's number; not looked at without `retry`."""
     retry: RetryPolicy | None = None
-    """None: one attempt, at once, at any hour (CB-6)."""
+    """None: one attempt, at once, at any hour."""
     scheduled_at: float | None = None
-    """Not before this Unix time; None or past: at once (RV-266)."""
+    """Not before this Unix time; None or past: at once."""
     force_now: bool = False
-    """The first attempt ignores windows and days (RV-260). A `scheduled_at` still holds: together
+    """The first attempt ignores windows and days. A `scheduled_at` still holds: together
     they mean "then, whatever the hour". Later attempts keep to the windows."""
     cancel_requested: bool = False
     do_not_call: bool = False
@@ -90,7 +90,7 @@ class AttemptFacts:
 
     @property
     def reached(self) -> bool:
-        """Whether there is no reason to try again (RV-8).
+        """Whether there is no reason to try again.
 
         Voicemail and call screening are not the callee. A menu is, unless the agent could not
         get through it. Whoever answered and was not told apart is taken for a human: nobody is
@@ -196,7 +196,7 @@ def _rested(policy: RetryPolicy, zones: Sequence[str], attempts: Sequence[Attemp
     """When the pause after the last attempt is over."""
     last = attempts[-1]
     ended_at = last.started_at if last.ended_at is None else last.ended_at
-    # RV-116: only from attempt 1 to 2, whose limit was looked at before (RV-113).
+    # Only from attempt 1 to 2, whose limit was looked at before.
     if policy.call_twice_in_a_row and len(attempts) == 1:
         return ended_at
     return ended_at + retry_delay(policy, zones, (ended_at, last.started_at))

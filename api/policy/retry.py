@@ -1,6 +1,6 @@
 """The retry policy of an order: on which days, in which hours and how often to try.
 
-Written as an API's JSON and read back (RV-99…136). What a client leaves out is completed from
+Written as an API's JSON and read back. What a client leaves out is completed from
 the defaults, member by member.
 """
 
@@ -18,7 +18,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
 DAY_MINUTES: Final = 24 * 60
 
-#: What an operator can mean; Revox's own limit is 2^53 - 1 for both (RV-128, RV-132).
+#: What an operator can mean; Revox's own limit is 2^53 - 1 for both.
 MAX_ATTEMPTS: Final = 50
 MAX_RETRY_DELAY_S: Final = 31 * 24 * 3600
 MAX_WINDOWS: Final = 24
@@ -53,9 +53,9 @@ class RetryPolicy:
     allowed_days: frozenset[Weekday] = frozenset(WEEKDAYS[:5])
     calling_windows: tuple[CallingWindow, ...] = (CallingWindow(),)
     call_twice_in_a_row: bool = False
-    """Whether attempt 2 skips the delay (RV-111)."""
+    """Whether attempt 2 skips the delay."""
     max_attempts: int = 3
-    """Counts the first attempt too (RV-130)."""
+    """Counts the first attempt too."""
     timezone: str | None = None
     """IANA name; None for the zones of the number."""
 
@@ -68,7 +68,7 @@ _12_HOURS = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))? ?([ap])m", re.IGNORECASE)
 
 
 def parse_time(text: str) -> int | None:
-    """Minutes after midnight of `HH:mm` or `H:mma` (RV-118, RV-120); None if it is neither.
+    """Minutes after midnight of `HH:mm` or `H:mma`; None if it is neither.
 
     `17:00`, `9:00`, `6pm`, `10am`, `9:30pm`, `24:00` (1440). Noon is 12pm, midnight 12am.
     """

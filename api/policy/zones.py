@@ -27,7 +27,7 @@ class UnknownZoneError(ValueError):
 
 @cache
 def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name, as `Europe/Paris` (RV-134, RV-136).
+    """The zone of an IANA name, as `Europe/Paris`.
 
     Raises:
         UnknownZoneError: tzdata has no such zone.
@@ -42,7 +42,7 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=4096)
 def zones_of(number: str, default: str | None = None) -> tuple[str, ...]:
-    """Every time zone in which the owner of an E.164 number may be (RV-135).
+    """Every time zone in which the owner of an E.164 number may be.
 
     - A number of a place (`+1 212…`): that place's zone.
     - A mobile, toll-free or other number without a place: all zones of its country. Such a

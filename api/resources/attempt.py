@@ -74,7 +74,7 @@ class Ended:
     end_reason: str
     """Lower snake case, up to 64 characters."""
     awaits_result: bool = False
-    """Whether `record_result` follows; until then the terminal event is withheld (CB-53)."""
+    """Whether `record_result` follows; until then the terminal event is withheld."""
     unknown: bool = False
     """Nobody can say what became of the attempt, so the number is not dialled again."""
     answered_by: AnsweredBy | None = None

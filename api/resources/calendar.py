@@ -82,7 +82,7 @@ class EventType(Body):
         min_length=1,
         max_length=200,
         description="What agents' tools name it by: any text, as the URL of an event type "
-        "elsewhere (RV-26).",
+        "elsewhere.",
         examples=["checkup"],
     )
     name: str = Field(min_length=1, max_length=200, examples=["Dental check-up"])

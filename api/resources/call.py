@@ -32,7 +32,7 @@ WebhookStatus = Literal["none", "pending", "delivered", "failed"]
 
 @dataclass(frozen=True)
 class Concurrency:
-    """At most `maximum` calls of all that bear `key` are live at one time (RV-255…259)."""
+    """At most `maximum` calls of all that bear `key` are live at one time."""
 
     key: str
     maximum: int
@@ -74,7 +74,7 @@ class NewCall:
     """The configuration that holds for the call, frozen; without defaults, secrets sealed."""
     agent_layers: JsonObject | None = None
     """What is merged upon the agent's configuration when the call is first dialled, in place of
-    now (OI-14): `{"inline": …, "overrides": …, "call": …}`."""
+    now: `{"inline": …, "overrides": …, "call": …}`."""
     variables: JsonObject = field(default_factory=dict)
     """What stands for `{{name}}` in the configuration's texts."""
     dialect: Dialect | None = None
@@ -475,7 +475,7 @@ def _error_code(call: Call) -> str | None:
 
 
 def billable_seconds(over: Call | Attempt) -> int | None:
-    """Connected seconds of what is over; None if no human was reached (CB-45, CB-63)."""
+    """Connected seconds of what is over; None if no human was reached."""
     if over.answered_at is None or over.ended_at is None or over.answered_by == "machine":
         return None
     return whole_seconds(over.answered_at, over.ended_at)

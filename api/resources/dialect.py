@@ -21,7 +21,7 @@ SCHEDULED: Final = frozenset({"scheduled_at", "retry_delay"})
 # -- webhooks ------------------------------------------------------------------------------------
 
 #: What a call's own `webhook_url` is told of, for calls placed in a dialect: our event to its name
-#: there. Revox tells once, without a name, that an order is complete (RV-98).
+#: there. Revox tells once, without a name, that an order is complete.
 EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
     "callingbox": {name: name for name in sorted(WEBHOOK_EVENTS)},
     "oneinbox": {
@@ -40,7 +40,7 @@ EVENT_NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
 }
 
 #: Style of the body of what a call's own `webhook_url` is told. CallingBox's documents have the
-#: call object itself there (S2); its envelope is for endpoints that choose it.
+#: call object itself there; its envelope is for endpoints that choose it.
 INLINE_STYLE: Final[Mapping[Dialect, PayloadStyle]] = {
     "callingbox": "callingbox_call",
     "oneinbox": "oneinbox",

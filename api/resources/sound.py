@@ -14,7 +14,7 @@ Sound = Literal[
     "keyboard-typing2.ogg",
     "hold_music.ogg",
 ]
-"""Ids as the hosted services' clients name them (RV-18, RV-74…80)."""
+"""Ids as the hosted services' clients name them."""
 
 SOUNDS: Final[tuple[Sound, ...]] = get_args(Sound)
 

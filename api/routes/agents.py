@@ -1,4 +1,4 @@
-"""Agents: what calls are placed and answered with (X-CB-21, X-CB-22)."""
+"""Agents: what calls are placed and answered with."""
 
 from typing import Final, cast, get_args
 

@@ -1,4 +1,4 @@
-"""Calendar connections: where agents look for free slots and book them (RV-25)."""
+"""Calendar connections: where agents look for free slots and book them."""
 
 import contextlib
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The engines that agents can name (X-OI-8), and how a voice sounds (X-RV-4)."""
+"""The engines that agents can name, and how a voice sounds."""
 
 from starlette.responses import Response
 

@@ -1,4 +1,4 @@
-"""Caller numbers (CB-17…20)."""
+"""Caller numbers."""
 
 from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.http.paging import page_parameters, read_page_query

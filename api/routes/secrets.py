@@ -1,4 +1,4 @@
-"""Secrets: what tools name as `{{secret.name}}` (X-RV-5)."""
+"""Secrets: what tools name as `{{secret.name}}`."""
 
 import re
 

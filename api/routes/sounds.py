@@ -1,4 +1,4 @@
-"""Sounds beside the agent's voice (RV-18, RV-74…80)."""
+"""Sounds beside the agent's voice."""
 
 from api.http.endpoint import EndpointTable, Exchange
 from api.resources.answer import Page

@@ -1,4 +1,4 @@
-"""The secret that signs what goes to the calls' own URLs (CB-23)."""
+"""The secret that signs what goes to the calls' own URLs."""
 
 from api.base.refusals import Conflict
 from api.http.endpoint import EndpointTable, Exchange

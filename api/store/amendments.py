@@ -15,7 +15,7 @@ class Amendments:
         self._signals = signals
 
     async def freeze(self, call_id: str, order: NewCall) -> Call:
-        """Give a call the configuration of `order`, which holds from now on (OI-14).
+        """Give a call the configuration of `order`, which holds from now on.
 
         Its number, times, retry policy and price stay. Raises UnknownCallError.
         """

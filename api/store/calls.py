@@ -325,7 +325,7 @@ class CallLedger:
     ) -> Call:
         """What the call came to is found, or failed with `error`: its terminal event follows.
 
-        A person who wants no more calls is put on the do-not-call list (RV-312), unless
+        A person who wants no more calls is put on the do-not-call list, unless
         `unlisted` says why not: then the event tells, for people to decide. The same again:
         nothing happens. Raises IllegalMoveError for a call that awaits no result.
         """

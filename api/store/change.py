@@ -77,7 +77,7 @@ class CallChange:
         """Give it its last status and settle what it cost.
 
         Args:
-            awaits_result: the terminal event is told later (CB-53).
+            awaits_result: the terminal event is told later.
         """
         check_move(self.call.id, self.call.status, to)
         updated = max(self._signals.clock(), at, self.call.updated_at)

@@ -69,7 +69,7 @@ class Deliveries:
         return await self._database.read(work)
 
     async def redeliver(self, delivery_id: str) -> PastDelivery:
-        """Send it again now, with the whole schedule of retries (X-CB-15, X-CB-20).
+        """Send it again now, with the whole schedule of retries.
 
         It goes to the URL that its endpoint has now. Raises NotFound, or Conflict where its
         endpoint is disabled.

@@ -22,7 +22,7 @@ from api.store.tables import webhook_deliveries, webhook_endpoints
 
 #: Each event is matched against each endpoint, inside the transaction that tells of it.
 MAX_ENDPOINTS: Final = 100
-#: Deliveries given up in a row after which an endpoint is disabled (X-CB-16).
+#: Deliveries given up in a row after which an endpoint is disabled.
 MAX_FAILURES: Final = 10
 
 
@@ -81,7 +81,7 @@ class WebhookEndpoints:
         """Change an endpoint.
 
         What waits for it goes to the new URL. Disabling holds what waits; enabling sends it and
-        forgets the failures (X-CB-16).
+        forgets the failures.
 
         Args:
             endpoint_id: whose.
@@ -121,7 +121,7 @@ class WebhookEndpoints:
             raise _taken() from error
 
     async def rotate(self, endpoint_id: str, overlap_s: float) -> WebhookEndpoint:
-        """Give it a new secret; the old one signs too for `overlap_s` (X-CB-18).
+        """Give it a new secret; the old one signs too for `overlap_s`.
 
         Raises NotFound.
         """

@@ -32,7 +32,7 @@ _PENDING: Final = messages.c.status == literal_column("'pending'")
 async def add_after_attempt(
     transaction: Transaction, call: Call, attempt: int, ended: Ended, now: float
 ) -> None:
-    """Put down the text message that its agent sends after such an attempt, if any (RV-14, RV-93).
+    """Put down the text message that its agent sends after such an attempt, if any.
 
     Each is sent once for a call, however many attempts it takes.
     """
@@ -59,7 +59,7 @@ async def add_after_attempt(
 
 
 async def add_after_result(transaction: Transaction, call: Call, now: float) -> None:
-    """Put down the mail about the call's outcome, if one is wanted (RV-29, RV-30)."""
+    """Put down the mail about the call's outcome, if one is wanted."""
     transaction.notify("messages")  # what waited for the result may be sent
     address = call.agent.get("email_notification_address")
     if address and call.outcome in (call.agent.get("email_notification_outcomes") or ()):

@@ -154,7 +154,7 @@ class Numbers:
     async def route(
         self, to: str, from_number: str | None = None, agent: Agent | None = None
     ) -> Route:
-        """How an order to `to` goes out (CB-17…20, CB-28).
+        """How an order to `to` goes out.
 
         Without `from_number`, the agent's primary number is shown, else the oldest active one, if
         a fitting trunk takes it. An agent that has numbers shows no other. The trunk is the

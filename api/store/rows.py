@@ -21,7 +21,7 @@ class UnknownCallError(Exception):
 
 
 def _webhook_status() -> ColumnElement[str]:
-    """CB-114: derived from the deliveries. It follows the terminal event's inline delivery."""
+    """Derived from the deliveries: it follows the terminal event's inline delivery."""
     last: ScalarSelect[str] = (
         select(
             case(

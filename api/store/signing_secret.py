@@ -1,4 +1,4 @@
-"""The deployment's default signing secret, which signs what goes to a call's own URL (CB-23).
+"""The deployment's default signing secret, which signs what goes to a call's own URL.
 
 It is kept sealed."""
 

@@ -1,4 +1,4 @@
-"""The calendar tools (RV-24): free slots are told, and one of them is booked.
+"""The calendar tools: free slots are told, and one of them is booked.
 
 What can be booked is the configuration's choice; what is said chooses among free slots.
 """

@@ -1,4 +1,4 @@
-"""The HTTP tool (RV-137…175): one request, with what the model gave, as its template says."""
+"""The HTTP tool: one request, with what the model gave, as its template says."""
 
 import asyncio
 import logging

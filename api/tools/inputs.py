@@ -24,7 +24,7 @@ class InputError(ValueError):
 
 
 def parameters(inputs: Iterable[Input], now: datetime) -> dict[str, Any]:
-    """The JSON Schema of a tool's arguments (RV-148).
+    """The JSON Schema of a tool's arguments.
 
     Args:
         inputs: what the tool asks for.
@@ -58,7 +58,7 @@ def _schema(wanted: Input, now: datetime) -> dict[str, Any]:
 def read_inputs(
     inputs: Iterable[Input], arguments: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
-    """The value of every input (RV-151, RV-152); None for one that may be and is left out.
+    """The value of every input; None for one that may be and is left out.
 
     A number or truth value written as text is taken as what it says; a time without an offset is
     the person's own.

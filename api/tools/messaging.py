@@ -74,7 +74,7 @@ class _Post:
 
 
 class SendSms:
-    """`send_sms` (RV-68…72). Without a template, the agent writes the text."""
+    """`send_sms`. Without a template, the agent writes the text."""
 
     say: str | None = None
 

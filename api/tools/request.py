@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from api.base.text import PLACEHOLDER, UnknownVariableError, render
 from api.resources.tool_fields import HttpTool, Pair
 
-#: Methods whose requests have no body (RV-162, RV-166).
+#: Methods whose requests have no body.
 BODILESS: Final = frozenset({"GET", "DELETE"})
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -96,7 +96,7 @@ def _header(pair: Pair, text: str) -> bytes:
 
 
 def _filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """The same JSON with the placeholders in its texts replaced (RV-139, RV-140)."""
+    """The same JSON with the placeholders in its texts replaced."""
     match template:
         case dict():
             return {key: _filled(item, values) for key, item in template.items()}

@@ -20,7 +20,7 @@ _WHEN: Final = "Put the person through to a human, when they ask for one."
 
 
 class TransferCall:
-    """RV-55…59, 89, 90, 95, 96. The model says when, and has no say in where."""
+    """The transfer tool: the model says when, and has no say in where."""
 
     def __init__(self, tool: TransferTool, values: Mapping[str, Any], hand_over: HandOver) -> None:
         """

@@ -9,12 +9,12 @@ from api.base.times import rfc3339
 from api.resources.webhook import WebhookEvent
 from api.settings import PayloadStyle
 
-#: Of the envelope that the style `callingbox` copies (X-CB-10).
+#: Of the envelope that the style `callingbox` copies.
 CALLINGBOX_API_VERSION: Final = "2026-04"
 
 
 def payload(event: WebhookEvent, style: PayloadStyle) -> bytes:
-    """The body for `event`, the same bytes on every attempt (CB-113).
+    """The body for `event`, the same bytes on every attempt.
 
     `call` is the call object itself with a `type` key; `envelope` is Standard Webhooks' shape,
     `callingbox` CallingBox's. Where an event carries no call object, its facts stand in that place.
@@ -53,7 +53,7 @@ def encoded(content: Mapping[str, Any]) -> bytes:
 def message_headers(
     event: WebhookEvent, secrets: Sequence[str], timestamp: int, body: bytes
 ) -> dict[str, str]:
-    """Standard Webhooks' headers and CallingBox's (X-CB-11, X-CB-12), signed with each secret.
+    """Standard Webhooks' headers and CallingBox's, signed with each secret.
 
     Args:
         event: what is told.

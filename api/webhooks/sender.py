@@ -34,7 +34,7 @@ class Verdict:
 
 
 def judge(status: int, retry_after: str | None = None) -> Verdict:
-    """Any 2xx is success, a redirect is a failure, 410 says never again (X-CB-14)."""
+    """Any 2xx is success, a redirect is a failure, 410 says never again."""
     if 200 <= status < 300:
         return Verdict(True, status=status)
     try:

@@ -1,4 +1,4 @@
-"""CallingBox's agents and numbers (X-CB-21…23)."""
+"""CallingBox's agents and numbers."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -38,7 +38,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Dental rem
 
 
 class CallingBoxAgentFields(Body):
-    """What an agent owns (CB-30…39)."""
+    """What an agent owns."""
 
     free_text = FREE_TEXT
 

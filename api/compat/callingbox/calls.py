@@ -1,4 +1,4 @@
-"""CallingBox's calls: `/compat/callingbox/v1/calls` (CB-1…3)."""
+"""CallingBox's calls: `/compat/callingbox/v1/calls`."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, cast
@@ -22,7 +22,7 @@ from api.store.queries import CallFilter
 PREFIX: Final = "/compat/callingbox/v1"
 PATH: Final = f"{PREFIX}/calls"
 ONE: Final = PATH + "/{call_id}"
-#: X-CB-27: of a call that names no agent.
+#: Of a call that names no agent.
 PROMPT: Final = "Hello from CallingBox."
 LANGUAGE: Final = "en"
 _ROLES: Final[Mapping[Speaker, Literal["agent", "user", "tool"]]] = {
@@ -36,7 +36,7 @@ route = EndpointTable("callingbox", CALL_ID)
 
 
 class CallingBoxCreateCall(Body):
-    """A call to place at once: with a prompt (CB-9…24), or with an agent (CB-25…29)."""
+    """A call to place at once: with a prompt, or with an agent."""
 
     free_text = FREE_TEXT
     aliases: ClassVar = {"to_number": "to"}
@@ -75,7 +75,7 @@ class CallingBoxCreateCall(Body):
 
 
 class CallingBoxCallList(RootModel[list[CallingBoxCall]]):
-    """Calls, newest first (X-CB-25)."""
+    """Calls, newest first."""
 
 
 class CallingBoxTurn(BaseModel):
@@ -86,7 +86,7 @@ class CallingBoxTurn(BaseModel):
 
 
 class CallingBoxTranscript(BaseModel):
-    """What was said, in order (X-CB-24)."""
+    """What was said, in order."""
 
     call_id: str = Field(json_schema_extra={"format": "uuid"})
     transcript: list[CallingBoxTurn]
@@ -118,7 +118,7 @@ def _order_of(asked: CallingBoxCreateCall) -> Translation:
         order.body.setdefault("language", LANGUAGE)
         if asked.instructions is None:
             order.body.setdefault("prompt", PROMPT)
-    order.body["retry"] = None  # CB-6
+    order.body["retry"] = None  # one attempt: the service has no more
     return order
 
 

@@ -35,7 +35,7 @@ def _ours(name: str) -> Any:
 
 
 class CallingBoxCall(BaseModel):
-    """CB-64…91 in their order, and `answered_by` (CB-59)."""
+    """A call: some of the keys of ours."""
 
     id: str = _ours("id")
     to_number: str = _ours("to_number")
@@ -81,7 +81,7 @@ def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:
 
 
 class CallingBoxAgent(Told):
-    """What an agent owns (CB-30…39, X-CB-21)."""
+    """What an agent owns."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
     org_id: str = ORG_ID
@@ -111,7 +111,7 @@ def callingbox_agent(agent: Agent, organization_id: str) -> CallingBoxAgent:
 
 
 class CallingBoxNumber(Told):
-    """A number of one's own trunk (X-CB-23)."""
+    """A number of one's own trunk."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
     e164: str = Field(examples=["+15559876543"])

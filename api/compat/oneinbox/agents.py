@@ -1,4 +1,4 @@
-"""OneInbox's agents, which are our outbound agents: `/compat/oneinbox/v1/agents` (X-OI-9)."""
+"""OneInbox's agents, which are our outbound agents: `/compat/oneinbox/v1/agents`."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""OneInbox's calls: `/compat/oneinbox/v1/calls` (OI-1, X-OI-3, X-OI-4)."""
+"""OneInbox's calls: `/compat/oneinbox/v1/calls`."""
 
 from typing import Any, Final, get_args
 

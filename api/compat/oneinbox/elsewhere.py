@@ -1,4 +1,4 @@
-"""What OneInbox has and we have in a form of our own only: 501 that says where (X-OI-6, X-OI-8)."""
+"""What OneInbox has and we have in a form of our own only: 501 that says where."""
 
 from collections.abc import Mapping
 from typing import Final, Literal

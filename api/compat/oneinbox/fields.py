@@ -1,4 +1,4 @@
-"""What OneInbox's clients send (OI-4…28, X-OI-9), member by member. In orders null is not given."""
+"""What OneInbox's clients send, member by member. In orders null is not given."""
 
 from typing import Annotated, Any, Final
 
@@ -18,7 +18,7 @@ ABSENT: Final = {
     "voicemail_detection": "is not chosen for each agent here; leave it out",
 }
 
-#: OI-7, OI-9: exactly the service's.
+#: As the service itself checks numbers.
 PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$", max_length=16)]
 
 

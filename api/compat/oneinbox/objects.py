@@ -1,4 +1,4 @@
-"""Calls and agents as OneInbox tells them (OI-29…56, X-OI-6, X-OI-9, X-OI-11)."""
+"""Calls and agents as OneInbox tells them."""
 
 import statistics
 import string
@@ -133,7 +133,7 @@ def oneinbox_call(details: CallDetails) -> OneInboxCall:
 
 
 def outcome_label(call: Call) -> str | None:
-    """X-OI-5: what it came to, in Title Case; what nobody was reached for needs no model."""
+    """The outcome in Title Case. Where nobody was reached, no model has to tell it."""
     if call.outcome is not None:
         return string.capwords(call.outcome.replace("_", " "))
     if not call.over:

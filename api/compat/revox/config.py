@@ -23,7 +23,7 @@ from api.compat.revox.members import members_of, source_of
 from api.compat.translation import Path, Translation, renamed
 from api.policy.retry import parse_retry, retry_json
 
-#: RV-47, and what else the service does where a member is left out.
+#: What the service does where a member is left out.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "first_sentence_delay_ms": 400,
     "max_duration_end_message": "",
@@ -154,7 +154,7 @@ class _Assistant:
         return {"model": name, "source": model.model_dump(exclude_none=True)}
 
     def _realtime_voice(self, model: RealtimeModel) -> None:
-        """RV-201: the voice that its answers are spoken in."""
+        """Put the voice that the model's answers are spoken in."""
         if model.realtime_voice_id is None or self._asked.voice is not None:
             return
         voice = {"id": model.realtime_voice_id, "provider": model.provider}
@@ -224,7 +224,7 @@ class _Assistant:
         return {"type": "http", **made}
 
     def _transfer(self) -> dict[str, Any] | None:
-        """RV-55, RV-59: without a mode nobody is transferred."""
+        """Make the transfer tool; without a mode nobody is transferred."""
         asked = self._asked
         number, mode = asked.transfer_phone_number, asked.human_transfer_mode
         summary = asked.warm_transfer_summary_instructions
@@ -276,7 +276,7 @@ def retry_of(config: RetryConfig, place: Path) -> dict[str, Any]:
     """Make our complete retry policy.
 
     Args:
-        config: the service's; one window's members may stand in it (X-RV-6).
+        config: the service's; one window's members may stand in it.
         place: where it stands in the request.
 
     Raises Problem with a pointer to every wrong member.

@@ -1,4 +1,4 @@
-"""What Revox's clients send (RV-11…270), member by member.
+"""What Revox's clients send, member by member.
 
 Members that document a default may be left out although the service's text does not mark them
 optional. An integral number may be written with a point.
@@ -91,7 +91,7 @@ class Window(Body):
 
 class RetryConfig(Window):
     """When and how often to try. The members of a window may stand here, as in the service's
-    earlier form; they are then the only window (X-RV-6)."""
+    earlier form; they are then the only window."""
 
     allowed_days: list[Weekday] | None = Field(default=None, examples=[["monday", "friday"]])
     call_twice_in_a_row: bool | None = None

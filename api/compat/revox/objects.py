@@ -1,4 +1,4 @@
-"""Calls and assistants as Revox tells them (RV-271…594). Null stands for what there is not."""
+"""Calls and assistants as Revox tells them. Null stands for what there is not."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -243,10 +243,10 @@ def call_object(details: CallDetails) -> dict[str, Any]:
 
 
 def _assistant_of(details: CallDetails) -> dict[str, Any]:
-    """RV-274: what the call was placed with, frozen."""
+    """The assistant that the call was placed with, frozen."""
     call, agent = details.call, details.agent
     config = {"instructions": call.prompt, **call.agent}
-    # One made for this call has the call's own id (RV-316).
+    # One made for this call has the call's own id.
     return assistant_object(
         config,
         call.id if agent is None else agent.id,

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from api.agents.keeping import change_agent, create_agent
-from api.base.fields import Body, parse_fields, without_default
+from api.base.fields import Body, without_default
 from api.base.problems import Problem
+from api.compat.agents import keep_agent, update_agent
 from api.compat.callingbox.calls import PREFIX
 from api.compat.callingbox.objects import (
     CallingBoxAgent,
@@ -17,8 +17,8 @@ from api.compat.callingbox.objects import (
 )
 from api.compat.translation import Translation
 from api.http.endpoint import EndpointTable, Exchange
-from api.resources.agent import Agent, AgentNumber, ChangeAgent
-from api.resources.agent_fields import FREE_TEXT, MAX_PROMPT, NewAgent
+from api.resources.agent import Agent, AgentNumber
+from api.resources.agent_fields import FREE_TEXT, MAX_PROMPT
 from api.resources.answer import Created
 from api.resources.tool_fields import ToolField
 from api.routes.agents import AGENT_ID, NUMBER_ID, archive_agent, detach_agent_number
@@ -86,10 +86,7 @@ async def callingbox_create_agent(
     exchange: Exchange, asked: CallingBoxCreateAgent
 ) -> Created[CallingBoxAgent]:
     """The agent places calls or answers them, by `type`, which is fixed."""
-    ours = _ours(asked)
-    with ours.told():
-        new = parse_fields(NewAgent, ours.body)
-        agent = await create_agent(exchange.services, new)
+    agent = await keep_agent(exchange, _ours(asked))
     return Created(await _told(exchange, agent), f"{PATH}/{agent.id}")
 
 
@@ -112,11 +109,7 @@ async def callingbox_change_agent(
     exchange: Exchange, asked: CallingBoxChangeAgent
 ) -> CallingBoxAgent:
     """The change holds from the next call on."""
-    ours = _ours(asked)
-    with ours.told():
-        change = parse_fields(ChangeAgent, ours.body)
-        agent = await change_agent(exchange.services, exchange.named("agent_id"), change)
-    return await _told(exchange, agent)
+    return await _told(exchange, await update_agent(exchange, _ours(asked)))
 
 
 def _ours(asked: CallingBoxAgentFields) -> Translation:

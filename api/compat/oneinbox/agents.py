@@ -4,17 +4,13 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from api.agents.keeping import change_agent, create_agent
-from api.base.fields import parse_fields
+from api.compat.agents import find_outbound, keep_agent, outbound_agents, update_agent
 from api.compat.oneinbox.calls import LIMIT, OFFSET, PREFIX
 from api.compat.oneinbox.fields import OneInboxChangeAgent, OneInboxCreateAgent
 from api.compat.oneinbox.members import agent_of
 from api.compat.oneinbox.objects import OneInboxAgent, oneinbox_agent
-from api.compat.outbound import find_outbound, outbound_agents
 from api.compat.query import read_query
 from api.http.endpoint import EndpointTable, Exchange
-from api.resources.agent import ChangeAgent
-from api.resources.agent_fields import NewAgent
 from api.resources.answer import Created
 from api.resources.masking import unsealed
 from api.routes.agents import AGENT_ID
@@ -44,9 +40,7 @@ async def oneinbox_create_agent(
     """Everything that the agent refers to must be there."""
     made = agent_of(exchange.services, asked)
     made.put("name", asked.name, ("name",))
-    with made.told():
-        new = parse_fields(NewAgent, made.body)
-        agent = await create_agent(exchange.services, new)
+    agent = await keep_agent(exchange, made)
     return Created(oneinbox_agent(agent), f"{PATH}/{agent.id}")
 
 
@@ -78,9 +72,7 @@ async def oneinbox_change_agent(exchange: Exchange, asked: OneInboxChangeAgent) 
             made.body[group] = {**(kept.get(group) or {}), **made.body[group]}
     if asked.name is not None:
         made.put("name", asked.name, ("name",))
-    with made.told():
-        change = parse_fields(ChangeAgent, made.body)
-        return oneinbox_agent(await change_agent(services, before.id, change))
+    return oneinbox_agent(await update_agent(exchange, made))
 
 
 @route("DELETE", ONE, "Archive an agent", {204: "It is archived."})

@@ -5,17 +5,14 @@ from typing import Any, Final
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from api.agents.keeping import change_agent, create_agent
-from api.base.fields import parse_fields
-from api.compat.outbound import find_outbound, outbound_agents
+from api.compat.agents import find_outbound, keep_agent, outbound_agents, update_agent
 from api.compat.revox.config import change_of, config_of
 from api.compat.revox.fields import ChangeAssistant, CreateAssistant
 from api.compat.revox.objects import RevoxAssistant, assistant_object
 from api.compat.translation import Translation
 from api.compat.voices import language_for
 from api.http.endpoint import LOCATION, Answer, EndpointTable, Exchange, Parameter
-from api.resources.agent import Agent, ChangeAgent
-from api.resources.agent_fields import NewAgent
+from api.resources.agent import Agent
 from api.resources.masking import unsealed
 
 AGENT_ID: Final = Parameter(
@@ -58,9 +55,7 @@ async def revox_create_assistant(exchange: Exchange, asked: CreateAssistant) -> 
     made = config_of(asked)
     made.put("name", asked.name, ("name",))
     _choose_language(exchange, made)
-    with made.told():
-        new = parse_fields(NewAgent, made.body)
-        agent = await create_agent(exchange.services, new)
+    agent = await keep_agent(exchange, made)
     return JSONResponse(await _envelope(exchange, agent), 201, {"Location": f"{PATH}/{agent.id}"})
 
 
@@ -92,16 +87,12 @@ async def revox_change_assistant(exchange: Exchange, asked: ChangeAssistant) -> 
     """A member that is left out stays as it is, and null takes it back to its default; `faq_items`
     and `custom_tools` replace the old lists. Calls keep the assistant that they were placed with.
     """
-    services = exchange.services
     before = await find_outbound(exchange, "assistant")
-    made = change_of(asked, unsealed(before.config, services.seal))
+    made = change_of(asked, unsealed(before.config, exchange.services.seal))
     if asked.name is not None:
         made.put("name", asked.name, ("name",))
     _choose_language(exchange, made)
-    with made.told():
-        change = parse_fields(ChangeAgent, made.body)
-        agent = await change_agent(services, before.id, change)
-    return JSONResponse(await _envelope(exchange, agent))
+    return JSONResponse(await _envelope(exchange, await update_agent(exchange, made)))
 
 
 def _choose_language(exchange: Exchange, made: Translation) -> None:

@@ -286,6 +286,7 @@ async def test_an_agent_owns_seven_parts(bench: Bench) -> None:
     agent = made.json()
     assert {name: agent[name] for name in AGENT} == AGENT
     path = f"{BASE}/agents/{agent['id']}"
+    assert made.headers["Location"] == path
     change = {"voice": None, "voicemail_action": "hangup", "name": "Recalls"}
     changed = (await bench.client.patch(path, json=change)).json()
     assert (changed["voice"], changed["voicemail_action"], changed["name"]) == (

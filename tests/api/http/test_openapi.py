@@ -68,6 +68,14 @@ def test_every_operation_is_told_completely() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_dialects_answer_tells_all_that_it_stands_for() -> None:
+    """CallingBox has 400 where we have 400 and 422."""
+    path = openapi_document(ENDPOINTS)["paths"]["/compat/callingbox/v1/agents"]
+    answers = path["post"]["responses"]
+    assert answers["400"]["description"] == "The body is not JSON. A field is wrong."
+    assert "422" not in answers
+
+
 async def test_the_examples_of_the_seed_are_accepted(bench: Bench) -> None:
     """CB-9, CB-11…17, CB-21: the documented examples make a call."""
     examples = {

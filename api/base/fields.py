@@ -6,12 +6,15 @@ Control characters go no further than this module.
 import difflib
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from api.base.problems import FieldError, invalid, pointer
+from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
+from api.base.refusals import Refused
 
 MAX_DEPTH: Final = 16
 
@@ -81,6 +84,31 @@ def parse_fields(model: type[B], body: Any) -> B:
     except ValidationError as error:
         known = [*model.model_fields, *model.aliases]
         raise invalid(_field_errors(error, named, known, given)) from error
+
+
+@contextmanager
+def as_given(body: Mapping[str, Any], aliases: Mapping[str, str]) -> Iterator[None]:
+    """Have problems and refusals call a field by the alias that the body has it by.
+
+    Args:
+        body: the request's.
+        aliases: of its model.
+    """
+    given = {pointer(name): pointer(alias) for alias, name in aliases.items() if alias in body}
+    if not given:
+        yield
+        return
+    try:
+        yield
+    except (Problem, Refused) as error:
+        problem = problem_of(error) if isinstance(error, Refused) else error
+        if not problem.errors:
+            raise
+        errors = (
+            replace(one, pointer=given[one.pointer]) if one.pointer in given else one
+            for one in problem.errors
+        )
+        raise invalid(errors, problem.code) from error
 
 
 def _field_errors(

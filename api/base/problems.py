@@ -1,6 +1,8 @@
 """Errors as RFC 9457 problems: what is wrong, at which field, and how to mend it."""
 
 import json
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from api.base.refusals import Conflict, Invalid, NotFound, Refused
+from api.base.refusals import Capped, Conflict, Invalid, NotFound, Refused, Unaffordable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,11 +88,22 @@ def problem_of(refused: Refused) -> Problem:
         case NotFound():
             return Problem(404, refused.code, refused.detail)
         case Conflict():
-            return Problem(409, refused.code, refused.detail)
+            return _later(409, refused, refused.retry_after_s)
+        case Unaffordable():
+            return Problem(402, refused.code, refused.detail)
+        case Capped():
+            if refused.free_at is None:
+                return Problem(403, refused.code, refused.detail)
+            return _later(429, refused, max(1, math.ceil(refused.free_at - time.time())))
         case Invalid():
             place = None if refused.field is None else pointer(refused.field)
             return invalid([FieldError(refused.detail, place, refused.parameter)], refused.code)
     raise TypeError(f"nobody knows the status of {type(refused).__name__}") from refused
+
+
+def _later(status: int, refused: Refused, seconds: int | None) -> Problem:
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    return Problem(status, refused.code, refused.detail, headers=headers)
 
 
 class FieldErrorObject(BaseModel):

@@ -11,7 +11,8 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
-from api.base.problems import FieldError, Problem, invalid
+from api.base.problems import FieldError, Problem, invalid, problem_of
+from api.base.refusals import Refused
 from api.http.auth import Guard, check_scope
 from api.http.body import read_body
 from api.http.endpoint import Endpoint, Exchange, FileBody
@@ -37,7 +38,11 @@ def create_app(services: Services, endpoints: Sequence[Endpoint]) -> Starlette:
     app = Starlette(
         routes=_routes(services, endpoints),
         middleware=[Middleware(Front, proxies, tuple(dialects.values()))],
-        exception_handlers={Problem: _problem, HTTPException: _http_exception},
+        exception_handlers={
+            Problem: _problem,
+            Refused: _problem,
+            HTTPException: _http_exception,
+        },
     )
     document = openapi_document(endpoints)
     app.state.openapi = document
@@ -194,7 +199,8 @@ def _refuse_nul(request: Request) -> None:
             raise invalid([FieldError("must not hold the character U+0000", parameter=name)])
 
 
-async def _problem(request: Request, problem: Exception) -> Response:
+async def _problem(request: Request, error: Exception) -> Response:
+    problem = problem_of(error) if isinstance(error, Refused) else error
     assert isinstance(problem, Problem)
     return told(request, problem)
 

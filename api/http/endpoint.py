@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.base.fields import Body, parse_fields
+from api.base.fields import Body, as_given, parse_fields
 from api.base.problems import Problem, problem_of
 from api.base.refusals import NotFound, Refused
 from api.http.body import parse_json
 from api.http.dialect_style import DialectStyle
 from api.http.services import Services
-from api.resources.answer import Created
+from api.resources.answer import Accepted, Created
 from api.resources.idempotency import Idempotency
 from api.resources.key import ApiKey, KeyScope
 from api.store import Store
@@ -38,6 +38,11 @@ class Exchange:
     @property
     def store(self) -> Store:
         return self.services.store
+
+    @property
+    def key_id(self) -> str | None:
+        """Of who asks."""
+        return None if self.key is None else self.key.id
 
     def named(self, parameter: str) -> str:
         """What the path says."""
@@ -82,7 +87,7 @@ class Answer:
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 #: What a handler gives: a thing, which is answered with 200, or none, 204.
-Given = BaseModel | Created[Any] | Response | None
+Given = BaseModel | Created[Any] | Accepted[Any] | Response | None
 
 H = TypeVar("H", bound=Callable[..., Awaitable[Given]])
 
@@ -131,14 +136,14 @@ class Endpoint:
         """What the handler answers. Raises Problem."""
         try:
             if self.asked is None:
-                given = await self.handler(exchange)
-            else:
-                empty = not exchange.body and not self.body_required
-                body = {} if empty else parse_json(exchange.body)
-                given = await self.handler(exchange, parse_fields(self.asked, body))
+                return _response(await self.handler(exchange))
+            empty = not exchange.body and not self.body_required
+            body = {} if empty else parse_json(exchange.body)
+            asked = parse_fields(self.asked, body)
+            with as_given(body, self.asked.aliases):
+                return _response(await self.handler(exchange, asked))
         except Refused as refused:
             raise problem_of(refused) from refused
-        return _response(given)
 
     @property
     def operation_id(self) -> str:
@@ -214,6 +219,8 @@ def _told(given: Any, method: str) -> dict[int, Answer]:
             answers[204] = Answer("It is gone." if method == "DELETE" else "It is done.")
         elif get_origin(one) is Created:
             answers[201] = Answer("It is added.", get_args(one)[0], headers=LOCATION)
+        elif get_origin(one) is Accepted:
+            answers[202] = Answer("It is under way.", get_args(one)[0])
         elif issubclass(one, BaseModel):
             answers[200] = Answer(inspect.getdoc(one) or "", one)
     return answers
@@ -226,6 +233,8 @@ def _response(given: Given) -> Response:
         return Response(status_code=204)
     if isinstance(given, Created):
         return _json(given.made, 201, {"Location": given.path})
+    if isinstance(given, Accepted):
+        return _json(given.begun, 202)
     return _json(given, 200)
 
 

@@ -11,11 +11,13 @@ T = TypeVar("T", bound=BaseModel)
 class Resource(BaseModel):
     """A thing that the API tells of."""
 
-    model_config = ConfigDict(from_attributes=True)
+    # By name: clients read it back from JSON.
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
 
     @classmethod
     def of(cls, record: object) -> Self:
-        """Made of the attributes of `record` that are named as its own fields."""
+        """Made of the attributes of `record` that are named as its own fields, or as their
+        `validation_alias`."""
         return cls.model_validate(record)
 
 
@@ -39,3 +41,10 @@ class Created(Generic[T]):
     made: T
     path: str
     """Where it is read."""
+
+
+@dataclass(frozen=True)
+class Accepted(Generic[T]):
+    """A thing that is on its way to what was asked for: 202."""
+
+    begun: T

@@ -88,7 +88,7 @@ async def _work_off(store: Store, port: int) -> None:
 
 async def _queued(store: Store) -> bool:
     page = await store.calls.page(limit=1, wanted=CallFilter(status="queued"))
-    return bool(page.calls)
+    return bool(page.items)
 
 
 def _most_in_a_second(times: Sequence[float]) -> int:

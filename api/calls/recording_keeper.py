@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Iterator
 
+from api.base.refusals import NotFound
 from api.calls.recording_folder import RecordingFolder
 from api.store import Store
 from api.store.erasures import BATCH, Erasure
-from api.store.rows import UnknownCallError
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class RecordingKeeper:
     async def erase(self, call_id: str) -> list[str]:
         """Delete a call wholly, with its recordings, now (GDPR article 17); again: go on with it.
 
-        Returns the nodes that have yet to delete files of it. Raises UnknownCallError,
-        CallNotOverError, StoreError.
+        Returns the nodes that have yet to delete files of it. Raises NotFound,
+        Conflict, StoreError.
         """
         try:
             call = await self._store.purge.one(call_id)
-        except UnknownCallError:
+        except NotFound:
             if not await self._store.erasures.nodes(call_id):
                 raise
         else:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+from api.base.refusals import Conflict, Refused
 from api.orders.transfers import order_transfer
 from api.resources.call import Call
-from api.resources.transfer import Transfer, TransferRefusedError, TransferWish, leg_id
+from api.resources.transfer import Transfer, TransferWish, leg_id
 from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.ledger_writer import LedgerWriter
-from api.store.transfers import TrunkFullError
 from pbx.audio_router import AudioRouter, Quiet
 from pbx.switch import LIMIT_MARGIN_S, Attempt, Cause, Dial, Switch, SwitchError, SwitchRefused
 from pbx.transfer import Briefing, Ringback, bridge
@@ -93,10 +93,10 @@ class Transferring:
 
         Returns None when it is done, else why it came to nothing.
 
-        Raises TransferRefusedError, StoreError.
+        Raises Refused, StoreError.
         """
         if self._under_way:
-            raise TransferRefusedError("transfer_under_way", "a transfer is under way already")
+            raise Conflict("transfer_under_way", "a transfer is under way already")
         self.asked_by_agent = True
         return await asyncio.shield(self._start(self._order(wish)))
 
@@ -139,10 +139,8 @@ class Transferring:
         self._last = transfer.seq
         try:
             reason = await self._hand_over(transfer)
-        except (SwitchError, EngineError, StoreError) as error:
+        except (SwitchError, EngineError, StoreError, Refused) as error:
             reason = str(error)
-        except TrunkFullError:
-            reason = "every channel of the trunk is in use"
         except Exception:
             log.exception("call %s: a transfer failed", self._call.id)
             reason = "internal error; the log tells more"

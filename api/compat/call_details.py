@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from api.base.refusals import NotFound
 from api.calls.recording_links import LIFETIME_S
-from api.http.endpoint import Exchange, not_found
+from api.http.endpoint import Exchange
 from api.http.services import Services
 from api.resources.agent import Agent
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.campaign import Campaign
 from api.resources.turn import Turn
-from api.store.rows import UnknownCallError
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,7 @@ async def load_details(services: Services, calls: Sequence[Call]) -> list[CallDe
 
 async def find_details(exchange: Exchange) -> CallDetails:
     """Load the details of the call that the path names; 404 if there is no such call."""
-    store = exchange.services.store
-    try:
-        call = await store.calls.get(exchange.request.path_params["call_id"])
-    except UnknownCallError as error:
-        raise not_found("call") from error
+    call = await exchange.store.calls.get(exchange.named("call_id"))
     (details,) = await load_details(exchange.services, [call])
     return details
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from api.base.fields import parse_fields
 from api.base.json_object import JsonObject
 from api.compat.translation import Translation
 from api.http.endpoint import Exchange
-from api.orders.place import place, read_order
-from api.resources.call import Call
+from api.orders.place import read_order
+from api.resources.call import Call, CreateCall
 from api.resources.dialect import Dialect
 
 
@@ -31,7 +32,8 @@ async def place_order(
     Raises Problem, which points into the request.
     """
     services = exchange.services
-    api_key_id = None if exchange.key is None else exchange.key.id
     with order.told():
-        new = await read_order(services, order.body, api_key_id, at_dispatch=at_dispatch)
-        return await place(services, replace(new, dialect=dialect), exchange.idempotent, answer)
+        asked = parse_fields(CreateCall, order.body)
+        new = await read_order(services, asked, exchange.key_id, at_dispatch=at_dispatch)
+        new = replace(new, dialect=dialect)
+        return await services.store.calls.create(new, exchange.idempotent, answer)

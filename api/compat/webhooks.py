@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from api.compat.call_details import CallDetails, load_details
-from api.compat.callingbox.objects import callingbox_call_of
+from api.compat.callingbox.objects import callingbox_call, callingbox_call_of
 from api.compat.oneinbox.objects import webhook_content
 from api.compat.revox.objects import call_envelope
 from api.http.services import Services
-from api.resources.call import call_object
 from api.resources.webhook import WebhookEvent
 from api.settings import PayloadStyle
 from api.webhooks.message import encoded, payload
 
 #: Styles whose body is made of the call as it is at the time of sending.
 BODIES: Final[Mapping[PayloadStyle, Callable[[CallDetails, WebhookEvent], Mapping[str, Any]]]] = {
-    "callingbox_call": lambda details, _: callingbox_call_of(call_object(details.call)),
+    "callingbox_call": lambda details, _: callingbox_call(details.call).model_dump(),
     "oneinbox": webhook_content,
     "revox": lambda details, _: call_envelope(details),
 }

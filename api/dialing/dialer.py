@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from api.base.lifecycle import IllegalMoveError
+from api.base.refusals import NotFound
 from api.calls.results import EXTRACTION_TIMEOUT_S, extract_results
 from api.calls.runner import LEFT, CallRunner, RunnerConfig
 from api.dialing.rate_gate import RateGate
@@ -26,7 +27,6 @@ from api.resources.call import Call, transfer_of
 from api.resources.claim import Claim, Claimed, Unfinished
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
-from api.store.rows import UnknownCallError
 from pbx.switch import Attempt, Cause, Switch, SwitchError, SwitchRefused
 from voice_loop.ports import Engines
 
@@ -140,7 +140,7 @@ class Dialer:
         await asyncio.wait([beginning])
         try:
             await insist(call_id, partial(self._store.calls.get, call_id))
-        except UnknownCallError:
+        except NotFound:
             return
         cause = Cause("failed", "store_unavailable", "The call was not on disk in time.")
         ended = Ended(time.time(), cause, "internal_error")

@@ -10,6 +10,7 @@ from typing import Final
 
 from api.agents.layers import Layers
 from api.base.problems import Problem
+from api.base.refusals import Conflict
 from api.deployment import Deployment
 from api.dialing.dialer import BusyError, ClosedError, Dialer
 from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number
@@ -20,7 +21,6 @@ from api.resources.call import CreateCall, NewCall
 from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.store import StoreError
-from api.store.transfers import TrunkFullError
 from pbx.incoming import IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, SwitchError
 
@@ -55,8 +55,8 @@ class InboundCalls:
             refusal, reason = refused.refusal, str(refused)
         except BusyError:
             refusal, reason = Refusal.USER_BUSY, "`calls.max_concurrent` calls are under way"
-        except TrunkFullError:
-            refusal, reason = Refusal.USER_BUSY, "every channel of its trunk is in use"
+        except Conflict as busy:
+            refusal, reason = Refusal.USER_BUSY, str(busy)
         except ClosedError:
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION
             reason = "the server is starting or stopping"

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from api.base.problems import FieldError, Problem, invalid
+from api.base.problems import FieldError, invalid
 from api.egress.sealing import Seal
 from api.resources.idempotency import Idempotency, StoredAnswer
-from api.store.idempotency import UNDER_WAY, IdempotentAnswers, KeyTakenError
+from api.store.idempotency import UNDER_WAY, IdempotentAnswers, under_way
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -41,7 +41,7 @@ class IdempotencyGate:
             reserve: take the key before the work and keep the answer after it. Without, `work`
                 keeps its own answer in its own transaction.
 
-        Raises Problem 409 or 422.
+        Raises Problem 422, or Conflict where another request has the key.
         """
         key = headers.get(HEADER)
         if key is None:
@@ -51,13 +51,10 @@ class IdempotencyGate:
                 [FieldError("must be 1 to 255 printable ASCII characters", parameter=HEADER)]
             )
         request = Idempotency(api_key_id, key, fingerprint)
-        try:
-            stored = await self._answers.find(request, time.time())
-            if stored is not None:
-                return self._replayed(stored, fingerprint)
-            return await (self._reserved(request, work) if reserve else work(request))
-        except KeyTakenError as error:  # while we were at it
-            raise _under_way() from error
+        stored = await self._answers.find(request, time.time())
+        if stored is not None:
+            return self._replayed(stored, fingerprint)
+        return await (self._reserved(request, work) if reserve else work(request))
 
     async def _reserved(self, request: Idempotency, work: Work) -> Response:
         now = time.time()
@@ -81,19 +78,10 @@ class IdempotencyGate:
                 "idempotency_key_reused",
             )
         if stored.status_code == UNDER_WAY:
-            raise _under_way()
+            raise under_way()
         return Response(
             self._seal.open(stored.body),
             stored.status_code,
             {"Idempotency-Replayed": "true"},
             "application/json",
         )
-
-
-def _under_way() -> Problem:
-    return Problem(
-        409,
-        "idempotency_in_flight",
-        "a request with this Idempotency-Key is under way; try again",
-        headers={"Retry-After": "1"},
-    )

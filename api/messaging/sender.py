@@ -22,7 +22,6 @@ from api.resources.message import Message, MessageKind
 from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
-from api.store.rows import UnknownCallError
 
 #: Seconds before each further attempt; then a message is given up.
 RETRY_SCHEDULE_S: Final = (60.0, 300.0, 1800.0, 7200.0)
@@ -110,7 +109,7 @@ class MessageSender:
         """Write it if need be, send it, and book what came of it."""
         try:
             call = await self._store.calls.get(message.call_id)
-        except UnknownCallError:
+        except NotFound:
             return  # erased, and the message with it
         sender = self._sender(message)
         error, again_at = None, None

@@ -8,17 +8,18 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from api.base.fields import parse_fields
 from api.base.problems import Problem
+from api.base.refusals import Refused, Unaffordable
 from api.deployment import Deployment
 from api.egress.sealing import SealError
-from api.orders.place import cap_reached, check_template, read_order
+from api.orders.place import check_template, read_order
+from api.resources.call import CreateCall
 from api.resources.campaign import Campaign, Contact, Standing, order_body
-from api.resources.caps import CapReachedError
+from api.resources.caps import CapReached
 from api.resources.masking import unsealed
 from api.resources.trunk import trunks_for
 from api.store import StoreError
-from api.store.budget import BudgetExceededError
-from api.store.orders import DoNotCallError
 
 #: Orders for one campaign before it is the next one's turn.
 _BATCH: Final = 10
@@ -76,36 +77,35 @@ class CampaignFeeder:
         campaign = standing.campaign
         try:
             body = order_body(unsealed(campaign.template, self._deployment.seal), contact)
-            new = await read_order(self._deployment, body, campaign.api_key_id)
+            asked = parse_fields(CreateCall, body)
+            new = await read_order(self._deployment, asked, campaign.api_key_id)
             new = replace(new, campaign_id=campaign.id, dialect=campaign.dialect)
             return await self._pacing.order(campaign.id, contact.seq, new)
-        except BudgetExceededError:
+        except Unaffordable:
             await self._pacing.pause(campaign.id, "budget")
             return False
-        except CapReachedError as error:
-            if error.cap != "max_calls_per_number_per_day" and error.free_at is not None:
-                self._again_at = min(error.free_at, self._again_at or error.free_at)
+        except Refused as refused:
+            if isinstance(refused, CapReached) and (at := refused.again_at) is not None:
+                self._again_at = min(at, self._again_at or at)
                 return False
-            refusal = f"cap_reached: {cap_reached(error).detail}"
-        except DoNotCallError as error:
-            refusal = f"do_not_call: {error}"
+            refusal = f"{refused.code}: {refused.detail}"
         except SealError as error:
             log.warning("campaign %s is paused: its keys cannot be opened: %s", campaign.id, error)
             await self._pacing.pause(campaign.id, "template")
             return False
         except Problem as problem:
             refusal = f"{problem.code}: {problem.detail}"
-            if await self._can_be_mended(campaign, contact, problem):
+            if await self._can_be_mended(campaign, contact, problem.code):
                 log.warning("campaign %s is paused: %s", campaign.id, refusal)
                 await self._pacing.pause(campaign.id, "template")
                 return False
         await self._pacing.refuse(campaign.id, contact.seq, refusal)
         return True
 
-    async def _can_be_mended(self, campaign: Campaign, contact: Contact, problem: Problem) -> bool:
+    async def _can_be_mended(self, campaign: Campaign, contact: Contact, code: str) -> bool:
         """Whether it is not the contact's fault: every other one would be refused as well, or the
         trunk that takes its number is not active now."""
-        if problem.code == "no_trunk":
+        if code == "no_trunk":
             trunks = await self._deployment.store.trunks.list()
             return bool(
                 trunks_for(contact.to_number, [replace(t, status="active") for t in trunks])

@@ -47,7 +47,6 @@ async def order_of(
     deployment: Deployment,
     asked: CreateCall,
     layers: Layers,
-    number_field: str = "to",
     *,
     open_variables: bool = False,
 ) -> NewCall:
@@ -58,7 +57,6 @@ async def order_of(
         deployment: whose settings, engines and store hold.
         asked: the request.
         layers: where its configuration comes from.
-        number_field: what the request calls `to`.
         open_variables: whether variables may be given later.
 
     Raises:
@@ -71,7 +69,7 @@ async def order_of(
     errors = []
     if not is_e164(asked.to):
         detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
-        errors.append(FieldError(detail, pointer(number_field)))
+        errors.append(FieldError(detail, pointer("to")))
     errors += configuration.errors
     language = config.language or calls.default_language
     if language not in languages and config.language is None:

@@ -1,33 +1,25 @@
 """What every order goes through, whether a request or a campaign places it."""
 
-import math
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from api.agents.layers import Layers
 from api.agents.reach import beyond_reach
 from api.agents.templates import templates
+from api.base.fields import parse_fields
 from api.base.json_object import JsonObject
-from api.base.problems import FieldError, Problem, invalid, pointer
-from api.base.refusals import NotFound
+from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
+from api.base.refusals import Invalid, NotFound
 from api.base.text import SECRETS
-from api.base.times import rfc3339
 from api.deployment import Deployment
 from api.orders.checks import layers_of, order_of
 from api.resources.agent import Agent
-from api.resources.call import Call, NewCall, call_object, read_call
-from api.resources.caps import CapReachedError, KeyCaps
-from api.resources.idempotency import Idempotency
+from api.resources.call import CreateCall, NewCall
+from api.resources.caps import KeyCaps
 from api.resources.key import allows
 from api.resources.masking import sealed, unsealed
 from api.resources.tool_fields import TransferTool
 from api.store import Store
-from api.store.budget import BudgetExceededError
-from api.store.numbers import NoActiveNumberError, NoTrunkError, NumberNotAllowedError
-from api.store.orders import DoNotCallError
-from api.store.rates import NoRateError
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
 _ANYBODY: Final = "+12125550100"
@@ -35,17 +27,17 @@ _ANYBODY: Final = "+12125550100"
 
 async def read_order(
     deployment: Deployment,
-    body: Any,
+    asked: CreateCall,
     api_key_id: str | None,
     *,
     open_variables: bool = False,
     at_dispatch: bool = False,
 ) -> NewCall:
-    """The order that the body of `POST /v1/calls` asks for.
+    """The order that a request asks for, checked.
 
     Args:
         deployment: whose settings and languages hold.
-        body: what `json.loads` made of it.
+        asked: the request.
         api_key_id: of the key that places it.
         open_variables: whether variables may be given later.
         at_dispatch: whether the agent holds as it is when the call is first dialled
@@ -53,35 +45,23 @@ async def read_order(
 
     Raises Problem with a pointer to every wrong field.
     """
-    asked = read_call(body)
+    if asked.prompt is not None and asked.instructions is not None:
+        raise invalid([FieldError("give either prompt or instructions, not both", "/instructions")])
     agent = None if asked.agent_id is None else await active_agent(deployment.store, asked.agent_id)
     layers = layers_of(asked, {} if agent is None else unsealed(agent.config, deployment.seal))
     key = None if api_key_id is None else await deployment.store.keys.get(api_key_id)
     if key is not None and not allows(key.scope, "admin"):
         _check_own_word(deployment, layers)
-    number_field = number_field_of(body)
-    new = await order_of(deployment, asked, layers, number_field, open_variables=open_variables)
+    new = await order_of(deployment, asked, layers, open_variables=open_variables)
     try:
         route = await deployment.store.numbers.route(new.to_number, new.from_number or None, agent)
         rate = await deployment.store.rates.price(new.to_number)
-    except NoActiveNumberError as error:
-        if agent is not None and agent.number_ids:
-            detail = "none of the agent's numbers is active"
-            raise _refused("agent_id", detail, "no_active_number") from error
-        detail = "this deployment has no active caller number; add one to /v1/numbers"
-        raise _refused("from_number", detail, "no_active_number") from error
-    except NumberNotAllowedError as error:
-        detail = "is not one of the agent's active numbers"
-        raise invalid(
-            [layers.rebased(FieldError(detail, pointer("from_number")))], "from_number_not_allowed"
-        ) from error
-    except NoTrunkError as error:
-        detail = "no active trunk takes this number (/v1/trunks)"
-        raise _refused(number_field, detail, "no_trunk") from error
-    except NoRateError as error:
-        detail = "there is a budget, and no rate for this number (/v1/rates)"
-        raise _refused(number_field, detail, "no_rate") from error
-    _check_destinations(deployment, new, route.from_number, layers, number_field)
+    except Invalid as refused:
+        problem = problem_of(refused)
+        if refused.field == "from_number":
+            problem = invalid([layers.rebased(one) for one in problem.errors], refused.code)
+        raise problem from refused
+    _check_destinations(deployment, new, route.from_number, layers)
     return replace(
         new,
         from_number=route.from_number,
@@ -94,31 +74,7 @@ async def read_order(
     )
 
 
-async def place(
-    deployment: Deployment,
-    new: NewCall,
-    idempotent: Idempotency | None = None,
-    answer: Callable[[Call], JsonObject] = call_object,
-    number_field: str = "to",
-) -> Call:
-    """Put an order on disk. With `idempotent`, its 201 answer is kept with it.
-
-    Raises Problem, which calls the number `number_field`.
-    """
-    try:
-        return await deployment.store.calls.create(new, idempotent, answer)
-    except DoNotCallError as error:
-        raise _refused(number_field, str(error), "do_not_call") from error
-    except CapReachedError as error:
-        raise cap_reached(error) from error
-    except BudgetExceededError as error:
-        detail = f"the budget is used up: {error}"
-        raise Problem(402, "budget_exceeded", detail) from error
-
-
-def _check_destinations(
-    deployment: Deployment, new: NewCall, ours: str, layers: Layers, number_field: str
-) -> None:
+def _check_destinations(deployment: Deployment, new: NewCall, ours: str, layers: Layers) -> None:
     """Raise Problem where the call, or a transfer of it, would go where no call may go.
 
     What is wrong with the call's own number is told only where nothing else is.
@@ -133,28 +89,9 @@ def _check_destinations(
         layers.rebased(FieldError(detail, place)) for place, detail in wrong.items() if detail
     ]
     if not errors and (detail := refusal(new.to_number, ours)) is not None:
-        errors = [FieldError(detail, pointer(number_field))]
+        errors = [FieldError(detail, pointer("to"))]
     if errors:
         raise invalid(errors, "destination_not_allowed")
-
-
-def cap_reached(error: CapReachedError) -> Problem:
-    """429 until there is room again; 403 where such an order never has any."""
-    if error.free_at is None:
-        return Problem(403, "cap_reached", f"{error}; one call may last longer than that")
-    wait_s = max(1, math.ceil(error.free_at - time.time()))
-    headers = {"Retry-After": str(wait_s)}
-    detail = f"{error}; there is room again at {rfc3339(error.free_at)}"
-    return Problem(429, "cap_reached", detail, headers=headers)
-
-
-def number_field_of(body: JsonObject) -> str:
-    """What a request calls the number: `to_number` is the same field as `to`."""
-    return "to_number" if "to_number" in body else "to"
-
-
-def _refused(field: str, detail: str, code: str) -> Problem:
-    return invalid([FieldError(detail, pointer(field))], code)
 
 
 def _check_own_word(deployment: Deployment, layers: Layers) -> None:
@@ -190,7 +127,8 @@ async def check_template(
         if name in template:
             raise invalid([FieldError("is each contact's own", pointer("template", name))])
     try:
-        await read_order(deployment, {**template, "to": _ANYBODY}, api_key_id, open_variables=True)
+        asked = parse_fields(CreateCall, {**template, "to": _ANYBODY})
+        await read_order(deployment, asked, api_key_id, open_variables=True)
     except Problem as problem:
         if all(error.pointer == pointer("to") for error in problem.errors):
             return  # another number is not refused
@@ -208,9 +146,13 @@ async def active_agent(store: Store, agent_id: str) -> Agent:
     try:
         agent = await store.agents.get(agent_id)
     except NotFound as error:
-        raise _refused("agent_id", "there is no such agent", "unknown_agent") from error
+        raise _unusable("there is no such agent") from error
     if agent.type != "outbound":
-        raise _refused("agent_id", "is an inbound agent: it places no calls", "inbound_agent")
+        raise _unusable("is an inbound agent: it places no calls", "inbound_agent")
     if agent.status != "active":
-        raise _refused("agent_id", "is archived", "unknown_agent")
+        raise _unusable("is archived")
     return agent
+
+
+def _unusable(detail: str, code: str = "unknown_agent") -> Problem:
+    return invalid([FieldError(detail, pointer("agent_id"))], code)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 
 if TYPE_CHECKING:
     from pbx.switch import Cause  # which needs the audio; clients of the API do not
@@ -86,7 +87,7 @@ class Ended:
     """Of the file; None: a crash cut it short, and it is not announced."""
 
 
-class AttemptObject(BaseModel):
+class AttemptObject(Resource):
     """One time that the PBX dialled for a call."""
 
     number: int = Field(description="1 for the first.")
@@ -105,33 +106,10 @@ class AttemptObject(BaseModel):
     sip_code: int | None
     sip_call_id: str | None
     unknown: bool = Field(description="Nobody can say how it ended, so there is no other one.")
-    recording_available: bool
+    recording_available: bool = Field(validation_alias="recorded")
     media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
     billing_amount_milli_cents: int | None = Field(
-        description="What it cost; null until it is over.", examples=[2834]
+        validation_alias="amount_milli_cents",
+        description="What it cost; null until it is over.",
+        examples=[2834],
     )
-
-
-def attempt_object(attempt: Attempt) -> dict[str, Any]:
-    """The JSON object of `attempt`."""
-    return AttemptObject(
-        number=attempt.number,
-        state=attempt.state,
-        trunk=attempt.trunk,
-        created_at=rfc3339(attempt.created_at),
-        ringing_at=rfc3339_or_none(attempt.ringing_at),
-        early_media_at=rfc3339_or_none(attempt.early_media_at),
-        answered_at=rfc3339_or_none(attempt.answered_at),
-        ended_at=rfc3339_or_none(attempt.ended_at),
-        answered_by=attempt.answered_by,
-        end_reason=attempt.end_reason,
-        hangup_cause=attempt.hangup_cause,
-        message=attempt.message,
-        q850_cause=attempt.q850_cause,
-        sip_code=attempt.sip_code,
-        sip_call_id=attempt.sip_call_id,
-        unknown=attempt.unknown,
-        recording_available=attempt.recorded,
-        media=None if attempt.media is None else dict(attempt.media),
-        billing_amount_milli_cents=attempt.amount_milli_cents,
-    ).model_dump()

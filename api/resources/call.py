@@ -2,27 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
-from api.base.fields import Body, parse_fields
+from api.base.fields import Body
 from api.base.json_object import JsonObject
 from api.base.lifecycle import TERMINAL, AnsweredBy, CallStatus
 from api.base.money import Rate
-from api.base.problems import FieldError, invalid
-from api.base.times import Timestamp, rfc3339, rfc3339_or_none, whole_seconds
+from api.base.times import Timestamp, whole_seconds
 from api.policy.retry import RetryPolicy
 from api.resources.agent_fields import MAX_PROMPT, AgentFields
+from api.resources.answer import Resource
 from api.resources.attempt import Attempt
 from api.resources.caps import Caps
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
-from api.resources.transfer import Transfer, TransferObject, transfer_shown
-
-if TYPE_CHECKING:
-    pass  # which needs the audio; clients of the API do not
+from api.resources.transfer import Transfer, TransferObject
 
 Direction = Literal["outbound", "inbound"]
 ResultStatus = Literal["pending", "completed", "failed"]
@@ -175,14 +173,50 @@ class Call:
         """Whether the call has ended (its result may still be on the way)."""
         return self.status in TERMINAL
 
+    @property
+    def duration_seconds(self) -> int | None:
+        """Of ringing and talking; None until it is over."""
+        if self.ended_at is None:
+            return None
+        start = self.ended_at if self.started_at is None else self.started_at
+        return whole_seconds(start, self.ended_at)
 
-@dataclass(frozen=True)
-class Page:
-    """A page of calls, newest first."""
+    @property
+    def billed_duration_seconds(self) -> int | None:
+        """None until it is over."""
+        return None if self.ended_at is None else billable_seconds(self) or 0
 
-    calls: tuple[Call, ...]
-    next_cursor: str | None
-    """Where the next page starts; None on the last page."""
+    @property
+    def failed(self) -> bool:
+        return self.over and self.status != "completed"
+
+    @property
+    def error_code(self) -> str | None:
+        refused = self.sip_code is not None and self.sip_code >= 300
+        return str(self.sip_code) if self.failed and refused else self.failure_cause
+
+    @property
+    def failure(self) -> str | None:
+        return self.error_message if self.failed else None
+
+    @property
+    def failure_cause(self) -> str | None:
+        return self.hangup_cause if self.failed else None
+
+    @property
+    def recording_available(self) -> bool:
+        return self.recording_path is not None
+
+    @property
+    def concurrency(self) -> Concurrency | None:
+        if self.concurrency_key is None or self.concurrency_max is None:
+            return None
+        return Concurrency(self.concurrency_key, self.concurrency_max)
+
+    @cached_property
+    def shown(self) -> "CallObject":
+        """As the API tells it: to who asks, in events, and under an Idempotency-Key."""
+        return CallObject.of(self)
 
 
 _EXAMPLE: Final[JsonDict] = {
@@ -256,31 +290,19 @@ class CreateCall(AgentFields):
     concurrency: ConcurrencyField | None = None
 
 
-def read_call(body: Any) -> CreateCall:
-    """A request's JSON as the fields that it has.
-
-    Raises:
-        Problem: 422 with a pointer to every wrong field.
-    """
-    asked = parse_fields(CreateCall, body)
-    if asked.prompt is not None and asked.instructions is not None:
-        raise invalid([FieldError("give either prompt or instructions, not both", "/instructions")])
-    return asked
-
-
 def transfer_of(call: Call) -> Transfer | None:
     """The last transfer of the call's latest attempt."""
     return None if call.transfer is None else Transfer(**call.transfer)
 
 
-class ConcurrencyObject(BaseModel):
+class ConcurrencyObject(Resource):
     """At most `max` calls of all that bear `key` are live at one time."""
 
     key: str = Field(examples=["clinic-berlin"])
-    max: int = Field(examples=[2])
+    max: int = Field(validation_alias="maximum", examples=[2])
 
 
-class CallObject(BaseModel):
+class CallObject(Resource):
     """One call, as the API tells it."""
 
     id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
@@ -314,18 +336,13 @@ class CallObject(BaseModel):
         description="Error of the last delivery that failed and has not been delivered since."
     )
     created_at: Timestamp
-    started_at: str | None = Field(
+    started_at: Timestamp | None = Field(
         examples=["2027-03-01T09:00:02.480Z"],
         description="When it started to ring; where the network told of no ringing, when it was "
         "answered.",
-        json_schema_extra={"format": "date-time"},
     )
-    answered_at: str | None = Field(
-        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:06.120Z"]
-    )
-    ended_at: str | None = Field(
-        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:41.300Z"]
-    )
+    answered_at: Timestamp | None = Field(examples=["2027-03-01T09:00:06.120Z"])
+    ended_at: Timestamp | None = Field(examples=["2027-03-01T09:00:41.300Z"])
     duration_seconds: int | None = Field(
         examples=[39], description="`started_at` to `ended_at`; 0 if it never rang."
     )
@@ -334,6 +351,7 @@ class CallObject(BaseModel):
         description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine.",
     )
     billing_amount_milli_cents: int | None = Field(
+        validation_alias="amount_milli_cents",
         examples=[1750],
         description="What the billed time cost by the rate card, in thousandths of a cent; 0 "
         "without one.",
@@ -345,15 +363,14 @@ class CallObject(BaseModel):
     error_code: str | None = Field(
         description="SIP status such as `486`, else the cause's name; null on success."
     )
-    error_message: str | None
+    error_message: str | None = Field(validation_alias="failure")
     hangup_cause: str | None = Field(
-        description="Q.850 cause in lower snake case such as `user_busy`; null on success."
+        validation_alias="failure_cause",
+        description="Q.850 cause in lower snake case such as `user_busy`; null on success.",
     )
     metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
-    updated_at: str = Field(
-        json_schema_extra={"format": "date-time"}, examples=["2027-03-01T09:00:42.015Z"]
-    )
-    max_duration_seconds: int = Field(examples=[600])
+    updated_at: Timestamp = Field(examples=["2027-03-01T09:00:42.015Z"])
+    max_duration_seconds: int = Field(validation_alias="max_duration_s", examples=[600])
     answered_by: AnsweredBy | None = Field(examples=["human"])
     end_reason: str | None = Field(
         examples=["agent_hangup"], description="Why the conversation ended, or the call before it."
@@ -378,9 +395,7 @@ class CallObject(BaseModel):
     concurrency: ConcurrencyObject | None
     campaign_id: str | None
     attempt_count: int = Field(description="Attempts made; `/attempts` tells of each.")
-    next_attempt_at: str | None = Field(
-        description="When a queued call falls due.", json_schema_extra={"format": "date-time"}
-    )
+    next_attempt_at: Timestamp | None = Field(description="When a queued call falls due.")
     waiting_for: str | None = Field(
         description="What a queued call waits for: `scheduled_at`, `retry_delay`, "
         "`calling_window`; once it is due, `concurrency_key`, `trunk_channels`, "
@@ -390,7 +405,7 @@ class CallObject(BaseModel):
     )
     agent_id: str | None = Field(description="The stored agent that makes the call.")
     agent_version: int | None = Field(description="Its version when the call was placed.")
-    agent: dict[str, Any] = Field(
+    agent: Annotated[dict[str, Any], AfterValidator(masked)] = Field(
         examples=[{"instructions": "Confirm the dental appointment."}],
         description="The agent's configuration that holds for this call, merged and frozen: what "
         "was set. Keys of engines and sensitive headers are masked.",
@@ -401,77 +416,6 @@ class CallObject(BaseModel):
     transfer: TransferObject | None = Field(
         description="The last transfer; null where nobody was transferred."
     )
-
-
-def call_object(call: Call) -> dict[str, Any]:
-    """The JSON object of `call`."""
-    failed = call.over and call.status != "completed"
-    duration = billed = None
-    if call.ended_at is not None:
-        start = call.started_at if call.started_at is not None else call.ended_at
-        duration = whole_seconds(start, call.ended_at)
-        billed = billable_seconds(call) or 0
-    concurrency = None
-    if call.concurrency_key is not None and call.concurrency_max is not None:
-        concurrency = ConcurrencyObject(key=call.concurrency_key, max=call.concurrency_max)
-    return CallObject(
-        id=call.id,
-        to_number=call.to_number,
-        from_number=call.from_number,
-        status=call.status,
-        direction=call.direction,
-        prompt=call.prompt,
-        context=dict(call.context),
-        returns=dict(call.returns),
-        result=None if call.result is None else dict(call.result),
-        result_status=call.result_status,
-        result_error=call.result_error,
-        language=call.language,
-        webhook_url=call.webhook_url,
-        webhook_status=call.webhook_status,
-        webhook_error=call.webhook_error,
-        created_at=rfc3339(call.created_at),
-        started_at=rfc3339_or_none(call.started_at),
-        answered_at=rfc3339_or_none(call.answered_at),
-        ended_at=rfc3339_or_none(call.ended_at),
-        duration_seconds=duration,
-        billed_duration_seconds=billed,
-        billing_amount_milli_cents=call.amount_milli_cents,
-        reservation_status=call.reservation_status,
-        error_code=_error_code(call) if failed else None,
-        error_message=call.error_message if failed else None,
-        hangup_cause=call.hangup_cause if failed else None,
-        metadata=dict(call.metadata),
-        updated_at=rfc3339(call.updated_at),
-        max_duration_seconds=call.max_duration_s,
-        answered_by=call.answered_by,
-        end_reason=call.end_reason,
-        outcome=call.outcome,
-        sip_code=call.sip_code,
-        q850_cause=call.q850_cause,
-        sip_call_id=call.sip_call_id,
-        recording_available=call.recording_path is not None,
-        latency=dict(call.latency),
-        summary=call.summary,
-        scheduled_at=rfc3339_or_none(call.scheduled_at),
-        retry=None if call.retry is None else dict(call.retry),
-        force_now=call.force_now,
-        concurrency=concurrency,
-        campaign_id=call.campaign_id,
-        attempt_count=call.attempt_count,
-        next_attempt_at=rfc3339_or_none(call.next_attempt_at),
-        waiting_for=call.waiting_for,
-        agent_id=call.agent_id,
-        agent_version=call.agent_version,
-        agent=masked(call.agent),
-        variables=dict(call.variables),
-        transfer=None if (transfer := transfer_of(call)) is None else transfer_shown(transfer),
-    ).model_dump()
-
-
-def _error_code(call: Call) -> str | None:
-    refused = call.sip_code is not None and call.sip_code >= 300
-    return str(call.sip_code) if refused else call.hangup_cause
 
 
 def billable_seconds(over: Call | Attempt) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from api.base.csv_files import Read, csv_lines, read_table
 from api.base.numbers import E164_WANTED, is_e164
-from api.resources.call import Call, call_object
+from api.resources.call import Call
 from api.resources.campaign import Contact, NewContact
 
 #: Names that the column with the number may have.
@@ -99,7 +99,7 @@ class ResultColumns:
         )
 
     def _line(self, contact: Contact, call: Call | None) -> list[object]:
-        told = {} if call is None else call_object(call)
+        told = {} if call is None else call.shown.model_dump()
         result = told.get("result") or {}
         return [
             contact.to_number,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from api.base.refusals import Capped
+from api.base.times import rfc3339
 from api.settings.calling import Calls
 
 DAY_S: Final = 86_400.0
@@ -47,8 +49,8 @@ class KeyCaps:
         )
 
 
-class CapReachedError(Exception):
-    """The order would go over a cap; the message says which."""
+class CapReached(Capped):
+    """The order would go over a cap of orders."""
 
     def __init__(self, cap: Cap, most: int, free_at: float | None) -> None:
         """
@@ -57,10 +59,17 @@ class CapReachedError(Exception):
             most: what it allows.
             free_at: when there is room again, Unix seconds; None: never, for such an order.
         """
-        told = _SENTENCES[cap].format(most=most)
-        super().__init__(f"{told} (the key's {cap}, else calls.{cap})")
+        told = f"{_SENTENCES[cap].format(most=most)} (the key's {cap}, else calls.{cap})"
+        more = "one call may last longer than that"
+        if free_at is not None:
+            more = f"there is room again at {rfc3339(free_at)}"
+        super().__init__("cap_reached", f"{told}; {more}", free_at)
         self.cap = cap
-        self.free_at = free_at
+
+    @property
+    def again_at(self) -> float | None:
+        """When its key may place another order, Unix seconds; None: that is not what is capped."""
+        return None if self.cap == "max_calls_per_number_per_day" else self.free_at
 
 
 def _first(own: int | None, common: int) -> int:

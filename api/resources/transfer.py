@@ -1,14 +1,15 @@
 """Transfers: a call handed over to somebody else."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.fields import Body
 from api.base.json_object import JsonObject
 from api.base.numbers import E164
-from api.base.times import rfc3339
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 
 TransferMode = Literal["cold", "warm"]
 TransferMethod = Literal["refer", "bridge"]
@@ -84,7 +85,7 @@ def whose_leg(channel_id: str) -> str:
 _LEG = "-transfer-"
 
 
-class TransferObject(BaseModel):
+class TransferObject(Resource):
     """The handing over of a call to somebody else."""
 
     number: str = Field(examples=["+15550100200"], description="To whom, E.164.")
@@ -94,25 +95,7 @@ class TransferObject(BaseModel):
     )
     status: TransferStatus
     reason: str | None = Field(description="Why it failed.")
-    at: str = Field(
-        json_schema_extra={"format": "date-time"}, description="Since when it has its status."
-    )
-
-
-def transfer_object(transfer: Transfer) -> dict[str, Any]:
-    """The JSON object of `transfer`."""
-    return transfer_shown(transfer).model_dump()
-
-
-def transfer_shown(transfer: Transfer) -> TransferObject:
-    return TransferObject(
-        number=transfer.number,
-        mode=transfer.mode,
-        method=transfer.method,
-        status=transfer.status,
-        reason=transfer.reason,
-        at=rfc3339(transfer.at),
-    )
+    at: Timestamp = Field(description="Since when it has its status.")
 
 
 class TransferCall(Body):
@@ -136,26 +119,3 @@ class TransferCall(Body):
         description="`warm`: what the briefing is to hold; null or empty: who is on the line, what "
         "they want, and what was agreed.",
     )
-
-
-Refusal = Literal[
-    "destination_not_allowed",
-    "no_trunk",
-    "no_rate",
-    "do_not_call",
-    "from_number_not_allowed",
-    "refer_not_allowed",
-    "not_in_progress",
-    "transfer_under_way",
-    "too_many_transfers",
-    "trunk_full",
-    "budget_exceeded",
-]
-
-
-class TransferRefusedError(Exception):
-    """The call cannot be transferred so; the message says why, `code` does for programs."""
-
-    def __init__(self, code: Refusal, message: str) -> None:
-        super().__init__(message)
-        self.code = code

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
-from api.base.times import Timestamp, rfc3339
+from api.base.times import Timestamp
+from api.resources.answer import Resource
 
 Speaker = Literal["agent", "person", "keypad", "tool"]
 
@@ -35,12 +36,12 @@ class Turn:
     """In which attempt; given by the store."""
 
 
-class TurnObject(BaseModel):
+class TurnObject(Resource):
     """What was said once."""
 
     seq: int = Field(description="1 for the first turn.")
     attempt: int = Field(description="In which attempt, 1 for the first.")
-    speaker: Literal["agent", "person", "keypad", "tool"]
+    speaker: Speaker
     text: str = Field(
         examples=["Yes, speaking."],
         description="For the agent, only the words that were heard; for a tool, its output.",
@@ -56,25 +57,9 @@ class TurnObject(BaseModel):
     )
 
 
-class Transcript(BaseModel):
+class Transcript(Resource):
     """What was said, in order."""
 
     call_id: str = Field(json_schema_extra={"format": "uuid"})
     status: CallStatus
     turns: list[TurnObject]
-
-
-def turn_object(turn: Turn) -> dict[str, Any]:
-    """The JSON object of `turn`."""
-    return TurnObject(
-        seq=turn.seq,
-        attempt=turn.attempt,
-        speaker=turn.speaker,
-        text=turn.text,
-        interrupted=turn.interrupted,
-        started_at=rfc3339(turn.started_at),
-        ended_at=rfc3339(turn.ended_at),
-        confidence=turn.confidence,
-        timings=dict(turn.timings),
-        tool=None if turn.tool is None else dict(turn.tool),
-    ).model_dump()

@@ -1,25 +1,24 @@
 """Placing, reading and ending calls."""
 
-from collections.abc import Mapping
-from typing import Final, cast, get_args
+from typing import Any, Final, get_args
 
-from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from pydantic import BaseModel
 
-from api.base.lifecycle import STATUSES, CallStatus, IllegalMoveError
-from api.base.problems import FieldError, Problem, invalid
+from api.base.lifecycle import STATUSES
+from api.base.problems import FieldError, invalid
 from api.base.times import parse_rfc3339
-from api.http.body import parse_json
-from api.http.endpoint import Answer, Endpoint, Exchange, Parameter, not_found
-from api.http.paging import Filters, bad_cursor, page_parameters, read_page_query
-from api.orders.place import number_field_of, place, read_order
-from api.resources.attempt import AttemptObject, attempt_object
-from api.resources.call import Call, CallObject, CreateCall, Direction, call_object
-from api.resources.turn import Transcript, turn_object
-from api.store.cursors import CursorError
+from api.http.endpoint import LOCATION, Answer, EndpointTable, Exchange, Parameter
+from api.http.paging import Filters, PageQuery, page_parameters, read_page_query
+from api.orders.place import read_order
+from api.resources.answer import Accepted, Created, Page
+from api.resources.attempt import AttemptObject
+from api.resources.call import Call, CallObject, CreateCall, Direction
+from api.resources.turn import Transcript, TurnObject
 from api.store.queries import CallFilter
-from api.store.rows import UnknownCallError
 
+PATH = "/v1/calls"
+ONE = PATH + "/{call_id}"
+CALL_ID = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
 FILTERS: Final[Filters] = {
     "status": STATUSES,
     "direction": get_args(Direction),
@@ -33,16 +32,40 @@ FILTERS: Final[Filters] = {
     "created_before": None,
     "metadata": None,
 }
+_TIMES: Final = ("created_after", "created_before")
 
-CALL_ID = Parameter("call_id", "path", "Call id.", {"type": "string", "format": "uuid"})
+_SOME_ID = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
+_SOME_TIME = "2027-03-01T09:00:00Z"
+_TIME = {"type": "string", "format": "date-time"}
+_QUERY: Final = (
+    *page_parameters("Calls"),
+    Parameter("status", "query", "Only these calls.", {"type": "string", "enum": list(STATUSES)}),
+    Parameter(
+        "direction",
+        "query",
+        "Only calls that we made, or that we were brought.",
+        {"type": "string", "enum": list(get_args(Direction))},
+    ),
+    Parameter("to_number", "query", "Number called.", example="+15551234567"),
+    Parameter("from_number", "query", "Caller number.", example="+15559876543"),
+    Parameter("agent_id", "query", "Calls of one agent.", example=_SOME_ID),
+    Parameter("campaign_id", "query", "Calls of one campaign.", example=_SOME_ID),
+    Parameter("concurrency_key", "query", "Calls with this key.", example="clinic-berlin"),
+    Parameter("api_key_id", "query", "Calls placed with this key.", example=_SOME_ID),
+    Parameter("created_after", "query", "From this time on.", _TIME, _SOME_TIME),
+    Parameter("created_before", "query", "Before this time.", _TIME, _SOME_TIME),
+    Parameter(
+        "metadata",
+        "query",
+        "A key and its text, as `customer:42`; several are all to hold. Only texts of up to 256 "
+        "characters among the top-level members of `metadata` are looked at.",
+        {"type": "array", "items": {"type": "string"}},
+        ["customer:42"],
+    ),
+)
+_UNDER_WAY = Answer("It is being ended; its events tell when it is over.", CallObject)
 
-
-class CallPage(BaseModel):
-    """Calls, newest first."""
-
-    data: list[CallObject]
-    has_more: bool
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page.")
+route = EndpointTable("calls", CALL_ID)
 
 
 class AttemptList(BaseModel):
@@ -52,57 +75,48 @@ class AttemptList(BaseModel):
 
 
 async def find_call(exchange: Exchange) -> Call:
-    """The call that the path names; 404 without one."""
-    try:
-        return await exchange.services.store.calls.get(exchange.request.path_params["call_id"])
-    except UnknownCallError as error:
-        raise not_found("call") from error
+    """The call that the path names. Raises NotFound."""
+    return await exchange.store.calls.get(exchange.named("call_id"))
 
 
-async def create_call(exchange: Exchange) -> Response:
+@route(
+    "POST",
+    PATH,
+    "Place a call",
+    {
+        201: Answer("The call is queued.", CallObject, headers=LOCATION),
+        402: "The budget does not allow it.",
+        413: "The body is too large.",
+    },
+    scope="call",
+    keeps_answer=True,
+)
+async def create_call(exchange: Exchange, asked: CreateCall) -> Created[CallObject]:
     """The call is on disk before the answer: it is neither lost nor dialled twice. Follow it by
     `webhook_url`, by its events, or by reading it.
     """
-    services = exchange.services
-    api_key_id = None if exchange.key is None else exchange.key.id
-    body = parse_json(exchange.body)
-    new = await read_order(services, body, api_key_id)
-    call = await place(services, new, exchange.idempotent, number_field=number_field_of(body))
-    return JSONResponse(call_object(call), 201, {"Location": f"/v1/calls/{call.id}"})
+    new = await read_order(exchange.services, asked, exchange.key_id)
+    call = await exchange.store.calls.create(new, exchange.idempotent)
+    return Created(call.shown, f"{PATH}/{call.id}")
 
 
-async def list_calls(exchange: Exchange) -> Response:
+@route("GET", PATH, "List calls, newest first", query=_QUERY)
+async def list_calls(exchange: Exchange) -> Page[CallObject]:
     """Filters may be combined. `next_cursor` stays good while calls are added."""
     query = read_page_query(exchange, FILTERS)
-    try:
-        page = await exchange.services.store.calls.page(
-            limit=query.limit, cursor=query.cursor, wanted=_wanted(exchange, query.filters)
-        )
-    except CursorError as error:
-        raise bad_cursor(error) from error
-    return JSONResponse(
-        {
-            "data": [call_object(call) for call in page.calls],
-            "has_more": page.next_cursor is not None,
-            "next_cursor": page.next_cursor,
-        }
+    page = await exchange.store.calls.page(
+        limit=query.limit, cursor=query.cursor, wanted=_wanted(exchange, query)
     )
+    return Page[CallObject].of(page)
 
 
-def _wanted(exchange: Exchange, filters: Mapping[str, str]) -> CallFilter:
-    return CallFilter(
-        status=cast("CallStatus | None", filters.get("status")),
-        direction=cast("Direction | None", filters.get("direction")),
-        to_number=filters.get("to_number"),
-        from_number=filters.get("from_number"),
-        agent_id=filters.get("agent_id"),
-        campaign_id=filters.get("campaign_id"),
-        concurrency_key=filters.get("concurrency_key"),
-        api_key_id=filters.get("api_key_id"),
-        created_after=_time(filters, "created_after"),
-        created_before=_time(filters, "created_before"),
-        metadata=dict(map(_label, exchange.request.query_params.getlist("metadata"))),
-    )
+def _wanted(exchange: Exchange, query: PageQuery) -> CallFilter:
+    wanted: dict[str, Any] = dict(query.filters)
+    for name in _TIMES:
+        if name in wanted:
+            wanted[name] = _time(wanted[name], name)
+    labels = exchange.request.query_params.getlist("metadata")
+    return CallFilter(**wanted | {"metadata": dict(map(_label, labels))})
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -113,203 +127,75 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _time(filters: Mapping[str, str], name: str) -> float | None:
-    if name not in filters:
-        return None
-    if (at := parse_rfc3339(filters[name])) is not None:
+def _time(text: str, name: str) -> float:
+    if (at := parse_rfc3339(text)) is not None:
         return at
     detail = "must be a time in RFC 3339 with its offset, as 2027-03-01T09:00:00Z"
     raise invalid([FieldError(detail, parameter=name)])
 
 
-async def list_attempts(exchange: Exchange) -> Response:
+@route("GET", ONE + "/attempts", "Read the attempts of a call")
+async def list_attempts(exchange: Exchange) -> AttemptList:
     """Each time that the PBX dialled, with the network's own facts. A call without `retry` has at
     most one.
     """
     call = await find_call(exchange)
-    tried = await exchange.services.store.calls.attempts(call.id)
-    return JSONResponse({"data": [attempt_object(one) for one in tried]})
+    tried = await exchange.store.calls.attempts(call.id)
+    return AttemptList(data=list(map(AttemptObject.of, tried)))
 
 
-async def get_call(exchange: Exchange) -> Response:
+@route("GET", ONE, "Read a call")
+async def get_call(exchange: Exchange) -> CallObject:
     """Made for polling: send the `ETag` back in `If-None-Match`. `status` is final at the hang-up;
     `result` follows when `result_status` is no longer `pending`.
     """
-    return JSONResponse(call_object(await find_call(exchange)))
+    return (await find_call(exchange)).shown
 
 
-async def get_transcript(exchange: Exchange) -> Response:
+@route("GET", ONE + "/transcript", "Read what was said")
+async def get_transcript(exchange: Exchange) -> Transcript:
     """Turns are added while the call is live. Of what the agent said, only the words that were
     heard.
     """
     call = await find_call(exchange)
-    turns = await exchange.services.store.calls.turns(call.id)
-    return JSONResponse(
-        {
-            "call_id": call.id,
-            "status": call.status,
-            "turns": [turn_object(turn) for turn in turns],
-        },
-    )
+    turns = await exchange.store.calls.turns(call.id)
+    said = list(map(TurnObject.of, turns))
+    return Transcript(call_id=call.id, status=call.status, turns=said)
 
 
-async def cancel_call(exchange: Exchange) -> Response:
+@route(
+    "POST",
+    ONE + "/cancel",
+    "Cancel a call that is not answered",
+    {
+        200: Answer("It was queued and is canceled.", CallObject),
+        202: _UNDER_WAY,
+        409: "It is answered or over.",
+    },
+    scope="call",
+)
+async def cancel_call(exchange: Exchange) -> CallObject | Accepted[CallObject]:
     """Works until the answer: 200 for a queued call, which is over at once; 202 where the PBX is
     dialling already.
     """
-    call = await find_call(exchange)
-    try:
-        outcome = await exchange.services.store.calls.request_cancel(call.id)
-    except IllegalMoveError as error:
-        raise _conflict(error.current, "use hangup") from error
-    return await _current(exchange, call.id, 200 if outcome == "canceled" else 202)
+    call_id = exchange.named("call_id")
+    outcome = await exchange.store.calls.request_cancel(call_id)
+    call = (await find_call(exchange)).shown
+    return call if outcome == "canceled" else Accepted(call)
 
 
-async def hang_up_call(exchange: Exchange) -> Response:
-    """Works from the answer on. The final event tells when the call is over."""
-    call = await find_call(exchange)
-    try:
-        await exchange.services.store.calls.request_hang_up(call.id)
-    except IllegalMoveError as error:
-        raise _conflict(error.current, "use cancel") from error
-    return await _current(exchange, call.id, 202)
-
-
-def _conflict(status: str, instead: str) -> Problem:
-    if status == "in_progress":
-        return Problem(409, "already_answered", f"the call is answered; {instead}")
-    if status in {"queued", "initiated", "ringing"}:
-        return Problem(409, "not_answered", f"the call is {status}, not answered; {instead}")
-    return Problem(409, "already_ended", f"the call is over: it is {status}")
-
-
-async def _current(exchange: Exchange, call_id: str, status_code: int) -> Response:
-    call = await exchange.services.store.calls.get(call_id)
-    return JSONResponse(call_object(call), status_code)
-
-
-_SOME_ID = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
-_SOME_TIME = "2027-03-01T09:00:00Z"
-_TIME = {"type": "string", "format": "date-time"}
-_UNDER_WAY = Answer("It is being ended; its events tell when it is over.", CallObject)
-
-ENDPOINTS = (
-    Endpoint(
-        "POST",
-        "/v1/calls",
-        create_call,
-        "Place a call",
-        "calls",
-        {
-            201: Answer("The call is queued.", CallObject, headers={"Location": "Its path."}),
-            400: Answer("The body is not JSON."),
-            413: Answer("The body is too large."),
-            402: Answer("The budget does not allow it."),
-            422: Answer("A field is wrong."),
-        },
-        body=CreateCall,
-        scope="call",
-        keeps_answer=True,
-    ),
-    Endpoint(
-        "GET",
-        "/v1/calls",
-        list_calls,
-        "List calls, newest first",
-        "calls",
-        {200: Answer("A page of calls.", CallPage), 422: Answer("A parameter is wrong.")},
-        parameters=(
-            *page_parameters("Calls"),
-            Parameter(
-                "status", "query", "Only these calls.", {"type": "string", "enum": list(STATUSES)}
-            ),
-            Parameter(
-                "direction",
-                "query",
-                "Only calls that we made, or that we were brought.",
-                {"type": "string", "enum": list(get_args(Direction))},
-            ),
-            Parameter("to_number", "query", "Number called.", example="+15551234567"),
-            Parameter("from_number", "query", "Caller number.", example="+15559876543"),
-            Parameter("agent_id", "query", "Calls of one agent.", example=_SOME_ID),
-            Parameter("campaign_id", "query", "Calls of one campaign.", example=_SOME_ID),
-            Parameter("concurrency_key", "query", "Calls with this key.", example="clinic-berlin"),
-            Parameter("api_key_id", "query", "Calls placed with this key.", example=_SOME_ID),
-            Parameter("created_after", "query", "From this time on.", _TIME, _SOME_TIME),
-            Parameter("created_before", "query", "Before this time.", _TIME, _SOME_TIME),
-            Parameter(
-                "metadata",
-                "query",
-                "A key and its text, as `customer:42`; several are all to hold. Only texts of up "
-                "to 256 characters among the top-level members of `metadata` are looked at.",
-                {"type": "array", "items": {"type": "string"}},
-                ["customer:42"],
-            ),
-        ),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}/attempts",
-        list_attempts,
-        "Read the attempts of a call",
-        "calls",
-        {
-            200: Answer("Every attempt, in order.", AttemptList),
-            404: Answer("No such call."),
-        },
-        parameters=(CALL_ID,),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}",
-        get_call,
-        "Read a call",
-        "calls",
-        {
-            200: Answer("The call.", CallObject),
-            404: Answer("No such call."),
-        },
-        parameters=(CALL_ID,),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/calls/{call_id}/transcript",
-        get_transcript,
-        "Read what was said",
-        "calls",
-        {
-            200: Answer("The transcript so far.", Transcript),
-            404: Answer("No such call."),
-        },
-        parameters=(CALL_ID,),
-    ),
-    Endpoint(
-        "POST",
-        "/v1/calls/{call_id}/cancel",
-        cancel_call,
-        "Cancel a call that is not answered",
-        "calls",
-        {
-            200: Answer("It was queued and is canceled.", CallObject),
-            202: _UNDER_WAY,
-            404: Answer("No such call."),
-            409: Answer("It is answered or over."),
-        },
-        parameters=(CALL_ID,),
-        scope="call",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/calls/{call_id}/hangup",
-        hang_up_call,
-        "Hang up an answered call",
-        "calls",
-        {
-            202: _UNDER_WAY,
-            404: Answer("No such call."),
-            409: Answer("It is not answered, or over."),
-        },
-        parameters=(CALL_ID,),
-        scope="call",
-    ),
+@route(
+    "POST",
+    ONE + "/hangup",
+    "Hang up an answered call",
+    {202: _UNDER_WAY, 409: "It is not answered, or over."},
+    scope="call",
 )
+async def hang_up_call(exchange: Exchange) -> Accepted[CallObject]:
+    """Works from the answer on. The final event tells when the call is over."""
+    call_id = exchange.named("call_id")
+    await exchange.store.calls.request_hang_up(call_id)
+    return Accepted((await find_call(exchange)).shown)
+
+
+ENDPOINTS = route.endpoints

@@ -10,12 +10,11 @@ from starlette.responses import FileResponse, Response
 from api.base.problems import FieldError, Problem, invalid
 from api.base.times import rfc3339
 from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
-from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter, not_found
+from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.recording import RecordingLink
 from api.routes.calls import CALL_ID, find_call
-from api.store.rows import UnknownCallError
 
 #: Of one order.
 MAX_ATTEMPTS: Final = 1000
@@ -116,10 +115,7 @@ async def get_linked_recording(exchange: Exchange) -> Response:
     if not links.holds(call_id, attempt, expires_at, signature, time.time()):
         detail = "the link is not ours or has expired; ask for another one"
         raise Problem(404, "link_expired", detail)
-    try:
-        call = await exchange.services.store.calls.get(call_id)
-    except UnknownCallError as error:
-        raise not_found("call") from error
+    call = await exchange.store.calls.get(call_id)
     return await _file(exchange, await _recorded(exchange, call, attempt))
 
 

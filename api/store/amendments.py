@@ -1,7 +1,7 @@
 """What is set right of a call beside its story: its configuration when it is first dialled, its
 outcome afterwards."""
 
-from api.base.lifecycle import IllegalMoveError
+from api.base.refusals import Conflict
 from api.resources.call import Call, NewCall
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
@@ -17,7 +17,7 @@ class Amendments:
     async def freeze(self, call_id: str, order: NewCall) -> Call:
         """Give a call the configuration of `order`, which holds from now on.
 
-        Its number, times, retry policy and price stay. Raises UnknownCallError.
+        Its number, times, retry policy and price stay. Raises NotFound.
         """
 
         async def work(transaction: Transaction) -> Call:
@@ -42,15 +42,16 @@ class Amendments:
     async def set_outcome(self, call_id: str, outcome: str | None) -> Call:
         """Say what a call came to, in place of what was found out.
 
-        Raises UnknownCallError, or IllegalMoveError for a call that is not over, or whose result
-        is still being extracted.
+        Raises NotFound, or Conflict for a call that is not over, or whose result is still being
+        extracted.
         """
 
         async def work(transaction: Transaction) -> Call:
             change = await CallChange.of(transaction, call_id, self._signals)
             call = change.call
             if not call.over or call.waiting_for == "result":
-                raise IllegalMoveError(call_id, call.status, "given an outcome")
+                detail = "the call is not over and analysed yet: it gets an outcome of its own"
+                raise Conflict("not_ended", detail)
             change.set(outcome=outcome, updated_at=max(self._signals.clock(), call.updated_at))
             return await change.save()
 

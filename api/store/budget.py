@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import BigInteger, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import Unaffordable
 from api.store.tables import budget, budget_entries
 
 _AMOUNT: Final = bindparam("amount", type_=BigInteger)
@@ -27,23 +28,15 @@ _OVERDRAWN: Final = select(budget.c.id).where(budget.c.limit_milli_cents < _SPOK
 _INSERT_ENTRY: Final = insert(budget_entries)
 
 
-class BudgetExceededError(Exception):
-    """The budget does not allow the worst case of a call."""
-
-    def __init__(self, wanted: int, available: int) -> None:
-        super().__init__(f"{wanted} milli-cents are needed and {available} are left")
-        self.wanted = wanted
-        self.available = available
-
-
 async def reserve(connection: AsyncConnection, call_id: str, amount: int, now: float) -> None:
-    """Hold `amount` milli-cents for a call. Raises BudgetExceededError."""
+    """Hold `amount` milli-cents for a call. Raises Unaffordable."""
     if amount == 0:
         return
     held = await connection.execute(_RESERVE, {"amount": amount, "now": now})
     if held.rowcount == 0:
         left = await connection.scalar(select(budget.c.limit_milli_cents - _SPOKEN_FOR))
-        raise BudgetExceededError(amount, max(0, left or 0))
+        needed = f"{amount} milli-cents are needed and {max(0, left or 0)} are left"
+        raise Unaffordable("budget_exceeded", f"the budget is used up: {needed}")
     await _enter(connection, call_id, "reserve", amount, now)
 
 

@@ -12,14 +12,15 @@ from sqlalchemy import exists, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.json_object import JsonObject
-from api.base.lifecycle import LIVE, IllegalMoveError, check_move
+from api.base.lifecycle import LIVE, MOVES, IllegalMoveError, check_move
 from api.base.numbers import is_e164
+from api.base.refusals import Conflict
 from api.policy.decide import DialNow, Stop, WaitUntil
-from api.resources.attempt import Attempt, Ended, RecordingFile, attempt_object
-from api.resources.call import Call, NewCall, call_object
+from api.resources.attempt import Attempt, AttemptObject, Ended, RecordingFile
+from api.resources.call import Call, NewCall
 from api.resources.claim import Unfinished
 from api.resources.idempotency import Idempotency
-from api.resources.turn import Turn, turn_object
+from api.resources.turn import Turn, TurnObject
 from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
@@ -55,15 +56,15 @@ class CallLedger:
         self,
         new: NewCall,
         idempotent: Idempotency | None = None,
-        answer: Callable[[Call], JsonObject] = call_object,
+        answer: Callable[[Call], JsonObject] = lambda call: call.shown.model_dump(),
     ) -> Call:
         """Queue a call. With `idempotent`, its 201 answer is kept in the same transaction.
 
         Args:
             answer: makes the answer's body.
 
-        Raises KeyTakenError when that Idempotency-Key has an answer already, DoNotCallError,
-        CapReachedError, or BudgetExceededError.
+        Raises Conflict when that Idempotency-Key has an answer already, Invalid where the number
+        is not to be called, CapReached, or Unaffordable.
         """
         now = self._clock()
 
@@ -84,13 +85,14 @@ class CallLedger:
             `canceled` for a queued call, which is over now; `requested` where the PBX is dialling
             already: whoever runs the attempt has to hang it up.
 
-        Raises UnknownCallError, or IllegalMoveError for a call that is answered or over.
+        Raises NotFound, or Conflict for a call that is answered or over.
         """
         now = self._clock()
 
         async def work(transaction: Transaction) -> Literal["canceled", "requested"]:
             change = await CallChange.of(transaction, call_id, self._signals)
-            check_move(call_id, change.call.status, "canceled")
+            if "canceled" not in MOVES[change.call.status]:
+                raise _wrong_time(change.call, "use hangup")
             change.set(cancel_requested_at=now, updated_at=max(now, change.call.updated_at))
             if change.call.status != "queued":
                 transaction.notify("control", call_id)
@@ -107,14 +109,14 @@ class CallLedger:
     async def request_hang_up(self, call_id: str) -> None:
         """Note that an answered call is to be ended by whoever runs it.
 
-        Raises UnknownCallError, or IllegalMoveError for a call that is not answered, or over.
+        Raises NotFound, or Conflict for a call that is not answered, or over.
         """
         now = self._clock()
 
         async def work(transaction: Transaction) -> None:
             change = await CallChange.of(transaction, call_id, self._signals)
             if change.call.status != "in_progress":
-                raise IllegalMoveError(call_id, change.call.status, "hung up")
+                raise _wrong_time(change.call, "use cancel")
             change.set(hangup_requested_at=now)
             transaction.notify("control", call_id)
             await change.save()
@@ -219,7 +221,7 @@ class CallLedger:
                 .returning(turns)
             )
             added = turn_of(row.one())
-            change.tell("call.turn", turn.ended_at, {"turn": turn_object(added)})
+            change.tell("call.turn", turn.ended_at, {"turn": TurnObject.of(added).model_dump()})
             await change.save()
             return added
 
@@ -297,7 +299,7 @@ class CallLedger:
         call = change.call
         listed = call.retry is not None and await is_listed(transaction, call.to_number)
         decision = decide_on(call, tried, max(at, self._clock()), listed=listed)
-        told = {"attempt": attempt_object(tried[-1])}
+        told = {"attempt": AttemptObject.of(tried[-1]).model_dump()}
         match decision:
             case WaitUntil(next_at, why) if next_at is not None:
                 change.tell("call.attempt_ended", at, told)
@@ -407,6 +409,14 @@ class CallLedger:
             return left
 
         return await self._database.read(work)
+
+
+def _wrong_time(call: Call, instead: str) -> Conflict:
+    if call.over:
+        return Conflict("already_ended", f"the call is over: it is {call.status}")
+    if call.status == "in_progress":
+        return Conflict("already_answered", f"the call is answered; {instead}")
+    return Conflict("not_answered", f"the call is {call.status}, not answered; {instead}")
 
 
 async def _ring(change: CallChange, connection: AsyncConnection, at: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, case, func, select
 
 from api.resources.call import NewCall
-from api.resources.caps import DAY_S, Cap, CapReachedError
+from api.resources.caps import DAY_S, Cap, CapReached
 from api.store.database import Transaction
 from api.store.tables import attempts, calls
 
@@ -35,7 +35,7 @@ _EACH: Final = (
 
 
 async def check_caps(transaction: Transaction, new: NewCall, now: float) -> None:
-    """Raise CapReachedError where an order is one too many."""
+    """Raise CapReached where an order is one too many."""
     caps, key, since = new.caps, new.api_key_id, now - DAY_S
     if key is not None and (caps.calls or caps.minutes):
         await transaction.serialize(f"cap:{key}")
@@ -58,7 +58,7 @@ async def _count(
     latest = select(calls.c.created_at).where(*which).order_by(calls.c.created_at.desc())
     full = await transaction.connection.scalar(latest.offset(most - 1).limit(1), of)
     if full is not None:
-        raise CapReachedError(cap, most, full + DAY_S)
+        raise CapReached(cap, most, full + DAY_S)
 
 
 async def _add_up(transaction: Transaction, new: NewCall, of_key: Mapping[str, Any]) -> None:
@@ -77,4 +77,4 @@ async def _add_up(transaction: Transaction, new: NewCall, of_key: Mapping[str, A
         if over <= 0:
             free_at = row.created_at + DAY_S
             break
-    raise CapReachedError("max_minutes_per_day", most, free_at)
+    raise CapReached("max_minutes_per_day", most, free_at)

@@ -12,9 +12,9 @@ from sqlalchemy import insert
 from api.base.lifecycle import EVENT_OF, TERMINAL, CallStatus, check_move
 from api.base.money import rate_of
 from api.resources.attempt import Attempt
-from api.resources.call import Call, billable_seconds, call_object
+from api.resources.call import Call, billable_seconds
 from api.resources.event import CallEvent
-from api.resources.turn import turn_object
+from api.resources.turn import TurnObject
 from api.store.budget import settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries
@@ -53,7 +53,7 @@ class CallChange:
 
     @classmethod
     async def of(cls, transaction: Transaction, call_id: str, signals: Signals) -> "CallChange":
-        """Lock a call. Raises UnknownCallError."""
+        """Lock a call. Raises NotFound."""
         row = await load_row(transaction.connection, call_id, lock=True)
         call, event_count = split_row(row)
         return cls(transaction, call, event_count, signals)
@@ -106,7 +106,7 @@ class CallChange:
         if self.call.attempt_count:
             said = await load_turns(self._transaction.connection, self.call.id)
             if said:
-                transcript = {"turns": [turn_object(turn) for turn in said]}
+                transcript = {"turns": [TurnObject.of(turn).model_dump() for turn in said]}
                 self.tell("call.transcript.final", at, {"transcript": transcript})
         if not awaits_result:
             self.tell_status(at)
@@ -119,7 +119,7 @@ class CallChange:
     def tell_status(self, at: float) -> None:
         """Tell the status that it has."""
         terminal = self.call.status in TERMINAL
-        told = {"call": call_object(self.call)}
+        told = {"call": self.call.shown.model_dump()}
         self.tell(EVENT_OF[self.call.status], at, told, terminal=terminal)
 
     def tell(

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, tuple_, upda
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import Conflict
 from api.resources.idempotency import Idempotency, StoredAnswer
 from api.store.database import Database
 from api.store.tables import idempotency_keys
@@ -33,8 +34,10 @@ _ERASED: Final = json.dumps(
 )
 
 
-class KeyTakenError(Exception):
+def under_way() -> Conflict:
     """Another request has this Idempotency-Key."""
+    detail = "a request with this Idempotency-Key is under way; try again"
+    return Conflict("idempotency_in_flight", detail, retry_after_s=1)
 
 
 async def remember(
@@ -44,7 +47,7 @@ async def remember(
     body: Mapping[str, Any],
     now: float,
 ) -> None:
-    """Keep an answer within the transaction of `connection`. Raises KeyTakenError."""
+    """Keep an answer within the transaction of `connection`. Raises Conflict."""
     await _insert(connection, request, status_code, json.dumps(body, ensure_ascii=False), now)
 
 
@@ -66,7 +69,7 @@ async def _insert(
             )
         )
     except IntegrityError as error:
-        raise KeyTakenError(request.key) from error
+        raise under_way() from error
 
 
 async def empty_answers(connection: AsyncConnection, call_ids: Collection[str]) -> None:
@@ -121,7 +124,7 @@ class IdempotentAnswers:
         return StoredAnswer(**rows[0]._mapping) if rows else None
 
     async def reserve(self, request: Idempotency, now: float) -> None:
-        """Take the key before the work. Raises KeyTakenError."""
+        """Take the key before the work. Raises Conflict."""
         await self._database.write(
             lambda transaction: _insert(transaction.connection, request, UNDER_WAY, "", now)
         )

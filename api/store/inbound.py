@@ -34,7 +34,7 @@ class Inbound:
             channel_id: the PBX's id of its channel.
             node_id: of the process that is to answer.
 
-        Raises TrunkFullError.
+        Raises Conflict.
         """
         now = self._signals.clock()
 

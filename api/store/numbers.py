@@ -21,18 +21,6 @@ from api.store.trunks import OPEN, load_trunks, new_trunk_row
 from api.store.upsert import insert_for
 
 
-class NoActiveNumberError(Exception):
-    """There is no active caller number at all."""
-
-
-class NumberNotAllowedError(Exception):
-    """The caller number is not registered, or not active."""
-
-
-class NoTrunkError(Exception):
-    """No active trunk takes the callee's number, or none that the caller number may be shown on."""
-
-
 class Numbers:
     """Makes, reads, changes and deletes caller numbers, and finds an order's way out."""
 
@@ -160,7 +148,7 @@ class Numbers:
         a fitting trunk takes it. An agent that has numbers shows no other. The trunk is the
         number's own, else as `trunks_for` has it.
 
-        Raises NoActiveNumberError, NumberNotAllowedError, NoTrunkError.
+        Raises Invalid, in the words of an order: `to`, `from_number`, `agent_id`.
         """
         wanted = _oldest_first().where(numbers.c.status == "active").limit(1)
         if agent is not None and agent.number_ids:
@@ -185,10 +173,23 @@ class Numbers:
             if row is not None and names:
                 return Route(row.number, row.trunk or names[0])
             if (await connection.execute(wanted)).one_or_none() is not None:
-                raise NoTrunkError
-            raise NoActiveNumberError if from_number is None else NumberNotAllowedError
+                detail = "no active trunk takes this number (/v1/trunks)"
+                raise Invalid(detail, field="to", code="no_trunk")
+            raise _not_shown(from_number, agent)
 
         return await self._database.read(work)
+
+
+def _not_shown(number: str | None, agent: Agent | None) -> Invalid:
+    """The caller number, or any where none is asked for, is not registered, or not active."""
+    if number is not None:
+        detail = "is not one of the agent's active numbers"
+        return Invalid(detail, field="from_number", code="from_number_not_allowed")
+    if agent is not None and agent.number_ids:
+        detail = "none of the agent's numbers is active"
+        return Invalid(detail, field="agent_id", code="no_active_number")
+    detail = "this deployment has no active caller number; add one to /v1/numbers"
+    return Invalid(detail, field="from_number", code="no_active_number")
 
 
 def _in_use(why: str) -> Conflict:

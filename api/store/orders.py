@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import bindparam, insert, select
 
+from api.base.refusals import Invalid
 from api.policy.decide import Decision, Stop, WaitUntil, decide
 from api.policy.retry import retry_json
 from api.policy.zones import UnknownZoneError
@@ -32,23 +33,15 @@ _LISTED: Final = select(do_not_call.c.number).where(do_not_call.c.number == bind
 log = logging.getLogger(__name__)
 
 
-class DoNotCallError(Exception):
-    """The number is on the do-not-call list."""
-
-    def __init__(self) -> None:
-        super().__init__("is on the do-not-call list")
-
-
 async def insert_order(
     transaction: Transaction, new: NewCall, now: float, signals: Signals
 ) -> Call:
     """Queue a call: with its hold on the budget and the event that tells of it.
 
-    Raises DoNotCallError, CapReachedError, BudgetExceededError.
+    Raises Invalid where its number is not to be called, CapReached, Unaffordable.
     """
     connection = transaction.connection
-    if await is_listed(transaction, new.to_number):
-        raise DoNotCallError
+    await check_unlisted(transaction, new.to_number, "to")
     await check_caps(transaction, new, now)
     call_id = str(uuid.uuid4())
     held = 0 if new.rate is None else new.rate.amount(new.max_duration_s)
@@ -163,6 +156,12 @@ async def stop_order(change: CallChange, stop: Stop, at: float) -> None:
     if change.call.attempt_count == 0:
         change.set(error_message=stop.sentence)
     await change.finish(stop.status, at, end_reason=stop.why)
+
+
+async def check_unlisted(transaction: Transaction, number: str, field: str) -> None:
+    """Raise Invalid, about the field, where a number is on the do-not-call list."""
+    if await is_listed(transaction, number):
+        raise Invalid("is on the do-not-call list", field=field, code="do_not_call")
 
 
 async def is_listed(transaction: Transaction, number: str) -> bool:

@@ -73,7 +73,7 @@ class Pacing:
         Returns:
             Whether it was queued; not where there is no room now, or somebody else was first.
 
-        Raises DoNotCallError, CapReachedError, BudgetExceededError.
+        Raises Invalid, CapReached, Unaffordable.
         """
         now = self._signals.clock()
 

@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import TERMINAL
+from api.base.refusals import Conflict, NotFound
 from api.store.database import Database, Transaction
 from api.store.erasures import Erasure, ask_nodes, ask_scrub
 from api.store.idempotency import KEEP_S, empty_answers
-from api.store.rows import UnknownCallError
 from api.store.tables import (
     attempts,
     call_events,
@@ -38,10 +38,6 @@ Part = Literal["calls", "transcripts", "recordings", "events"]
 _SPOKEN: Final = ("call.turn", "call.digit", "call.transcript.final")
 #: Messages that are sent, or given up.
 _SETTLED: Final = messages.c.status != "pending"
-
-
-class CallNotOverError(Exception):
-    """The call is not over, or its result is on the way."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +88,15 @@ class Purge:
         return await self._database.read(work)
 
     async def one(self, call_id: str) -> OldCall:
-        """A call that is to be erased. Raises UnknownCallError, CallNotOverError."""
+        """A call that is to be erased. Raises NotFound, Conflict."""
 
         async def work(connection: AsyncConnection) -> OldCall:
             found = await _old(connection, [call_id])
             if not found:
-                raise UnknownCallError(call_id)
+                raise NotFound("call")
             if not await connection.scalar(select(_over()).where(calls.c.id == call_id)):
-                raise CallNotOverError(call_id)
+                detail = "the call is not over, or its result is on the way; end it, or try again"
+                raise Conflict("not_over", detail)
             return found[0]
 
         return await self._database.read(work)

@@ -9,14 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import TERMINAL, CallStatus
 from api.resources.attempt import Attempt
-from api.resources.call import Call, Direction, Page
+from api.resources.call import Call, Direction
 from api.resources.dialect import SCHEDULED, CallState
 from api.resources.event import CallEvent
+from api.resources.page import PageOf
 from api.resources.turn import Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
-from api.store.cursors import decode_cursor, encode_cursor
+from api.store.cursors import decode_cursor
 from api.store.dial_facts import wish
+from api.store.pages import page_of
 from api.store.rows import (
     call_of,
     event_of,
@@ -104,7 +106,7 @@ class Calls(CallLedger):
     """The ledger with its reading side."""
 
     async def get(self, call_id: str) -> Call:
-        """Raises UnknownCallError."""
+        """Raises NotFound."""
 
         async def work(connection: AsyncConnection) -> Call:
             (call,) = await self._held(connection, [await load_call(connection, call_id)])
@@ -114,7 +116,7 @@ class Calls(CallLedger):
 
     async def page(
         self, *, limit: int, cursor: str | None = None, wanted: CallFilter | None = None
-    ) -> Page:
+    ) -> PageOf[Call]:
         """Calls from newest to oldest. Raises CursorError."""
         query = select_calls().order_by(calls.c.created_at.desc(), calls.c.id.desc())
         if wanted is not None:
@@ -123,11 +125,10 @@ class Calls(CallLedger):
             before = tuple_(*decode_cursor(cursor))
             query = query.where(tuple_(calls.c.created_at, calls.c.id) < before)
 
-        async def work(connection: AsyncConnection) -> Page:
+        async def work(connection: AsyncConnection) -> PageOf[Call]:
             rows = (await connection.execute(query.limit(limit + 1))).all()
-            found = tuple(await self._held(connection, [call_of(row) for row in rows[:limit]]))
-            more = len(rows) > limit
-            return Page(found, encode_cursor(found[-1].created_at, found[-1].id) if more else None)
+            page = page_of(rows, limit, call_of, lambda call: (call.created_at, call.id))
+            return replace(page, items=tuple(await self._held(connection, page.items)))
 
         return await self._database.read(work)
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.money import Rate
-from api.base.refusals import NotFound
+from api.base.refusals import Invalid, NotFound
 from api.resources.page import PageOf
 from api.resources.rate import NewRate, StoredRate
 from api.store.cursors import decode_cursor
@@ -20,10 +20,6 @@ from api.store.upsert import insert_for
 
 #: Rows written or read at a time.
 _BATCH: Final = 500
-
-
-class NoRateError(Exception):
-    """Money is limited, and nobody knows what a call to this number costs."""
 
 
 class Rates:
@@ -93,14 +89,15 @@ class Rates:
             raise NotFound("rate")
 
     async def price(self, number: str) -> Rate | None:
-        """What a call to `number` costs; None: nothing. Raises NoRateError: it fails closed."""
+        """What a call to `number` costs; None: nothing. Raises Invalid: it fails closed."""
 
         async def work(connection: AsyncConnection) -> Rate | None:
             rate = await rate_for(connection, number)
             if rate is None:
                 limit = await connection.scalar(select(budget.c.limit_milli_cents))
                 if limit is not None:
-                    raise NoRateError(number)
+                    detail = "there is a budget, and no rate for this number (/v1/rates)"
+                    raise Invalid(detail, field="to", code="no_rate")
             return rate
 
         return await self._database.read(work)

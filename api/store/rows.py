@@ -9,15 +9,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, ScalarSelect, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.base.refusals import NotFound
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.event import CallEvent
 from api.resources.turn import Turn
 from api.store.tables import attempts, calls, storable, turns, webhook_deliveries
-
-
-class UnknownCallError(Exception):
-    """There is no call with this id."""
 
 
 def _webhook_status() -> ColumnElement[str]:
@@ -125,11 +122,11 @@ def attempt_of(row: Row[Any]) -> Attempt:
 
 
 async def load_row(connection: AsyncConnection, call_id: str, *, lock: bool = False) -> Row[Any]:
-    """A row of `select_calls`. Raises UnknownCallError."""
+    """A row of `select_calls`. Raises NotFound."""
     query = _LOCKED_CALL if lock else _CALL
     row: Row[Any] | None = (await connection.execute(query, {"call_id": call_id})).one_or_none()
     if row is None:
-        raise UnknownCallError(call_id)
+        raise NotFound("call")
     return row
 
 

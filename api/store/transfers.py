@@ -9,34 +9,17 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.lifecycle import IllegalMoveError
 from api.base.money import Rate, rate_of
+from api.base.refusals import Conflict, Invalid
 from api.base.times import whole_seconds
 from api.resources.call import Call, transfer_of
-from api.resources.transfer import Transfer, TransferMethod, TransferWish, transfer_object
+from api.resources.transfer import Transfer, TransferMethod, TransferObject, TransferWish
 from api.resources.trunk import Route, Trunk
 from api.store.budget import reserve, settle
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
-from api.store.orders import DoNotCallError, is_listed
+from api.store.orders import check_unlisted
 from api.store.trunks import load_trunks
-
-
-class TransferUnderWayError(Exception):
-    """The call is being transferred, or has been."""
-
-
-class ReferNotAllowedError(Exception):
-    """The call's trunk takes no REFER."""
-
-
-class TrunkFullError(Exception):
-    """The trunk has no free channel for a second leg."""
-
-
-class TooManyTransfersError(Exception):
-    """The call was transferred in vain as often as one call may be."""
-
 
 #: Transfers of one call: each rings somebody, whom no cap of calls counts.
 MOST_TRANSFERS: Final = 5
@@ -66,9 +49,7 @@ class Transfers:
             rate: what that costs; None: nothing.
             longest_s: how long it may last.
 
-        Raises UnknownCallError, IllegalMoveError for a call that is not in progress,
-        TransferUnderWayError, TooManyTransfersError, DoNotCallError, ReferNotAllowedError,
-        TrunkFullError, BudgetExceededError.
+        Raises NotFound, Conflict, Invalid in the words of a wish, Unaffordable.
         """
         now = self._signals.clock()
 
@@ -77,13 +58,15 @@ class Transfers:
             change = await CallChange.of(transaction, call_id, self._signals)
             call, last = change.call, transfer_of(change.call)
             if call.status != "in_progress":
-                raise IllegalMoveError(call_id, call.status, "transferred")
+                detail = f"only a call in progress is transferred; it is {call.status}"
+                raise Conflict("not_in_progress", detail)
             if last is not None and last.status != "failed":
-                raise TransferUnderWayError
+                detail = "the call is being transferred, or has been"
+                raise Conflict("transfer_under_way", detail)
             if last is not None and last.seq >= MOST_TRANSFERS:
-                raise TooManyTransfersError
-            if await is_listed(transaction, wish.number):
-                raise DoNotCallError
+                often = f"{MOST_TRANSFERS} times in vain, which is all it may be"
+                raise Conflict("too_many_transfers", f"the call was transferred {often}")
+            await check_unlisted(transaction, wish.number, "number")
             trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
             method = _method(wish, trunks.get(call.trunk or ""))
             if method == "bridge":
@@ -114,7 +97,7 @@ class Transfers:
         return await self._database.write(work)
 
     async def fall_back(self, call_id: str) -> Transfer:
-        """The REFER was refused: the call is to be bridged. Raises TrunkFullError."""
+        """The REFER was refused: the call is to be bridged. Raises Conflict."""
 
         async def work(transaction: Transaction) -> Transfer:
             await transaction.serialize("claim")
@@ -212,20 +195,21 @@ def _note(change: CallChange, transfer: Transfer, kind: str) -> None:
         transfer=transfer.json(),
         updated_at=max(transfer.at, change.call.updated_at),
     )
-    change.tell(kind, transfer.at, {"transfer": transfer_object(transfer)})
+    change.tell(kind, transfer.at, {"transfer": TransferObject.of(transfer).model_dump()})
 
 
 def _method(wish: TransferWish, trunk: Trunk | None) -> TransferMethod:
     refers = trunk is not None and trunk.allow_refer
     if wish.method == "refer" and not refers:
-        raise ReferNotAllowedError
+        detail = "the call's trunk takes no REFER; set its allow_refer, or let the method be chosen"
+        raise Invalid(detail, field="method", code="refer_not_allowed")
     if wish.method is not None:
         return wish.method
     return "refer" if refers and wish.mode == "cold" else "bridge"
 
 
 def require_room(trunk: Trunk | None) -> None:
-    """Raises TrunkFullError where every channel of it is in use."""
+    """Raises Conflict where every channel of it is in use."""
     limit = None if trunk is None else trunk.max_channels
     if trunk is not None and limit is not None and trunk.channels_in_use >= limit:
-        raise TrunkFullError
+        raise Conflict("trunk_full", "every channel of the trunk is in use")

@@ -3,16 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from api.base.refusals import Refused
 from api.base.text import render
 from api.resources.tool_fields import TransferTool
-from api.resources.transfer import TransferRefusedError, TransferWish
+from api.resources.transfer import TransferWish
 from api.store import StoreError
 from voice_loop.prompts import inert
 from voice_loop.tools import ToolResult, ToolSpec
 
 HandOver = Callable[[TransferWish], Awaitable[str | None]]
 """Hands the person of a call over: None when it is done, else why it came to nothing. Raises
-TransferRefusedError, StoreError."""
+Refused, StoreError."""
 
 #: In one attempt, whatever the person talks the agent into.
 MAX_TRIES: Final = 5
@@ -54,7 +55,7 @@ class TransferCall:
         self._tries += 1
         try:
             reason = await self._hand_over(self._wish)
-        except (TransferRefusedError, StoreError) as error:
+        except (Refused, StoreError) as error:
             return _failed(str(error))
         if reason is not None:
             return _failed(reason)

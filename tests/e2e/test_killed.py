@@ -170,7 +170,7 @@ class Scenario:
         """Every event once in the ledger and at least once at the receiver, with one id."""
         store = await Store.open(self.settings.store)
         try:
-            (found,) = (await store.calls.page(limit=9)).calls
+            (found,) = (await store.calls.page(limit=9)).items
             events = await store.calls.events(found.id)
         finally:
             await store.close()

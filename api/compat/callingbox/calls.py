@@ -136,7 +136,7 @@ async def callingbox_list_calls(exchange: Exchange) -> CallingBoxCallList:
     query = read_page_query(exchange, {"status": STATUSES})
     status = cast("CallStatus | None", query.filters.get("status"))
     page = await exchange.store.calls.page(limit=query.limit, wanted=CallFilter(status=status))
-    return CallingBoxCallList([callingbox_call(call) for call in page.calls])
+    return CallingBoxCallList([callingbox_call(call) for call in page.items])
 
 
 @route("GET", ONE, "Read a call")

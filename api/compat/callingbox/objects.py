@@ -18,7 +18,6 @@ from api.resources.call import (
     ReservationStatus,
     ResultStatus,
     WebhookStatus,
-    call_object,
 )
 from api.resources.masking import masked
 from api.resources.number import OwnedNumber
@@ -71,7 +70,7 @@ class CallingBoxCall(BaseModel):
 def callingbox_call(call: Call) -> CallingBoxCall:
     """A call as the service tells it."""
     # Our call object has checked what is told.
-    return CallingBoxCall.model_construct(**callingbox_call_of(call_object(call)))
+    return CallingBoxCall.model_construct(**callingbox_call_of(call.shown.model_dump()))
 
 
 def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:

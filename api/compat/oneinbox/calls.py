@@ -6,9 +6,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api.base.lifecycle import STATUSES as OUR_STATUSES
-from api.base.lifecycle import IllegalMoveError
 from api.base.problems import Problem
-from api.base.refusals import Refused
+from api.base.refusals import Conflict
 from api.compat.call_details import CallDetails, find_details, load_details
 from api.compat.mapping import CALL_STATUS
 from api.compat.oneinbox.fields import OneInboxChangeCall, OneInboxCreateCall
@@ -109,7 +108,7 @@ async def oneinbox_list_calls_by_cursor(exchange: Exchange) -> OneInboxCallPage:
         limit=query["limit"], cursor=query["cursor"], wanted=_wanted(query)
     )
     return OneInboxCallPage(
-        items=[oneinbox_call(one) for one in await load_details(exchange.services, page.calls)],
+        items=[oneinbox_call(one) for one in await load_details(exchange.services, page.items)],
         next_cursor=page.next_cursor,
         has_more=page.next_cursor is not None,
         limit=query["limit"],
@@ -146,11 +145,7 @@ async def oneinbox_change_call(exchange: Exchange, asked: OneInboxChangeCall) ->
     """Sets the outcome, once the call is over and analysed."""
     call = await find_call(exchange)
     outcome = None if asked.outcome is None else outcome_of(asked.outcome)
-    try:
-        await exchange.store.amendments.set_outcome(call.id, outcome)
-    except IllegalMoveError as error:
-        detail = "the call is not over and analysed yet: it gets an outcome of its own"
-        raise Problem(409, "not_ended", detail) from error
+    await exchange.store.amendments.set_outcome(call.id, outcome)
     return oneinbox_call(await find_details(exchange))
 
 
@@ -159,7 +154,7 @@ async def oneinbox_stop_call(exchange: Exchange) -> OneInboxCall:
     """Hangs up an answered call and cancels any other; the `end_reason` is `api_stop`."""
     try:
         await cancel_call(exchange)
-    except (Problem, Refused) as refused:
+    except Conflict as refused:
         if refused.code != "already_answered":
             raise
         await hang_up_call(exchange)

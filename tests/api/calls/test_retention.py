@@ -79,7 +79,7 @@ def housekeeper(store: Store, folder: Path, days_later: float, **days: float) ->
 
 
 async def remaining(store: Store) -> Sequence[str]:
-    return [call.id for call in (await store.calls.page(limit=99)).calls]
+    return [call.id for call in (await store.calls.page(limit=99)).items]
 
 
 @pytest.mark.both_stores

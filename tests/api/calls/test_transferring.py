@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from api.base.json_object import JsonObject
+from api.base.refusals import Refused
 from api.messaging.ways import WaysOut
 from api.resources.call import Call, transfer_of
-from api.resources.transfer import Transfer, TransferRefusedError, TransferWish, leg_id
+from api.resources.transfer import Transfer, TransferWish, leg_id
 from api.resources.trunk import NewTrunk, Route
 from api.settings import Settings
 from api.store import Store
@@ -508,7 +509,7 @@ async def test_the_agent_transfers_by_refer_with_its_turn_kept(
 async def test_the_agent_starts_none_while_one_is_under_way(office: Office) -> None:
     call = await in_conversation(office)
     await call.transfer(TransferWish(THIRD))
-    with pytest.raises(TransferRefusedError, match="under way"):
+    with pytest.raises(Refused, match="under way"):
         await call.runner._hand_over(TransferWish(THIRD))
     await call.third()
     call.person.end()

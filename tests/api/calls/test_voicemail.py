@@ -15,7 +15,7 @@ from api.calls.conversing import conversation_config
 from api.calls.runner import RunnerConfig
 from api.compat.mapping import revox_end
 from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
-from api.resources.call import Call, call_object
+from api.resources.call import Call
 from api.resources.claim import Claim
 from api.settings import Settings
 from tests.api.conftest import Bench
@@ -86,7 +86,7 @@ async def test_a_call_that_a_machine_takes_is_no_answer_and_costs_nothing(
     office: Office,
 ) -> None:
     claim = await claimed(office.store, returns={"ok": "boolean"}, rate=Rate("+", 6000))
-    shown = call_object(await machine_takes(office, claim))
+    shown = (await machine_takes(office, claim)).shown.model_dump()
     assert (shown["status"], shown["answered_by"]) == ("no_answer", "machine")
     assert (shown["end_reason"], shown["result"], shown["result_status"]) == (
         "voicemail",

@@ -54,7 +54,7 @@ async def test_a_backup_is_consistent_while_the_server_writes(
     restored = await Store.open(target)
     try:
         page = await restored.calls.page(limit=1000)
-        for call in page.calls:
+        for call in page.items:
             events = await restored.calls.events(call.id)
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             assert events[-1].terminal == call.over
@@ -174,7 +174,7 @@ def test_the_commands(tmp_path: Path) -> None:
         store = await Store.open(path)
         page, secret = await store.calls.page(limit=9), await store.signing_secret.get()
         await store.close()
-        return len(page.calls), secret
+        return len(page.items), secret
 
     asyncio.run(a_call())
     saved = told("backup", str(tmp_path / "b.db"), "--recordings", str(tmp_path / "copies"))
@@ -221,7 +221,7 @@ def calls_in(path: Path) -> list[str]:
         store = await Store.open(path)
         page = await store.calls.page(limit=99)
         await store.close()
-        return [call.id for call in page.calls]
+        return [call.id for call in page.items]
 
     return asyncio.run(ids())
 

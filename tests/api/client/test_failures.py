@@ -54,7 +54,7 @@ async def test_an_order_whose_answers_are_lost_is_placed_once(
     wire.lose = 3
     call = await client.create_call(CreateCall(to=TO))
     assert sent(wire, b"POST /v1/calls") == 4
-    assert [one.id for one in (await bench.store.calls.page(limit=9)).calls] == [call.id]
+    assert [one.id for one in (await bench.store.calls.page(limit=9)).items] == [call.id]
 
 
 async def test_a_program_that_starts_again_names_its_order_and_gets_the_same_call(
@@ -67,7 +67,7 @@ async def test_a_program_that_starts_again_names_its_order_and_gets_the_same_cal
     assert sent(wire, b"POST /v1/calls") == QUICK.retries + 1
     wire.lose = 0
     call = await client.create_call(CreateCall(to=TO), idempotency_key="order-4711")
-    assert [one.id for one in (await bench.store.calls.page(limit=9)).calls] == [call.id]
+    assert [one.id for one in (await bench.store.calls.page(limit=9)).items] == [call.id]
 
 
 async def test_two_orders_are_two_calls(client: OffhookClient) -> None:

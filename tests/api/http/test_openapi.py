@@ -5,6 +5,7 @@ from typing import Any
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
+from api.base.fields import parse_fields
 from api.compat.endpoints import ENDPOINTS
 from api.http.app import create_app
 from api.http.openapi import openapi_document
@@ -84,7 +85,7 @@ async def test_the_examples_of_the_seed_are_accepted(bench: Bench) -> None:
     }
     services = bench.services
     body = examples | {"webhook_url": "https://your-server.com/callingbox-webhook"}
-    new = await read_order(services, body, None)
+    new = await read_order(services, parse_fields(CreateCall, body), None)
     assert new.returns == {"confirmed": "boolean", "reschedule_to": "string"}
 
 

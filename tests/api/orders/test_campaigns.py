@@ -42,7 +42,7 @@ LIVE = {"initiated", "ringing", "in_progress"}
 async def calls_of(store: Store, campaign_id: str) -> list[Call]:
     """The campaign's calls, oldest first."""
     page = await store.calls.page(limit=1000, wanted=CallFilter(campaign_id=campaign_id))
-    return list(page.calls[::-1])
+    return list(page.items[::-1])
 
 
 def ordered(count: int) -> Callable[[Report], bool]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from api.base.refusals import Refused
 from api.orders.transfers import order_transfer
 from api.policy.destinations import Destinations
 from api.policy.retry import RetryPolicy
 from api.resources.call import NewCall
-from api.resources.transfer import TransferRefusedError, TransferWish
+from api.resources.transfer import TransferWish
 from api.settings.calling import Calls
 from tests.api.campaigning import campaign, contacts, eventually, pacing, services_of
 from tests.api.conftest import Bench
@@ -137,7 +138,7 @@ async def test_a_transfer_over_the_api_is_refused(bench: Bench) -> None:
 async def test_a_transfer_by_the_agent_is_refused(bench: Bench) -> None:
     """What its tool asks before anything is dialled (`api.tools.transfer`)."""
     call = await answered(bench.store, trunk="trunk")
-    with pytest.raises(TransferRefusedError, match="premium-rate"):
+    with pytest.raises(Refused, match="premium-rate"):
         await order_transfer(bench.store, Calls(), call, TransferWish(PREMIUM))
     assert (await bench.store.calls.get(call.id)).transfer is None
 

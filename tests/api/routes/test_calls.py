@@ -179,7 +179,7 @@ async def test_a_wrong_field_is_named(
     assert problem["request_id"] == response.headers["x-request-id"]
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert told in problem["errors"][0]["detail"]
-    assert (await bench.store.calls.page(limit=1)).calls == ()
+    assert (await bench.store.calls.page(limit=1)).items == ()
 
 
 async def test_every_wrong_field_is_named_at_once(bench: Bench) -> None:
@@ -652,7 +652,7 @@ async def test_an_idempotency_key_gets_one_call_and_one_answer(bench: Bench) -> 
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     wrong = await bench.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "a b"})
     assert wrong.json()["errors"][0]["parameter"] == "Idempotency-Key"
-    assert len((await bench.store.calls.page(limit=9)).calls) == 1
+    assert len((await bench.store.calls.page(limit=9)).items) == 1
 
 
 async def test_an_idempotency_key_is_free_again_after_a_refusal(bench: Bench) -> None:
@@ -683,7 +683,7 @@ async def test_simultaneous_posts_under_one_key_make_one_call(bench: Bench) -> N
     codes = await asyncio.gather(*(post() for _ in range(10)))
     assert 201 in codes
     assert set(codes) <= {201, 409}
-    assert len((await bench.store.calls.page(limit=20)).calls) == 1
+    assert len((await bench.store.calls.page(limit=20)).items) == 1
 
 
 async def test_health_tells_of_every_part(bench: Bench) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from api.base.money import Rate
+from api.base.refusals import Invalid
 from api.resources.budget import BudgetObject
 from api.resources.call import NewCall
 from api.resources.rate import NewRate, RateObject
 from api.store import Store
-from api.store.rates import NoRateError
 from tests.api.conftest import Bench
 from tests.api.story import NODE, NUMBER, OURS, woken
 
@@ -140,7 +140,7 @@ async def test_with_a_limit_a_number_without_a_rate_is_not_called(store: Store) 
     assert await store.rates.price(NUMBER) is None
     for limit in (100_000, 0):
         await store.budget.set_limit(limit)
-        with pytest.raises(NoRateError):
+        with pytest.raises(Invalid, match="no rate"):
             await store.rates.price(NUMBER)
     await store.rates.put(NewRate(**MINUTE.json()))
     assert await store.rates.price(NUMBER) == MINUTE

@@ -9,7 +9,7 @@ from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.resources.attempt import Ended
 from api.resources.call import Call, NewCall
 from api.resources.campaign import NewCampaign, NewContact
-from api.resources.caps import CapReachedError, Caps, KeyCaps
+from api.resources.caps import CapReached, Caps, KeyCaps
 from api.settings.calling import Calls
 from api.store import Store
 from pbx.switch import Cause
@@ -46,13 +46,13 @@ async def test_a_key_places_so_many_calls_in_any_24_hours(ledger: Store, clock: 
     clock.now += 3600
     await place(ledger, caps, to=OTHER)
     clock.now += 3600
-    with pytest.raises(CapReachedError, match="may place 2 calls") as refused:
+    with pytest.raises(CapReached, match="may place 2 calls") as refused:
         await place(ledger, caps)
     assert (refused.value.cap, refused.value.free_at) == ("max_calls_per_day", first + DAY_S)
     await place(ledger, caps, key="key-2")
     clock.now = first + DAY_S
     await place(ledger, caps)
-    with pytest.raises(CapReachedError):
+    with pytest.raises(CapReached):
         await place(ledger, caps)
 
 
@@ -63,7 +63,7 @@ async def test_one_number_is_called_so_often_whoever_places_the_calls(
     caps = Caps(calls_to_number=2)
     await place(ledger, caps)
     await place(ledger, caps, key="key-2")
-    with pytest.raises(CapReachedError, match="to one number") as refused:
+    with pytest.raises(CapReached, match="to one number") as refused:
         await place(ledger, caps, key="key-3")
     assert refused.value.free_at == clock.now + DAY_S
     await place(ledger, caps, to=OTHER)
@@ -84,10 +84,10 @@ async def test_a_keys_minutes_are_those_that_calls_lasted_or_may_last(
     clock.now += 60
     for _ in range(2):
         await place(ledger, caps)  # ten minutes each, as long as they are not over
-    with pytest.raises(CapReachedError, match="30 minutes") as refused:
+    with pytest.raises(CapReached, match="30 minutes") as refused:
         await place(ledger, caps)
     assert refused.value.free_at == first + DAY_S
-    with pytest.raises(CapReachedError) as too_long:
+    with pytest.raises(CapReached) as too_long:
         await place(ledger, caps, longest_s=1801)
     assert too_long.value.free_at is None
     await place(ledger, caps, longest_s=300)
@@ -108,7 +108,7 @@ async def test_a_keys_minutes_are_those_of_every_attempt(ledger: Store, clock: C
         await ledger.calls.record_ended(call.id, taken, claim.attempt.number)
         clock.now += 3600
     assert not (await ledger.calls.get(call.id)).over
-    with pytest.raises(CapReachedError, match="30 minutes"):
+    with pytest.raises(CapReached, match="30 minutes"):
         await place(ledger, caps)
 
 
@@ -118,7 +118,7 @@ async def test_orders_at_one_time_do_not_share_what_is_left(
     ledger: Store, clock: Clock, caps: Caps
 ) -> None:
     placed = await asyncio.gather(*(place(ledger, caps) for _ in range(8)), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in placed) == ["Call"] * 3 + ["CapReachedError"] * 5
+    assert sorted(type(one).__name__ for one in placed) == ["Call"] * 3 + ["CapReached"] * 5
 
 
 @pytest.mark.parametrize(

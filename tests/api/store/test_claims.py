@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from api.base.lifecycle import AnsweredBy
 from api.base.money import Rate
+from api.base.refusals import Invalid, Unaffordable
 from api.policy.retry import CallingWindow, RetryPolicy, retry_json
 from api.resources.attempt import Ended
 from api.resources.call import Call, Concurrency, NewCall
@@ -21,9 +22,7 @@ from api.resources.claim import Claim
 from api.resources.number import NewNumber
 from api.resources.trunk import NewTrunk
 from api.store import Store
-from api.store.budget import BudgetExceededError
 from api.store.database import Transaction
-from api.store.orders import DoNotCallError
 from api.store.tables import calls
 from pbx.switch import Cause
 from tests.api.conftest import Clock
@@ -286,7 +285,7 @@ async def test_a_number_that_was_listed_since_is_not_dialled(store: Store, clock
         ended = await store.calls.get(call.id)
         assert (ended.status, ended.end_reason, ended.attempt_count) == ("failed", "do_not_call", 0)
         assert await kinds(store, call) == ["queued", "failed"]
-    with pytest.raises(DoNotCallError):
+    with pytest.raises(Invalid, match="do-not-call"):
         await ordered(store)
 
 
@@ -298,7 +297,7 @@ async def test_the_worst_case_is_held_until_the_order_ends(store: Store, clock: 
     await store.budget.set_limit(100_000)
     await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
     assert (await store.budget.get()).reserved_milli_cents == 60_000
-    with pytest.raises(BudgetExceededError):
+    with pytest.raises(Unaffordable):
         await ordered(store, rate=RATE, max_duration_s=600)
     (claim,) = await claims(store)
     await over(store, claim, clock.now)

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 
 from api.base.problems import Problem
+from api.base.refusals import Refused
 from api.http.idempotency import IdempotencyGate
 from api.resources.idempotency import Idempotency
 from api.store import Store
@@ -62,8 +63,9 @@ async def must_not_run() -> Response:
 
 
 async def code(answered: Awaitable[Response]) -> str:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises((Problem, Refused)) as caught:
         await answered
+    assert isinstance(caught.value, Problem | Refused)
     return caught.value.code
 
 

@@ -86,7 +86,7 @@ async def test_a_database_of_no_known_release_is_refused(made: Make, revision: s
 async def goes_on(store: Store, folder: Path) -> None:
     """Work with a store that `tests.api.releases.make` told of."""
     page = await store.calls.page(limit=9)
-    (held,) = [call for call in page.calls if call.status == "completed"]
+    (held,) = [call for call in page.items if call.status == "completed"]
     turns = await store.calls.turns(held.id)
     assert [turn.speaker for turn in turns] == ["agent", "person", "tool"]
     assert (held.result, turns[-1].tool) == ({"ok": True}, {"name": "stock"})

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from api.base.money import Rate
+from api.base.refusals import Conflict, NotFound, Unaffordable
 from api.cli.doctor import examine
 from api.resources.attempt import Ended
 from api.resources.call import NewCall
@@ -28,12 +29,9 @@ from api.resources.turn import Turn
 from api.routes.events import stream
 from api.settings import Settings
 from api.store import Store, StoreError
-from api.store.budget import BudgetExceededError
 from api.store.database import Topic, Transaction
-from api.store.idempotency import KeyTakenError
 from api.store.keys import hash_key
 from api.store.ledger_writer import insist
-from api.store.rows import UnknownCallError
 from api.store.tables import budget, calls
 from tests.api.dialing.test_dialer import dialing
 from tests.api.story import NORMAL, NUMBER, OURS, answered, claim_up_to, claimed, new_call
@@ -324,7 +322,7 @@ async def test_while_the_server_is_down_the_store_says_so(
     finally:
         postgres_server.start()
     assert await eventually(partial(store.calls.get, call.id)) == call
-    with pytest.raises(UnknownCallError):
+    with pytest.raises(NotFound):
         await eventually(partial(store.calls.get, "nobody"))
 
 
@@ -415,10 +413,10 @@ async def test_an_order_whose_answer_is_lost_is_there_once(far: Store, wire: Wir
     wire.cuts_at = b"COMMIT;"
     with pytest.raises(StoreError):
         await far.calls.create(new, request)
-    with pytest.raises(KeyTakenError):
+    with pytest.raises(Conflict, match="under way"):
         await eventually(partial(far.calls.create, new, request))
     answer = await far.answers.find(request, time.time())
-    (call,) = (await far.calls.page(limit=9)).calls
+    (call,) = (await far.calls.page(limit=9)).items
     assert answer is not None
     assert (answer.status_code, json.loads(answer.body)["id"]) == (201, call.id)
 
@@ -470,7 +468,7 @@ async def test_money_is_held_by_many_at_once_and_never_overdrawn(
     rate = Rate("+", 100, 60, 0)
     tries = [new_call(nodes[turn % 2], rate=rate, max_duration_s=60) for turn in range(12)]
     results = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(result, BudgetExceededError) for result in results) == 5
+    assert sum(isinstance(result, Unaffordable) for result in results) == 5
     held = await nodes[0].database.read(
         lambda connection: connection.scalar(select(budget.c.reserved_milli_cents))
     )

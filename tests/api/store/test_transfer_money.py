@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from api.base.money import Rate
+from api.base.refusals import Unaffordable
 from api.resources.attempt import Ended
 from api.resources.call import Call
 from api.resources.rate import NewRate
 from api.resources.transfer import TransferWish
 from api.resources.trunk import NewTrunk, Route
 from api.store import Store
-from api.store.budget import BudgetExceededError
 from tests.api.conftest import Bench, Clock
 from tests.api.story import NORMAL, OURS, answered, new_call
 
@@ -73,7 +73,7 @@ async def test_a_transfer_that_the_budget_does_not_bear_is_not_begun(
     ledger: Store, clock: Clock
 ) -> None:
     call = await on_the_line(ledger, clock)
-    with pytest.raises(BudgetExceededError):
+    with pytest.raises(Unaffordable):
         await ledger.transfers.begin(call.id, WISH, ROUTE, Rate("+", 60_000), 3600)
     assert (await ledger.calls.get(call.id)).transfer is None
     assert await standing(ledger) == (600, 0)
@@ -137,7 +137,7 @@ async def test_two_transfers_at_one_time_do_not_share_what_is_left(
         *(ledger.transfers.begin(call.id, WISH, ROUTE, THEIRS, 3600) for call in calls),
         return_exceptions=True,
     )
-    assert sorted(type(one).__name__ for one in begun) == ["BudgetExceededError", "Transfer"]
+    assert sorted(type(one).__name__ for one in begun) == ["Transfer", "Unaffordable"]
 
 
 async def test_over_the_api_the_refusal_is_the_first_legs(bench: Bench) -> None:

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from api.base.refusals import Invalid
 from api.policy.retry import RetryPolicy
-from api.store.orders import DoNotCallError
 from tests.api.dialing.simulation.carrier import Dialled
 from tests.api.dialing.simulation.fortnight import Fortnight
 from tests.api.dialing.simulation.plan import CLOSED_TRUNK, TRUNKS, Doings, Order
@@ -41,7 +41,7 @@ def audit(fortnight: Fortnight, ledger: Path) -> None:
     """Raise AssertionError for a promise that was broken."""
     doings = fortnight.doings
     for order, at, refusal in fortnight.refused:
-        if isinstance(refusal, DoNotCallError):
+        if isinstance(refusal, Invalid):
             assert doings.listed[order.new.to_number] <= at
         else:
             assert order.new.rate is not None

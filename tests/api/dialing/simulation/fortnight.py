@@ -11,12 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from api.base.lifecycle import IllegalMoveError
+from api.base.refusals import Conflict, Invalid, Unaffordable
 from api.resources.attempt import Ended
 from api.resources.claim import Claim
 from api.store import Store
-from api.store.budget import BudgetExceededError
-from api.store.orders import DoNotCallError
 from pbx.switch import Cause
 from tests.api.dialing.simulation.agenda import Agenda, Happening
 from tests.api.dialing.simulation.carrier import Carrier, News, Told
@@ -155,7 +153,7 @@ class Server:
             self._store.claims.wake()
 
     async def cancel(self, call_id: str) -> None:
-        """As the API does. Raises IllegalMoveError."""
+        """As the API does. Raises Conflict."""
         if await self._store.calls.request_cancel(call_id) == "requested":
             self._may_crash()
             for channel_id, claim in self._running.items():
@@ -267,7 +265,7 @@ class Fortnight:
     async def _place(self, order: Order) -> None:
         try:
             call = await self._store.calls.create(order.new)
-        except (DoNotCallError, BudgetExceededError) as refusal:
+        except (Invalid, Unaffordable) as refusal:
             self.refused.append((order, self._agenda.now, refusal))
             return
         self.doings.ordered[call.id] = order
@@ -278,7 +276,7 @@ class Fortnight:
         assert self._server is not None
         try:
             await self._server.cancel(call_id)
-        except IllegalMoveError:
+        except Conflict:
             return  # answered, or over
         self.doings.canceled[call_id] = self._agenda.now
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -30,6 +30,9 @@ class NewTrunk:
     """Whether it may be sent a REFER (RFC 3515)."""
 
 
+T = TypeVar("T", bound=NewTrunk)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trunk(NewTrunk):
     """A stored trunk."""
@@ -48,7 +51,7 @@ class Route:
     trunk: str
 
 
-def trunks_for(number: str, trunks: Sequence[Trunk]) -> list[Trunk]:
+def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
     """Active trunks that take `number`: the longest allowed prefix first, then the oldest.
 
     Args:
@@ -61,7 +64,7 @@ def trunks_for(number: str, trunks: Sequence[Trunk]) -> list[Trunk]:
     return [trunk for _, trunk in fitting]
 
 
-def _match(number: str, trunk: Trunk) -> int | None:
+def _match(number: str, trunk: NewTrunk) -> int | None:
     """Length of the longest allowed prefix of `number`; None if there is none."""
     if not trunk.allowed_prefixes:
         return 0

@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
 from sqlalchemy import Select, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -17,8 +18,13 @@ from api.store.database import Database, Transaction
 from api.store.existing import load_existing
 from api.store.pages import load_page
 from api.store.tables import agent_numbers, calls, numbers, trunks
-from api.store.trunks import OPEN, load_trunks, new_trunk_row
+from api.store.trunks import OPEN, new_trunk_row
 from api.store.upsert import insert_for
+
+#: Trunks as orders see them: what is in use of them is for the dialer to count.
+_WAYS: Final = select(*(trunks.c[one.name] for one in fields(NewTrunk))).order_by(
+    trunks.c.created_at, trunks.c.name
+)
 
 
 class Numbers:
@@ -167,7 +173,8 @@ class Numbers:
             wanted = wanted.where(numbers.c.number == from_number)
 
         async def work(connection: AsyncConnection) -> Route:
-            names = [trunk.name for trunk in trunks_for(to, await load_trunks(connection))]
+            ways = [NewTrunk(**row._mapping) for row in await connection.execute(_WAYS)]
+            names = [trunk.name for trunk in trunks_for(to, ways)]
             fitting = or_(numbers.c.trunk.is_(None), numbers.c.trunk.in_(names))
             row = (await connection.execute(wanted.where(fitting))).one_or_none()
             if row is not None and names:

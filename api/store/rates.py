@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.money import Rate
@@ -20,6 +20,12 @@ from api.store.upsert import insert_for
 
 #: Rows written or read at a time.
 _BATCH: Final = 500
+_RATE_FOR: Final = (
+    select(*(rates.c[one.name] for one in fields(Rate)))
+    .where(rates.c.prefix.in_(bindparam("prefixes", expanding=True)))
+    .order_by(func.length(rates.c.prefix).desc())
+    .limit(1)
+)
 
 
 class Rates:
@@ -106,12 +112,7 @@ class Rates:
 async def rate_for(connection: AsyncConnection, number: str) -> Rate | None:
     """The rate of the longest prefix of `number`; None if no prefix fits."""
     prefixes = [number[:length] for length in range(1, len(number) + 1)]
-    found = await connection.execute(
-        select(*(rates.c[one.name] for one in fields(Rate)))
-        .where(rates.c.prefix.in_(prefixes))
-        .order_by(func.length(rates.c.prefix).desc())
-        .limit(1)
-    )
+    found = await connection.execute(_RATE_FOR, {"prefixes": prefixes})
     row = found.one_or_none()
     return None if row is None else Rate(**row._mapping)
 

@@ -156,6 +156,7 @@ async def test_a_template_for_callees_of_one_country_is_taken(bench: Bench) -> N
     assert ordered["status"] == "ordered"
 
 
+@pytest.mark.both_stores
 async def test_campaigns_come_in_pages_newest_first(bench: Bench) -> None:
     made = [(await make(bench, name=str(index)))["id"] for index in range(3)]
     first = (await bench.client.get("/v1/campaigns", params={"limit": 2})).json()
@@ -208,6 +209,7 @@ async def test_contacts_are_added_once_each(bench: Bench) -> None:
     assert none.json()["errors"][0]["pointer"] == "/contacts"
 
 
+@pytest.mark.both_stores
 async def test_contacts_come_in_pages_in_their_order(bench: Bench) -> None:
     made = await make(bench, contacts=listed(*NUMBERS[:5]))
     other = await make(bench, contacts=listed(*NUMBERS[:5]))

@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from api.calls.recording_folder import open_folder
 from api.calls.recording_keeper import RecordingKeeper
 from api.calls.retention import DAY_S, Housekeeper
@@ -24,6 +26,7 @@ async def sent(store: Store, call: Call, error: str | None = None) -> None:
     await store.messages.record(message)
 
 
+@pytest.mark.both_stores
 async def test_messages_are_listed_newest_first_and_read(bench: Bench) -> None:
     first, second = await completed(bench.store), await completed(bench.store)
     await sent(bench.store, first)

@@ -159,16 +159,12 @@ class Claims:
         alive = exists().where(
             leases.c.name == "node:" + attempts.c.node_id, leases.c.expires_at > now
         )
-
-        async def work(connection: AsyncConnection) -> list[str]:
-            query = select(attempts.c.channel_id).where(
-                attempts.c.channel_id.in_({whose_leg(one) for one in channel_ids}),
-                or_(attempts.c.ended_at.is_not(None), ~alive),
-            )
-            found = set(await connection.scalars(query))
-            return [one for one in channel_ids if whose_leg(one) in found]
-
-        return await self._database.read(work)
+        query = select(attempts.c.channel_id).where(
+            attempts.c.channel_id.in_({whose_leg(one) for one in channel_ids}),
+            or_(attempts.c.ended_at.is_not(None), ~alive),
+        )
+        found = {row.channel_id for row in await self._database.fetch(query)}
+        return [one for one in channel_ids if whose_leg(one) in found]
 
     async def take(self, limit: int, node_id: str, destinations: Destinations = HOME) -> Claimed:
         """Claim up to `limit` due calls, the longest due first: each becomes `initiated` and

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from api.base.fields import Body, Change
 from api.base.problems import Problem
-from api.base.refusals import Conflict, Invalid, NotFound, Refused
+from api.base.refusals import Capped, Conflict, Invalid, NotFound, Refused, Unaffordable
 from api.base.times import Timestamp
 from api.http.endpoint import Endpoint, EndpointTable, Exchange, Parameter
-from api.resources.answer import Created, Page, Resource
+from api.resources.answer import Accepted, Created, Page, Resource
 from api.resources.page import PageOf
 
 AT = 1803888000.5
@@ -53,6 +53,10 @@ async def put_horse(exchange: Exchange, asked: CreateHorse) -> HorseObject | Cre
     return Created(horse, "/horses/x") if asked.story else horse
 
 
+async def train_horse(exchange: Exchange) -> Accepted[HorseObject]:
+    return Accepted(await give_horse(exchange))
+
+
 async def list_horses(exchange: Exchange) -> Page[HorseObject]:
     horses = (SimpleNamespace(name="Ada", born_at=AT),)
     return Page[HorseObject].of(PageOf(horses, "next"))
@@ -77,6 +81,7 @@ async def answer(endpoint: Endpoint, body: str = "") -> tuple[int, Any]:
         (give_horse, {200: HorseObject}),
         (put_horse, {200: HorseObject, 201: HorseObject}),
         (list_horses, {200: Page[HorseObject]}),
+        (train_horse, {202: HorseObject}),
         (delete_horse, {204: None}),
         (stable, {}),
     ],
@@ -89,9 +94,9 @@ def test_annotations_tell_the_answers(handler: Any, answers: dict[int, Any]) -> 
 
 async def test_what_is_given_is_answered() -> None:
     route = EndpointTable("horses", NAME)
-    for handler in (give_horse, put_horse, list_horses, delete_horse):
+    for handler in (give_horse, put_horse, train_horse, list_horses, delete_horse):
         route("POST", "/horses/{name}", "Do", {409: "It bites."})(handler)
-    give, put, listed, delete = route.endpoints
+    give, put, train, listed, delete = route.endpoints
     assert (give.tag, give.parameters, give.answers[409].description) == (
         "horses",
         (NAME,),
@@ -103,6 +108,7 @@ async def test_what_is_given_is_answered() -> None:
         200,
         {"data": [horse], "has_more": True, "next_cursor": "next"},
     )
+    assert await answer(train) == (202, horse)
     assert await answer(delete) == (204, None)
     buried = horse | {"died_at": horse["born_at"]}
     assert await answer(put, '{"called": "Ada"}') == (200, buried)
@@ -134,6 +140,9 @@ async def test_a_body_may_be_left_out() -> None:
     [
         (NotFound("horse"), 404, "not_found", None),
         (Conflict("horse_taken", "another has it"), 409, "horse_taken", None),
+        (Unaffordable("no_money", "hay is dear"), 402, "no_money", None),
+        (Capped("too_many_horses", "one a day", AT), 429, "too_many_horses", None),
+        (Capped("too_large", "no such stable", None), 403, "too_large", None),
         (Invalid("too long", field="name"), 422, "validation_failed", ("/name", None)),
         (Invalid("no", parameter="cursor", code="x"), 422, "x", (None, "cursor")),
     ],
@@ -149,3 +158,24 @@ async def test_a_refusal_becomes_a_problem(
     problem = caught.value
     assert (problem.status, problem.code) == (status, code)
     assert [(one.pointer, one.parameter) for one in problem.errors] == ([error] if error else [])
+
+
+async def test_when_to_try_again_is_told() -> None:
+    async def refuse(exchange: Exchange) -> None:
+        raise Conflict("busy", "being shod", retry_after_s=7)
+
+    with pytest.raises(Problem) as caught:
+        await answer(Endpoint("GET", "/horses", refuse, "Read", "horses"))
+    assert caught.value.headers == {"Retry-After": "7"}
+
+
+@pytest.mark.parametrize("given", ["name", "called"])
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_refusal_calls_a_field_as_the_body_does(given: str, early: bool) -> None:
+    async def refuse(exchange: Exchange, asked: CreateHorse) -> None:
+        raise Invalid("there is one", field="name")
+
+    endpoint = Endpoint("POST", "/horses", refuse, "Add", "horses")
+    with pytest.raises(Problem) as caught:
+        await answer(endpoint, json.dumps({given: 7 if early else "Ada"}))
+    assert [one.pointer for one in caught.value.errors] == [f"/{given}"]

@@ -123,6 +123,10 @@ async def test_to_number_is_the_same_field(bench: Bench) -> None:
     assert response.json()["to_number"] == "+15550100001"
     response = await bench.client.post("/v1/calls", json={"to_number": "12"})
     assert response.json()["errors"][0]["pointer"] == "/to_number"
+    await bench.store.do_not_call.add("+15550100001", "asked for it")
+    response = await bench.client.post("/v1/calls", json={"to_number": "+15550100001"})
+    assert response.json()["code"] == "do_not_call"
+    assert response.json()["detail"] == "/to_number: is on the do-not-call list"
 
 
 @pytest.mark.parametrize(
@@ -653,6 +657,25 @@ async def test_an_idempotency_key_gets_one_call_and_one_answer(bench: Bench) -> 
     wrong = await bench.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "a b"})
     assert wrong.json()["errors"][0]["parameter"] == "Idempotency-Key"
     assert len((await bench.store.calls.page(limit=9)).items) == 1
+
+
+async def test_a_call_is_rendered_once_for_event_answer_and_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = 0
+    validate = CallObject.model_validate
+
+    def counting(record: object) -> CallObject:
+        nonlocal rendered
+        rendered += 1
+        return validate(record)
+
+    monkeypatch.setattr(CallObject, "model_validate", counting)
+    body, headers = {"to": "+15551234567"}, {"Idempotency-Key": "order-3"}
+    answer = await bench.client.post("/v1/calls", json=body, headers=headers)
+    (event,) = await bench.store.calls.events(answer.json()["id"])
+    assert event.data["call"] == answer.json()
+    assert rendered == 1
 
 
 async def test_an_idempotency_key_is_free_again_after_a_refusal(bench: Bench) -> None:

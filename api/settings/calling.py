@@ -1,6 +1,7 @@
 """What calls may be placed, who is told of them, and what tools may reach."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
@@ -113,7 +114,7 @@ class Calls(Section):
         "they are hung up.",
     )
 
-    @property
+    @cached_property
     def destinations(self) -> Destinations:
         """Where calls may go, but for the home of the number that a call shows."""
         home = Destinations.countries_of(self.numbers)

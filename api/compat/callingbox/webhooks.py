@@ -1,4 +1,4 @@
-"""CallingBox's webhook endpoints and deliveries (CB-4, CB-120, X-CB-16…20)."""
+"""CallingBox's webhook endpoints and deliveries."""
 
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -73,7 +73,7 @@ class CallingBoxChangeEndpoint(_EndpointFields, Change):
 
 
 class CallingBoxEndpoint(BaseModel):
-    """X-CB-17."""
+    """A webhook endpoint as the service tells it."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
     org_id: str = ORG_ID
@@ -101,7 +101,7 @@ class CallingBoxEndpointList(BaseModel):
 
 
 class CallingBoxDelivery(BaseModel):
-    """X-CB-19. What waits for a disabled endpoint is `pending`."""
+    """What waits for a disabled endpoint is `pending`."""
 
     id: str = Field(json_schema_extra={"format": "uuid"})
     org_id: str = ORG_ID
@@ -173,7 +173,7 @@ async def callingbox_delete_webhook_endpoint(exchange: Exchange) -> None:
 
 @route("POST", _ONE + "/rotate_secret", "Give a webhook endpoint a new secret")
 async def callingbox_rotate_webhook_secret(exchange: Exchange) -> CallingBoxEndpointWithSecret:
-    """The old secret signs nothing any more, at once (X-CB-18)."""
+    """The old secret signs nothing any more, at once."""
     rotated = await rotate_webhook_secret(exchange, RotateSecret(overlap_seconds=0))
     return await _told(exchange, CallingBoxEndpointWithSecret, rotated)
 
@@ -197,7 +197,7 @@ async def callingbox_list_webhook_deliveries(exchange: Exchange) -> CallingBoxDe
     },
 )
 async def callingbox_redeliver_webhook(exchange: Exchange) -> Response:
-    """The same event id and body, with the whole schedule of retries (X-CB-15)."""
+    """The same event id and body, with the whole schedule of retries."""
     delivery = await exchange.store.deliveries.redeliver(exchange.named("delivery_id"))
     told = await _told(exchange, CallingBoxDelivery, DeliveryObject.of(delivery))
     return JSONResponse(told.model_dump(), 202)

@@ -48,11 +48,6 @@ def read_number(text: str, parameter: str, least: int, most: int) -> int:
     raise invalid([FieldError(f"must be {least} to {most}", parameter=parameter)])
 
 
-def bad_cursor(error: Exception) -> Exception:
-    """422 for a `cursor` that is none of ours."""
-    return invalid([FieldError(str(error), parameter="cursor")])
-
-
 def page_parameters(what: str, statuses: Sequence[str] = ()) -> tuple[Parameter, ...]:
     """`limit`, `cursor` and, where there are any to choose from, `status` in the words of the
     documentation."""

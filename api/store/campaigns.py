@@ -61,7 +61,7 @@ class Campaigns:
 
         With `idempotent`, its 201 answer, made by `answer`, is kept in the same transaction.
 
-        Raises Invalid, Conflict, KeyTakenError.
+        Raises Invalid, Conflict.
         """
         now = self._clock()
         campaign_id = str(uuid.uuid4())

@@ -51,7 +51,7 @@ class Keys:
         """Make a key. The second value is the key itself: shown once, never stored.
 
         With `idempotent`, the 201 answer without the key is kept in the same transaction; raises
-        KeyTakenError when that Idempotency-Key has an answer already.
+        Conflict when that Idempotency-Key has an answer already.
         """
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         record = ApiKey(

@@ -266,6 +266,7 @@ class PhoneCall:
             await self.conversation.prepare()
         self._tasks_before = asyncio.all_tasks()
         self._run = asyncio.create_task(self.conversation.run(self.line))
+        _under_way.append(self._run)
         await settle()
         return self
 
@@ -351,6 +352,19 @@ class PhoneCall:
     def last_history(self) -> list[tuple[str, str]]:
         """What the language model was last told, less the system prompt."""
         return [(message["role"], message["content"]) for message in self.mind.asked[-1][1:]]
+
+
+_under_way: list[asyncio.Task[EndReason]] = []
+
+
+async def end_all() -> None:
+    """Cancel the conversations that are under way."""
+    loop = asyncio.get_running_loop()  # some tests have one of their own
+    left = [task for task in _under_way if task.get_loop() is loop]
+    _under_way.clear()
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def settle() -> None:

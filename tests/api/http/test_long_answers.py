@@ -38,13 +38,15 @@ async def opened(client: httpx.AsyncClient, path: str, count: int) -> AsyncItera
     async with contextlib.AsyncExitStack() as stack:
         async with asyncio.timeout(20):
             while count:
-                answer = await stack.enter_async_context(client.stream("GET", path))
+                answer = await client.send(client.build_request("GET", path), stream=True)
                 if answer.status_code == 200:
                     count -= 1
+                    stack.push_async_callback(answer.aclose)
                     parts = answer.aiter_raw()  # which closes the stream when it is let go of
                     stack.push_async_callback(parts.aclose)  # type: ignore[attr-defined]
                     await anext(parts)
                 else:  # one that was closed before still has its place
+                    await answer.aread()  # so that its connection serves the next one
                     await asyncio.sleep(0.01)
         yield
 

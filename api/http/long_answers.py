@@ -97,11 +97,12 @@ class LongAnswers:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
+            asked = set(self._watched)  # of who comes meanwhile nothing is told
             try:
-                live = await self._keys.live({one.key_id for one in self._watched})
+                live = await self._keys.live({one.key_id for one in asked})
             except StoreError:
                 continue  # what it does not tell us it cannot have been told
-            for one in tuple(self._watched):
+            for one in asked & self._watched:  # and who has left has no limit any more
                 if one.key_id not in live or not allows(live[one.key_id], one.scope):
                     self._watched.discard(one)
                     one.limit.reschedule(0.0)

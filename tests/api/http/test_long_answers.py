@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -149,6 +149,31 @@ async def test_who_comes_as_the_last_one_leaves_is_watched(store: Store) -> None
 
     with pytest.raises(TimeoutError):
         await hold()
+
+
+async def test_who_comes_while_keys_are_looked_at_is_not_ended(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = await store.keys.create("first", "read")
+    second, _ = await store.keys.create("second", "read")
+    looking, go_on, looked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    live = store.keys.live
+
+    async def slow(ids: Collection[str]) -> Mapping[str, KeyScope]:
+        found = await live(ids)
+        if looking.is_set():
+            looked.set()
+        looking.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(store.keys, "live", slow)
+    answers = LongAnswers(store.keys, 5, 5)
+    async with asyncio.timeout(20), answers.watched(first, "read"):
+        await looking.wait()
+        async with answers.watched(second, "read"):
+            go_on.set()
+            await looked.wait()  # for the second time, which was of both
 
 
 async def test_a_download_ends_with_its_key(bench: Bench) -> None:

@@ -128,8 +128,11 @@ class Director:
         self._tool: _ToolAtWork | None = None
         self._tool_awaited_from = 0
         """Index of the frame from which on the person has waited for it."""
-        self._cut_off: Reply | None = None
-        """What the person said when the end came: it is noted, and not answered."""
+        self._cut_off: dict[Speech, Reply] = {}
+        """What the person said when the last words and then the end came, and is yet to be noted:
+        it is not answered."""
+        self._cut_off_ms = 0
+        """Where the latest of it ended."""
         self._silences = 0
         self._ending = False
         """Last words are being said."""
@@ -168,7 +171,7 @@ class Director:
         """Fall silent and give every answer up. Only results are decided on from now on."""
         self._now = now
         self._over = True
-        self._cut_off = self._unsettled()
+        self._cut_off_words()
         self._drop_reply()
         self._agent.give_way(self._now)
         return self._take_commands()
@@ -182,7 +185,8 @@ class Director:
 
     def note_last_words(self) -> list[Command]:
         """Note the words that the end cut off; they may have to be transcribed first."""
-        self._note_cut_off()
+        for cut_off in list(self._cut_off.values()):
+            self._note_cut_off(cut_off)
         return self._take_commands()
 
     def _take_commands(self) -> list[Command]:
@@ -284,9 +288,9 @@ class Director:
 
     def _transcribed(self, speech: Speech, transcript: Transcript) -> None:
         """Judge what was said, and have it answered as that asks."""
-        if self._cut_off is not None and speech is self._cut_off.speech:
-            self._cut_off.transcript = transcript
-            self._note_cut_off()
+        if (cut_off := self._cut_off.get(speech)) is not None:
+            cut_off.transcript = transcript
+            self._note_cut_off(cut_off)
         reply = self._reply
         if reply is None or speech is not reply.speech:
             return
@@ -399,8 +403,7 @@ class Director:
             self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
 
     def _failed(self, error: EngineError, speech: Speech) -> EndReason | None:
-        if self._cut_off is not None and speech is self._cut_off.speech:
-            self._cut_off = None
+        if self._cut_off.pop(speech, None) is not None:
             log.error("call %s: the last words are lost: %s", self._call_id, error)
             return None
         log.error("call %s: %s", self._call_id, error)
@@ -424,27 +427,29 @@ class Director:
     def _begin_ending(self, reason: EndReason) -> None:
         self._ending = True
         self._end_reason = reason
-        cut_off = self._unsettled()
+        cut_off = self._cut_off_words()
         self._drop_reply()
         self._agent.give_way(self._now)
         if cut_off is not None:
-            self._cut_off = cut_off
-            self._note_cut_off()
+            self._note_cut_off(cut_off)
 
-    def _unsettled(self) -> Reply | None:
-        """What the person said last, when nothing came of it yet."""
-        if not self._now.talking:
-            return self._reply
-        return self._new_reply(self._now.onset_frame, self._now.frame)
+    def _cut_off_words(self) -> Reply | None:
+        """Keep what the person said last, and nothing came of yet, so that it is noted."""
+        reply = self._reply
+        if self._now.talking:
+            reply = self._new_reply(self._now.onset_frame, self._now.frame)
+            reply.started_ms = max(reply.started_ms, self._cut_off_ms)
+        if reply is None or reply.started_ms >= reply.ended_ms:
+            return None
+        self._cut_off[reply.speech] = reply
+        self._cut_off_ms = reply.ended_ms
+        return reply
 
-    def _note_cut_off(self) -> None:
-        cut_off = self._cut_off
-        if cut_off is None:
-            return
+    def _note_cut_off(self, cut_off: Reply) -> None:
         if cut_off.transcript is None:
             self._transcribe(cut_off)
             return
-        self._cut_off = None
+        del self._cut_off[cut_off.speech]
         if plain_words(cut_off.transcript.text):
             self._person_turn_over(cut_off, cut_off.transcript)
 

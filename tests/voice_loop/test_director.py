@@ -109,6 +109,21 @@ class Table:
         return use.speech
 
 
+def cut_off_by_time_up(table: Table) -> tuple[Transcribe, Transcribe]:
+    """Ask for what the person said in a pause, and again as time is up and the last words end."""
+    (asked,) = table.tell(SpeechPaused(100, 130), frame=140)
+    table.tell(TimeUpRendered(1_000))
+    assert table.director.deadline is not None
+    given_up, again, said = table.tell(DeadlineReached(), frame=table.director.deadline)
+    assert isinstance(asked, Transcribe)
+    assert isinstance(again, Transcribe)
+    assert given_up == GiveUp(asked.speech)
+    assert said == Play(table.prepared.time_up)
+    ended = table.tell(SpeechOver(table.prepared.time_up), frame=1000)
+    assert ended[-1] == End("max_duration", after_words=True)
+    return asked, again
+
+
 def voice(speech: Speech, text: str) -> None:
     if text:
         speech.begin_clause(text)
@@ -295,6 +310,30 @@ def test_words_that_the_end_cuts_off_are_noted() -> None:
     assert (transcribe.started_ms, transcribe.ended_ms) == (2_400, 3_020)
     heard = table.tell(Transcribed(transcribe.speech, Transcript("good bye", 0.9)), frame=150)
     assert reported(heard) == [("person", "good bye", False)]
+
+
+def test_words_that_the_last_ones_cut_off_are_noted_whenever_they_are_understood() -> None:
+    table = Table().opened()
+    _, transcribe = cut_off_by_time_up(table)
+    assert table.director.stop(Moment(frame=1000)) == []
+    heard = table.tell(Transcribed(transcribe.speech, Transcript("one more", 0.9)), frame=1000)
+    assert reported(heard) == [("person", "one more", False)]
+    assert table.director.note_last_words() == []
+
+
+def test_words_that_the_last_ones_and_then_the_end_cut_off_are_all_noted_once() -> None:
+    table = Table().opened()
+    asked, _ = cut_off_by_time_up(table)
+    table.director.stop(Moment(frame=1000, person_speaks=True, talking=True, onset_frame=100))
+    spans = {}
+    for transcribe in table.director.note_last_words():
+        assert isinstance(transcribe, Transcribe)
+        spans[transcribe.speech] = (transcribe.started_ms, transcribe.ended_ms)
+    assert list(spans.values()) == [(2_000, 2_620), (2_620, 20_020)]
+    assert asked.speech in spans
+    for speech, words in zip(spans, ("one more", "question"), strict=True):
+        heard = table.tell(Transcribed(speech, Transcript(words, 0.9)), frame=1000)
+        assert reported(heard) == [("person", words, False)]
 
 
 def test_the_end_notes_what_was_heard_and_the_tool_that_was_not_done() -> None:

@@ -138,6 +138,8 @@ class Director:
         """Last words are being said."""
         self._end_reason: EndReason = "agent_hangup"
         self._over = False
+        self._last_attempt = False
+        """What is not transcribed now is lost."""
         self.voicemail = False
         """An answering machine took the call."""
 
@@ -185,6 +187,7 @@ class Director:
 
     def note_last_words(self) -> list[Command]:
         """Note the words that the end cut off; they may have to be transcribed first."""
+        self._last_attempt = True
         for cut_off in list(self._cut_off.values()):
             self._note_cut_off(cut_off)
         return self._take_commands()
@@ -403,10 +406,16 @@ class Director:
             self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
 
     def _failed(self, error: EngineError, speech: Speech) -> EndReason | None:
-        if self._cut_off.pop(speech, None) is not None:
+        cut_off = self._cut_off.get(speech)
+        if cut_off is not None and cut_off.transcript is None:
+            if self._over and not self._last_attempt:
+                return None  # `note_last_words` tries again
+            del self._cut_off[speech]
             log.error("call %s: the last words are lost: %s", self._call_id, error)
             return None
         log.error("call %s: %s", self._call_id, error)
+        if cut_off is not None:
+            self._note_cut_off(cut_off)
         if not self._waits_for(speech):
             return None
         if not self._prepared.apology.finished:

@@ -336,6 +336,28 @@ def test_words_that_the_last_ones_and_then_the_end_cut_off_are_all_noted_once() 
         assert reported(heard) == [("person", words, False)]
 
 
+def test_a_failure_around_the_end_takes_no_words_that_are_known() -> None:
+    table = Table().opened()
+    speech = table.asked("good bye").speech
+    table.director.stop(Moment(frame=150))
+    commands = table.tell(Failed(EngineError("no memory"), speech), frame=150)
+    assert reported(commands) == [("person", "good bye", False)]
+    assert table.director.note_last_words() == []
+
+
+def test_words_whose_recognition_fails_around_the_end_are_recognised_once_more() -> None:
+    table = Table().opened()
+    (transcribe,) = table.tell(SpeechPaused(100, 130), frame=140)
+    assert isinstance(transcribe, Transcribe)
+    table.director.stop(Moment(frame=150))
+    failed = Failed(EngineError("given up"), transcribe.speech)
+    assert table.tell(failed, frame=150) == []
+    assert table.director.note_last_words() == [transcribe]
+    assert table.tell(failed, frame=150) == []
+    heard = table.tell(Transcribed(transcribe.speech, Transcript("bye", 0.9)), frame=150)
+    assert heard == [], "that was the last attempt"
+
+
 def test_the_end_notes_what_was_heard_and_the_tool_that_was_not_done() -> None:
     table = Table().opened()
     table.using()

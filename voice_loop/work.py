@@ -59,6 +59,8 @@ class Work:
         """Cancel all jobs."""
         for task in self._tasks:
             task.cancel()
+        # A cancelled task keeps the frames that it ended in, and through them all that we hold.
+        self._fillers.clear()
 
     async def ended(self) -> None:
         """Wait for the end of all jobs, for at most `_CANCEL_WAIT_S`."""

@@ -56,6 +56,7 @@ class Link(ABC, Generic[ConfigT, ConnectionT]):
         self._on_up = on_up
         self._on_down = on_down
         self._connection: ConnectionT | None = None
+        self._logged_in = False
         self._connected = False
         self._keeper: asyncio.Task[None] | None = None
         self.local_host: str | None = None
@@ -107,18 +108,19 @@ class Link(ABC, Generic[ConfigT, ConnectionT]):
         return f"[{host}]:{self._config.port}" if ":" in host else f"{host}:{self._config.port}"
 
     def _live(self) -> ConnectionT:
-        """The connection; raises SwitchUnavailable when there is none."""
-        if self._connection is None or self._connection.lost.done():
+        """The connection; raises SwitchUnavailable when there is none that is logged in."""
+        if self._connection is None or not self._logged_in or self._connection.lost.done():
             raise SwitchUnavailable(f"there is no {self.name} connection to {self._address}")
         return self._connection
 
     async def _come_up(self) -> None:
         await self._connect()
+        self._logged_in = True
         await self._on_up()
         self._connected = True
 
     async def _disconnect(self) -> None:
-        self._connected = False
+        self._logged_in = self._connected = False
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._end(connection)

@@ -57,7 +57,10 @@ class _Connection(Manager):  # type: ignore[misc]
             self.lost.set_result(reason)
 
     async def act(self, fields: Mapping[str, str], *, listing: bool, limit_s: float) -> list[Event]:
-        """Send one action and wait for its answer: the response, then the listed events."""
+        """Send one action and wait for its answer: the response, then the listed events.
+
+        Raises SwitchRefused for a response that is an error, SwitchUnavailable for none.
+        """
         action = Action(dict(fields))
         name = fields["Action"]
         future = self.send_action(action, as_list=None if listing else False)
@@ -67,7 +70,7 @@ class _Connection(Manager):  # type: ignore[misc]
             )
             if future.done():
                 answer = future.result()
-                return [_plain(one) for one in (answer if isinstance(answer, list) else [answer])]
+                return _accepted(name, answer if isinstance(answer, list) else [answer])
             if self.lost.done():
                 raise SwitchUnavailable(f"the AMI connection was lost during {name}")
             raise SwitchUnavailable(f"Asterisk did not answer {name} within {limit_s:g} s")
@@ -104,17 +107,9 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
         Raises SwitchRefused for an answer that is an error, SwitchUnavailable when there is no
         link or no answer (the action may have been done all the same).
         """
-        message = {"Action": action, **(fields or {})}
-        for name, value in message.items():
-            refuse_control_characters(name, value)
-            if name.startswith("Channel") and not is_channel_name(value):
-                raise SwitchRefused(f"{action}: {value!r} is no channel", name)
-        answers = await self._live().act(
-            message, listing=listing, limit_s=limit_s or self._config.action_timeout_s
-        )
-        if answers[0].get("Response") not in ("Success", "Follows", "Goodbye", "Pong"):
-            raise SwitchRefused(f"Asterisk refused {action}: {answers[0].get('Message', '')}")
-        return answers
+        message = _message(action, fields or {})
+        limit_s = limit_s or self._config.action_timeout_s
+        return await self._live().act(message, listing=listing, limit_s=limit_s)
 
     async def _connect(self) -> None:
         booted = asyncio.Event()
@@ -147,8 +142,9 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
         self.local_host = transport.get_extra_info("sockname")[0]
         self.peer_host = transport.get_extra_info("peername")[0]
         try:
-            await self.act(
-                "Login", {"Username": self._config.username, "Secret": self._config.secret}
+            login = {"Username": self._config.username, "Secret": self._config.secret}
+            await connection.act(
+                _message("Login", login), listing=False, limit_s=self._config.action_timeout_s
             )
         except SwitchRefused as error:
             raise SwitchUnavailable(
@@ -165,6 +161,24 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
 
     async def _ping(self) -> None:
         await self.act("Ping")
+
+
+def _message(action: str, fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of an action. Raises SwitchRefused when one must not be written out."""
+    message = {"Action": action, **fields}
+    for name, value in message.items():
+        refuse_control_characters(name, value)
+        if name.startswith("Channel") and not is_channel_name(value):
+            raise SwitchRefused(f"{action}: {value!r} is no channel", name)
+    return message
+
+
+def _accepted(action: str, answer: Sequence[Any]) -> list[Event]:
+    """What was answered. Raises SwitchRefused when that is an error."""
+    events = [_plain(one) for one in answer]
+    if events[0].get("Response") not in ("Success", "Follows", "Goodbye", "Pong"):
+        raise SwitchRefused(f"Asterisk refused {action}: {events[0].get('Message', '')}")
+    return events
 
 
 def _plain(message: Any) -> Event:

@@ -125,6 +125,8 @@ class Director:
         """The agent has yet to open the call: that is the answer to whatever is said."""
         self._reply: Reply | None = None
         """The answer in the making; not spoken yet."""
+        self._not_understood_from_ms: int | None = None
+        """Where the turn before the one under way began, if the two are one."""
         self._tool: _ToolAtWork | None = None
         self._tool_awaited_from = 0
         """Index of the frame from which on the person has waited for it."""
@@ -269,10 +271,12 @@ class Director:
         self._transcribe(reply)
 
     def _new_reply(self, onset: int, last: int) -> Reply:
-        started_ms = onset * FRAME_MS
         if self._reply is not None and self._reply.turn_over:
-            # The turn before is not understood yet: the two are one.
-            started_ms = min(started_ms, self._reply.started_ms)
+            # The turn before is not understood yet: the two are one, whatever pauses follow.
+            self._not_understood_from_ms = self._reply.started_ms
+        started_ms = onset * FRAME_MS
+        if self._not_understood_from_ms is not None:
+            started_ms = self._not_understood_from_ms
         stopwatch = Stopwatch(self._now.voiced_at)
         return Reply(self._speeches.new(), stopwatch, started_ms, (last + 1) * FRAME_MS)
 
@@ -284,6 +288,7 @@ class Director:
     def _turn_ended(self, onset: int, last: int) -> None:
         if self._reply is None or self._reply.turn_over:
             self._start_reply(onset, last)
+        self._not_understood_from_ms = None
         if self._reply is not None:
             self._reply.turn_over = True
             self._reply.stopwatch.mark("endpoint", self._now.at)

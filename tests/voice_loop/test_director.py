@@ -197,6 +197,25 @@ def test_a_turn_that_ends_before_it_is_understood_is_spoken_to_when_it_is() -> N
     assert [type(command) for command in commands] == [TellTurnDetector, Answer, Report, Play]
 
 
+def test_a_turn_that_is_not_understood_yet_stays_one_with_the_next_whatever_its_pauses() -> None:
+    table = Table().opened()
+    asked = table.tell(TurnEnded(80, 90), frame=111)
+    asked += table.tell(SpeechPaused(115, 125), frame=135)
+    asked += table.tell(SpeechResumed(), frame=137)
+    asked += table.tell(SpeechPaused(115, 150), frame=160)
+    asked += table.tell(TurnEnded(115, 150), frame=172)
+    asked += table.tell(SpeechPaused(180, 190), frame=200)
+    spans = [(one.started_ms, one.ended_ms) for one in asked if isinstance(one, Transcribe)]
+    assert spans == [(1_600, 1_820), (1_600, 2_520), (1_600, 3_020), (1_600, 3_820)]
+    (*_, last) = (one for one in asked if isinstance(one, Transcribe))
+    table.tell(Transcribed(last.speech, Transcript("a visit on tuesday", 0.9)), frame=201)
+    commands = table.tell(TurnEnded(180, 190), frame=212)
+    assert reported(commands) == [("person", "a visit on tuesday", False)]
+    (transcribe,) = table.tell(SpeechPaused(300, 310), frame=320)
+    assert isinstance(transcribe, Transcribe)
+    assert transcribe.started_ms == 6_000, "all before is understood"
+
+
 def test_who_goes_on_after_a_pause_makes_the_answer_void() -> None:
     table = Table().opened()
     answer = table.asked("i want")

@@ -52,9 +52,9 @@ class CallingBoxCall(BaseModel):
     webhook_status: WebhookStatus = _ours("webhook_status")
     webhook_error: str | None = _ours("webhook_error")
     created_at: Timestamp
-    started_at: str | None = _ours("started_at")
-    answered_at: str | None = _ours("answered_at")
-    ended_at: str | None = _ours("ended_at")
+    started_at: Timestamp | None = _ours("started_at")
+    answered_at: Timestamp | None = _ours("answered_at")
+    ended_at: Timestamp | None = _ours("ended_at")
     duration_seconds: int | None = _ours("duration_seconds")
     billed_duration_seconds: int | None = _ours("billed_duration_seconds")
     billing_amount_milli_cents: int | None = _ours("billing_amount_milli_cents")

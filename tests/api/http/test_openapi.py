@@ -93,3 +93,12 @@ async def test_answers_have_the_shape_that_is_promised(bench: Bench) -> None:
     call = await bench.create()
     schema = (await served(bench))["components"]["schemas"]["CallObject"]
     assert set(schema["required"]) == set(call) == set(CallObject.model_fields)
+
+
+def test_times_of_a_dialects_call_are_told_as_times() -> None:
+    schemas = openapi_document(ENDPOINTS)["components"]["schemas"]
+    fields = schemas["CallingBoxCall"]["properties"]
+    for name in ("started_at", "answered_at", "ended_at"):
+        time, null = fields[name]["anyOf"]
+        assert (time, null["type"]) == ({"type": "string", "format": "date-time"}, "null")
+    assert {fields[name]["format"] for name in ("created_at", "updated_at")} == {"date-time"}

@@ -5,10 +5,10 @@ import contextlib
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -32,8 +32,9 @@ from api.cli.dnc import dnc
 from api.cli.doctor import doctor
 from api.cli.models import models
 from api.cli.store import backup, purge, restore, webhooks
+from api.resources.caps import KeyCaps
 from api.resources.dialect import Dialect
-from api.resources.key import MAX_RATE_LIMIT, SCOPES, KeyScope
+from api.resources.key import MAX_RATE_LIMIT, SCOPES, ApiKey, KeyScope
 from api.settings import Settings
 
 
@@ -126,7 +127,7 @@ def keys_list(config: Path | None, as_json: bool) -> None:
         async with opened_store(settings) as store:
             found = await store.keys.list()
         if as_json:
-            print_json([asdict(key) for key in found])
+            print_json([_listed(key) for key in found])
             return
         rows = [
             (
@@ -145,6 +146,13 @@ def keys_list(config: Path | None, as_json: bool) -> None:
         out.print(table(named, rows))
 
     run(work())
+
+
+def _listed(key: ApiKey) -> dict[str, Any]:
+    """A key as programs know it: with its own caps in one object."""
+    told = asdict(key)
+    caps = {one.name: told.pop(one.name) for one in fields(KeyCaps)}
+    return {**told, "caps": caps}
 
 
 @keys.command("revoke")

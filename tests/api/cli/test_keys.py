@@ -37,6 +37,17 @@ def test_a_key_gets_its_scope_and_limit_and_the_list_shows_them(config: str) -> 
     assert "scope" in offhook(config, "list")[1]
 
 
+def test_the_list_of_a_program_tells_caps_in_one_object(config: str) -> None:
+    offhook(config, "create", "crm", "--scope", "call")
+    (key,) = json.loads(offhook(config, "list", "--json")[1])
+    caps = ("max_calls_per_day", "max_minutes_per_day", "max_calls_per_number_per_day")
+    assert key.pop("caps") == dict.fromkeys(caps)
+    assert set(key) == {
+        *("id", "name", "prefix", "scope", "rate_limit_per_minute", "created_at", "revoked_at"),
+        "dialect",
+    }
+
+
 def test_a_key_gets_its_dialect(config: str) -> None:
     code, told = offhook(config, "create", "crm", "--dialect", "revox", "--json")
     assert (code, json.loads(told)["dialect"]) == (0, "revox")

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from api.base.fields import Body, without_default
 from api.base.json_object import JsonObject
 from api.base.refusals import Conflict
 from api.base.times import Timestamp
+from api.policy.retry import RetryFields
 from api.resources.agent_fields import AgentFields
 from api.resources.answer import Resource
 from api.resources.masking import masked
@@ -93,10 +96,28 @@ class AgentNumber(Body):
     number_id: str = Field(description="Id of one of `/v1/numbers`.", examples=[_NUMBER_ID])
 
 
+class _InShapeOf:
+    """Has OpenAPI tell a field in the shape of a type that it is not validated as."""
+
+    def __init__(self, shape: Any) -> None:
+        self._shape = shape
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(TypeAdapter(self._shape).core_schema)
+
+
+_RETRY: Any = AgentFields.model_fields["retry"]
+
+
 class _Shown(AgentFields, Resource):
     """A configuration among the fields of what has it."""
 
     model_config = ConfigDict(extra="ignore", strict=False)
+
+    # As stored: another release, or zone database, may have taken what is none here.
+    retry: Annotated[dict[str, Any] | None, _InShapeOf(RetryFields | None)] = _RETRY  # type: ignore[assignment]
 
     @model_validator(mode="before")
     @classmethod

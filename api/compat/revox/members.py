@@ -1,7 +1,10 @@
 """Makes Revox's assistants of our agents' configurations. `config` goes the other way."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from pydantic import ValidationError
 
 from api.base.json_object import JsonObject
 from api.compat.mapping import REVOX_RETRY, REVOX_SAME
@@ -46,8 +49,10 @@ def members_of(config: JsonObject) -> dict[str, Any]:
 
 
 def retry_config(policy: JsonObject) -> dict[str, Any]:
-    """A complete retry policy in the service's form."""
-    config: dict[str, Any] = renamed(retry_json(parse_retry(policy)), REVOX_RETRY)
+    """A retry policy in the service's form; complete, unless it is none any more."""
+    with contextlib.suppress(ValidationError):  # another release, or zone database, stored it
+        policy = retry_json(parse_retry(policy))
+    config: dict[str, Any] = renamed(policy, REVOX_RETRY)
     return config
 
 

@@ -207,6 +207,34 @@ async def test_questions_and_answers_get_ids_that_stay(bench: Bench) -> None:
     assert again["faq_items"][1]["id"] not in {None, first["id"]}
 
 
+# -- what another release stored -----------------------------------------------------------------
+
+
+async def of_another_release(bench: Bench) -> str:
+    """Id of an agent whose stored retry policy is none here: this zone is not known."""
+    new = NewStoredAgent("Old", {"retry": {"timezone": "Mars/Base"}})
+    return (await bench.store.agents.create(new)).id
+
+
+async def test_what_is_no_retry_policy_any_more_is_told_as_it_is_stored(bench: Bench) -> None:
+    agent_id = await of_another_release(bench)
+    one = await send(bench, "GET", f"{PATH}/{agent_id}", 200)
+    (listed,) = (await send(bench, "GET", PATH, 200))["data"]
+    version = await send(bench, "GET", f"{PATH}/{agent_id}/versions/1", 200)
+    assert one["retry"] == listed["retry"] == version["retry"] == {"timezone": "Mars/Base"}
+    revox = await send(bench, "GET", f"/api/assistants/{agent_id}", 200)
+    assert revox["assistant"]["call_retry_config"] == {"timezone": "Mars/Base"}
+
+
+@pytest.mark.parametrize("retry", [{"max_attempts": 2}, {"calling_windows": [{"end": "8pm"}]}])
+async def test_a_retry_policy_that_is_sent_back_as_told_is_no_version(
+    bench: Bench, retry: dict[str, Any]
+) -> None:
+    agent = await make(bench, retry=retry)
+    assert agent["retry"] == retry
+    assert (await change(bench, agent["id"], retry=agent["retry"]))["version"] == 1
+
+
 # -- secrets -------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.base.signing import new_secret, signed_headers
-from api.client import ApiError, CallObject, CampaignReport, WebhookError, read_webhook
+from api.client import AgentObject, ApiError, CallObject, CampaignReport, WebhookError, read_webhook
 from api.client.errors import AnswerError
 from api.client.reading import read
 from api.client.sse import EventStreamReader
@@ -60,6 +60,13 @@ async def test_objects_of_an_earlier_release_lack_what_it_does_not_tell(bench: B
     assert call.status == "queued"
     with pytest.raises(AttributeError, match="summary"):
         _ = call.summary
+
+
+async def test_a_retry_policy_of_another_release_is_read(bench: Bench) -> None:
+    """Its zone is not known here."""
+    made = (await bench.client.post("/v1/agents", json={"name": "Ada"})).json()
+    told = made | {"retry": {"timezone": "Mars/Base", "pauses": [60]}}
+    assert read(AgentObject, told).retry == told["retry"]
 
 
 def test_choices_of_a_later_release_are_read_within_lists_and_keys() -> None:

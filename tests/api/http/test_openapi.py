@@ -102,3 +102,12 @@ def test_times_of_a_dialects_call_are_told_as_times() -> None:
         time, null = fields[name]["anyOf"]
         assert (time, null["type"]) == ({"type": "string", "format": "date-time"}, "null")
     assert {fields[name]["format"] for name in ("created_at", "updated_at")} == {"date-time"}
+
+
+def test_an_agents_retry_policy_is_told_in_the_shape_that_is_taken() -> None:
+    schemas = openapi_document(ENDPOINTS)["components"]["schemas"]
+    taken, *told = (
+        schemas[name]["properties"]["retry"]["anyOf"]
+        for name in ("NewAgent", "AgentObject", "AgentVersionObject")
+    )
+    assert told == [taken, taken]

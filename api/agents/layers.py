@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
+from api.base.fields import read_fields
 from api.base.json_object import JsonObject
-from api.base.problems import FieldError, pointer
+from api.base.problems import FieldError, Problem, invalid, pointer
 from api.resources.agent_fields import AgentFields
 
 #: Fields that are merged key by key.
@@ -51,8 +52,12 @@ class Layers:
 
     @cached_property
     def fields(self) -> AgentFields:
-        """The same, validated."""
-        return AgentFields.model_validate(self.merged)
+        """The same, validated: what was stored may be wrong by now. Raises Problem with a pointer
+        into the request to every wrong field."""
+        try:
+            return read_fields(AgentFields, self.merged)
+        except Problem as problem:
+            raise invalid(map(self.rebased, problem.errors), problem.code) from problem
 
     def over_agent(self) -> dict[str, JsonObject]:
         """What is merged upon the agent's, as `Call.agent_layers` keeps it."""

@@ -35,6 +35,9 @@ async def resolve(
         deployment: where.
         layers: its sources.
         open_variables: whether variables may be given later.
+
+    Raises:
+        Problem: as of `Layers.fields`.
     """
     fields = layers.fields
     variables = fields.variables or {}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,6 +18,8 @@ from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
 from api.base.refusals import Refused
 
 MAX_DEPTH: Final = 16
+
+_AS_NAMED: Final[Mapping[str, str]] = MappingProxyType({})
 
 _LINE_BREAKS = frozenset("\t\n\r")
 
@@ -78,7 +81,22 @@ def parse_fields(model: type[B], body: Any) -> B:
             detail = f"give either {name} or {key}, not both"
             raise invalid([FieldError(detail, pointer(key))])
         given[name] = key
-    named = {name: body[key] for name, key in given.items()}
+    return read_fields(model, {name: body[key] for name, key in given.items()}, given)
+
+
+def read_fields(
+    model: type[B], named: Mapping[str, Any], given: Mapping[str, str] = _AS_NAMED
+) -> B:
+    """Check JSON whose values have been looked at before.
+
+    Args:
+        model: what it is to be.
+        named: the JSON.
+        given: what its fields were called, where that is not their name.
+
+    Raises:
+        Problem: 422 with a pointer to every wrong field.
+    """
     try:
         return model.model_validate(named)
     except ValidationError as error:

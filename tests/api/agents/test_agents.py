@@ -226,6 +226,20 @@ async def test_what_is_no_retry_policy_any_more_is_told_as_it_is_stored(bench: B
     assert revox["assistant"]["call_retry_config"] == {"timezone": "Mars/Base"}
 
 
+async def test_what_is_no_retry_policy_any_more_is_refused_with_its_place(bench: Bench) -> None:
+    agent_id = await of_another_release(bench)
+    assert places(await change(bench, agent_id, 422, persona="x")) == ["/retry/timezone"]
+    order = {"to": "+12125550100", "agent_id": agent_id}
+    problem = await send(bench, "POST", "/v1/calls", 422, **order)
+    assert places(problem) == ["/agent_id"]
+    assert "its agent's retry/timezone: not an IANA time zone" in problem["detail"]
+    template = {"agent_id": agent_id}
+    problem = await send(bench, "POST", "/v1/campaigns", 422, name="Recalls", template=template)
+    assert places(problem) == ["/template/agent_id"]
+    await send(bench, "POST", "/v1/calls", 201, **order, overrides={"retry": None})
+    assert (await change(bench, agent_id, retry=None))["retry"] is None
+
+
 @pytest.mark.parametrize("retry", [{"max_attempts": 2}, {"calling_windows": [{"end": "8pm"}]}])
 async def test_a_retry_policy_that_is_sent_back_as_told_is_no_version(
     bench: Bench, retry: dict[str, Any]

@@ -15,6 +15,7 @@ import pytest
 from api.base.money import Rate
 from api.base.refusals import Conflict, Invalid, NotFound
 from api.orders.campaigns import CampaignFeeder
+from api.resources.agent import NewStoredAgent
 from api.resources.attempt import Ended
 from api.resources.call import Call
 from api.resources.campaign import Campaign, NewContact, Report
@@ -353,6 +354,15 @@ async def test_a_template_that_makes_no_order_any_more_pauses_it(store: Store) -
         report = await eventually(store, made.id, lambda one: one.status == "paused")
     assert report.paused_reason == "template"
     assert report.contacts["pending"] == 2
+
+
+async def test_an_agent_whose_retry_policy_is_none_any_more_pauses_it(store: Store) -> None:
+    """Its zone is not known here."""
+    agent = await store.agents.create(NewStoredAgent("Old", {"retry": {"timezone": "Mars/Base"}}))
+    made = await campaign(store, 1, agent_id=agent.id)
+    async with pacing(await services_of(store)):
+        report = await eventually(store, made.id, lambda one: one.status == "paused")
+    assert (report.paused_reason, report.contacts["pending"]) == ("template", 1)
 
 
 async def test_a_trunk_out_of_service_costs_no_contact(store: Store) -> None:

@@ -85,6 +85,7 @@ class Transferring:
         self._on_failed = on_failed
         self._task: asyncio.Task[str | None] | None = None
         self._last = 0
+        self._closed = False
         self.asked_by_agent = False
         """Whether the latest one was the agent's."""
 
@@ -95,14 +96,19 @@ class Transferring:
 
         Raises Refused, StoreError.
         """
+        if self._closed:
+            raise Conflict("not_in_progress", "the call is over")
         if self._under_way:
             raise Conflict("transfer_under_way", "a transfer is under way already")
         self.asked_by_agent = True
         return await asyncio.shield(self._start(self._order(wish)))
 
     def take_up(self, transfer: Transfer) -> None:
-        """Carry out what the ledger has noted, unless that is done or under way already."""
-        if transfer.status == "dialing" and transfer.seq > self._last and not self._under_way:
+        """Carry out what the ledger has noted, unless that is done or under way already, or the
+        call is over: the ledger may note it after that."""
+        if self._closed or self._under_way:
+            return
+        if transfer.status == "dialing" and transfer.seq > self._last:
             self.asked_by_agent = False
             self._start(self._noted(transfer))
 
@@ -112,7 +118,8 @@ class Transferring:
             await asyncio.wait([self._task], timeout=_SETTLE_S)
 
     async def close(self) -> None:
-        """Give up what is under way: the call is over."""
+        """Give up what is under way, and begin nothing more: the call is over."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -5,8 +5,9 @@ The store, the conversation and the recorder are the real ones; PBX and engines 
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from api.resources.transfer import Transfer, TransferWish, leg_id
 from api.resources.trunk import NewTrunk, Route
 from api.settings import Settings
 from api.store import Store
+from api.store.database import Transaction
 from api.tools.toolbox import Toolbox
 from pbx.switch import LIMIT_MARGIN_S, Cause, SwitchRefused, SwitchUnavailable
 from tests.api.calls.test_runner import PERSON, Running
@@ -32,7 +34,7 @@ from tests.api.switchboard import (
     story,
     until,
 )
-from tests.voice_loop.scripted import frame
+from tests.voice_loop.scripted import frame, settle
 from voice_loop.prompts import tool_response_text
 
 THIRD = "+15550100200"
@@ -515,3 +517,37 @@ async def test_the_agent_starts_none_while_one_is_under_way(office: Office) -> N
     call.person.end()
     await call.over()
     assert [one.dial.number for one in office.switch.attempts[1:]] == [THIRD]
+
+
+async def test_one_that_the_ledger_notes_as_the_person_hangs_up_rings_nobody(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await in_conversation(office)
+    write, asked, gone, seen = store.database._write, *(asyncio.Event() for _ in range(3))
+
+    async def busy(work: Callable[[Transaction], Coroutine[Any, Any, Any]]) -> Any:
+        """The ledger's writer: it gets to the transfer late, and then to the end of the call."""
+        if work.__qualname__.startswith("Transfers.begin"):
+            asked.set()
+            await gone.wait()
+        elif "record_ended" in work.__qualname__:
+            await seen.wait()
+        return await write(work)
+
+    monkeypatch.setattr(store.database, "_write", busy)
+    asking = asyncio.create_task(call.runner._hand_over(TransferWish(THIRD)))
+    await asyncio.wait_for(asked.wait(), 5)
+    call.person.end()
+    await asyncio.wait([asking], timeout=5)
+    gone.set()
+    await until(store, call.id, "transfer_started")
+    call.runner.take_up_transfer(await call.state())  # as the dialer does
+    await settle()
+    again = asyncio.create_task(call.runner._hand_over(TransferWish(THIRD)))
+    await settle()
+    seen.set()
+    assert (await call.over()).end_reason == "person_hangup"
+    assert len(office.switch.attempts) == 1
+    assert (await call.state()).reason == "the call ended"
+    with pytest.raises(Refused, match="the call is over"):
+        await again

@@ -280,8 +280,12 @@ class Dialer:
                 await runner.end("operator_hangup")
             elif (transfer := transfer_of(call)) is not None:
                 runner.take_up_transfer(transfer)
-        except (StoreError, SwitchError) as error:
-            log.error("call %s: what was asked cannot be done: %s", call_id, error)
+        except Exception as error:
+            # Whoever runs the call goes on, and closes it.
+            known = isinstance(error, StoreError | SwitchError)
+            log.error(
+                "call %s: what was asked cannot be done: %s", call_id, error, exc_info=not known
+            )
 
     async def _next(self, free: int) -> Claimed:
         while not self._switch.connected:  # noqa: ASYNC110 - the link tells no event

@@ -257,6 +257,26 @@ async def test_the_dialer_ends_the_call_that_is_meant(office: Office, store: Sto
     assert (await over(store, other.id)).end_reason == "operator_hangup"
 
 
+async def test_a_fault_in_doing_what_is_asked_closes_no_call_that_is_on_the_line(
+    office: Office, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = await new_call(store, retry=AT_ONCE, zones=("Etc/UTC",))
+    async with dialing(office) as dialer:
+        attempt = await office.switch.dialed()
+        attempt.ring()
+        await until(store, call.id, "ringing")
+        attempt.hang_up_fault = KeyError("a bug")
+        await store.calls.request_cancel(call.id)
+        async with asyncio.timeout(5):
+            while len(dialer._tasks) > 1:  # beside the call's own
+                await asyncio.sleep(0.01)
+        assert await story(store, call.id) == ["queued", "initiated", "ringing"]
+        attempt.hang_up_fault = None
+        await store.calls.request_cancel(call.id)
+        await until(store, call.id, "canceled")
+    assert "cannot be done" in caplog.text
+
+
 async def test_canceled_while_being_claimed(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,11 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from api.base.lifecycle import IllegalMoveError
 from api.base.refusals import NotFound
@@ -40,6 +40,9 @@ _BEGIN_S: Final = 2.0
 #: Others take this process for dead once its sign of life is older than that.
 _LEASE_S: Final = 20.0
 _HEARTBEAT_S: Final = 5.0
+_EndReason = Literal["canceled", "operator_hangup"]
+#: By the wish that a notice tells: nobody is kept on the line until the store is read.
+_END_REASONS: Final[Mapping[str, _EndReason]] = {"cancel": "canceled", "hangup": "operator_hangup"}
 
 
 class BusyError(Exception):
@@ -260,25 +263,32 @@ class Dialer:
         self._asked_early.clear()
         return claimed.again_at
 
-    def _asked(self, call_id: str | None) -> None:
+    def _asked(self, told: str | None) -> None:
         """The store has noted that a call is to be ended or transferred; None: any may be."""
-        for one in list(self._runners) if call_id is None else [call_id]:
+        call_id, _, wish = (told or "").partition(":")
+        for one in list(self._runners) if told is None else [call_id]:
             if one in self._runners:
-                self._spawn(one, self._obey(one))
+                self._spawn(one, self._obey(one, _END_REASONS.get(wish)))
             elif self._claiming or self._arriving:
                 # Its attempt may be on disk already, and nobody runs it yet.
                 self._asked_early.add(one)
 
-    async def _obey(self, call_id: str) -> None:
+    async def _obey(self, call_id: str, reason: _EndReason | None = None) -> None:
+        """End a call for that reason; without one, do what the store has noted of it."""
         try:
-            call = await insist(call_id, partial(self._store.calls.get, call_id))
+            transfer = None
+            if reason is None:
+                call = await insist(call_id, partial(self._store.calls.get, call_id))
+                transfer = transfer_of(call)
+                if call.cancel_requested_at is not None:
+                    reason = "canceled"
+                elif call.hangup_requested_at is not None:
+                    reason = "operator_hangup"
             if (runner := self._runners.get(call_id)) is None:
                 return
-            if call.cancel_requested_at is not None:
-                await runner.end("canceled")
-            elif call.hangup_requested_at is not None:
-                await runner.end("operator_hangup")
-            elif (transfer := transfer_of(call)) is not None:
+            if reason is not None:
+                await runner.end(reason)
+            elif transfer is not None:
                 runner.take_up_transfer(transfer)
         except Exception as error:
             # Whoever runs the call goes on, and closes it.

@@ -95,7 +95,7 @@ class CallLedger:
                 raise _wrong_time(change.call, "use hangup")
             change.set(cancel_requested_at=now, updated_at=max(now, change.call.updated_at))
             if change.call.status != "queued":
-                transaction.notify("control", call_id)
+                transaction.notify("control", f"{call_id}:cancel")
                 await change.save()
                 return "requested"
             if change.call.attempt_count == 0:
@@ -118,7 +118,7 @@ class CallLedger:
             if change.call.status != "in_progress":
                 raise _wrong_time(change.call, "use cancel")
             change.set(hangup_requested_at=now)
-            transaction.notify("control", call_id)
+            transaction.notify("control", f"{call_id}:hangup")
             await change.save()
 
         await self._database.write(work)

@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 #: `work`: a call may be claimed. `pacing`: a campaign may have room. `webhooks`: a delivery may be
 #: due. `messages`: a text message or a mail may be. `call`: the call with that id has a new event.
-#: `control`: the call with that id is to be canceled or hung up. `erasures`: a call was erased.
+#: `control`: the call with that id is to be transferred, or ended at once (`ID:cancel`,
+#: `ID:hangup`). `erasures`: a call was erased.
 Topic = Literal["work", "pacing", "webhooks", "messages", "call", "control", "erasures"]
 Callback = Callable[[str | None], None]
 
@@ -53,7 +54,7 @@ class Notices:
     """Who in this process listens to which topic.
 
     A notice is a hint to look into the store, which alone is right: one may come twice, or for
-    nothing.
+    nothing. Only that a call is to be ended is taken at its word.
     """
 
     def __init__(self) -> None:

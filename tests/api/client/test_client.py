@@ -183,7 +183,7 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     assert handed.transfer is not None
     assert (handed.transfer.status, handed.transfer.mode) == ("dialing", "warm")
     assert (await client.end_call(call.id)).status == "in_progress"
-    assert bench.asked == [call.id, call.id]
+    assert bench.asked == [call.id, f"{call.id}:hangup"]
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100_000))
     ended = Ended(time.time(), NORMAL, "agent_hangup", recording_path="a.wav")
     await bench.store.calls.record_ended(call.id, ended)

@@ -424,7 +424,7 @@ async def test_a_call_is_stopped_wherever_it_is(bench: Bench) -> None:
     assert (await bench.client.post(f"{BASE}/calls/{dialled['id']}/stop")).status_code == 200
     talking: Call = await answered(bench.store)
     assert (await bench.client.post(f"{BASE}/calls/{talking.id}/stop")).status_code == 200
-    assert bench.asked == [dialled["id"], talking.id]
+    assert bench.asked == [f"{dialled['id']}:cancel", f"{talking.id}:hangup"]
     again = await bench.client.post(f"{BASE}/calls/{waiting['id']}/stop")
     assert (again.status_code, "over" in again.json()["detail"]) == (409, True)
 

@@ -257,6 +257,26 @@ async def test_the_dialer_ends_the_call_that_is_meant(office: Office, store: Sto
     assert (await over(store, other.id)).end_reason == "operator_hangup"
 
 
+async def test_who_is_to_be_hung_up_is_though_the_store_is_gone_right_after(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ringing, talking = await new_call(store), await new_call(store)
+    async with dialing(office, max_concurrent=2):
+        await office.switch.dialed(2)
+        attempts = [await office.attempt_of(call) for call in (ringing, talking)]
+        attempts[1].answer()
+        await until(store, talking.id, "answered")
+        with monkeypatch.context() as patch:
+            Fault(patch, store, "get", None)
+            await store.calls.request_cancel(ringing.id)
+            await store.calls.request_hang_up(talking.id)
+            async with asyncio.timeout(5):
+                while not all(attempt.hang_ups for attempt in attempts):
+                    await asyncio.sleep(0.01)
+        await until(store, ringing.id, "canceled")
+        await until(store, talking.id, "completed")
+
+
 async def test_a_fault_in_doing_what_is_asked_closes_no_call_that_is_on_the_line(
     office: Office, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -615,7 +615,7 @@ async def test_cancel_and_hang_up_go_where_they_can(bench: Bench) -> None:
     assert (response.status_code, response.json()["code"]) == (409, "already_answered")
     response = await bench.client.post(f"/v1/calls/{live['id']}/hangup")
     assert response.status_code == 202
-    assert bench.asked == [live["id"], live["id"]]
+    assert bench.asked == [f"{live['id']}:cancel", f"{live['id']}:hangup"]
 
 
 async def test_a_recording_is_served_with_ranges_and_from_its_folder_only(bench: Bench) -> None:

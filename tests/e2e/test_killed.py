@@ -245,7 +245,8 @@ async def test_killed_at_every_step(
                 await scenario.check_story(call)
             expected = 0 if point in _NOT_DIALLED else 1
             dialled = await scenario.dialled(expected)
-            assert dialled == expected or (point == "PBX told" and dialled == 0), point
+            came = (point, call["status"], call["end_reason"])
+            assert dialled == expected or (point == "PBX told" and dialled == 0), came
             if point in _ABANDONED:
                 assert (call["status"], call["end_reason"]) == ("failed", "server_restart"), point
             elif point in _TALKS:

@@ -131,12 +131,14 @@ async def test_nothing_is_left_when_its_owner_is_interrupted(
     bed: TestBed, number: signal.Signals
 ) -> None:
     script = (
-        "import asyncio\n"
+        "import asyncio, signal\n"
         "from pbx.testbed import TestBed\n"
         "async def main():\n"
         "    async with TestBed() as bed:\n"
         "        print(bed.ours.pid, bed.carrier.pid, bed.ours.home.parent, flush=True)\n"
         "        await asyncio.sleep(60)\n"
+        # A shell that put us into the background has SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "asyncio.run(main())\n"
     )
     owner = await asyncio.create_subprocess_exec(

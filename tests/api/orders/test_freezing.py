@@ -9,6 +9,7 @@ from api.base.text import MASK
 from api.calls.runner import CallRunner
 from api.egress.sealing import Seal, new_key
 from api.orders.freezing import AgentUnusableError, Freezer
+from api.resources.agent import NewStoredAgent
 from api.resources.call import Call
 from api.resources.masking import frozen_config
 from api.resources.tool_fields import HttpTool
@@ -147,6 +148,16 @@ async def test_what_is_wrong_by_then_is_told(bench: Bench) -> None:
         assert str(error.value).startswith(told)
         if change is not None:
             await changed(bench, agent_id, instructions="Call them.")
+
+
+async def test_what_another_release_let_agents_say_is_told(bench: Bench) -> None:
+    agent_id = await agent(bench)
+    call = await placed(bench, agent_id=agent_id)
+    before = await bench.store.agents.get(agent_id)
+    config = {**before.config, "voice": {"speed": 9}}
+    await bench.store.agents.change(before, NewStoredAgent("Old", config))
+    with pytest.raises(AgentUnusableError, match="its agent's voice/speed: "):
+        await dialled(bench, call["id"])
 
 
 async def test_keys_that_cannot_be_opened_are_told_before_anybody_is_called(bench: Bench) -> None:

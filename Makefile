@@ -50,13 +50,15 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 # with a bed of its own; of a FreeSWITCH that answers already there is one.
 BED_WORKERS ?= $(if $(OFFHOOK_TEST_FREESWITCH),0,2)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
+# Pure tests wait, too: for limits that run out, processes that start.
+PURE_WORKERS ?= $(shell expr $$(nproc) + 1)
 
 test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 	@bash docker/system-packages $(PYTHON) postgresql strace || echo "==> Leaving their tests out"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(PYTEST) -m pure -n logical --maxprocesses 4
+	@$(PYTEST) -m pure -n $(PURE_WORKERS) --maxprocesses 5
 	@$(PYTEST) -m bed -n $(BED_WORKERS)
 endif
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.base.fields import Body, as_given, parse_fields
-from api.base.problems import Problem, problem_of
-from api.base.refusals import NotFound, Refused
+from api.base.problems import problem_of
+from api.base.refusals import Refused
 from api.http.body import parse_json
 from api.http.dialect_style import DialectStyle
 from api.http.services import Services
@@ -240,8 +240,3 @@ def _response(given: Given) -> Response:
 
 def _json(thing: BaseModel, status: int, headers: Mapping[str, str] | None = None) -> Response:
     return Response(thing.model_dump_json(), status, headers, "application/json")
-
-
-def not_found(what: str) -> Problem:
-    """404."""
-    return problem_of(NotFound(what))

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, insert, select, tuple_, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,8 @@ from api.resources.agent import Agent, AgentStatus, AgentType, AgentVersion, New
 from api.resources.page import PageOf
 from api.store.cursors import CursorError, decode_cursor, encode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import page_of
+from api.store.existing import load_existing
+from api.store.pages import load_page
 from api.store.tables import agent_numbers, agent_versions, agents, numbers
 from api.store.upsert import insert_for
 
@@ -99,20 +100,12 @@ class Agents:
     ) -> PageOf[Agent]:
         """Agents from newest to oldest. Raises CursorError."""
         query = select(agents).where(agents.c.status == status)
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(agents.c.created_at, agents.c.id) < before)
-        query = query.order_by(agents.c.created_at.desc(), agents.c.id.desc()).limit(limit + 1)
+        by = agents.c.created_at, agents.c.id
 
         async def work(connection: AsyncConnection) -> PageOf[Agent]:
-            rows = (await connection.execute(query)).all()
-            attached = await _attached(connection, [row.id for row in rows])
-            return page_of(
-                rows,
-                limit,
-                lambda row: _agent(row, attached.get(row.id, ())),
-                lambda agent: (agent.created_at, agent.id),
-            )
+            page = await load_page(connection, query, by, limit, cursor, latest_first=True)
+            attached = await _attached(connection, [row.id for row in page.items])
+            return page.map(lambda row: _agent(row, attached.get(row.id, ())))
 
         return await self._database.read(work)
 
@@ -198,14 +191,10 @@ class Agents:
     async def version(self, agent_id: str, version: int) -> AgentVersion:
         """Raises NotFound."""
         query = _versions_of(agent_id).where(agent_versions.c.version == version)
-
-        async def work(connection: AsyncConnection) -> AgentVersion:
-            row = (await connection.execute(query)).one_or_none()
-            if row is None:
-                raise NotFound("version")
-            return _version(row)
-
-        return await self._database.read(work)
+        row = await self._database.read(
+            lambda connection: load_existing(connection, query, "version")
+        )
+        return _version(row)
 
     # -- numbers -----------------------------------------------------------------------------
 
@@ -258,9 +247,7 @@ class Agents:
 
 async def _load(connection: AsyncConnection, agent_id: str, *, lock: bool = False) -> Agent:
     query = select(agents).where(agents.c.id == agent_id)
-    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
-    if row is None:
-        raise NotFound("agent")
+    row = await load_existing(connection, query, "agent", lock=lock)
     return _agent(row, (await _attached(connection, [agent_id])).get(agent_id, ()))
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, insert, select, tuple_, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.refusals import NotFound
 from api.resources.calendar import CalendarConnection, NewCalendarConnection
 from api.resources.page import PageOf
-from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import page_of
+from api.store.existing import load_existing
+from api.store.pages import load_page
 from api.store.tables import calendar_connections as table
 
 
@@ -56,16 +56,11 @@ class Calendars:
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[CalendarConnection]:
         """Connections from oldest to newest. Raises CursorError."""
-        query = select(table).order_by(table.c.created_at, table.c.id).limit(limit + 1)
-        if cursor is not None:
-            after = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(table.c.created_at, table.c.id) > after)
-
-        async def work(connection: AsyncConnection) -> PageOf[CalendarConnection]:
-            rows = (await connection.execute(query)).all()
-            return page_of(rows, limit, _connection, lambda one: (one.created_at, one.id))
-
-        return await self._database.read(work)
+        by = table.c.created_at, table.c.id
+        page = await self._database.read(
+            lambda connection: load_page(connection, select(table), by, limit, cursor)
+        )
+        return page.map(_connection)
 
     async def change(self, connection_id: str, changes: Mapping[str, Any]) -> CalendarConnection:
         """Change some of the fields of `NewCalendarConnection`. Raises NotFound."""
@@ -95,10 +90,8 @@ class Calendars:
 
 
 async def _load(connection: AsyncConnection, connection_id: str) -> CalendarConnection:
-    row = (await connection.execute(select(table).where(table.c.id == connection_id))).one_or_none()
-    if row is None:
-        raise NotFound("calendar connection")
-    return _connection(row)
+    query = select(table).where(table.c.id == connection_id)
+    return _connection(await load_existing(connection, query, "calendar connection"))
 
 
 def _connection(row: Any) -> CalendarConnection:

@@ -6,19 +6,18 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.refusals import NotFound
 from api.resources.caps import KeyCaps
 from api.resources.dialect import Dialect
 from api.resources.idempotency import Idempotency
 from api.resources.key import ApiKey, KeyObject, KeyScope
 from api.resources.page import PageOf
 from api.store import idempotency
-from api.store.cursors import decode_cursor
 from api.store.database import Database, Transaction
-from api.store.pages import page_of
+from api.store.existing import load_existing
+from api.store.pages import load_page
 from api.store.tables import api_keys
 
 KEY_PREFIX = "sk_"
@@ -89,28 +88,21 @@ class Keys:
 
     async def page(self, *, limit: int, cursor: str | None = None) -> PageOf[ApiKey]:
         """Keys from newest to oldest. Raises CursorError."""
-        query = select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
-        if cursor is not None:
-            before = tuple_(*decode_cursor(cursor))
-            query = query.where(tuple_(api_keys.c.created_at, api_keys.c.id) < before)
-
-        async def work(connection: AsyncConnection) -> PageOf[ApiKey]:
-            rows = (await connection.execute(query.limit(limit + 1))).all()
-            return page_of(rows, limit, _api_key, lambda key: (key.created_at, key.id))
-
-        return await self._database.read(work)
+        by = api_keys.c.created_at, api_keys.c.id
+        page = await self._database.read(
+            lambda connection: load_page(
+                connection, select(api_keys), by, limit, cursor, latest_first=True
+            )
+        )
+        return page.map(_api_key)
 
     async def get(self, key_id: str) -> ApiKey:
         """Raises NotFound."""
-
-        async def work(connection: AsyncConnection) -> ApiKey:
-            found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
-            row = found.one_or_none()
-            if row is None:
-                raise NotFound("API key")
-            return _api_key(row)
-
-        return await self._database.read(work)
+        query = select(api_keys).where(api_keys.c.id == key_id)
+        row = await self._database.read(
+            lambda connection: load_existing(connection, query, "API key")
+        )
+        return _api_key(row)
 
     async def revoke(self, key_id: str) -> bool:
         """Revoke by id or by shown prefix; False if no live key matches."""

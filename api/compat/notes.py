@@ -76,8 +76,9 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   counts the first attempt too. One window's members may stand in it directly, as in the
   service's earlier form. Times are read as `17:00` and `6pm`, and told as `17:00`. At most 50
   attempts, 31 days apart.
-- A number that may be in several time zones without a common hour, as `+1800…`, needs
-  `call_retry_config.timezone` or `force_now`; 422 says so.
+- A number that may be in several time zones, as `+1800…` or a mobile one, is taken to be in
+  `calls.default_timezone` if that is one of them, else where its country's capital is or most
+  people live. One of no country (`+800…`) needs one of the two or `call_retry_config.timezone`.
 - `force_now`: the first attempt ignores windows and days. Budget, limits and the do-not-call
   list hold.
 - `llm_model`: `name`, `openrouter_model_id` and `provider/realtime_model_id` are looked up among

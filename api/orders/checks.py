@@ -14,7 +14,7 @@ from api.base.times import parse_rfc3339
 from api.deployment import Deployment
 from api.policy.calendar import never_open
 from api.policy.retry import RetryPolicy
-from api.policy.zones import zones_of
+from api.policy.zones import zone_of
 from api.resources.call import Concurrency, CreateCall, NewCall
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
@@ -81,7 +81,8 @@ async def order_of(
     zones: tuple[str, ...] = ()
     if not errors and config.retry is not None:
         retry = config.retry.policy()
-        zones = zones_of(asked.to, calls.default_timezone)
+        home = zone_of(asked.to, calls.default_timezone)
+        zones = () if home is None else (home,)
         closed = never_open(retry, zones, scheduled_at or now)
         if closed is not None and not asked.force_now:
             errors.append(layers.rebased(closed))

@@ -90,11 +90,6 @@ def never_open(
         return None
     if not _zones(policy, zones):
         detail = "the time zone of this number is not known; give timezone"
-    elif len(zones) > 1 and policy.timezone is None:
-        detail = (
-            f"this number may be in any of {len(zones)} time zones, from {zones[0]} to "
-            f"{zones[-1]}, and no calling window is open in all of them; give timezone"
-        )
     else:
         detail = "no calling window ever opens on the allowed days"
     return FieldError(detail, retry_pointer + pointer("timezone"))

@@ -55,7 +55,7 @@ class OrderFacts:
     """What the policy has to know of an order that is not over."""
 
     zones: tuple[str, ...] = ()
-    """`zones_of` the callee's number; not looked at without `retry`."""
+    """Where the callee may be (`zone_of` the number); not looked at without `retry`."""
     retry: RetryPolicy | None = None
     """None: one attempt, at once, at any hour."""
     scheduled_at: float | None = None

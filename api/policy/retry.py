@@ -57,7 +57,7 @@ class RetryPolicy:
     max_attempts: int = 3
     """Counts the first attempt too."""
     timezone: str | None = None
-    """IANA name; None for the zones of the number."""
+    """IANA name; None for the zone of the number."""
 
 
 DEFAULT_RETRY: Final = RetryPolicy()
@@ -183,7 +183,8 @@ class RetryFields(Body):
     )
     timezone: Annotated[str, AfterValidator(_zone_name)] | None = Field(
         default=None,
-        description="IANA name; default every zone in which the callee may be.",
+        description="IANA name; default where the callee is, by the number and "
+        "`calls.default_timezone`.",
         examples=["America/New_York"],
     )
 

@@ -5,22 +5,22 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.policy.zones import zone, zones_of
+from api.policy.zones import zone, zone_of
 from api.resources.call import Call
 
 
 def callee_zone(call: Call, default: str | None = None) -> ZoneInfo:
-    """Where the person is: as `retry.timezone` says, else as their number does, else UTC.
+    """Where the person is: as `retry.timezone` says, else as their number does, else as ours does
+    (of a caller who hides theirs), else UTC.
 
     Args:
         call: of whose person.
-        default: taken where the number may be in several zones, if it is one of them, and where
-            no numbering plan knows it.
+        default: `calls.default_timezone`.
     """
     if asked := (call.retry or {}).get("timezone"):
         return zone(asked)
-    known = zones_of(call.person_number, default) or ("UTC",)
-    return zone(default if default in known else known[0])
+    numbers = (call.person_number, call.our_number)
+    return zone(next(filter(None, (zone_of(one, default) for one in numbers)), "UTC"))
 
 
 def facts_of(call: Call, now: datetime) -> dict[str, Any]:

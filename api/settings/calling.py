@@ -83,8 +83,9 @@ class Calls(Section):
     default_language: str = Field(default="en", description="Language of a call that names none.")
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
         default=None,
-        description="Time zone of callees whose number no numbering plan knows, as "
-        "`Europe/Berlin`; unset means that they need `retry.timezone`.",
+        description="Time zone of callees whose number does not tell theirs and may be in it "
+        "(mobile, toll-free, of no country), as `Europe/Berlin`; unset is where the capital of "
+        "the number's country is, or most of its people live.",
     )
     max_concurrent: int = Field(
         default=10, ge=1, description="Most calls in progress (lines in use) at one time."

@@ -378,16 +378,19 @@ async def test_a_wrong_retry_policy_is_refused_with_its_pointer(
 
 
 @pytest.mark.rows("RV-135")
-async def test_a_number_that_may_be_anywhere_needs_a_time_zone(bench: Bench) -> None:
+async def test_toll_free_numbers_are_called_by_the_clock_of_most_of_their_country(
+    bench: Bench,
+) -> None:
     toll_free = "+18005550142"
     for asked in ({}, {"assistant": {"prompt": "x"}}):
-        assert set(await refused(bench, {"phone_number": toll_free, **asked})) == {"/phone_number"}
+        placed_call = await placed(bench, phone_number=toll_free, **asked)
+        stored = await bench.store.calls.get(placed_call["id"])
+        assert tuple(stored.zones) == ("America/New_York",)
     config = {"timezone": "America/Chicago"}
     call = await placed(
         bench, phone_number=toll_free, assistant={"prompt": "x", "call_retry_config": config}
     )
     assert call["call_retry_config"]["timezone"] == "America/Chicago"
-    assert (await placed(bench, phone_number=toll_free, force_now=True))["id"]
 
 
 @pytest.mark.rows("RV-120", "RV-124", "X-RV-6")

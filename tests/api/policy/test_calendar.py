@@ -3,7 +3,7 @@ from hypothesis import given, settings
 
 from api.policy.calendar import never_open, next_opening, open_at, retry_delay
 from api.policy.retry import DEFAULT_RETRY, WEEKDAYS, CallingWindow, RetryPolicy
-from api.policy.zones import UnknownZoneError, zones_of
+from api.policy.zones import UnknownZoneError
 from tests.api.policy.oracle import instants, is_open, policies, unix, zones
 
 EVERY_DAY = frozenset(WEEKDAYS)
@@ -97,13 +97,8 @@ def test_a_policy_that_never_opens_is_told_with_its_remedy() -> None:
     unknown = never_open(DEFAULT_RETRY, (), now)
     assert unknown
     assert "not known" in unknown.detail
-    toll_free = zones_of("+18005550199")
-    assert next_opening(DEFAULT_RETRY, toll_free, now) is None
-    wide = never_open(DEFAULT_RETRY, toll_free, now, "/call_retry_config")
-    assert wide
-    assert "America/Adak to Pacific/Saipan" in wide.detail
-    assert wide.pointer == "/call_retry_config/timezone"
-    assert never_open(RetryPolicy(timezone="Europe/Berlin"), toll_free, now) is None
+    assert unknown.pointer == "/retry/timezone"
+    assert never_open(RetryPolicy(timezone="Europe/Berlin"), (), now) is None
     assert never_open(DEFAULT_RETRY, BERLIN, now) is None
 
 

@@ -13,7 +13,7 @@ from api.base.problems import Problem
 from api.base.refusals import Conflict
 from api.deployment import Deployment
 from api.dialing.dialer import BusyError, ClosedError, Dialer
-from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number
+from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number, plain_number
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
@@ -82,7 +82,8 @@ class InboundCalls:
         )
 
     async def _dialled(self, told: str) -> OwnedNumber:
-        known = self._deployment.settings.calls.inbound_numbers.get(told, told)
+        plain, ours = plain_number(told), self._deployment.settings.calls.inbound_numbers
+        known = ours.get(told) or ours.get(plain) or plain
         digits = "".join(char for char in known if char.isdecimal())
         candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
         number = dialled_number(known, candidates)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import unquote
 
 from phonenumbers import (
     NumberParseException,
@@ -11,8 +12,11 @@ from phonenumbers import (
     ValidationResult,
     format_number,
     is_possible_number_with_reason,
+    is_valid_number,
+    ndd_prefix_for_region,
     parse,
     region_code_for_country_code,
+    region_code_for_number,
 )
 
 from api.base.numbers import is_e164
@@ -24,8 +28,25 @@ ANONYMOUS: Final = "anonymous"
 SUFFIX: Final = 4
 #: Fewer digits are an extension, whatever a numbering plan makes of them.
 _SHORTEST: Final = 7
-_SEPARATORS: Final = re.compile(r"[\s().-]+")
+_SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015]+")
 _TOLD: Final = re.compile(r"\+?[0-9]{1,15}")
+#: RFC 3261, of which what is before the host counts, and RFC 3966; a name may stand before.
+_URI: Final = re.compile(r"(?:^|<)(?:sips?:(?:([^>@]*)@)?|tel:([^>]*))", re.IGNORECASE)
+_CONTEXT: Final = re.compile(r";phone-context=(\+[0-9.()-]+)", re.IGNORECASE)
+#: Before a country code: nearly everywhere, and in North America.
+_INTERNATIONAL, _NORTH_AMERICAN = "00", "011"
+
+
+def plain_number(told: str) -> str:
+    """What was told, without what a SIP or tel URI has around it, and without separators."""
+    uri = _URI.search(told)
+    text = unquote(told if uri is None else uri[1] or uri[2] or "")
+    user, *parameters = text.split(";")
+    context = _CONTEXT.search("".join(f";{one}" for one in parameters))
+    number = _SEPARATORS.sub("", user.replace("(0)", ""))
+    if context is None or number.startswith("+"):
+        return number
+    return _SEPARATORS.sub("", context[1]) + number
 
 
 def dialled_number(told: str, owned: Iterable[OwnedNumber]) -> OwnedNumber | None:
@@ -34,7 +55,7 @@ def dialled_number(told: str, owned: Iterable[OwnedNumber]) -> OwnedNumber | Non
     The trunk may tell it as E.164, with or without the plus sign, or as it is dialled in the
     number's own country.
     """
-    text = _SEPARATORS.sub("", told)
+    text = plain_number(told)
     digits = text.removeprefix("+")
     candidates = list(owned)
     for number in candidates:
@@ -42,35 +63,69 @@ def dialled_number(told: str, owned: Iterable[OwnedNumber]) -> OwnedNumber | Non
             return number
     if text.startswith("+"):
         return None
-    found = [one for one in candidates if _e164(_as_dialled_by(one.number, text)) == one.number]
+    found = [
+        one for one in candidates if one.number in map(_e164, _readings(text, _country(one.number)))
+    ]
     return found[0] if len(found) == 1 else None
 
 
 def caller_number(told: str | None, ours: str) -> str:
     """Who calls: E.164 where that can be said, else the digits as told, else `ANONYMOUS`.
 
+    Digits without a prefix are E.164 without the plus sign where national numbers are dialled with
+    a prefix (0 in most countries), and a national number where they are not.
+
     Args:
         told: by the trunk; nothing vouches for it.
         ours: the number that was called, E.164: national forms are those of its country.
     """
-    text = _SEPARATORS.sub("", told or "")
+    text = plain_number(told or "")
     if is_e164(text):
         return text
     if not _TOLD.fullmatch(text):
         return ANONYMOUS
-    found = None if len(text) < _SHORTEST else _as_dialled_by(ours, text)
-    if found is None or is_possible_number_with_reason(found) != ValidationResult.IS_POSSIBLE:
+    if len(text) < _SHORTEST:
         return text
-    return _e164(found) or text
+    readings = _readings(text, _country(ours))
+    possible = [
+        one
+        for one in readings
+        if is_possible_number_with_reason(one) == ValidationResult.IS_POSSIBLE
+    ]
+    return next(map(_e164, [*filter(is_valid_number, possible), *possible]), text)
 
 
-def _as_dialled_by(number: str, text: str) -> PhoneNumber | None:
-    """What `text` means where a number is from; None for nothing."""
+def _readings(text: str, country: str) -> list[PhoneNumber]:
+    """What digits may mean where a number is from, the likeliest first.
+
+    Args:
+        text: digits only.
+        country: ISO 3166.
+    """
+    if text.startswith(_INTERNATIONAL):
+        return _parsed("+" + text.removeprefix(_INTERNATIONAL), country)
+    national = _parsed(text, country)
+    if text.startswith(_NORTH_AMERICAN):
+        return [*national, *_parsed("+" + text.removeprefix(_NORTH_AMERICAN), country)]
+    prefix = ndd_prefix_for_region(country, True)
+    if prefix and text.startswith(prefix):
+        return national
+    international = _parsed("+" + text, country)
+    return [*international, *national] if prefix == "0" else [*national, *international]
+
+
+def _country(number: str) -> str:
+    """ISO 3166 of an E.164 number's country, or of the first that shares its country code."""
+    (found,) = _parsed(number, None) or (PhoneNumber(),)
+    return region_code_for_number(found) or region_code_for_country_code(found.country_code or 0)
+
+
+def _parsed(text: str, country: str | None) -> list[PhoneNumber]:
     try:
-        return parse(text, region_code_for_country_code(parse(number).country_code or 0))
+        return [parse(text, country)]
     except NumberParseException:
-        return None
+        return []
 
 
-def _e164(number: PhoneNumber | None) -> str | None:
-    return None if number is None else format_number(number, PhoneNumberFormat.E164)
+def _e164(number: PhoneNumber) -> str:
+    return format_number(number, PhoneNumberFormat.E164)

@@ -213,6 +213,12 @@ async def test_what_the_trunk_tells_in_place_of_a_number_is_a_setting(
     assert (await desk.the_call())["to_number"] == OURS
 
 
+async def test_a_number_may_be_told_as_a_uri(desk: Desk, bench: Bench) -> None:
+    await answering(bench)
+    assert await desk.ring(f"sip:{OURS}@10.0.0.1;user=phone") is None
+    assert (await desk.the_call())["to_number"] == OURS
+
+
 async def test_an_agent_that_cannot_be_held_to_any_more_refuses(desk: Desk) -> None:
     bench = desk.bench
     await bench.store.secrets.put("crm", bench.services.seal.seal("x"))

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from api.agents.effective import effective
 from api.base.text import render
 from api.resources.call import Call
+from api.resources.call_facts import callee_zone
 from api.resources.caller_ids import unproven
 from api.resources.returns import result_schema, settle_result
 from api.resources.turn import Turn
@@ -40,7 +42,8 @@ async def extract_results(
     turns = await insist(call.id, partial(store.calls.turns, call.id))
     turns = [turn for turn in turns if turn.attempt == call.attempt_count]
     spoken = _spoken(turns)
-    result, error = await _result(call, engines, spoken) if call.returns else (None, None)
+    zone = callee_zone(call, calls.default_timezone)
+    result, error = await _result(call, engines, spoken, zone) if call.returns else (None, None)
     analysis = await _analysis(call, engines, spoken) if calls.analysis else None
     unlisted = unproven(call, calls) or _unsaid(analysis, turns)
     record = partial(store.calls.record_result, call.id, result, error, analysis, unlisted)
@@ -48,7 +51,7 @@ async def extract_results(
 
 
 async def _result(
-    call: Call, engines: Callable[[Call], Engines], spoken: Turns
+    call: Call, engines: Callable[[Call], Engines], spoken: Turns, zone: ZoneInfo
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The result, or why there is none."""
     try:
@@ -56,7 +59,7 @@ async def _result(
             llm = engines(call).llm
             schema, instructions = result_schema(call.returns), _instructions(call, spoken)
             result = await extract(llm, call.returns, schema, spoken, instructions)
-            return settle_result(call.returns, result)
+            return settle_result(call.returns, result, zone)
     except TimeoutError:
         return None, f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
     except (ExtractionError, EngineError) as failure:

@@ -6,10 +6,11 @@ of JSON Schema: `{"type": "string", "enum": […], "description": "…"}`,
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Final
 
+from api.base.dates import as_date, as_datetime
 from api.base.problems import FieldError, pointer
 
 MAX_FIELDS: Final = 64
@@ -29,6 +30,8 @@ _SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 TYPE_NAMES: Final = tuple(_SCHEMAS)
+#: What models write for what was not said, where no text can be meant.
+_NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 _KNOWN = (
     f"known types are {', '.join(TYPE_NAMES)}, a list of choices, and an object with `type` "
     '(also "array" with `items`), `enum`, `description` and `required`'
@@ -77,6 +80,8 @@ def _check_type(wanted: Any, place: tuple[str, ...]) -> list[FieldError]:
         errors += _check_choices(wanted["enum"], (*place, "enum"))
     if wanted.get("format") not in {None, "date", "date-time"}:
         errors.append(FieldError("known formats are date and date-time", pointer(*place, "format")))
+    elif wanted.get("format") is not None and (kind != "string" or "enum" in wanted):
+        errors.append(FieldError("only of the type string", pointer(*place, "format")))
     if not isinstance(wanted.get("required", False), bool):
         errors.append(FieldError("true or false", pointer(*place, "required")))
     description = wanted.get("description", "")
@@ -137,39 +142,40 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def settle_result(
-    returns: Mapping[str, Any], result: Mapping[str, Any]
+    returns: Mapping[str, Any], result: Mapping[str, Any], zone: tzinfo
 ) -> tuple[dict[str, Any], str | None]:
-    """A result in which every date is one that exists, and what is wrong with it, if anything.
+    """A result in which every date and time is as its format says, and what is wrong with it, if
+    anything.
 
     Args:
         returns: what was to be found out.
         result: what the model found; it matches `result_schema`.
+        zone: the person's; of times without an offset.
     """
-    schemas = {name: _schema(wanted) for name, wanted in returns.items()}
-    settled = {
-        name: None if value is not None and not _exists(schemas[name], value) else value
-        for name, value in result.items()
-    }
-    faults = [f"`{name}` is no date" for name in result if settled[name] != result[name]]
-    faults += [
-        f"`{name}` is required and was not said"
-        for name, wanted in returns.items()
-        if isinstance(wanted, dict) and wanted.get("required") and result[name] is None
-    ]
-    return settled, "; ".join(faults) or None
+    settled: dict[str, Any] = {}
+    faults = {}
+    for name, value in result.items():
+        try:
+            settled[name] = _settled(_schema(returns[name]), value, zone)
+        except ValueError as error:
+            settled[name], faults[name] = None, f"`{name}` is no {error}"
+    for name, wanted in returns.items():
+        if isinstance(wanted, dict) and wanted.get("required") and settled[name] is None:
+            faults.setdefault(name, f"`{name}` is required and was not said")
+    return settled, "; ".join(faults.values()) or None
 
 
-def _exists(schema: Mapping[str, Any], value: Any) -> bool:
-    """Whether a date is in the calendar: the form alone allows 30 February."""
-    match schema.get("format"):
-        case "date":
-            parse: Callable[[str], object] = date.fromisoformat
-        case "date-time":
-            parse = datetime.fromisoformat
-        case _:
-            return True
-    try:
-        parse(value)
-    except ValueError:
-        return False
-    return True
+def _settled(schema: Mapping[str, Any], value: Any, zone: tzinfo) -> Any:
+    """`value` in its format, into which it is brought where that is certain; ValueError where it
+    is not."""
+    if isinstance(value, list):
+        return [_settled(schema.get("items", {}), one, zone) for one in value]
+    if not isinstance(value, str) or "format" not in schema:
+        return value
+    if value.strip().casefold() in _NOTHING:
+        return None
+    kind = schema["format"]
+    found = as_date(value) if kind == "date" else as_datetime(value, zone)
+    if found is None:
+        raise ValueError(kind)
+    return found

@@ -2,21 +2,15 @@
 values of their types."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from api.base.dates import as_date, as_datetime
 from api.resources.tool_fields import Input
 
 #: Characters that a text may have.
 MAX_TEXT: Final = 4_000
-
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DATETIME: Final = re.compile(
-    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?",
-    re.ASCII,
-)
 
 
 class InputError(ValueError):
@@ -60,8 +54,8 @@ def read_inputs(
 ) -> dict[str, Any]:
     """The value of every input; None for one that may be and is left out.
 
-    A number or truth value written as text is taken as what it says; a time without an offset is
-    the person's own.
+    A number, truth value, date or time written in another form is taken as what it says
+    (`api.base.dates`); a time without an offset is the person's own.
 
     Args:
         inputs: what the tool asks for.
@@ -95,9 +89,9 @@ def _value(wanted: Input, given: Any, now: datetime) -> Any:
         case "enum":
             value = given if given in (wanted.enum_options or ()) else None
         case "date":
-            value = _date(given)
+            value = as_date(given) if isinstance(given, str) else None
         case "datetime":
-            value = _datetime(given, now)
+            value = as_datetime(given, now.tzinfo or UTC) if isinstance(given, str) else None
     if value is None:
         raise InputError(f"{wanted.name} must be {_wanted(wanted)}")
     return value
@@ -142,22 +136,3 @@ def _number(given: Any) -> int | float | None:
         return given if math.isfinite(given) else None
     except OverflowError:  # an integer larger than any float
         return None
-
-
-def _date(given: Any) -> str | None:
-    if not isinstance(given, str) or _DATE.fullmatch(given) is None:
-        return None
-    try:
-        return date.fromisoformat(given).isoformat()
-    except ValueError:
-        return None
-
-
-def _datetime(given: Any, now: datetime) -> str | None:
-    if not isinstance(given, str) or _DATETIME.fullmatch(given) is None:
-        return None
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).isoformat()

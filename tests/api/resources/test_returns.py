@@ -1,12 +1,15 @@
 """The `returns` of a call as JSON Schema."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
 
 from api.resources.returns import check_returns, result_schema, settle_result
 
+BERLIN = ZoneInfo("Europe/Berlin")
+DAYS = ["2026-03-04", "2026-03-05"]
 RETURNS: dict[str, Any] = {
     "confirmed": "boolean",
     "name": "string",
@@ -83,7 +86,50 @@ def test_too_many_fields_are_refused() -> None:
 def test_a_date_that_is_in_no_calendar_is_not_taken() -> None:
     returns = {"day": "date", "when": "datetime", "name": "string"}
     found = {"day": "2027-02-30", "when": "2027-03-01T09:00:00Z", "name": "2027-02-30"}
-    assert settle_result(returns, found) == (found | {"day": None}, "`day` is no date")
+    assert settle_result(returns, found, BERLIN) == (found | {"day": None}, "`day` is no date")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "settled", "fault"),
+    [
+        ("date", "20260304", "2026-03-04", None),
+        ("date", "March 4, 2026", "2026-03-04", None),
+        ("date", "04/03/2026", None, "`x` is no date"),
+        ("date", "", None, None),
+        ("date", "null", None, None),
+        ({"type": "string", "format": "date"}, "2026-3-4", "2026-03-04", None),
+        ("datetime", "2026-03-04T10:00:00", "2026-03-04T10:00:00+01:00", None),
+        ("datetime", "2026-07-04T24:00", "2026-07-05T00:00:00+02:00", None),
+        ("datetime", "2026-03-04", None, "`x` is no date-time"),
+        ({"type": "string", "format": "date-time"}, "next week", None, "`x` is no date-time"),
+        ({"type": "array", "items": "date"}, ["20260304", "2026-03-05"], DAYS, None),
+        ({"type": "array", "items": "date"}, ["20260304", "soon"], None, "`x` is no date"),
+        ({"type": "date", "required": True}, "soon", None, "`x` is no date"),
+        ({"type": "date", "required": True}, "", None, "`x` is required and was not said"),
+        ("string", "20260304", "20260304", None),
+    ],
+)
+def test_dates_are_brought_into_their_format_where_that_is_certain(
+    wanted: Any, found: Any, settled: Any, fault: str | None
+) -> None:
+    returns = {"x": wanted}
+    assert check_returns(returns) == []
+    assert settle_result(returns, {"x": found}, BERLIN) == ({"x": settled}, fault)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"type": "integer", "format": "date"},
+        {"type": "array", "items": "string", "format": "date"},
+        {"enum": ["a"], "format": "date"},
+        {"type": "string", "enum": ["a"], "format": "date-time"},
+        {"type": "string", "format": "time"},
+    ],
+)
+def test_a_format_that_would_say_nothing_is_refused(wanted: Any) -> None:
+    (error,) = check_returns({"x": wanted})
+    assert error.pointer == "/returns/x/format"
 
 
 @pytest.mark.rows("RV-222")
@@ -91,7 +137,7 @@ def test_what_is_required_is_missed() -> None:
     returns = {"a": {"type": "string", "required": True}, "b": {"type": "date", "required": False}}
     assert check_returns(returns) == []
     told = "`a` is required and was not said"
-    assert settle_result(returns, {"a": None, "b": None}) == ({"a": None, "b": None}, told)
-    assert settle_result(returns, {"a": "x", "b": None}) == ({"a": "x", "b": None}, None)
+    assert settle_result(returns, {"a": None, "b": None}, BERLIN) == ({"a": None, "b": None}, told)
+    assert settle_result(returns, {"a": "x", "b": None}, BERLIN) == ({"a": "x", "b": None}, None)
     (error,) = check_returns({"a": {"type": "string", "required": "yes"}})
     assert error.pointer == "/returns/a/required"

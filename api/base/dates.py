@@ -1,0 +1,154 @@
+"""Dates and times as language models write them, as RFC 3339 has them where that is certain."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+_MONTHS: Final = (
+    "january february march april may june july august september october november december",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+)
+_WEEKDAYS: Final = (
+    "monday tuesday wednesday thursday friday saturday sunday",
+    "lunes martes miércoles jueves viernes sábado domingo",
+)
+_MONTH: Final = {
+    form: number
+    for names in _MONTHS
+    for number, name in enumerate(names.split(), 1)
+    for form in (name, name[:4], name[:3])
+}
+_WEEKDAY: Final = {
+    form: number
+    for names in _WEEKDAYS
+    for number, name in enumerate(names.split())
+    for form in (name, name[:3])
+}
+
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+_ON_WEEKDAY: Final = re.compile(r"([^\W\d]+)\.?,?\s+(.+)", re.DOTALL)
+_NAMED: Final = r"(?P<month>[^\W\d]{3,})\.?"
+_NUMBERED: Final = r"(?P<day>\d{1,2})(?:st|nd|rd|th|º|\.)?"
+_DATES: Final = [
+    re.compile(form, re.ASCII)
+    for form in (
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+        # Wherever dots stand in dates, the day comes before the month.
+        r"(?P<day>\d{1,2})\. ?(?P<month>\d{1,2})\. ?(?P<year>\d{4})",
+        rf"{_NAMED} {_NUMBERED},? (?P<year>\d{{4}})",
+        rf"{_NUMBERED}(?: of| de)?[ -]{_NAMED},?(?: of| del?)?[ -](?P<year>\d{{4}})",
+    )
+]
+_DAY_OR_MONTH_FIRST: Final = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})", re.ASCII)
+#: What else ISO 8601 has: the basic form, and weeks.
+_ISO8601: Final = re.compile(r"\d{8}|\d{4}-?w\d{2}-?\d", re.ASCII)
+_BASIC: Final = re.compile(r"(\d{8}t)(\d{2})(\d{2})(?:(\d{2}))?", re.ASCII)
+_MOMENT: Final = re.compile(
+    r"(?P<date>.+?)(?:t|,? (?:at |a las? )?)"
+    r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,6})\d*)?)?)?"
+    r"(?: ?(?P<half>[ap])\.? ?m\.?)?"
+    r"(?: ?(?P<offset>z|utc|gmt|[+-]\d{2}:?\d{2}|[+-]\d{2}))?(?:\[[^\]]+\])?",
+    re.ASCII,
+)
+
+
+def as_date(text: str) -> str | None:
+    """A text as RFC 3339's `full-date`; None where it is none, or may be another one.
+
+    Also in ISO 8601's other forms and with names of months, English or Spanish. Of a time, the
+    date is taken that is written. A weekday that the date does not fall on makes it doubtful.
+    """
+    plain = _plain(text)
+    found = _date(plain)
+    if found is None and (moment := _MOMENT.fullmatch(plain)) and as_datetime(text, UTC):
+        found = _date(moment["date"])
+    return None if found is None else found.isoformat()
+
+
+def as_datetime(text: str, zone: tzinfo) -> str | None:
+    """A text as RFC 3339's `date-time`; None where it is none, or may be another one.
+
+    Args:
+        text: a date in a form that `as_date` takes, with a time of day. 24:00 is the next day's
+            midnight.
+        zone: of a time without an offset. One that the clocks skip or show twice is doubtful.
+    """
+    plain = _plain(text)
+    if (basic := _BASIC.match(plain)) is not None:
+        plain = f"{basic[1]}{basic[2]}:{basic[3]}:{basic[4] or '00'}{plain[basic.end() :]}"
+    found = _MOMENT.fullmatch(plain)
+    day = None if found is None else _date(found["date"])
+    if found is None or day is None:
+        return None
+    clock = _time_of_day(found)
+    offset = _offset(found["offset"], zone)
+    if clock is None or offset is None:
+        return None
+    if _RFC3339.fullmatch(text):
+        return text
+    try:
+        at = datetime(day.year, day.month, day.day, tzinfo=offset) + clock
+    except OverflowError:
+        return None
+    # The difference is one of wall clocks.
+    return at.isoformat() if at.utcoffset() == at.replace(fold=1).utcoffset() else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).removesuffix(".")
+
+
+def _date(text: str) -> date | None:
+    plain = _plain_date(text)
+    if plain is not None or (on := _ON_WEEKDAY.fullmatch(text)) is None:
+        return plain
+    found = _plain_date(on[2])
+    return found if found is not None and _WEEKDAY.get(on[1]) == found.weekday() else None
+
+
+def _plain_date(text: str) -> date | None:
+    try:
+        for form in _DATES:
+            if found := form.fullmatch(text):
+                month = found["month"]
+                number = int(month) if month.isdecimal() else _MONTH.get(month, 0)
+                return date(int(found["year"]), number, int(found["day"]))
+        if found := _DAY_OR_MONTH_FIRST.fullmatch(text):
+            first, second, year = map(int, found.groups())
+            if first == second or max(first, second) > 12:
+                return date(year, min(first, second), max(first, second))
+        if _ISO8601.fullmatch(text):
+            return date.fromisoformat(text.upper())
+    except ValueError:
+        pass
+    return None
+
+
+def _time_of_day(found: re.Match[str]) -> timedelta | None:
+    """Since midnight; None where no clock shows it."""
+    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
+    if found["half"] is not None:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if found["half"] == "p" else 0)
+    elif found["minute"] is None:
+        return None
+    microsecond = int((found["fraction"] or "0").ljust(6, "0"))
+    whole = timedelta(hours=hour, minutes=minute, seconds=second, microseconds=microsecond)
+    return whole if max(minute, second) < 60 and whole <= timedelta(days=1) else None
+
+
+def _offset(text: str | None, zone: tzinfo) -> tzinfo | None:
+    """None of an offset that cannot be."""
+    if text is None:
+        return zone
+    if text in ("z", "utc", "gmt"):
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[3:].lstrip(":") or 0)
+    if hours > 23 or minutes > 59:
+        return None
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return timezone(-ahead if text[0] == "-" else ahead)

@@ -47,6 +47,9 @@ class ConversationConfig:
     interruptible: bool = True
     """Whether the person may interrupt the agent (barge-in)."""
     reply_max_tokens: int = 160
+    called_again: bool = False
+    """Whether the person is called again after a conversation that did not come about, or broke
+    off: then the last words say so."""
     silence_prompts: int = 1
     """How often a silent person is asked whether they are there, before goodbye."""
     engine_timeout_s: float = 15.0

@@ -406,7 +406,10 @@ class Director:
         self._silences += 1
         if self._silences > self._config.silence_prompts:
             self._begin_ending("silence")
-            self._agent.play_line(self._speeches.last_words(), self._phrases.nobody_there)
+            again = self._config.called_again and not self.conversed
+            lines = self._phrases
+            line = lines.nobody_there_yet if again else lines.nobody_there
+            self._agent.play_line(self._speeches.last_words(), line)
         else:
             self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
 

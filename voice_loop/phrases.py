@@ -18,6 +18,8 @@ class Phrases:
     are_you_there: str
     nobody_there: str
     """Said before hanging up on silence."""
+    nobody_there_yet: str
+    """The same, where the person is called again."""
     time_up: str
     one_moment: str
     """A tool takes its time."""
@@ -29,6 +31,8 @@ class Phrases:
     """The language model finds no answer; the person is not to blame for that."""
     apology: str
     """An engine failed."""
+    apology_for_now: str
+    """The same, where the person is called again."""
     backchannels: frozenset[str]
     """Said while listening; they do not ask for the floor."""
     farewells: frozenset[str]
@@ -44,13 +48,15 @@ def _words(alternatives: str) -> frozenset[str]:
 _ENGLISH = Phrases(
     repeat="sorry, i did not catch that. could you say it again?",
     are_you_there="are you still there?",
-    nobody_there="i can not hear you, so i will call again another time. goodbye.",
+    nobody_there="i can not hear you. thank you, goodbye.",
+    nobody_there_yet="i can not hear you, so i will call again another time. goodbye.",
     time_up="i am sorry, our time is up. thank you, goodbye.",
     one_moment="one moment, please.",
     tool_trouble="i am sorry, that does not work right now.",
     greeting="hello, do you have a moment?",
     at_a_loss="i am sorry, i lost my train of thought. could you say that once more?",
-    apology="i am sorry, i have a technical problem. we will call you again. goodbye.",
+    apology="i am sorry, i have a technical problem. goodbye.",
+    apology_for_now="i am sorry, i have a technical problem. we will call you again. goodbye.",
     backchannels=_words(
         "uh huh | mm | mm hmm | mhm | hm | hmm | okay | ok | "
         "yeah | right | i see | sure | all right | ah | oh | uh | um"
@@ -66,13 +72,15 @@ _ENGLISH = Phrases(
 _SPANISH = Phrases(
     repeat="perdón, no le he entendido. ¿puede repetirlo?",
     are_you_there="¿sigue ahí?",
-    nobody_there="no le oigo, así que llamaré en otro momento. adiós.",
+    nobody_there="no le oigo. gracias, adiós.",
+    nobody_there_yet="no le oigo, así que llamaré en otro momento. adiós.",
     time_up="lo siento, se nos acaba el tiempo. gracias, adiós.",
     one_moment="un momento, por favor.",
     tool_trouble="lo siento, ahora mismo no es posible.",
     greeting="hola, ¿tiene un momento?",
     at_a_loss="perdone, he perdido el hilo. ¿puede decírmelo otra vez?",
-    apology="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
+    apology="lo siento, tengo un problema técnico. adiós.",
+    apology_for_now="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
     backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),
     greetings=_words("hola | sí | diga | dígame | bueno | aló"),

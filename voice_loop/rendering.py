@@ -23,7 +23,9 @@ class Renderer:
 
         Raises EngineError.
         """
-        await self._engines.read_out(self._phrases.apology, self._prepared.apology)
+        again, phrases = self._config.called_again, self._phrases
+        apology = phrases.apology_for_now if again else phrases.apology
+        await self._engines.read_out(apology, self._prepared.apology)
         sentence, mode = self._config.first_sentence, self._config.first_sentence_mode
         if mode == "static" and sentence:
             await self._engines.read_out(sentence, self._prepared.opening)

@@ -8,6 +8,7 @@ from api.calls.ambience import ambience_of
 from api.resources.agent_fields import AgentFields, LlmField, VoiceField
 from api.resources.call import Call
 from api.settings import Settings
+from api.store.dial_facts import called_again
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 
@@ -20,7 +21,8 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     Raises UnknownVariableError.
     """
     voice = settings.voice
-    agent = effective(call, time.time(), settings.calls.default_timezone)
+    now = time.time()
+    agent = effective(call, now, settings.calls.default_timezone)
     llm, agent_voice = agent.llm or LlmField(), agent.voice or VoiceField()
     silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
     floor = FloorConfig(
@@ -49,6 +51,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         floor=floor,
         opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
         max_duration_ms=call.max_duration_s * 1000,
+        called_again=called_again(call, now),
         silence_prompts=voice.silence_prompts,
         interruptible=_given(agent.interruptible, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,

@@ -2,7 +2,7 @@
 
 from api.base.lifecycle import TERMINAL, CallStatus
 from api.base.money import rate_of
-from api.policy.decide import AttemptFacts, OrderFacts
+from api.policy.decide import AttemptFacts, OrderFacts, Stop, decide
 from api.policy.gates import Wish
 from api.policy.retry import parse_retry
 from api.resources.attempt import Attempt
@@ -27,6 +27,13 @@ def order_facts(
         do_not_call=do_not_call,
         destination_refused=destination_refused,
     )
+
+
+def called_again(call: Call, now: float) -> bool:
+    """Whether another attempt follows if the one under way breaks off at `now`."""
+    broken = AttemptFacts(now, now, "failed", answered=True, end_reason="engine_error")
+    decision = decide(order_facts(call), [broken] * call.attempt_count, now)
+    return not isinstance(decision, Stop)
 
 
 def attempt_facts(attempt: Attempt) -> AttemptFacts:

@@ -361,7 +361,9 @@ def _dialogue(
             turns[-1] = replace(turns[-1], text=_cut(rng, turns[-1].text), cut=True)
         if hang_up and rng.random() < 0.4:
             if rng.random() < 0.5:
-                last_words = rng.choice((_FIXED.nobody_there, _FIXED.time_up, _FIXED.apology))
+                last_words = rng.choice(
+                    (_FIXED.nobody_there_yet, _FIXED.time_up, _FIXED.apology_for_now)
+                )
                 turns.append(Turn("agent", last_words, in_history=False))
             break
         answers = {"back": 1.0} if waiting else _ANSWERS[agent.waits_for]

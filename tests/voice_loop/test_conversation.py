@@ -800,6 +800,33 @@ async def test_a_recogniser_that_fails_on_those_words_changes_nothing() -> None:
     assert call.said[-1] == ("agent", QUESTION)
 
 
+@pytest.mark.parametrize("conversed", [True, False])
+async def test_only_who_said_nothing_is_told_to_be_called_again(conversed: bool) -> None:
+    call = await in_conversation(config=ConversationConfig("talk", called_again=True))
+    if conversed:
+        await call.says("next week")
+        await call.hears_out()
+    assert call.conversation.conversed is conversed
+    for _ in range(2):
+        await call.quiet(8_100)
+        await call.hears_out()
+    assert await call.end() == "silence"
+    last = PHRASES.nobody_there if conversed else PHRASES.nobody_there_yet
+    assert call.said[-1] == ("agent", last)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+async def test_a_failure_promises_another_call_where_one_follows(language: str) -> None:
+    lines = phrases(language)
+    for again in (True, False):
+        call = PhoneCall(config=ConversationConfig("talk", language=language, called_again=again))
+        call.mind.fault.error = "broken"
+        await call.answer()
+        await call.hears_out()
+        assert await call.end() == "engine_error"
+        assert call.said == [("agent", lines.apology_for_now if again else lines.apology)]
+
+
 # Engines that fail ------------------------------------------------------------------------
 
 
@@ -856,7 +883,7 @@ async def test_a_second_failure_does_not_cut_the_apology() -> None:
     await preparing
 
 
-@pytest.mark.parametrize("line", ["are you still there?", "i can not hear you,"])
+@pytest.mark.parametrize("line", ["are you still there?", "i can not hear you."])
 async def test_a_fixed_line_that_cannot_be_voiced_is_apologised_for(line: str) -> None:
     call = await in_conversation()
     call.mouth.fault.error = "broken"

@@ -6,6 +6,7 @@ here on a window that fits what was said: greedy, without timestamps, without pr
 """
 
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +15,11 @@ import numpy as np
 from ctranslate2 import StorageView
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_compression_ratio
 from numpy.typing import NDArray
 
+from models.annotations import spoken
 from models.languages import language_of
+from models.token_rates import MOST_TOKENS, most_tokens
 from models.workers import Workers
 from voice_loop.audio import FULL_SCALE, Samples, resample
 from voice_loop.ports import EngineError, Transcript
@@ -41,9 +43,8 @@ NO_SPEECH: Final = 0.6
 SURE_LOG_PROBABILITY: Final = -0.3
 #: Quieter than this is silence on any line, as a share of full scale: -65 dBFS.
 SILENCE: Final = 10 ** (-65 / 20)
-#: Bound of the reply: no one speaks more tokens a second than this.
-TOKENS_PER_SECOND: Final = 12
-MOST_TOKENS: Final = 200
+#: Speech that takes more tokens than one window may have is heard in halves, down to this, seconds.
+SHORTEST_HALF: Final = 2
 
 Features = NDArray[np.float32]
 
@@ -56,11 +57,12 @@ class _Decoded:
     no_speech: float
 
     @property
+    def repeats(self) -> bool:
+        return compression(self.text) > WORST_COMPRESSION
+
+    @property
     def doubtful(self) -> bool:
-        return (
-            self.log_probability < WORST_LOG_PROBABILITY
-            or get_compression_ratio(self.text) > WORST_COMPRESSION
-        )
+        return self.log_probability < WORST_LOG_PROBABILITY or self.repeats
 
 
 class FasterWhisper:
@@ -132,14 +134,31 @@ class FasterWhisper:
         try:
             audio = resample(speech, rate, RATE).astype(np.float32) / FULL_SCALE
             longest = (self._window - MARGIN_OF_SHORT_MODELS) * RATE // FRAMES_PER_SECOND
-            spoken = [sounding(part) for part in windows(audio, longest)]
-            parts = [self._decode(part, language) for part in spoken if part.size]
+            parts = [
+                decoded
+                for part in windows(audio, longest)
+                for decoded in self._hear(sounding(part), language)
+            ]
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineError(f"speech recognition failed: {error}") from error
         tokens = sum(part.tokens for part in parts)
         log_probability = sum(part.log_probability * part.tokens for part in parts) / max(tokens, 1)
-        text = " ".join(part.text for part in parts if part.text)
+        text = spoken(" ".join(part.text for part in parts if part.text))
         return Transcript(text, math.exp(log_probability) if text else 0.0)
+
+    def _hear(self, audio: Features, language: str) -> list[_Decoded]:
+        """Decodes float samples at 16 kHz that fit a window: none, whole, or in halves."""
+        if not audio.size:
+            return []
+        decoded = self._decode(audio, language)
+        if (
+            decoded.tokens <= MOST_TOKENS
+            or decoded.repeats
+            or audio.size < 2 * SHORTEST_HALF * RATE
+        ):
+            return [decoded]
+        halves = windows(audio, audio.size // 2 + RATE)
+        return [part for half in halves for part in self._hear(sounding(half), language)]
 
     def _decode(self, audio: Features, language: str) -> _Decoded:
         """Decodes one window of float samples at 16 kHz."""
@@ -166,13 +185,13 @@ class FasterWhisper:
         window[0, :, :kept] = features[:, :kept]
         tokenizer = Tokenizer(self._model.hf_tokenizer, self._multilingual, "transcribe", language)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        seconds = features.shape[-1] / FRAMES_PER_SECOND
-        most = min(MOST_TOKENS, 8 + int(seconds * TOKENS_PER_SECOND))
+        most = most_tokens(features.shape[-1] / FRAMES_PER_SECOND, language)
         result: Any = self._model.model.generate(
             self._model.model.encode(StorageView.from_array(window)),
             [prompt],
             beam_size=1,
-            max_length=len(prompt) + most,
+            # CTranslate2 writes half of what this says.
+            max_length=2 * most,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
@@ -181,6 +200,17 @@ class FasterWhisper:
         log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
         text = str(tokenizer.decode(tokens)).strip()
         return _Decoded(text, log_probability, len(tokens) + 1, result.no_speech_prob)
+
+
+def compression(text: str) -> float:
+    """How many times smaller a text gets by packing, as OpenAI's fallback measures repetition.
+
+    Each letter counts as one byte, of whatever script: three bytes that begin alike, as of Tamil,
+    are no repetition.
+    """
+    codes = {letter: code for code, letter in enumerate(dict.fromkeys(text))}
+    plain = bytes(codes[letter] % 256 for letter in text)
+    return len(plain) / len(zlib.compress(plain))
 
 
 def attempts(content: int, window: int) -> tuple[int, ...]:

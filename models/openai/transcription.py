@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+from models.annotations import spoken
 from models.languages import language_of
 from models.openai.endpoint import STRANGE, Endpoint
 from voice_loop.audio import Samples, wav_bytes
@@ -64,7 +65,7 @@ class OpenAiTranscription:
 
 
 def _transcript(told: Mapping[str, Any]) -> Transcript:
-    text = holdable(str(told["text"])).strip()
+    text = spoken(holdable(str(told["text"])))
     scores = [
         (float(part["avg_logprob"]), max(1, len(part.get("tokens") or ())))
         for part in told.get("segments") or ()

@@ -145,6 +145,8 @@ class Peer:
                 return Response(told.replace("SCORE", score))
             case "too sure":
                 return Response('{"text": "yes", "segments": [{"avg_logprob": ' + "9" * 400 + "}]}")
+            case _ if model.startswith("hears "):
+                return JSONResponse({"text": model.removeprefix("hears ")})
             case "late error":
                 return Response(_event({"error": {"message": "no memory"}}))
         return None

@@ -300,6 +300,24 @@ async def test_what_was_heard_and_how_surely_can_be_told(
     assert (heard.text, heard.confidence) == ("good\ufffd day", confidence)
 
 
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("[BLANK_AUDIO]", ""),
+        (" *coughs* ", ""),
+        ("Untertitel der Amara.org-Community", ""),
+        ("(laughs) Yes, speaking.", "Yes, speaking."),
+        ("Thank you.", "Thank you."),
+    ],
+)
+async def test_what_nobody_said_is_no_words_from_there_either(
+    peer: Peer, client: httpx.AsyncClient, written: str, heard: str
+) -> None:
+    engine = OpenAiTranscription(endpoint(peer, f"hears {written}"), client)
+    transcript = await engine.transcribe(recorded("yes"), 8000, "en")
+    assert (transcript.text, transcript.confidence > 0) == (heard, bool(heard))
+
+
 # The voice
 
 

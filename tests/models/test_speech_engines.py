@@ -8,14 +8,16 @@ import threading
 import wave
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.languages import language_of
 from models.piper import KNEE, SPEECH_DBFS, Piper, SpeechCache, active_level, limited
+from models.token_rates import MOST_TOKENS, most_tokens
 from models.vad import LOUDEST_DBFS, WebRtcDetector
-from models.whisper import FasterWhisper, attempts, windows
+from models.whisper import WORST_COMPRESSION, FasterWhisper, attempts, compression, windows
 from models.workers import Workers
 from voice_loop.audio import Samples, frame_samples, level_dbfs, resample, silence
 from voice_loop.ports import EngineError
@@ -95,6 +97,46 @@ async def test_speech_longer_than_the_window_is_transcribed(stt: FasterWhisper) 
     """The last words of half a minute are heard, too."""
     long = np.concatenate([silence(8000, 27_000), recorded("who")])
     assert "calling" in words((await stt.transcribe(long, 8000, "en")).text)
+
+
+async def test_all_the_tokens_of_the_bound_can_be_heard(
+    stt: FasterWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CTranslate2 by itself writes half of the length that it is given."""
+    monkeypatch.setattr("models.whisper.most_tokens", lambda _seconds, _language: 3)
+    assert words((await stt.transcribe(recorded("who"), 8000, "en")).text) == [
+        "who",
+        "is",
+        "calling",
+    ]
+
+
+async def test_speech_of_more_tokens_than_a_window_may_have_is_heard_in_halves(
+    stt: FasterWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.whisper.MOST_TOKENS", 4)
+    monkeypatch.setattr("models.whisper.most_tokens", lambda _seconds, _language: 4)
+    monkeypatch.setattr("models.whisper.SHORTEST_HALF", 1)
+    twice = np.concatenate([recorded("who"), silence(8000, 500), recorded("who")])
+    assert words((await stt.transcribe(twice, 8000, "en")).text) == ["who", "is", "calling"] * 2
+
+
+QUICK_SPEECH = json.loads(Path(__file__).with_name("token_rates.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("said", QUICK_SPEECH, ids=lambda said: str(said["language"]))
+def test_quick_speech_of_any_language_has_room_for_its_tokens(said: Any) -> None:
+    """And for no loop: two and a half times as many are too many."""
+    bound = most_tokens(said["seconds"], said["language"])
+    assert bound <= 2.5 * said["tokens"]
+    assert said["tokens"] <= bound or bound == MOST_TOKENS
+
+
+def test_only_repetition_is_repetition_in_every_script() -> None:
+    for said in QUICK_SPEECH:
+        assert compression(said["text"]) < 1.5
+    for loop in ("ta " * 12, "நன்றி " * 12, "Thank you. " * 6):
+        assert compression(loop) > WORST_COMPRESSION
 
 
 async def test_an_unknown_language_is_refused(stt: FasterWhisper) -> None:

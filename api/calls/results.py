@@ -13,7 +13,7 @@ from api.base.text import render
 from api.resources.call import Call
 from api.resources.call_facts import callee_zone
 from api.resources.caller_ids import unproven
-from api.resources.returns import result_schema, settle_result
+from api.resources.returns import result_schema, settle_result, told_returns
 from api.resources.turn import Turn
 from api.settings.calling import Calls
 from api.store import Store
@@ -58,7 +58,7 @@ async def _result(
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
             llm = engines(call).llm
             schema, instructions = result_schema(call.returns), _instructions(call, spoken)
-            result = await extract(llm, call.returns, schema, spoken, instructions)
+            result = await extract(llm, told_returns(call.returns), schema, spoken, instructions)
             return settle_result(call.returns, result, zone)
     except TimeoutError:
         return None, f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"

@@ -259,8 +259,8 @@ class AgentFields(Body):
     returns: dict[str, Any] | None = Field(
         default=None,
         description="What to find out: field name to type. A type is `string`, `number`, "
-        "`integer`, `boolean`, `date`, `datetime`, a list of choices, or an object with `type`, "
-        "`enum`, `items`, `description`, `required`.",
+        "`integer`, `boolean`, `date`, `datetime`, a list of one (`string[]`), a list of choices, "
+        "an object of fields with types, or one of JSON Schema.",
         examples=[{"confirmed": "boolean", "reschedule_to": "string"}],
     )
     returns_prompt: str | None = Field(

@@ -10,6 +10,8 @@ from api.base.json_object import JsonObject
 from api.compat.mapping import REVOX_RETRY, REVOX_SAME
 from api.compat.translation import renamed
 from api.policy.retry import parse_retry, retry_json
+from api.resources.return_types import schema_of
+from api.resources.returns import told_returns
 
 
 def source_of(config: JsonObject) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def members_of(config: JsonObject) -> dict[str, Any]:
     found["llm_model"] = _model(config.get("llm"))
     returns = config.get("returns")
     found["structured_output_config"] = (
-        None if returns is None else [_output(*one) for one in returns.items()]
+        None if returns is None else [_output(*one) for one in told_returns(returns).items()]
     )
     found["voice"] = _shown_voice(config.get("voice"), source.get("voice_volume"))
     return found | _tool_members(config.get("tools") or (), source)
@@ -72,17 +74,16 @@ def _model(llm: JsonObject | None) -> dict[str, Any] | None:
 
 
 def _output(name: str, wanted: Any) -> dict[str, Any]:
-    if isinstance(wanted, str):
-        wanted = {"type": wanted}
-    elif isinstance(wanted, list):
-        wanted = {"enum": wanted}
-    kind = {"integer": "number", "array": "string"}.get(wanted.get("type"), wanted.get("type"))
+    schema = schema_of(wanted)
+    options = [str(one) for one in schema.get("enum", ()) if one is not None] or None
+    kind = {"date": "date", "date-time": "datetime"}.get(schema.get("format", ""))
+    plain = {"integer": "number", "number": "number", "boolean": "boolean"}
     shown = {
         "name": name,
-        "required": bool(wanted.get("required")),
-        "type": "enum" if "enum" in wanted else kind,
+        "required": isinstance(wanted, dict) and wanted.get("required") is True,
+        "type": "enum" if options else kind or plain.get(schema.get("type", ""), "string"),
     }
-    return shown | _optional(wanted.get("description"), wanted.get("enum"))
+    return shown | _optional(schema.get("description"), options)
 
 
 def _optional(description: str | None, options: Sequence[str] | None) -> dict[str, Any]:

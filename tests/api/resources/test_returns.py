@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import jsonschema
 import pytest
 
-from api.resources.returns import check_returns, result_schema, settle_result
+from api.resources.returns import check_returns, result_schema, settle_result, told_returns
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAYS = ["2026-03-04", "2026-03-05"]
@@ -141,3 +141,169 @@ def test_what_is_required_is_missed() -> None:
     assert settle_result(returns, {"a": "x", "b": None}, BERLIN) == ({"a": "x", "b": None}, None)
     (error,) = check_returns({"a": {"type": "string", "required": "yes"}})
     assert error.pointer == "/returns/a/required"
+
+
+#: As people write them: the type, and what it stands for.
+WRITTEN: list[tuple[Any, dict[str, Any]]] = [
+    *((name, {"type": "string"}) for name in ("text", "str", "String", " TEXT ", "string?")),
+    *((name, {"type": "boolean"}) for name in ("bool", "Boolean", "true/false", "bool | null")),
+    *((name, {"type": "integer"}) for name in ("int", "Integer", "whole number", "int?")),
+    *((name, {"type": "number"}) for name in ("float", "double", "decimal", "num", "Number")),
+    *((name, {"type": "string", "format": "date-time"}) for name in ("timestamp", "date-time")),
+    *(
+        (name, {"type": "string"})
+        for name in (
+            *("string | null", "null | string", "string or null", "string/null", "text|none"),
+            *("optional string", "Optional[str]", "?string", "string | undefined"),
+        )
+    ),
+    *(
+        (name, {"type": "array", "items": {"type": "string"}})
+        for name in (
+            *("array", "list", "string[]", "text []", "array of strings", "list of text"),
+            *(
+                "List[str]",
+                "Array<string>",
+                "array[string]",
+                "(string | null)[]",
+                "string[] | null",
+            ),
+        )
+    ),
+    ("int[]", {"type": "array", "items": {"type": "integer"}}),
+    ("list of dates", {"type": "array", "items": {"type": "string", "format": "date"}}),
+    (["string"], {"type": "array", "items": {"type": "string"}}),
+    ("number | string", {"anyOf": [{"type": "number"}, {"type": "string"}]}),
+    ("yes | no | not sure", {"enum": ["yes", "no", "not sure"]}),
+    ("'yes' | \"no\" | null", {"enum": ["yes", "no"]}),
+    ("enum: red, green", {"enum": ["red", "green"]}),
+    ("enum(red, green)", {"enum": ["red", "green"]}),
+    ("one of [red, green]", {"enum": ["red", "green"]}),
+    ([1, 2, 3], {"enum": [1, 2, 3]}),
+    (["yes", "no", None], {"enum": ["yes", "no", None]}),
+    ("date: the new day", {"type": "string", "format": "date", "description": "the new day"}),
+    ("string (first name)", {"type": "string", "description": "first name"}),
+    ("boolean - did they agree?", {"type": "boolean", "description": "did they agree?"}),
+    (
+        "string[], what hurts",
+        {"type": "array", "items": {"type": "string"}, "description": "what hurts"},
+    ),
+    ("the day that suits them", {"type": "string", "description": "the day that suits them"}),
+    ({"description": "The new day"}, {"type": "string", "description": "The new day"}),
+    ({"type": "bool", "description": "Agreed"}, {"type": "boolean", "description": "Agreed"}),
+    ({"type": ["string", "null"]}, {"type": "string"}),
+    ({"type": "integer", "nullable": True}, {"type": "integer"}),
+    ({"type": "list", "items": "int"}, {"type": "array", "items": {"type": "integer"}}),
+    ({"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Name"}, {"type": "string"}),
+    ({"const": "yes"}, {"enum": ["yes"]}),
+    (
+        {"street": "text", "floors": "int"},
+        {
+            "type": "object",
+            "properties": {
+                "street": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "floors": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            },
+            "required": ["street", "floors"],
+            "additionalProperties": False,
+        },
+    ),
+    (
+        [{"name": "string"}],
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"name": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+                "required": ["name"],
+                "additionalProperties": False,
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.rows("CB-13", "X-CB-28")
+@pytest.mark.parametrize(("wanted", "schema"), WRITTEN)
+def test_types_are_read_as_people_write_them(wanted: Any, schema: dict[str, Any]) -> None:
+    assert check_returns({"field": wanted}) == []
+    whole = result_schema({"field": wanted})
+    jsonschema.Draft202012Validator.check_schema(whole)
+    jsonschema.validate({"field": None}, whole)
+    found = whole["properties"]["field"]
+    if "enum" in schema:
+        choices = [choice for choice in schema["enum"] if choice is not None]
+        assert found == {"enum": [*choices, None]}
+    else:
+        assert found == {"anyOf": [schema, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place"),
+    [
+        *(
+            (name, "")
+            for name in ("money", "", "null", "string | money", "money[]", "object", "Map<x>")
+        ),
+        ("x" + "[]" * 200, ""),
+        ("x?" * 200, ""),
+        *((wanted, "") for wanted in (None, True, 3, {}, [], [None], [["a"]], ["a", "a"])),
+        ({"type": "money"}, "/type"),
+        ({"type": "money", "enum": ["a"]}, "/type"),
+        ({"type": "object"}, ""),
+        ({"type": "string", "minLength": 3}, "/minLength"),
+        ({"type": "string", "format": "uri"}, "/format"),
+        ({"type": "array", "items": "money"}, "/items"),
+        ({"enum": []}, "/enum"),
+        ({"street": "text", "floors": "money"}, "/floors"),
+        ({"type": "object", "properties": {"a": {"type": "money"}}}, "/properties/a/type"),
+        ([{"name": "money"}], "/0/name"),
+        ({"anyOf": [{"type": "null"}]}, "/anyOf"),
+        ({"anyOf": ["string", "money"]}, "/anyOf/1"),
+        ({"type": ["string", "money"]}, "/type/1"),
+        ({"a": {"b": {"c": {"d": {"e": {"f": "string"}}}}}}, "/a/b/c/d/e/f"),
+        ({"type": "string", "description": 3}, "/description"),
+    ],
+)
+def test_others_are_refused_by_the_place_that_is_wrong(wanted: Any, place: str) -> None:
+    (error,) = check_returns({"field": wanted})
+    assert error.pointer == f"/returns/field{place}", error
+
+
+def test_a_refused_type_is_told_the_known_ones() -> None:
+    (error,) = check_returns({"price": "money"})
+    assert "'money'" in error.detail
+    assert all(name in error.detail for name in ("string", "integer", "datetime", "string[]"))
+
+
+def test_fields_within_fields_count_too() -> None:
+    wide = {f"f{number}": "string" for number in range(40)}
+    (error,) = check_returns({"a": wide, "b": wide})
+    assert "at most 64 fields" in error.detail
+
+
+def test_the_whole_may_be_the_schema_of_an_object() -> None:
+    returns = {
+        "type": "object",
+        "properties": {
+            "confirmed": {"type": "boolean"},
+            "place": {
+                "type": "object",
+                "properties": {"street": {"type": "string"}, "floor": {"type": "integer"}},
+                "required": ["street"],
+            },
+        },
+        "required": ["confirmed"],
+    }
+    assert check_returns(returns) == []
+    assert list(result_schema(returns)["properties"]) == ["confirmed", "place"]
+    found = {"confirmed": None, "place": {"street": None, "floor": 2}}
+    fault = "`confirmed` is required and was not said; `place.street` is required and was not said"
+    assert settle_result(returns, found, BERLIN) == (found, fault)
+    wrong = {"type": "object", "properties": {"a": {"type": "money"}}}
+    assert [error.pointer for error in check_returns(wrong)] == ["/returns/properties/a/type"]
+
+
+def test_a_model_is_told_one_name_of_a_type() -> None:
+    returns = {"a": "bool", "b": "string | null", "c": ["x", "y"], "d": "the day that suits"}
+    assert told_returns(returns) == returns | {"a": "boolean", "b": "string"}

@@ -9,7 +9,7 @@ from api.agents.tool_checks import check_tools
 from api.base.mail_addresses import is_email
 from api.base.numbers import is_e164
 from api.base.problems import FieldError, pointer
-from api.base.text import BUILT_IN, MASK, PLACEHOLDER, SECRETS
+from api.base.text import BUILT_IN, MASK, SECRETS, is_broken
 from api.egress.policy import EgressError, EgressPolicy
 from api.resources.agent_fields import AgentFields, LlmField
 from api.resources.masking import hidden
@@ -127,8 +127,9 @@ def _messages(config: AgentFields, context: AgentContext) -> Iterator[FieldError
 def _placeholders(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     for template in templates(config):
         place = pointer(*template.path)
-        if "{{" in PLACEHOLDER.sub("", template.text):
-            yield FieldError("holds `{{` that begins no `{{variable}}`", place)
+        if is_broken(template.text):
+            detail = "holds `{{` that begins no `{{variable}}`; one of the text itself is `\\{{`"
+            yield FieldError(detail, place)
         for name in template.names:
             if template.only is not None and name not in template.only:
                 known = ", ".join(f"{{{{{one}}}}}" for one in sorted(template.only))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.agents.context import AgentContext
 from api.agents.templates import templates
 from api.base.problems import FieldError, pointer
-from api.base.text import PLACEHOLDER, as_text, render
+from api.base.text import as_text, render, variables_in
 from api.resources.agent_fields import AgentFields
 from api.resources.tool_fields import HttpTool, TransferTool
 from api.tools.inputs import parameters
@@ -91,5 +91,5 @@ def _no_room(
 
 def _filled(text: str | None, values: Mapping[str, Any]) -> str:
     """With the variables that are known."""
-    names = PLACEHOLDER.findall(text or "")
+    names = variables_in(text or "")
     return render(text or "", {**dict.fromkeys(names, ""), **values})

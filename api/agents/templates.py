@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.base.text import PLACEHOLDER
+from api.base.text import variables_in
 from api.resources.agent_fields import AgentFields
 from api.resources.tool_fields import EmailTool, HttpTool, SmsTool, TransferTool
 
@@ -47,7 +47,7 @@ class Template:
     @property
     def names(self) -> list[str]:
         """What it names, in order."""
-        return PLACEHOLDER.findall(self.text)
+        return variables_in(self.text)
 
 
 def templates(config: AgentFields) -> Iterator[Template]:

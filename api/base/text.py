@@ -12,6 +12,11 @@ BUILT_IN: Final = frozenset(
 )
 SECRETS: Final = "secret."
 
+#: What stands in a text for a `{{` that begins no variable.
+_ESCAPED: Final = r"\{{"
+#: In its place while variables are looked for.
+_HELD: Final = "\0"
+
 
 class UnknownVariableError(Exception):
     """A text names a variable that has no value."""
@@ -40,7 +45,27 @@ def render(
             raise UnknownVariableError(name)
         return escape(as_text(values[name]))
 
-    return PLACEHOLDER.sub(value_of, text)
+    return PLACEHOLDER.sub(value_of, text.replace(_ESCAPED, _HELD)).replace(_HELD, "{{")
+
+
+def variables_in(text: str) -> list[str]:
+    """The names of the variables in a text, in order."""
+    return PLACEHOLDER.findall(text.replace(_ESCAPED, _HELD))
+
+
+def is_broken(text: str) -> bool:
+    """Whether a text holds `{{` that begins no variable."""
+    return "{{" in PLACEHOLDER.sub(" ", text.replace(_ESCAPED, _HELD))
+
+
+def literal(text: str) -> str:
+    """The template that renders to `text` as it is, whatever is in it."""
+    return text.replace("{{", _ESCAPED)
+
+
+def unescaped(template: str) -> str:
+    """A template as who knows of no variables reads it; of a `literal` one, its text."""
+    return template.replace(_ESCAPED, "{{")
 
 
 def as_text(value: Any) -> str:

@@ -15,6 +15,8 @@ NOTES: Final[Mapping[Dialect, str]] = {
 of our own API.
 
 - Fields are named as ours are; where a call is read, it has the service's keys alone.
+- There are no variables: `{{name}}` in a prompt, persona or instructions is words. Our own API shows
+  it as `\\{{name}}`.
 - An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
 - A call is dialled at once, and once: what an agent says of retries does not hold. Without
   `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.

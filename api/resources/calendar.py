@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
-from api.base.text import BUILT_IN, MASK, PLACEHOLDER
+from api.base.text import BUILT_IN, MASK, is_broken, variables_in
 from api.base.times import Timestamp
 from api.policy.retry import WEEKDAYS, Weekday
 from api.policy.zones import zone
@@ -63,11 +63,11 @@ def _known_zone(name: str) -> str:
 
 
 def _template(text: str) -> str:
-    for name in PLACEHOLDER.findall(text):
+    for name in variables_in(text):
         if name not in BOOKING_VARIABLES:
             known = ", ".join(f"{{{{{one}}}}}" for one in sorted(BOOKING_VARIABLES))
             raise ValueError(f"there is no {{{{{name}}}}} here; there are {known}")
-    if "{{" in PLACEHOLDER.sub("", text):
+    if is_broken(text):
         raise ValueError("holds `{{` that begins no `{{variable}}`")
     return text
 

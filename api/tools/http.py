@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from api.base.text import PLACEHOLDER, SECRETS, is_sensitive
+from api.base.text import SECRETS, is_sensitive, variables_in
 from api.egress.policy import EgressError
 from api.egress.redaction import told
 from api.egress.sealing import SealError
@@ -88,7 +88,7 @@ class HttpRequest:
         named = {
             name.removeprefix(SECRETS)
             for text in (*texts, tool.body_template)
-            for name in PLACEHOLDER.findall(text)
+            for name in variables_in(text)
             if name.startswith(SECRETS)
         }
         found = await self._secrets(named) if named else {}

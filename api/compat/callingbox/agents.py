@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from api.base.fields import Body, without_default
 from api.base.problems import Problem
+from api.base.text import literal
 from api.compat.agents import keep_agent, update_agent
-from api.compat.callingbox.calls import PREFIX
+from api.compat.callingbox.calls import LITERAL, PREFIX
 from api.compat.callingbox.objects import (
     CallingBoxAgent,
     CallingBoxNumber,
@@ -119,7 +120,7 @@ def _ours(asked: CallingBoxAgentFields) -> Translation:
             ours.put("voice", {"id": value}, ("voice",))
             ours.comes_from(("voice", "id"), ("voice",))
         else:
-            ours.put(name, value, (name,))
+            ours.put(name, literal(value) if value and name in LITERAL else value, (name,))
     return ours
 
 

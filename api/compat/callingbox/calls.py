@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from api.base.fields import Body
 from api.base.lifecycle import STATUSES, CallStatus
+from api.base.text import literal
 from api.compat.callingbox.objects import CallingBoxCall, callingbox_call
 from api.compat.orders import place_order
 from api.compat.query import whole_number
@@ -22,6 +23,8 @@ from api.store.queries import CallFilter
 PREFIX: Final = "/compat/callingbox/v1"
 PATH: Final = f"{PREFIX}/calls"
 ONE: Final = PATH + "/{call_id}"
+#: The service knows no variables: what looks like one in these texts is words.
+LITERAL: Final = frozenset({"prompt", "persona", "instructions"})
 #: Of a call that names no agent.
 PROMPT: Final = "Hello from CallingBox."
 LANGUAGE: Final = "en"
@@ -113,7 +116,7 @@ async def callingbox_create_call(
 def _order_of(asked: CallingBoxCreateCall) -> Translation:
     order = Translation()
     for name, value in asked.model_dump(exclude_none=True).items():
-        order.put(name, value, (name,))
+        order.put(name, literal(value) if name in LITERAL else value, (name,))
     if asked.agent_id is None:
         order.body.setdefault("language", LANGUAGE)
         if asked.instructions is None:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
+from api.base.text import unescaped
 from api.base.times import Timestamp
 from api.compat.mapping import CALLINGBOX_ANSWERED_BY
 from api.compat.told import Told
@@ -76,7 +77,8 @@ def callingbox_call(call: Call) -> CallingBoxCall:
 def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:
     """The service's call object, which has some of the keys of ours."""
     told = {name: ours[name] for name in CallingBoxCall.model_fields}
-    return told | {"answered_by": CALLINGBOX_ANSWERED_BY.get(ours["answered_by"])}
+    own = {"answered_by": CALLINGBOX_ANSWERED_BY.get(ours["answered_by"])}
+    return told | {"prompt": unescaped(ours["prompt"])} | own
 
 
 class CallingBoxAgent(Told):
@@ -106,6 +108,9 @@ def callingbox_agent(agent: Agent, organization_id: str) -> CallingBoxAgent:
     config = {name: value for name, value in masked(agent.config).items() if value is not None}
     defaults = {"returns": {}, "tools": [], "voicemail_action": "hangup"}
     own = {"org_id": organization_id, "voice": config.get("voice", {}).get("id")}
+    for text in ("persona", "instructions"):
+        if text in config:
+            own[text] = unescaped(config[text])
     return CallingBoxAgent.made_of(defaults, config, vars(agent), own)
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from api.base.lifecycle import STATUSES as NATIVE
 from api.base.lifecycle import CallStatus
+from api.calls.conversing import conversation_config
 from api.compat.callingbox.objects import callingbox_call_of
 from api.compat.mapping import CALL_STATUS, CALLINGBOX_ANSWERED_BY, STATES
 from api.compat.webhooks import webhook_body
 from api.resources.attempt import Ended
 from api.resources.turn import Turn
+from api.resources.webhook import WebhookEvent
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
@@ -117,7 +119,6 @@ async def test_only_the_number_is_needed(bench: Bench) -> None:
         ({"prompt": "a", "instructions": "b"}, "/instructions: give either prompt or instructions"),
         ({"voicemail_action": "sing"}, "/voicemail_action: Input should be 'hangup' or"),
         ({"promt": "a"}, "/promt: unknown key; did you mean prompt?"),
-        ({"prompt": "for {{nobody}}"}, "/prompt: {{nobody}} has no value"),
     ],
 )
 async def test_a_wrong_field_is_one_sentence_of_400(
@@ -154,6 +155,55 @@ async def test_a_call_that_the_budget_does_not_allow_is_refused(bench: Bench) ->
     await bench.client.put("/v1/rates/+1", json={"milli_cents_per_minute": 5000})
     await bench.client.patch("/v1/budget", json={"limit_milli_cents": 1})
     assert (await refused(bench, {"to": TO}))[0] == 402
+
+
+@pytest.mark.rows("CB-11", "CB-69", "CB-26", "CB-31…32", "CB-113")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "for {{name}}",
+        "at {{ today }} or {{call_id}}",
+        "{{{name}}} and \\{{name}}",
+        "a {{ that never closes }",
+        "{{secret.key}} {{#if x}}yes{{/if}}",
+    ],
+)
+async def test_what_looks_like_a_variable_is_words(bench: Bench, words: str) -> None:
+    """The service has no variables: its clients' texts are said to the model as they are."""
+    call = await placed(bench, prompt=words, context={"name": "Maria"})
+    agent = {"name": "A", "persona": words, "instructions": words}
+    made = await bench.client.post(f"{BASE}/agents", json=agent)
+    assert (made.status_code, agent.items() <= made.json().items()) == (201, True), made.text
+    by_agent = await placed(bench, agent_id=made.json()["id"])
+    over_agent = await placed(bench, agent_id=made.json()["id"], instructions=words)
+    for one in (call, by_agent, over_agent):
+        assert one["prompt"] == words
+        stored = await bench.store.calls.get(one["id"])
+        config = conversation_config(bench.services.settings, stored)
+        assert config.task == words
+        told = {"call": stored.shown.model_dump()}
+        event = WebhookEvent("e", "call.queued", 1.0, stored.id, told)
+        body = json.loads(await webhook_body(bench.services, event, "callingbox_call"))
+        assert body["prompt"] == words
+    assert config.persona == words
+    changed = await bench.client.patch(
+        f"{BASE}/agents/{made.json()['id']}", json={"instructions": f"now {words}"}
+    )
+    assert changed.json()["instructions"] == f"now {words}"
+
+
+async def test_an_agent_of_our_own_keeps_its_variables(bench: Bench) -> None:
+    """A client that knows none cannot give their values, and is told so by its own field."""
+    agent = {"name": "A", "instructions": "call {{patient}} on {{today}}"}
+    made = (await bench.client.post("/v1/agents", json=agent)).json()
+    told = await refused(bench, {"to": TO, "agent_id": made["id"]})
+    assert told[1].startswith("/agent_id: its agent's instructions: {{patient}} has no value")
+    given = {"variables": {"patient": "Maria"}}
+    await bench.client.patch(f"/v1/agents/{made['id']}", json=given)
+    call = await placed(bench, agent_id=made["id"])
+    stored = await bench.store.calls.get(call["id"])
+    task = conversation_config(bench.services.settings, stored).task
+    assert task.startswith("call Maria on 20")
 
 
 # -- reading ---------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ NOTES: Final[Mapping[Dialect, str]] = {
 of our own API.
 
 - Fields are named as ours are; where a call is read, it has the service's keys alone.
-- There are no variables: `{{name}}` in a prompt, persona or instructions is words. Our own API shows
-  it as `\\{{name}}`.
+- There are no variables: `{{name}}` in a prompt, persona or instructions is words. Our own API
+  shows it as `\\{{name}}`.
 - An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
 - A call is dialled at once, and once: what an agent says of retries does not hold. Without
   `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.
@@ -24,7 +24,7 @@ of our own API.
 - `tools` of agents have the form of ours. DELETE archives an agent. `monthly_cost_cents` is 0.
 - `billing_amount_milli_cents` is what your own rate card says.
 - `webhook_url` is told the call object, an endpoint `{id, type, created, api_version,
-  data: {call}}`. Both bear `CallingBox-Signature` beside the headers of
+  data: {call}}` with the same one; calls that an agent made here answers are told so, too. Both bear `CallingBox-Signature` beside the headers of
   [Standard Webhooks](https://www.standardwebhooks.com/): `webhook_url` is signed with the
   deployment's secret (`offhook webhooks secret`), an endpoint with its own, which a rotation
   replaces at once.

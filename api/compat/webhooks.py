@@ -1,6 +1,7 @@
 """Bodies of the webhooks that dialects tell in a form of their own."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from api.compat.call_details import CallDetails, load_details
@@ -22,8 +23,11 @@ BODIES: Final[Mapping[PayloadStyle, Callable[[CallDetails, WebhookEvent], Mappin
 
 async def webhook_body(services: Services, event: WebhookEvent, style: PayloadStyle) -> bytes:
     """The body of an event in a style."""
-    if style == "callingbox_call" and "call" in event.data:
-        return encoded(callingbox_call_of(event.data["call"]))
+    if "call" in event.data and style in {"callingbox", "callingbox_call"}:
+        theirs = callingbox_call_of(event.data["call"])
+        if style == "callingbox_call":
+            return encoded(theirs)
+        event = replace(event, data={**event.data, "call": theirs})
     build = BODIES.get(style)
     if build is None or event.call_id is None:
         return payload(event, style)

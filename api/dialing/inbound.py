@@ -18,6 +18,7 @@ from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
 from api.resources.call import CreateCall, NewCall
+from api.resources.dialect import dialect_of
 from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.store import StoreError
@@ -114,6 +115,7 @@ class InboundCalls:
         return replace(
             new,
             direction="inbound",
+            dialect=dialect_of(agent.config),
             from_number=caller_number(call.caller_number, number.number),
             trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
             agent_version=agent.version,

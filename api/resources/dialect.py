@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from api.base.json_object import JsonObject
 from api.base.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS, CallStatus
 from api.settings import PayloadStyle
 
 Dialect = Literal["callingbox", "oneinbox", "revox"]
 """Whose API a client speaks, where it is not our own."""
+
+
+def dialect_of(config: JsonObject) -> Dialect | None:
+    """Whose client made an agent that also answers calls, by its configuration."""
+    source = config.get("source") or {}
+    return "callingbox" if "callingbox" in source else None
+
 
 # -- where a call is -----------------------------------------------------------------------------
 

@@ -87,7 +87,9 @@ async def callingbox_create_agent(
     exchange: Exchange, asked: CallingBoxCreateAgent
 ) -> Created[CallingBoxAgent]:
     """The agent places calls or answers them, by `type`, which is fixed."""
-    agent = await keep_agent(exchange, _ours(asked))
+    ours = _ours(asked)
+    ours.body["source"] = {"callingbox": {}}  # calls that it answers are told in the service's way
+    agent = await keep_agent(exchange, ours)
     return Created(await _told(exchange, agent), f"{PATH}/{agent.id}")
 
 

@@ -438,7 +438,8 @@ async def test_a_calls_own_webhook_is_told_of_it_all_with_the_call_object(bench:
 
 @pytest.mark.rows("CB-4", "CB-120", "X-CB-10", "X-CB-17…20")
 async def test_endpoints_and_deliveries(bench: Bench) -> None:
-    async with receiving() as receiver, delivering(bench.store):
+    render = partial(webhook_body, bench.services)
+    async with receiving() as receiver, delivering(bench.store, render=render):
         path = f"{BASE}/webhook_endpoints"
         made = await bench.client.post(path, json={"url": receiver.url})
         assert made.status_code == 201, made.text
@@ -451,6 +452,7 @@ async def test_endpoints_and_deliveries(bench: Bench) -> None:
         (event,) = await receiver.wait(1)
         assert set(json.loads(event.body)) == {"id", "type", "created", "api_version", "data"}
         assert json.loads(event.body)["api_version"] == "2026-04"
+        assert list(json.loads(event.body)["data"]["call"]) == [*KEYS, "answered_by"]
         one = f"{path}/{endpoint['id']}"
         rotated = (await bench.client.post(f"{one}/rotate_secret")).json()
         assert rotated["signing_secret"] != endpoint["signing_secret"]

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from api.compat.callingbox.objects import CallingBoxCall
+from api.compat.webhooks import webhook_body
 from api.dialing.dialer import Dialer
 from api.dialing.inbound import InboundCalls
 from api.dialing.inbound_numbers import ANONYMOUS
@@ -23,6 +27,7 @@ from pbx.incoming import IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, Dial, SwitchError, SwitchUnavailable
 from tests.api.agents.test_agents import change, make, numbers, send
 from tests.api.conftest import Bench
+from tests.api.receiver import receiving
 from tests.api.story import NORMAL, new_call
 from tests.api.switchboard import (
     CANCELED,
@@ -33,6 +38,7 @@ from tests.api.switchboard import (
     story,
     until,
 )
+from tests.api.webhooks.test_deliverer import delivering
 from tests.voice_loop.scripted import settle
 
 OURS, OTHER = "+15559876543", "+15550100099"
@@ -99,6 +105,33 @@ async def answering(bench: Bench, **fields: Any) -> dict[str, Any]:
     ours, _ = await numbers(bench)
     wanted = {"type": "inbound", "instructions": "Take the order.", "number_ids": [ours]}
     return await make(bench, **(wanted | fields))
+
+
+@pytest.mark.rows("CB-54…55", "CB-113", "CB-134")
+@pytest.mark.parametrize("maker", ["/compat/callingbox/v1/agents", "/v1/agents"])
+async def test_a_call_is_told_in_the_words_of_whose_client_made_its_agent(
+    desk: Desk, maker: str
+) -> None:
+    bench = desk.bench
+    ours, _ = await numbers(bench)
+    render = partial(webhook_body, bench.services)
+    async with receiving() as receiver, delivering(bench.store, render=render):
+        agent = {
+            "name": "Desk",
+            "type": "inbound",
+            "instructions": "Take the order.",
+            "number_ids": [ours],
+            "webhook_url": receiver.url,
+        }
+        made = await bench.client.post(maker, json=agent)
+        assert made.status_code == 201, made.text
+        assert await desk.ring() is None
+        (told,) = await receiver.wait(1)
+        body = json.loads(told.body)
+        theirs = [*CallingBoxCall.model_fields]
+        assert (list(body) == theirs) == maker.startswith("/compat"), body.keys()
+        assert (body["direction"], body["status"]) == ("inbound", "ringing")
+        assert told.headers["callingbox-event-type"] == "call.ringing"
 
 
 @pytest.mark.both_stores

@@ -99,6 +99,18 @@ class CallEngines:
             await self._recite(fallback, speech, stopwatch)
         speech.finished = True
 
+    async def write(self, messages: Sequence[Message]) -> str:
+        """Give what the model says, voicing nothing of it. Raises EngineError."""
+        said: list[str] = []
+        parts = self._parts(messages, (), self._config.temperature, None)
+        async with aclosing(parts):
+            async for part in parts:
+                if isinstance(part, Clause):
+                    said.append(part.text)
+                elif isinstance(part, Retracted):
+                    said.clear()
+        return " ".join(said)
+
     async def _take(
         self,
         parts: AsyncGenerator[Clause | ToolCall | Retracted, None],

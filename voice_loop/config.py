@@ -32,7 +32,7 @@ class ConversationConfig:
     voicemail: Literal["ignore", "hangup", "leave_message"] = "hangup"
     """What to do at an answering machine's tone: nothing, hang up, or say a message and hang up."""
     voicemail_message: str = ""
-    """Said to it; if empty, what opens the call."""
+    """Said to it; if empty, what the model writes for it."""
     tools: tuple[Tool, ...] = ()
     temperature: float = 0.0
     """Of the language model's sampling; 0 is greedy."""

@@ -130,7 +130,9 @@ class Conversation:
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
         await self._work.see_through(self._prepared.time_up, self._prepare)
-        await self._work.see_through(self._prepared.voicemail, self._render.voicemail)
+        await self._work.see_through(
+            self._prepared.voicemail, lambda: self._render.voicemail(self._dialogue)
+        )
 
     async def _prepare(self) -> None:
         await self._work.see_through(

@@ -6,6 +6,7 @@ from typing import Any
 from voice_loop.prompts import (
     CALL_ANSWERED,
     CUT_OFF,
+    LEAVE_MESSAGE,
     Message,
     inert,
     opening_text,
@@ -30,6 +31,10 @@ class Dialogue:
     def open_with(self, first_sentence: str) -> None:
         """Tell how the call is to be opened."""
         self._append({"role": "user", "content": opening_text(first_sentence)})
+
+    def leave_message(self) -> None:
+        """Ask for what is left on an answering machine."""
+        self._append({"role": "user", "content": LEAVE_MESSAGE})
 
     def recall(self, faq: Sequence[tuple[str, str]]) -> None:
         """Remind the agent of answers to what was said."""

@@ -27,6 +27,8 @@ class Phrases:
     """Tools were tried in vain."""
     greeting: str
     """Opens the call when the language model finds no words for it."""
+    voicemail: str
+    """Left on an answering machine when the language model finds no message for it."""
     at_a_loss: str
     """The language model finds no answer; the person is not to blame for that."""
     apology: str
@@ -54,6 +56,7 @@ _ENGLISH = Phrases(
     one_moment="one moment, please.",
     tool_trouble="i am sorry, that does not work right now.",
     greeting="hello, do you have a moment?",
+    voicemail="hello. i called and did not reach you. please call back when you can. goodbye.",
     at_a_loss="i am sorry, i lost my train of thought. could you say that once more?",
     apology="i am sorry, i have a technical problem. goodbye.",
     apology_for_now="i am sorry, i have a technical problem. we will call you again. goodbye.",
@@ -78,6 +81,7 @@ _SPANISH = Phrases(
     one_moment="un momento, por favor.",
     tool_trouble="lo siento, ahora mismo no es posible.",
     greeting="hola, ¿tiene un momento?",
+    voicemail="hola. he llamado y no le he encontrado. llámenos cuando pueda, por favor. adiós.",
     at_a_loss="perdone, he perdido el hilo. ¿puede decírmelo otra vez?",
     apology="lo siento, tengo un problema técnico. adiós.",
     apology_for_now="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",

@@ -39,6 +39,9 @@ LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "es": "Spanish"}
 #: Stands in for the first user turn, so that the agent can open the conversation.
 CALL_ANSWERED = "[call answered]"
 
+#: Asks for the message that is left on an answering machine.
+LEAVE_MESSAGE = "[an answering machine took the call: leave a message and say goodbye]"
+
 #: Ends an agent turn in the history when the person interrupted it there.
 CUT_OFF = " --"
 

@@ -48,12 +48,23 @@ class Renderer:
         await self._engines.read_out(text, self._prepared.time_up)
         return self._prepared.time_up.length_ms
 
-    async def voicemail(self) -> None:
-        """Render the message for an answering machine, if one is left. Raises EngineError."""
+    async def voicemail(self, dialogue: Dialogue) -> None:
+        """Render the message for an answering machine, if one is left: the operator's, else one
+        that the model writes for the dialogue. Raises EngineError.
+        """
         speech = self._prepared.voicemail
         try:
             if self._config.voicemail == "leave_message":
-                text = self._config.voicemail_message or self._prepared.opening.text
+                text = self._config.voicemail_message or await self._message(dialogue)
                 await self._engines.read_out(text, speech)
         finally:
             speech.finished = True
+
+    async def _message(self, dialogue: Dialogue) -> str:
+        dialogue = dialogue.copy()
+        dialogue.leave_message()
+        text = await self._engines.write(dialogue.messages())
+        # What asks, or opens the call, is meant for somebody who answers.
+        openings = {"", self._config.first_sentence, self._prepared.opening.text}
+        unfit = text in openings or text.endswith(("?", "؟", "？"))
+        return self._phrases.voicemail if unfit else text

@@ -60,9 +60,6 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
             EgressPolicy(context.settings.webhooks).check_url(config.webhook_url)
         except EgressError as error:
             yield FieldError(str(error), pointer("webhook_url"))
-    opens = config.first_sentence_mode != "none"
-    if config.voicemail_action == "leave_message" and not (config.voicemail_message or opens):
-        yield FieldError("needs `voicemail_message`", pointer("voicemail_action"))
     number = config.from_number
     if number is not None and not (is_e164(number) and number in context.numbers):
         detail = "is not an active number of this deployment (/v1/numbers)"

@@ -15,6 +15,8 @@ NOTES: Final[Mapping[Dialect, str]] = {
 of our own API.
 
 - Fields are named as ours are; where a call is read, it has the service's keys alone.
+- `voicemail_action` `leave_message`: the agent leaves its `voicemail_message`, which our own API
+  gives it, else what the language model writes by persona, instructions and context, and hangs up.
 - There are no variables: `{{name}}` in a prompt, persona or instructions is words. Our own API
   shows it as `\\{{name}}`.
 - An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
@@ -24,7 +26,8 @@ of our own API.
 - `tools` of agents have the form of ours. DELETE archives an agent. `monthly_cost_cents` is 0.
 - `billing_amount_milli_cents` is what your own rate card says.
 - `webhook_url` is told the call object, an endpoint `{id, type, created, api_version,
-  data: {call}}` with the same one; calls that an agent made here answers are told so, too. Both bear `CallingBox-Signature` beside the headers of
+  data: {call}}` with the same one. So are the calls that an inbound agent made here answers.
+  Both bear `CallingBox-Signature` beside the headers of
   [Standard Webhooks](https://www.standardwebhooks.com/): `webhook_url` is signed with the
   deployment's secret (`offhook webhooks secret`), an endpoint with its own, which a rotation
   replaces at once.

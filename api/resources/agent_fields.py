@@ -298,7 +298,8 @@ class AgentFields(Body):
     voicemail_message: str | None = Field(
         default=None,
         max_length=MAX_SENTENCE,
-        description="Said after the tone of an answering machine; default what opens the call.",
+        description="Said after the tone of an answering machine; default what the language "
+        "model writes by the instructions, never what opens the call.",
     )
     voicemail_sms_prompt: str | None = Field(
         default=None,

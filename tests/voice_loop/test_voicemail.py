@@ -11,7 +11,8 @@ from tests.voice_loop.scripted import OPENING, RATE, PhoneCall, settle
 from voice_loop.audio import Samples, frame_samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
-from voice_loop.prompts import END_CALL
+from voice_loop.phrases import phrases
+from voice_loop.prompts import CALL_ANSWERED, END_CALL, LEAVE_MESSAGE
 
 PATIENT = FloorConfig(silence_ms=60_000)
 GREETING = "you have reached the smiths leave a message"
@@ -66,24 +67,45 @@ async def test_a_message_is_left_after_the_tone_and_before_hanging_up() -> None:
     assert call.mouth.said.count(MESSAGE) == 1
 
 
+@pytest.mark.rows("CB-41")
 @pytest.mark.parametrize("mode", ["generated", "static"])
-async def test_without_a_message_the_machine_is_told_what_opens_the_call(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("this is the clinic. call us back. goodbye.",) * 2,
+        (f"call us back. goodbye. {END_CALL}", "call us back. goodbye."),
+        ("", phrases("en").voicemail),
+        (OPENING, phrases("en").voicemail),
+        ("hello. is anybody there?", phrases("en").voicemail),
+    ],
+)
+async def test_without_a_message_the_model_writes_one_and_never_opens_the_call(
+    mode: str, written: str, left: str
+) -> None:
+    asked = f"{CALL_ANSWERED} {LEAVE_MESSAGE}"
     call = await answered(
-        voicemail="leave_message", first_sentence=OPENING, first_sentence_mode=mode
+        {asked: written},
+        voicemail="leave_message",
+        first_sentence=OPENING,
+        first_sentence_mode=mode,
     )
-    call.mind.answers = {}
     await greets_and_beeps(call)
     await call.hears_out()
     assert await call.end() == "voicemail"
-    assert call.said[-1][0] == "agent"
+    assert call.said[-1] == ("agent", left)
+    assert ("agent", OPENING) not in call.said
 
 
-async def test_with_nothing_to_say_the_agent_hangs_up() -> None:
-    call = await answered(voicemail="leave_message", first_sentence_mode="none")
+async def test_whose_calls_the_person_opens_has_a_message_too() -> None:
+    call = await answered(
+        {f"{CALL_ANSWERED} {LEAVE_MESSAGE}": MESSAGE},
+        voicemail="leave_message",
+        first_sentence_mode="none",
+    )
     await greets_and_beeps(call)
-    await asyncio.sleep(0.5)
+    await call.hears_out()
     assert await call.end() == "voicemail"
-    assert not any(call.voiced)
+    assert call.said == [("person", GREETING), ("agent", MESSAGE)]
 
 
 async def test_nothing_interrupts_the_message() -> None:

@@ -228,17 +228,3 @@ async def test_what_is_done_at_a_machine_is_the_agents(
     assert (config.voicemail, config.voicemail_message) == held
     inbound = conversation_config(bench.services.settings, replace(call, direction="inbound"))
     assert inbound.voicemail == "ignore"
-
-
-async def test_a_message_without_words_is_refused(bench: Bench) -> None:
-    body = {
-        "to": "+15551234567",
-        "prompt": "Say hello.",
-        "first_sentence_mode": "none",
-        "voicemail_action": "leave_message",
-    }
-    refused = await bench.client.post("/v1/calls", json=body)
-    assert refused.status_code == 422
-    assert [error["pointer"] for error in refused.json()["errors"]] == ["/voicemail_action"]
-    taken = await bench.client.post("/v1/calls", json=body | {"voicemail_message": "Hi."})
-    assert taken.status_code == 201

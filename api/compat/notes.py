@@ -7,8 +7,8 @@ from api.resources.dialect import Dialect
 
 NOTES: Final[Mapping[Dialect, str]] = {
     "callingbox": """\
-`/v1/calls` (POST; GET with `limit`, `status`; GET `/{id}`, `/{id}/transcript`); `/v1/agents`
-(POST, GET, PATCH, DELETE, and their `/numbers` and `/primary-number`); `/v1/numbers`;
+`/v1/calls` (POST; GET with `limit`, `offset`, `status`; GET `/{id}`, `/{id}/transcript`);
+`/v1/agents` (POST, GET, PATCH, DELETE, and their `/numbers` and `/primary-number`); `/v1/numbers`;
 `/v1/webhook_endpoints` (POST, GET, PATCH, DELETE, `/{id}/rotate_secret`);
 `/v1/webhook_deliveries` (GET, `/{id}/redeliver`). `/v1/numbers/available` and
 `/v1/numbers/purchase` are 501: numbers come with your trunk, and are registered in `/v1/numbers`
@@ -22,7 +22,8 @@ of our own API.
 - An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
 - A call is dialled at once, and once: what an agent says of retries does not hold. Without
   `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.
-- `GET /v1/calls` is a bare array, newest first.
+- `GET /v1/calls` is a bare array of all calls, newest first. After 1000, or `limit`, the header
+  `Link` with `rel="next"` says where it goes on.
 - `tools` of agents have the form of ours. DELETE archives an agent. `monthly_cost_cents` is 0.
 - `billing_amount_milli_cents` is what your own rate card says.
 - `webhook_url` is told the call object, an endpoint `{id, type, created, api_version,

@@ -220,8 +220,24 @@ async def test_the_list_is_an_array_newest_first_of_all_calls(bench: Bench) -> N
     assert all(list(call) == [*KEYS, "answered_by"] for call in listed)
     assert len((await bench.client.get(f"{BASE}/calls?limit=1")).json()) == 1
     assert (await bench.client.get(f"{BASE}/calls?status=busy")).json() == []
-    for wrong in ("limit=0", "limit=201", "status=gone", "page=2"):
+    for wrong in ("limit=0", "limit=1001", "offset=-1", "status=gone", "page=2"):
         assert (await bench.client.get(f"{BASE}/calls?{wrong}")).status_code == 400
+
+
+@pytest.mark.rows("CB-2", "X-CB-25")
+async def test_the_list_has_all_calls_and_says_where_it_goes_on(bench: Bench) -> None:
+    """The service's list has no pages: its client asks once, and expects every call."""
+    for _ in range(205):
+        await new_call(bench.store)
+    whole = await bench.client.get(f"{BASE}/calls")
+    assert (len(whole.json()), "link" in whole.headers) == (205, False)
+    parts: list[dict[str, Any]] = []
+    path = f"{BASE}/calls?limit=80&status=queued"
+    for _ in range(3):
+        part = await bench.client.get(path)
+        parts += part.json()
+        path = part.links.get("next", {}).get("url", "")
+    assert (path, parts) == ("", whole.json())
 
 
 @pytest.mark.rows("CB-3", "CB-52", "CB-68…76", "CB-80…91", "CB-96", "CB-103", "CB-123…128")

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -109,10 +110,12 @@ def read(text: str) -> Any:
 def coerced(value: Any, schema: Mapping[str, Any]) -> Any:
     """`value` with what is written as text taken as what it says, where the schema wants that.
 
-    A null for a property that may be left out is left out.
+    A property's name may be written with other cases, accents and separators. A null for a
+    property that may be left out is left out.
     """
     if isinstance(value, Mapping):
         properties, required = schema.get("properties") or {}, schema.get("required") or ()
+        value = _named(value, properties)
         taken = {name: coerced(one, properties.get(name) or {}) for name, one in value.items()}
         return {
             name: one
@@ -130,6 +133,27 @@ def coerced(value: Any, schema: Mapping[str, Any]) -> Any:
         if _is_valid(meant, schema):
             return meant
     return value
+
+
+def _named(value: Mapping[str, Any], properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`value` by the properties' own names; what may be meant for two of them stays as it is."""
+    if value.keys() <= properties.keys():
+        return value
+    meant: dict[str, list[str]] = {}
+    for name in properties.keys() - value.keys():
+        meant.setdefault(_plain(name), []).append(name)
+    named = dict(value)
+    for name in value.keys() - properties.keys():
+        match meant.pop(_plain(name), []):
+            case [only]:
+                named[only] = named.pop(name)
+    return named
+
+
+def _plain(name: str) -> str:
+    """The letters and digits of a name, without case and accents."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if letter.isalnum())
 
 
 def _meanings(text: str, schema: Mapping[str, Any]) -> Iterator[Any]:

@@ -5,13 +5,14 @@ A variable is a call's own (`variables`), one of the call's facts (`BUILT_IN`), 
 also one of its inputs, or a secret (`{{secret.name}}`) in its headers, query and body.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from api.base.text import variables_in
 from api.resources.agent_fields import AgentFields
 from api.resources.tool_fields import EmailTool, HttpTool, SmsTool, TransferTool
+from api.tools.request import body_of
 
 #: What `returns_prompt` may name, and nothing else.
 OF_RETURNS_PROMPT: Final = frozenset(
@@ -68,7 +69,8 @@ def _of_tool(tool: Any) -> Iterator[Template]:
         case HttpTool():
             inputs = frozenset(one.name for one in tool.input_schema)
             yield Template(("url",), tool.url, inputs)
-            yield Template(("body_template",), tool.body_template, inputs, secrets=True)
+            for text in _texts_of_body(tool):
+                yield Template(("body_template",), text, inputs, secrets=True)
             for kind, pairs in (("headers", tool.headers), ("query_params", tool.query_params)):
                 for index, pair in enumerate(pairs):
                     yield Template((kind, index, "value"), pair.value, inputs, secrets=True)
@@ -84,3 +86,23 @@ def _of_tool(tool: Any) -> Iterator[Template]:
             for name in ("summary_instructions", "say"):
                 if (text := getattr(tool, name)) is not None:
                     yield Template((name,), text)
+
+
+def _texts_of_body(tool: HttpTool) -> Iterator[str]:
+    """The texts in a body, without JSON's escapes: names may have letters that it escapes."""
+    try:
+        yield from _texts(body_of(tool))
+    except (ValueError, RecursionError):
+        yield tool.body_template  # that it is no JSON is told elsewhere
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for item in value.values():
+                yield from _texts(item)
+        case list():
+            for item in value:
+                yield from _texts(item)

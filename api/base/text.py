@@ -4,7 +4,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
+_PLAIN: Final = r"{}|\x00-\x1f\x7f-\x9f\u2028\u2029"
+#: A variable's name: up to 128 characters of one line, as people head columns (`Customer Email`,
+#: `prénom`, `1st choice`). What template languages begin their commands with begins none.
+NAME: Final = rf"[^{_PLAIN}\s#/>!^&%~=](?:[^{_PLAIN}]{{0,126}}[^{_PLAIN}\s])?"
+PLACEHOLDER: Final = re.compile(rf"\{{\{{\s*({NAME})\s*\}}\}}")
 
 #: Facts of the call that every text may name. `today` and `now` are where the callee is.
 BUILT_IN: Final = frozenset(

@@ -102,8 +102,10 @@ here. Keys are ours, `sk_…`; there are none for browsers.
 - `custom_tools`: names are `lowercase_snake_case`; `body_template` is JSON, and is not sent with
   GET and DELETE. Values of headers that hold secrets are told as `********`; sent back so, they
   stay.
-- `structured_output_config`: a name is letters, digits, `_` and `-`, and starts with no digit.
-  `structured_output` is told with the attempt that reached somebody.
+- `structured_output_config`: a name is up to 128 characters on one line, and `structured_output`
+  has it as it was given. It is told with the attempt that reached somebody.
+- `prompt_variables` may have such names too: `{{Customer Email}}`, `{{prénom}}`. Texts may have
+  several lines.
 - `first_sentence_delay_ms` is at most 60000, `max_call_duration_secs` at least 5 and at most
   `calls.max_duration_s`.
 - `faq_items` are people's: nothing is drafted from calls. `id`, `needs_human_answer` and `source`

@@ -14,7 +14,8 @@ from api.policy.retry import RetryFields
 from api.resources.sound import Sound
 from api.resources.tool_fields import ToolField
 
-#: Fields whose texts may hold line breaks and tabs: they reach a model, a mail or an HTTP body.
+#: Fields whose texts may hold line breaks and tabs: they reach a model, a voice, a message or an
+#: HTTP body.
 FREE_TEXT: Final = frozenset(
     {
         "persona",
@@ -23,9 +24,14 @@ FREE_TEXT: Final = frozenset(
         "context",
         "variables",
         "faq_items",
+        "first_sentence",
+        "end_of_call_sentence",
+        "max_duration_end_message",
         "prompt_flow",
+        "returns",
         "returns_prompt",
         "tools",
+        "voicemail_message",
         "voicemail_sms_prompt",
         "after_call_sms_prompt",
         "metadata",

@@ -18,7 +18,7 @@ MAX_CHOICES: Final = 64
 MAX_TEXT: Final = 500
 #: Objects and lists within each other.
 MAX_DEPTH: Final = 5
-_MAX_NAME: Final = 64
+_MAX_NAME: Final = 128
 
 #: Type name to the JSON Schema of a value that was said.
 SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -22,7 +22,7 @@ from api.resources.return_types import (
 
 MAX_FIELDS: Final = 64
 
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_FIELD_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}")
 TYPE_NAMES: Final = tuple(SCHEMAS)
 #: What models write for what was not said, where no text can be meant.
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
@@ -36,8 +36,7 @@ def check_returns(returns: Mapping[str, Any]) -> list[FieldError]:
         if _FIELD_NAME.fullmatch(name) is None:
             errors.append(
                 FieldError(
-                    "a field's name is 1 to 64 letters, digits, underscores and hyphens, and does "
-                    "not start with a digit",
+                    "a field's name is 1 to 128 characters on one line, not all of them blank",
                     pointer(*place, name),
                 )
             )

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from api.base.fields import Body
+from api.base.text import NAME
 
 #: Names that no HTTP tool may take.
 RESERVED: Final = frozenset(
@@ -29,7 +30,13 @@ class Pair(Body):
 class Input(Body):
     """Something that the agent has to find out before it uses a tool."""
 
-    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    name: str = Field(
+        min_length=1,
+        max_length=128,
+        pattern=f"^{NAME}$",
+        description="In any words: `Customer Email`. `{{Customer Email}}` stands for its value.",
+        examples=["item"],
+    )
     type: Literal["string", "number", "boolean", "enum", "date", "datetime"]
     required: bool = True
     description: str | None = Field(default=None, max_length=500)

@@ -37,6 +37,27 @@ async def test_the_result_has_the_fields_in_the_order_of_the_client() -> None:
     assert llm.open == 0
 
 
+async def test_a_field_may_be_named_a_little_otherwise() -> None:
+    """Models that are not held to the schema write names as they please."""
+    names = ["Customer Email", "prénom", "1st choice", "size", "Size?"]
+    schema = {
+        **SCHEMA,
+        "properties": {name: {"type": ["string", "null"]} for name in names},
+        "required": names,
+    }
+    returns = dict.fromkeys(names, "string")
+    said = {"customer_email": "a", "PRENOM": "b", "1st Choice": "c", "size": "d", "Size?": "e"}
+    result = await extract(mind_of(returns, said), returns, schema, TURNS)
+    assert list(result.items()) == list(zip(names, "abcde", strict=True))
+    del said["size"], said["Size?"]
+    with pytest.raises(ExtractionError):
+        await extract(mind_of(returns, {**said, "SIZE": "d"}), returns, schema, TURNS)
+
+
+def mind_of(returns: Mapping[str, Any], answer: Mapping[str, Any]) -> Mind:
+    return Mind({extraction_messages(returns, TURNS)[-1]["content"]: json.dumps(answer)})
+
+
 @pytest.mark.rows("RV-230")
 async def test_the_model_reads_what_the_client_wrote_of_a_field() -> None:
     told = {"day": {"type": "string", "description": "The day of the visit."}}

@@ -10,7 +10,9 @@ from api.compat.revox.fields import Uuid
 from api.resources.agent_fields import MAX_PROMPT, MAX_SENTENCE, Variable
 
 #: Members whose texts may hold line breaks and tabs.
-FREE_TEXT: Final = frozenset({"system_prompt", "variables", "metadata"})
+FREE_TEXT: Final = frozenset(
+    {"first_message", "metadata", "system_prompt", "variables", "voicemail_message"}
+)
 
 #: Members of the service's agents that cannot be carried out here, and what to do instead.
 ABSENT: Final = {

@@ -156,7 +156,7 @@ async def test_what_is_not_there_is_not_found(bench: Bench) -> None:
         ({"primary_number_id": NONE}, "/primary_number_id"),
         ({"after_call_sms_prompt": "Thank them."}, "/after_call_sms_prompt"),
         ({"email_notification_address": "a@b.example"}, "/email_notification_address"),
-        ({"persona": "{{a b}}"}, "/persona"),
+        ({"persona": "{{#a b}}"}, "/persona"),
         ({"persona": "{{secret.crm}}"}, "/persona"),
         ({"tools": [CRM, CRM]}, "/tools/1/name"),
         ({"tools": [CRM | {"body_template": "{{secret.no}}"}]}, "/tools/0/body_template"),

@@ -16,10 +16,9 @@ from voice_loop.lenient_json import Bracket, closing, read, values
 from voice_loop.tools import END_CALL_TOOL
 from voice_loop.untrusted import read_json
 
-Call = tuple[str, dict[str, Any]]
-"""A tool's name and its arguments; a malformed one has an empty name."""
-
-MALFORMED: Final[Call] = ("", {})
+Call = tuple[str, dict[str, Any] | str]
+"""A tool's name and its arguments. What cannot be read is the text that was written, with the name
+where that is known."""
 
 Kind = Literal["tag", "bracket", "fence", "rest"]
 
@@ -81,7 +80,8 @@ _FUNCTION: Final = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _PARAMETER: Final = re.compile(
-    r"<(?:[\w-]+:|｜DSML｜)?(?:parameter|arg|param)(?:=|\s+name\s*=\s*)[\"']?([^\"'<>\s]+)[\"']?[^<>]*>"
+    r"<(?:[\w-]+:|｜DSML｜)?(?:parameter|arg|param)(?:=|\s+name\s*=\s*)[\"']?([^\"'<>]{1,128}?)"
+    r"(?:[\"'][^<>]{0,200}|\s+\w+=[^<>]{0,200}|\s*)>"
     r"(.*?)(?=</?(?:[\w-]+:|｜DSML｜)?(?:parameter|arg|param|function|invoke)\b|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -257,20 +257,34 @@ def read_calls(text: str, kind: Kind, names: frozenset[str]) -> list[Call]:
         or _alone(text, names)
     )
     if calls:
-        return [_plain(_clean(name, names), arguments) for name, arguments in calls]
+        return [_plain(_clean(name, names), arguments, text) for name, arguments in calls]
     if marked and _RESPONSE.match(text) is None:
-        return [MALFORMED]
+        return [(_named_in(text, names), text)]
     broken = kind != "fence" and any(f'"{name}"' in text for name in names)
-    return [MALFORMED] if broken else []
+    return [(_named_in(text, names), text)] if broken else []
 
 
-def _plain(name: str, arguments: Mapping[str, Any]) -> Call:
-    """A call with arguments that JSON can say: neither program text nor tags are held to that."""
-    try:
-        return name, read_json(json.dumps(arguments))
-    except (ValueError, TypeError, RecursionError):
-        # The line can be hung up without them.
-        return (name, {}) if name == END_CALL_TOOL else MALFORMED
+def _plain(name: str, arguments: Mapping[str, Any] | str, text: str) -> Call:
+    """A call with arguments that JSON can say: neither program text nor tags are held to that.
+
+    Args:
+        name: the tool's.
+        arguments: as they were read.
+        text: what they were read of.
+    """
+    if not isinstance(arguments, str):
+        try:
+            return name, read_json(json.dumps(arguments))
+        except (ValueError, TypeError, RecursionError):
+            arguments = text
+    # The line can be hung up without them.
+    return (name, {}) if name == END_CALL_TOOL else (name, arguments)
+
+
+def _named_in(text: str, names: frozenset[str]) -> str:
+    """The only one of the tools that a text names; empty if there is none."""
+    named = {name for name in names - {END_CALL_TOOL} if re.search(rf"\b{re.escape(name)}\b", text)}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _in_tags(text: str, names: frozenset[str]) -> list[Call]:
@@ -357,10 +371,10 @@ def _call(name: str, given: Any) -> Call:
         try:
             given = read(given) if given.strip() else {}
         except ValueError:
-            return MALFORMED
+            return name, given
     if given is None:
         given = {}
-    return (name, dict(given)) if isinstance(given, Mapping) else MALFORMED
+    return name, dict(given) if isinstance(given, Mapping) else json.dumps(given)
 
 
 def _in_code(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call]:
@@ -376,7 +390,7 @@ def _in_code(text: str, names: frozenset[str], *, marked: bool) -> Iterator[Call
         arguments = _python_arguments(inner)
         if arguments is None and name == END_CALL_TOOL:
             arguments = {}
-        yield MALFORMED if arguments is None else (name, arguments)
+        yield name, inner if arguments is None else arguments
 
 
 def _python_arguments(inner: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from typing import Any
 from voice_loop.call_text import Ending, Opener, openers, read_calls, spoken_in_fence
 from voice_loop.reasoning import ReasoningFilter, Retracted, Said
 from voice_loop.tools import END_CALL_TOOL
+from voice_loop.untrusted import holdable
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|\n+")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s[–—](?=\s)")
@@ -43,10 +44,12 @@ class Clause:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model asked for; a malformed one has an empty name."""
+    """A tool that the model asked for."""
 
     name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Empty where it is not known."""
+    arguments: Mapping[str, Any] | str = field(default_factory=dict)
+    """What the model wrote, where that is no JSON object."""
 
 
 class ClauseSplitter:
@@ -134,9 +137,10 @@ class ClauseSplitter:
 
     def _give_up(self) -> ToolCall:
         """Take no more of the reply: what it has begun does not end."""
+        begun = holdable(self._buffer[:_MOST_PASSAGE])
         self._reset()
         self._over = True
-        return ToolCall("")
+        return ToolCall("", begun)
 
     def _forget(self, count: int) -> None:
         self._buffer = self._buffer[count:]
@@ -147,7 +151,8 @@ class ClauseSplitter:
         calls = read_calls(passage, opener.kind, self._openers.names)
         if not calls and opener.kind == "fence" and (words := spoken_in_fence(passage)) is not None:
             self._buffer, self._searched = f"{words}\n{self._buffer}", 0
-        yield from (ToolCall(name, arguments) for name, arguments in calls)
+        for name, given in calls:
+            yield ToolCall(name, holdable(given) if isinstance(given, str) else given)
 
     def _say(self, text: str) -> Iterator[Clause | ToolCall]:
         statement = self._openers.statement(text)

@@ -41,7 +41,9 @@ class ToolUse:
     """A tool that the agent used; the turn's text is its output."""
 
     name: str
-    arguments: Mapping[str, Any]
+    """Empty where it is not known which one was meant."""
+    arguments: Mapping[str, Any] | str
+    """What the model wrote, where that is no JSON object; at most `MAX_OUTPUT` characters."""
     is_error: bool
 
 

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 #: Tools bound their own time; one that does not is given up.
 _TIMEOUT_S = 120.0
+#: Characters that the model is told of a call that cannot be read.
+_MOST_QUOTED: Final = 500
 
 END_CALL_SPEC: Final = ToolSpec(
     END_CALL_TOOL,
@@ -48,14 +50,16 @@ class Toolset:
 
     def announcement(self, call: ToolCall) -> str:
         """What is to be said before it; often nothing."""
-        tool = self._tools.get(call.name)
+        # One whose arguments cannot be read is not used.
+        tool = None if isinstance(call.arguments, str) else self._tools.get(call.name)
         return (tool.say or "") if tool is not None and tool.spec.announced else ""
 
     async def use(self, call: ToolCall) -> ToolResult:
         """Carry out what the model asked for."""
         tool = self._tools.get(call.name)
-        if not call.name:
-            return _error("That was no JSON object with name and arguments; try again.")
+        if isinstance(call.arguments, str):
+            what = call.arguments.strip()[:_MOST_QUOTED]
+            return _error(f"That was no JSON object with name and arguments: {what}\nTry again.")
         if tool is None:
             known = ", ".join(self._tools)
             return _error(f"There is no such tool. The tools are: {known}.")

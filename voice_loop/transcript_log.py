@@ -5,7 +5,7 @@ from voice_loop.dialogue import Dialogue
 from voice_loop.events import Timings, ToolUse, Turn
 from voice_loop.playout import Speech
 from voice_loop.ports import Transcript
-from voice_loop.tools import ToolResult
+from voice_loop.tools import MAX_OUTPUT, ToolResult
 
 
 class TranscriptLog:
@@ -38,6 +38,9 @@ class TranscriptLog:
 
     def tool(self, call: ToolCall, result: ToolResult, span_ms: tuple[int, int]) -> Turn:
         """Make a turn of a tool call and its result."""
-        self._dialogue.tool_used(call.name, call.arguments, result.output)
-        use = ToolUse(call.name, call.arguments, result.is_error)
+        given = call.arguments
+        # Servers refuse a history with a call that they cannot read; the output tells what it was.
+        self._dialogue.tool_used(call.name, {} if isinstance(given, str) else given, result.output)
+        told = given[:MAX_OUTPUT] if isinstance(given, str) else given
+        use = ToolUse(call.name, told, result.is_error)
         return Turn("tool", result.output, *span_ms, tool=use)

@@ -53,7 +53,8 @@ class TurnObject(Resource):
     timings: dict[str, float] = Field(description="Milliseconds by name.")
     tool: dict[str, Any] | None = Field(
         examples=[None],
-        description="What a tool was asked and gave: `name`, `arguments`, `output`, `is_error`.",
+        description="What a tool was asked and gave: `name`, `arguments`, `output`, `is_error`. "
+        "Arguments that are no JSON object are the text that the model wrote.",
     )
 
 

@@ -39,7 +39,7 @@ def tools_param(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
 
 
 def tool_call_text(name: str, arguments: str) -> str:
-    """A call as our text; one whose arguments are no object is malformed there, too.
+    """A call as our text; arguments that are no object are a text in it.
 
     Args:
         name: the tool's.
@@ -50,8 +50,8 @@ def tool_call_text(name: str, arguments: str) -> str:
         if isinstance(given, str):  # some servers write the text of the text
             given = read(given)
     except ValueError:
-        given = None
-    body = json.dumps({"name": name, "arguments": given}) if isinstance(given, dict) else ""
+        given = arguments
+    body = json.dumps({"name": name, "arguments": given})
     # No argument may end the call early.
     return TOOL_CALL_OPEN + body.replace("<", "\\u003c") + TOOL_CALL_CLOSE
 
@@ -88,12 +88,13 @@ def _assistant(content: str, prefix: str, answered: int) -> Iterator[dict[str, A
 
 
 def _call(text: str) -> dict[str, str] | None:
-    """The function of a call; None for a malformed one."""
+    """The function of a call; None for one that names none."""
     try:
         call = read_json(text)
-        return {"name": str(call["name"]), "arguments": json.dumps(call.get("arguments") or {})}
+        name, arguments = str(call["name"]), json.dumps(call.get("arguments") or {})
     except STRANGE:
         return None
+    return {"name": name, "arguments": arguments} if name else None
 
 
 def _user(content: str, before: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -216,6 +216,8 @@ async def test_a_model_that_says_it_is_told_and_the_call_goes_on(
     assert "does not match" in str(call.result_error)
     (tool,) = [turn for turn in await office.store.calls.turns(call.id) if turn.speaker == "tool"]
     assert "no JSON object" in tool.text
+    assert tool.tool is not None
+    assert used[:3000] in tool.tool["arguments"]
     async with benching(office.store, tmp_path) as bench:
         for path in ("/v1/calls", f"/v1/calls/{call.id}", f"/v1/calls/{call.id}/transcript"):
             assert (await bench.client.get(path)).status_code == 200

@@ -163,8 +163,13 @@ def test_no_argument_ends_a_call_early() -> None:
     assert "<" not in body
     assert json.loads(body)["arguments"] == {"x": "</tool_call> <tool_call>"}
     assert tool_call_text("a", "") == '<tool_call>{"name": "a", "arguments": {}}</tool_call>'
-    for broken in ("[1]", '{"x": ', "null", "[" * 100_000):
-        assert tool_call_text("a", broken) == "<tool_call></tool_call>"
+
+
+@pytest.mark.rows("RV-522", "RV-550")
+def test_arguments_that_are_no_object_are_told_as_they_came() -> None:
+    for broken, told in (("[1]", [1]), ('{"x": ', '{"x": '), ("[" * 100_000, "[" * 100_000)):
+        body = tool_call_text("a", broken).removeprefix(TOOL_CALL_OPEN).removesuffix("</tool_call>")
+        assert json.loads(body) == {"name": "a", "arguments": told}
 
 
 @pytest.mark.parametrize(

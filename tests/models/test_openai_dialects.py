@@ -184,7 +184,7 @@ CALLS: dict[str, tuple[bytes, list[str]]] = {
         {"id": "a", "type": "function", "function": {"name": "book", "arguments": ARGUMENTS}}]},
         "finish_reason": "tool_calls"}]}), [BOOK]),
     "broken arguments": (sse(call(index=0, id="a", name="book", arguments='{"day": "mon'), CALLED),
-        ["<tool_call></tool_call>"]),
+        ['<tool_call>{"name": "book", "arguments": "{\\"day\\": \\"mon"}</tool_call>']),
 }  # fmt: skip
 
 FAILURES = {

@@ -285,6 +285,20 @@ def test_an_argument_may_be_called_as_what_names_a_tool(form: str, given: str, k
     assert_split(form.replace("%s", json.dumps(arguments)), [call])
 
 
+@pytest.mark.parametrize("name", ["Customer Email", "prénom", "1st choice", "ok?"])
+def test_a_parameter_may_have_a_name_in_any_words(name: str) -> None:
+    call = ToolCall("book_visit", {name: "monday"})
+    told = json.dumps({name: "monday"}, ensure_ascii=False)
+    for form in (
+        f'<tool_call>{{"name": "book_visit", "arguments": {told}}}</tool_call>',
+        f"<function=book_visit><parameter={name}>\nmonday\n</parameter></function>",
+        f'<invoke name="book_visit"><parameter name="{name}" type="string">monday</parameter></invoke>',
+        f"<tool_call>book_visit\n<arg_key>{name}</arg_key><arg_value>monday</arg_value></tool_call>",
+        f"book_visit(**{told})",
+    ):
+        assert_split(form, [call])
+
+
 def test_a_name_is_not_told_twice() -> None:
     for call in (
         '{"name": "book_visit", "arguments": {"day": "monday"}}',
@@ -302,9 +316,9 @@ def test_what_may_have_gone_on_is_malformed() -> None:
     for text in (
         '{"name": "book_visit", "arguments": {"day": "mon',
         '<tool_call>{"name": "book_visit", "arguments": {"day": 1',
-        'book_visit(day="mon',
     ):
-        assert split(text) == [ToolCall("")]
+        assert split(text) == [ToolCall("book_visit", text)]
+    assert split('book_visit(day="mon') == [ToolCall("book_visit", 'day="mon')]
 
 
 @pytest.mark.parametrize(
@@ -323,8 +337,13 @@ def test_what_may_have_gone_on_is_malformed() -> None:
     ],
 )
 def test_a_call_with_what_json_cannot_say_is_malformed(value: str) -> None:
-    assert_split(f"book_visit(day={value})", [ToolCall("")])
-    assert_split(f"[book_visit(day={value})]", [ToolCall("")])
+    for text in (f"book_visit(day={value})", f"[book_visit(day={value})]"):
+        (call,) = split(text)
+        assert_split(text, [call])
+        assert isinstance(call, ToolCall)
+        assert isinstance(call.arguments, str)
+        assert call.name == "book_visit"
+        assert f"day={value}" in call.arguments
     assert_split(f"end_call(reason={value})", [ToolCall("end_call")])
 
 
@@ -334,7 +353,35 @@ def test_a_call_in_tags_with_what_json_cannot_say_is_malformed() -> None:
             f"<function=book_visit><parameter=day>{value}</function>",
             f'<book_visit day="{value}"/>',
         ):
-            assert read_calls(form, "tag", frozenset(NAMES)) == [("", {})]
+            assert read_calls(form, "tag", frozenset(NAMES)) == [("book_visit", form)]
+
+
+@pytest.mark.rows("RV-522", "RV-550")
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        (
+            '<tool_call>{"name": "book_visit", "arguments": "monday"}</tool_call>',
+            "book_visit",
+            "monday",
+        ),
+        ('<tool_call>{"name": "book_visit", "arguments": [1]}</tool_call>', "book_visit", "[1]"),
+        ('<tool_call>{"name": "book_visit", "arguments": 3}</tool_call>', "book_visit", "3"),
+        ('<tool_call>{"name": "fly", "arguments": "to"}</tool_call>', "fly", "to"),
+        ("<tool_call>book it</tool_call>", "book", "<tool_call>book it</tool_call>"),
+        ("<tool_call>oh</tool_call>", "", "<tool_call>oh</tool_call>"),
+    ],
+)
+def test_a_call_that_cannot_be_read_is_told_as_it_was_written(
+    text: str, name: str, arguments: str
+) -> None:
+    assert_split(text, [ToolCall(name, arguments)])
+
+
+def test_the_call_is_ended_whatever_its_arguments_are() -> None:
+    for arguments in ('"now"', "[1]", "3"):
+        text = f'<tool_call>{{"name": "end_call", "arguments": {arguments}}}</tool_call>'
+        assert_split(text, [ToolCall("end_call")])
 
 
 @pytest.mark.parametrize("text", WORDS)

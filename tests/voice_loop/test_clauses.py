@@ -74,13 +74,20 @@ SAMPLES = {
     ],
     f"wait. {TOOL_CALL_OPEN}not json{TOOL_CALL_CLOSE} ok": [
         Clause("wait."),
-        ToolCall(""),
+        ToolCall("", f"{TOOL_CALL_OPEN}not json{TOOL_CALL_CLOSE}"),
         Clause("ok"),
     ],
-    f"{TOOL_CALL_OPEN}[1]{TOOL_CALL_CLOSE}": [ToolCall("")],
-    f'{TOOL_CALL_OPEN}{{"name": 3}}{TOOL_CALL_CLOSE}': [ToolCall("")],
-    f'{TOOL_CALL_OPEN}{{"name": "x", "arguments": [1]}}{TOOL_CALL_CLOSE}': [ToolCall("")],
-    f'bye. {TOOL_CALL_OPEN}{{"name": "end_': [Clause("bye."), ToolCall("")],
+    f"{TOOL_CALL_OPEN}[1]{TOOL_CALL_CLOSE}": [
+        ToolCall("", f"{TOOL_CALL_OPEN}[1]{TOOL_CALL_CLOSE}")
+    ],
+    f'{TOOL_CALL_OPEN}{{"name": 3}}{TOOL_CALL_CLOSE}': [
+        ToolCall("", f'{TOOL_CALL_OPEN}{{"name": 3}}{TOOL_CALL_CLOSE}')
+    ],
+    f'{TOOL_CALL_OPEN}{{"name": "x", "arguments": [1]}}{TOOL_CALL_CLOSE}': [ToolCall("x", "[1]")],
+    f'bye. {TOOL_CALL_OPEN}{{"name": "end_': [
+        Clause("bye."),
+        ToolCall("", f'{TOOL_CALL_OPEN}{{"name": "end_'),
+    ],
     "bye. <tool_c": [Clause("bye.")],
     "done </tool_call> now": [Clause("done now")],
 }
@@ -170,12 +177,14 @@ def test_a_boundary_that_comes_too_late_does_not_count() -> None:
 )
 def test_a_tool_call_with_what_nothing_can_hold_is_malformed(value: str) -> None:
     body = f'{{"name": "look", "arguments": {{"n": [{value}]}}}}'
-    assert split(f"{TOOL_CALL_OPEN}{body}{TOOL_CALL_CLOSE}") == [ToolCall("")]
+    text = f"{TOOL_CALL_OPEN}{body}{TOOL_CALL_CLOSE}"
+    assert split(text) == [ToolCall("", text)]
 
 
 def test_a_deeply_nested_tool_call_is_malformed() -> None:
     deep = "[" * 100_000
-    assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("")]
+    begun = f"{TOOL_CALL_OPEN}{deep}"[:16_384]
+    assert split(f"{TOOL_CALL_OPEN}{deep}{TOOL_CALL_CLOSE}") == [ToolCall("", begun)]
 
 
 GROWING = [
@@ -204,5 +213,6 @@ def test_a_text_that_grows_is_not_read_anew_with_every_piece(begin: str, more: s
 def test_what_does_not_end_is_malformed(begin: str) -> None:
     text = f"Yes. {begin}{'x' * 20_000}"
     for end in ("", '"})</tool_call>``` Hello.'):
-        assert split(text + end) == [Clause("Yes."), ToolCall("")]
-        assert split(*(text + end)) == [Clause("Yes."), ToolCall("")]
+        told = [Clause("Yes."), ToolCall("", text.removeprefix("Yes. ")[:16_384])]
+        assert split(text + end) == told
+        assert split(*(text + end)) == told

@@ -350,11 +350,16 @@ async def test_a_long_tool_is_no_silence() -> None:
         (tool_call_text("fly", {}), "There is no such tool. The tools are: book."),
         (
             "<tool_call>book it</tool_call>",
-            "That was no JSON object with name and arguments; try again.",
+            "That was no JSON object with name and arguments: <tool_call>book it</tool_call>\n"
+            "Try again.",
         ),
         (
             "<tool_call>{",
-            "That was no JSON object with name and arguments; try again.",
+            "That was no JSON object with name and arguments: <tool_call>{\nTry again.",
+        ),
+        (
+            '<tool_call>{"name": "book", "arguments": "{\\"day\\": "}</tool_call>',
+            'That was no JSON object with name and arguments: {"day":\nTry again.',
         ),
         (
             tool_call_text("book", {}),

@@ -135,7 +135,9 @@ class RevoxTurn(BaseModel):
 
     content: str = Field(examples=["Yes, speaking."])
     role: Literal["user", "assistant", "tool"]
-    tool_arguments: dict[str, Any] | str | None = Field(examples=[None])
+    tool_arguments: dict[str, Any] | str | None = Field(
+        examples=[None], description="A text is what the model wrote in place of a JSON object."
+    )
     tool_is_error: bool | None
     tool_name: str | None
     tool_output: str | None
@@ -309,6 +311,6 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "role": role,
         "tool_arguments": tool.get("arguments"),
         "tool_is_error": tool.get("is_error"),
-        "tool_name": tool.get("name"),
+        "tool_name": tool.get("name") or None,
         "tool_output": tool.get("output"),
     }

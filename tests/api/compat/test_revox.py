@@ -782,17 +782,18 @@ async def test_attempts_are_told_the_newest_first(bench: Bench) -> None:
 
 
 @pytest.mark.rows("RV-487", "RV-502", "RV-508", "RV-514…521", "RV-523…525", "RV-534")
-@pytest.mark.rows("RV-544…549", "RV-551…553")
-@pytest.mark.partial("RV-522", "RV-550")
+@pytest.mark.rows("RV-522", "RV-544…553")
 async def test_an_attempt_with_what_was_said_and_recorded(bench: Bench) -> None:
     store = bench.store
     call = await answered(store, dialect="revox")
     tool = {"name": "t", "arguments": {"a": 1}, "output": "gone", "is_error": True}
+    garbled = {"name": "", "arguments": '{"a": ', "output": "That was no JSON.", "is_error": True}
     for turn in (
         Turn("agent", "hello", 1.0, 2.0),
         Turn("person", "yes", 2.0, 3.0),
         Turn("keypad", "5", 3.0, 3.0),
         Turn("tool", "gone", 3.0, 4.0, tool=tool),
+        Turn("tool", "That was no JSON.", 4.0, 4.0, tool=garbled),
     ):
         await store.calls.add_turn(call.id, turn)
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100))
@@ -800,7 +801,8 @@ async def test_an_attempt_with_what_was_said_and_recorded(bench: Bench) -> None:
     await store.calls.record_ended(call.id, ended)
     (attempt,) = (await read(bench, call.id))["call_attempts"]
     said = [(turn["role"], turn["content"]) for turn in attempt["transcript"]]
-    assert said == [("assistant", "hello"), ("user", "yes"), ("user", "5"), ("tool", "gone")]
+    spoken = [("assistant", "hello"), ("user", "yes"), ("user", "5"), ("tool", "gone")]
+    assert said == [*spoken, ("tool", "That was no JSON.")]
     assert attempt["transcript"][3] | {"role": "tool"} == {
         "content": "gone",
         "role": "tool",
@@ -809,6 +811,8 @@ async def test_an_attempt_with_what_was_said_and_recorded(bench: Bench) -> None:
         "tool_name": "t",
         "tool_output": "gone",
     }
+    told = attempt["transcript"][4]
+    assert (told["tool_name"], told["tool_arguments"]) == (None, '{"a": ')
     assert attempt["transcript"][0]["tool_name"] is None
     assert (attempt["result"], attempt["ended_by"], attempt["end_reason"]) == (
         "human",

@@ -8,6 +8,10 @@ leg (`Cause` is Q.850, `TechCause` the SIP response), the rest in `DialBegin`, `
 `DialEnd`. Whatever the PBX fails to say in time is forced by deadlines, so that every attempt
 ends exactly once.
 
+The far end is who is in one bridge with the media leg. The PBX puts another channel there when it
+optimises a Local channel away, or when somebody transfers the call (`BridgeEnter`); then the call
+goes on with that one.
+
 A transfer takes the far leg away from the media leg, which ends. It comes back, with another
 media leg, when the far end refuses a REFER; else the attempt lives on as its far leg alone.
 """
@@ -17,9 +21,11 @@ from typing import Final
 
 from pbx import causes
 from pbx.asterisk.outputs import (
+    AskBridge,
     AskCallId,
     AskMedia,
     Event,
+    Follow,
     HangUpChannel,
     Output,
     ReferAnswered,
@@ -35,6 +41,7 @@ from pbx.attempt_core import (
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
 
+_MEDIA: Final = "UnicastRTP/"
 #: Seconds from the originate until Dial must have begun.
 _START_S: Final = 10.0
 #: Seconds that Dial may take beyond the ring timeout that it was given.
@@ -63,7 +70,9 @@ class AsteriskCore(AttemptCore[Output]):
         now: seconds of a steady clock, as in every method.
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: what Dial was told.
-        far_channel: for an inbound attempt, the caller's channel name.
+        far_channel: for an inbound attempt, the name of the channel that asks us to take it.
+        origin_id: for an inbound attempt, the unique id of the channel that the call came in by,
+            where that is another one: a Local channel asks.
     """
 
     def __init__(
@@ -74,10 +83,16 @@ class AsteriskCore(AttemptCore[Output]):
         *,
         ring_timeout_s: float = 30,
         far_channel: str | None = None,
+        origin_id: str | None = None,
     ) -> None:
         super().__init__(id, epoch, now + _START_S, ring_timeout_s, far_channel is not None)
         self._far_leads = self._inbound
         self._media_channel: str | None = None
+        self._media_id: str | None = None if self._inbound else id
+        self._bridge: str | None = None
+        self._far_bridge: str | None = None
+        self._beside: Event | None = None
+        self._moved = False
         self._media_host: str | None = None
         self._far_id: str | None = id if self._inbound else None
         self._far_channel = far_channel
@@ -88,7 +103,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._doubtful = False
         self._fading = False
         if far_channel is not None:
-            self._outputs.append(AskCallId(far_channel))
+            self._outputs.append(AskCallId(origin_id or far_channel))
 
     @property
     def answered(self) -> bool:
@@ -105,7 +120,7 @@ class AsteriskCore(AttemptCore[Output]):
         return self._far_id
 
     def on_event(self, event: Event, now: float) -> None:
-        """Digest one event of this attempt's Linkedid; others' are not for here."""
+        """Digest one event of a channel or bridge that it follows, or of its Linkedid."""
         if self.over:
             return
         match event.get("Event"):
@@ -113,9 +128,19 @@ class AsteriskCore(AttemptCore[Output]):
                 self._on_media_leg(event)
             case "Hangup" if _is_media(event):
                 self._on_media_hang_up(event, now)
-            case "DialBegin" if not self._inbound and event.get("Uniqueid") == self.id:
+            case "BridgeEnter":
+                self._on_bridge_enter(event, now)
+            case "BlindTransfer" if event.get("TransfereeUniqueid") == self._media_id:
+                self._on_sent_on(event)
+            case "DialBegin" if event.get("Uniqueid") == self._media_id:
                 # The originate itself is told as one of the media leg, without a caller.
                 self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
+            case "DialBegin" if event.get("Uniqueid") == self._far_id:
+                self._on_media_dialled(event)
+            case "DialEnd" if event.get("Uniqueid") == self._far_id:
+                # A channel that somebody had answered before gets no other answer.
+                if self._inbound and event.get("DialStatus") == "ANSWER":
+                    self._answer(now)
             case _ if not self._is_far(event):
                 pass
             case "VarSet":
@@ -149,6 +174,18 @@ class AsteriskCore(AttemptCore[Output]):
         if self._phase == "referring":
             self.stay()
             self._outputs.append(ReferAnswered(False, self._refer_code))
+
+    def in_bridge(self, bridge: str, channels: Iterable[Event], now: float) -> None:
+        """The answer to `AskBridge`.
+
+        Args:
+            bridge: which one was asked about.
+            channels: those in it, each with its `Uniqueid` and `Channel`.
+            now: as always.
+        """
+        others = [one for one in channels if one.get("Uniqueid") != self._media_id]
+        if bridge == self._bridge and others and not self.over:
+            self._talk_with(others[0], now)
 
     def begin_join(self) -> None:
         """The far leg is about to be moved to another one: `transferred()` or `stay()` follows."""
@@ -186,7 +223,11 @@ class AsteriskCore(AttemptCore[Output]):
     def owns(self, channel: Event) -> bool:
         """Whether that living channel is this attempt's."""
         # Asterisk gives joined channels one Linkedid: that of either.
-        return channel.get("Linkedid") == self.id or channel.get("Uniqueid") == self._far_id
+        return (
+            channel.get("Linkedid") == self.id
+            or channel.get("Uniqueid") in (self._far_id, self._media_id)
+            or bool(self._bridge and channel.get("BridgeId") == self._bridge)
+        )
 
     def reconcile(self, channels: Iterable[Event], now: float) -> None:
         """Catch up after a lost link.
@@ -199,23 +240,27 @@ class AsteriskCore(AttemptCore[Output]):
             return
         living = list(channels)
         media = [one for one in living if _is_media(one)]
-        far = [one for one in living if one not in media]
+        others = [one for one in living if one not in media]
+        known = [one for one in others if self._is_far(one)]
         if self._away or self.transferred:
-            self._reconcile_moved(media, [one for one in far if self._is_far(one)], now)
+            self._reconcile_taken(media, known, now)
             return
-        if not media and far and self._inbound and self._media_channel is None:
+        if not media and others and self._inbound and self._media_channel is None:
             return  # the caller's channel has not dialled us yet
         if not media:
-            self.lose("The call ended on the PBX while its manager link was down.", now)
-            for one in far:
+            self.lose("The call ended on the PBX, and Offhook was not told how.", now)
+            for one in [] if self._moved else others:
                 self._outputs.append(HangUpChannel(one.get("Channel", "")))
             return
-        self._media_channel = media[0].get("Channel")
-        if far:
-            self._adopt_far(far[0].get("Uniqueid"), far[0].get("Channel"), now)
-            if far[0].get("ChannelStateDesc") == "Ringing":
+        self._media_channel, bridge = media[0].get("Channel"), media[0].get("BridgeId")
+        if bridge and bridge != self._bridge:
+            self._enter(bridge)
+            self._outputs.append(AskBridge(bridge))
+        for far in (known or others)[:1]:
+            self._adopt_far(far.get("Uniqueid"), far.get("Channel"), now)
+            if far.get("ChannelStateDesc") == "Ringing":
                 self._tell(Ringing(now + self._epoch))
-            elif far[0].get("ChannelStateDesc") == "Up":
+            elif far.get("ChannelStateDesc") == "Up":
                 self._answer(now)
         self._insist(now)
 
@@ -236,7 +281,7 @@ class AsteriskCore(AttemptCore[Output]):
         if not self._far_gone:
             self._complaint = _TOO_LATE.get(self._phase)
 
-    def _reconcile_moved(self, media: list[Event], far: list[Event], now: float) -> None:
+    def _reconcile_taken(self, media: list[Event], far: list[Event], now: float) -> None:
         """The far leg was taken from the media leg, or is just being taken."""
         if not far:
             self._on_far_gone(now)
@@ -257,7 +302,7 @@ class AsteriskCore(AttemptCore[Output]):
         if self.transferred:
             return
         channel, value = event.get("Channel", ""), event.get("Value", "")
-        self._media_channel = channel
+        self._set_media(event.get("Uniqueid", ""), channel)
         if event.get("Variable") == "UNICASTRTP_LOCAL_ADDRESS":
             self._media_host = value
         elif event.get("Variable") == "UNICASTRTP_LOCAL_PORT" and self._media_host:
@@ -277,10 +322,75 @@ class AsteriskCore(AttemptCore[Output]):
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
 
+    def _set_media(self, unique_id: str, channel: str) -> None:
+        self._media_channel = channel
+        if unique_id != self._media_id:
+            self._media_id = unique_id
+            self._outputs.append(Follow(unique_id))
+
+    def _on_media_dialled(self, event: Event) -> None:
+        """The far leg dials the media leg: of a Local channel's, nothing else tells whose it is."""
+        unique_id, channel = event.get("DestUniqueid", ""), event.get("DestChannel", "")
+        if channel.startswith(_MEDIA) and unique_id != self._media_id:
+            self._set_media(unique_id, channel)
+            self._outputs.append(AskMedia(channel))
+
+    def _on_bridge_enter(self, event: Event, now: float) -> None:
+        """Somebody comes to be heard by somebody; what we move ourselves is told elsewhere."""
+        bridge, unique_id = event.get("BridgeUniqueid", ""), event.get("Uniqueid")
+        if self._away or self.transferred:
+            return
+        if unique_id == self._media_id:
+            self._enter(bridge)
+            if event.get("BridgeNumChannels") != "1" and self._far_bridge != bridge:
+                self._outputs.append(AskBridge(bridge))
+        elif unique_id == self._far_id:
+            self._far_bridge = bridge
+        elif bridge == self._bridge:
+            present = self._far_bridge == bridge and not self._far_gone
+            if present and event.get("SwapUniqueid") != self._far_id:
+                self._beside = event  # until the far leg leaves the two alone
+            else:
+                self._talk_with(event, now)
+
+    def _enter(self, bridge: str) -> None:
+        self._bridge = bridge
+        self._beside = None
+        self._outputs.append(Follow(bridge))
+
+    def _talk_with(self, channel: Event, now: float) -> None:
+        """That channel is in the media leg's bridge in place of the far leg that we knew.
+
+        It is the PBX's own: the call ends with our media leg, and it goes on in the dialplan.
+        """
+        self._adopt_far_anew(channel.get("Uniqueid"), channel.get("Channel"))
+        self._far_bridge = self._bridge
+        self._answer(now)
+        if not self._unwanted:
+            self._deadline = None
+
+    def _on_sent_on(self, event: Event) -> None:
+        """The far end transferred the media leg (REFER): it goes on in the PBX's dialplan."""
+        if event.get("Result") == "Success":
+            self._adopt_far_anew(None, None)
+
+    def _adopt_far_anew(self, unique_id: str | None, channel: str | None) -> None:
+        self._far_id, self._far_channel = unique_id, channel
+        self._far_gone = self._far_leads = False
+        self._far_bridge = self._beside = self._q850 = self._sip_code = None
+        self._moved = True
+        if unique_id is not None:
+            self._outputs.append(Follow(unique_id))
+
     def _adopt_far(self, unique_id: str | None, channel: str | None, now: float) -> None:
-        if self._far_id is not None or not unique_id or not channel:
+        if not unique_id or not channel:
+            return
+        if self._moved and self.answered:
+            self._adopt_far_anew(unique_id, channel)
+        if self._far_id is not None:
             return
         self._far_id, self._far_channel = unique_id, channel
+        self._outputs.append(Follow(unique_id))
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
             self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
         self._outputs.append(AskCallId(channel))
@@ -309,12 +419,18 @@ class AsteriskCore(AttemptCore[Output]):
         self._close_media()
         if self._far_id is None:
             self._note_cause(event)
-        if self._far_gone or self._far_id is None:
+        if self._far_gone or self._far_id is None or self._moved:
             self._finish(now)
         else:
             self._deadline = now + LAST_WORD_S
 
     def _on_far_gone(self, now: float) -> None:
+        if self._beside is not None:
+            self._talk_with(self._beside, now)
+            return
+        if self._moved and self._far_bridge is None:
+            self._adopt_far_anew(None, None)  # the dialplan rang it in vain, and may have more
+            return
         self._far_gone = True
         if self._phase == "referring" and not self._unwilling:
             self.transfer(now)
@@ -378,4 +494,4 @@ class AsteriskCore(AttemptCore[Output]):
 
 def _is_media(event: Event) -> bool:
     """Whether the event is about a media leg."""
-    return event.get("Channel", "").startswith("UnicastRTP/")
+    return event.get("Channel", "").startswith(_MEDIA)

@@ -3,7 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pbx.asterisk.link import AmiLink
@@ -24,6 +24,8 @@ class Presented:
     number: str
     caller_number: str | None
     caller_name: str | None
+    linked_id: str | None = None
+    """Unique id of the channel that the call came in by: another one where a Local channel asks."""
 
     @property
     def trunk(self) -> str | None:
@@ -52,19 +54,22 @@ def knows_secret(path: str, secret: str) -> bool:
     return not secret or hmac.compare_digest(told.encode(), secret.encode())
 
 
-async def runs_agi(link: AmiLink, call: Presented) -> bool:
-    """Whether Asterisk has just that channel, and it is asking by AGI. Raises SwitchUnavailable."""
+async def confirmed(link: AmiLink, call: Presented) -> Presented | None:
+    """That call, with what else Asterisk knows of it; None where Asterisk has no such channel, or
+    it is not asking by AGI. Raises SwitchUnavailable."""
     try:
         answers = await link.act("Status", {"Channel": call.channel}, listing=True)
     except SwitchRefused:
-        return False
-    return any(
-        one.get("Channel") == call.channel
-        and one.get("Uniqueid") == call.unique_id
-        and one.get("Application") == "AGI"
-        for one in answers
-        if one.get("Event") == "Status"
-    )
+        return None
+    for one in answers:
+        if (
+            one.get("Event") == "Status"
+            and one.get("Channel") == call.channel
+            and one.get("Uniqueid") == call.unique_id
+            and one.get("Application") == "AGI"
+        ):
+            return replace(call, linked_id=one.get("Linkedid"))
+    return None
 
 
 def _text(value: str | None, length: int) -> str | None:

@@ -32,6 +32,20 @@ class AskMedia:
 
 
 @dataclass(frozen=True)
+class AskBridge:
+    """Ask the PBX who is in that bridge; answer with `in_bridge()`."""
+
+    bridge: str
+
+
+@dataclass(frozen=True)
+class Follow:
+    """From now on events about that channel or bridge, by its unique id, are this attempt's."""
+
+    unique_id: str
+
+
+@dataclass(frozen=True)
 class ReferAnswered:
     """What became of a REFER; told once after `begin_refer()`, unless the attempt ends first."""
 
@@ -48,5 +62,7 @@ Output = (
     | HangUpChannel
     | AskCallId
     | AskMedia
+    | AskBridge
+    | Follow
     | ReferAnswered
 )

@@ -11,10 +11,18 @@ from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
-from pbx.asterisk.incoming import Presented, knows_secret, read_request, runs_agi
+from pbx.asterisk.incoming import Presented, confirmed, knows_secret, read_request
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
-from pbx.asterisk.outputs import AskCallId, AskMedia, Event, HangUpChannel, ReferAnswered
+from pbx.asterisk.outputs import (
+    AskBridge,
+    AskCallId,
+    AskMedia,
+    Event,
+    Follow,
+    HangUpChannel,
+    ReferAnswered,
+)
 from pbx.asterisk.transfers import AsteriskTransfers
 from pbx.asterisk.trunk import Trunk, look_at_trunk
 from pbx.attempt import LiveAttempt
@@ -31,6 +39,9 @@ _DIGIT_MS: Final = 120
 _DIGIT_GAP_S: Final = 0.1
 #: Seconds that an inbound channel may take to open its media leg.
 _MEDIA_LEG_S: Final = 5
+
+#: Headers with the unique id of a channel or a bridge that an event is about.
+_ABOUT: Final = ("Uniqueid", "DestUniqueid", "BridgeUniqueid", "TransfereeUniqueid")
 
 LiveCall = LiveAttempt[AsteriskCore]
 
@@ -53,6 +64,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
         self._originating: dict[str, asyncio.Future[Event]] = {}
+        self._followed: dict[str, LiveCall] = {}
+        """By unique ids of channels and bridges."""
 
     async def start(self) -> None:
         """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
@@ -147,7 +160,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             self._refused.warn("FastAGI: the path of a request does not end in pbx.fastagi.secret")
             return None
         try:
-            return call if await runs_agi(self._link, call) else None
+            return await confirmed(self._link, call)
         except SwitchUnavailable as error:
             _log.warning("FastAGI: cannot look for %s: %s", call.channel, error)
             return None
@@ -155,10 +168,13 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     async def _take_call(self, session: AgiSession, call: Presented) -> None:
         """An inbound call: open its audio, ask whether to take it, let its channel dial us, and
         stay until it ends."""
-        if call.unique_id in self._attempts or self._on_incoming is None:
-            _log.warning("FastAGI: %s has asked already", call.channel)
+        known = call.unique_id in self._attempts or call.unique_id in self._followed
+        if known or self._on_incoming is None:
+            _log.warning("FastAGI: %s is a call already", call.channel)
             return
-        core = AsteriskCore(call.unique_id, *clocks(), far_channel=call.channel)
+        core = AsteriskCore(
+            call.unique_id, *clocks(), far_channel=call.channel, origin_id=call.linked_id
+        )
         try:
             attempt = self._begin(core, call.trunk)
         except SwitchRefused as error:
@@ -204,15 +220,27 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             if waiting is not None and not waiting.done():
                 waiting.set_result(event)
             return
-        linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
-        attempt = self._transfers.owner(event) or self._attempts.get(linked)
-        if attempt is not None:
+        attempts = self._whose(event)
+        for attempt in attempts:
             attempt.core.on_event(event, time.monotonic())
             attempt.pump()
-        elif event.get("Event") == "Newchannel" and self._attempts.condemned(
-            event.get("Uniqueid", "")
+        if (
+            not attempts
+            and event.get("Event") == "Newchannel"
+            and self._attempts.condemned(event.get("Uniqueid", ""))
         ):
             self._attempts.spawn(self._kill(event["Uniqueid"]))
+
+    def _whose(self, event: Event) -> Sequence[LiveCall]:
+        """The attempts that an event is about, mostly one: by channel or bridge, else by the
+        Linkedid that its channel began with."""
+        ids = [event[header] for header in _ABOUT if header in event]
+        found = [self._followed.get(one) or self._attempts.get(one) for one in ids]
+        attempts = list(dict.fromkeys(one for one in found if one is not None))
+        linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
+        if not attempts and (by_link := self._attempts.get(linked)) is not None:
+            return [by_link]
+        return attempts
 
     async def _reconcile(self) -> None:
         # Chosen before asking: a call that begins meanwhile need not be in the answer.
@@ -236,6 +264,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             orphan = (
                 one.get("Channel", "").startswith(ours)
                 and linked not in self._attempts
+                and unique_id not in self._followed
                 and not unique_id.startswith(ID_PREFIX)
             )
             if self._attempts.condemned(unique_id) or orphan:
@@ -261,6 +290,10 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 self._attempts.spawn(self._ask_call_id(attempt, channel))
             case AskMedia(channel):
                 self._attempts.spawn(self._ask_media(attempt, channel))
+            case AskBridge(bridge):
+                self._attempts.spawn(self._ask_bridge(attempt, bridge))
+            case Follow(unique_id):
+                self._followed.setdefault(unique_id, attempt)
             case ReferAnswered():
                 self._transfers.answered(attempt, command)
 
@@ -280,6 +313,16 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         if host and port.isdigit():
             attempt.core.media_at(channel, host, int(port))
             attempt.pump()
+
+    async def _ask_bridge(self, attempt: LiveCall, bridge: str) -> None:
+        try:
+            answers = await self._link.act("BridgeInfo", {"BridgeUniqueid": bridge}, listing=True)
+        except SwitchError as error:
+            _log.debug("asking who is in %s: %s", bridge, error)
+            return
+        channels = [one for one in answers if one.get("Event") == "BridgeInfoChannel"]
+        attempt.core.in_bridge(bridge, channels, time.monotonic())
+        attempt.pump()
 
     async def _variable(self, channel: str, name: str) -> str:
         """A variable of a channel; empty where it or the channel is not there."""
@@ -315,6 +358,9 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         super().attempt_ended(attempt, ended)
         self._transfers.ended(attempt)
+        self._followed = {
+            one: whose for one, whose in self._followed.items() if whose is not attempt
+        }
 
 
 def _id(channel: Event) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.link import AmiLink
-from pbx.asterisk.outputs import Event, ReferAnswered
+from pbx.asterisk.outputs import ReferAnswered
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.live_attempts import LiveAttempts
@@ -67,13 +67,8 @@ class AsteriskTransfers:
         self._attempts = attempts
         self._audio = audio
         self._look = look
-        self._by_far_id: dict[str, LiveCall] = {}
         self._partners: dict[str, LiveCall] = {}
         self._referring: dict[str, asyncio.Future[ReferAnswered | None]] = {}
-
-    def owner(self, event: Event) -> LiveCall | None:
-        """Whose event that is, if it is about the far leg of a joined attempt."""
-        return self._by_far_id.get(event.get("Uniqueid", ""))
 
     async def refer(self, attempt: LiveCall, number: str) -> None:
         """As `pbx.switch.Attempt.refer`; the number is checked."""
@@ -112,7 +107,6 @@ class AsteriskTransfers:
         both = (attempt, other)
         for one in both:
             one.core.begin_join()
-            self._by_far_id[one.core.far_id or ""] = one
         self._partners[attempt.id], self._partners[other.id] = other, attempt
         self._attempts.spawn(self._join(both, done))
         await done
@@ -125,7 +119,6 @@ class AsteriskTransfers:
 
     def ended(self, attempt: LiveCall) -> None:
         """Forget an attempt that is over; whom it was joined with has nobody left."""
-        self._by_far_id.pop(attempt.core.far_id or "", None)
         waiting = self._referring.get(attempt.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)

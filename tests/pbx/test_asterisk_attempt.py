@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pbx.asterisk.attempt import AsteriskCore
-from pbx.asterisk.outputs import AskCallId, Event, HangUpChannel, Output
+from pbx.asterisk.outputs import AskBridge, AskCallId, Event, Follow, HangUpChannel, Output
 from pbx.attempt_core import CloseMedia, ConnectMedia
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
 
@@ -38,7 +38,7 @@ def run(name: str) -> list[Output]:
 
 
 def progress(outputs: Iterable[Output]) -> list[type[Any]]:
-    commands = (AskCallId, CloseMedia, ConnectMedia, HangUpChannel)
+    commands = (AskBridge, AskCallId, CloseMedia, ConnectMedia, Follow, HangUpChannel)
     return [type(one) for one in outputs if not isinstance(one, commands)]
 
 

@@ -175,7 +175,7 @@ def test_every_use_of_a_tool_is_told_once(
             assert await call.end() == "silence"
         assert not tool.at_work
         uses = [turn.tool for turn in call.turns if turn.tool is not None]
-        assert [dict(use.arguments) for use in uses] == tool.used
+        assert [use.arguments for use in uses] == tool.used
         said = " ".join(turn.text for turn in call.turns if turn.speaker == "person").split()
         assert [word for word in said if word != "okay"] == words
         assert_history_alternates(call)

@@ -10,23 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voice_loop.call_text import Ending, Opener, openers, read_calls, spoken_in_fence
+from voice_loop.markup import plain
 from voice_loop.reasoning import ReasoningFilter, Retracted, Said
+from voice_loop.sentences import clause_end
 from voice_loop.tools import END_CALL_TOOL
 from voice_loop.untrusted import holdable
 
-_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|\n+")
-_CLAUSE_END = re.compile(r"[,;:](?=\s)|\s[–—](?=\s)")
-_ABBREVIATION = re.compile(
-    r"\b(?:dr|mr|mrs|ms|st|no|sr|sra|srta|prof|a\.m|p\.m|e\.g|i\.e)\.$", re.I
-)
-_MIN_CLAUSE_CHARS = 24
-_MAX_CLAUSE_CHARS = 220
 #: Characters of something that is not for the ear; of more, no call is read.
 _MOST_PASSAGE = 16_384
-#: What a voice must not read out: markup and pictures that language models are fond of.
-_UNSPEAKABLE = re.compile(
-    r"<[/|｜]?\w[^<>]*>|[*_#`~|<>{}\[\]\\\u200d\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+"
-)
+#: Characters that may tell whether a clause ends before them.
+_MOST_AHEAD = 8
+#: Signs that are words by themselves.
+_NAMED_SIGNS = frozenset("#*@&%+=€$£¥°")
 #: What may begin a call, and at the end of a reply is no word.
 _CUT_OFF = re.compile(
     r"[<{\[]|>>>|\S*_|(?:print\()?(?:functions|api)\."
@@ -37,7 +32,7 @@ _CUT_OFF = re.compile(
 
 @dataclass(frozen=True)
 class Clause:
-    """Text to be spoken in one go."""
+    """Text to be spoken in one go, as it is written: the voice has yet to read it."""
 
     text: str
 
@@ -57,9 +52,11 @@ class ClauseSplitter:
 
     Args:
         names: of the tools there are, by which calls are known that no mark sets apart.
+        language: BCP 47 tag or code of the reply's language.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), language: str = "en") -> None:
+        self._language = language
         self._openers = openers(frozenset({END_CALL_TOOL, *names}))
         self._reasoning = ReasoningFilter()
         self._over = False
@@ -67,6 +64,7 @@ class ClauseSplitter:
 
     def _reset(self) -> None:
         self._buffer = ""
+        self._begins_line = True
         #: Before it, nothing begins that is not for the ear.
         self._searched = 0
         #: The end of what begins there.
@@ -105,7 +103,8 @@ class ClauseSplitter:
             if self._ending is None:
                 self._seek(final=final)
             text = self._buffer[: self._searched]
-            cut = _clause_end(text)
+            ahead = self._buffer[self._searched :][:_MOST_AHEAD]
+            cut = clause_end(text, ahead, self._language, begins_line=self._begins_line)
             if cut is not None:
                 self._forget(cut)
                 yield from self._say(text[:cut])
@@ -157,16 +156,23 @@ class ClauseSplitter:
     def _say(self, text: str) -> Iterator[Clause | ToolCall]:
         statement = self._openers.statement(text)
         if statement is None:
-            yield from _speakable(text)
+            yield from self._speakable(text)
         else:
             begin, name = statement
-            yield from _speakable(text[:begin])
+            yield from self._speakable(text[:begin])
             yield ToolCall(name)
 
+    def _speakable(self, text: str) -> Iterator[Clause]:
+        written = plain(text, begins_line=self._begins_line)
+        if text.strip(" "):
+            self._begins_line = text.rstrip(" ").endswith("\n")
+        if any(char.isalnum() or char in _NAMED_SIGNS for char in written):
+            yield Clause(written)
 
-def clauses(text: str) -> list[Clause]:
-    """A whole text as clauses."""
-    splitter = ClauseSplitter()
+
+def clauses(text: str, language: str = "en") -> list[Clause]:
+    """A whole text as clauses; `language` is a BCP 47 tag or code."""
+    splitter = ClauseSplitter(language=language)
     said: list[Clause] = []
     for part in [*splitter.push(text), *splitter.close()]:
         if isinstance(part, Clause):
@@ -174,30 +180,3 @@ def clauses(text: str) -> list[Clause]:
         elif isinstance(part, Retracted):
             said.clear()
     return said
-
-
-def _clause_end(text: str) -> int | None:
-    """Index just after the first clause, or None while none is whole."""
-    # What a boundary is followed by may lie one behind.
-    text = text[: _MAX_CLAUSE_CHARS + 1]
-    sentences = (
-        match.end()
-        for match in _SENTENCE_END.finditer(text)
-        if not _ABBREVIATION.search(text[: match.end()])
-    )
-    clauses = (
-        match.end() for match in _CLAUSE_END.finditer(text) if match.end() >= _MIN_CLAUSE_CHARS
-    )
-    first = min(next(sentences, len(text) + 1), next(clauses, len(text) + 1))
-    if first <= min(len(text), _MAX_CLAUSE_CHARS):
-        return first
-    if len(text) > _MAX_CLAUSE_CHARS:
-        space = text.rfind(" ", 0, _MAX_CLAUSE_CHARS)
-        return space if space > 0 else _MAX_CLAUSE_CHARS
-    return None
-
-
-def _speakable(text: str) -> Iterator[Clause]:
-    cleaned = " ".join(_UNSPEAKABLE.sub(" ", text).split())
-    if any(char.isalnum() for char in cleaned):
-        yield Clause(cleaned)

@@ -53,7 +53,8 @@ SAMPLES = {
         Clause("ok"),
     ],
     "first\n\nsecond\n": [Clause("first"), Clause("second")],
-    "**one** `two` # three": [Clause("one two three")],
+    "**one** `two` # three": [Clause("one two # three")],
+    "# one\n## two": [Clause("one"), Clause("two")],
     "say <b>yes</b> or <i>no</i>": [Clause("say yes or no")],
     " ... - !": [],
     "": [],
@@ -216,3 +217,135 @@ def test_what_does_not_end_is_malformed(begin: str) -> None:
         told = [Clause("Yes."), ToolCall("", text.removeprefix("Yes. ")[:16_384])]
         assert split(text + end) == told
         assert split(*(text + end)) == told
+
+
+#: What ends a clause, and what does not, in any script.
+ENDS = {
+    "はい。月曜日です。どうぞ": ["はい。", "月曜日です。", "どうぞ"],
+    "好的！您想预约哪一天？请说。": ["好的！", "您想预约哪一天？", "请说。"],
+    "「はい。」と言いました。次": ["「はい。」", "と言いました。", "次"],
+    "مرحبا. كيف حالك؟ شكرا": ["مرحبا.", "كيف حالك؟", "شكرا"],
+    "नमस्ते। आप कैसे हैं? ठीक": ["नमस्ते।", "आप कैसे हैं?", "ठीक"],
+    "جی ہاں۔ شکریہ۔": ["جی ہاں۔", "شکریہ۔"],
+    "Τι ώρα είναι; Ευχαριστώ": ["Τι ώρα είναι;", "Ευχαριστώ"],
+    "well… yes… no": ["well…", "yes…", "no"],
+    "**Really?** Yes.": ["Really?", "Yes."],
+    "“Sure.” Then we go.": ["“Sure.”", "Then we go."],
+    "No. We are closed.": ["No.", "We are closed."],
+    "Take bus no. 5 there. Ok": ["Take bus no. 5 there.", "Ok"],
+    "She lives in apt. 4B now. Ok": ["She lives in apt. 4B now.", "Ok"],
+    "J. R. R. Tolkien wrote it. Yes": ["J. R. R. Tolkien wrote it.", "Yes"],
+    "So do I. And you?": ["So do I.", "And you?"],
+    "Milk, eggs, etc. are here. Ok": ["Milk, eggs, etc. are here.", "Ok"],
+    "Milk, eggs, etc. Then we go": ["Milk, eggs, etc.", "Then we go"],
+    "The U.S. office is open. Ok": ["The U.S. office is open.", "Ok"],
+    "It is Fig. 3 there. Ok": ["It is Fig. 3 there.", "Ok"],
+    "Come on Oct. 5 then. Ok": ["Come on Oct. 5 then.", "Ok"],
+    "Write to a.b@c.example. Ok": ["Write to a.b@c.example.", "Ok"],
+    "See https://c.example/a.b?c=d. Ok": ["See https://c.example/a.b?c=d.", "Ok"],
+    "It weighs 3.5 kg. Ok": ["It weighs 3.5 kg.", "Ok"],
+    "We meet then on March 4, 2026, at noon": ["We meet then on March 4, 2026,", "at noon"],
+    "Between ten and so on 10 – 12 people": ["Between ten and so on 10 – 12 people"],
+    "1. First one.\n2. Second one.": ["1. First one.", "2. Second one."],
+    "Look at [our page. It is new](https://a.example/b). Ok": [
+        "Look at our page. It is new.",
+        "Ok",
+    ],
+    "We sell tea &amp; coffee here, friend": ["We sell tea & coffee here,", "friend"],
+}
+
+
+@pytest.mark.parametrize("text", ENDS)
+def test_clauses_end_where_sentences_do_in_every_script(text: str) -> None:
+    wanted = [Clause(clause) for clause in ENDS[text]]
+    assert split(text) == wanted
+    assert split(*text) == wanted
+    for cut in range(len(text)):
+        assert split(text[:cut], text[cut:]) == wanted, f"cut at {cut}"
+
+
+def test_a_dot_makes_an_ordinal_in_some_languages() -> None:
+    text = "Am 3. März geht es. Gut"
+    parts = [part for language in ("de-AT", "en") for part in said_in(text, language)]
+    assert parts == ["Am 3. März geht es.", "Gut", "Am 3.", "März geht es.", "Gut"]
+
+
+def said_in(text: str, language: str) -> list[str]:
+    splitter = ClauseSplitter(language=language)
+    parts = [*splitter.push(text), *splitter.close()]
+    return [part.text for part in parts if isinstance(part, Clause)]
+
+
+def test_wide_characters_make_short_clauses() -> None:
+    parts = clauses("今日は天気がいいので散歩に行きましょう" * 20)
+    assert "".join(parts) == "今日は天気がいいので散歩に行きましょう" * 20
+    assert all(len(part) <= 80 for part in parts)
+
+
+def test_an_end_is_told_as_soon_as_what_follows_tells() -> None:
+    for begin, next_one, told in (
+        ("はい。", "月", "はい。"),
+        ("See apt. 4B. ", "", "See apt. 4B."),
+        ("No. ", "W", "No."),
+        ("Yes! ", "", "Yes!"),
+    ):
+        splitter = ClauseSplitter()
+        assert [*splitter.push(begin), *splitter.push(next_one)] == [Clause(told)]
+
+
+#: Text for the eye, and what is left for the ear.
+MARKED = {
+    "**Hello** *there*, __you__ and _me_!": "Hello there, you and me!",
+    "~~old~~ `new` ==now==": "old new now",
+    "## Prices": "Prices",
+    "- tea": "tea",
+    "* tea": "tea",
+    "• tea": "tea",
+    "- [x] done": "done",
+    "> he said": "he said",
+    "| tea | 3 |": "tea, 3",
+    "[our page](https://a.example/b_c)": "our page",
+    "![a dog](https://a.example/dog.png)": "a dog",
+    "[our page][1]": "our page",
+    "as was shown[1] before[^2]": "as was shown before",
+    "<https://a.example/b>": "https://a.example/b",
+    "<a@b.example>": "a@b.example",
+    '<a href="https://a.example">here</a>': "here",
+    "one<br>two": "one, two",
+    '<speak>hello <break time="1s"/> there</speak>': "hello, there",
+    '<prosody rate="slow">hello</prosody>': "hello",
+    "<!-- not for you -->hello": "hello",
+    "tea &amp; milk &lt; 3": "tea & milk < 3",
+    "great 😀👍🏽 👨‍👩‍👧 news ⭐": "great news",
+    "press 1️⃣ now": "press 1 now",
+    "hello :-) there ;)": "hello there",
+    "Monday → Friday": "Monday, Friday",
+    "press # or * now": "press # or * now",
+    "my_name@b.example": "my_name@b.example",
+    "dial *67 first": "dial *67 first",
+    "3*4 is 12": "3*4 is 12",
+    r"it is \*free\*": "it is *free*",
+    "Acme™ and Co®": "Acme and Co",
+    "**Yes": "Yes",
+    "fine**": "fine",
+    "it is $5": "it is $5",
+}
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_marks_for_the_eye_are_taken_out_and_signs_with_a_meaning_are_left(text: str) -> None:
+    assert " ".join(clauses(text)) == MARKED[text]
+    parts = [part.text for part in split(*text) if isinstance(part, Clause)]
+    assert " ".join(parts) == MARKED[text]
+
+
+@pytest.mark.parametrize("text", ["---", "***", "| --- | :-: |", "====", "😀", ":-)", "____"])
+def test_what_is_for_the_eye_alone_is_not_said(text: str) -> None:
+    assert clauses(f"{text}\nhello") == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "text", ["```python\nprint(1)\n```\nThere.", "```sql\nselect 1\n```There."]
+)
+def test_neither_a_fence_nor_its_language_is_said(text: str) -> None:
+    assert clauses(text) == ["There."]

@@ -6,6 +6,7 @@ level without jumps from clause to clause.
 """
 
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
@@ -35,6 +36,9 @@ FLOAT_PEAK: Final = FULL_SCALE - 1
 #: What Piper can pronounce with what it brings. For the other scripts it wants packages that
 #: Offhook does not have, and data that it downloads when it first speaks.
 PHONEMES: Final = ("espeak", "text", "hebrew")
+
+#: The letter, which eSpeak NG takes for the article; `A-` is said as it is meant.
+_LETTER_A: Final = re.compile(r"(?:(?<=[^.!?…\s] )A(?! [A-Z][a-z])|\bA(?= [A-Z]\b))(?![\w'’.-])")
 
 Audio = NDArray[np.float32]
 _Line = tuple[str, float]
@@ -130,6 +134,8 @@ class Piper:
         # Piper holds its own lock around espeak-ng, which has one state per process. Double
         # brackets would be raw phonemes to Piper: text from outside must not reach that.
         plain = text.replace("[[", " ").replace("]]", " ").encode(errors="replace").decode()
+        if self.language == "en":
+            plain = _LETTER_A.sub("A-", plain)
         try:
             sentences = self._voice.phonemize(plain)
             return [self._voice.phonemes_to_ids(s) for s in sentences if s]

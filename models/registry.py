@@ -167,6 +167,10 @@ class EngineRegistry:
         """A voice by its name, or the default one of a language. Raises EngineError."""
         return self._choose("voice", self._voices, name, language).engine
 
+    def languages_of(self, voice: str) -> Sequence[str]:
+        """The languages that a voice speaks, the main one first. Raises EngineError."""
+        return self._choose("voice", self._voices, voice, None).languages
+
     def _llm(self, wanted: str | CustomModel | None) -> LanguageModel:
         if isinstance(wanted, CustomModel):
             return self._custom(wanted)

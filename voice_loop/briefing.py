@@ -11,6 +11,7 @@ from voice_loop.clauses import clauses
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, LanguageModel
 from voice_loop.prompts import LANGUAGE_NAMES, Message, transcript_text
+from voice_loop.reading import Reader
 
 log = logging.getLogger(__name__)
 
@@ -65,26 +66,32 @@ async def compose(
     if said:
         try:
             async with asyncio.timeout(_COMPOSE_S):
-                summary = await _summary(llm, briefing_messages(said, instructions, language))
+                summary = await _summary(
+                    llm, briefing_messages(said, instructions, language), language
+                )
         except (EngineError, TimeoutError) as error:
             log.error("a briefing has no summary: %s", error or "it took too long")
     return " ".join(filter(None, (hello, summary, goodbye)))
 
 
-async def _summary(llm: LanguageModel, messages: Sequence[Message]) -> str:
+async def _summary(llm: LanguageModel, messages: Sequence[Message], language: str) -> str:
     async with aclosing(llm.stream(messages, max_tokens=_MAX_TOKENS)) as pieces:
         text = "".join([piece async for piece in pieces])
-    return " ".join(clause.text for clause in clauses(text))[:_MAX_LENGTH]
+    return " ".join(clause.text for clause in clauses(text, language))[:_MAX_LENGTH]
 
 
-async def speak(text: str, engines: Engines, rate: int, speed: float = 1.0) -> Speech:
+async def speak(
+    text: str, engines: Engines, rate: int, speed: float = 1.0, language: str = "en"
+) -> Speech:
     """A text as audio for a line of `rate` Hz. Raises EngineError."""
+    reader = Reader(language)
     speech = Speech(engines.tts.rate, rate, interruptible=False, in_history=False)
     try:
         async with asyncio.timeout(_SPEAK_S):
-            for clause in clauses(text):
-                speech.begin_clause(clause.text)
-                async with aclosing(engines.tts.stream(clause.text, speed)) as chunks:
+            for clause in clauses(text, language):
+                reading = reader.read(clause.text, speech.last_clause)
+                speech.begin_clause(clause.text, reading.weights)
+                async with aclosing(engines.tts.stream(reading.spoken, speed)) as chunks:
                     async for chunk in chunks:
                         speech.add(chunk)
                 speech.end_clause()

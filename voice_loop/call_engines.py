@@ -12,6 +12,7 @@ from voice_loop.config import ConversationConfig
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript
 from voice_loop.prompts import Message
+from voice_loop.reading import Reader
 from voice_loop.reasoning import Retracted
 from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
@@ -48,6 +49,7 @@ class CallEngines:
         self._line_rate = line_rate
         self._config = config
         self._timeout_s = config.engine_timeout_s
+        self._reader = Reader(config.language)
         self._toolset = toolset
         self._cache_key = cache_key
 
@@ -147,7 +149,7 @@ class CallEngines:
         stopwatch: Stopwatch | None,
     ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
         """Stream what the model says and does."""
-        splitter = ClauseSplitter(tool.name for tool in tools)
+        splitter = ClauseSplitter((tool.name for tool in tools), self._config.language)
         stream = self._engines.llm.stream(
             messages,
             max_tokens=self._config.reply_max_tokens + (_TOOL_CALL_TOKENS if tools else 0),
@@ -169,13 +171,16 @@ class CallEngines:
         self._engines.llm.release(self._cache_key)
 
     async def _recite(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
-        for clause in clauses(text):
+        for clause in clauses(text, self._config.language):
             await self._say(clause.text, speech, stopwatch)
 
     async def _say(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
-        speech.begin_clause(text)
+        reading = self._reader.read(text, speech.last_clause)
+        speech.begin_clause(text, reading.weights)
         stream = _in_time(
-            self._engines.tts.stream(text, self._config.speed), self._timeout_s, "the voice"
+            self._engines.tts.stream(reading.spoken, self._config.speed),
+            self._timeout_s,
+            "the voice",
         )
         async with aclosing(stream) as chunks:
             async for chunk in chunks:

@@ -28,6 +28,8 @@ MAX_SPEECH_SECONDS = 120
 @dataclass
 class _Clause:
     text: str
+    weights: tuple[float, ...]
+    """Characters that are said for each word."""
     first_frame: int
     frames: int = 0
     voiced: int = 0
@@ -36,22 +38,22 @@ class _Clause:
 
     def heard(self, played: int) -> str:
         """The words whose audio lies within the first `played` frames of the speech."""
-        words = self.text.split()
         if played <= self.first_frame or (self.complete and not self.voiced):
             return ""
         if self.complete and played >= self.first_frame + self.voiced:
             return self.text
-        estimate = int(len(self.text) / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
+        length = sum(self.weights) + max(0, len(self.weights) - 1)
+        estimate = int(length / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
         span = self.voiced if self.complete else max(self.frames, estimate)
         share = (played - self.first_frame) / span
-        budget, spent, count = share * len(self.text), 0, 0
-        for word in words:
-            spent += len(word)
+        budget, spent, count = share * length, 0.0, 0
+        for weight in self.weights:
+            spent += weight
             if spent > budget:
                 break
             spent += 1
             count += 1
-        return " ".join(words[:count])
+        return " ".join(self.text.split()[:count])
 
 
 @dataclass(eq=False)
@@ -127,8 +129,22 @@ class Speech:
         """Whether words of it have not left."""
         return not self.finished or self._played < self._voiced
 
-    def begin_clause(self, text: str) -> None:
-        self._clauses.append(_Clause(text, first_frame=self._added))
+    @property
+    def last_clause(self) -> str:
+        """The clause that was begun last; empty before the first."""
+        return self._clauses[-1].text if self._clauses else ""
+
+    def begin_clause(self, text: str, weights: tuple[float, ...] | None = None) -> None:
+        """Begin a clause.
+
+        Args:
+            text: as it is written.
+            weights: characters that are said for each of its words; None where it is said as
+                it is written.
+        """
+        if weights is None:
+            weights = tuple(map(float, map(len, text.split())))
+        self._clauses.append(_Clause(text, weights, first_frame=self._added))
         self._resampler = Resampler(self.source_rate, self.line_rate)
 
     def add(self, samples: Samples) -> None:
@@ -149,6 +165,7 @@ class Speech:
         heard = [clause for clause in self._clauses if clause.heard(self._played)]
         for clause in heard:
             clause.text = clause.heard(self._played)
+            clause.weights = clause.weights[: len(clause.text.split())]
             clause.frames = min(clause.frames, self._played - clause.first_frame)
             clause.voiced = min(clause.voiced, clause.frames)
             clause.complete = True

@@ -212,4 +212,6 @@ class Transferring:
         """The briefing, as audio; made while it rings."""
         language = self._conversation.language
         text = await compose(self._engines.llm, self._said, transfer.summary_instructions, language)
-        return await speak(text, self._engines, self._attempt.rate, self._conversation.speed)
+        return await speak(
+            text, self._engines, self._attempt.rate, self._conversation.speed, language
+        )

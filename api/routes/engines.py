@@ -81,7 +81,11 @@ async def preview_voice(exchange: Exchange, asked: VoicePreview) -> Response:
         place = pointer("language" if asked.voice is None else "voice")
         raise invalid([FieldError(wrong, place, code="provider_not_configured")])
     voice = engines.voice(asked.voice, language)
-    speech = await spoken(voice, asked.text, asked.speed or 1.0, asked.volume or 1.0)
+    if language is None and asked.voice is not None:
+        language = engines.languages_of(asked.voice)[0]
+    speech = await spoken(
+        voice, asked.text, asked.speed or 1.0, asked.volume or 1.0, language or ""
+    )
     return Response(wav_bytes(speech, voice.rate), media_type="audio/wav")
 
 

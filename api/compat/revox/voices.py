@@ -74,12 +74,13 @@ async def revox_preview_voice(exchange: Exchange, asked: PreviewVoice) -> Respon
     services = exchange.services
     name = f"{asked.provider}/{asked.voiceId}"
     language = language_of_voice(services.engines, services.settings, name)
+    language = language or services.settings.calls.default_language
     try:
-        voice = services.engines.voice(name, language or services.settings.calls.default_language)
+        voice = services.engines.voice(name, language)
     except EngineError as error:
         wrong = FieldError(str(error), pointer("voiceId"), code="provider_not_configured")
         raise invalid([wrong]) from error
-    speech = await spoken(voice, asked.text, speed, volume)
+    speech = await spoken(voice, asked.text, speed, volume, language)
     body = await asyncio.to_thread(as_mp3, speech, voice.rate)
     return Response(body, 200, {"Cache-Control": "no-store"}, "audio/mpeg")
 

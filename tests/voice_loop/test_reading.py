@@ -1,0 +1,247 @@
+"""What is said for what is written, and how much of it each written word takes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.voice_loop.scripted import PhoneCall
+from voice_loop.reading import Reader
+
+# ruff: noqa: E501 - a line for each
+
+ENGLISH = {
+    # Telephone numbers and codes
+    "Call +15551234567 now.": "Call plus one, five five five, one two three, four five six seven now.",
+    "+1 (415) 555-0132": "plus one, four one five, five five five, zero one three two",
+    "(415) 555-0132": "four one five, five five five, zero one three two",
+    "415-555-0132": "four one five, five five five, zero one three two",
+    "415.555.0132": "four one five, five five five, zero one three two",
+    "555-0132": "five five five, zero one three two",
+    "4155550132": "four one five, five five five, zero one three two",
+    "1-800-FLOWERS": "one, eight zero zero, flowers",
+    "+44 20 7946 0958": "plus four four, two zero, seven nine four six, zero nine five eight",
+    "+491711234567": "plus four nine, one seven one, one two three, four five six seven",
+    "555-0132 ext. 12": "five five five, zero one three two, extension one two",
+    "4111 1111 1111 1111": "four one one one, one one one one, one one one one, one one one one",
+    "123-45-6789": "one two three, four five, six seven eight nine",
+    "room 4521": "room four five two one",
+    "Your code is 4521.": "Your code is four five two one.",
+    "order #4521": "order number four five two one",
+    "4521": "four five two one",
+    "4521 people": "four thousand five hundred twenty-one people",
+    "00417": "zero zero four one seven",
+    "Beverly Hills, CA 90210.": "Beverly Hills, California nine zero two one zero.",
+    "the zip is 90210": "the zip is nine zero two one zero",
+    "apt. 4B": "apartment four B",
+    "A1B2": "A one B two",
+    "ABC-1234": "A B C, one two three four",
+    "Flight BA283": "Flight B A two eight three",
+    "COVID-19": "covid nineteen",
+    # Years, dates and times
+    "in 2026": "in twenty twenty-six",
+    "since 1905": "since nineteen oh five",
+    "the 1990s": "the nineteen nineties",
+    "on 3/4/2026": "on March fourth, twenty twenty-six",
+    "03/04/2026": "March fourth, twenty twenty-six",
+    "13/4/2026": "April thirteenth, twenty twenty-six",
+    "2026-03-04": "March fourth, twenty twenty-six",
+    "2026-03-04T10:30:00Z": "March fourth, twenty twenty-six, ten thirty",
+    "on 3/4 at 5": "on March fourth at five",
+    "March 4, 2026": "March fourth, twenty twenty-six",
+    "Mon, Mar 4th": "Monday, March fourth",
+    "March 4–6": "March fourth to sixth",
+    "the 4th of July": "the fourth of July",
+    "March 2026": "March twenty twenty-six",
+    "at 3:30pm": "at three thirty p.m.",
+    "at 9:05 a.m. sharp": "at nine oh five a.m. sharp",
+    "15:00": "three p.m.",
+    "10:00": "ten o'clock",
+    "10am–2pm": "ten a.m. to two p.m.",
+    "10-11am": "ten to eleven a.m.",
+    "9-5": "nine to five",
+    "24/7": "twenty-four seven",
+    # Amounts
+    "$1,234.50": "one thousand two hundred thirty-four dollars and fifty cents",
+    "$1": "one dollar",
+    "$0.50": "fifty cents",
+    "$1.5 million": "one point five million dollars",
+    "$5–$10": "five to ten dollars",
+    "$20/month": "twenty dollars per month",
+    "-$5": "minus five dollars",
+    "EUR 20": "twenty euros",
+    "20,50 €": "twenty euros and fifty cents",
+    "£3.50": "three pounds and fifty pence",
+    "50¢": "fifty cents",
+    "5%": "five percent",
+    "10–12%": "ten to twelve percent",
+    "72°F": "seventy-two degrees Fahrenheit",
+    "-5 °C": "minus five degrees Celsius",
+    "5 kg": "five kilograms",
+    "1 kg": "one kilogram",
+    "60 mph": "sixty miles per hour",
+    "the 21st": "the twenty-first",
+    "1/2": "one half",
+    "2 1/2": "two and a half",
+    "¾": "three quarters",
+    "2-3 days": "two to three days",
+    "v2.1.3": "version two point one point three",
+    "3.14": "three point one four",
+    "1,234,567": "one million two hundred thirty-four thousand five hundred sixty-seven",
+    "12000 people": "twelve thousand people",
+    # Words
+    "Dr. Smith": "Doctor Smith",
+    "12 Main St.": "twelve Main Street.",
+    "St. Mary's": "Saint Mary's",
+    "No. 5": "number five",
+    "tea, e.g. green": "tea, for example green",
+    "Milk, etc.": "Milk, et cetera.",
+    "the FAQ": "the F A Q",
+    "Q&A": "Q and A",
+    "NASA": "nasa",
+    "the CEO": "the C E O",
+    "PDFs": "P D F's",
+    "U.S. offices": "U S offices",
+    "J. R. R. Tolkien": "J R R Tolkien",
+    "PLEASE CALL BACK": "please call back",
+    # Addresses and signs
+    "Write to a@b.example.": "Write to A at B dot example.",
+    "maria_lopez@c.example": "maria underscore lopez at C dot example",
+    "john.doe99@x-ray.co.uk": "john dot doe nine nine at X dash ray dot co dot U K",
+    "https://www.c.example/pay?id=7": "W W W dot C dot example slash pay question mark id equals seven",
+    "visit clinic.com.": "visit clinic dot com.",
+    "report.pdf": "report dot P D F",
+    "tea & milk": "tea and milk",
+    "press # or *": "press pound or star",
+    "A+ or C++": "A plus or C plus plus",
+    "192.168.1.10": "one nine two dot one six eight dot one dot one zero",
+    "well, yes": "well, yes",
+}
+BRITISH = {
+    "3/4/2026": "the third of April, twenty twenty-six",
+    "on the 4th of March": "on the fourth of March",
+    "1,250": "one thousand two hundred and fifty",
+    "020 7946 0958": "zero two zero, seven nine four six, zero nine five eight",
+    "press #": "press hash",
+}
+SPANISH = {
+    "Llame al +34 912 34 56 78.": "Llame al más tres cuatro, nueve uno dos, tres cuatro, cinco seis, siete ocho.",
+    "600 123 456": "seis cero cero, uno dos tres, cuatro cinco seis",
+    "habitación 4521": "habitación cuatro cinco dos uno",
+    "4521 personas": "cuatro mil quinientas veintiuna personas",
+    "21 años": "veintiún años",
+    "1 hora": "una hora",
+    "3/4/2026": "tres de abril de dos mil veintiséis",
+    "el 4 de marzo de 2026": "el cuatro de marzo de dos mil veintiséis",
+    "a las 15:30": "a las quince treinta",
+    "a las 3:30 p. m. mejor": "a las tres y media de la tarde mejor",
+    "1.234,50 €": "mil doscientos treinta y cuatro euros con cincuenta céntimos",
+    "3,5 km": "tres coma cinco kilómetros",
+    "5 %": "cinco por ciento",
+    "20 °C": "veinte grados centígrados",
+    "1º y 2ª": "primero y segunda",
+    "Sr. López": "señor López",
+    "c/ Mayor n.º 5": "calle Mayor número cinco",
+    "EE. UU.": "Estados Unidos",
+    "ana@c.es": "ana arroba C punto E S",
+    "tú & yo": "tú y yo",
+}
+MEXICAN = {
+    "$1,234.50": "mil doscientos treinta y cuatro pesos con cincuenta centavos",
+    "3.5": "tres punto cinco",
+    "1 de enero": "primero de enero",
+}
+GERMAN = {
+    "am 3.4.2026 um 15:30 Uhr": "am dritten April zweitausendsechsundzwanzig um fünfzehn Uhr dreißig",
+    "1.234,50 €": "eintausendzweihundertvierunddreißig Euro fünfzig",
+    "Zimmer 4521": "Zimmer vier fünf zwei eins",
+    "21 Personen": "einundzwanzig Personen",
+    "z. B. heute": "zum Beispiel heute",
+    "a@c.de": "A at C Punkt D E",
+}
+FRENCH = {
+    "le 1er mai 2026 à 15h30": "le premier mai deux mille vingt-six à quinze heures trente",
+    "1 234,50 €": "mille deux cent trente-quatre euros cinquante",
+    "01 23 45 67 89": "zéro un, deux trois, quatre cinq, six sept, huit neuf",
+}
+OTHERS = {
+    ("it", "alle 15:30"): "alle quindici e trenta",
+    ("pt", "20,50 €"): "vinte euros e cinquenta cêntimos",
+    ("nl", "21 mensen"): "eenentwintig mensen",
+    ("pl", "123"): "sto dwadzieścia trzy",
+    # Without words for numbers, digits are left to the voice, one by one where they are a code's.
+    ("el", "+30 21 1234567"): "+ 3 0, 2 1, 1 2 3, 4 5 6 7",
+}
+ALL = [
+    *(("en", *one) for one in ENGLISH.items()),
+    *(("en-GB", *one) for one in BRITISH.items()),
+    *(("es", *one) for one in SPANISH.items()),
+    *(("es-MX", *one) for one in MEXICAN.items()),
+    *(("de", *one) for one in GERMAN.items()),
+    *(("fr-FR", *one) for one in FRENCH.items()),
+    *((tag, text, said) for (tag, text), said in OTHERS.items()),
+]
+
+
+@pytest.mark.parametrize(("tag", "written", "spoken"), ALL)
+def test_what_is_written_is_said_as_people_say_it(tag: str, written: str, spoken: str) -> None:
+    assert Reader(tag).read(written).spoken == spoken
+
+
+def test_the_clause_before_tells_what_a_number_is() -> None:
+    reader = Reader("en")
+    assert reader.read("2026.", "Your code is as follows:").spoken == "two zero two six."
+    assert reader.read("2026.", "It was in the spring of").spoken == "twenty twenty-six."
+
+
+@given(
+    st.text(st.sampled_from("aB .,:/-+@#$€%°0123459\u0663½(\n") | st.characters(), max_size=60),
+    st.sampled_from(["en", "en-GB", "es", "es-MX", "de", "fr", "it", "pl", "ja", "zh", "xx", ""]),
+)
+def test_any_text_can_be_read_and_each_word_has_its_share(text: str, tag: str) -> None:
+    reading = Reader(tag).read(text)
+    assert len(reading.weights) == len(text.split())
+    assert all(weight > 0 for weight in reading.weights)
+
+
+def test_a_number_without_end_is_read_in_time() -> None:
+    assert len(Reader("en").read("9" * 5000).spoken) > 5000
+
+
+async def in_answer(answer: str) -> PhoneCall:
+    """A call in which the agent has just begun to say an answer."""
+    call = await PhoneCall({"how": answer}).answer()
+    await call.hears_out()
+    await call.says("how")
+    await call.until(lambda: call.voiced[-1])
+    return call
+
+
+async def test_the_voice_gets_words_and_what_is_kept_is_what_was_written() -> None:
+    answer = "Call 555-0132, or write to a@b.example."
+    call = await in_answer(answer)
+    await call.hears_out()
+    assert call.mouth.said[-1] == (
+        "Call five five five, zero one three two, or write to A at B dot example."
+    )
+    assert call.said[-1] == ("agent", answer)
+    await call.says_and_waits("thanks")
+    assert call.last_history[-2] == ("assistant", answer)
+
+
+@pytest.mark.parametrize(
+    ("ms", "heard"),
+    [
+        (2_000, "Please call us at"),
+        (3_000, "Please call us at 5551234567 and then"),
+    ],
+)
+async def test_of_what_was_interrupted_the_written_words_are_kept_that_were_heard(
+    ms: int, heard: str
+) -> None:
+    # At 40 ms a character, the number alone takes 2 s.
+    call = await in_answer("Please call us at 5551234567 and then leave a message for us there")
+    await call.quiet(ms)
+    await call.says("stop please")
+    await call.hears_out()
+    assert call.turns[2].interrupted
+    assert call.turns[2].text == heard

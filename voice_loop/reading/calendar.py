@@ -1,0 +1,211 @@
+"""Dates and times of day, in the forms of the language."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from voice_loop.reading.language import Clock, Language
+from voice_loop.reading.rule import Context, Rule
+
+_ISO: Final = re.compile(
+    r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})"
+    r"(?:(?:T| )(\d{2}):(\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-])"
+)
+_YEAR_FIRST: Final = re.compile(r"(?<![\w/])(\d{4})/(\d{1,2})/(\d{1,2})(?![\w/])")
+_NUMERIC: Final = re.compile(
+    r"(?<![\w/.,-])(\d{1,2})(?P<gap>[/.-])(\d{1,2})(?P=gap)(\d{4}|\d{2})(?![\w/]|[.,-]\d)"
+)
+_SHORT: Final = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d)")
+_HALF: Final = r"\s?(?P<half>[ap])(?:\. ?m\.|\.?m(?!\w)\.?)"
+_AFTER: Final = r"(?:\s?(?:h|hs|hrs?|horas?|heures?|Uhr|uur|o['’]clock)(?!\w)\.?)?"
+_CLOCK: Final = re.compile(
+    rf"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])(?P<gap>[:hH.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+    rf"(?![\d:]|[.,]\d)(?:{_HALF}|(?P<word>{_AFTER}))(?![\w])",
+    re.IGNORECASE,
+)
+_HOUR: Final = re.compile(rf"(?<![\w:.,$€£])(?P<hour>0?\d|1[0-2]){_HALF}", re.IGNORECASE)
+_FULL_HOUR: Final = re.compile(r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])\s?(?:h|Uhr|uur)(?!\w)")
+_MILITARY: Final = re.compile(r"(?<![\w:.,])([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)(?!\w)")
+
+
+def rules(language: Language) -> Iterator[Rule]:
+    """How dates and times are read; dates first."""
+    yield from _dates(language)
+    yield from _times(language)
+
+
+def _dates(language: Language) -> Iterator[Rule]:
+    def iso(match: re.Match[str], context: Context) -> str | None:
+        said = _date(int(match[3]), int(match[2]), int(match[1]), context, language)
+        if said is None or match[4] is None:
+            return said
+        return f"{said}, {language.clock(Clock(int(match[4]), int(match[5])))}"
+
+    def year_first(match: re.Match[str], context: Context) -> str | None:
+        return _date(int(match[3]), int(match[2]), int(match[1]), context, language)
+
+    def numeric(match: re.Match[str], context: Context) -> str | None:
+        first, second, year = int(match[1]), int(match[3]), int(match[4])
+        if match["gap"] == "." and language.decimal == "." and len(match[4]) == 2:
+            return None
+        if len(match[4]) == 2:
+            year += 2000 if year < 70 else 1900
+        return _either(first, second, year, context, language)
+
+    def short(match: re.Match[str], context: Context) -> str | None:
+        if not language.date_words or not re.search(
+            rf"(?:(?<!\w)(?:{language.date_words})(?:,|\s+the)?\s+|[–-]\s?)\Z", context.head, re.I
+        ):
+            return None
+        # Of the days there are fractions as well: "add 1/2 cup".
+        if re.match(r"\s+(?:of|cup|hour|mile|inch|tea|table|de\s)", context.tail):
+            return None
+        return _either(int(match[1]), int(match[2]), None, context, language)
+
+    yield Rule(_ISO, iso)
+    yield Rule(_YEAR_FIRST, year_first)
+    yield Rule(_NUMERIC, numeric)
+    yield Rule(_SHORT, short)
+    if language.months:
+        yield from _named_dates(language)
+
+
+def weekdays(language: Language) -> Iterator[Rule]:
+    """How abbreviated weekdays are read."""
+    if language.weekdays:
+        names = "|".join(one.capitalize() for one in sorted(language.weekdays, key=len)[::-1])
+        ahead = rf"\.|(?=,?\s+(?:\d|(?i:{_months(language)})))|(?=\s?[–-]\s?(?:{names}))"
+        short_day = re.compile(
+            rf"(?<!\w)({names})(?!\w)(?:{ahead})|(?:(?<=[–-])|(?<=[–-] ))({names})(?!\w)"
+        )
+
+        def weekday(match: re.Match[str], _: Context) -> str:
+            return language.weekdays[match[0].rstrip(".").lower()]
+
+        yield Rule(short_day, weekday)
+
+
+def _months(language: Language) -> str:
+    return "|".join(map(re.escape, sorted(language.months, key=len, reverse=True)))
+
+
+def _name(written: str, language: Language) -> str:
+    return language.month_names[language.months[written.lower()] - 1]
+
+
+def _named_dates(language: Language) -> Iterator[Rule]:
+    month = rf"(?P<month>{_months(language)})(?!\w)\.?"
+    of_year = r"(?:,?\s+(?:de\s+|del\s+|of\s+)?(?P<year>[12]\d{3})(?![\w:]|[.,]\d))?"
+
+    def named(match: re.Match[str], context: Context) -> str | None:
+        number = language.months[match["month"].lower()]
+        day = int(match["day"])
+        year = None if match["year"] is None else int(match["year"])
+        return _date(day, number, year, context, language)
+
+    def english(match: re.Match[str], context: Context) -> str | None:
+        said = named(match, context)
+        if said is None:
+            return None
+        name, day = _name(match["month"], language), match["day"]
+        year = "" if match["year"] is None else f", {language.year(int(match['year']))}"
+        if match["until"]:
+            until = language.ordinal(int(match["until"]), "")
+            return f"{name} {language.ordinal(int(day), '')} to {until}{year}"
+        return said
+
+    def day_first(match: re.Match[str], context: Context) -> str | None:
+        if named(match, context) is None:
+            return None
+        name = _name(match["month"], language)
+        year = "" if match["year"] is None else f", {language.year(int(match['year']))}"
+        the = "" if re.search(r"\b(?:the|this|next|every)\s+\Z", context.head, re.I) else "the "
+        return f"{the}{language.ordinal(int(match['day']), '')} of {name}{year}"
+
+    if language.code == "en":
+        day = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+        range_ = r"(?:\s?[–-]\s?(?P<until>\d{1,2})(?:st|nd|rd|th)?)?"
+        yield Rule(
+            re.compile(
+                rf"(?<!\w){month}\s+(?:the\s+)?{day}{range_}(?![\w:]|[.,]\d|\s?[ap]\.?m)(?!-\d){of_year}",
+                re.IGNORECASE,
+            ),
+            english,
+        )
+        yield Rule(
+            re.compile(rf"(?<![\w.,:/-]){day}\s+(?:of\s+)?{month}{of_year}", re.IGNORECASE),
+            day_first,
+        )
+    else:
+        day = r"(?P<day>\d{1,2})(?:\.?º|\.?er|\.|°|e)?"
+        yield Rule(
+            re.compile(rf"(?<![\w.,:/]){day}\s+(?:de\s+)?{month}{of_year}", re.IGNORECASE), named
+        )
+
+    def month_of_year(match: re.Match[str], _: Context) -> str:
+        name = _name(match["month"], language)
+        link = " de " if match["link"] else " "
+        return f"{name}{link}{language.year(int(match['of']))}"
+
+    yield Rule(
+        re.compile(
+            rf"(?<!\w){month},?(?P<link>\s+del?)?\s+(?P<of>[12]\d{{3}})(?![\w:]|[.,]\d)",
+            re.IGNORECASE,
+        ),
+        month_of_year,
+    )
+
+
+def _either(
+    first: int, second: int, year: int | None, context: Context, language: Language
+) -> str | None:
+    """A date whose order its language tells, or its numbers do."""
+    day, month = (second, first) if language.month_first else (first, second)
+    return _date(day, month, year, context, language) or _date(month, day, year, context, language)
+
+
+def _date(
+    day: int, month: int, year: int | None, context: Context, language: Language
+) -> str | None:
+    if not (1 <= day <= 31 and 1 <= month <= 12):
+        return None
+    said = language.date(day, month, year)
+    if said.startswith("the ") and re.search(r"\b(?:the|this|next)\s+\Z", context.head, re.I):
+        return said.removeprefix("the ")
+    return said
+
+
+def _times(language: Language) -> Iterator[Rule]:
+    def clock(match: re.Match[str], context: Context) -> str | None:
+        hour, minute, half = int(match["hour"]), int(match["minute"]), (match["half"] or "").lower()
+        gap = match["gap"].lower()
+        if gap == "." and not half and not match["word"]:
+            return None
+        if gap == "h" and language.code not in {"fr", "es", "pt", "it"}:
+            return None
+        if half and hour > 12:
+            hour, half = hour - 12, "p"
+        return _ended(language.clock(Clock(hour, minute, half)), match, context)
+
+    def whole(match: re.Match[str], context: Context) -> str:
+        half = match["half"].lower()
+        return _ended(language.clock(Clock(int(match["hour"]), 0, half)), match, context)
+
+    def full(match: re.Match[str], _: Context) -> str:
+        return language.clock(Clock(int(match["hour"]), 0))
+
+    def military(match: re.Match[str], _: Context) -> str:
+        return language.clock(Clock(int(match[1]), int(match[2])))
+
+    yield Rule(_CLOCK, clock)
+    yield Rule(_HOUR, whole)
+    if language.code in {"fr", "es", "pt", "it", "de", "nl"}:
+        yield Rule(_FULL_HOUR, full)
+    if language.code == "en":
+        yield Rule(_MILITARY, military)
+
+
+def _ended(said: str, match: re.Match[str], context: Context) -> str:
+    """With the dot of "p.m." where that ends the sentence, too."""
+    ends = match[0].endswith(".") and not re.match(r"\s*[a-zà-ÿ\d,;:)–-]", context.tail)
+    return said.rstrip(".") + "." if ends or said.endswith(".") else said

@@ -1,0 +1,120 @@
+"""From what is written to what is said."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from voice_loop.reading import addresses, amounts, calendar, telephone, words
+from voice_loop.reading.english import english
+from voice_loop.reading.language import Language
+from voice_loop.reading.others import other
+from voice_loop.reading.rule import Context, Rule
+from voice_loop.reading.spanish import spanish
+
+#: What a text must have for any of some rules to find something.
+_ADDRESS: Final = re.compile(r"@|\w\.\w|://")
+_DIGIT: Final = re.compile(r"[\d½¼¾⅐-⅞]")
+_SHORTENED: Final = re.compile(
+    r"[./º°]|(?<!\w)[A-Z][a-z]{2,4}(?:\s?[–-]|,?\s+(?:\d|[A-Z]))|(?<!\w)(?:Dr|St)\s"
+)
+_CAPITALS: Final = re.compile(r"[A-Z]{2}|[A-Z]\.|[A-Z] ?&|[a-z] [IVX]{2}|[ÁÉÍÓÚÑÜ]{2}")
+_WORD: Final = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A clause as it is said."""
+
+    spoken: str
+    weights: tuple[float, ...]
+    """Characters that are said for each word of the written clause."""
+
+
+class Reader:
+    """Reads clauses of one language aloud.
+
+    Args:
+        tag: BCP 47 tag, such as `en-GB`, `es-MX`, `de`.
+    """
+
+    def __init__(self, tag: str) -> None:
+        code, _, rest = tag.replace("_", "-").lower().partition("-")
+        regions = [part for part in rest.split("-") if len(part) in (2, 3)]
+        self._rules = _rules(code, regions[-1] if regions else "")
+
+    def read(self, written: str, before: str = "") -> Reading:
+        """Read one clause; `before` is the one before it, which may tell what a number is."""
+        said = self._said(written, before)
+        return Reading(_joined(written, said), _weights(written, said))
+
+    def _said(self, written: str, before: str) -> list[tuple[int, int, str]]:
+        """What is not said as it is written: from where to where, and how."""
+        taken = bytearray(len(written))
+        said: list[tuple[int, int, str]] = []
+        lead = f"{before} " if before else ""
+        for needed, rules in self._rules:
+            if needed.search(written) is None:
+                continue
+            for rule in rules:
+                for found in rule.pattern.finditer(written):
+                    begin, end = found.span()
+                    if begin == end or any(taken[begin:end]):
+                        continue
+                    context = Context(lead + written[:begin], written[end:])
+                    if (spoken := rule.say(found, context)) is not None:
+                        taken[begin:end] = b"\1" * (end - begin)
+                        said.append((begin, end, spoken))
+        return sorted(said)
+
+
+def language_of(code: str, region: str) -> Language:
+    """What is known of a language, by its ISO 639-1 code and region in small letters."""
+    if code == "en":
+        return english(region)
+    return spanish(region) if code == "es" else other(code, region)
+
+
+@lru_cache(maxsize=64)
+def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, ...]], ...]:
+    """The rules in order, with what a text must have for them."""
+    language = language_of(code, region)
+    return (
+        (_ADDRESS, tuple(addresses.rules(language))),
+        (
+            _DIGIT,
+            (
+                *calendar.rules(language),
+                *telephone.rules(language),
+                *amounts.rules(language),
+            ),
+        ),
+        (_SHORTENED, (*words.abbreviations(language), *calendar.weekdays(language))),
+        (_DIGIT, tuple(words.codes(language))),
+        (_CAPITALS, tuple(words.acronyms(language))),
+        (_DIGIT, tuple(amounts.plain_numbers(language))),
+        (words.SIGN, tuple(words.signs(language))),
+    )
+
+
+def _joined(written: str, said: list[tuple[int, int, str]]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for begin, end, spoken in said:
+        pieces += (written[at:begin], spoken)
+        at = end
+    pieces.append(written[at:])
+    text = ""
+    for piece in pieces:
+        # Scripts without spaces stay so.
+        if text and piece and text[-1].isalnum() and piece[0].isalnum() and text[-1] < "\u2e80":
+            text += " "
+        text += piece
+    return " ".join(text.split())
+
+
+def _weights(written: str, said: list[tuple[int, int, str]]) -> tuple[float, ...]:
+    each = [1.0] * len(written)
+    for begin, end, spoken in said:
+        each[begin:end] = [len(spoken) / (end - begin)] * (end - begin)
+    return tuple(sum(each[slice(*word.span())]) for word in _WORD.finditer(written))

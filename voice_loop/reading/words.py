@@ -1,0 +1,231 @@
+"""Words that are not said as they are written: abbreviations, acronyms, codes, and signs."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from voice_loop.reading.language import Language
+from voice_loop.reading.numbers import MOST_DIGITS, digits, letters
+from voice_loop.reading.rule import Context, Rule
+
+_SAINT: Final = re.compile(r"(?<![\w.])(St|st)(?:\.|(?=\s+[A-Z][a-z]))(?!\w)")
+_DOCTOR: Final = re.compile(r"(?<![\w.])(Dr|dr)(?:\.|(?=\s+[A-Z]))(?!\w)")
+_NUMBERED: Final = re.compile(r"(?<![\w.])(?:[Nn]os?\.\s?(?=\d)|[Nn]r\.\s?(?=\d))")
+#: Before a saint, not after a street's name.
+_NO_NAME: Final = re.compile(
+    r"(?:\A|[,;:(]\s*|(?<!\w)(?:the|at|in|to|of|near|from|by|and|for|on|with|is|this|a|called|visit)\s+)\Z",
+    re.I,
+)
+_CODE: Final = re.compile(
+    r"(?<![\w.@/&])(?=[A-Za-z\d-]*\d)(?=[A-Za-z\d-]*[A-Za-z])[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?!\w|[.,]\d)"
+)
+#: `10-minute`, `3-year-old`.
+_COMPOUND: Final = re.compile(r"\d+(?:-[a-z]{2,})(?:-[a-z]+)*")
+_PART: Final = re.compile(r"\d+|[^\W\d_]+")
+_ACRONYM: Final = re.compile(r"(?<![\w&])(?P<caps>[A-ZÁÉÍÓÚÑÜ]{2,})(?P<plural>['’]?s)?(?!\w)")
+_INITIALS: Final = re.compile(
+    r"(?<![\w.])(?:[A-Za-z]\.){2,}(?!\w)|(?<![\w.])(?:[A-Z]\. )+(?:[A-Z]\.)(?=\s)"
+)
+_JOINED: Final = re.compile(r"(?<!\w)([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?!\w)")
+_ROMAN: Final = re.compile(r"(?<=[a-z]\s)(II|III|IV|VI|VII|VIII|IX|XI|XII|XIV|XV|XVI)(?!\w)")
+_ROMANS: Final = {
+    "II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "XI": 11, "XII": 12,
+    "XIV": 14, "XV": 15, "XVI": 16,
+}  # fmt: skip
+_VOWEL: Final = re.compile("[AEIOUYÁÉÍÓÚ]")
+#: How words of English and Spanish begin.
+_ONSET: Final = re.compile(
+    "(?:[BCFGP]L|[BCDFGPT]R|S[CKLMNPQTW]|[CGPSTW]H|TW|QU|WR|KN|STR|SPR|SCR|SHR|THR|SPL"
+    "|[B-DF-HJ-NP-TV-Z])?[AEIOUYÁÉÍÓÚ]"
+)
+#: Of four letters and more that look like a word, and are spelt.
+_SPELT: Final = frozenset(
+    ("AARP", "ACLU", "ASAP", "IEEE", "ISBN", "NAACP", "OECD", "UCLA", "USPS", "YMCA", "YWCA")
+)
+SIGN: Final = re.compile(r"\+\+|[&@#+*/=_%°~<>×÷±≈≤≥−√§№^$€£\\]")
+
+
+def abbreviations(language: Language) -> Iterator[Rule]:
+    """How abbreviations are read."""
+    if language.code == "en":
+        yield from _english_only(language)
+    if not language.abbreviations:
+        return
+    undotted = {
+        key
+        for key in language.abbreviations
+        if key in language.undotted or not _ALL_LETTERS.fullmatch(key)
+    }
+    every = "|".join(map(_pattern, sorted(language.abbreviations, key=len, reverse=True)))
+    known = "|".join(map(_pattern, sorted(undotted, key=len, reverse=True))) or "(?!)"
+    pattern = re.compile(rf"(?<![\w.@/])(?:({every})\.|({known}))(?![\w])", re.IGNORECASE)
+
+    def say(match: re.Match[str], context: Context) -> str | None:
+        written = match[1] or match[2]
+        key = re.sub(r"\.\s?", ". " if ". " in written else ".", written.lower())
+        said = language.abbreviations.get(key) or language.abbreviations.get(key.replace(". ", "."))
+        # In small letters these are words, where no number follows.
+        if said is None or (
+            written.lower() in _NUMBERED_ONLY and not re.match(r"\s?[\dA-Z#]", context.tail)
+        ):
+            return None
+        return said + _full_stop(match, context)
+
+    yield Rule(pattern, say)
+
+
+_ALL_LETTERS: Final = re.compile("[a-zß-ÿ]+(?:[. ]+[a-zß-ÿ]+)*")
+_NUMBERED_ONLY: Final = frozenset(
+    ("no", "n", "fig", "vol", "art", "int", "col", "m", "d", "min", "max")
+)
+
+
+def _pattern(key: str) -> str:
+    return re.escape(key).replace(r"\ ", r"\s?")
+
+
+def _full_stop(match: re.Match[str], context: Context) -> str:
+    """The dot, where it ends the clause as well."""
+    return (
+        "." if match[0].endswith(".") and not context.tail.strip(" \"')”’") and context.head else ""
+    )
+
+
+def _english_only(language: Language) -> Iterator[Rule]:
+    def saint(match: re.Match[str], context: Context) -> str:
+        if _NO_NAME.search(context.head) and re.match(r"\s+[^\W\d_]", context.tail):
+            return "Saint"
+        return "Street" + _full_stop(match, context)
+
+    def doctor(match: re.Match[str], context: Context) -> str:
+        follows = re.match(r"\s+[A-Za-z]", context.tail)
+        named = re.search(r"(?<!\w)[A-Z][a-z]+\s+\Z", context.head) or re.search(
+            r"\d\s+\w+\s+\Z", context.head
+        )
+        if named and not follows:
+            return "Drive" + _full_stop(match, context)
+        return "Doctor" + _full_stop(match, context)
+
+    def number(_match: re.Match[str], _: Context) -> str:
+        return "number "
+
+    def state(match: re.Match[str], _: Context) -> str:
+        return language.states[match[1]]
+
+    yield Rule(_SAINT, saint)
+    yield Rule(_DOCTOR, doctor)
+    yield Rule(_NUMBERED, number)
+    states = "|".join(language.states)
+    yield Rule(re.compile(rf"(?<=[,\w] )({states})(?=,? \d{{5}}(?!\d))"), state)
+
+
+def codes(language: Language) -> Iterator[Rule]:
+    """How codes of letters and digits are read."""
+
+    def say(match: re.Match[str], _: Context) -> str | None:
+        if _COMPOUND.fullmatch(match[0]):
+            return None
+        said, after_word = "", False
+        for group in match[0].split("-"):
+            is_word = _is_name(group)
+            if is_word:
+                part = group.lower() if group.isupper() else group
+            elif after_word and len(group) <= 2 and group.isdigit():
+                part = _number(group, language)
+            else:
+                part = _singly(group, language)
+            said += f"{'' if not said else ' ' if after_word else ', '}{part}"
+            after_word = is_word
+        return said
+
+    yield Rule(_CODE, say)
+
+
+def _is_name(group: str) -> bool:
+    return group.isalpha() and (_is_word(group) if group.isupper() else len(group) > 1)
+
+
+def _singly(group: str, language: Language) -> str:
+    """Letters and digits one by one, but for what is a word with a number behind it."""
+    pieces = _PART.findall(group)
+    if any(len(piece) > 3 and piece.isalpha() and not piece.isupper() for piece in pieces):
+        return " ".join(_number(piece, language) for piece in pieces)
+    return " ".join(_spelt(piece, language) for piece in pieces)
+
+
+def _number(piece: str, language: Language) -> str:
+    if not piece.isdigit() or len(piece) > MOST_DIGITS:
+        return piece
+    return digits(piece, language) if piece[0] == "0" else language.cardinal(int(piece))
+
+
+def _spelt(piece: str, language: Language) -> str:
+    return digits(piece, language) if piece.isdigit() else letters(piece, language)
+
+
+def acronyms(language: Language) -> Iterator[Rule]:
+    """How initials and words in capitals are read."""
+
+    def initials(match: re.Match[str], context: Context) -> str:
+        spelt = letters(re.sub("[. ]", "", match[0]), language)
+        return spelt + _full_stop(match, context)
+
+    def joined(match: re.Match[str], _: Context) -> str:
+        link = language.signs.get("&", "&")
+        return f"{letters(match[1], language)} {link} {letters(match[2], language)}"
+
+    def acronym(match: re.Match[str], _: Context) -> str | None:
+        caps = match["caps"]
+        plural = "'s" if match["plural"] else ""
+        if caps in language.capitals or (_shouted(match.string) and _VOWEL.search(caps)):
+            return caps.lower() + (match["plural"] or "")
+        if caps in _SPELT or not _VOWEL.search(caps) or (language.capitals and not _is_word(caps)):
+            return letters(caps, language) + plural
+        return None if not language.capitals else caps.lower() + (match["plural"] or "")
+
+    def roman(match: re.Match[str], _: Context) -> str:
+        return language.cardinal(_ROMANS[match[1]])
+
+    yield Rule(_JOINED, joined)
+    yield Rule(_INITIALS, initials)
+    yield Rule(_ROMAN, roman)
+    yield Rule(_ACRONYM, acronym)
+
+
+def _is_word(caps: str) -> bool:
+    """Whether capitals can be said as a word; of three letters, few are."""
+    caps = caps.upper()
+    return len(caps) > 3 and caps not in _SPELT and bool(_ONSET.match(caps))
+
+
+def _shouted(text: str) -> bool:
+    """Whether most words are all capitals."""
+    words = re.findall(r"[^\W\d_]{2,}", text)
+    capitals = sum(word.isupper() for word in words)
+    return bool(capitals >= 3 and capitals > 0.7 * len(words))
+
+
+def signs(language: Language) -> Iterator[Rule]:
+    """How single signs are read, last of all."""
+
+    def say(match: re.Match[str], context: Context) -> str | None:
+        sign = match[0]
+        before, after = context.head[-1:], context.tail[:1]
+        named = language.signs
+        if sign == "++":
+            return f"{named['+']} {named['+']}" if "+" in named else None
+        if sign == "#":
+            if language.code == "en" and re.search(r"(?<!\w)[CF]\Z", context.head):
+                return "sharp"
+            return named.get("number" if re.match(r"\s?\d", context.tail) else sign)
+        if sign == "*" and before.isdigit() and after.isdigit():
+            return named.get("×")
+        if sign == "*" and re.search(r"\d \Z", context.head) and re.match(r" \d", context.tail):
+            return named.get("×")
+        if sign == "/" and re.search(r"(?<!\w)and\Z", context.head) and after == "o":
+            return " "
+        if sign == "~":
+            return named.get("about" if after.isdigit() else sign)
+        return named.get(sign)
+
+    yield Rule(SIGN, say)

@@ -11,6 +11,9 @@ from voice_loop.ports import AudioPeer
 
 #: Terminal states of an attempt.
 EndState = Literal["completed", "no_answer", "busy", "canceled", "failed"]
+#: How our own trunk kept a call from its number: no answer at all, our credentials or account
+#: refused, a failure of the carrier's.
+TrunkFault = Literal["trunk_unreachable", "trunk_refused", "trunk_failed"]
 
 #: UTF-8 bytes of a text message. A SIP MESSAGE should not exceed 1300 bytes in all (RFC 3428
 #: section 8), and a line of AMI, in which the text stands as base64, holds 1024 characters.
@@ -51,6 +54,8 @@ class Cause:
     q850: int | None = None
     sip_code: int | None = None
     sip_call_id: str | None = None
+    trunk_fault: TrunkFault | None = None
+    """Only where nothing rang: the number was not reached, and another trunk may be tried."""
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,8 @@ class CallRunner:
         except EngineError as error:
             await self._failed("engine_unavailable", str(error), "engine_error")
         except SwitchRefused as error:
-            await self._failed("request_refused", str(error), "pbx_refused")
+            reason = "trunk_unreachable" if error.field == "trunk" else "pbx_refused"
+            await self._failed("request_refused", str(error), reason)
         except SwitchError as error:
             # The PBX may have the wish and dial.
             await self._failed("pbx_unavailable", str(error), "pbx_unavailable", unknown=True)
@@ -418,7 +419,7 @@ class CallRunner:
         answered = self._answered_at is not None
         if answered and cause.state in ("canceled", "busy"):
             cause = replace(cause, state="completed")
-        reason = self._end_reason or cause.state
+        reason = self._end_reason or cause.trunk_fault or cause.state
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.
             reason = cause.state

@@ -6,13 +6,17 @@ after it was told to dial, and they can only say "not yet" or "no".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, Literal
 
 from api.base.lifecycle import AnsweredBy, CallStatus
 from api.policy.calendar import next_opening, retry_delay
 from api.policy.retry import RetryPolicy
+from api.policy.trunks import TRUNK_FAULTS, next_trunk
 
-Waiting = Literal["attempt_under_way", "scheduled_at", "retry_delay", "calling_window"]
+Waiting = Literal[
+    "attempt_under_way", "scheduled_at", "retry_delay", "calling_window", "trunk_resting"
+]
 Stopping = Literal[
     "attempt_unknown",
     "reached",
@@ -22,6 +26,7 @@ Stopping = Literal[
     "number_unusable",
     "unwanted",
     "attempts_used",
+    "trunk_unreachable",
     "never_open",
     "policy_unreadable",
 ]
@@ -31,6 +36,7 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "scheduled_at": "The call is scheduled for later.",
     "retry_delay": "The pause after the last attempt is not over.",
     "calling_window": "The calling window is closed where the callee is.",
+    "trunk_resting": "Every trunk that takes the number has failed and rests.",
     "attempt_unknown": "It is not known how an attempt ended, so the number is not dialled again.",
     "reached": "The callee was reached.",
     "canceled": "The call was canceled.",
@@ -40,12 +46,20 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "number_unusable": "The network says that the number does not exist.",
     "unwanted": "The callee or the network marked the call as unwanted.",
     "attempts_used": "All attempts were made and nobody was reached.",
+    "trunk_unreachable": "No trunk that takes the number can be reached.",
     "never_open": "No calling window opens any more.",
     "policy_unreadable": "This release cannot read the retry policy or its time zones.",
 }
 
 #: Q.850: unallocated number, number changed, invalid number format. Dialling again cannot help.
 _UNUSABLE_Q850: Final = frozenset({1, 22, 28})
+#: Moved permanently: the number is another one now.
+_UNUSABLE_SIP: Final = frozenset({301})
+#: Times that an order may be failed by each of its trunks, and the first pause after it: 15 s,
+#: 30 s and so on to 5 minutes are about an hour in all.
+_MOST_ROUNDS: Final = 16
+_FIRST_PAUSE_S: Final = 15.0
+_LONGEST_PAUSE_S: Final = 300.0
 #: RFC 8197 (607 Unwanted), RFC 8688 (608 Rejected): dialling again makes it worse.
 _UNWANTED_SIP: Final = frozenset({607, 608})
 
@@ -68,6 +82,11 @@ class OrderFacts:
     """Whether the number is on the do-not-call list now."""
     destination_refused: bool = False
     """Whether the number is none that may be called now."""
+    ways: tuple[str, ...] = ()
+    """Trunks that fit and do not rest, the best first; looked at after one failed only."""
+    patient: bool = False
+    """Whether it waits for its trunks when all have failed: it has a retry policy or is one of a
+    campaign, and nobody waits for its answer."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,12 @@ class AttemptFacts:
     sip_code: int | None = None
     unknown: bool = False
     """The PBX was asked and cannot say: it may have rung, or talked."""
+    trunk: str | None = None
+
+    @property
+    def trunk_failed(self) -> bool:
+        """Whether it did not get past our own trunk, so that it was none at the number."""
+        return self.end_reason in TRUNK_FAULTS and not self.answered
 
     @property
     def reached(self) -> bool:
@@ -169,18 +194,48 @@ def decide(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> D
         return Stop("do_not_call", "failed")
     if order.destination_refused:
         return Stop("destination_not_allowed", "failed")
+    if last and last.trunk_failed:
+        return _after_trunk_fault(order, attempts, now)
     if last:
         if last.sip_code in _UNWANTED_SIP:
             return Stop("unwanted", last.status)
-        if last.q850_cause in _UNUSABLE_Q850:
+        if last.q850_cause in _UNUSABLE_Q850 or last.sip_code in _UNUSABLE_SIP:
             return Stop("number_unusable", last.status)
-        if order.retry is None or len(attempts) >= order.retry.max_attempts:
+        if order.retry is None or len(_counted(attempts)) >= order.retry.max_attempts:
             return Stop("attempts_used", last.status)
+    return _when(order, attempts, now)
+
+
+def trunks_failed(attempts: Sequence[AttemptFacts]) -> Sequence[str | None]:
+    """The trunks that failed the latest attempts, in order; none where the last got past its."""
+    latest = takewhile(lambda one: one.trunk_failed, reversed(attempts))
+    return [one.trunk for one in latest][::-1]
+
+
+def _counted(attempts: Sequence[AttemptFacts]) -> Sequence[AttemptFacts]:
+    """Those that got past our own trunk."""
+    return [one for one in attempts if not one.trunk_failed]
+
+
+def _after_trunk_fault(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> Decision:
+    """Another trunk at once, or all of them again after a pause; none of it counts."""
+    failed = trunks_failed(attempts)
+    if next_trunk(order.ways, failed) is not None:
+        return _when(order, attempts, now)
+    rounds = failed.count(failed[-1])
+    if not order.patient or rounds >= _MOST_ROUNDS:
+        return Stop("trunk_unreachable", "failed")
+    ended_at = attempts[-1].ended_at or attempts[-1].started_at
+    due = ended_at + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (rounds - 1))
+    if due > now:
+        return WaitUntil(due, "trunk_resting")
     return _when(order, attempts, now)
 
 
 def _when(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> Decision:
     """When the next attempt of an order that wants one may start."""
+    made = len(attempts)
+    attempts = _counted(attempts)
     due = now
     why: Waiting = "calling_window"
     if order.scheduled_at is not None and order.scheduled_at > due:
@@ -194,7 +249,7 @@ def _when(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> De
                 return Stop("never_open", attempts[-1].status if attempts else "failed")
             if opening > due:
                 due, why = opening, "calling_window"
-    return WaitUntil(due, why) if due > now else DialNow(len(attempts) + 1)
+    return WaitUntil(due, why) if due > now else DialNow(made + 1)
 
 
 def _rested(policy: RetryPolicy, zones: Sequence[str], attempts: Sequence[AttemptFacts]) -> float:

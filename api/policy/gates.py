@@ -14,6 +14,7 @@ Hold = Literal[
     "campaign_concurrency",
     "number_inactive",
     "trunk_inactive",
+    "trunk_resting",
     "budget",
     "concurrency_key",
     "trunk_channels",
@@ -36,6 +37,20 @@ class TrunkState:
     """Attempts on it that are not over."""
     started: Sequence[float] = ()
     """When its latest `calls_per_second` attempts started, Unix seconds, in order."""
+    resting_until: float | None = None
+    """Until then it rests, as it failed (`api.policy.trunks`); then one call tries it."""
+    newest: float = 0.0
+    """When the latest of its attempts that are not over started."""
+
+    def rests(self, now: float) -> bool:
+        """Whether nothing is dialled on it for now."""
+        return self.resting_until is not None and now < self.resting_until
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no channel for another attempt."""
+        tried = self.resting_until is not None and self.newest >= self.resting_until
+        return tried or (self.max_channels is not None and self.live >= self.max_channels)
 
     def opens_at(self, now: float) -> float:
         """When its rate allows another attempt; `now` if at once."""
@@ -96,6 +111,8 @@ class Gates:
         trunk = self.trunks.get(wish.trunk)
         if trunk is not None and not trunk.active:
             return "trunk_inactive"
+        if trunk is not None and trunk.rests(self.now):
+            return "trunk_resting"
         if self.overdrawn and wish.costs:
             return "budget"
         if self._key_is_full(wish):
@@ -104,8 +121,8 @@ class Gates:
             return "campaign_concurrency"
         if trunk is None:
             return None
-        if trunk.max_channels is not None and trunk.live >= trunk.max_channels:
-            return "trunk_channels"
+        if trunk.full:
+            return "trunk_resting" if trunk.resting_until is not None else "trunk_channels"
         return "calls_per_second" if trunk.opens_at(self.now) > self.now else None
 
     def take(self, wish: Wish) -> None:
@@ -116,11 +133,13 @@ class Gates:
             campaign.live += 1
         if (trunk := self.trunks.get(wish.trunk)) is not None:
             trunk.live += 1
+            trunk.newest = self.now
             trunk.started = [*trunk.started, self.now]
 
     def opens_at(self) -> float | None:
-        """When the first trunk at its rate opens again; None if none is."""
-        openings = [trunk.opens_at(self.now) for trunk in self.trunks.values() if trunk.active]
+        """When the first trunk at its rate, or resting, opens again; None if none is."""
+        active = [trunk for trunk in self.trunks.values() if trunk.active]
+        openings = [max(one.opens_at(self.now), one.resting_until or 0.0) for one in active]
         return min((at for at in openings if at > self.now), default=None)
 
     def _key_is_full(self, wish: Wish) -> bool:

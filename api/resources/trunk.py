@@ -28,6 +28,8 @@ class NewTrunk:
     calls_per_second: int | None = None
     allow_refer: bool = False
     """Whether it may be sent a REFER (RFC 3515)."""
+    priority: int = 10
+    """Of trunks that fit equally well, the lowest goes first."""
 
 
 T = TypeVar("T", bound=NewTrunk)
@@ -41,6 +43,12 @@ class Trunk(NewTrunk):
     updated_at: float
     channels_in_use: int
     """Attempts on it that are not over, and second legs of transfers."""
+    failures: int = 0
+    """Calls in a row that it failed (`api.policy.trunks`)."""
+    resting_until: float | None = None
+    """Unix seconds; once they are past, one call tries it. None of a trunk that works."""
+    rest_reason: str | None = None
+    """What the last call that it failed ended with, for people."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ class Route:
 
 
 def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
-    """Active trunks that take `number`: the longest allowed prefix first, then the oldest.
+    """Active trunks that take `number`: the longest allowed prefix first, then the lowest
+    priority, then the oldest.
 
     Args:
         number: E.164.
@@ -60,7 +69,7 @@ def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
     """
     matches = [(_match(number, trunk), trunk) for trunk in trunks if trunk.status == "active"]
     fitting = [(length, trunk) for length, trunk in matches if length is not None]
-    fitting.sort(key=lambda match: -match[0])
+    fitting.sort(key=lambda match: (-match[0], match[1].priority))
     return [trunk for _, trunk in fitting]
 
 
@@ -83,6 +92,10 @@ _REFER = (
     "Whether the carrier takes a SIP REFER: a cold transfer then needs no channel of ours. Else it "
     "is made by calling and joining."
 )
+_PRIORITY = (
+    "Of trunks whose prefixes fit a number equally well, the lowest goes first; the others are "
+    "tried where it fails."
+)
 _DESCRIPTION = Field(default="", max_length=500, description="Yours.", examples=["Berlin"])
 
 
@@ -99,6 +112,7 @@ class _TrunkFields(Body):
         default=None, ge=1, le=1000, description=_RATE, examples=[5]
     )
     allow_refer: bool = Field(default=False, description=_REFER)
+    priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
 
 
 class CreateTrunk(_TrunkFields):
@@ -121,6 +135,13 @@ class TrunkObject(Resource):
     max_channels: int | None = Field(description=_CHANNELS, examples=[30])
     calls_per_second: int | None = Field(description=_RATE, examples=[5])
     allow_refer: bool = Field(description=_REFER)
+    priority: int = Field(description=_PRIORITY, examples=[10])
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
+    failures: int = Field(description="Calls in a row that it failed.", examples=[0])
+    resting_until: Timestamp | None = Field(
+        description="Until then nothing is dialled on it, as it failed; after that, one call at a "
+        "time until one gets through. null: it works."
+    )
+    rest_reason: str | None = Field(description="What it failed with last, as it rests.")
     created_at: Timestamp
     updated_at: Timestamp

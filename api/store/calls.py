@@ -16,6 +16,7 @@ from api.base.lifecycle import LIVE, MOVES, IllegalMoveError, check_move
 from api.base.numbers import is_e164
 from api.base.refusals import Conflict
 from api.policy.decide import DialNow, Stop, WaitUntil
+from api.policy.trunks import trunk_again
 from api.resources.attempt import Attempt, AttemptObject, Ended, RecordingFile
 from api.resources.call import Call, NewCall
 from api.resources.claim import Unfinished
@@ -24,6 +25,7 @@ from api.resources.turn import Turn, TurnObject
 from api.store import idempotency
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
+from api.store.dial_facts import trunks_failed
 from api.store.do_not_call import add_number
 from api.store.messages import add_after_attempt, add_after_result
 from api.store.orders import decide_on, insert_order, is_listed, stop_order
@@ -39,6 +41,7 @@ from api.store.rows import (
 )
 from api.store.tables import attempts, calls, leases, storable, turns
 from api.store.transfers import end_transfer
+from api.store.ways import note_end, note_sign, ways_of
 from voice_loop.analysis import Analysis
 
 
@@ -130,7 +133,7 @@ class CallLedger:
 
         async def work(transaction: Transaction) -> None:
             change = await CallChange.of(transaction, call_id, self._signals)
-            await _ring(change, transaction.connection, at)
+            await _ring(change, transaction, at)
             await change.save()
 
         await self._database.write(work)
@@ -141,7 +144,7 @@ class CallLedger:
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
             change = await CallChange.of(transaction, call_id, self._signals)
-            await _ring(change, connection, at)
+            await _ring(change, transaction, at)
             number = change.call.attempt_count
             await update_attempt(connection, call_id, number, early_media_at=at)
             change.tell("call.early_media", at, {})
@@ -167,6 +170,8 @@ class CallLedger:
             if call.status == "in_progress" and call.answered_at == max(at, _started(call)):
                 return
             answered = max(at, _started(call))
+            if call.direction == "outbound" and call.started_at is None:
+                await note_sign(transaction, call)
             await update_attempt(
                 transaction.connection,
                 call_id,
@@ -281,6 +286,8 @@ class CallLedger:
                 }
                 change.tell("call.recording.available", at, {"recording": recording})
             change.set(error_message=ended.cause.message, **facts)
+            if change.call.direction == "outbound":
+                await note_end(connection, over, ended, at)
             await self._after_attempt(change, transaction, tried, ended, at)
             transaction.notify("work")
             return await change.save()
@@ -297,22 +304,26 @@ class CallLedger:
     ) -> None:
         """Queue the call again, or end it."""
         call = change.call
-        listed = call.retry is not None and await is_listed(transaction, call.to_number)
-        decision = decide_on(call, tried, max(at, self._clock()), listed=listed)
+        connection, now = transaction.connection, max(at, self._clock())
+        failed = trunks_failed(tried)
+        again = call.retry is not None or len(failed) > 0
+        listed = again and await is_listed(transaction, call.to_number)
+        ways = await ways_of(connection, call, now) if again else ()
+        decision = decide_on(call, tried, now, listed=listed, ways=ways)
         told = {"attempt": AttemptObject.of(tried[-1]).model_dump()}
         match decision:
             case WaitUntil(next_at, why) if next_at is not None:
                 change.tell("call.attempt_ended", at, told)
-                _queue_again(change, next_at, why)
+                _queue_again(change, next_at, why, ways[0] if ways else call.trunk)
             case DialNow():
                 change.tell("call.attempt_ended", at, told)
-                _queue_again(change, max(at, self._clock()), "free_slot")
+                _queue_again(change, now, "free_slot", trunk_again(ways, failed) or call.trunk)
             case Stop() as stop if stop.why in {"do_not_call", "never_open"}:
                 change.tell("call.attempt_ended", at, told)
                 await stop_order(change, stop, at)
             case _:
                 if call.answered_at is not None:
-                    latency = await latency_of(transaction.connection, call.id, len(tried))
+                    latency = await latency_of(connection, call.id, len(tried))
                     change.set(latency=latency)
                 change.tell("call.ended", at, {"status": ended.cause.state} | _told(ended))
                 await change.finish(ended.cause.state, at, awaits_result=ended.awaits_result)
@@ -419,11 +430,12 @@ def _wrong_time(call: Call, instead: str) -> Conflict:
     return Conflict("not_answered", f"the call is {call.status}, not answered; {instead}")
 
 
-async def _ring(change: CallChange, connection: AsyncConnection, at: float) -> None:
-    call = change.call
+async def _ring(change: CallChange, transaction: Transaction, at: float) -> None:
+    call, connection = change.call, transaction.connection
     if call.status == "ringing":
         return
     at = max(at, call.created_at)
+    await note_sign(transaction, call)
     await update_attempt(connection, call.id, call.attempt_count, state="ringing", ringing_at=at)
     change.move("ringing", at, started_at=at)
 
@@ -432,13 +444,14 @@ def _started(call: Call) -> float:
     return call.created_at if call.started_at is None else call.started_at
 
 
-def _queue_again(change: CallChange, next_attempt_at: float, why: str) -> None:
+def _queue_again(change: CallChange, next_attempt_at: float, why: str, trunk: str | None) -> None:
     call = change.call
     check_move(call.id, call.status, "queued")
     change.set(
         status="queued",
         next_attempt_at=next_attempt_at,
         waiting_for=why,
+        trunk=trunk,
         started_at=None,
         answered_at=None,
         answered_by=None,

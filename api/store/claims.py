@@ -18,6 +18,7 @@ from api.base.lifecycle import LIVE
 from api.policy.decide import Stop, WaitUntil
 from api.policy.destinations import HOME, Destinations
 from api.policy.gates import CampaignState, Gates, TrunkState
+from api.policy.trunks import trunk_again
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.claim import Claim, Claimed
@@ -25,11 +26,12 @@ from api.resources.transfer import whose_leg
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
-from api.store.dial_facts import wish
+from api.store.dial_facts import attempt_facts, trunks_failed, wish
 from api.store.legs import legs_by_trunk
 from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
+from api.store.ways import ways_of
 
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.
@@ -59,7 +61,12 @@ _FRESH: Final = {
 
 
 _LIVE_ATTEMPTS: Final = (
-    select(attempts.c.trunk, attempts.c.concurrency_key, func.count().label("live"))
+    select(
+        attempts.c.trunk,
+        attempts.c.concurrency_key,
+        func.count().label("live"),
+        func.max(attempts.c.created_at).label("newest"),
+    )
     .where(attempts.c.ended_at.is_(None))
     # In this order SQLite walks the index of live attempts, not that of all by their trunk.
     .group_by(attempts.c.concurrency_key, attempts.c.trunk)
@@ -195,30 +202,42 @@ class Claims:
             listed = await _listed(connection, [row.to_number for row in rows])
             claims: list[Claim] = []
             moved = 0
+            rerouted = False
             for row in rows:
                 if len(claims) == limit:
                     break
                 call, event_count = split_row(row)
                 change = CallChange(transaction, call, event_count, signals)
                 tried = await load_attempts(connection, call.id) if call.attempt_count else []
+                trunk = gates.trunks.get(call.trunk or "")
+                rests = trunk is not None and trunk.rests(now)
+                ways: Sequence[str] = ()
+                if rests or (tried and attempt_facts(tried[-1]).trunk_failed):
+                    ways = await ways_of(connection, call, now)
                 on_list = call.to_number in listed
                 refused = destinations.refusal(call.to_number, call.from_number) is not None
-                match decide_on(call, tried, now, listed=on_list, refused=refused):
+                match decide_on(call, tried, now, listed=on_list, refused=refused, ways=ways):
                     case Stop() as stop:
                         await stop_order(change, stop, now)
                     case WaitUntil(at, why):
                         change.set(next_attempt_at=at, waiting_for=why)
+                    case _ if rests and trunk is not None and not ways:
+                        change.set(next_attempt_at=trunk.resting_until, waiting_for="trunk_resting")
+                    case _ if rests:
+                        # Then it is looked at again: that trunk may be full, or at its rate.
+                        change.set(trunk=trunk_again(ways, trunks_failed(tried)))
+                        rerouted = True
                     case _ if gates.hold(wish(call)) is not None:
                         continue
                     case _:
                         gates.take(wish(call))
-                        trunk = gates.trunks.get(call.trunk or "")
                         rate = None if trunk is None else trunk.calls_per_second
                         claims.append(await _claim(change, connection, node_id, now, rate))
                         made.append(claims[-1].attempt.channel_id)
                 moved += 1
                 await change.save()
-            more = len(claims) == limit or (len(rows) == limit + _LOOK_AHEAD and moved > 0)
+            looked_at_all = len(rows) < limit + _LOOK_AHEAD or moved == 0
+            more = len(claims) == limit or rerouted or not looked_at_all
             return Claimed(tuple(claims), await _again_at(connection, gates)), more
 
         try:
@@ -237,9 +256,11 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
     """The state of everything that is limited."""
     on_trunk = await legs_by_trunk(connection)
     on_key: Counter[str] = Counter()
+    newest: dict[str, float] = {}
     counted = await connection.execute(_LIVE_ATTEMPTS)
     for row in counted:
         on_trunk[row.trunk or ""] += row.live
+        newest[row.trunk or ""] = max(row.newest, newest.get(row.trunk or "", 0.0))
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
     states = {}
@@ -253,6 +274,8 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
             started = latest.all()[::-1]
         states[row.name] = TrunkState(
             active=row.status == "active",
+            resting_until=row.resting_until,
+            newest=newest.get(row.name, 0.0),
             max_channels=row.max_channels,
             calls_per_second=row.calls_per_second,
             live=on_trunk[row.name],
@@ -280,7 +303,7 @@ async def _due(connection: AsyncConnection, gates: Gates, limit: int) -> Sequenc
         name
         for name, trunk in gates.trunks.items()
         if not trunk.active
-        or (trunk.max_channels is not None and trunk.live >= trunk.max_channels)
+        or (trunk.full and not trunk.rests(gates.now))
         or trunk.opens_at(gates.now) > gates.now
     ]
     found: Result[Any] = await connection.execute(

@@ -1,7 +1,10 @@
 """Orders and attempts of the ledger as the facts that the policy and the gates decide on."""
 
+from collections.abc import Sequence
+
 from api.base.lifecycle import TERMINAL, CallStatus
 from api.base.money import rate_of
+from api.policy import decide
 from api.policy.decide import AttemptFacts, OrderFacts, Stop, decide
 from api.policy.gates import Wish
 from api.policy.retry import parse_retry
@@ -10,13 +13,18 @@ from api.resources.call import Call
 
 
 def order_facts(
-    call: Call, *, do_not_call: bool = False, destination_refused: bool = False
+    call: Call,
+    *,
+    do_not_call: bool = False,
+    destination_refused: bool = False,
+    ways: Sequence[str] = (),
 ) -> OrderFacts:
     """What the policy has to know of a call.
 
     Args:
         do_not_call: whether its number is on the list now.
         destination_refused: whether its number is none that may be called now.
+        ways: trunks that it can go out on now, the best first.
     """
     return OrderFacts(
         zones=tuple(call.zones),
@@ -26,6 +34,8 @@ def order_facts(
         cancel_requested=call.cancel_requested_at is not None,
         do_not_call=do_not_call,
         destination_refused=destination_refused,
+        ways=tuple(ways),
+        patient=call.retry is not None or call.campaign_id is not None,
     )
 
 
@@ -52,7 +62,13 @@ def attempt_facts(attempt: Attempt) -> AttemptFacts:
         q850_cause=attempt.q850_cause,
         sip_code=attempt.sip_code,
         unknown=attempt.unknown,
+        trunk=attempt.trunk,
     )
+
+
+def trunks_failed(tried: Sequence[Attempt]) -> Sequence[str | None]:
+    """The trunks that failed the latest attempts, in order."""
+    return decide.trunks_failed([attempt_facts(one) for one in tried])
 
 
 def wish(call: Call) -> Wish:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Select, case, delete, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,7 @@ from api.store.upsert import insert_for
 _WAYS: Final = select(*(trunks.c[one.name] for one in fields(NewTrunk))).order_by(
     trunks.c.created_at, trunks.c.name
 )
+_RESTS: Final = select(trunks.c.name).where(trunks.c.resting_until > bindparam("now"))
 
 
 class Numbers:
@@ -152,10 +153,11 @@ class Numbers:
 
         Without `from_number`, the agent's primary number is shown, else the oldest active one, if
         a fitting trunk takes it. An agent that has numbers shows no other. The trunk is the
-        number's own, else as `trunks_for` has it.
+        number's own, else as `trunks_for` has it, one that rests after those that do not.
 
         Raises Invalid, in the words of an order: `to`, `from_number`, `agent_id`.
         """
+        now = self._clock()
         wanted = _oldest_first().where(numbers.c.status == "active").limit(1)
         if agent is not None and agent.number_ids:
             attached = agent_numbers.c.agent_id == agent.id
@@ -175,6 +177,9 @@ class Numbers:
         async def work(connection: AsyncConnection) -> Route:
             ways = [NewTrunk(**row._mapping) for row in await connection.execute(_WAYS)]
             names = [trunk.name for trunk in trunks_for(to, ways)]
+            if len(names) > 1:
+                rests = set(await connection.scalars(_RESTS, {"now": now}))
+                names.sort(key=rests.__contains__)
             fitting = or_(numbers.c.trunk.is_(None), numbers.c.trunk.in_(names))
             row = (await connection.execute(wanted.where(fitting))).one_or_none()
             if row is not None and names:

@@ -130,7 +130,13 @@ async def insert_call(
 
 
 def decide_on(
-    call: Call, tried: Sequence[Attempt], now: float, *, listed: bool, refused: bool = False
+    call: Call,
+    tried: Sequence[Attempt],
+    now: float,
+    *,
+    listed: bool,
+    refused: bool = False,
+    ways: Sequence[str] = (),
 ) -> Decision:
     """What the policy wants done with an order; one that cannot be read any more is over.
 
@@ -140,10 +146,11 @@ def decide_on(
         now: Unix seconds.
         listed: whether its number is on the do-not-call list.
         refused: whether its number is none that may be called.
+        ways: trunks that it can go out on, the best first; needed after one failed.
     """
     attempts = [attempt_facts(one) for one in tried]
     try:
-        facts = order_facts(call, do_not_call=listed, destination_refused=refused)
+        facts = order_facts(call, do_not_call=listed, destination_refused=refused, ways=ways)
         return decide(facts, attempts, now)
     except (ValidationError, UnknownZoneError) as error:
         # Another release wrote it, or other time zone data. Nothing may wait behind it.

@@ -157,6 +157,10 @@ trunks = Table(
     Column("allow_refer", Boolean, nullable=False, server_default=false()),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="10"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("resting_until", Double),
+    Column("rest_reason", FreeText),
     one_of("status", ("active", "inactive")),
 )
 

@@ -491,7 +491,8 @@ async def test_hanging_up_an_ended_conversation_does_not_change_why_it_ended(
 @pytest.mark.parametrize(
     ("fault", "name", "reason"),
     [
-        (SwitchRefused("no such trunk", "trunk"), "request_refused", "pbx_refused"),
+        (SwitchRefused("no such trunk", "trunk"), "request_refused", "trunk_unreachable"),
+        (SwitchRefused("no free port", "rtp"), "request_refused", "pbx_refused"),
         (SwitchUnavailable("the link is down"), "pbx_unavailable", "pbx_unavailable"),
     ],
 )

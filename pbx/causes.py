@@ -3,13 +3,14 @@
 The SIP final response says best what the network meant, so it decides the state; the Q.850 cause
 gives the name; `DIALSTATUS` is the last resort, where the PBX itself gave up. Names are those of
 Q.850 in lower snake case, as telephony knows them. Sources: ITU-T Q.850, RFC 3261 section 21,
-RFC 3398 section 8.2.6.
+RFC 3398 sections 7.2.4.1 and 8.2.6, RFC 3326, RFC 8197 and RFC 8688. The table is in
+`docs/dialing.md`.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from pbx.switch import Cause, EndState
+from pbx.switch import Cause, EndState, TrunkFault
 
 #: Q.850 cause → (state before the answer, name, sentence).
 _Q850: Final[Mapping[int, tuple[EndState, str, str]]] = {
@@ -65,7 +66,7 @@ _SIP_TO_Q850: Final[Mapping[int, int]] = {
     400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22,
     413: 127, 414: 127, 415: 79, 416: 127, 420: 127, 421: 127, 423: 127, 480: 18, 481: 41,
     482: 25, 483: 25, 484: 28, 485: 1, 486: 17, 488: 88, 500: 41, 501: 79, 502: 38, 503: 41,
-    504: 102, 505: 127, 513: 127, 600: 17, 603: 21, 604: 1, 606: 88,
+    504: 102, 505: 127, 513: 127, 600: 17, 603: 21, 604: 1, 606: 88, 607: 21, 608: 21,
 }  # fmt: skip
 
 #: SIP final responses whose state is not "failed".
@@ -73,19 +74,34 @@ _SIP_STATES: Final[Mapping[int, EndState]] = {
     408: "no_answer",
     480: "no_answer",
     486: "busy",
-    487: "canceled",
     600: "busy",
 }
 
+#: Answers to us, not about the number: our credentials, or our account, are not good.
+_REFUSES_US: Final = frozenset({401, 402, 407})
+#: Q.850 causes of the number's own network. Where a carrier's 5xx has one as its Reason (RFC 3326),
+#: the call got there.
+_OF_THE_NUMBER: Final = frozenset({1, 16, 17, 18, 19, 20, 21, 22, 28})
+
+#: Q.850 causes that a PBX gives of its own accord, with no answer to its INVITE.
+_GAVE_UP: Final = frozenset({27, 38, 41, 102})
+_UNREACHABLE_DIAL_STATUS: Final = frozenset({"CHANUNAVAIL", "CONGESTION"})
+_NO_ANSWER_AT_ALL: Final = (
+    "The trunk gave no answer: check its address, the network and the carrier."
+)
+
 #: SIP final responses that say more than their Q.850 cause.
 _SIP_SENTENCES: Final[Mapping[int, str]] = {
-    401: "The carrier refused the trunk's credentials.",
+    401: "The carrier refused the trunk's credentials: mend its username and password.",
     402: "The carrier wants to be paid first.",
     403: "The carrier or the callee forbade the call.",
-    407: "The carrier refused the trunk's credentials.",
+    407: "The carrier refused the trunk's credentials: mend its username and password.",
     408: "The destination did not respond in time.",
     480: "The phone cannot be reached at the moment.",
+    487: "The network ended the call before anybody answered.",
+    488: "The far end takes none of the codecs that were offered.",
     603: "The callee declined the call.",
+    606: "The far end takes none of the codecs that were offered.",
     607: "The callee marked the call as unwanted.",
     608: "The carrier's screening rejected the call.",
 }
@@ -103,6 +119,7 @@ _DIAL_STATUS: Final[Mapping[str, int]] = {
 _REQUEST_TERMINATED: Final = 487
 _OK: Final = 200
 _REDIRECTION: Final = 23
+_TIMER_EXPIRED: Final = 102
 
 
 def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
@@ -134,6 +151,7 @@ def unanswered(
     q850: int | None,
     dial_status: str | None,
     alerted: bool,
+    silent: bool = False,
     sip_call_id: str | None = None,
 ) -> Cause:
     """An attempt that ended before the answer, not by our wish.
@@ -143,8 +161,14 @@ def unanswered(
         q850: cause that the PBX told; 0 and None are "unknown".
         dial_status: Asterisk's `DIALSTATUS`.
         alerted: the carrier had responded with 180 or 183.
+        silent: it had not responded at all, not even with 100.
         sip_call_id: the trunk leg's.
     """
+    fault = None if alerted else _trunk_fault(sip_code, q850, dial_status, silent=silent)
+    if fault == "trunk_unreachable":
+        known = q850 if q850 in _GAVE_UP else _TIMER_EXPIRED
+        name = _Q850[known][1]
+        return Cause("failed", name, _NO_ANSWER_AT_ALL, known, None, sip_call_id, fault)
     timed_out = sip_code is None and dial_status == "NOANSWER" and (q850 or 0) in (0, 16)
     if timed_out:
         sip_code = _REQUEST_TERMINATED if alerted else None
@@ -154,9 +178,32 @@ def unanswered(
     known = q850 or (sip_code and _SIP_TO_Q850.get(sip_code)) or _DIAL_STATUS.get(dial_status or "")
     state, name, message = _Q850.get(known or 31, _Q850[31])
     if sip_code is not None:
-        state = _SIP_STATES.get(sip_code, "failed")
+        state = _state(sip_code, q850, alerted=alerted)
         message = _SIP_SENTENCES.get(sip_code, message)
-    return Cause(state, name, message, known or None, sip_code, sip_call_id)
+    return Cause(state, name, message, known or None, sip_code, sip_call_id, fault)
+
+
+def _trunk_fault(
+    sip_code: int | None, q850: int | None, dial_status: str | None, *, silent: bool
+) -> TrunkFault | None:
+    """How our own trunk kept the call from its number, of which nothing was heard."""
+    if silent:
+        return "trunk_unreachable"
+    if sip_code is None:
+        gave_up = dial_status in _UNREACHABLE_DIAL_STATUS or q850 in _GAVE_UP
+        return "trunk_unreachable" if gave_up else None
+    if sip_code in _REFUSES_US:
+        return "trunk_refused"
+    failed = 500 <= sip_code < 600 and q850 not in _OF_THE_NUMBER
+    return "trunk_failed" if failed else None
+
+
+def _state(sip_code: int, q850: int | None, *, alerted: bool) -> EndState:
+    if sip_code == _REQUEST_TERMINATED:
+        return "no_answer" if alerted else "failed"
+    if 500 <= sip_code < 600 and q850 in _OF_THE_NUMBER:
+        return _Q850[q850][0]
+    return _SIP_STATES.get(sip_code, "failed")
 
 
 def lost(message: str, sip_call_id: str | None = None) -> Cause:

@@ -27,6 +27,11 @@ from pbx.switch import (
 #: Seconds for a hang-up to take effect before it is asked for again, and how often.
 HANG_UP_S: Final = 4.0
 _HANG_UP_TRIES: Final = 3
+#: Seconds after which a trunk that has said nothing at all, not even 100, is silent: RFC 3261 has
+#: an INVITE sent four times by then (section 17.1.1.2), each to be answered within 200 ms.
+SILENCE_S: Final = 6.0
+#: What is left of a shorter ring timeout when it is asked about.
+SILENCE_SHARE: Final = 0.7
 #: Seconds to wait for the PBX's last word about what is gone already.
 LAST_WORD_S: Final = 1.0
 
@@ -127,6 +132,7 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._hang_ups = 0
         self._wanted_over = False
         self._complaint: str | None = None
+        self._silent = False
         self._q850: int | None = None
         self._sip_code: int | None = None
         self._call_id: str | None = None

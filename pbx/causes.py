@@ -86,9 +86,7 @@ _OF_THE_NUMBER: Final = frozenset({1, 16, 17, 18, 19, 20, 21, 22, 28})
 #: Q.850 causes that a PBX gives of its own accord, with no answer to its INVITE.
 _GAVE_UP: Final = frozenset({27, 38, 41, 102})
 _UNREACHABLE_DIAL_STATUS: Final = frozenset({"CHANUNAVAIL", "CONGESTION"})
-_NO_ANSWER_AT_ALL: Final = (
-    "The trunk gave no answer: check its address, the network and the carrier."
-)
+_NO_ANSWER_AT_ALL: Final = "The trunk gave no answer: check its address and the network."
 
 #: SIP final responses that say more than their Q.850 cause.
 _SIP_SENTENCES: Final[Mapping[int, str]] = {

@@ -24,6 +24,7 @@ from pbx.asterisk.outputs import (
     AskBridge,
     AskCallId,
     AskMedia,
+    AskResponse,
     Event,
     Follow,
     HangUpChannel,
@@ -33,6 +34,8 @@ from pbx.asterisk.outputs import (
 from pbx.attempt_core import (
     HANG_UP_S,
     LAST_WORD_S,
+    SILENCE_S,
+    SILENCE_SHARE,
     AttemptCore,
     ConnectMedia,
     DisconnectMedia,
@@ -98,6 +101,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_channel = far_channel
         self._far_gone = False
         self._dial_status: str | None = None
+        self._give_up_at: float | None = None
         self._redirected = False
         self._refer_code: int | None = None
         self._doubtful = False
@@ -164,6 +168,12 @@ class AsteriskCore(AttemptCore[Output]):
     def call_id(self, value: str) -> None:
         """The answer to `AskCallId`."""
         self._call_id = value or self._call_id
+
+    def responded(self, value: str, now: float) -> None:
+        """The answer to `AskResponse`: a trunk that has said nothing will not, and is given up."""
+        if not value and self._phase == "dialing" and not self._alerted and not self._unwanted:
+            self._silent = True
+            self._force(now)
 
     def media_at(self, channel: str, host: str, port: int) -> None:
         """The answer to `AskMedia`; also told by events, should they not be missed."""
@@ -271,6 +281,10 @@ class AsteriskCore(AttemptCore[Output]):
             self._finish(now)
         elif self._fading:
             self._on_far_gone(now)
+        elif self._give_up_at is not None and self._hang_ups == 0 and not self._far_gone:
+            self._deadline, self._give_up_at = self._give_up_at, None
+            if self._phase == "dialing" and not self._alerted and self._far_channel is not None:
+                self._outputs.append(AskResponse(self._far_channel))
         elif self._phase == "referring" and self._hang_ups == 0:
             self.transfer(now)
         else:
@@ -392,7 +406,8 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_id, self._far_channel = unique_id, channel
         self._outputs.append(Follow(unique_id))
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
-            self._deadline = now + self._ring_timeout_s + _RING_GRACE_S
+            self._deadline = now + min(SILENCE_S, SILENCE_SHARE * self._ring_timeout_s)
+            self._give_up_at = now + self._ring_timeout_s + _RING_GRACE_S
         self._outputs.append(AskCallId(channel))
 
     def _on_dial_end(self, event: Event, now: float) -> None:
@@ -472,7 +487,7 @@ class AsteriskCore(AttemptCore[Output]):
 
     def _answer(self, now: float) -> None:
         if self._tell(Answered(now + self._epoch)) and not self._unwanted:
-            self._deadline = None
+            self._deadline = self._give_up_at = None
 
     def _hang_up_command(self) -> HangUpChannel:
         # By name where it is known: an id matches a stranger's channel only by design.
@@ -488,6 +503,7 @@ class AsteriskCore(AttemptCore[Output]):
             q850=self._q850,
             dial_status=self._dial_status,
             alerted=self._alerted,
+            silent=self._silent,
             sip_call_id=self._call_id,
         )
 

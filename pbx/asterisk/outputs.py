@@ -25,6 +25,13 @@ class AskCallId:
 
 
 @dataclass(frozen=True)
+class AskResponse:
+    """Ask the PBX what that channel was answered, 100 included; answer with `responded()`."""
+
+    channel: str
+
+
+@dataclass(frozen=True)
 class AskMedia:
     """Ask the PBX where the audio of that media leg is; answer with `media_at()`."""
 
@@ -64,5 +71,6 @@ Output = (
     | AskMedia
     | AskBridge
     | Follow
+    | AskResponse
     | ReferAnswered
 )

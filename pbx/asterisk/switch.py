@@ -18,6 +18,7 @@ from pbx.asterisk.outputs import (
     AskBridge,
     AskCallId,
     AskMedia,
+    AskResponse,
     Event,
     Follow,
     HangUpChannel,
@@ -288,6 +289,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 self._attempts.spawn(self._kill(channel))
             case AskCallId(channel):
                 self._attempts.spawn(self._ask_call_id(attempt, channel))
+            case AskResponse(channel):
+                self._attempts.spawn(self._ask_response(attempt, channel))
             case AskMedia(channel):
                 self._attempts.spawn(self._ask_media(attempt, channel))
             case AskBridge(bridge):
@@ -306,6 +309,16 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     async def _ask_call_id(self, attempt: LiveCall, channel: str) -> None:
         value = await self._variable(channel, "CHANNEL(pjsip,call-id)")
         attempt.core.call_id(value)
+
+    async def _ask_response(self, attempt: LiveCall, channel: str) -> None:
+        variable = f"HANGUPCAUSE({channel},tech)"
+        try:
+            answer = await self._link.act("Getvar", {"Channel": channel, "Variable": variable})
+        except SwitchError as error:  # then it is not known, and nobody is given up
+            _log.debug("asking for %s: %s", variable, error)
+            return
+        attempt.core.responded(answer[0].get("Value", ""), time.monotonic())
+        attempt.pump()
 
     async def _ask_media(self, attempt: LiveCall, channel: str) -> None:
         host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")

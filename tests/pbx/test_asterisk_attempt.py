@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from pbx.asterisk.attempt import AsteriskCore
-from pbx.asterisk.outputs import AskBridge, AskCallId, Event, Follow, HangUpChannel, Output
+from pbx.asterisk.outputs import (
+    AskBridge,
+    AskCallId,
+    AskResponse,
+    Event,
+    Follow,
+    HangUpChannel,
+    Output,
+)
 from pbx.attempt_core import CloseMedia, ConnectMedia
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
 
@@ -313,3 +321,49 @@ def test_a_media_leg_that_lingers_is_hung_up_and_the_call_stays_completed() -> N
     assert [type(one) for one in outputs] == [HangUpChannel]
     core.on_event(media[1], 8.0)
     assert cause(core.take()).state == "completed"
+
+
+FAR = {"DestUniqueid": "1.2", "DestChannel": "PJSIP/trunk-00000001"}
+BEGIN: Event = {"Event": "DialBegin", "Uniqueid": "offhook-1", **FAR}
+GONE: Stream = [
+    (7.0, {"Event": "DialEnd", "DialStatus": "CANCEL", **FAR}),
+    (7.0, {"Event": "Hangup", "Channel": FAR["DestChannel"], "Uniqueid": "1.2", "Cause": "0"}),
+    (7.0, {"Event": "Hangup", "Channel": "UnicastRTP/x", "Uniqueid": "offhook-1"}),
+]
+
+
+@pytest.mark.parametrize(("ring_timeout_s", "asked_at"), [(30, 6.1), (4, 2.9)])
+def test_a_trunk_that_says_nothing_is_given_up(ring_timeout_s: int, asked_at: float) -> None:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=ring_timeout_s)
+    feed(core, [(0.1, BEGIN)])
+    assert core.deadline == pytest.approx(asked_at)
+    core.on_deadline(asked_at)
+    assert core.take() == [AskResponse(FAR["DestChannel"])]
+    core.responded("", asked_at)
+    assert core.take() == [HangUpChannel("offhook-1")]
+    end = cause(feed(core, GONE))
+    assert (end.state, end.trunk_fault) == ("failed", "trunk_unreachable")
+
+
+def test_a_trunk_that_has_said_anything_is_waited_for() -> None:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=10)
+    feed(core, [(0.1, BEGIN)])
+    core.on_deadline(6.2)
+    core.take()
+    core.responded("SIP 100 Trying", 6.2)
+    assert core.take() == []
+    assert core.deadline == pytest.approx(0.1 + 10 + 5)
+    ringing: Event = {"Event": "DialState", "DialStatus": "RINGING", **FAR}
+    assert progress(feed(core, [(6.3, ringing)])) == [Ringing]
+    core.responded("", 6.4)
+    assert core.take() == []
+
+
+def test_a_call_that_is_canceled_meanwhile_is_asked_nothing() -> None:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=30)
+    feed(core, [(0.1, BEGIN)])
+    core.hang_up(1.0)
+    core.take()
+    core.on_deadline(5.0)
+    assert core.take() == [HangUpChannel("offhook-1")]
+    assert cause(feed(core, GONE)).state == "canceled"

@@ -7,7 +7,7 @@ new, and is passed over.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from pbx import causes
@@ -231,6 +231,8 @@ class AttemptCore(ABC, Generic[OutputT]):
         if (kind in self._told and kind is not Digit) or not self._phases.step(kind):
             return False
         self._told.add(kind)
+        if isinstance(progress, Ringing | EarlyMedia | Answered):
+            progress = replace(progress, sip_call_id=self._call_id)
         if kind in (Transferred, Ended):
             self._close_media()
         self._outputs.append(progress)

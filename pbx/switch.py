@@ -69,6 +69,8 @@ class Dialing:
 @dataclass(frozen=True)
 class Ringing:
     at: float
+    sip_call_id: str | None = None
+    """Of the trunk's leg, where it is known by now; as in the two that follow."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,13 @@ class EarlyMedia:
     """The network plays audio before the answer (SIP 183)."""
 
     at: float
+    sip_call_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Answered:
     at: float
+    sip_call_id: str | None = None
 
 
 @dataclass(frozen=True)

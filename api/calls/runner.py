@@ -10,6 +10,7 @@ from functools import partial
 from typing import Literal
 
 from api.base.lifecycle import AnsweredBy
+from api.calls.call_log import CallLog
 from api.calls.recording import RecordedPeer
 from api.calls.recording_folder import RecordingFolder, recording_name
 from api.calls.results import extract_results
@@ -130,6 +131,7 @@ class CallRunner:
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
         self._scribe = LedgerWriter(claim.call.id)
+        self._story = CallLog(claim)
         self._transferring: Transferring | None = None
         self._transferred = False
         self._left = False
@@ -175,6 +177,7 @@ class CallRunner:
 
     async def _run(self) -> Call | None:
         """Gives the call if it is over and a result is to be looked for."""
+        self._story.placed()
         try:
             freeze = partial(self._config.freeze, self._call)
             self._call = await insist(self._call.id, freeze)
@@ -299,12 +302,15 @@ class CallRunner:
                     match event:
                         case Dialing():
                             pass
-                        case Ringing(at):
+                        case Ringing(at, sip_call_id):
+                            self._story.ringing(sip_call_id)
                             self._scribe.note(partial(calls.record_ringing, call_id, at))
-                        case EarlyMedia(at):
+                        case EarlyMedia(at, sip_call_id):
+                            self._story.ringing(sip_call_id)
                             self._scribe.note(partial(calls.record_early_media, call_id, at))
-                        case Answered(at):
+                        case Answered(at, sip_call_id):
                             self._answered_at = at
+                            self._story.answered(sip_call_id)
                             if recorder is not None:
                                 recorder.start()
                             self._talk = asyncio.create_task(conversation.run(attempt))
@@ -457,4 +463,5 @@ class CallRunner:
         calls, call_id = self._store.calls, self._call.id
         number = self._claimed.number
         call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
+        self._story.ended(ending, self._answered_at)
         return call if call.over and ending.awaits_result else None

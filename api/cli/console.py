@@ -69,16 +69,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def log_to_stderr(level: str) -> None:
-    """Every log line with its time, level, place and request, if any, on stderr."""
+    """Every log line with its time, level, place and request, if any, on stderr.
+
+    Of libraries, warnings and errors only.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RequestIdFilter())
     logging.basicConfig(
-        level=level.upper(),
+        level=max(logging.WARNING, getattr(logging, level.upper())),
         handlers=[handler],
         format="%(asctime)s %(levelname)s %(name)s %(request)s%(message)s",
     )
-    for noisy in ("alembic", "httpx", "httpcore", "faster_whisper", "panoramisk", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for ours in ("api", "models", "pbx", "voice_loop"):
+        logging.getLogger(ours).setLevel(level.upper())
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from api.base.lifecycle import IllegalMoveError
 from api.base.refusals import NotFound
+from api.calls.call_log import CallLog
 from api.calls.results import EXTRACTION_TIMEOUT_S, extract_results
 from api.calls.runner import LEFT, CallRunner, RunnerConfig
 from api.dialing.rate_gate import RateGate
@@ -220,6 +221,8 @@ class Dialer:
         call_id = left.call.id
         try:
             await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
+            if attempt is not None:
+                CallLog(Claim(left.call, attempt)).ended(ended, attempt.answered_at)
         except IllegalMoveError:
             log.info("call %s: another process was first to end it", call_id)
 

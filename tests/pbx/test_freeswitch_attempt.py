@@ -535,7 +535,7 @@ def test_catching_up_with_a_call_that_goes_on() -> None:
 def test_catching_up_with_a_call_that_was_answered_meanwhile() -> None:
     life = Life()
     life.on("CHANNEL_CREATE")
-    assert life.reconcile(UP) == [Answered(UNIX), Park(answer=False)]
+    assert life.reconcile(UP) == [Answered(UNIX, "abc"), Park(answer=False)]
     assert life.wait(3600) == []
     assert life.park() == [OpenAudio(1)]
     assert life.end("NORMAL_CLEARING").sip_call_id == "abc"

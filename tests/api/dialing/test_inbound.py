@@ -177,6 +177,31 @@ async def test_an_inbound_call_is_the_mirror_of_an_outbound_one(desk: Desk) -> N
     assert (made.channel_id, made.trunk, made.state) == ("17000.0", "trunk", "completed")
 
 
+async def test_the_log_tells_each_step_of_an_inbound_call_once(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "api")
+    await answering(desk.bench)
+    assert await desk.ring(trunk="trunk") is None
+    call = await desk.the_call()
+    (attempt,) = desk.attempts
+    attempt.answer()
+    await until(desk.bench.store, call["id"], "answered")
+    attempt.end()
+    async with asyncio.timeout(5):
+        while " ended " not in caplog.text:  # once it is on disk
+            await asyncio.sleep(0.01)
+    told = [one.message for one in caplog.records if call["id"] in one.message]
+    placed = "placed attempt=1 direction=inbound trunk=trunk channel=17000.0"
+    assert told[:3] == [
+        f"call {call['id']}: {placed}",
+        f"call {call['id']}: ringing attempt=1 trunk=trunk sip_call_id=-",
+        f"call {call['id']}: answered attempt=1 trunk=trunk sip_call_id=-",
+    ]
+    assert len(told) == 4
+    assert " ended attempt=1 status=completed end_reason=person_hangup " in told[3]
+
+
 @pytest.mark.rows("CB-68", "RV-280", "RV-281", "RV-286", "RV-303", "OI-31", "OI-36")
 async def test_every_dialect_tells_of_an_inbound_call(desk: Desk) -> None:
     await answering(desk.bench)

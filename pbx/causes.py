@@ -118,6 +118,7 @@ _REQUEST_TERMINATED: Final = 487
 _OK: Final = 200
 _REDIRECTION: Final = 23
 _TIMER_EXPIRED: Final = 102
+_INTERWORKING: Final = 127
 
 
 def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
@@ -174,7 +175,10 @@ def unanswered(
     if sip_code is not None and 300 <= sip_code < 400:
         q850 = _REDIRECTION  # what a PBX has in its place is about its not following
     known = q850 or (sip_code and _SIP_TO_Q850.get(sip_code)) or _DIAL_STATUS.get(dial_status or "")
-    state, name, message = _Q850.get(known or 31, _Q850[31])
+    telling = known
+    if sip_code is not None and known == _INTERWORKING:  # a PBX's word for a code it does not know
+        telling = _SIP_TO_Q850.get(sip_code, known)
+    state, name, message = _Q850.get(telling or 31, _Q850[31])
     if sip_code is not None:
         state = _state(sip_code, q850, alerted=alerted)
         message = _SIP_SENTENCES.get(sip_code, message)

@@ -31,6 +31,7 @@ from pbx import causes
         (606, None, None, "failed", "incompatible_destination"),
         (607, None, None, "failed", "call_rejected"),
         (608, None, None, "failed", "call_rejected"),
+        (608, 127, None, "failed", "call_rejected"),
         (503, 17, None, "busy", "user_busy"),
         (500, 19, None, "no_answer", "no_answer"),
     ],

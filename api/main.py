@@ -285,6 +285,18 @@ async def _webhook_secret(settings: Settings, store: Store) -> str:
     return (await store.signing_secret.get()).secret
 
 
+async def _trunks(store: Store) -> Mapping[str, Check]:
+    """Which trunks rest: no fault that a restart would mend. Nothing where the store cannot tell,
+    which is told elsewhere."""
+    try:
+        trunks = await store.trunks.list()
+    except StoreError:
+        return {}
+    resting = ", ".join(repr(trunk.name) for trunk in trunks if trunk.resting_until is not None)
+    told = f"resting as calls failed: {resting}; /v1/trunks tells why" if resting else "none rests"
+    return {"trunks": Check(True, told)}
+
+
 async def _health(server: Server) -> Mapping[str, Check]:
     connected = server.switch.connected
     pbx = Check(connected, "connected" if connected else "no link to the PBX; see `offhook doctor`")
@@ -298,4 +310,5 @@ async def _health(server: Server) -> Mapping[str, Check]:
             f"{server.media.stray_packets} stray packets dropped",
         ),
         "calls": Check(True, f"{server.dialer.active} under way"),
+        **await _trunks(server.store),
     }

@@ -69,6 +69,8 @@ _SIP_TO_Q850: Final[Mapping[int, int]] = {
     504: 102, 505: 127, 513: 127, 600: 17, 603: 21, 604: 1, 606: 88, 607: 21, 608: 21,
 }  # fmt: skip
 
+#: Of codes for which PBXs only say "interworking" (RFC 8197, RFC 8688).
+_UNKNOWN_TO_PBXS: Final[Mapping[int, int]] = {607: 21, 608: 21}
 #: SIP final responses whose state is not "failed".
 _SIP_STATES: Final[Mapping[int, EndState]] = {
     408: "no_answer",
@@ -118,7 +120,6 @@ _REQUEST_TERMINATED: Final = 487
 _OK: Final = 200
 _REDIRECTION: Final = 23
 _TIMER_EXPIRED: Final = 102
-_INTERWORKING: Final = 127
 
 
 def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
@@ -175,9 +176,7 @@ def unanswered(
     if sip_code is not None and 300 <= sip_code < 400:
         q850 = _REDIRECTION  # what a PBX has in its place is about its not following
     known = q850 or (sip_code and _SIP_TO_Q850.get(sip_code)) or _DIAL_STATUS.get(dial_status or "")
-    telling = known
-    if sip_code is not None and known == _INTERWORKING:  # a PBX's word for a code it does not know
-        telling = _SIP_TO_Q850.get(sip_code, known)
+    telling = _UNKNOWN_TO_PBXS.get(sip_code or 0, known)
     state, name, message = _Q850.get(telling or 31, _Q850[31])
     if sip_code is not None:
         state = _state(sip_code, q850, alerted=alerted)

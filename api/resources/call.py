@@ -398,7 +398,7 @@ class CallObject(Resource):
     next_attempt_at: Timestamp | None = Field(description="When a queued call falls due.")
     waiting_for: str | None = Field(
         description="What a queued call waits for: `scheduled_at`, `retry_delay`, "
-        "`calling_window`; once it is due, `concurrency_key`, `trunk_channels`, "
+        "`calling_window`; `trunk_resting`; once it is due, `concurrency_key`, `trunk_channels`, "
         "`calls_per_second`, `trunk_inactive`, `number_inactive`, `campaign_paused`, "
         "`campaign_concurrency`, `budget`, or `free_slot`. `result`: it is over and its result is "
         "being extracted."

@@ -1,0 +1,119 @@
+"""A carrier behind a trunk that is played: to each INVITE it gives the answers it is told to.
+
+A datagram socket on loopback; it speaks as much SIP (RFC 3261) as refusals need.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from pbx.testbed import TestBed
+
+_COPIED: Final = re.compile(r"(?im)^(?:via|from|call-id|cseq):.*$")
+_TO: Final = re.compile(r"(?im)^to:.*$")
+_CALL_ID: Final = re.compile(r"(?im)^call-id:\s*(\S+)")
+_CHALLENGE: Final = 'Digest realm="carrier", nonce="abc", algorithm=MD5'
+_CHALLENGES: Final = {
+    401: f"WWW-Authenticate: {_CHALLENGE}\r\n",
+    407: f"Proxy-Authenticate: {_CHALLENGE}\r\n",
+}
+_PAUSE_S: Final = 0.1
+
+
+class PlayedCarrier(asyncio.DatagramProtocol):
+    """Answers every call in the same way.
+
+    Args:
+        answers: SIP statuses, in order; none: it is silent, to OPTIONS as well.
+    """
+
+    def __init__(self, answers: Sequence[int]) -> None:
+        self.calls: list[str] = []
+        """SIP Call-IDs of the INVITEs that came, each once."""
+        self._answers = answers
+        self._transport: asyncio.DatagramTransport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        text = data.decode(errors="replace")
+        found = _CALL_ID.search(text)
+        if text.startswith("INVITE ") and found is not None:
+            if found[1] not in self.calls:
+                self.calls.append(found[1])
+                task = asyncio.get_running_loop().create_task(self._answer(text, addr))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        elif self._answers and text.startswith(("OPTIONS ", "CANCEL ")):
+            self._send(text, 200, addr)
+
+    async def _answer(self, invite: str, addr: tuple[str, int]) -> None:
+        for status in self._answers:
+            self._send(invite, status, addr)
+            await asyncio.sleep(_PAUSE_S)
+
+    def _send(self, request: str, status: int, addr: tuple[str, int]) -> None:
+        assert self._transport is not None
+        lines = [one[0].rstrip("\r") for one in _COPIED.finditer(request)]
+        to = _TO.search(request)
+        assert to is not None
+        lines.append(to[0].rstrip("\r") + (";tag=carrier" if status > 100 else ""))
+        head = "\r\n".join([f"SIP/2.0 {status} Played", *lines])
+        answer = f"{head}\r\n{_CHALLENGES.get(status, '')}Content-Length: 0\r\n\r\n"
+        self._transport.sendto(answer.encode(), addr)
+
+
+@asynccontextmanager
+async def carriers(
+    answers: Mapping[str, Sequence[int]],
+) -> AsyncIterator[dict[str, tuple[PlayedCarrier, int]]]:
+    """Played carriers by name, each with its UDP port on loopback."""
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        made = {}
+        for name, statuses in answers.items():
+            transport, carrier = await loop.create_datagram_endpoint(
+                lambda statuses=statuses: PlayedCarrier(statuses), local_addr=("127.0.0.1", 0)
+            )
+            stack.callback(transport.close)
+            made[name] = carrier, int(transport.get_extra_info("sockname")[1])
+        yield made
+
+
+@asynccontextmanager
+async def more_trunks(
+    bed: TestBed, answers: Mapping[str, Sequence[int]]
+) -> AsyncIterator[dict[str, PlayedCarrier]]:
+    """Further trunks of the bed's Asterisk, by name, to carriers that are played."""
+    file = bed.ours.etc / "pjsip_registration.conf"
+    async with carriers(answers) as made:
+        file.write_text("".join(_endpoint(name, port) for name, (_, port) in made.items()))
+        try:
+            await _reload(bed, set(made))
+            yield {name: carrier for name, (carrier, _) in made.items()}
+        finally:
+            file.unlink()
+            await _reload(bed, set())
+
+
+def _endpoint(name: str, port: int) -> str:
+    return (
+        f"[{name}]\ntype=endpoint\ntransport=transport-udp\ncontext=from-trunk\n"
+        f"disallow=all\nallow=ulaw\naors={name}-aor\n"
+        f"[{name}-aor]\ntype=aor\ncontact=sip:{TestBed.host}:{port}\n"
+    )
+
+
+async def _reload(bed: TestBed, wanted: set[str]) -> None:
+    await bed.ours.cli("module reload res_pjsip.so")
+    async with asyncio.timeout(20):
+        while True:
+            shown = await bed.ours.cli("pjsip show endpoints")
+            if all(f" {name} " in shown for name in wanted):
+                return
+            await asyncio.sleep(0.1)

@@ -14,6 +14,7 @@ from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.campaign import Campaign
 from api.resources.turn import Turn
+from models.registry import EngineRegistry
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class CallDetails:
 
     call: Call
     organization_id: str
+    engines: EngineRegistry
+    """Of the deployment."""
     attempts: Sequence[Attempt] = ()
     """In order."""
     turns: Sequence[Turn] = ()
@@ -46,6 +49,7 @@ async def load_details(services: Services, calls: Sequence[Call]) -> list[CallDe
         CallDetails(
             call,
             organization_id,
+            services.engines,
             attempts[call.id],
             turns[call.id],
             {

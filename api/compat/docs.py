@@ -118,8 +118,8 @@ def _statuses() -> Iterator[str]:
     """Every status beside each other."""
     yield "\n## A call's `status`\n"
     yield (
-        "`scheduled` is a queued call that waits for its time or for a retry; `analyzing` one that "
-        "is over and\nwhose result is being extracted.\n"
+        "`scheduled` is a queued call that waits for its time, a calling window or a retry; "
+        "`analyzing` one\nthat is over and whose result is being extracted.\n"
     )
     known = [dialect for dialect in DIALECTS if dialect in CALL_STATUS]
     rows = [(f"`{state}`", *(CALL_STATUS[one][state] for one in known)) for state in STATES]

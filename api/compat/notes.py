@@ -85,13 +85,24 @@ here. Keys are ours, `sk_…`; there are none for browsers.
 - A number that may be in several time zones, as `+1800…` or a mobile one, is taken to be in
   `calls.default_timezone` if that is one of them, else where its country's capital is or most
   people live. One of no country (`+800…`) needs one of the two or `call_retry_config.timezone`.
+- `scheduled_at` is ISO 8601, or Unix seconds or milliseconds. Without an offset it is where the
+  callee is: in `call_retry_config.timezone`, else as the number says (of a campaign, the first
+  contact's).
+- An order is `scheduled` while it waits for that time, for a calling window or for the pause after
+  an attempt; `scheduled_at` is then when it is dialled next. It is `queued_for_calling` while it
+  waits for a free line, a limit or the budget.
 - `force_now`: the first attempt ignores windows and days. Budget, limits and the do-not-call
   list hold.
-- `llm_model`: `name`, `openrouter_model_id` and `provider/realtime_model_id` are looked up among
-  the language models and `models.aliases`; 422 with the code `provider_not_configured` names
-  those that there are. A `custom` one is reached if `tools` allows its network; its `api_key` is
-  sealed, and told as `********`. No speech-to-speech model runs here: one of type `realtime` is
-  the model, and with `realtime_voice_id` the voice, that its alias names.
+- `llm_model`: `name`, `openrouter_provider/openrouter_model_id` and `provider/realtime_model_id`
+  are looked up among the language models and `models.aliases`; 422 with the code
+  `provider_not_configured` names those that there are. An `openrouter_model_id` that begins with
+  its provider, as `openai/gpt-4.1` by `openai`, is looked up as it is. A `custom` one is reached
+  if `tools` allows its network; its `api_key` is sealed, and told as `********`. No
+  speech-to-speech model runs here: one of type `realtime` is the model, and with
+  `realtime_voice_id` the voice in place of `voice`, that its alias names.
+- Where `llm_model`, `voice` or `call_retry_config` is not given, answers tell what holds then: the
+  deployment's model (as `gpt-4.1` or `ministral-3-8b-instruct`, if that is its alias), the voice
+  of the language, the default policy.
 - `voice`: `provider/id` is looked up among `models.aliases`, then `id` among our voices, which
   `GET /api/voices` lists under `cartesia`. The call is held in the deployment's language, or in
   the voice's where it speaks another one. Previews are MP3.

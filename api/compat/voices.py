@@ -1,4 +1,5 @@
-"""Chooses a call's language by the voice, for the services have no field for the language."""
+"""A call's language by its voice, for the services have no field for the language; and its voice by
+its language, where it names none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from api.resources.agent_fields import VoiceField
 from api.settings import Settings
+from models.languages import language_of
 from models.registry import EngineRegistry
 
 
@@ -31,3 +33,9 @@ def language_for(
         return None
     language = None if name is None else language_of_voice(engines, settings, name)
     return None if language == settings.calls.default_language else language
+
+
+def default_voice(engines: EngineRegistry, language: str) -> str | None:
+    """The voice that speaks a language unless another one is named; None if none does."""
+    code = language_of(language)
+    return next((one.name for one in engines.voices if code in one.languages), None)

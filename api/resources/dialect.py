@@ -21,10 +21,11 @@ def dialect_of(config: JsonObject) -> Dialect | None:
 
 CallState = CallStatus | Literal["scheduled", "analyzing"]
 """A call's status, told apart where a dialect does: `scheduled` is a queued one that waits for its
-time or for a retry, `analyzing` one that is over and whose result is being extracted."""
+time, a calling window or a retry, `analyzing` one that is over and whose result is being
+extracted."""
 
 #: What a queued call may wait for and still be `scheduled`; with anything else it is ready.
-SCHEDULED: Final = frozenset({"scheduled_at", "retry_delay"})
+SCHEDULED: Final = frozenset({"scheduled_at", "calling_window", "retry_delay"})
 
 # -- webhooks ------------------------------------------------------------------------------------
 

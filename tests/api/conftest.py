@@ -45,6 +45,7 @@ ALIASES = {
     "gpt-4.1": "local",
     "ministral-3-8b-instruct": "local",
     "openai/gpt-4.1": "local",
+    "nebius/llama-3/70b": "local",
     "openai/gpt-realtime": "local",
     "openai/marin": "en",
     "elevenlabs/rachel": "en",

@@ -79,7 +79,7 @@ async def oneinbox_create_call(
     organization_id = await exchange.store.organization.id()
 
     def told(call: Call) -> OneInboxCall:
-        return oneinbox_call(CallDetails(call, organization_id))
+        return oneinbox_call(CallDetails(call, organization_id, exchange.services.engines))
 
     order = order_of(exchange.services, asked)
     call = await place_order(

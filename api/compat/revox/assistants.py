@@ -108,9 +108,12 @@ async def _envelope(exchange: Exchange, agent: Agent) -> dict[str, Any]:
 
 
 async def _object(exchange: Exchange, agent: Agent) -> dict[str, Any]:
+    services = exchange.services
     return assistant_object(
         agent.config,
         agent.id,
+        services.engines,
+        agent.config.get("language") or services.settings.calls.default_language,
         name=agent.name,
         created_at=agent.created_at,
         updated_at=agent.updated_at,

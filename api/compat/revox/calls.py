@@ -19,6 +19,7 @@ from api.compat.revox.objects import (
     call_envelope,
     call_object,
 )
+from api.compat.revox.times import scheduled_time, zone_for
 from api.compat.translation import Translation
 from api.compat.voices import language_for
 from api.http.endpoint import LOCATION, Answer, EndpointTable, Exchange, Parameter
@@ -76,10 +77,15 @@ async def revox_create_call(exchange: Exchange, asked: RevoxCreateCall) -> Respo
     order = _order_of(asked, agent)
     if (inline := order.body.get("agent")) is not None:
         inline["language"] = language_for(services.engines, services.settings, inline)
+    if asked.scheduled_at is not None:
+        made_by = inline or ({} if agent is None else agent.config)
+        retry = order.body.get("retry", made_by.get("retry"))
+        where = zone_for(retry, asked.phone_number, services.settings.calls.default_timezone)
+        order.put("scheduled_at", scheduled_time(asked.scheduled_at, where), ("scheduled_at",))
     organization_id = await services.store.organization.id()
 
     def told(call: Call) -> dict[str, Any]:
-        return call_envelope(CallDetails(call, organization_id, agent=agent))
+        return call_envelope(CallDetails(call, organization_id, services.engines, agent=agent))
 
     call = await place_order(exchange, order, "revox", told)
     return JSONResponse(told(call), 201, {"Location": f"{PATH}/{call.id}"})

@@ -15,6 +15,7 @@ from api.compat.revox.config import DEFAULTS, retry_of
 from api.compat.revox.fields import RevoxCreateCampaign
 from api.compat.revox.members import retry_config
 from api.compat.revox.objects import Id, RevoxRetryConfig
+from api.compat.revox.times import scheduled_time, zone_for
 from api.compat.told import Told
 from api.compat.translation import Translation
 from api.http.endpoint import EndpointTable, Exchange, Parameter
@@ -120,14 +121,17 @@ async def _template(exchange: Exchange, asked: RevoxCreateCampaign) -> Translati
     made.put("agent_id", asked.assistant_id, ("assistant_id",))
     if asked.from_phone_number is not None:
         made.put("from_number", asked.from_phone_number, ("from_phone_number",))
-    if asked.scheduled_at is not None:
-        made.put("scheduled_at", asked.scheduled_at, ("scheduled_at",))
     agent = await frozen_agent(exchange.services, asked.assistant_id, None)
     kept = {} if agent is None else agent.config  # without an agent the template is refused
     made.body |= {name: value for name, value in DEFAULTS.items() if kept.get(name) is None}
     if asked.call_retry_config is not None:
         retry = retry_of(asked.call_retry_config, ("call_retry_config",))
         made.put("retry", retry, ("call_retry_config",))
+    if asked.scheduled_at is not None:
+        first = asked.contacts[0].to_phone_number if asked.contacts else ""
+        default = exchange.services.settings.calls.default_timezone
+        where = zone_for(made.body.get("retry", kept.get("retry")), first, default)
+        made.put("scheduled_at", scheduled_time(asked.scheduled_at, where), ("scheduled_at",))
     whole = Translation(made.body)
     whole.within(made, ("template",))
     return whole

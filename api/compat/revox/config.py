@@ -70,6 +70,8 @@ class _Assistant:
         self.errors: list[FieldError] = []
         self._source: dict[str, Any] = {}
         """The members that no field of ours holds."""
+        self._realtime: dict[str, Any] = {}
+        """The voice of a realtime model, which speaks in place of another one."""
 
     def translate(self) -> None:
         """Fill `made` and `errors`."""
@@ -135,11 +137,14 @@ class _Assistant:
     def _llm(self) -> dict[str, Any] | None:
         place: Path = (*self._root, "llm_model")
         name: str
+        member: str
         match model := self._asked.llm_model:
             case DedicatedModel():
                 name, member = model.name, "name"
             case OpenRouterModel():
-                name, member = model.openrouter_model_id, "openrouter_model_id"
+                name = _of_provider(model)
+                whole = name == model.openrouter_model_id
+                member = "openrouter_model_id" if whole else "openrouter_provider"
             case RealtimeModel():
                 name, member = f"{model.provider}/{model.realtime_model_id}", "realtime_model_id"
                 self._realtime_voice(model)
@@ -155,11 +160,13 @@ class _Assistant:
 
     def _realtime_voice(self, model: RealtimeModel) -> None:
         """Put the voice that the model's answers are spoken in."""
-        if model.realtime_voice_id is None or self._asked.voice is not None:
+        if model.realtime_voice_id is None:
             return
-        voice = {"id": model.realtime_voice_id, "provider": model.provider}
-        self.made.put("voice", voice, (*self._root, "llm_model", "realtime_voice_id"))
-        self.made.comes_from(("voice", "id"), (*self._root, "llm_model", "realtime_voice_id"))
+        # `voice` comes after it, and says how fast and loud it is.
+        self._realtime = {"id": model.realtime_voice_id, "provider": model.provider}
+        place = (*self._root, "llm_model", "realtime_voice_id")
+        self.made.put("voice", self._realtime, place)
+        self.made.comes_from(("voice", "id"), place)
 
     def _returns(self) -> dict[str, Any] | None:
         fields = self._asked.structured_output_config
@@ -182,7 +189,7 @@ class _Assistant:
     def _voice(self) -> dict[str, Any] | None:
         voice = self._asked.voice
         if voice is None:
-            return None
+            return self._realtime or None
         low, high = ELEVENLABS_SPEED
         elevenlabs = voice.provider == "elevenlabs"
         if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
@@ -190,7 +197,7 @@ class _Assistant:
         made = voice.model_dump(exclude_none=True)
         if elevenlabs:  # where the volume has no effect
             self._keep("voice_volume", made.pop("volume", None))
-        return made
+        return made | self._realtime
 
     def _tools(self) -> Iterator[dict[str, Any]]:
         asked, root = self._asked, self._root
@@ -263,6 +270,13 @@ _PLACES: Final[Mapping[str, Mapping[str, Path]]] = {
         "book": ("calendly", "connection_id"),
     },
 }
+
+
+def _of_provider(model: OpenRouterModel) -> str:
+    """The name of a model that one provider serves; an id may begin with the provider itself."""
+    provider, name = model.openrouter_provider.casefold(), model.openrouter_model_id
+    named = not provider or name.casefold().startswith(f"{provider}/")
+    return name if named else f"{provider}/{name}"
 
 
 def _wanted(field: OutputField) -> dict[str, Any]:

@@ -50,6 +50,8 @@ ThinkingSound = Literal[
 FirstSentenceMode = Literal["generated", "static", "none"]
 FieldType = Literal["string", "number", "boolean", "enum", "date", "datetime"]
 Provider = Literal["cartesia", "elevenlabs"]
+#: The service's names for its own models, the default first.
+DEDICATED_MODELS: Final = ("gpt-4.1", "ministral-3-8b-instruct")
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -76,7 +78,10 @@ _WHEN: Final[dict[str, Any]] = {
 When = Annotated[
     Any,
     WithJsonSchema(_WHEN),
-    Field(description="ISO 8601, or Unix seconds; past or null: at once."),
+    Field(
+        description="ISO 8601, or Unix seconds or milliseconds; without an offset, where the "
+        "callee is (`call_retry_config.timezone`, else by the number). Past or null: at once."
+    ),
 ]
 
 
@@ -157,17 +162,23 @@ class FaqItem(Body):
 
 
 class DedicatedModel(Body):
-    """A model by the service's name for it: an alias of `models.aliases`."""
+    """A model by the service's name for it, an alias of `models.aliases`; or one of ours."""
 
-    name: Literal["gpt-4.1", "ministral-3-8b-instruct"]
+    name: Text = Field(
+        description="`gpt-4.1`, `ministral-3-8b-instruct`, or one of `/v1/models`.",
+        examples=["gpt-4.1"],
+    )
     type: Literal["dedicated-instance"]
 
 
 class OpenRouterModel(Body):
-    """A model by OpenRouter's name for it: an alias of `models.aliases`."""
+    """A model by OpenRouter's name for it: `openrouter_provider/openrouter_model_id` is an alias of
+    `models.aliases`, or `openrouter_model_id` alone where that begins with the provider."""
 
     openrouter_model_id: Text = Field(examples=["openai/gpt-4.1"])
-    openrouter_provider: str = Field(description="Kept and echoed.", examples=["openai"])
+    openrouter_provider: str = Field(
+        description="In small letters in the alias; empty: any.", examples=["openai"]
+    )
     type: Literal["openrouter"]
 
 

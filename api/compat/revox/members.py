@@ -8,10 +8,13 @@ from pydantic import ValidationError
 
 from api.base.json_object import JsonObject
 from api.compat.mapping import REVOX_RETRY, REVOX_SAME
+from api.compat.revox.fields import DEDICATED_MODELS
 from api.compat.translation import renamed
+from api.compat.voices import default_voice
 from api.policy.retry import parse_retry, retry_json
 from api.resources.return_types import schema_of
 from api.resources.returns import told_returns
+from models.registry import EngineRegistry
 
 
 def source_of(config: JsonObject) -> dict[str, Any]:
@@ -48,6 +51,33 @@ def members_of(config: JsonObject) -> dict[str, Any]:
     )
     found["voice"] = _shown_voice(config.get("voice"), source.get("voice_volume"))
     return found | _tool_members(config.get("tools") or (), source)
+
+
+def with_defaults(
+    members: Mapping[str, Any], engines: EngineRegistry, language: str
+) -> dict[str, Any]:
+    """The members with the objects that hold where an assistant has none of its own.
+
+    Args:
+        members: as of `members_of`.
+        engines: of the deployment.
+        language: that a call is held in.
+    """
+    voice = default_voice(engines, language)
+    defaults = {
+        "call_retry_config": retry_config({}),
+        "llm_model": _default_model(engines),
+        "voice": None if voice is None else _shown_voice({"id": voice}, None),
+    }
+    return {**members, **{name: members[name] or value for name, value in defaults.items()}}
+
+
+def _default_model(engines: EngineRegistry) -> dict[str, Any]:
+    """The deployment's own, by the name that the service has for it, if there is one."""
+    own = engines.llms[0].name
+    aliases = engines.aliases_of(own)
+    name = next((name for name in DEDICATED_MODELS if name in aliases), own)
+    return {"name": name, "type": "dedicated-instance"}
 
 
 def retry_config(policy: JsonObject) -> dict[str, Any]:
@@ -96,7 +126,7 @@ def _shown_voice(voice: JsonObject | None, kept_volume: float | None) -> dict[st
         return None
     return {
         "id": voice["id"],
-        "provider": voice.get("provider") or "cartesia",
+        "provider": "elevenlabs" if voice.get("provider") == "elevenlabs" else "cartesia",
         "speed": voice.get("speed", 1.0),
         "volume": voice.get("volume", kept_volume or 1.0),
     }

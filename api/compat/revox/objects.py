@@ -1,5 +1,6 @@
 """Calls and assistants as Revox tells them. Null stands for what there is not."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -26,12 +27,14 @@ from api.compat.revox.fields import (
     Provider,
     ThinkingSound,
 )
-from api.compat.revox.members import members_of, retry_config
-from api.policy.retry import Weekday
+from api.compat.revox.members import members_of, retry_config, with_defaults
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy, Weekday, retry_json
 from api.resources.agent_fields import Outcomes
 from api.resources.attempt import Attempt
+from api.resources.call import Call
 from api.resources.masking import masked
 from api.resources.turn import Turn
+from models.registry import EngineRegistry
 
 RevoxStatus = Literal[
     "initializing",
@@ -43,8 +46,14 @@ RevoxStatus = Literal[
     "errored",
 ]
 
+#: What holds for a call that another API placed without a retry policy.
+_ONCE: Final = retry_json(
+    RetryPolicy(frozenset(WEEKDAYS), (CallingWindow(0, 24 * 60),), max_attempts=1)
+)
+
 _ID: Final = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
 _NUMBER: Final = "+15551234567"
+_MODEL: Final[dict[str, Any]] = {"name": "gpt-4.1", "type": "dedicated-instance"}
 Id = Field(examples=[_ID])
 
 
@@ -93,7 +102,7 @@ class RevoxAssistant(BaseModel):
     background_sound: str | None
     background_sound_volume: float | None
     calendly: Calendly | None
-    call_retry_config: RevoxRetryConfig | None
+    call_retry_config: RevoxRetryConfig
     created_at: Timestamp
     custom_tools: list[CustomTool]
     email_notification_address: str | None
@@ -105,7 +114,7 @@ class RevoxAssistant(BaseModel):
     from_phone_number: str | None
     human_transfer_mode: Literal["warm", "cold"] | None
     ivr_navigation_enabled: bool
-    llm_model: dict[str, Any] | None = Field(examples=[None])
+    llm_model: dict[str, Any] = Field(examples=[_MODEL])
     max_call_duration_secs: int | None
     max_duration_end_message: str | None
     name: str = Field(examples=["Dental reminders"])
@@ -121,7 +130,7 @@ class RevoxAssistant(BaseModel):
     thinking_sound_volume: float | None
     transfer_phone_number: str | None
     updated_at: Timestamp
-    voice: RevoxVoice | None
+    voice: RevoxVoice | None = Field(description="Null where no voice speaks the language.")
     voicemail_message: str | None
     voicemail_sms_prompt: str | None
     warm_transfer_summary_instructions: str | None
@@ -177,7 +186,7 @@ class RevoxCall(BaseModel):
     id: str = Id
     assistant: RevoxAssistant
     call_attempts: list[RevoxAttempt] = Field(description="The newest first.")
-    call_retry_config: RevoxRetryConfig | None
+    call_retry_config: RevoxRetryConfig
     calls_count: int
     campaign: RevoxCampaignName | None
     created_at: Timestamp
@@ -187,11 +196,13 @@ class RevoxCall(BaseModel):
     is_cancelled: bool
     is_completed: bool
     last_call_attempt: RevoxAttempt | None
-    llm_model: dict[str, Any] | None = Field(examples=[None])
+    llm_model: dict[str, Any] = Field(examples=[_MODEL])
     metadata: dict[str, Any] = Field(examples=[{"customer": "42"}])
     organization_id: str = Id
     prompt_variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
-    scheduled_at: Timestamp | None
+    scheduled_at: Timestamp | None = Field(
+        description="Of a `scheduled` order when it is dialled next, else the time asked for."
+    )
     status: RevoxStatus
     to_phone_number: str = Field(examples=[_NUMBER])
     updated_at: Timestamp
@@ -221,7 +232,7 @@ def call_object(details: CallDetails) -> dict[str, Any]:
         "id": call.id,
         "assistant": assistant,
         "call_attempts": attempts,
-        "call_retry_config": None if call.retry is None else retry_config(call.retry),
+        "call_retry_config": retry_config(_ONCE if call.retry is None else call.retry),
         "calls_count": call.attempt_count,
         "campaign": None if campaign is None else {"id": campaign.id, "name": campaign.name},
         "created_at": rfc3339(call.created_at),
@@ -235,13 +246,20 @@ def call_object(details: CallDetails) -> dict[str, Any]:
         "metadata": dict(call.metadata),
         "organization_id": details.organization_id,
         "prompt_variables": dict(call.variables),
-        "scheduled_at": rfc3339_or_none(call.scheduled_at),
+        "scheduled_at": rfc3339_or_none(_scheduled_at(call)),
         "status": status,
         "to_phone_number": call.to_number,
         "updated_at": rfc3339(call.updated_at),
         "outcome": call.outcome,
         "outcome_summary": None if call.outcome is None else call.summary,
     }
+
+
+def _scheduled_at(call: Call) -> float | None:
+    """When it is dialled next, while that is awaited; else the time that was asked for."""
+    asked = call.scheduled_at
+    ahead = asked is not None and asked > time.time()
+    return call.next_attempt_at if state_of(call) == "scheduled" and not ahead else asked
 
 
 def _assistant_of(details: CallDetails) -> dict[str, Any]:
@@ -252,6 +270,8 @@ def _assistant_of(details: CallDetails) -> dict[str, Any]:
     return assistant_object(
         config,
         call.id if agent is None else agent.id,
+        details.engines,
+        call.language,
         name="inline" if agent is None else agent.name,
         created_at=call.created_at if agent is None else agent.created_at,
         updated_at=call.created_at if agent is None else agent.updated_at,
@@ -262,14 +282,17 @@ def _assistant_of(details: CallDetails) -> dict[str, Any]:
 def assistant_object(
     config: JsonObject,
     assistant_id: str,
+    engines: EngineRegistry,
+    language: str,
     *,
     name: str,
     created_at: float,
     updated_at: float,
     organization_id: str,
 ) -> dict[str, Any]:
-    """The JSON object of an assistant with our configuration `config`."""
-    members = members_of(masked(config))
+    """The JSON object of an assistant with our configuration `config`, whose calls are held in
+    `language` by some of these engines."""
+    members = with_defaults(members_of(masked(config)), engines, language)
     own = {
         "id": assistant_id,
         "created_at": rfc3339(created_at),

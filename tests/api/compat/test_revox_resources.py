@@ -96,11 +96,14 @@ async def test_an_assistant_is_changed_member_by_member(equipped: Bench) -> None
     assert await changes(custom_tools=[]) == {"custom_tools": []}
     assert await changes(ivr_navigation_enabled=False) == {"ivr_navigation_enabled": False}
     assert await changes(sms_enabled=True) == {"sms_enabled": True}
-    assert await changes(voice=None) == {"voice": None}
+    own = {"id": "en", "provider": "cartesia", "speed": 1.0, "volume": 1.0}
+    assert await changes(voice=None) == {"voice": own}
     faq = await changes(faq_items=[{"question": "Where?", "answer": "Here."}])
     assert [item["question"] for item in faq["faq_items"]] == ["Where?"]
+    model = {"name": "ministral-3-8b-instruct", "type": "dedicated-instance"}
+    assert await changes(llm_model=model) == {"llm_model": model}
     assert await changes(llm_model=None, prompt_flow=None) == {
-        "llm_model": None,
+        "llm_model": ASSISTANT["llm_model"],
         "prompt_flow": None,
     }
     native = (await equipped.client.get(f"/v1/agents/{path}")).json()
@@ -207,7 +210,7 @@ async def test_a_campaign(bench: Bench) -> None:
         "max_concurrent_calls": 1,
         "from_phone_number": "+15550100099",
         "assistant_id": assistant["id"],
-        "scheduled_at": "2020-01-01T00:00:00Z",
+        "scheduled_at": "2020-01-01T00:00:00.000Z",
     }
     assert campaign | wanted == campaign
     path = f"/api/campaigns/{campaign['id']}"
@@ -322,7 +325,8 @@ async def test_a_call_of_ours_is_read_as_revox_tells_it(bench: Bench) -> None:
         {"name": "many", "required": False, "type": "number"},
         {"name": "list", "required": False, "type": "string"},
     ]
-    assert (shown["call_retry_config"], assistant["call_retry_config"]) == (None, None)
+    tries = [one["call_retry_config"]["max_retry_attempts"] for one in (shown, assistant)]
+    assert tries == [1, 3], "of this call, and of those that Revox's clients place with the agent"
     await claim_up_to(bench.store, 1)
     await bench.store.calls.record_answered(call["id"], time.time())
     await bench.store.calls.record_ended(call["id"], Ended(time.time(), NORMAL, "person_hangup"))

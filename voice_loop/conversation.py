@@ -180,9 +180,9 @@ class Conversation:
         return self._director.voicemail
 
     @property
-    def conversed(self) -> bool:
-        """Whether somebody let the agent finish and then spoke, twice: they listen."""
-        return self._director.conversed
+    def with_human(self) -> bool:
+        """Whether somebody let the agent finish and then answered, as no machine does."""
+        return self._director.with_human
 
     def transferred(self) -> None:
         """The person talks to somebody else now."""

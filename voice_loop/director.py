@@ -61,7 +61,7 @@ from voice_loop.speech_input import Keys
 from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import ToolResult
 from voice_loop.transcript_log import TranscriptLog
-from voice_loop.voicemail import VoicemailTone
+from voice_loop.voicemail import Beep, VoicemailTone
 
 log = logging.getLogger(__name__)
 
@@ -142,13 +142,15 @@ class Director:
         self._over = False
         self._last_attempt = False
         """What is not transcribed now is lost."""
+        self._beeped_ms: int | None = None
+        """When the last tone was heard."""
         self.voicemail = False
         """An answering machine took the call."""
 
     @property
-    def conversed(self) -> bool:
-        """Whether somebody converses."""
-        return self._log.conversed
+    def with_human(self) -> bool:
+        """Whether a human converses."""
+        return self._log.with_human
 
     @property
     def understanding(self) -> bool:
@@ -213,7 +215,10 @@ class Director:
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
             case VoicemailTone():
+                self._beeped_ms = self._now_ms
                 return self._leave_voicemail()
+            case Beep():
+                self._beeped_ms = self._now_ms
             case Told(note):
                 self._answer_note(note)
             case NobodySpeaks():
@@ -390,7 +395,7 @@ class Director:
 
     def _leave_voicemail(self) -> EndReason | None:
         """Do what the call is to do at an answering machine's tone."""
-        if self._config.voicemail == "ignore" or self._ending or self.conversed:
+        if self._config.voicemail == "ignore" or self._ending or self._log.conversed:
             return None
         self.voicemail = True
         if self._config.voicemail == "hangup":
@@ -498,7 +503,10 @@ class Director:
     def _person_turn_over(self, reply: Reply, transcript: Transcript) -> None:
         self._silences = 0
         span_ms = reply.started_ms, reply.ended_ms
-        self._commands.append(Report(self._log.person(transcript, span_ms, keys=reply.keys)))
+        beeped = self._beeped_ms is not None and self._beeped_ms >= reply.started_ms
+        sure = reply.keys or (transcript.confidence >= self._min_confidence and not beeped)
+        turn = self._log.person(transcript, span_ms, keys=reply.keys, sure=sure)
+        self._commands.append(Report(turn))
 
     def _drop_reply(self) -> None:
         """Give up the answer in the making, if it is not spoken yet."""

@@ -8,7 +8,7 @@ from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Transcript
 from voice_loop.speech_input import Keys
 from voice_loop.tools import ToolResult
-from voice_loop.voicemail import VoicemailTone
+from voice_loop.voicemail import Beep, VoicemailTone
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ Signal = (
     FloorEvent
     | Keys
     | VoicemailTone
+    | Beep
     | SpeechOver
     | Transcribed
     | Failed

@@ -13,7 +13,7 @@ import numpy as np
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
 from voice_loop.ports import SpeechDetector, TurnDetector
-from voice_loop.voicemail import VoicemailTone, VoicemailWatch
+from voice_loop.voicemail import Beep, VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
 _PADDING_FRAMES = 10
@@ -57,7 +57,7 @@ class SpeechInput:
 
     def listen(
         self, heard: Samples, arrived_at: float, *, agent_speaks: bool, may_speak: bool
-    ) -> Iterator[FloorEvent | Keys | VoicemailTone]:
+    ) -> Iterator[FloorEvent | Keys | VoicemailTone | Beep]:
         """Take one frame.
 
         Args:
@@ -71,8 +71,8 @@ class SpeechInput:
             self.voiced_at = arrived_at
         self._heard.append(heard)
         self._turns.hear(heard)
-        if self._voicemail.listen(heard, is_speech=is_speech):
-            yield VoicemailTone()
+        if (tone := self._voicemail.listen(heard, is_speech=is_speech)) is not None:
+            yield tone
         if may_speak:
             yield from self.floor.push(is_speech, agent_speaks)
         else:

@@ -6,6 +6,7 @@ from voice_loop.events import Timings, ToolUse, Turn
 from voice_loop.playout import Speech
 from voice_loop.ports import Transcript
 from voice_loop.tools import MAX_OUTPUT, ToolResult
+from voice_loop.voicemail import sounds_recorded
 
 
 class TranscriptLog:
@@ -15,11 +16,18 @@ class TranscriptLog:
         self._dialogue = dialogue
         self._heard_out = False
         self._answers = 0
+        self._recorded = False
+        """Something was said that machines say."""
 
     @property
     def conversed(self) -> bool:
-        """The person let the agent finish and then spoke, twice: machines do not listen."""
+        """The person let the agent finish and then answered, twice: machines do not listen."""
         return self._answers > 1
+
+    @property
+    def with_human(self) -> bool:
+        """The person did so once, and nothing was heard that machines say; or twice."""
+        return self.conversed or (self._answers > 0 and not self._recorded)
 
     def agent(self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None) -> Turn:
         """Make the agent's turn of what was heard of a speech."""
@@ -29,10 +37,22 @@ class TranscriptLog:
         self._heard_out = not speech.cut_short
         return Turn("agent", heard, *span_ms, interrupted=speech.cut_short, timings=timings)
 
-    def person(self, transcript: Transcript, span_ms: tuple[int, int], *, keys: bool) -> Turn:
-        """Make a turn of what the person said or keyed in; the dialogue is not told."""
-        self._answers += self._heard_out
-        self._heard_out = False
+    def person(
+        self, transcript: Transcript, span_ms: tuple[int, int], *, keys: bool, sure: bool
+    ) -> Turn:
+        """Make a turn of what the person said or keyed in; the dialogue is not told.
+
+        Args:
+            transcript: what it was.
+            span_ms: when.
+            keys: whether it was keyed in.
+            sure: whether it surely was, and is no noise that was taken for words.
+        """
+        recorded = not keys and sounds_recorded(transcript.text)
+        self._recorded = self._recorded or recorded
+        if sure:
+            self._answers += self._heard_out and not recorded
+            self._heard_out = False
         confidence = None if keys else transcript.confidence
         return Turn("person", transcript.text, *span_ms, confidence=confidence, keys=keys)
 

@@ -389,7 +389,7 @@ class CallRunner:
         if self._at_machine():
             return "machine"
         talked = self._conversation
-        return "human" if talked is not None and talked.conversed else "unknown"
+        return "human" if talked is not None and talked.with_human else "unknown"
 
     def _heard(self) -> bool:
         """Whether the person said anything."""

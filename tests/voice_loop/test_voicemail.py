@@ -12,6 +12,7 @@ from voice_loop.audio import Samples, frame_samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
+from voice_loop.ports import Transcript
 from voice_loop.prompts import CALL_ANSWERED, END_CALL, LEAVE_MESSAGE
 
 PATIENT = FloorConfig(silence_ms=60_000)
@@ -232,3 +233,112 @@ async def test_where_voicemail_is_not_looked_for_a_tone_is_nothing() -> None:
     call = await answered(voicemail="ignore")
     await greets_and_beeps(call)
     await goes_on(call)
+
+
+# -- who is a human ---------------------------------------------------------------------------
+
+
+async def heard(*said: str, **config: Any) -> PhoneCall:
+    """A call in which the agent is heard out before each of these."""
+    call = await answered(**config)
+    for words in said:
+        await call.hears_out()
+        await call.says(words, 800)
+    await call.quiet(600)
+    return call
+
+
+async def hung_up(call: PhoneCall) -> bool:
+    """Whether the one who hangs up now was a human."""
+    call.conversation.hung_up()
+    await call.end()
+    return call.conversation.with_human
+
+
+@pytest.mark.rows("RV-491")
+@pytest.mark.parametrize("answer", ["yes speaking", "no thank you", "who is this", "sí, soy yo"])
+async def test_who_answers_the_agent_is_a_human(answer: str) -> None:
+    assert await hung_up(await heard(answer))
+
+
+async def test_the_last_words_before_the_hang_up_are_an_answer() -> None:
+    call = await answered()
+    await call.hears_out()
+    await call.says("no thanks", 600)
+    assert await hung_up(call)
+
+
+async def test_a_key_after_the_agents_words_is_a_humans() -> None:
+    call = await answered()
+    await call.hears_out()
+    call.conversation.press("1", 0.0)
+    await call.quiet(2_000)
+    assert await hung_up(call)
+
+
+async def test_who_only_says_hello_is_not_known() -> None:
+    call = await answered()
+    await call.says("hello", 600)
+    await call.hears_out()
+    assert not await hung_up(call)
+
+
+@pytest.mark.rows("RV-490", "RV-492")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "please leave a message after the tone",
+        "hi this is bob leave me your name and number",
+        "the person you are trying to reach is not available",
+        "i can't come to the phone right now",
+        "your call has been forwarded to voicemail",
+        "the mailbox is full goodbye",
+        "for sales press one",
+        "please record your name and reason for calling",
+        "deje su mensaje después de la señal",
+        "el buzón de voz está lleno",
+        "para ventas pulse uno",
+        "bitte hinterlassen sie eine nachricht",
+        "merci de laisser, laissez un message après le bip",
+    ],
+)
+async def test_what_machines_say_is_no_humans_answer(words: str) -> None:
+    assert not await hung_up(await heard(words))
+    assert not await hung_up(await heard(words, "and thank you", words)), "nor in several parts"
+    assert await hung_up(await heard(words, "hello", "yes it is me")), "somebody picks up"
+
+
+async def test_a_greeting_that_says_what_it_is_before_the_agent_speaks() -> None:
+    call = await answered()
+    await call.says("you have reached bob please leave a message", 1400)
+    await call.hears_out()
+    await call.says("thank you", 600)
+    await call.quiet(600)
+    assert not await hung_up(call)
+
+
+async def test_noise_that_is_taken_for_words_is_no_answer() -> None:
+    call = await answered()
+    call.ears.confidence["you"] = 0.2
+    await call.hears_out()
+    await call.says("you", 200)
+    await call.quiet(600)
+    assert not await hung_up(call)
+
+
+async def test_a_beep_that_is_taken_for_words_is_no_answer() -> None:
+    """A detector may take a loud one for speech, and a recogniser for a word."""
+    call = await answered()
+    await call.hears_out()
+    times = np.arange(RATE * 400 // 1000) / RATE
+    sound = (6000 * np.sin(2 * np.pi * 1000 * times)).astype(np.int16)
+    call.ears.transcribe = _boop  # type: ignore[method-assign]
+    for part in sound.reshape(-1, frame_samples(RATE)):
+        await call.tick(part)
+    await call.quiet(900)
+    assert ("person", "boop.") in call.said
+    assert not await hung_up(call)
+
+
+async def _boop(speech: Samples, rate: int, language: str) -> Transcript:
+    return Transcript("boop.", 0.9)

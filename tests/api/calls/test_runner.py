@@ -106,17 +106,28 @@ async def conversed(office: Office, **order: object) -> Call:
 
 
 @pytest.mark.rows("CB-59", "RV-491")
-async def test_somebody_who_listens_and_speaks_twice_is_a_human(office: Office) -> None:
+async def test_somebody_who_listens_and_answers_is_a_human(office: Office) -> None:
     call = await running(office)
     attempt = await call.dialed()
     attempt.ring()
     attempt.answer()
     await settle()
     await attempt.until_spoken()
-    for sentence in ("tomorrow please.", "at nine."):
-        await office.hears(attempt, sentence)
+    await office.hears(attempt, "tomorrow please.")
     attempt.end()
     assert (await call.over()).answered_by == "human"
+
+
+@pytest.mark.rows("RV-492")
+async def test_who_does_not_answer_is_not_known(office: Office) -> None:
+    call = await running(office)
+    attempt = await call.dialed()
+    attempt.ring()
+    attempt.answer()
+    await settle()
+    await office.hears(attempt, "hello?")
+    attempt.end()
+    assert (await call.over()).answered_by == "unknown"
 
 
 # -- the way of a call -----------------------------------------------------------------------------
@@ -127,7 +138,7 @@ async def test_a_call_from_the_dialling_to_its_result(office: Office, store: Sto
     assert (call.status, call.end_reason, call.answered_by) == (
         "completed",
         "person_hangup",
-        "unknown",
+        "human",
     )
     assert (call.result_status, call.result) == ("completed", {"ok": True})
     assert (call.sip_code, call.media is not None and call.media["received"]) == (200, 7)

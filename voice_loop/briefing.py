@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, Literal
 
+from voice_loop.ambience import Ambience, AmbienceConfig
 from voice_loop.audio import Samples
 from voice_loop.clauses import clauses
 from voice_loop.playout import Speech
@@ -104,12 +106,19 @@ async def speak(
 class Recital:
     """An `AudioPeer` that says one thing to its end; it does not listen."""
 
-    def __init__(self, speech: Speech) -> None:
+    def __init__(self, speech: Speech, rate: int, volume: float = 1.0) -> None:
+        """
+        Args:
+            speech: what is said.
+            rate: of the line's frames, Hz.
+            volume: of the voice, as in the call.
+        """
         self._speech = speech
+        self._mixer = Ambience(AmbienceConfig(voice_volume=volume), rate, random.Random(0))
         self._over = asyncio.Event()
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:  # noqa: ARG002
-        frame = self._speech.next_frame()
+        frame = self._mixer.mix(self._speech.next_frame(), thinking=False)
         if self._speech.over:
             self._over.set()
         return frame

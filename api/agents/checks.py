@@ -116,9 +116,12 @@ def _messages(config: AgentFields, context: AgentContext) -> Iterator[FieldError
             detail = "there is no mail server; set `smtp.host`"
             place = pointer("email_notification_address")
             yield FieldError(detail, place, code="not_configured")
-    if config.email_notification_outcomes and not context.settings.calls.analysis:
+    outcomes = config.email_notification_outcomes
+    wanted = outcomes or (address is not None and outcomes is None)
+    if wanted and not context.settings.calls.analysis:
         detail = "outcomes are not looked for; set `calls.analysis`"
-        yield FieldError(detail, pointer("email_notification_outcomes"), code="not_configured")
+        name = "email_notification_outcomes" if outcomes else "email_notification_address"
+        yield FieldError(detail, pointer(name), code="not_configured")
 
 
 def _placeholders(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:

@@ -25,12 +25,14 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     agent = effective(call, now, settings.calls.default_timezone)
     llm, agent_voice = agent.llm or LlmField(), agent.voice or VoiceField()
     silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
+    sensitivity = _given(agent.interruption_sensitivity, 0.5)
+    barge_in_ms = voice.barge_in_ms * 4 ** (1 - 2 * sensitivity)
     floor = FloorConfig(
         end_of_turn_ms=voice.end_of_turn_ms,
         pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
         unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
-        barge_in_ms=voice.barge_in_ms,
-        barge_in_window_ms=round(voice.barge_in_ms * 1.5),
+        barge_in_ms=round(barge_in_ms),
+        barge_in_window_ms=round(barge_in_ms * 1.5),
         silence_ms=round(silence_s * 1000),
     )
     return ConversationConfig(
@@ -53,9 +55,16 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         max_duration_ms=call.max_duration_s * 1000,
         called_again=called_again(call, now),
         silence_prompts=voice.silence_prompts,
-        interruptible=_given(agent.interruptible, voice.barge_in),
+        interruptible=_interruptible(agent, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,
     )
+
+
+def _interruptible(agent: AgentFields, default: bool) -> bool:
+    sensitivity = agent.interruption_sensitivity
+    if sensitivity == 0:
+        return False
+    return _given(agent.interruptible, default if sensitivity is None else True)
 
 
 def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup", "leave_message"]:

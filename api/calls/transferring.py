@@ -191,7 +191,8 @@ class Transferring:
             async def tell(other: Attempt) -> None:
                 up = partial(self._store.transfers.answered, self._call.id, time.time())
                 self._scribe.note(up)
-                recital = Recital(await composing)
+                volume = self._conversation.ambience.voice_volume
+                recital = Recital(await composing, self._attempt.rate, volume)
                 other.attach(recital)
                 try:
                     await recital.said(MAX_SPEECH_SECONDS + _SETTLE_S)

@@ -287,6 +287,7 @@ REVOX_ORDER_MADE: Final[Mapping[str, str]] = {
 ONEINBOX_SAME: Final[Mapping[str, str]] = {
     "silence_timeout_seconds": "silence_timeout_seconds",
     "max_duration_seconds": "max_duration_seconds",
+    "interruption_sensitivity": "interruption_sensitivity",
     "enable_recording": "recording",
 }
 #: Members of OneInbox's agents, and of overrides, that become something else.
@@ -303,7 +304,6 @@ ONEINBOX_MADE: Final[Mapping[str, str]] = {
     "tts.voice_id": "voice.id",
 }
 ONEINBOX_AGENT: Final[Mapping[str, str]] = {
-    "interruption_sensitivity": "interruptible",
     "llm_id": "llm.model",
     "voicemail_message": "voicemail_message, voicemail_action",
 }

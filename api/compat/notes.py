@@ -60,7 +60,8 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   transcript to the first token, `tts_ttfb` from there to the first sound.
 - `outcome` is what was found out, in Title Case, `Voicemail` or `Not Connected`; `PATCH` sets
   another. `credits_used` is `duration_seconds` / 60. `room_name` and `twilio_call_sid` are null.
-- `interruption_sensitivity` 0 lets nobody interrupt; how far above it makes no difference.
+- `interruption_sensitivity` s: speech of `voice.barge_in_ms` × 4^(1 − 2s) interrupts the agent (a
+  quarter of it at 1, just that at 0.5); 0 lets nobody interrupt.
   `end_call_phrases` and `voicemail_detection` are refused with 422.
 - `webhook_url` is told `{"event", "call_id", …the call as it is then}`, with the headers of
   [Standard Webhooks](https://www.standardwebhooks.com/), signed with the deployment's secret
@@ -106,6 +107,8 @@ here. Keys are ours, `sk_…`; there are none for browsers.
 - `voice`: `provider/id` is looked up among `models.aliases`, then `id` among our voices, which
   `GET /api/voices` lists under `cartesia`. The call is held in the deployment's language, or in
   the voice's where it speaks another one. Previews are MP3.
+- `email_notification_address` without `email_notification_outcomes` is mailed every outcome; an
+  empty list mails none.
 - `background_sound` and `thinking_sound` are sounds of our own under the service's names.
 - `calendly` names one of `/v1/calendar_connections` and one of its event types.
 - Without `human_transfer_mode` nobody is transferred; a mode without `transfer_phone_number` is

@@ -235,6 +235,15 @@ class AgentFields(Body):
     interruptible: bool | None = Field(
         default=None, description="Whether the person may interrupt; default `voice.barge_in`."
     )
+    interruption_sensitivity: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How little speech interrupts: `voice.barge_in_ms` × 4^(1 − 2s), so a quarter "
+        "of it at 1, just that at 0.5 (the default), four times as much near 0. At 0 nobody "
+        "interrupts.",
+        examples=[0.5],
+    )
     recording: bool | None = Field(
         default=None, description="False: the call is not recorded. Default `recordings.enabled`."
     )
@@ -321,11 +330,14 @@ class AgentFields(Body):
     email_notification_address: str | None = Field(
         default=None,
         max_length=320,
-        description="Is mailed about calls with one of `email_notification_outcomes`.",
+        description="Is mailed about calls with an outcome, or one of "
+        "`email_notification_outcomes`.",
         examples=["frontdesk@example.org"],
     )
     email_notification_outcomes: list[Outcomes] | None = Field(
-        default=None, description="Outcomes that are mailed.", examples=[["interested"]]
+        default=None,
+        description="Outcomes that are mailed; default all, none if empty.",
+        examples=[["interested"]],
     )
     source: dict[str, Any] | None = Field(
         default=None,

@@ -62,7 +62,8 @@ async def add_after_result(transaction: Transaction, call: Call, now: float) -> 
     """Put down the mail about the call's outcome, if one is wanted."""
     transaction.notify("messages")  # what waited for the result may be sent
     address = call.agent.get("email_notification_address")
-    if address and call.outcome in (call.agent.get("email_notification_outcomes") or ()):
+    outcomes = call.agent.get("email_notification_outcomes")
+    if address and call.outcome and (outcomes is None or call.outcome in outcomes):
         message = {
             "kind": "email",
             "purpose": "notification",

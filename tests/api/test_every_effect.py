@@ -81,6 +81,7 @@ CASES: Final[Mapping[str, Given]] = {
     "max_duration_end_message": Given("Time is up."),
     "silence_timeout_seconds": Given(33.0),
     "interruptible": Given(False),
+    "interruption_sensitivity": Given(0.4),
     "recording": Given(False),
     "background_sound": Given("audio/office.ogg"),
     "background_sound_volume": Given(0.9, {"background_sound": "audio/office.ogg"}),
@@ -103,11 +104,9 @@ CASES: Final[Mapping[str, Given]] = {
     "voicemail_message": Given("Call us."),
     "voicemail_sms_prompt": Given("We called."),
     "after_call_sms_prompt": Given("Thank them."),
-    "email_notification_address": Given(
-        "desk@example.org", {"email_notification_outcomes": ["interested"]}
-    ),
+    "email_notification_address": Given("desk@example.org"),
     "email_notification_outcomes": Given(
-        ["interested"], {"email_notification_address": "desk@example.org"}
+        ["completed"], {"email_notification_address": "desk@example.org"}
     ),
 }
 

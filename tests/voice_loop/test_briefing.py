@@ -85,10 +85,19 @@ async def test_a_model_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPa
 
 async def test_it_is_said_to_its_end() -> None:
     engines = Engines(Ears(), mind("x"), Mouth(), lambda rate: Detector())
-    recital = Recital(await speak("hello. i will put you through now.", engines, RATE))
+    recital = Recital(await speak("hello. i will put you through now.", engines, RATE), RATE)
     with pytest.raises(TimeoutError):
         await recital.said(0.0)
     frames = [recital.exchange(SILENCE, 0.0, 0.0) for _ in range(500)]
     await recital.said(1.0)
     assert sum(frame is not None and is_voiced(frame) for frame in frames) > 20
     assert frames[-1] is None
+
+
+async def test_it_is_as_loud_as_the_call() -> None:
+    """The voice's own level is 5000 here."""
+    engines = Engines(Ears(), mind("x"), Mouth(), lambda rate: Detector())
+    for volume, level in ((0.5, 2500), (1.0, 5000), (2.0, 10000)):
+        recital = Recital(await speak("hello.", engines, RATE), RATE, volume)
+        frames = [recital.exchange(SILENCE, 0.0, 0.0) for _ in range(50)]
+        assert max(int(frame.max()) for frame in frames if frame is not None) == level

@@ -164,7 +164,8 @@ class AgentFields(AgentParts):
         default=None,
         ge=0,
         le=1,
-        description="With 0 the person cannot interrupt; how far above it makes no difference.",
+        description="How little speech interrupts the agent: a quarter of `voice.barge_in_ms` at "
+        "1, just that at 0.5, four times as much near 0. With 0 nobody interrupts.",
     )
     enable_recording: bool | None = None
     voicemail_message: str | None = Field(

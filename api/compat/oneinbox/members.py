@@ -112,11 +112,7 @@ def agent_of(services: Services, asked: AgentFields) -> Translation:
         if theirs in given:
             made.put(ours_name, getattr(asked, theirs), (theirs,))
     if "interruption_sensitivity" in given:
-        value = asked.interruption_sensitivity
-        place = ("interruption_sensitivity",)
-        made.put("interruptible", None if value is None else value > 0, place)
-        kept = None if value is None else {"oneinbox": {"interruption_sensitivity": value}}
-        made.put("source", kept, place)
+        made.body["interruptible"] = None  # the sensitivity says it
     if "voicemail_message" in given:
         message = asked.voicemail_message
         made.put("voicemail_message", message or None, ("voicemail_message",))

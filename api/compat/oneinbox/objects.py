@@ -283,7 +283,9 @@ def _first_message(config: JsonObject) -> str | None:
 
 
 def _sensitivity(config: JsonObject) -> float | None:
-    kept = ((config.get("source") or {}).get("oneinbox") or {}).get("interruption_sensitivity")
-    if kept is not None or config.get("interruptible") is None:
-        return None if kept is None else float(kept)
-    return 1.0 if config["interruptible"] else 0.0
+    """As it is set; else what `interruptible` stands for."""
+    kept: float | None = config.get("interruption_sensitivity")
+    interruptible = config.get("interruptible")
+    if kept is not None or interruptible is None:
+        return kept
+    return 0.5 if interruptible else 0.0

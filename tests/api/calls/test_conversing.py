@@ -12,7 +12,11 @@ from tests.api.calls.test_runner import conversed
 from tests.api.conftest import Bench
 from tests.api.story import new_call
 from tests.api.switchboard import Office, impatient
+from voice_loop.audio import FRAME_MS
 from voice_loop.config import ConversationConfig
+from voice_loop.floor import Floor
+from voice_loop.phrases import phrases
+from voice_loop.turn_detection import RuleTurnDetector
 
 
 async def ordered(bench: Bench, **fields: Any) -> Call:
@@ -75,6 +79,35 @@ async def test_every_field_of_the_conversation_is_honoured(bench: Bench) -> None
 
 
 @pytest.mark.rows("RV-67")
+@pytest.mark.rows("X-OI-9")
+async def test_how_little_speech_interrupts(bench: Bench) -> None:
+    """`voice.barge_in_ms` at 0.5, four times as much near 0, a quarter at 1."""
+    default = (await held(bench)).floor
+    assert (default.barge_in_ms, default.barge_in_window_ms) == (160, 240)
+    for sensitivity, ms in ((0.01, 622), (0.25, 320), (0.5, 160), (0.75, 80), (1, 40)):
+        config = await held(bench, interruption_sensitivity=sensitivity)
+        assert config.interruptible
+        assert config.floor.barge_in_ms == ms
+        assert ms < config.floor.barge_in_window_ms <= ms * 1.5 + 1
+    assert not (await held(bench, interruption_sensitivity=0)).interruptible
+    assert not (await held(bench, interruption_sensitivity=0, interruptible=True)).interruptible
+    assert not (await held(bench, interruption_sensitivity=1, interruptible=False)).interruptible
+
+
+async def test_that_much_speech_takes_the_floor(bench: Bench) -> None:
+    needed = []
+    for sensitivity in (1, 0.75, 0.5, 0.25):
+        config = (await held(bench, interruption_sensitivity=sensitivity)).floor
+        floor = Floor(config, RuleTurnDetector(config, phrases("en")))
+        for _ in range(50):
+            assert floor.push(is_speech=False, agent_speaks=True) == []
+        frames = 1
+        while not floor.push(is_speech=True, agent_speaks=True):
+            frames += 1
+        needed.append(frames * FRAME_MS)
+    assert needed == [40, 80, 160, 320]
+
+
 async def test_an_empty_message_at_the_limit_is_none_at_all(bench: Bench) -> None:
     config = await held(bench, max_duration_end_message="")
     assert config.time_up_message == ""

@@ -512,7 +512,11 @@ async def test_an_agent_is_made_read_changed_listed_and_archived(bench: Bench) -
     assert {name: made[name] for name in AGENT} == AGENT
     assert made["llm_id"] == "local"
     ours = (await bench.client.get(f"/v1/agents/{made['id']}")).json()
-    assert (ours["language"], ours["interruptible"], ours["recording"]) == ("es", True, False)
+    assert (ours["language"], ours["interruption_sensitivity"], ours["recording"]) == (
+        "es",
+        0.7,
+        False,
+    )
     assert (ours["voicemail_action"], ours["first_sentence_mode"]) == ("leave_message", "static")
     path = f"{BASE}/agents/{made['id']}"
     change = {
@@ -530,7 +534,7 @@ async def test_an_agent_is_made_read_changed_listed_and_archived(bench: Bench) -
     assert (found["interruption_sensitivity"], found["voicemail_message"]) == (0, None)
     assert (found["name"], found["first_message"]) == ("Recalls", "Hola.")
     ours = (await bench.client.get(f"/v1/agents/{made['id']}")).json()
-    assert (ours["interruptible"], ours["voicemail_action"]) == (False, "hangup")
+    assert (ours["interruption_sensitivity"], ours["voicemail_action"]) == (0, "hangup")
     assert (await bench.client.get(path)).json() == found
     await bench.client.post("/v1/agents", json={"name": "Front desk", "type": "inbound"})
     listed = (await bench.client.get(f"{BASE}/agents")).json()

@@ -327,16 +327,22 @@ async def test_the_outcomes_that_are_asked_for_are_mailed(
         server = MailServer(town.settings(mailbox))
         async with sending(store, mail=server):
             calls = [
-                await conversed(store, notified(*wanted), returns={"day": "string"})
-                for wanted in ([outcome], others, [])
+                await conversed(store, agent, returns={"day": "string"})
+                for agent in (
+                    notified(outcome),
+                    notified(*others),
+                    notified(),
+                    {"email_notification_address": "front@example.org"},
+                )
             ]
             for call in calls:
                 await ended(store, call, awaits_result=True)
                 found = Analysis(outcome, "It suits her.", "yes")
                 await store.calls.record_result(call.id, {"day": "monday"}, None, found)
             message = await settled(store, calls[0], "sent")
-    (mail,) = mailbox.mails
-    assert [len(await messages_of(store, call)) for call in calls] == [1, 0, 0]
+            await settled(store, calls[3], "sent")
+    mail, _ = mailbox.mails
+    assert [len(await messages_of(store, call)) for call in calls] == [1, 0, 0, 1]
     assert mail["To"] == "front@example.org"
     assert mail["Subject"] == f"Call to {NUMBER}: {outcome.replace('_', ' ')}"
     body = mail.get_content()

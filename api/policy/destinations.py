@@ -74,6 +74,8 @@ class Destinations:
             return None
         if seen.kind is not None:
             return f"is {seen.kind}; calls.allowed_prefixes may name it"
+        if seen.country is None:
+            return None  # free of charge from everywhere (+800)
         home = self.countries_of([ours]) | self.countries
         if named or any(_belongs(number, country) for country in home):
             return None
@@ -108,6 +110,8 @@ def _look_at(number: str) -> _Seen:
     code = parsed.country_code or 0
     code_length = len(f"+{code}")
     country = region_code_for_number(parsed) or region_code_for_country_code(code)
+    if country == _NOWHERE and number_type(parsed) == PhoneNumberType.TOLL_FREE:
+        return _Seen(None, None, code_length)
     if country == _NOWHERE:
         return _Seen(None, "a satellite or international number of no country", code_length)
     return _Seen(country, _special(parsed, country), code_length + 1)

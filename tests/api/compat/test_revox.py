@@ -386,6 +386,10 @@ async def test_toll_free_numbers_are_called_by_the_clock_of_most_of_their_countr
         placed_call = await placed(bench, phone_number=toll_free, **asked)
         stored = await bench.store.calls.get(placed_call["id"])
         assert tuple(stored.zones) == ("America/New_York",)
+    universal = {"phone_number": "+80012345678"}
+    place = set(await refused(bench, universal))
+    assert place == {"/phone_number"}, "nobody knows its time zone"
+    assert (await placed(bench, **universal, force_now=True))["to_phone_number"] == "+80012345678"
     config = {"timezone": "America/Chicago"}
     call = await placed(
         bench, phone_number=toll_free, assistant={"prompt": "x", "call_retry_config": config}

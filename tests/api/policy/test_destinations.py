@@ -16,6 +16,12 @@ BRITISH = "+442079460000"
         ("+12125550100", AMERICAN),
         ("+18005550199", AMERICAN),  # toll-free numbers are shared by North America
         ("+18005550199", "+14165551234"),
+        ("+18005550199", "+18765551234"),
+        ("+18335550199", AMERICAN),
+        ("+498001234567", GERMAN),
+        ("+448001234567", BRITISH),
+        ("+80012345678", AMERICAN),  # universal international freephone numbers (ITU-T E.169.1)
+        ("+80012345678", GERMAN),
         ("+15551234567", AMERICAN),  # fictional, known to no plan
         ("+15550100", AMERICAN),
         ("+15550199999", AMERICAN),
@@ -46,6 +52,7 @@ def test_ordinary_numbers_of_the_same_country_are_called(number: str, ours: str)
         ("+870773111632", AMERICAN, "satellite"),
         ("+88163123456", AMERICAN, "satellite"),
         ("+8821312345", AMERICAN, "satellite"),
+        ("+800123", AMERICAN, "satellite"),
         ("+883510001234567", AMERICAN, "satellite"),
         ("+9791234567", AMERICAN, "of no country"),
         ("+99912345678", AMERICAN, "no country's numbering plan"),

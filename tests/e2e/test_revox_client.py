@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -93,6 +95,77 @@ async def test_an_order_is_placed_polled_and_told(phone: Phone) -> None:
         assert told["call"]["id"] == call["id"]
         assert told["call"]["call_attempts"][0]["transcript"] == attempt["transcript"]
         assert told["call"]["metadata"] == {"customer": "42"}
+
+
+@pytest.mark.rows("RV-220", "RV-264", "RV-268", "RV-294", "RV-299", "RV-491", "RV-512")
+async def test_an_order_in_the_clients_own_words_and_at_its_own_time(phone: Phone) -> None:
+    """Variables and outputs with spaces, accents and signs; a time in milliseconds."""
+    names = ["Is it confirmed?", "1er día"]
+    at = int(time.time() + 3) * 1000
+    async with RevoxClient(f"{phone.server.url}/api", phone.key) as revox:
+        placed = await revox.place(
+            persona("talker").number,
+            assistant={
+                "prompt": "{{The task}}\nFacts: {{los hechos}}",
+                "structured_output_config": [
+                    {"name": names[0], "required": False, "type": "boolean"},
+                    {"name": names[1], "required": False, "type": "string"},
+                ],
+                "sms_template": "Thank you,\n{{los hechos}}",
+            },
+            prompt_variables={
+                "The task": EXAMPLE["prompt"],
+                "los hechos": json.dumps(EXAMPLE["context"]),
+            },
+            scheduled_at=at,
+            force_now=True,
+        )
+        assert placed["status"] == "scheduled"
+        assert datetime.fromisoformat(placed["scheduled_at"]).timestamp() == at / 1000
+        for name in ("llm_model", "call_retry_config"):
+            assert isinstance(placed[name], dict)
+        assert placed["assistant"]["voice"]["id"]
+        async with asyncio.timeout(60):
+            call = await revox.resolved(placed["id"])
+        assert call["status"] == "completed"
+        (attempt,) = call["call_attempts"]
+        assert datetime.fromisoformat(attempt["started_at"]).timestamp() >= at / 1000
+        assert attempt["result"] == "human"
+        assert list(attempt["structured_output"]) == names
+
+
+@pytest.mark.rows("RV-92", "RV-490", "RV-492")
+async def test_a_machine_is_no_human(phone: Phone) -> None:
+    async with RevoxClient(f"{phone.server.url}/api", phone.key) as revox:
+        placed = await revox.place(
+            persona("voicemail").number,
+            assistant=ASSISTANT | {"call_retry_config": {"max_retry_attempts": 1}},
+            force_now=True,
+        )
+        async with asyncio.timeout(60):
+            call = await revox.resolved(placed["id"])
+        assert call["last_call_attempt"]["result"] == "voicemail"
+
+
+@pytest.mark.rows("RV-117", "RV-294", "RV-299")
+async def test_an_order_waits_for_its_window_as_scheduled(phone: Phone) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    async with RevoxClient(f"{phone.server.url}/api", phone.key) as revox:
+        retry = {
+            "allowed_days": [f"{tomorrow:%A}".lower()],
+            "calling_windows": [
+                {"calling_window_start_time": "9am", "calling_window_end_time": "6:30pm"}
+            ],
+            "timezone": "UTC",
+        }
+        placed = await revox.place(
+            persona("talker").number, assistant=ASSISTANT | {"call_retry_config": retry}
+        )
+        read = await revox.get(placed["id"])
+        await phone.ask("POST", f"/v1/calls/{placed['id']}/cancel")
+    opening = tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+    assert (read["status"], read["calls_count"]) == ("scheduled", 0)
+    assert datetime.fromisoformat(read["scheduled_at"]) == opening
 
 
 @pytest.mark.rows("RV-4", "RV-253", "RV-264", "RV-476", "RV-479", "X-RV-2")

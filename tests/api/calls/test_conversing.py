@@ -78,7 +78,6 @@ async def test_every_field_of_the_conversation_is_honoured(bench: Bench) -> None
     assert (config.temperature, config.speed) == (0.7, 1.25)
 
 
-@pytest.mark.rows("RV-67")
 @pytest.mark.rows("X-OI-9")
 async def test_how_little_speech_interrupts(bench: Bench) -> None:
     """`voice.barge_in_ms` at 0.5, four times as much near 0, a quarter at 1."""
@@ -108,6 +107,7 @@ async def test_that_much_speech_takes_the_floor(bench: Bench) -> None:
     assert needed == [40, 80, 160, 320]
 
 
+@pytest.mark.rows("RV-67")
 async def test_an_empty_message_at_the_limit_is_none_at_all(bench: Bench) -> None:
     config = await held(bench, max_duration_end_message="")
     assert config.time_up_message == ""

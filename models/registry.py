@@ -135,6 +135,10 @@ class EngineRegistry:
         """The other names of an engine."""
         return sorted(alias for alias, aliased in self._aliases.items() if aliased == name)
 
+    def own_name(self, kind: Kind, name: str) -> str:
+        """What an engine is called itself. Raises EngineError for a name of none."""
+        return self._find(kind, self._of(kind), name).name
+
     def problem(self, kind: Kind, name: str | None, language: str | None = None) -> str | None:
         """Why there is no such engine, naming those that there are; None if there is.
 

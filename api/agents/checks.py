@@ -11,7 +11,7 @@ from api.base.numbers import is_e164
 from api.base.problems import FieldError, pointer
 from api.base.text import BUILT_IN, MASK, SECRETS, is_broken
 from api.egress.policy import EgressError, EgressPolicy
-from api.resources.agent_fields import AgentFields, LlmField
+from api.resources.agent_fields import AgentFields, LlmField, VoiceField
 from api.resources.masking import hidden
 from api.resources.returns import check_returns
 
@@ -78,6 +78,8 @@ def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]
             wrong[pointer("voice", "id")] = context.engines.problem("voice", voice.name, spoken)
         if voice.model is not None:
             wrong[pointer("voice", "model")] = context.engines.problem("voice", voice.model, spoken)
+            if voice.id is not None and not any(wrong.values()):
+                wrong[pointer("voice", "model")] = _another_voice(voice, context)
     if (ears := config.transcriber) is not None:
         place = pointer("transcriber", "language" if ears.model is None else "model")
         heard = ears.language or spoken
@@ -85,6 +87,19 @@ def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]
     for place, detail in wrong.items():
         if detail is not None:
             yield FieldError(detail, place, code="provider_not_configured")
+
+
+def _another_voice(voice: VoiceField, context: AgentContext) -> str | None:
+    """Why a voice's model would be without effect; None if it comes to the same as its id."""
+    by_id, by_model = (
+        context.engines.own_name("voice", str(name)) for name in (voice.name, voice.model)
+    )
+    if by_id == by_model:
+        return None
+    return (
+        f"is the voice {by_model!r}, and `id` is {by_id!r}, which speaks: leave one of the two "
+        "out, or make both the same in `models.aliases`"
+    )
 
 
 def _llm(llm: LlmField, context: AgentContext) -> Iterator[FieldError]:

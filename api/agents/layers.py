@@ -3,7 +3,7 @@
 Each layer has what was given and nothing else. A later one wins field by field; in `context`,
 `variables`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are replaced whole.
 A null takes back what an earlier layer said. A key goes to the server that it was given for: with
-another `llm.api_url` an earlier layer's `llm.api_key` is gone.
+another `llm.api_url` an earlier layer's `llm.api_key` is gone. A voice is what was named last.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,8 @@ from api.base.json_object import JsonObject
 from api.base.problems import FieldError, Problem, invalid, pointer
 from api.resources.agent_fields import AgentFields
 
+#: What names a voice: whichever of it is given later names it alone.
+_NAME_OF_VOICE: Final = frozenset({"id", "provider", "model"})
 #: Fields that are merged key by key.
 _KEYED: Final = frozenset({"context", "variables", "voice", "llm", "transcriber"})
 
@@ -45,7 +47,7 @@ class Layers:
                 if value is None:
                     whole.pop(name, None)
                 elif name in _KEYED and isinstance(before, Mapping):
-                    whole[name] = _without_nulls({**_kept(name, before, value), **value})
+                    whole[name] = _without_nulls(over(name, before, value))
                 else:
                     whole[name] = _without_nulls(value) if name in _KEYED else value
         return whole
@@ -95,11 +97,21 @@ def given(fields: AgentFields) -> dict[str, Any]:
     return {name: value for name, value in dumped.items() if name in names}
 
 
-def _kept(name: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a later layer leaves of an earlier one."""
-    if name != "llm" or value.get("api_url", before.get("api_url")) == before.get("api_url"):
-        return before
-    return {key: item for key, item in before.items() if key != "api_key"}
+def over(name: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """A field of an earlier layer with a later one's over it, key by key; nulls that were given are
+    kept.
+
+    Args:
+        name: of the field.
+        before: the earlier layer's.
+        value: the later one's.
+    """
+    gone: frozenset[str] = frozenset()
+    if name == "llm" and value.get("api_url", before.get("api_url")) != before.get("api_url"):
+        gone = frozenset({"api_key"})
+    if name == "voice" and (value.get("id") or value.get("model")) is not None:
+        gone = _NAME_OF_VOICE
+    return {**{key: item for key, item in before.items() if key not in gone}, **value}
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from api.agents.layers import Layers
 from api.agents.sizes import check_sizes
 from api.base.json_object import JsonObject
 from api.base.problems import FieldError
+from api.base.text import flattened
 from api.deployment import Deployment
 from api.resources.agent_fields import AgentFields
 from api.resources.masking import sealed
@@ -40,7 +41,7 @@ async def resolve(
         Problem: as of `Layers.fields`.
     """
     fields = layers.fields
-    variables = fields.variables or {}
+    variables = flattened(fields.variables or {})
     context = await context_of(deployment, fields)
     errors = check_config(fields, context)
     if not open_variables:

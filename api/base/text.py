@@ -1,5 +1,6 @@
 """Texts with variables in them, and what is masked in texts."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -73,12 +74,29 @@ def unescaped(template: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A variable's value as it stands in a text: `true` and `false`, nothing for null."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    """A variable's value as it stands in a text: `true` and `false`, nothing for null, a list of
+    simple values with commas, other lists and objects as JSON."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list() if not any(isinstance(item, list | dict) for item in value):
+            return ", ".join(map(as_text, value))
+        case list() | dict():
+            return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def flattened(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables by every name that leads to a value: of `{"customer": {"name": "Ann"}}` also
+    `customer.name`, of a list `items.0`. A variable of just that name holds before a path."""
+    paths: dict[str, Any] = {}
+    for name, value in variables.items():
+        within = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(within, Mapping):
+            paths |= flattened({f"{name}.{key}": item for key, item in within.items()})
+    return paths | dict(variables)
 
 
 MASK: Final = "********"

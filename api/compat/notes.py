@@ -50,7 +50,10 @@ here. Keys are ours, `sk_…`; there are none for browsers.
 - `model`, `voice_id` and the like are looked up among our engines and `models.aliases`; 422 with
   the type `provider_not_configured` names those that there are. The call is held in
   `transcriber.language`, else in the language of the voice that is given, else in the agent's.
+  `tts.model` alone is the voice, in place of the agent's too; beside `voice_id` it must be the same
+  one, or is refused.
   `stability` is kept and echoed: local voices do not vary.
+- `variables` may be nested: `{{customer.name}}`, `{{slots.0}}`.
 - One attempt is made; a retry policy of the agent does not hold here. A `scheduled_at` in the past
   is told as null.
 - `status` is final at the hang-up; `analysis` is empty until it is made. Who was not reached is

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from api.base.text import UnknownVariableError, as_text, render
 from api.base.times import rfc3339
 from api.messaging.outgoing import NotSentError, plain
 from api.resources.call import Call
-from api.resources.call_facts import callee_zone, facts_of
+from api.resources.call_facts import values_of
 from api.resources.message import Message
 from api.resources.turn import Turn
 from api.store import Store
@@ -28,20 +27,6 @@ _SCHEMA: Final = {
     "required": ["text"],
     "additionalProperties": False,
 }
-
-
-def values_of(call: Call, at: float, default_zone: str | None = None) -> dict[str, Any]:
-    """What stands for the variables of a call's texts.
-
-    Args:
-        call: whose.
-        at: now, Unix seconds.
-        default_zone: of callees whose number no numbering plan knows.
-    """
-    return {
-        **call.variables,
-        **facts_of(call, datetime.fromtimestamp(at, callee_zone(call, default_zone))),
-    }
 
 
 class Writer:

@@ -6,7 +6,7 @@ Layers of it are merged (`api.agents.layers`); only then is it whole.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.base.fields import Body
@@ -38,7 +38,22 @@ FREE_TEXT: Final = frozenset(
     }
 )
 
-Variable = str | int | float | bool | None
+#: Objects and lists within each other, in a variable.
+MAX_NESTED: Final = 5
+
+
+def _shallow(value: Any, levels: int = MAX_NESTED) -> Any:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if items and not levels:
+        raise ValueError(f"at most {MAX_NESTED} levels")
+    for item in items:
+        _shallow(item, levels - 1)
+    return value
+
+
+Variable = Annotated[
+    str | int | float | bool | list[Any] | dict[str, Any] | None, AfterValidator(_shallow)
+]
 
 _ECHOED: Final = "Kept and echoed, without effect on the call."
 
@@ -76,7 +91,7 @@ class VoiceField(Body):
         default=None,
         max_length=128,
         description="Engine or model, where a hosted service's client gives one: resolved like "
-        "`id`.",
+        "`id`, and the same voice where both are given.",
     )
     speed: float | None = Field(
         default=None, ge=0.6, le=1.5, description="Speaking rate; 1 is the voice's own."
@@ -180,7 +195,8 @@ class AgentFields(Body):
     )
     variables: dict[str, Variable] | None = Field(
         default=None,
-        description="What stands for `{{name}}` in prompts, sentences, tools and messages.",
+        description="What stands for `{{name}}` in prompts, sentences, tools and messages. What is "
+        "within one is `{{name.member}}`, of a list `{{name.0}}`.",
         examples=[{"patient": "Maria Lopez"}],
     )
     language: str | None = Field(

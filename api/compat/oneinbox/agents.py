@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from api.agents.layers import over
 from api.compat.agents import find_outbound, keep_agent, outbound_agents, update_agent
 from api.compat.oneinbox.calls import LIMIT, OFFSET, PREFIX
 from api.compat.oneinbox.fields import OneInboxChangeAgent, OneInboxCreateAgent
@@ -69,7 +70,7 @@ async def oneinbox_change_agent(exchange: Exchange, asked: OneInboxChangeAgent) 
     kept = unsealed(before.config, services.seal)
     for group in _GROUPS:
         if made.body.get(group) is not None:
-            made.body[group] = {**(kept.get(group) or {}), **made.body[group]}
+            made.body[group] = over(group, kept.get(group) or {}, made.body[group])
     if asked.name is not None:
         made.put("name", asked.name, ("name",))
     return oneinbox_agent(await update_agent(exchange, made))

@@ -74,7 +74,8 @@ class Tts(Body):
     model: str | None = Field(
         default=None,
         max_length=128,
-        description="Speaks where there is no `voice_id`; a name of the same kind.",
+        description="A name of the same kind. Given alone it is the voice that speaks; beside a "
+        "`voice_id` it must be the same voice.",
         examples=["en"],
     )
     speed: float | None = Field(default=None, ge=0.6, le=1.5)
@@ -119,7 +120,8 @@ class OneInboxCreateCall(Body):
     )
     variables: dict[str, Variable] | None = Field(
         default=None,
-        description="What stands for `{{name}}` in prompts and sentences.",
+        description="What stands for `{{name}}` in prompts and sentences, `{{name.member}}` for "
+        "what is within.",
         examples=[{"patient": "Maria Lopez"}],
     )
     webhook_url: str | None = None

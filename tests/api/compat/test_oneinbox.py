@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from api.calls.conversing import conversation_config
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE, STATES
 from api.compat.oneinbox.calls import STATUSES
 from api.compat.oneinbox.elsewhere import ELSEWHERE
@@ -160,6 +161,52 @@ async def test_with_an_empty_first_message_the_person_speaks_first(bench: Bench)
     }
 
 
+@pytest.mark.rows("OI-11", "OI-38", "OI-27", "OI-18")
+async def test_what_is_within_a_variable_is_named_by_its_path(bench: Bench) -> None:
+    variables = {
+        "customer": {"name": "Maria", "address": {"city": "Lima"}, "vip": True},
+        "slots": ["monday", "friday"],
+        "customer.name": "Mrs. Lopez",
+        "orders": [{"id": 7}],
+    }
+    prompt = (
+        "{{customer.name}} of {{ customer.address.city }}, {{customer.vip}}: {{slots}}, "
+        "{{slots.1}}, {{orders.0.id}}, {{customer.address}}"
+    )
+    overrides = {"llm": {"system_prompt": prompt}, "first_message": "Hi {{customer.address.city}}."}
+    call = await placed(bench, variables=variables, overrides=overrides)
+    assert call["variables"] == variables
+    stored = await bench.store.calls.get(call["id"])
+    config = conversation_config(bench.services.settings, stored)
+    told = 'Mrs. Lopez of Lima, true: monday, friday, friday, 7, {"city": "Lima"}'
+    assert (config.task, config.first_sentence) == (told, "Hi Lima.")
+
+
+@pytest.mark.rows("OI-24", "OI-13", "OI-23")
+@pytest.mark.parametrize(
+    ("kept", "given", "spoken"),
+    [
+        ({"id": "en"}, {"model": "es"}, {"model": "es"}),
+        ({"model": "en"}, {"voice_id": "es"}, {"id": "es"}),
+        ({"provider": "cartesia", "id": "sofia"}, {"model": "en"}, {"model": "en"}),
+        ({"id": "en"}, {"voice_id": "es", "model": "es"}, {"id": "es", "model": "es"}),
+        ({"id": "en", "speed": 1.2}, {"speed": 0.9}, {"id": "en", "speed": 0.9}),
+    ],
+)
+async def test_the_voice_is_what_is_named_last(
+    equipped: Bench, kept: dict[str, Any], given: dict[str, Any], spoken: dict[str, Any]
+) -> None:
+    """A model alone is another voice than the agent's `voice_id`, and the other way round."""
+    language = "es" if "provider" in kept else "en"
+    agent_id = await agent(equipped, voice=kept, language=language)
+    call = await placed(equipped, agent_id=agent_id, overrides={"tts": given})
+    assert (await native(equipped, call["id"]))["agent"]["voice"] == spoken
+    changed = await equipped.client.patch(f"{BASE}/agents/{agent_id}", json={"tts": given})
+    assert changed.status_code == 200, changed.text
+    ours = (await equipped.client.get(f"/v1/agents/{agent_id}")).json()["voice"]
+    assert {name: value for name, value in ours.items() if value is not None} == spoken
+
+
 @pytest.mark.parametrize(
     ("path", "value", "place"),
     [
@@ -176,7 +223,8 @@ async def test_with_an_empty_first_message_the_person_speaks_first(bench: Bench)
         ("from_number", "+15550000000", "from_number"),
         ("scheduled_at", "soon", "scheduled_at"),
         ("scheduled_at", 1700000000, "scheduled_at"),
-        ("variables", {"a": []}, "variables.a"),
+        ("variables", {"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}, "variables.a"),
+        ("overrides.first_message", "for {{patient.name}}", "overrides.first_message"),
         ("webhook_url", "ftp://x.example", "webhook_url"),
         ("overrides.llm.model", "gpt-9", "overrides.llm.model"),
         ("overrides.llm.temperature", 2.1, "overrides.llm.temperature"),
@@ -187,6 +235,7 @@ async def test_with_an_empty_first_message_the_person_speaks_first(bench: Bench)
         ("overrides.transcriber", {"language": "tlh"}, "overrides.transcriber.language"),
         ("overrides.tts.voice_id", "rachel", "overrides.tts.voice_id"),
         ("overrides.tts.model", "sonic", "overrides.tts.model"),
+        ("overrides", {"tts": {"voice_id": "en", "model": "es"}}, "overrides.tts.model"),
         ("overrides.tts.speed", 3, "overrides.tts.speed"),
         ("overrides.tts.stability", 1.1, "overrides.tts.stability"),
         ("overrides.first_message", "for {{nobody}}", "overrides.first_message"),

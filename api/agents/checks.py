@@ -97,7 +97,7 @@ def _another_voice(voice: VoiceField, context: AgentContext) -> str | None:
     if by_id == by_model:
         return None
     return (
-        f"is the voice {by_model!r}, and `id` is {by_id!r}, which speaks: leave one of the two "
+        f"is the voice {by_model!r}, where another one speaks, {by_id!r}: leave one of the two "
         "out, or make both the same in `models.aliases`"
     )
 

@@ -5,24 +5,31 @@ from api.base.fields import parse_fields
 from api.base.refusals import NotFound
 from api.compat.call_details import frozen_agent
 from api.compat.translation import Translation
+from api.http.dialect_style import DialectStyle
 from api.http.endpoint import Exchange
 from api.resources.agent import Agent, ChangeAgent
 from api.resources.agent_fields import NewAgent
+from api.resources.dialect import Dialect
 from api.store import Store
 from api.store.pages import each_page
 
 
 async def keep_agent(exchange: Exchange, made: Translation) -> Agent:
     """Keep a new agent. Raises Problem, which points into the request."""
-    with made.told():
+    with made.told(_dialect(exchange)):
         return await create_agent(exchange.services, parse_fields(NewAgent, made.body))
 
 
 async def update_agent(exchange: Exchange, made: Translation) -> Agent:
     """Change the agent that the path names. Raises Problem, which points into the request."""
-    with made.told():
+    with made.told(_dialect(exchange)):
         change = parse_fields(ChangeAgent, made.body)
         return await change_agent(exchange.services, exchange.named("agent_id"), change)
+
+
+def _dialect(exchange: Exchange) -> Dialect:
+    style: DialectStyle = exchange.request.state.dialect
+    return style.name
 
 
 async def find_outbound(exchange: Exchange, what: str = "agent") -> Agent:

@@ -3,7 +3,7 @@
 `docs/compat.md` is made from it (`python -m api.compat.docs`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, get_args
 
 from api.base.lifecycle import STATUSES, AnsweredBy
@@ -319,7 +319,11 @@ ONEINBOX_ORDER_SAME: Final = (
 #: Members that become something else.
 ONEINBOX_ORDER_MADE: Final[Mapping[str, str]] = {"overrides": "overrides", "to_number": "to"}
 
+#: Members of a CallingBox agent that are not fields of our agents as they are.
+CALLINGBOX_AGENT: Final[Mapping[str, str]] = {"voice": "voice.id"}
+
 FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
+    "callingbox": {"Agent": CALLINGBOX_AGENT},
     "oneinbox": {
         "Call": {**{name: name for name in ONEINBOX_ORDER_SAME}, **ONEINBOX_ORDER_MADE},
         "Overrides": ONEINBOX_MADE,
@@ -329,4 +333,18 @@ FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
         "Order": {**REVOX_ORDER_SAME, **REVOX_ORDER_MADE},
         "Assistant": {**REVOX_SAME, **REVOX_MADE},
     },
+}
+
+
+def _names(dialect: Dialect) -> Iterator[tuple[str, str]]:
+    for table in FIELDS[dialect].values():
+        for theirs, ours in table.items():
+            yield from ((one, theirs) for one in ours.split(", ") if "`" not in one)
+
+
+#: What each dialect calls our fields, at any depth (`voice.id`): errors are told so.
+NAMES: Final[Mapping[Dialect, Mapping[str, str]]] = {
+    # The first table that has a field holds.
+    dialect: dict(reversed([*_names(dialect)]))
+    for dialect in FIELDS
 }

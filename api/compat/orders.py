@@ -32,7 +32,7 @@ async def place_order(
     Raises Problem, which points into the request.
     """
     services = exchange.services
-    with order.told():
+    with order.told(dialect):
         asked = parse_fields(CreateCall, order.body)
         new = await read_order(services, asked, exchange.key_id, at_dispatch=at_dispatch)
         new = replace(new, dialect=dialect)

@@ -1,12 +1,16 @@
 """Translates a dialect's request into our own, and pointers of our problems back."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from api.base.problems import Problem, invalid, pointer, problem_of
 from api.base.refusals import Refused
+from api.compat.mapping import NAMES
+from api.resources.dialect import Dialect
 
 Path = tuple[str | int, ...]
 
@@ -36,14 +40,15 @@ class Translation:
             self.places[pointer(*path) + place] = pointer(*source) + origin
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Have the problems of the block point into the request."""
+    def told(self, dialect: Dialect) -> Iterator[None]:
+        """Have the problems of the block point into the request, and speak in its words."""
+        names = NAMES[dialect]
         try:
             yield
         except Problem as problem:
-            raise moved(problem, self.places) from problem
+            raise moved(problem, self.places, names) from problem
         except Refused as refused:
-            raise moved(problem_of(refused), self.places) from refused
+            raise moved(problem_of(refused), self.places, names) from refused
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:
@@ -53,18 +58,49 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
     return [renamed(item, names) for item in value] if isinstance(value, list) else value
 
 
-def moved(problem: Problem, places: Mapping[str, str]) -> Problem:
-    """The same problem with each pointer moved by the longest place that leads to it; one that no
-    place leads to becomes the pointer to the whole body."""
+def moved(
+    problem: Problem, places: Mapping[str, str], names: Mapping[str, str] = MappingProxyType({})
+) -> Problem:
+    """The same problem, told in a request's own words.
+
+    Args:
+        problem: in ours.
+        places: as of `Translation`: each pointer is moved by the longest one that leads to it; one
+            that no place leads to becomes the pointer to the whole body.
+        names: of our fields (`voice.id`), which its sentences may name.
+    """
     if not problem.errors:
         return problem
     errors = [
-        error if error.pointer is None else replace(error, pointer=_moved(error.pointer, places))
+        replace(
+            error,
+            detail=_renamed(error.detail, names),
+            pointer=None if error.pointer is None else _moved(error.pointer, places),
+        )
         for error in problem.errors
     ]
     if problem.status != 422:
         return Problem(problem.status, problem.code, problem.detail, errors, problem.headers)
     return invalid(errors, problem.code)
+
+
+def _renamed(detail: str, names: Mapping[str, str]) -> str:
+    detail = _OF_AGENT.sub(lambda match: f"its agent's {_named(match[1], names)}:", detail)
+    return _FIELD.sub(lambda match: f"`{names.get(match[1], match[1])}`", detail)
+
+
+def _named(path: str, names: Mapping[str, str]) -> str:
+    """A pointer into an agent in a dialect's words."""
+    parts = path.split("/")
+    for length in range(len(parts), 0, -1):
+        if (theirs := names.get(".".join(parts[:length]))) is not None:
+            return "/".join([*theirs.split("."), *parts[length:]])
+    return path
+
+
+#: Where a sentence names a field of a stored agent (`api.agents.layers`), or of the request.
+_OF_AGENT: Final = re.compile(r"its agent's ([^:]+):")
+_FIELD: Final = re.compile(r"`([a-z_]+)`")
 
 
 def _moved(place: str, places: Mapping[str, str]) -> str:

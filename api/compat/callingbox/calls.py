@@ -124,6 +124,7 @@ def _order_of(asked: CallingBoxCreateCall) -> Translation:
         order.put(name, literal(value) if name in LITERAL else value, (name,))
     if asked.agent_id is None:
         order.body.setdefault("language", LANGUAGE)
+        order.comes_from(("language",), ("language",))
         if asked.instructions is None:
             order.body.setdefault("prompt", PROMPT)
     order.body["retry"] = None  # one attempt: the service has no more

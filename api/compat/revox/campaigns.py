@@ -95,7 +95,7 @@ async def revox_create_campaign(
     services = exchange.services
     template = await _template(exchange, asked)
     contacts = _contacts(asked)
-    with template.told():
+    with template.told("revox"):
         await check_template(services, template.body)
     new = NewCampaign(
         asked.name,

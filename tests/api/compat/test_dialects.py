@@ -142,9 +142,47 @@ async def test_an_endpoint_may_choose_a_dialects_body(bench: Bench) -> None:
     assert Webhook(secret).verify(test.body, test.headers)["type"] == "webhook.test"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        (
+            "/compat/callingbox/v1/calls",
+            {"to": "+15551234567", "language": "es"},
+            "/agent_id: its agent's voice: the voice 'en' is for en",
+        ),
+        (
+            "/compat/oneinbox/v1/calls",
+            {
+                "to_number": "+15551234567",
+                "from_number": "+15559876543",
+                "overrides": {"transcriber": {"language": "es"}},
+            },
+            "its agent's tts/voice_id: the voice 'en' is for en",
+        ),
+        (
+            "/api/call",
+            {"phone_number": "+12125550142", "prompt_variables": {}},
+            "/assistant_id: its agent's prompt: {{patient}} has no value; give it in "
+            "`prompt_variables`",
+        ),
+    ],
+)
+async def test_what_is_wrong_in_a_stored_agent_is_told_in_the_clients_words(
+    bench: Bench, path: str, body: dict[str, Any], told: str
+) -> None:
+    agent: dict[str, Any] = {"name": "Ada", "instructions": "Call {{patient}}."}
+    if "patient" not in told:
+        agent = {"name": "Ada", "instructions": "Call.", "voice": {"id": "en"}}
+    agent_id = (await bench.client.post("/v1/agents", json=agent)).json()["id"]
+    named = {"assistant_id" if path == "/api/call" else "agent_id": agent_id}
+    answer = await bench.client.post(path, json=body | named)
+    assert answer.status_code in {400, 422}, answer.text
+    assert told in answer.text
+
+
 def test_what_the_store_refuses_points_into_the_request_too() -> None:
     ours = Translation()
     ours.put("number_id", "9b2f", ("phone", "id"))
-    with pytest.raises(Problem) as caught, ours.told():
+    with pytest.raises(Problem) as caught, ours.told("revox"):
         raise Invalid("there is no such number", field="number_id")
     assert [error.pointer for error in caught.value.errors] == ["/phone/id"]

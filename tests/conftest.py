@@ -4,7 +4,7 @@ each worker that needs them; and the marks `pure` and `bed`, which say what a te
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import pytest_asyncio
@@ -12,6 +12,9 @@ import pytest_asyncio
 import models  # noqa: F401 - before a test imports an engine's library itself
 from pbx.testbed import TestBed
 from tests import postgres
+
+if TYPE_CHECKING:
+    from tests.pbx.sipp import SippLab
 
 #: Where a FreeSWITCH that answers already expects its carrier; see `python -m pbx.testbed`.
 _CARRIER_SIP: Final = 5070
@@ -51,3 +54,13 @@ def postgres_server() -> Iterator[postgres.PostgresServer]:
         pytest.skip("no PostgreSQL is installed: apt-get install postgresql")
     with postgres.running(programs) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sipp(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> "SippLab":
+    """Far ends and callers that SIPp plays."""
+    from tests.pbx.sipp import SippLab, why_not
+
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    return SippLab(bed, tmp_path_factory.mktemp("sipp"))

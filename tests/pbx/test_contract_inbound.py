@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -28,9 +29,9 @@ pytestmark = every_kind
 class Reception:
     """A switch that takes calls, and the calls that came."""
 
-    def __init__(self, pbx: Pbx, media: MediaServer) -> None:
+    def __init__(self, pbx: Pbx, media: MediaServer, **settings: Any) -> None:
         self.calls: asyncio.Queue[IncomingCall] = asyncio.Queue()
-        self.switch = pbx.make(media, self.calls.put)
+        self.switch = pbx.make(media, self.calls.put, **settings)
 
     async def next_call(self) -> IncomingCall:
         async with asyncio.timeout(PATIENCE_S):

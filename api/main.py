@@ -167,7 +167,7 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
 def media_server(settings: Settings) -> MediaServer:
     """The RTP side under these settings, not started."""
     rtp = settings.rtp
-    return MediaServer(rtp.bind, rtp.port_min, rtp.port_max, max_legs=rtp.max_legs)
+    return MediaServer(rtp.bind, rtp.port_min, rtp.port_max, max_legs=rtp.max_legs, latch=rtp.latch)
 
 
 def engine_config(settings: Settings) -> EngineConfig:

@@ -21,7 +21,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from pbx import source_filter
 from pbx.codecs import Encoding
@@ -48,7 +48,11 @@ _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 _GREATEST_AGE_S: Final = 1.0  # a datagram that seems older was stamped before a clock was set
 _FLOOD: Final = 1000  # stray datagrams within a second that are worth a line in the log
 _TOLD_EVERY_S: Final = 60.0
+_LATCH_S: Final = 0.5  # in which the far end is waited for where it should be
 _EXPEDITED: Final = 0xB8  # traffic class byte of DSCP EF, telephony in RFC 4594
+
+
+Latch = Literal["off", "host", "any"]
 
 
 class MediaError(Exception):
@@ -66,6 +70,7 @@ class MediaLeg:
         self._silence = codec.encode(self._buffer.silence)
         self._samples = frame_samples(codec.rate)
         self._source: SourceAddress | None = None
+        self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
         self._peer: AudioPeer | None = None
         self._closed = False
         self._heard = False
@@ -83,6 +88,11 @@ class MediaLeg:
         return f"<MediaLeg {self.codec.name} {self._source}>"
 
     @property
+    def heard(self) -> bool:
+        """Whether its far end was heard since the last `connect`."""
+        return self._heard
+
+    @property
     def rate(self) -> int:
         """Samples per second of its frames."""
         return self.codec.rate
@@ -98,12 +108,34 @@ class MediaLeg:
         if self._closed:
             raise MediaError(f"{self!r} is closed")
         source = self._server.source_address(remote)
+        if source == self._told:
+            return
         self._server.lock(self, self._source, source)
-        self._source = source
+        self._source, self._told = source, None
         self._taken = 0
         self._heard = False
         self._heard_at = self._server.now()
         self._news.clear()
+
+    def waits_for(self, source: SourceAddress, latch: Latch) -> bool:
+        """Whether audio from there may be its far end's, which was not heard for a while."""
+        if self._source is None or self._heard or self.unheard_s() < _LATCH_S:
+            return False
+        return latch == "any" or source[0] == self._source[0]
+
+    def latch(self, source: SourceAddress, datagram: bytes, now: float) -> bool:
+        """Take `source` for the far end from now on, if that is audio; whether it is."""
+        try:
+            packet = framing_of(self.codec).read(datagram, now)
+        except (RtpError, FrameSizeError):
+            return False
+        if packet is None or not packet.payload:
+            return False
+        told = self._source
+        self._server.lock(self, told, source)
+        self._source, self._told = source, told
+        _log.warning("%r: its audio comes from there, not from %s (rtp.latch)", self, told)
+        return True
 
     async def wait_heard(self, timeout_s: float) -> bool:
         """Whether a datagram of audio comes, or has come, since the last `connect`.
@@ -128,7 +160,7 @@ class MediaLeg:
         """
         if self._source is not None:
             self._server.unlock(self._source)
-            self._source = None
+            self._source = self._told = None
             self._heard = False
             self._news.set()
 
@@ -189,6 +221,7 @@ class MediaLeg:
         if not self._heard:
             self._heard = True
             self._news.set()
+            self._server.note_heard()
 
     def tick(self, now: float, skipped: int) -> None:
         """Hear, trade and send one frame."""
@@ -232,6 +265,9 @@ class MediaServer:
         port_min: first port that may be taken; even ones are tried first (RFC 3550 §11).
         port_max: last port that may be taken.
         max_legs: legs open at a time.
+        latch: whether a leg whose far end is silent where it should be takes the first source of
+            audio for it that is no other call's: `off`, on the same `host`, or on `any`. Only while
+            one such leg waits, and never once it was heard.
         clock: seconds of a steady clock, the one that `arrived_at` and `now` are told in.
     """
 
@@ -242,11 +278,13 @@ class MediaServer:
         port_max: int,
         *,
         max_legs: int = 1000,
+        latch: Latch = "off",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bind = bind
         self._ports = range(port_min, port_max + 1)
         self._max_legs = max_legs
+        self._latch = latch
         self._clock = clock
         self._legs: set[MediaLeg] = set()
         self._by_source: dict[SourceAddress, MediaLeg] = {}
@@ -384,6 +422,10 @@ class MediaServer:
         self._connected = tuple(self._by_source.values())
         self._filter_is_stale = True
 
+    def note_heard(self) -> None:
+        """A leg has been heard for the first time: no stranger can be its far end any more."""
+        self._filter_is_stale = self._filter_is_stale or self._latch != "off"
+
     def release(self, leg: MediaLeg) -> None:
         """Forget a leg that closes."""
         self._legs.discard(leg)
@@ -415,6 +457,9 @@ class MediaServer:
         """Have the kernel let through what comes from the connected sources, and no more."""
         self._filter_is_stale = False
         if self._socket is None:
+            return
+        if self._latch != "off" and not all(leg.heard for leg in self._connected):
+            source_filter.detach(self._socket)
             return
         try:
             source_filter.attach(self._socket, self._by_source)
@@ -454,7 +499,7 @@ class MediaServer:
             except OSError as error:
                 _log.warning("cannot receive audio: %s", error)
                 return
-            leg = self._by_source.get(source)
+            leg = self._by_source.get(source) or self._latched(source, datagram, now)
             if leg is None:
                 self._strays += 1
                 continue
@@ -465,6 +510,15 @@ class MediaServer:
                 if not 0 <= age < _GREATEST_AGE_S:
                     age = 0.0
             leg.receive(datagram, min(steady - age, now))
+
+    def _latched(self, source: SourceAddress, datagram: bytes, now: float) -> MediaLeg | None:
+        """The leg whose far end that is, as it turns out."""
+        if self._latch == "off":
+            return None
+        waiting = [leg for leg in self._connected if leg.waits_for(source, self._latch)]
+        if len(waiting) != 1 or not waiting[0].latch(source, datagram, now):
+            return None
+        return waiting[0]
 
     def _schedule(self) -> None:
         delay = max(0.0, self._pacer.deadline - self._clock())

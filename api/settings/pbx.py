@@ -139,6 +139,13 @@ class Rtp(Section):
     advertise: str | None = Field(
         default=None, description="Address that the PBX sends RTP to; unset means `rtp.bind`."
     )
+    latch: Literal["off", "host", "any"] = Field(
+        default="off",
+        description="Whether audio that comes from elsewhere than the PBX said is taken for that "
+        "of a call (symmetric RTP, as behind a NAT): from another port of the same `host`, or from "
+        "`any` host. Only while a single call has not been heard for half a second; the first "
+        "source wins, and keeps it.",
+    )
     port_min: Port = Field(default=12000, description="First UDP port of the range.")
     port_max: Port = Field(default=12999, description="Last UDP port of the range.")
     max_legs: int = Field(default=200, ge=1, description="Most media legs open at one time.")

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final, Generic, Protocol
 
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
@@ -19,8 +20,10 @@ from pbx.switch import (
     Digit,
     EarlyMedia,
     Ended,
+    Held,
     MediaStats,
     Progress,
+    Resumed,
     Ringing,
     SwitchRefused,
     Transferred,
@@ -141,7 +144,8 @@ class LiveAttempt(Generic[CoreT]):
         await self._driver.join(self, other)
 
     def media_stats(self) -> MediaStats:
-        return self.leg.stats()
+        core = self.core
+        return replace(self.leg.stats(), holds=core.holds, held_s=round(core.held_s, 2))
 
     def lose(self, message: str) -> None:
         """End it without the PBX's word."""
@@ -175,9 +179,11 @@ class LiveAttempt(Generic[CoreT]):
                     self.leg.close()
                     self.finished.set()
                     self._driver.attempt_ended(self, output)
-                case Digit() if self._queue.qsize() >= _QUEUE - _RESERVED:
-                    _log.warning("%s: too many unread digits; one is dropped", self.id)
-                case Dialing() | Ringing() | EarlyMedia() | Answered() | Digit() | Transferred():
+                case Digit() | Held() | Resumed() if self._queue.qsize() >= _QUEUE - _RESERVED:
+                    _log.warning("%s: too many unread events; %r is dropped", self.id, output)
+                case Dialing() | Ringing() | EarlyMedia() | Answered() | Transferred():
+                    self._queue.put_nowait(output)
+                case Digit() | Held() | Resumed():
                     self._queue.put_nowait(output)
                 case _:
                     self._driver.carry_out(self, output)

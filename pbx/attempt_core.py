@@ -19,7 +19,9 @@ from pbx.switch import (
     Digit,
     EarlyMedia,
     Ended,
+    Held,
     Progress,
+    Resumed,
     Ringing,
     Transferred,
 )
@@ -73,21 +75,40 @@ PHASES: Final[Mapping[Phase, Mapping[Step, Phase]]] = {
         Ringing: "dialing",
         EarlyMedia: "dialing",
         Digit: "dialing",
+        Held: "dialing",
+        Resumed: "dialing",
         Answered: "answered",
         Ended: "over",
     },
-    "offered": {Digit: "offered", Answered: "answered", Ended: "over"},
+    "offered": {
+        Digit: "offered",
+        Held: "offered",
+        Resumed: "offered",
+        Answered: "answered",
+        Ended: "over",
+    },
     "answered": {
         "join": "joining",
         "refer": "referring",
         Digit: "answered",
+        Held: "answered",
+        Resumed: "answered",
         Transferred: "transferred",
         Ended: "over",
     },
-    "joining": {"stay": "answered", Digit: "joining", Transferred: "transferred", Ended: "over"},
+    "joining": {
+        "stay": "answered",
+        Digit: "joining",
+        Held: "joining",
+        Resumed: "joining",
+        Transferred: "transferred",
+        Ended: "over",
+    },
     "referring": {
         "stay": "answered",
         Digit: "referring",
+        Held: "referring",
+        Resumed: "referring",
         Transferred: "transferred",
         Ended: "over",
     },
@@ -129,6 +150,10 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._outputs: list[Any] = []
         self._deadline: float | None = deadline
         self._closed = False
+        self._held_from: float | None = None
+        self.holds = 0
+        self.held_s = 0.0
+        """Seconds of those that are over."""
         self._hang_ups = 0
         self._wanted_over = False
         self._complaint: str | None = None
@@ -180,6 +205,16 @@ class AttemptCore(ABC, Generic[OutputT]):
         else:
             self._end(causes.lost(message, self._call_id), now)
 
+    def hold(self, held: bool, now: float) -> None:
+        """The far end puts us on hold, or takes us off; PBXs tell either more than once."""
+        if held and self._held_from is None:
+            if self._tell(Held(now + self._epoch)):
+                self._held_from = now
+                self.holds += 1
+        elif not held and self._held_from is not None:
+            self._note_hold(now)
+            self._tell(Resumed(now + self._epoch))
+
     def on_deadline(self, now: float) -> None:
         """Force what did not come by itself."""
         if self._deadline is None or now < self._deadline or self._settle(now):
@@ -228,15 +263,22 @@ class AttemptCore(ABC, Generic[OutputT]):
     def _tell(self, progress: Progress) -> bool:
         """Tell that, if it is news in this phase; whether it is."""
         kind = type(progress)
-        if (kind in self._told and kind is not Digit) or not self._phases.step(kind):
+        once = kind not in (Digit, Held, Resumed)
+        if (once and kind in self._told) or not self._phases.step(kind):
             return False
         self._told.add(kind)
         if isinstance(progress, Ringing | EarlyMedia | Answered):
             progress = replace(progress, sip_call_id=self._call_id)
         if kind in (Transferred, Ended):
+            self._note_hold(progress.at - self._epoch)
             self._close_media()
         self._outputs.append(progress)
         return True
+
+    def _note_hold(self, now: float) -> None:
+        if self._held_from is not None:
+            self.held_s += now - self._held_from
+            self._held_from = None
 
     def _close_media(self) -> None:
         if not self._closed:

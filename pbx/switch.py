@@ -97,6 +97,20 @@ class Digit:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The far end has put us on hold: it does not hear us, and what it sends is not for us."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The far end has taken us off hold."""
+
+    at: float
+
+
+@dataclass(frozen=True)
 class Transferred:
     """The far end talks to somebody else now, not to us; `Ended` tells when we are out of it."""
 
@@ -111,7 +125,7 @@ class Ended:
     cause: Cause
 
 
-Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Transferred | Ended
+Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Held | Resumed | Transferred | Ended
 
 
 class SwitchError(Exception):
@@ -147,6 +161,10 @@ class MediaStats:
     """Dropped unread, as the far end sent more than audio."""
     strays: int
     """Datagrams of no call that came to the port of all calls meanwhile, and were dropped."""
+    holds: int = 0
+    """How often the far end put us on hold."""
+    held_s: float = 0.0
+    """Seconds on hold."""
 
 
 class Attempt(Protocol):

@@ -52,5 +52,7 @@ class ConversationConfig:
     off: then the last words say so."""
     silence_prompts: int = 1
     """How often a silent person is asked whether they are there, before goodbye."""
+    max_hold_ms: int = 300_000
+    """How long the agent waits on hold before it hangs up."""
     engine_timeout_s: float = 15.0
     """An engine that gives nothing for this long has failed."""

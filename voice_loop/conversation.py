@@ -42,7 +42,15 @@ from voice_loop.ports import Engines, Line
 from voice_loop.prepared import prepared_speeches
 from voice_loop.prompts import system_prompt
 from voice_loop.rendering import Renderer
-from voice_loop.signals import Over, Signal, TimeUpRendered, Told, ToolDone, Transcribed
+from voice_loop.signals import (
+    HoldChanged,
+    Over,
+    Signal,
+    TimeUpRendered,
+    Told,
+    ToolDone,
+    Transcribed,
+)
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
 from voice_loop.turn_detection import RuleTurnDetector
@@ -121,6 +129,7 @@ class Conversation:
         )
         self._tick.deadline = self._director.deadline
         self._answered = False
+        self._held = False
 
     # What the outside calls -------------------------------------------------------------
 
@@ -147,6 +156,9 @@ class Conversation:
         if not self._answered:
             return None
         try:
+            if self._held:
+                self._tick.pass_time(heard, now)
+                return None
             return self._tick.exchange(heard, arrived_at, now)
         except Exception:
             # Without the tick there is no clock either: the call would never end.
@@ -165,6 +177,12 @@ class Conversation:
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
         self._tick.press(digit, at)
+
+    def hold(self, held: bool) -> None:
+        """The person has put the agent on hold, where it waits and does not listen; or off."""
+        if held is not self._held:
+            self._held = held
+            self._post(HoldChanged(held))
 
     def hung_up(self) -> None:
         """The line is gone."""

@@ -14,6 +14,8 @@ class Due(Enum):
     """A tool takes so long that the person should hear of it."""
     TIME_UP = auto()
     """The last words of the longest conversation must begin."""
+    MAX_HOLD = auto()
+    """The longest hold is over."""
     MAX_DURATION = auto()
     """The longest conversation is over."""
 
@@ -32,6 +34,10 @@ class Deadlines:
     def set(self, due: Due, ms: int) -> None:
         """Set a deadline to `ms` after the answer, in audio time; replaces an earlier setting."""
         self._frames[due] = ms // FRAME_MS
+
+    def clear(self, due: Due) -> None:
+        """Set no deadline for that any more."""
+        self._frames.pop(due, None)
 
     def reached(self, frame: int) -> list[Due]:
         """Take the deadlines that lie in this frame or before it."""

@@ -48,6 +48,7 @@ from voice_loop.reply import Reply
 from voice_loop.signals import (
     DeadlineReached,
     Failed,
+    HoldChanged,
     Moment,
     Over,
     Signal,
@@ -221,6 +222,8 @@ class Director:
                 self._beeped_ms = self._now_ms
             case Told(note):
                 self._answer_note(note)
+            case HoldChanged(held):
+                self._hold_changed(held)
             case NobodySpeaks():
                 self._nobody_speaks()
             case TimeUpRendered(length_ms) if length_ms:
@@ -252,6 +255,8 @@ class Director:
                     if not self._ending:
                         self._begin_ending("max_duration")
                         self._agent.play(self._prepared.time_up)
+                case Due.MAX_HOLD:
+                    return "silence"
                 case Due.MAX_DURATION:
                     return "max_duration"
         return None
@@ -417,6 +422,13 @@ class Director:
             self._agent.play_line(self._speeches.last_words(), line)
         else:
             self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
+
+    def _hold_changed(self, held: bool) -> None:
+        if held:
+            self._deadlines.set(Due.MAX_HOLD, self._now_ms + self._config.max_hold_ms)
+        else:
+            self._deadlines.clear(Due.MAX_HOLD)
+            self._silences = 0  # it is not the person's silence that has passed
 
     def _failed(self, error: EngineError, speech: Speech) -> EndReason | None:
         cut_off = self._cut_off.get(speech)

@@ -85,6 +85,13 @@ class Told:
 
 
 @dataclass(frozen=True)
+class HoldChanged:
+    """The person has put the agent on hold, or taken it off."""
+
+    held: bool
+
+
+@dataclass(frozen=True)
 class Over:
     """Somebody outside ended the conversation."""
 
@@ -103,5 +110,6 @@ Signal = (
     | TimeUpRendered
     | ToolDone
     | Told
+    | HoldChanged
     | Over
 )

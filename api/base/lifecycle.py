@@ -51,6 +51,8 @@ WEBHOOK_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) - {"call.in
 CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
     "call.early_media",
     "call.digit",
+    "call.held",
+    "call.resumed",
     "call.turn",
     "call.transfer_started",
     "call.transferred",

@@ -54,6 +54,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
         max_duration_ms=call.max_duration_s * 1000,
         called_again=called_again(call, now),
+        max_hold_ms=round(voice.max_hold_s * 1000),
         silence_prompts=voice.silence_prompts,
         interruptible=_interruptible(agent, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,

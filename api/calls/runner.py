@@ -37,6 +37,8 @@ from pbx.switch import (
     Digit,
     EarlyMedia,
     Ended,
+    Held,
+    Resumed,
     Ringing,
     Switch,
     SwitchError,
@@ -323,6 +325,12 @@ class CallRunner:
                             self._scribe.note(
                                 partial(calls.record_digit, call_id, at, digit, duration_ms)
                             )
+                        case Held(at):
+                            conversation.hold(True)
+                            self._scribe.note(partial(calls.record_hold, call_id, at, held=True))
+                        case Resumed(at):
+                            conversation.hold(False)
+                            self._scribe.note(partial(calls.record_hold, call_id, at, held=False))
                         case Transferred(at):
                             await self._over_to(at, conversation)
                         case Ended():

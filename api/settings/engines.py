@@ -137,6 +137,11 @@ class Voice(Section):
     silence_prompts: int = Field(
         default=1, ge=0, le=10, description="How often it asks before it says goodbye."
     )
+    max_hold_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds that the agent waits while it is on hold; then it hangs up.",
+    )
     opening_delay_ms: int = Field(
         default=600,
         ge=0,

@@ -200,6 +200,16 @@ class CallLedger:
 
         await self._database.write(work)
 
+    async def record_hold(self, call_id: str, at: float, *, held: bool) -> None:
+        """The far end put the agent on hold, or took it off."""
+
+        async def work(transaction: Transaction) -> None:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            change.tell("call.held" if held else "call.resumed", at, {})
+            await change.save()
+
+        await self._database.write(work)
+
     async def add_turn(self, call_id: str, turn: Turn) -> Turn:
         """Add a turn; returned with its number. The same turn again: nothing happens."""
 

@@ -157,6 +157,8 @@ class AsteriskCore(AttemptCore[Output]):
                 self._on_dial_end(event, now)
             case "Newstate" if event.get("ChannelStateDesc") == "Up":
                 self._answer(now)
+            case "Hold" | "Unhold" as what:
+                self.hold(what == "Hold", now)
             case "DTMFEnd":
                 self._on_digit(event, now)
             case "HangupRequest":

@@ -251,6 +251,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             its = [one for one in channels if attempt.core.owns(one)]
             attempt.core.reconcile(its, time.monotonic())
             attempt.pump()
+            if attempt.core.answered and attempt.core.far_channel is not None:
+                self._attempts.spawn(self._ask_hold(attempt, attempt.core.far_channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))
         self._attempts.link_up()  # not before: should the link be lost in the midst of this
@@ -319,6 +321,11 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             return
         attempt.core.responded(answer[0].get("Value", ""), time.monotonic())
         attempt.pump()
+
+    async def _ask_hold(self, attempt: LiveCall, channel: str) -> None:
+        if held := await self._variable(channel, "CHANNEL(rtp,hold)"):
+            attempt.core.hold(held == "1", time.monotonic())
+            attempt.pump()
 
     async def _ask_media(self, attempt: LiveCall, channel: str) -> None:
         host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")

@@ -149,6 +149,8 @@ class FreeSwitchCore(AttemptCore[Output]):
             case "CHANNEL_BRIDGE":
                 self._bridged = True
                 self._transfer(now)
+            case "CHANNEL_HOLD" | "CHANNEL_UNHOLD" as what:
+                self.hold(what == "CHANNEL_HOLD", now)
             case "DTMF":
                 self._on_digit(event, now)
             case "CHANNEL_HANGUP":
@@ -234,6 +236,7 @@ class FreeSwitchCore(AttemptCore[Output]):
                 self._tell(EarlyMedia(now + self._epoch))
             case "answered":
                 self._answer(now)
+                self.hold(channel.get("Channel-Call-State") == "HELD", now)
         if self._unwanted:
             self._insist(now)
         elif self.transferred:

@@ -66,6 +66,7 @@ class PlayedAttempt:
         self.partner: PlayedAttempt | None = None
         """Whom the PBX has joined it with."""
         self.peer: AudioPeer | None = None
+        self.media = MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5, 0, 0)
         self._answered = False
         self._over = False
         self._queue: asyncio.Queue[Progress | Exception] = asyncio.Queue()
@@ -115,7 +116,7 @@ class PlayedAttempt:
             one.tell(Transferred(time.time()))
 
     def media_stats(self) -> MediaStats:
-        return MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5, 0, 0)
+        return self.media
 
     # What the test does -------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from pbx.asterisk.outputs import (
     Output,
 )
 from pbx.attempt_core import CloseMedia, ConnectMedia
-from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Ringing
+from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ended, Held, Resumed, Ringing
 
 RECORDINGS = Path(__file__).parent / "recordings"
 EPOCH = 1_000_000.0
@@ -367,3 +367,30 @@ def test_a_call_that_is_canceled_meanwhile_is_asked_nothing() -> None:
     core.on_deadline(5.0)
     assert core.take() == [HangUpChannel("offhook-1")]
     assert cause(feed(core, GONE)).state == "canceled"
+
+
+def from_far(core: AsteriskCore, name: str, **fields: str) -> Event:
+    """An event of the far leg."""
+    assert core.far_channel is not None
+    assert core.far_id is not None
+    return {"Event": name, "Channel": core.far_channel, "Uniqueid": core.far_id, **fields}
+
+
+def test_holds_are_told_once_each_and_counted() -> None:
+    core = answered()
+    hold, unhold = from_far(core, "Hold"), from_far(core, "Unhold")
+    told = feed(core, [(2.0, unhold), (3.0, hold), (4.0, hold), (9.0, unhold), (9.5, unhold)])
+    assert told == [Held(3.0 + EPOCH), Resumed(9.0 + EPOCH)]
+    assert (core.holds, core.held_s) == (1, 6.0)
+
+
+def test_a_far_end_that_answers_on_hold_is_told_before_it_answers() -> None:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=5)
+    stream = recording("late_answerer")
+    begun = next(i for i, (_, e) in enumerate(stream) if e["Event"] == "DialState")
+    feed(core, stream[:begun])
+    outputs = feed(core, [(1.0, from_far(core, "Hold")), *stream[begun:]])
+    kinds = progress(outputs)
+    assert kinds.index(Held) < kinds.index(Answered)
+    assert core.holds == 1
+    assert core.held_s > 0, "it ended on hold"

@@ -15,6 +15,8 @@ from pbx.switch import (
     Digit,
     EarlyMedia,
     Ended,
+    Held,
+    Resumed,
     Ringing,
     Transferred,
 )
@@ -216,6 +218,23 @@ def test_a_trunk_that_speaks_otherwise_is_told_of(
     assert life.park(state, **headers)[-1] == CLEAR
     cause = life.end("NORMAL_CLEARING")
     assert (cause.name, told in cause.message) == ("pbx_lost_call", True)
+
+
+def test_holds_are_told_and_counted() -> None:
+    life = Life.answered()
+    assert life.on("CHANNEL_HOLD") == [Held(UNIX)]
+    life.now += 4
+    assert life.on("CHANNEL_HOLD") == []
+    assert life.on("CHANNEL_UNHOLD") == [Resumed(UNIX + 4)]
+    assert (life.core.holds, life.core.held_s) == (1, 4.0)
+
+
+def test_a_hold_that_nobody_told_is_found_out() -> None:
+    life = Life.answered()
+    held = {"Answer-State": "answered", "Channel-Call-State": "HELD"}
+    assert life.reconcile(held) == [Held(UNIX)]
+    assert life.reconcile(held) == []
+    assert life.reconcile(held | {"Channel-Call-State": "ACTIVE"}) == [Resumed(UNIX)]
 
 
 def test_a_hang_up_before_there_is_a_channel() -> None:

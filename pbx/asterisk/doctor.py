@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.incoming import knows_secret
 from pbx.asterisk.link import AmiLink
+from pbx.asterisk.loopback_call import make_loopback_call
 from pbx.asterisk.transfers import CONTEXT, dialplan_can_refer
 from pbx.asterisk.trunk import look_at_trunk
-from pbx.media import MediaServer
+from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
@@ -17,8 +18,14 @@ _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_ag
 _AGI_PORT: Final = 4573
 
 
-async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> Sequence[Finding]:
-    """Findings on the AMI link, Asterisk's modules, the trunk and the audio port."""
+async def examine(
+    config: AsteriskConfig, link: AmiLink, media: MediaServer, audio: tuple[str, int]
+) -> Sequence[Finding]:
+    """Findings on the AMI link, Asterisk's modules, the trunk and the audio.
+
+    Args:
+        audio: where Asterisk is told to send it.
+    """
     findings = [media.look()]
     try:
         status = await link.act("CoreSettings")
@@ -32,6 +39,10 @@ async def examine(config: AsteriskConfig, link: AmiLink, media: MediaServer) -> 
             findings += await check(config, link)
         except SwitchError as error:
             findings.append(Finding("ami", False, str(error)))
+    try:
+        findings.append(await make_loopback_call(link, media, audio))
+    except (SwitchError, MediaError) as error:
+        findings.append(Finding("audio", False, str(error)))
     return findings
 
 

@@ -114,7 +114,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
-        return await examine(self._config, self._link, self._media)
+        return await examine(self._config, self._link, self._media, self._media_address())
 
     def _core_of(self, dial: Dial) -> AsteriskCore:
         return AsteriskCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)

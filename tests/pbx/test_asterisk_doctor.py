@@ -92,3 +92,26 @@ async def test_the_doctor_wants_a_secret_for_inbound_calls(
     (finding,) = [one for one in await switch.check() if one.check == "inbound"]
     await switch.close()
     assert "set pbx.fastagi.secret" in finding.message
+
+
+async def test_a_test_call_is_heard_both_ways(bed: TestBed, pbx: Pbx, media: MediaServer) -> None:
+    switch = pbx.make(media)
+    await switch.start()
+    (audio,) = [one for one in await switch.check() if one.check == "audio"]
+    assert audio.ok, audio
+    assert media.open_legs == 0
+    await pbx.until_calls(0)
+    await switch.close()
+
+
+async def test_audio_that_is_sent_elsewhere_is_found(
+    bed: TestBed, pbx: Pbx, media: MediaServer
+) -> None:
+    switch = pbx.make(media, media_host="127.0.0.9")
+    await switch.start()
+    (audio,) = [one for one in await switch.check() if one.check == "audio"]
+    assert not audio.ok
+    assert "127.0.0.9" in audio.message
+    assert "rtp.advertise" in audio.message
+    await pbx.until_calls(0)
+    await switch.close()

@@ -166,9 +166,9 @@ def unanswered(
     """
     fault = None if alerted else _trunk_fault(sip_code, q850, dial_status, silent=silent)
     if fault == "trunk_unreachable":
-        known = q850 if q850 in _GAVE_UP else _TIMER_EXPIRED
-        name = _Q850[known][1]
-        return Cause("failed", name, _NO_ANSWER_AT_ALL, known, None, sip_call_id, fault)
+        gave_up = q850 if q850 in _GAVE_UP else _TIMER_EXPIRED
+        name = _Q850[gave_up][1]
+        return Cause("failed", name, _NO_ANSWER_AT_ALL, gave_up, None, sip_call_id, fault)
     timed_out = sip_code is None and dial_status == "NOANSWER" and (q850 or 0) in (0, 16)
     if timed_out:
         sip_code = _REQUEST_TERMINATED if alerted else None

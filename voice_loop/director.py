@@ -416,7 +416,7 @@ class Director:
         self._silences += 1
         if self._silences > self._config.silence_prompts:
             self._begin_ending("silence")
-            again = self._config.called_again and not self.conversed
+            again = self._config.called_again and not self.with_human
             lines = self._phrases
             line = lines.nobody_there_yet if again else lines.nobody_there
             self._agent.play_line(self._speeches.last_words(), line)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from api.base.lifecycle import TERMINAL, CallStatus
 from api.base.money import rate_of
-from api.policy import decide
 from api.policy.decide import AttemptFacts, OrderFacts, Stop, decide
 from api.policy.gates import Wish
 from api.policy.retry import parse_retry

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final
 
 from pbx.testbed import TestBed
@@ -78,7 +79,7 @@ async def carriers(
         made = {}
         for name, statuses in answers.items():
             transport, carrier = await loop.create_datagram_endpoint(
-                lambda statuses=statuses: PlayedCarrier(statuses), local_addr=("127.0.0.1", 0)
+                partial(PlayedCarrier, statuses), local_addr=("127.0.0.1", 0)
             )
             stack.callback(transport.close)
             made[name] = carrier, int(transport.get_extra_info("sockname")[1])

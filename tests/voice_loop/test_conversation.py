@@ -806,7 +806,7 @@ async def test_only_who_said_nothing_is_told_to_be_called_again(conversed: bool)
     if conversed:
         await call.says("next week")
         await call.hears_out()
-    assert call.conversation.conversed is conversed
+    assert call.conversation.with_human is conversed
     for _ in range(2):
         await call.quiet(8_100)
         await call.hears_out()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from api.base.lifecycle import TERMINAL, CallStatus
 from api.base.money import rate_of
-from api.policy.decide import AttemptFacts, OrderFacts, Stop, decide
+from api.policy import decide
+from api.policy.decide import AttemptFacts, OrderFacts, Stop
 from api.policy.gates import Wish
 from api.policy.retry import parse_retry
 from api.resources.attempt import Attempt
@@ -41,7 +42,7 @@ def order_facts(
 def called_again(call: Call, now: float) -> bool:
     """Whether another attempt follows if the one under way breaks off at `now`."""
     broken = AttemptFacts(now, now, "failed", answered=True, end_reason="engine_error")
-    decision = decide(order_facts(call), [broken] * call.attempt_count, now)
+    decision = decide.decide(order_facts(call), [broken] * call.attempt_count, now)
     return not isinstance(decision, Stop)
 
 

@@ -89,6 +89,8 @@ class Dialer:
         self._lives_until = 0.0
         self._judges_from = 0.0
         """Until then, others too may have had no chance to give a sign of life."""
+        self._lapses: dict[str, float] = {}
+        """When leases ended that were found, by name."""
         self._settling: set[str] = set()
         self._claiming = False
         self._arriving = 0
@@ -155,6 +157,7 @@ class Dialer:
 
         Raises SwitchError when the PBX cannot be asked.
         """
+        self._lapses |= await self._store.leases.expiries()
         if not self._store.shared:
             # Nobody else can have this store open.
             await self._store.leases.clear()
@@ -208,7 +211,7 @@ class Dialer:
         """Nobody knows what became of the attempt: the number is not dialled again."""
         message = f"The server was restarted in the middle of the call{channel}."
         cause = Cause("failed", "server_restart", message)
-        ended = Ended(time.time(), cause, "server_restart", unknown=True)
+        ended = Ended(self._last_seen(left), cause, "server_restart", unknown=True)
         transfer = transfer_of(left.call)
         if transfer is not None and transfer.status == "completed":
             # Two people talk, or did: how they fared is no more for us to know.
@@ -225,6 +228,13 @@ class Dialer:
                 CallLog(Claim(left.call, attempt)).ended(ended, attempt.answered_at)
         except IllegalMoveError:
             log.info("call %s: another process was first to end it", call_id)
+
+    def _last_seen(self, left: Unfinished) -> float:
+        """The last sign of life of the process that ran a call: nobody talked to the person after
+        it, and nobody pays for more."""
+        now = time.time()
+        holder = "" if left.attempt is None else f"node:{left.attempt.node_id}"
+        return min(now, self._lapses.get(holder, now + _LEASE_S) - _LEASE_S)
 
     def _recorded(self, attempt: Recorded) -> str | None:
         """What was recorded of an attempt before it was cut short. Another node knows its own

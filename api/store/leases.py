@@ -44,6 +44,11 @@ class Leases:
         except IntegrityError:  # another process was first
             return False
 
+    async def expiries(self) -> dict[str, float]:
+        """When each lease ends, or ended, by name."""
+        rows = await self._database.fetch(select(leases.c.name, leases.c.expires_at))
+        return {row.name: row.expires_at for row in rows}
+
     async def release(self, name: str, holder: str) -> None:
         """Give a lease back, if it is ours."""
         await self._database.execute(

@@ -18,6 +18,7 @@ from api.resources.turn import Turn
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from pbx.switch import SwitchRefused, SwitchUnavailable
+from tests.api.conftest import Clock
 from tests.api.story import BUSY, NODE, NORMAL, answered, claimed, completed, new_call
 from tests.api.switchboard import (
     Fault,
@@ -418,6 +419,32 @@ async def test_a_call_claimed_during_a_stop_is_settled_by_the_next_start(
 # -- after a restart -------------------------------------------------------------------------------
 
 
+async def unreachable() -> list[str]:
+    raise SwitchUnavailable("the link is down")
+
+
+async def test_a_call_of_a_dead_process_ends_with_its_last_sign_of_life(
+    ledger: Store, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the PBX cannot be asked at first."""
+    office = Office(ledger, tmp_path / "recordings")
+    call = (await claimed(ledger)).call
+    await ledger.calls.record_answered(call.id, clock.now)
+    (attempt,) = await ledger.calls.attempts(call.id)
+    clock.now += 100
+    await ledger.leases.take(f"node:{attempt.node_id}", attempt.node_id or "", 20.0)
+    clock.now += 3600
+    dialer = office.dialer()
+    with monkeypatch.context() as patch:
+        patch.setattr(office.switch, "living_channels", unreachable)
+        with pytest.raises(SwitchUnavailable):
+            await dialer.reconcile()
+    await dialer.reconcile()
+    done = await over(ledger, call.id)
+    assert done.end_reason == "server_restart"
+    assert done.billed_duration_seconds == 100
+
+
 async def test_a_restart_settles_everything_once(office: Office, store: Store) -> None:
     dead, living = await claimed(store), await claimed(store)
     talking = await answered(store)
@@ -465,11 +492,8 @@ async def test_a_result_that_fails_after_a_restart_is_told(office: Office, store
 async def test_a_pbx_that_cannot_be_asked_is_told(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def down() -> list[str]:
-        raise SwitchUnavailable("the link is down")
-
     call = (await claimed(store)).call
-    monkeypatch.setattr(office.switch, "living_channels", down)
+    monkeypatch.setattr(office.switch, "living_channels", unreachable)
     with pytest.raises(SwitchUnavailable):
         await office.dialer().reconcile()
     assert not (await store.calls.get(call.id)).over

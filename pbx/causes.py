@@ -76,6 +76,7 @@ _SIP_STATES: Final[Mapping[int, EndState]] = {
     408: "no_answer",
     480: "no_answer",
     486: "busy",
+    487: "no_answer",  # nobody asked for it: a network on the way stopped the ringing
     600: "busy",
 }
 

@@ -13,6 +13,8 @@ from pbx import causes
         (600, None, "BUSY", "busy", "user_busy"),
         (480, 19, "NOANSWER", "no_answer", "no_answer"),
         (408, 18, "NOANSWER", "no_answer", "no_user_response"),
+        (487, 127, "CONGESTION", "no_answer", "interworking"),
+        (487, None, None, "no_answer", "normal_unspecified"),
         (404, 1, "NOANSWER", "failed", "unallocated_number"),
         (410, 22, "NOANSWER", "failed", "number_changed"),
         (484, 28, "NOANSWER", "failed", "invalid_number_format"),

@@ -1,8 +1,8 @@
 """An inbound call, the same whatever the PBX."""
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -11,6 +11,22 @@ from pbx.switch import Attempt
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 NAME_LENGTH: Final = 80
 NUMBER_LENGTH: Final = 40
+_HEADER: Final = re.compile(r"[Xx]-[0-9A-Za-z.!%*_+`'~-]{1,60}")
+_HEADERS: Final = 16
+_ARGUMENTS: Final = 8
+_VALUE_LENGTH: Final = 200
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a call brought along: lines of text from the outside, for which nothing vouches."""
+
+    diversion: str | None = None
+    """Who the call was meant for before it was forwarded: the SIP header of RFC 5806."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The SIP headers `X-…`, names in lower case: at most 16, of 200 characters each."""
+    arguments: Sequence[str] = ()
+    """What the dialplan told beside: at most 8, of 200 characters each."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,9 @@ class IncomingCall:
     """One line of text from the outside."""
     trunk: str | None = None
     """Name of the trunk that brought it, where the PBX tells."""
+    dialled: str | None = None
+    """What was dialled at first, where the dialplan went on to another extension."""
+    brought: Brought = field(default_factory=Brought)
 
 
 class Refusal(IntEnum):
@@ -44,6 +63,23 @@ class Refusal(IntEnum):
 OnIncoming = Callable[[IncomingCall], Awaitable[Refusal | None]]
 """Given a call before it is answered; None has it answered. A refused one's attempt is void: what
 it goes on to tell is not to be waited for."""
+
+
+def is_custom_header(name: str) -> bool:
+    """Whether that is the name of a SIP header `X-…`, and nothing else."""
+    return _HEADER.fullmatch(name) is not None
+
+
+def brought(
+    diversion: str | None, headers: Iterable[tuple[str, str]], arguments: Iterable[str] = ()
+) -> Brought:
+    """What came from the outside, as bounded lines; what is no `X-` header is left out."""
+    named = [(name.lower(), value) for name, value in headers if is_custom_header(name)]
+    return Brought(
+        one_line(diversion, _VALUE_LENGTH),
+        {name: one_line(value, _VALUE_LENGTH) or "" for name, value in named[:_HEADERS]},
+        tuple(one_line(one, _VALUE_LENGTH) or "" for one in [*arguments][:_ARGUMENTS]),
+    )
 
 
 def one_line(value: str | None, length: int) -> str | None:

@@ -72,7 +72,12 @@ async def _check(
 ) -> None:
     """Raises Problem with a pointer to every wrong field."""
     # Nobody gives an inbound agent other variables.
-    checked = await resolve(deployment, Layers(call=config), open_variables=kind == "outbound")
+    checked = await resolve(
+        deployment,
+        Layers(call=config),
+        open_variables=kind == "outbound",
+        inbound=kind == "inbound",
+    )
     owned = await deployment.store.numbers.owned(number_ids) if number_ids else ()
     errors = [
         *checked.errors,

@@ -8,6 +8,7 @@ from api.agents.checks import check_config, check_variables
 from api.agents.context import context_of
 from api.agents.layers import Layers
 from api.agents.sizes import check_sizes
+from api.agents.templates import sip_names
 from api.base.json_object import JsonObject
 from api.base.problems import FieldError
 from api.base.text import flattened
@@ -28,7 +29,7 @@ class Configuration:
 
 
 async def resolve(
-    deployment: Deployment, layers: Layers, *, open_variables: bool = False
+    deployment: Deployment, layers: Layers, *, open_variables: bool = False, inbound: bool = False
 ) -> Configuration:
     """Merge a configuration and check whether it can be carried out.
 
@@ -36,6 +37,7 @@ async def resolve(
         deployment: where.
         layers: its sources.
         open_variables: whether variables may be given later.
+        inbound: whether calls bring those along that begin with `sip_`.
 
     Raises:
         Problem: as of `Layers.fields`.
@@ -45,7 +47,8 @@ async def resolve(
     context = await context_of(deployment, fields)
     errors = check_config(fields, context)
     if not open_variables:
-        errors += check_variables(fields, variables)
+        brought = sip_names(fields) if inbound else ()
+        errors += check_variables(fields, {*variables, *brought})
     if not errors:
         errors += check_sizes(fields, variables, context, datetime.now(UTC))
     return Configuration(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from api.base.text import variables_in
 from api.resources.agent_fields import AgentFields
+from api.resources.sip import PREFIX
 from api.resources.tool_fields import EmailTool, HttpTool, SmsTool, TransferTool
 from api.tools.request import body_of
 
@@ -62,6 +63,12 @@ def templates(config: AgentFields) -> Iterator[Template]:
         for template in _of_tool(tool):
             path = ("tools", index, *template.path)
             yield Template(path, template.text, template.inputs, template.secrets)
+
+
+def sip_names(config: AgentFields) -> set[str]:
+    """The variables in its texts that inbound calls bring along, or leave empty."""
+    names = {name for one in templates(config) for name in one.names}
+    return {name for name in names if name.startswith(PREFIX)}
 
 
 def _of_tool(tool: Any) -> Iterator[Template]:

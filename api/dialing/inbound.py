@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from api.agents.layers import Layers
+from api.agents.templates import sip_names
+from api.base.json_object import JsonObject
 from api.base.problems import Problem
 from api.base.refusals import Conflict
 from api.deployment import Deployment
@@ -17,12 +19,14 @@ from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number, p
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
+from api.resources.agent_fields import AgentFields
 from api.resources.call import CreateCall, NewCall
 from api.resources.dialect import dialect_of
 from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
+from api.resources.sip import KEY, sip_json, sip_variables
 from api.store import StoreError
-from pbx.incoming import IncomingCall, Refusal
+from pbx.incoming import Brought, IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, SwitchError
 
 log = logging.getLogger(__name__)
@@ -73,7 +77,7 @@ class InboundCalls:
 
     async def _receive(self, call: IncomingCall) -> None:
         async with asyncio.timeout(_LOOK_UP_S):
-            number = await self._dialled(call.number)
+            number = await self._dialled(call)
             agent = await self._agent(number)
             new = await self._order(call, number, agent)
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
@@ -82,18 +86,24 @@ class InboundCalls:
             call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)
         )
 
-    async def _dialled(self, told: str) -> OwnedNumber:
-        plain, ours = plain_number(told), self._deployment.settings.calls.inbound_numbers
-        known = ours.get(told) or ours.get(plain) or plain
-        digits = "".join(char for char in known if char.isdecimal())
-        candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
-        number = dialled_number(known, candidates)
+    async def _dialled(self, call: IncomingCall) -> OwnedNumber:
+        number = await self._owned(call.number)
+        if number is None and call.dialled is not None:
+            # The dialplan asks from another extension: an IVR's `s`, a queue's member.
+            number = await self._owned(call.dialled)
         if number is None:
             reason = "it is none of /v1/numbers; see `calls.inbound_numbers`"
             raise RefusedError(Refusal.UNALLOCATED_NUMBER, reason)
         if number.status != "active":
             raise RefusedError(Refusal.SUBSCRIBER_ABSENT, f"number {number.id} is inactive")
         return number
+
+    async def _owned(self, told: str) -> OwnedNumber | None:
+        plain, ours = plain_number(told), self._deployment.settings.calls.inbound_numbers
+        known = ours.get(told) or ours.get(plain) or plain
+        digits = "".join(char for char in known if char.isdecimal())
+        candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
+        return dialled_number(known, candidates)
 
     async def _agent(self, number: OwnedNumber) -> Agent:
         agent = await self._deployment.store.agents.answering(number.id)
@@ -106,7 +116,8 @@ class InboundCalls:
         deployment = self._deployment
         try:
             config = unsealed(agent.config, deployment.seal)
-            layers = Layers({name: config[name] for name in config.keys() - _OUTBOUND})
+            of_agent = {name: config[name] for name in config.keys() - _OUTBOUND}
+            layers = Layers(of_agent, call=_brought(call.brought, Layers(of_agent).fields))
             asked = CreateCall(to=number.number, agent_id=agent.id)
             new = await order_of(deployment, asked, layers)
         except (Problem, SealError) as error:
@@ -120,6 +131,15 @@ class InboundCalls:
             trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
             agent_version=agent.version,
         )
+
+
+def _brought(brought: Brought, agent: AgentFields) -> JsonObject:
+    """What the call brought along, as a layer of its configuration; what the agent's texts name
+    and it did not bring is empty."""
+    sip = sip_json(brought.diversion, brought.headers, tuple(brought.arguments))
+    variables = dict.fromkeys(sip_names(agent), "") | ({} if sip is None else sip_variables(sip))
+    told = {"context": {} if sip is None else {KEY: sip}, "variables": variables}
+    return {name: value for name, value in told.items() if value}
 
 
 def _told(error: Problem | SealError) -> str:

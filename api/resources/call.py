@@ -20,6 +20,7 @@ from api.resources.attempt import Attempt
 from api.resources.caps import Caps
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
+from api.resources.sip import SipObject, sip_of
 from api.resources.transfer import Transfer, TransferObject
 
 Direction = Literal["outbound", "inbound"]
@@ -167,6 +168,11 @@ class Call:
     def our_number(self) -> str:
         """The other one, E.164."""
         return self.to_number if self.direction == "inbound" else self.from_number
+
+    @property
+    def sip(self) -> JsonObject | None:
+        """What an inbound call brought along."""
+        return sip_of(self.context) if self.direction == "inbound" else None
 
     @property
     def over(self) -> bool:
@@ -380,7 +386,15 @@ class CallObject(Resource):
     q850_cause: int | None = Field(
         examples=[16], description="Q.850 cause number, also of a normal end (16)."
     )
-    sip_call_id: str | None = Field(examples=["3f7a9c1e@192.0.2.10"])
+    sip_call_id: str | None = Field(
+        examples=["3f7a9c1e@192.0.2.10"],
+        description="Of the trunk's leg; known from the ringing on, or the answer.",
+    )
+    sip: SipObject | None = Field(
+        description="What an inbound call brought along; null where that is nothing. The agent "
+        "knows it as `context.sip`, its texts as `{{sip_diversion}}`, `{{sip_x_customer}}`, "
+        "`{{sip_argument_1}}`."
+    )
     recording_available: bool
     latency: dict[str, Any] = Field(
         examples=[{"first_voiced": {"p50": 479, "max": 612}}],

@@ -74,8 +74,7 @@ class AsteriskCore(AttemptCore[Output]):
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: what Dial was told.
         far_channel: for an inbound attempt, the name of the channel that asks us to take it.
-        origin_id: for an inbound attempt, the unique id of the channel that the call came in by,
-            where that is another one: a Local channel asks.
+        sip_call_id: for an inbound attempt, that of the trunk's leg.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class AsteriskCore(AttemptCore[Output]):
         *,
         ring_timeout_s: float = 30,
         far_channel: str | None = None,
-        origin_id: str | None = None,
+        sip_call_id: str | None = None,
     ) -> None:
         super().__init__(id, epoch, now + _START_S, ring_timeout_s, far_channel is not None)
         self._far_leads = self._inbound
@@ -106,8 +105,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._refer_code: int | None = None
         self._doubtful = False
         self._fading = False
-        if far_channel is not None:
-            self._outputs.append(AskCallId(origin_id or far_channel))
+        self._call_id = sip_call_id
 
     @property
     def answered(self) -> bool:

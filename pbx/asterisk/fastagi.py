@@ -26,7 +26,7 @@ _SESSIONS: Final = 1000
 #: and the oldest goes. Asterisk shows it at once.
 _STRANGERS_OF_ONE: Final = 64
 _STRANGERS: Final = 256
-_RESULT: Final = re.compile(r"200 result=(-?\d+)")
+_RESULT: Final = re.compile(r"200 result=(-?\d+)(?: \((.*)\))?")
 
 CallT = TypeVar("CallT")
 
@@ -59,6 +59,18 @@ class AgiSession:
 
         Raises AgiHangUpError, AgiError; SwitchRefused for a line break in `text`.
         """
+        return (await self._ask(text))[0]
+
+    async def value(self, expression: str, channel: str = "") -> str:
+        """What the dialplan would make of `${expression}`; empty for nothing. Raises as `command`.
+
+        Args:
+            expression: a variable or function, without spaces.
+            channel: name or unique id of the channel that it is asked of; empty is this one.
+        """
+        return (await self._ask(f"GET FULL VARIABLE ${{{expression}}} {channel}".rstrip()))[1]
+
+    async def _ask(self, text: str) -> tuple[int, str]:
         refuse_control_characters("command", text)
         try:
             self._writer.write(text.encode() + b"\n")
@@ -74,7 +86,7 @@ class AgiSession:
                     raise AgiError(f"{text.split(maxsplit=1)[0]}: {line}")
                 if result[1] == "-1":
                     raise AgiHangUpError
-                return int(result[1])
+                return int(result[1]), result[2] or ""
         except (OSError, ValueError) as error:
             raise AgiHangUpError from error
 

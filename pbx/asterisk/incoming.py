@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pbx.asterisk.fastagi import AgiSession
 from pbx.asterisk.link import AmiLink
-from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, one_line
+from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, Brought, brought, is_custom_header, one_line
 from pbx.switch import SwitchRefused
 from pbx.values import is_channel_name
 
 _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
+_ARGUMENTS: Final = [f"agi_arg_{number}" for number in range(1, 9)]
+#: Names of headers that are looked at.
+_NAMES: Final = 16
 _PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_.-]{1,64})-[0-9a-f]{8}")
 
 
@@ -24,14 +28,20 @@ class Presented:
     number: str
     caller_number: str | None
     caller_name: str | None
-    linked_id: str | None = None
+    dialled: str | None
+    arguments: tuple[str, ...]
+    linked_id: str = ""
     """Unique id of the channel that the call came in by: another one where a Local channel asks."""
 
-    @property
-    def trunk(self) -> str | None:
-        """The PJSIP endpoint whose channel it is."""
-        found = _PJSIP.fullmatch(self.channel)
-        return None if found is None else found[1]
+
+@dataclass(frozen=True)
+class SipLeg:
+    """The trunk's channel that an inbound call came in by."""
+
+    trunk: str | None
+    """Its PJSIP endpoint."""
+    call_id: str | None
+    brought: Brought
 
 
 def read_request(headers: Mapping[str, str]) -> Presented | None:
@@ -45,6 +55,8 @@ def read_request(headers: Mapping[str, str]) -> Presented | None:
         _text(headers.get("agi_extension"), NUMBER_LENGTH) or "",
         _text(headers.get("agi_callerid"), NUMBER_LENGTH),
         _text(headers.get("agi_calleridname"), NAME_LENGTH),
+        _text(headers.get("agi_dnid"), NUMBER_LENGTH),
+        tuple(headers[one] for one in _ARGUMENTS if one in headers),
     )
 
 
@@ -68,8 +80,24 @@ async def confirmed(link: AmiLink, call: Presented) -> Presented | None:
             and one.get("Uniqueid") == call.unique_id
             and one.get("Application") == "AGI"
         ):
-            return replace(call, linked_id=one.get("Linkedid"))
+            return replace(call, linked_id=one.get("Linkedid", ""))
     return None
+
+
+async def look_at_leg(session: AgiSession, call: Presented) -> SipLeg:
+    """The trunk's channel of the call that asks. Raises as `AgiSession.command`."""
+    channel = "" if call.linked_id == call.unique_id else call.linked_id
+    found = _PJSIP.fullmatch(await session.value("CHANNEL(name)", channel))
+    if found is None:
+        return SipLeg(None, None, brought(None, (), call.arguments))
+    call_id = await session.value("CHANNEL(pjsip,call-id)", channel)
+    diversion = await session.value("PJSIP_HEADER(read,Diversion)", channel)
+    names = (await session.value("PJSIP_HEADERS(X-)", channel)).split(",")
+    headers = [
+        (name, await session.value(f"PJSIP_HEADER(read,{name})", channel))
+        for name in filter(is_custom_header, names[:_NAMES])
+    ]
+    return SipLeg(found[1], call_id or None, brought(diversion, headers, call.arguments))
 
 
 def _text(value: str | None, length: int) -> str | None:

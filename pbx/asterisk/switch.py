@@ -11,7 +11,13 @@ from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
-from pbx.asterisk.incoming import Presented, confirmed, knows_secret, read_request
+from pbx.asterisk.incoming import (
+    Presented,
+    confirmed,
+    knows_secret,
+    look_at_leg,
+    read_request,
+)
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
 from pbx.asterisk.outputs import (
@@ -174,17 +180,26 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             _log.warning("FastAGI: %s is a call already", call.channel)
             return
         core = AsteriskCore(
-            call.unique_id, *clocks(), far_channel=call.channel, origin_id=call.linked_id
+            call.unique_id, *clocks(), far_channel=call.channel, sip_call_id=leg.call_id
         )
         try:
-            attempt = self._begin(core, call.trunk)
+            attempt = self._begin(core, leg.trunk)
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
         refusal = await self._refusal(
+        leg = await look_at_leg(session, call)
             attempt,
-            IncomingCall(attempt, call.number, call.caller_number, call.caller_name, call.trunk),
+            IncomingCall(
+                attempt,
+                call.number,
+                call.caller_number,
+                call.caller_name,
+                leg.trunk,
+                call.dialled,
+                leg.brought,
+            ),
         )
         if refusal is not None:
             await session.command(f"EXEC Hangup {refusal}")

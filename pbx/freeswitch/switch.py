@@ -24,6 +24,7 @@ from pbx.incoming import (
     IncomingCall,
     OnIncoming,
     Refusal,
+    brought,
     one_line,
 )
 from pbx.media import MediaError, MediaServer
@@ -42,6 +43,8 @@ _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
 _GONE: Final = "-ERR No such channel"
+#: How FreeSWITCH names the variables that hold an INVITE's headers.
+_HEADER: Final = "variable_sip_h_"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LiveCall = LiveAttempt[FreeSwitchCore]
@@ -254,6 +257,7 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
             one_line(parked.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
             one_line(parked.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
             one_line(parked.get("Caller-Caller-ID-Name"), NAME_LENGTH),
+            brought=brought(parked.get(f"{_HEADER}Diversion"), _headers(parked)),
         )
         refusal = await self._refusal(attempt, call)
         if refusal is not None:
@@ -293,6 +297,15 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     def _forget(self, attempt: LiveCall) -> None:
         super()._forget(attempt)
         self._ports.give_back(attempt.id)
+
+
+def _headers(event: Event) -> list[tuple[str, str]]:
+    """The headers of the INVITE that FreeSWITCH hands on."""
+    return [
+        (name.removeprefix(_HEADER), value)
+        for name, value in event.items()
+        if name.startswith(_HEADER)
+    ]
 
 
 def _not_placed(result: str) -> SwitchRefused:

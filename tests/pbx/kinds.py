@@ -121,8 +121,10 @@ class Pbx(ABC):
         """The carrier calls OUR_NUMBER; `application` runs on its side at the answer."""
 
     @abstractmethod
-    def invite(self, display_name: str) -> None:
-        """A call to OUR_NUMBER whose From holds that display name, byte for byte."""
+    def invite(
+        self, display_name: str, headers: Sequence[str] = (), number: str = OUR_NUMBER
+    ) -> None:
+        """A call whose From holds that display name, byte for byte, and that has those headers."""
 
     @abstractmethod
     async def keys_at_carrier(self) -> str:
@@ -225,7 +227,9 @@ class LivePbx(Pbx):
             if (found := re.match(rb"SIP/2\.0 ([2-6]\d\d) ", said)) is not None:
                 return int(found[1])
 
-    def invite(self, display_name: str) -> None:
+    def invite(
+        self, display_name: str, headers: Sequence[str] = (), number: str = OUR_NUMBER
+    ) -> None:
         self.note("do", "invite")
         phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._phone = phone
@@ -235,11 +239,13 @@ class LivePbx(Pbx):
             f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
             f"m=audio {port + 1} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
         )
+        extra = "".join(f"{header}\r\n" for header in headers)
         invite = (
-            f"INVITE sip:{OUR_NUMBER}@{host}:{self._sip} SIP/2.0\r\n"
+            f"INVITE sip:{number}@{host}:{self._sip} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{port};rport\r\n"
             f'From: "{display_name}" <sip:+15550666@{host}>;tag=1\r\n'
-            f"To: <sip:{OUR_NUMBER}@{host}>\r\n"
+            f"To: <sip:{number}@{host}>\r\n"
+            f"{extra}"
             f"Call-ID: raw-{port}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n"
             f"Contact: <sip:x@{host}:{port}>\r\nContent-Type: application/sdp\r\n"
             f"Content-Length: {len(sdp)}\r\n\r\n{sdp}"
@@ -441,7 +447,9 @@ class ReplayedFreeSwitch(AnyFreeSwitch):
     def ring(self, application: str = "Echo", data: str = "", name: str = "Ann") -> None:
         self._peer.do(f"ring {application}")
 
-    def invite(self, display_name: str) -> None:
+    def invite(
+        self, display_name: str, headers: Sequence[str] = (), number: str = OUR_NUMBER
+    ) -> None:
         self._peer.do("invite")
 
     async def keys_at_carrier(self) -> str:

@@ -13,6 +13,9 @@ LOCAL: Final = "+15550882"
 LOCAL_N: Final = "+15550883"
 ANSWERED_LOCAL: Final = "+15550884"
 QUEUED: Final = "+15550885"
+#: The AGI line has arguments.
+ARGUED: Final = "+15550887"
+ARGUED_LOCAL: Final = "+15550888"
 #: A desk: another call by the trunk to the echo.
 DESK: Final = "+15550886"
 
@@ -23,6 +26,7 @@ _DIALPLAN: Final = """
 [operator]
 exten => ask,1,{agi}
 exten => agent,1,Goto(ask,1)
+exten => argued,1,{agi_argued}
 
 [from-trunk]
 exten => {ANSWERED},1,Answer()
@@ -35,6 +39,8 @@ exten => {ANSWERED_LOCAL},1,Answer()
  same => n,Wait(1)
 exten => {QUEUED},1,Answer()
  same => n,Dial(Local/ring@operator-group,20)
+exten => {ARGUED},1,{agi_argued}
+exten => {ARGUED_LOCAL},1,Dial(Local/argued@operator/n,20)
 exten => {DESK},1,Wait(0.3)
  same => n,Dial(PJSIP/+1555010021@trunk,20)
 
@@ -54,10 +60,12 @@ exten => {MOVER},1,Answer()
 exten => blind,1,Wait(1)
  same => n,Transfer(PJSIP/sip:{DESK}@{ours})
  same => n,Wait(20)
-exten => consult,1,Set(GLOBAL(REPLACES)=${{CHANNEL(pjsip,call-id)}}\\;to-tag=${{CHANNEL(pjsip,remote_tag)}}\\;from-tag=${{CHANNEL(pjsip,local_tag)}})
+exten => consult,1,Set(GLOBAL(CALL)=${{CHANNEL(pjsip,call-id)}})
+ same => n,Set(GLOBAL(THEIRS)=${{CHANNEL(pjsip,remote_tag)}})
+ same => n,Set(GLOBAL(MINE)=${{CHANNEL(pjsip,local_tag)}})
  same => n,Wait(20)
 exten => attended,1,Wait(1)
- same => n,Transfer(PJSIP/<sip:{DESK}@{ours}?Replaces=${{URIENCODE(${{REPLACES}})}}>)
+ same => n,Transfer(PJSIP/<sip:{DESK}@{ours}?Replaces={REPLACES}>)
  same => n,Wait(20)
 """
 
@@ -66,7 +74,9 @@ exten => attended,1,Wait(1)
 async def operated(bed: TestBed) -> AsyncIterator[None]:
     """Both Asterisks with those dialplans beside their own."""
     names = {name: value for name, value in globals().items() if name.isupper()}
-    names["agi"] = f"AGI(agi://{bed.host}:{bed.ports.agi}/incoming/{bed.agi_secret})"
+    url = f"agi://{bed.host}:{bed.ports.agi}/incoming/{bed.agi_secret}"
+    names["agi"], names["agi_argued"] = f"AGI({url})", f"AGI({url},sales,b c)"
+    names["REPLACES"] = "${CALL}%3Bto-tag%3D${THEIRS}%3Bfrom-tag%3D${MINE}"
     names["ours"] = f"{bed.host}:{bed.ports.sip}"
     async with (
         _extended(bed.ours, _DIALPLAN.format(**names)),

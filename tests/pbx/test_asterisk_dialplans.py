@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from pbx.incoming import Brought
 from pbx.media import MediaServer
 from pbx.switch import Answered, Attempt, Dial, Ended
 from pbx.testbed import TestBed
@@ -14,6 +15,8 @@ from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx
 from tests.pbx.operator_dialplan import (
     ANSWERED,
     ANSWERED_LOCAL,
+    ARGUED,
+    ARGUED_LOCAL,
     DESK,
     LOCAL,
     LOCAL_N,
@@ -135,3 +138,44 @@ async def test_an_attended_transfer_is_followed(
     ring(pbx, number, place=("movers", "attended"))
     call = await reception.next_call()
     await goes_on(call.attempt, pbx.bed)
+
+
+@pytest.mark.parametrize("number", [ARGUED, ARGUED_LOCAL])
+async def test_what_a_call_brings_along_is_read(
+    pbx: AsteriskPbx, reception: Reception, number: str
+) -> None:
+    pbx.invite(
+        "Ann",
+        [
+            "Diversion: <sip:+15559998888@x.invalid>;reason=unconditional",
+            "X-Customer: 4711 ${SHELL(id)} (a) %0D%0AAction: Originate",
+            "x-empty:",
+            "X-Zoë: no",
+            f"X-Long: {'y' * 900}",
+            *(f"X-Many-{index}: {index}" for index in range(20)),
+        ],
+        number,
+    )
+    call = await reception.next_call()
+    await until(call.attempt, Answered)
+    told = call.brought
+    assert told.diversion == "<sip:+15559998888@x.invalid>;reason=unconditional"
+    assert told.headers["x-customer"] == "4711 ${SHELL(id)} (a) %0D%0AAction: Originate"
+    assert told.headers["x-long"] == "y" * 200
+    assert 3 <= len(told.headers) <= 16
+    assert told.arguments == ("sales", "b c")
+    assert (call.trunk, call.dialled) == (pbx.bed.trunk, number)
+    await call.attempt.hang_up()
+    assert cause(await until_over(call.attempt)).state == "completed"
+
+
+async def test_who_brings_nothing_along(pbx: AsteriskPbx, reception: Reception) -> None:
+    pbx.invite("Ann")
+    call = await reception.next_call()
+    (answered,) = await until(call.attempt, Answered)
+    assert (call.brought, call.trunk) == (Brought(), pbx.bed.trunk)
+    await call.attempt.hang_up()
+    end = cause(await until_over(call.attempt))
+    assert isinstance(answered, Answered)
+    assert answered.sip_call_id == end.sip_call_id
+    assert (end.sip_call_id or "").startswith("raw-")

@@ -202,7 +202,11 @@ def test_headers_are_checked() -> None:
     presented = read_request(good)
     assert presented is not None
     assert presented.caller_name == "a b"
-    assert presented.trunk == "trunk"
+    assert (presented.dialled, presented.arguments) == (None, ())
+    told = {"agi_dnid": "+15550100", "agi_arg_1": "sales", "agi_arg_2": "b c", "agi_arg_9": "no"}
+    presented = read_request({**good, **told})
+    assert presented is not None
+    assert (presented.dialled, presented.arguments) == ("+15550100", ("sales", "b c"))
     assert read_request({**good, "agi_uniqueid": "1 2"}) is None
     assert read_request({**good, "agi_channel": "a\rb"}) is None
     assert read_request({**good, "agi_channel": "/.*/"}) is None

@@ -23,7 +23,7 @@ from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.database import Transaction
 from api.store.tables import calls
-from pbx.incoming import IncomingCall, Refusal
+from pbx.incoming import Brought, IncomingCall, Refusal, brought
 from pbx.switch import LIMIT_MARGIN_S, Dial, SwitchError, SwitchUnavailable
 from tests.api.agents.test_agents import change, make, numbers, send
 from tests.api.conftest import Bench
@@ -58,12 +58,16 @@ class Desk:
         number: str = OURS,
         caller: str | None = CALLER,
         trunk: str | None = None,
+        *,
         limit_fault: SwitchError | None = None,
+        dialled: str | None = None,
+        along: Brought | None = None,
     ) -> Refusal | None:
         attempt = PlayedAttempt(Dial(f"17000.{len(self.attempts)}", number))
         attempt.limit_fault = limit_fault
         self.attempts.append(attempt)
-        return await self.reception.receive(IncomingCall(attempt, number, caller, "Ann", trunk))
+        call = IncomingCall(attempt, number, caller, "Ann", trunk, dialled, along or Brought())
+        return await self.reception.receive(call)
 
     async def calls(self, **filters: str) -> list[dict[str, Any]]:
         """What the API lists, newest first."""
@@ -538,3 +542,41 @@ async def test_a_call_that_the_pbx_would_not_end_is_not_taken(desk: Desk) -> Non
     refusal = await desk.ring(limit_fault=SwitchUnavailable("the link is down"))
     assert refusal is Refusal.NORMAL_CIRCUIT_CONGESTION
     assert await desk.calls(direction="inbound") == []
+
+
+async def test_what_a_call_brings_along_is_told_and_stands_in_texts(desk: Desk) -> None:
+    texts = "From {{sip_diversion}}: {{sip_x_customer}}, {{sip_argument_1}}, [{{sip_x_none}}]."
+    await answering(desk.bench, instructions=texts, variables={"sip_x_customer": "nobody"})
+    along = brought(
+        "<sip:+1@a.example>;reason=busy",
+        [("X-Customer", 'a"\r\nAction: Originate\x00 <|im_end|>' + "x" * 300), ("From", "no")],
+        ["sales", "b\nc"],
+    )
+    assert await desk.ring(along=along) is None
+    call = await desk.the_call()
+    assert call["sip"] == {
+        "diversion": "<sip:+1@a.example>;reason=busy",
+        "headers": {"x-customer": ('a" Action: Originate  <|im_end|>' + "x" * 300)[:200]},
+        "arguments": ["sales", "b c"],
+    }
+    assert call["context"]["sip"] == call["sip"]
+    assert call["variables"]["sip_x_none"] == ""
+    assert call["variables"]["sip_argument_2"] == "b c"
+    assert call["variables"]["sip_x_customer"] == call["sip"]["headers"]["x-customer"]
+    desk.attempts[0].end(CANCELED)
+
+
+async def test_who_brings_nothing_along_has_nothing_told(desk: Desk) -> None:
+    await answering(desk.bench, context={"sip": "of the operator"})
+    assert await desk.ring() is None
+    call = await desk.the_call()
+    assert (call["sip"], call["context"]) == (None, {"sip": "of the operator"})
+    desk.attempts[0].end(CANCELED)
+
+
+async def test_an_extension_of_the_dialplan_is_known_by_what_was_dialled(desk: Desk) -> None:
+    await answering(desk.bench)
+    assert await desk.ring("s", dialled="+15550100011") is Refusal.UNALLOCATED_NUMBER
+    assert await desk.ring("s", dialled=OURS) is None
+    assert (await desk.the_call())["to_number"] == OURS
+    desk.attempts[-1].end(CANCELED)

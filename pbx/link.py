@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from pbx.config import PbxConfig
-from pbx.switch import SwitchRefused, SwitchUnavailable
+from pbx.switch import SwitchNotReachedError, SwitchRefused, SwitchUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -108,9 +108,9 @@ class Link(ABC, Generic[ConfigT, ConnectionT]):
         return f"[{host}]:{self._config.port}" if ":" in host else f"{host}:{self._config.port}"
 
     def _live(self) -> ConnectionT:
-        """The connection; raises SwitchUnavailable when there is none that is logged in."""
+        """The connection; raises SwitchNotReachedError when there is none that is logged in."""
         if self._connection is None or not self._logged_in or self._connection.lost.done():
-            raise SwitchUnavailable(f"there is no {self.name} connection to {self._address}")
+            raise SwitchNotReachedError(f"there is no {self.name} connection to {self._address}")
         return self._connection
 
     async def _come_up(self) -> None:

@@ -140,6 +140,10 @@ class SwitchRefused(SwitchError):
     """The PBX, or our own check of a value, refused this request. `field` names the culprit."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
+class SwitchNotReachedError(SwitchUnavailable):
+    """As that, and nothing was sent: to ask again is safe."""
+
+
         super().__init__(message)
         self.field = field
 
@@ -246,7 +250,11 @@ class Switch(Protocol):
     def connected(self) -> bool: ...
 
     async def originate(self, dial: Dial) -> Attempt:
-        """Dial. Returns once the PBX has the request; raises SwitchError, never retries."""
+        """Dial. Returns once the PBX has the request; never retries.
+
+        Raises SwitchRefused, SwitchNotReachedError where the PBX has heard of nothing, and
+        SwitchUnavailable where it may be dialling.
+        """
         ...
 
     async def living_channels(self) -> Sequence[str]:

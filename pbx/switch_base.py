@@ -13,7 +13,14 @@ from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.link import Link
 from pbx.live_attempts import LiveAttempts
 from pbx.media import MediaError, MediaServer
-from pbx.switch import Attempt, Dial, Ended, SwitchRefused
+from pbx.switch import (
+    Attempt,
+    Dial,
+    Ended,
+    SwitchNotReachedError,
+    SwitchRefused,
+    SwitchUnavailable,
+)
 from pbx.values import check_dial
 
 _log = logging.getLogger(__name__)
@@ -80,14 +87,17 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         check_dial(dial, trunk)
         if dial.id in self._attempts:
             raise SwitchRefused(f"{dial.id} is being dialled already", "id")
-        problem = (await self._trunk(trunk)).problem
-        if problem is not None:
-            raise SwitchRefused(problem, "trunk")
-        await self._require_free(dial.id)
+        try:
+            problem = (await self._trunk(trunk)).problem
+            if problem is not None:
+                raise SwitchRefused(problem, "trunk")
+            await self._require_free(dial.id)
+        except SwitchUnavailable as error:
+            raise SwitchNotReachedError(str(error)) from error  # only looked at, so far
         attempt = self._begin(self._core_of(dial), trunk)
         try:
             await self._place(attempt, dial, trunk)
-        except SwitchRefused:
+        except (SwitchRefused, SwitchNotReachedError):
             self._forget(attempt)
             raise
         except BaseException:

@@ -42,6 +42,7 @@ from pbx.switch import (
     Ringing,
     Switch,
     SwitchError,
+    SwitchNotReachedError,
     SwitchRefused,
     Transferred,
 )
@@ -56,6 +57,9 @@ log = logging.getLogger(__name__)
 
 #: Past ring time and longest conversation by this much, the PBX has forgotten to tell the end.
 _WATCHDOG_SLACK_S = 30.0
+#: Seconds for which a lost link to the PBX is waited for, and between two looks at it.
+_REACH_S = 30.0
+_REACH_AGAIN_S = 0.5
 #: An agent that handed the person over has its last turn written down within that.
 _LAST_TURN_S = 5.0
 _NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
@@ -192,6 +196,8 @@ class CallRunner:
         except SwitchRefused as error:
             reason = "trunk_unreachable" if error.field == "trunk" else "pbx_refused"
             await self._failed("request_refused", str(error), reason)
+        except SwitchNotReachedError as error:
+            await self._failed("pbx_unavailable", str(error), "pbx_unavailable")
         except SwitchError as error:
             # The PBX may have the wish and dial.
             await self._failed("pbx_unavailable", str(error), "pbx_unavailable", unknown=True)
@@ -219,7 +225,7 @@ class CallRunner:
         async with self._turn():
             if self._cancel_requested():
                 return None
-            self._attempt = await self._switch.originate(
+            self._attempt = await self._originate(
                 Dial(
                     id=self._claimed.channel_id,
                     number=self._call.to_number,
@@ -229,9 +235,21 @@ class CallRunner:
                     limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
                 )
             )
-        if self._cancel_requested():
+        if self._attempt is not None and self._cancel_requested():
             await self._attempt.hang_up()
         return self._attempt
+
+    async def _originate(self, dial: Dial) -> Attempt | None:
+        """As of the switch, again as long as it heard of nothing; None when canceled meanwhile."""
+        patience = time.monotonic() + _REACH_S
+        while not self._cancel_requested():
+            try:
+                return await self._switch.originate(dial)
+            except SwitchNotReachedError:
+                if time.monotonic() > patience:
+                    raise
+            await asyncio.sleep(_REACH_AGAIN_S)
+        return None
 
     def _cancel_requested(self) -> bool:
         return self._canceled

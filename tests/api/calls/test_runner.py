@@ -19,7 +19,14 @@ from api.resources.call import Call
 from api.resources.claim import Claim
 from api.settings import load_settings
 from api.store import Store
-from pbx.switch import LIMIT_MARGIN_S, Cause, EarlyMedia, SwitchRefused, SwitchUnavailable
+from pbx.switch import (
+    LIMIT_MARGIN_S,
+    Cause,
+    EarlyMedia,
+    SwitchNotReachedError,
+    SwitchRefused,
+    SwitchUnavailable,
+)
 from tests.api.story import BUSY, claimed, new_call
 from tests.api.switchboard import (
     CANCELED,
@@ -515,6 +522,43 @@ async def test_the_pbx_does_not_dial(
     assert (done.status, done.hangup_cause, done.end_reason) == ("failed", name, reason)
     assert done.error_message == str(fault)
     assert await story(store, done.id) == ["queued", "initiated", "ended", "failed"]
+
+
+async def test_a_pbx_that_heard_of_nothing_is_asked_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.calls.runner._REACH_AGAIN_S", 0.01)
+    office.switch.fault = SwitchNotReachedError("there is no AMI connection")
+    call = await running(office)
+    await office.switch.originating.wait()
+    office.switch.originating.clear()
+    await office.switch.originating.wait()
+    office.switch.fault = None
+    attempt = await office.switch.dialed()
+    attempt.end(BUSY)
+    assert (await call.over()).status == "busy"
+    assert len(office.switch.attempts) == 1
+
+
+async def test_a_pbx_that_is_never_reached_may_be_tried_later(
+    office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.calls.runner._REACH_S", 0.0)
+    monkeypatch.setattr("api.calls.runner._REACH_AGAIN_S", 0.01)
+    office.switch.fault = SwitchNotReachedError("there is no AMI connection")
+    done = await (await running(office)).over()
+    assert (done.status, done.end_reason) == ("failed", "pbx_unavailable")
+    (attempt,) = await store.calls.attempts(done.id)
+    assert not attempt.unknown
+
+
+async def test_a_cancel_ends_the_waiting_for_the_pbx(office: Office) -> None:
+    office.switch.fault = SwitchNotReachedError("there is no AMI connection")
+    call = await running(office)
+    await office.switch.originating.wait()
+    await call.runner.end("canceled")
+    assert (await call.over()).status == "canceled"
+    assert office.switch.attempts == []
 
 
 async def test_there_are_no_engines_for_the_language(office: Office) -> None:

@@ -272,6 +272,8 @@ class AttemptCore(ABC, Generic[OutputT]):
         if kind in (Transferred, Ended):
             self._note_hold(progress.at - self._epoch)
             self._close_media()
+        if isinstance(progress, Ringing | EarlyMedia | Answered):
+            progress = replace(progress, sip_call_id=self._call_id)
         self._outputs.append(progress)
         return True
 

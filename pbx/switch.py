@@ -136,14 +136,14 @@ class SwitchUnavailable(SwitchError):
     """No working link to the PBX now (down, refused, wrong password)."""
 
 
-class SwitchRefused(SwitchError):
-    """The PBX, or our own check of a value, refused this request. `field` names the culprit."""
-
-    def __init__(self, message: str, field: str | None = None) -> None:
 class SwitchNotReachedError(SwitchUnavailable):
     """As that, and nothing was sent: to ask again is safe."""
 
 
+class SwitchRefused(SwitchError):
+    """The PBX, or our own check of a value, refused this request. `field` names the culprit."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
 

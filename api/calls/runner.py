@@ -324,10 +324,14 @@ class CallRunner:
                             pass
                         case Ringing(at, sip_call_id):
                             self._story.ringing(sip_call_id)
-                            self._scribe.note(partial(calls.record_ringing, call_id, at))
+                            self._scribe.note(
+                                partial(calls.record_ringing, call_id, at, sip_call_id)
+                            )
                         case EarlyMedia(at, sip_call_id):
                             self._story.ringing(sip_call_id)
-                            self._scribe.note(partial(calls.record_early_media, call_id, at))
+                            self._scribe.note(
+                                partial(calls.record_early_media, call_id, at, sip_call_id)
+                            )
                         case Answered(at, sip_call_id):
                             self._answered_at = at
                             self._story.answered(sip_call_id)
@@ -336,7 +340,8 @@ class CallRunner:
                             self._talk = asyncio.create_task(conversation.run(attempt))
                             # Without it the store would not take the end of the call.
                             self._scribe.note(
-                                partial(self._record_answered, at, recorder), vital=True
+                                partial(self._record_answered, at, sip_call_id, recorder),
+                                vital=True,
                             )
                         case Digit(at, digit, duration_ms):
                             conversation.press(digit, time.monotonic())
@@ -360,13 +365,15 @@ class CallRunner:
             self._limit = None
         return None
 
-    async def _record_answered(self, at: float, recorder: RecordedPeer | None) -> None:
+    async def _record_answered(
+        self, at: float, sip_call_id: str | None, recorder: RecordedPeer | None
+    ) -> None:
         """The ledger names the recording before it is made: no crash leaves a file of which
         nobody knows."""
         folder, file = self._config.recordings, None
         if recorder is not None and folder is not None:
             file = RecordingFile(folder.node, self._file_name)
-        await self._store.calls.record_answered(self._call.id, at, file)
+        await self._store.calls.record_answered(self._call.id, at, file, sip_call_id)
         if recorder is not None:
             recorder.name_kept()
 

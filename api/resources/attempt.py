@@ -92,6 +92,11 @@ class AttemptObject(Resource):
 
     number: int = Field(description="1 for the first.")
     state: str = Field(examples=["ended"])
+    channel_id: str = Field(
+        description="The PBX's unique id of the channel that it began with: `offhook-…`, or of an "
+        "inbound call what the PBX chose.",
+        examples=["offhook-9f1c2a52-7d0f-4be5-a6a4-5d0a3f0f4c11"],
+    )
     trunk: str | None
     created_at: Timestamp
     ringing_at: Timestamp | None

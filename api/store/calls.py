@@ -128,23 +128,25 @@ class CallLedger:
 
     # -- the attempt -------------------------------------------------------------------------
 
-    async def record_ringing(self, call_id: str, at: float) -> None:
+    async def record_ringing(self, call_id: str, at: float, sip_call_id: str | None = None) -> None:
         """The far end rings (SIP 180). Again on a ringing call: nothing happens."""
 
         async def work(transaction: Transaction) -> None:
             change = await CallChange.of(transaction, call_id, self._signals)
-            await _ring(change, transaction, at)
+            await _ring(change, transaction, at, sip_call_id)
             await change.save()
 
         await self._database.write(work)
 
-    async def record_early_media(self, call_id: str, at: float) -> None:
+    async def record_early_media(
+        self, call_id: str, at: float, sip_call_id: str | None = None
+    ) -> None:
         """The network plays audio before the answer (SIP 183), which counts as ringing."""
 
         async def work(transaction: Transaction) -> None:
             connection = transaction.connection
             change = await CallChange.of(transaction, call_id, self._signals)
-            await _ring(change, transaction, at)
+            await _ring(change, transaction, at, sip_call_id)
             number = change.call.attempt_count
             await update_attempt(connection, call_id, number, early_media_at=at)
             change.tell("call.early_media", at, {})
@@ -153,12 +155,17 @@ class CallLedger:
         await self._database.write(work)
 
     async def record_answered(
-        self, call_id: str, at: float, recording: RecordingFile | None = None
+        self,
+        call_id: str,
+        at: float,
+        recording: RecordingFile | None = None,
+        sip_call_id: str | None = None,
     ) -> None:
         """Somebody, or something, picked up (SIP 200). Again: nothing happens.
 
         Args:
             recording: the file that is going to be made.
+            sip_call_id: of the trunk's leg, where it is known.
         """
         place = {}
         if recording is not None:
@@ -178,6 +185,7 @@ class CallLedger:
                 call.attempt_count,
                 state="in_progress",
                 answered_at=answered,
+                **_call_id(sip_call_id),
                 **place,
             )
             change.move(
@@ -185,6 +193,7 @@ class CallLedger:
                 answered,
                 started_at=answered if call.started_at is None else call.started_at,
                 answered_at=answered,
+                **_call_id(sip_call_id),
             )
             await change.save()
 
@@ -269,7 +278,9 @@ class CallLedger:
             if mine.ended_at is not None:
                 raise IllegalMoveError(call_id, change.call.status, ended.cause.state)
             await end_transfer(change, connection, at)
-            facts = _facts(ended)
+            known = ended.cause.sip_call_id or mine.sip_call_id
+            outcome = replace(ended, cause=replace(ended.cause, sip_call_id=known))
+            facts = _facts(outcome)
             values = facts | {
                 "state": ended.cause.state,
                 "ended_at": at,
@@ -298,7 +309,7 @@ class CallLedger:
             change.set(error_message=ended.cause.message, **facts)
             if change.call.direction == "outbound":
                 await note_end(connection, over, ended, at)
-            await self._after_attempt(change, transaction, tried, ended, at)
+            await self._after_attempt(change, transaction, tried, outcome, at)
             transaction.notify("work")
             return await change.save()
 
@@ -440,14 +451,23 @@ def _wrong_time(call: Call, instead: str) -> Conflict:
     return Conflict("not_answered", f"the call is {call.status}, not answered; {instead}")
 
 
-async def _ring(change: CallChange, transaction: Transaction, at: float) -> None:
+async def _ring(
+    change: CallChange, transaction: Transaction, at: float, sip_call_id: str | None
+) -> None:
     call, connection = change.call, transaction.connection
     if call.status == "ringing":
         return
     at = max(at, call.created_at)
+    known = _call_id(sip_call_id)
+    ringing = {"state": "ringing", "ringing_at": at, **known}
     await note_sign(transaction, call)
-    await update_attempt(connection, call.id, call.attempt_count, state="ringing", ringing_at=at)
-    change.move("ringing", at, started_at=at)
+    await update_attempt(connection, call.id, call.attempt_count, **ringing)
+    change.move("ringing", at, started_at=at, **known)
+
+
+def _call_id(sip_call_id: str | None) -> dict[str, str]:
+    """What is not known takes nothing back."""
+    return {} if sip_call_id is None else {"sip_call_id": sip_call_id}
 
 
 def _started(call: Call) -> float:

@@ -46,6 +46,8 @@ from pbx.values import whole_number
 
 _MEDIA: Final = "UnicastRTP/"
 #: Seconds from the originate until Dial must have begun.
+#: The channel variable that the shipped dialplan tells a dialled channel's SIP Call-ID by.
+CALL_ID: Final = "OFFHOOK_CALL_ID"
 _START_S: Final = 10.0
 #: Seconds that Dial may take beyond the ring timeout that it was given.
 _RING_GRACE_S: Final = 5.0
@@ -137,6 +139,10 @@ class AsteriskCore(AttemptCore[Output]):
             case "DialBegin" if event.get("Uniqueid") == self._media_id:
                 # The originate itself is told as one of the media leg, without a caller.
                 self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
+            case "VarSet" if event.get("Variable") == CALL_ID:
+                self._call_id = event.get("Value") or self._call_id
+            case "SoftHangupRequest" if _is_media(event) or self._is_far(event):
+                self._on_soft_hang_up(event)
             case "DialBegin" if event.get("Uniqueid") == self._far_id:
                 self._on_media_dialled(event)
             case "DialEnd" if event.get("Uniqueid") == self._far_id:
@@ -408,7 +414,8 @@ class AsteriskCore(AttemptCore[Output]):
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
             self._deadline = now + min(SILENCE_S, SILENCE_SHARE * self._ring_timeout_s)
             self._give_up_at = now + self._ring_timeout_s + _RING_GRACE_S
-        self._outputs.append(AskCallId(channel))
+        if self._call_id is None:
+            self._outputs.append(AskCallId(channel))
 
     def _on_dial_end(self, event: Event, now: float) -> None:
         self._dial_status = event.get("DialStatus")

@@ -8,7 +8,7 @@ from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.incoming import knows_secret
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.loopback_call import make_loopback_call
-from pbx.asterisk.transfers import CONTEXT, dialplan_can_refer
+from pbx.asterisk.transfers import CONTEXT, dialplan_has
 from pbx.asterisk.trunk import look_at_trunk
 from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
@@ -119,7 +119,7 @@ async def _inbound(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
 
 async def _transfer(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001
     """No fault either way: without the context, transfers dial and bridge."""
-    if not await dialplan_can_refer(link):
+    if not await dialplan_has(link, CONTEXT):
         missing = f"for REFER take the context {CONTEXT} from Offhook's extensions.conf"
         return [Finding("transfer", True, f"by bridging; {missing}")]
     try:

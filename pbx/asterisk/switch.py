@@ -30,7 +30,7 @@ from pbx.asterisk.outputs import (
     HangUpChannel,
     ReferAnswered,
 )
-from pbx.asterisk.transfers import AsteriskTransfers
+from pbx.asterisk.transfers import AsteriskTransfers, dialplan_has
 from pbx.asterisk.trunk import Trunk, look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
@@ -47,6 +47,8 @@ _DIGIT_GAP_S: Final = 0.1
 #: Seconds that an inbound channel may take to open its media leg.
 _MEDIA_LEG_S: Final = 5
 
+#: Context of the shipped extensions.conf that dials.
+_DIAL: Final = "offhook-dial"
 #: Headers with the unique id of a channel or a bridge that an event is about.
 _ABOUT: Final = ("Uniqueid", "DestUniqueid", "BridgeUniqueid", "TransfereeUniqueid")
 
@@ -70,6 +72,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         self._transfers = AsteriskTransfers(
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
+        self._has_dialplan = False
         self._originating: dict[str, asyncio.Future[Event]] = {}
         self._followed: dict[str, LiveCall] = {}
         """By unique ids of channels and bridges."""
@@ -126,15 +129,22 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         return AsteriskCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
 
     async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:  # noqa: ARG002
+        # i: a callee's 302 is not followed: it would call itself in, through our own context.
+        # S: from the answer on, in seconds.
+        ring_s, options = dial.ring_timeout_s, f"iS({dial.limit_s})"
+        way = {"Application": "Dial", "Data": f"PJSIP/{dial.number}@{trunk},{ring_s},{options}"}
+        if self._has_dialplan:
+            way = {
+                **{"Context": _DIAL, "Exten": "dial", "Priority": "1"},
+                "Variable": f"OFFHOOK_NUMBER={dial.number},OFFHOOK_TRUNK={trunk},"
+                f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}",
+            }
         fields = {
             "ActionID": dial.id,
             "Channel": self._audio(),
             "ChannelId": dial.id,
-            "Application": "Dial",
-            # i: a callee's 302 is not followed: it would call itself in, through our own context.
-            # S: from the answer on, in seconds.
-            "Data": f"PJSIP/{dial.number}@{trunk},{dial.ring_timeout_s},iS({dial.limit_s})",
             "Async": "true",
+            **way,
         }
         if dial.caller_number is not None or dial.caller_name is not None:
             fields["CallerID"] = _caller_id(dial.caller_name, dial.caller_number)
@@ -270,6 +280,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 self._attempts.spawn(self._ask_hold(attempt, attempt.core.far_channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))
+        self._has_dialplan = await dialplan_has(self._link, _DIAL)
         self._attempts.link_up()  # not before: should the link be lost in the midst of this
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:

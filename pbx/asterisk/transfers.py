@@ -31,10 +31,10 @@ _SIP_URI: Final = re.compile(
 LiveCall = LiveAttempt[AsteriskCore]
 
 
-async def dialplan_can_refer(link: AmiLink) -> bool:
-    """Whether Asterisk's dialplan has the context that a REFER needs. Raises SwitchUnavailable."""
+async def dialplan_has(link: AmiLink, context: str) -> bool:
+    """Whether Asterisk's dialplan has that context. Raises SwitchUnavailable."""
     try:
-        await link.act("ShowDialPlan", {"Context": CONTEXT}, listing=True)
+        await link.act("ShowDialPlan", {"Context": context}, listing=True)
     except SwitchRefused:
         return False
     return True
@@ -74,7 +74,7 @@ class AsteriskTransfers:
         """As `pbx.switch.Attempt.refer`; the number is checked."""
         far = attempt.core.far_channel or ""
         target = await self._refer_to(far, number)
-        if not await dialplan_can_refer(self._link):
+        if not await dialplan_has(self._link, CONTEXT):
             raise SwitchRefused(
                 f"Asterisk's dialplan has no context {CONTEXT}: take it from Offhook's "
                 "extensions.conf",

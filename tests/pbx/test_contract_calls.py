@@ -66,7 +66,11 @@ async def test_each_number_ends_as_it_should(  # noqa: PLR0917
     assert kinds(events) == [*before, Ended]
     end = cause(events)
     assert (end.state, end.name, end.q850, end.sip_code) == (state, cause_name, q850, sip_code)
-    assert [one.number for one in await pbx.dialled()] == [wish.number]
+    (reached,) = await pbx.dialled()
+    assert (reached.number, reached.call_id) == (wish.number, end.sip_call_id)
+    for event in events:
+        if isinstance(event, Ringing | EarlyMedia | Answered):
+            assert event.sip_call_id == reached.call_id
     assert [event.at for event in events] == sorted(event.at for event in events)
     await pbx.until_calls(0)
 

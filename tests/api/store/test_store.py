@@ -91,6 +91,25 @@ async def test_an_answered_call_tells_its_story_once(store: Store) -> None:
         await store.calls.record_result(call_id, {"ok": True})
 
 
+@pytest.mark.parametrize("first", ["ringing", "answered"])
+async def test_a_call_id_is_known_from_when_it_is_told(store: Store, first: str) -> None:
+    """A last word that knows none takes it back no more."""
+    call_id = (await claimed(store)).call.id
+    if first == "ringing":
+        await store.calls.record_ringing(call_id, time.time(), "a@b")
+        assert (await store.calls.get(call_id)).sip_call_id == "a@b"
+        await store.calls.record_answered(call_id, time.time())
+    else:
+        await store.calls.record_answered(call_id, time.time(), sip_call_id="a@b")
+    assert (await store.calls.get(call_id)).sip_call_id == "a@b"
+    lost = Cause("failed", "pbx_lost_call", "Gone.")
+    done = await store.calls.record_ended(call_id, Ended(time.time(), lost, "failed"))
+    (attempt,) = await store.calls.attempts(call_id)
+    assert done.sip_call_id == attempt.sip_call_id == "a@b"
+    (ended,) = [one for one in await store.calls.events(call_id) if one.type == "call.ended"]
+    assert ended.data["sip_call_id"] == "a@b"
+
+
 async def test_times_and_money_follow_the_seed_example(store: Store) -> None:
     """CB-123…129: 38 s in all, 34 s billed, no error fields on success."""
     claim = await claimed(store)

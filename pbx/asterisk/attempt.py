@@ -125,6 +125,11 @@ class AsteriskCore(AttemptCore[Output]):
 
     def on_event(self, event: Event, now: float) -> None:
         """Digest one event of a channel or bridge that it follows, or of its Linkedid."""
+    @property
+    def awaits_media(self) -> bool:
+        """Whether its media leg may be there, and is not known yet."""
+        return self._media_id is None
+
         if self.over:
             return
         match event.get("Event"):

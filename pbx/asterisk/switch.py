@@ -189,6 +189,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         if known or self._on_incoming is None:
             _log.warning("FastAGI: %s is a call already", call.channel)
             return
+        leg = await look_at_leg(session, call)
         core = AsteriskCore(
             call.unique_id, *clocks(), far_channel=call.channel, sip_call_id=leg.call_id
         )
@@ -199,7 +200,6 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
         refusal = await self._refusal(
-        leg = await look_at_leg(session, call)
             attempt,
             IncomingCall(
                 attempt,
@@ -287,6 +287,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """Channels to hang up: the condemned, and media legs to our port that nobody owns."""
         host, port = self._media_address()
         ours = f"UnicastRTP/{host}:{port}-"
+        # Of a Local channel's media leg nobody knows whose it is until its dialling is told.
+        awaited = any(one.core.awaits_media for one in self._attempts)
         strays = []
         for one in channels:
             unique_id, linked = one.get("Uniqueid", ""), one.get("Linkedid", "")
@@ -295,6 +297,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 and linked not in self._attempts
                 and unique_id not in self._followed
                 and not unique_id.startswith(ID_PREFIX)
+                and not awaited
             )
             if self._attempts.condemned(unique_id) or orphan:
                 strays.append(one.get("Channel", ""))

@@ -161,6 +161,8 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._q850: int | None = None
         self._sip_code: int | None = None
         self._call_id: str | None = None
+        self._parting: str | None = None
+        """What is to be told of the end of an answered call, in place of the network's cause."""
 
     @property
     def over(self) -> bool:
@@ -272,8 +274,6 @@ class AttemptCore(ABC, Generic[OutputT]):
         if kind in (Transferred, Ended):
             self._note_hold(progress.at - self._epoch)
             self._close_media()
-        if isinstance(progress, Ringing | EarlyMedia | Answered):
-            progress = replace(progress, sip_call_id=self._call_id)
         self._outputs.append(progress)
         return True
 
@@ -303,6 +303,7 @@ class AttemptCore(ABC, Generic[OutputT]):
         """The PBX has nothing of it any more."""
         if not self._before_answer and self._complaint is None:
             cause = causes.completed(self._q850, self._call_id)
+            cause = replace(cause, message=self._parting or cause.message)
         elif self._wanted_over or (self._inbound and self._complaint is None):
             cause = causes.canceled(dialled=self._alerted, sip_call_id=self._call_id)
         elif self._complaint is not None:

@@ -41,13 +41,14 @@ from pbx.attempt_core import (
     DisconnectMedia,
     Phase,
 )
+from pbx.incoming import NUMBER_LENGTH, one_line
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
 
 _MEDIA: Final = "UnicastRTP/"
-#: Seconds from the originate until Dial must have begun.
 #: The channel variable that the shipped dialplan tells a dialled channel's SIP Call-ID by.
 CALL_ID: Final = "OFFHOOK_CALL_ID"
+#: Seconds from the originate until Dial must have begun.
 _START_S: Final = 10.0
 #: Seconds that Dial may take beyond the ring timeout that it was given.
 _RING_GRACE_S: Final = 5.0
@@ -96,6 +97,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._bridge: str | None = None
         self._far_bridge: str | None = None
         self._beside: Event | None = None
+        self._soft: set[str | None] = set()
         self._moved = False
         self._media_host: str | None = None
         self._far_id: str | None = id if self._inbound else None
@@ -123,13 +125,13 @@ class AsteriskCore(AttemptCore[Output]):
         """Unique id of the trunk's channel, once there is one."""
         return self._far_id
 
-    def on_event(self, event: Event, now: float) -> None:
-        """Digest one event of a channel or bridge that it follows, or of its Linkedid."""
     @property
     def awaits_media(self) -> bool:
         """Whether its media leg may be there, and is not known yet."""
         return self._media_id is None
 
+    def on_event(self, event: Event, now: float) -> None:
+        """Digest one event of a channel or bridge that it follows, or of its Linkedid."""
         if self.over:
             return
         match event.get("Event"):
@@ -137,6 +139,10 @@ class AsteriskCore(AttemptCore[Output]):
                 self._on_media_leg(event)
             case "Hangup" if _is_media(event):
                 self._on_media_hang_up(event, now)
+            case "VarSet" if event.get("Variable") == CALL_ID:
+                self._call_id = event.get("Value") or self._call_id
+            case "SoftHangupRequest" if _is_media(event) or self._is_far(event):
+                self._on_soft_hang_up(event)
             case "BridgeEnter":
                 self._on_bridge_enter(event, now)
             case "BlindTransfer" if event.get("TransfereeUniqueid") == self._media_id:
@@ -144,10 +150,6 @@ class AsteriskCore(AttemptCore[Output]):
             case "DialBegin" if event.get("Uniqueid") == self._media_id:
                 # The originate itself is told as one of the media leg, without a caller.
                 self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
-            case "VarSet" if event.get("Variable") == CALL_ID:
-                self._call_id = event.get("Value") or self._call_id
-            case "SoftHangupRequest" if _is_media(event) or self._is_far(event):
-                self._on_soft_hang_up(event)
             case "DialBegin" if event.get("Uniqueid") == self._far_id:
                 self._on_media_dialled(event)
             case "DialEnd" if event.get("Uniqueid") == self._far_id:
@@ -347,6 +349,12 @@ class AsteriskCore(AttemptCore[Output]):
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
 
+    def _on_soft_hang_up(self, event: Event) -> None:
+        """The PBX's own hanging up; of every channel, when it is shut down or restarted."""
+        self._soft.add(event.get("Uniqueid"))
+        if self._soft >= {self._media_id, self._far_id} and not self._unwanted:
+            self._complaint = "Asterisk hung all of its channels up: it was shut down or restarted."
+
     def _set_media(self, unique_id: str, channel: str) -> None:
         self._media_channel = channel
         if unique_id != self._media_id:
@@ -398,6 +406,8 @@ class AsteriskCore(AttemptCore[Output]):
         """The far end transferred the media leg (REFER): it goes on in the PBX's dialplan."""
         if event.get("Result") == "Success":
             self._adopt_far_anew(None, None)
+            number = one_line(event.get("Extension"), NUMBER_LENGTH)
+            self._parting = f"The far end transferred the call to {number}, where it ended."
 
     def _adopt_far_anew(self, unique_id: str | None, channel: str | None) -> None:
         self._far_id, self._far_channel = unique_id, channel

@@ -394,3 +394,125 @@ def test_a_far_end_that_answers_on_hold_is_told_before_it_answers() -> None:
     assert kinds.index(Held) < kinds.index(Answered)
     assert core.holds == 1
     assert core.held_s > 0, "it ended on hold"
+
+
+@pytest.mark.parametrize(("legs", "state"), [("far media", "failed"), ("media", "completed")])
+def test_a_pbx_that_hangs_everything_up_is_no_person_who_does(legs: str, state: str) -> None:
+    core = answered()
+    assert core.far_channel is not None
+    told = {
+        "far": {"Uniqueid": core.far_id or "", "Channel": core.far_channel},
+        "media": {"Uniqueid": "offhook-1", "Channel": "UnicastRTP/127.0.0.1:1-0x1"},
+    }
+    requests = [(3.0, {"Event": "SoftHangupRequest", **told[leg]}) for leg in legs.split()]
+    hang_ups = [one for one in recording("key_presser") if one[1]["Event"] == "Hangup"]
+    assert cause(feed(core, [*requests, *hang_ups])).state == state
+
+
+def test_the_message_of_a_call_that_ended_unheard_blames_no_link() -> None:
+    core = answered()
+    core.reconcile([], 5.0)
+    assert cause(core.take()).message == "The call ended on the PBX, and Offhook was not told how."
+
+
+MEDIA = next(
+    {"Uniqueid": "offhook-1", "Channel": event["Channel"]}
+    for _, event in recording("key_presser")
+    if event.get("Channel", "").startswith("UnicastRTP/")
+)
+OTHER = {"Uniqueid": "7.7", "Channel": "PJSIP/desk-00000007"}
+
+
+def bridged() -> tuple[AsteriskCore, dict[str, str]]:
+    """An answered attempt in a bridge, and its far leg."""
+    core = answered()
+    far = {"Uniqueid": core.far_id or "", "Channel": core.far_channel or ""}
+    assert enter(core, far, "b1", 1) == []
+    assert enter(core, MEDIA, "b1", 2) == [Follow("b1")]
+    return core, far
+
+
+def enter(
+    core: AsteriskCore, who: dict[str, str], bridge: str, count: int, swap: str = ""
+) -> list[Output]:
+    return feed(
+        core,
+        [
+            (
+                4.0,
+                {
+                    "Event": "BridgeEnter",
+                    "BridgeUniqueid": bridge,
+                    "BridgeNumChannels": str(count),
+                    **({"SwapUniqueid": swap} if swap else {}),
+                    **who,
+                },
+            )
+        ],
+    )
+
+
+def gone(who: dict[str, str]) -> tuple[float, Event]:
+    return 5.0, {"Event": "Hangup", "Cause": "16", **who}
+
+
+def goes_on_with(core: AsteriskCore, who: dict[str, str]) -> None:
+    assert (core.far_id, core.answered, core.deadline) == (who["Uniqueid"], True, None)
+    core.hang_up(6.0)
+    assert core.take() == [HangUpChannel(MEDIA["Channel"])]
+    assert cause(feed(core, [gone(MEDIA)])).state == "completed"
+
+
+def test_who_is_swapped_for_the_far_leg_is_the_far_leg() -> None:
+    core, far = bridged()
+    assert enter(core, OTHER, "b1", 2, swap=far["Uniqueid"]) == [Follow("7.7")]
+    assert feed(core, [gone(far)]) == []
+    goes_on_with(core, OTHER)
+
+
+def test_who_comes_beside_the_far_leg_follows_it() -> None:
+    core, far = bridged()
+    assert enter(core, OTHER, "b1", 3) == []
+    assert core.far_id == far["Uniqueid"]
+    assert feed(core, [gone(far)]) == [Follow("7.7")]
+    goes_on_with(core, OTHER)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_media_leg_that_is_moved_asks_to_whom(late: bool) -> None:
+    core, far = bridged()
+    assert enter(core, MEDIA, "b2", 2) == [Follow("b2"), AskBridge("b2")]
+    if late:
+        feed(core, [gone(far)])
+    core.in_bridge("b1", [MEDIA, far], 4.0)
+    assert core.far_id == far["Uniqueid"]
+    core.in_bridge("b2", [MEDIA, OTHER], 4.0)
+    core.take()
+    goes_on_with(core, OTHER)
+
+
+def test_a_media_leg_in_the_dialplan_goes_on_whatever_rings_in_vain() -> None:
+    core, far = bridged()
+    sent = {
+        "Event": "BlindTransfer",
+        "Result": "Success",
+        "Extension": "+15550100",
+        "TransfereeUniqueid": "offhook-1",
+    }
+    rings = {"Event": "DialBegin", "Uniqueid": "offhook-1"}
+    rings |= {f"Dest{name}": value for name, value in OTHER.items()}
+    feed(core, [(4.0, sent), gone(far), (4.1, rings), gone(OTHER)])
+    assert (core.answered, core.deadline, core.far_id) == (True, None, None)
+    end = cause(feed(core, [gone(MEDIA)]))
+    assert (end.state, "+15550100" in end.message) == ("completed", True)
+
+
+def test_a_transfer_that_was_missed_is_found() -> None:
+    core, far = bridged()
+    moved = {**channel(MEDIA["Channel"], "offhook-1", "Up"), "BridgeId": "b2"}
+    core.reconcile([moved], 5.0)
+    assert core.take() == [Follow("b2"), AskBridge("b2")]
+    core.in_bridge("b2", [MEDIA, OTHER], 5.0)
+    core.take()
+    goes_on_with(core, OTHER)
+    assert far["Uniqueid"] != OTHER["Uniqueid"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from voice_loop.extraction import ExtractionError, ask
@@ -30,13 +31,16 @@ class Analysis:
     quote: str | None
 
 
-async def analyse(llm: LanguageModel, task: str, turns: Turns) -> Analysis:
+async def analyse(
+    llm: LanguageModel, task: str, turns: Turns, began: datetime | None = None
+) -> Analysis:
     """Ask the model what a call came to, unless the person said nothing.
 
     Args:
         llm: the language model.
         task: what the agent was to do, as the API client wrote it.
         turns: who spoke and what was heard.
+        began: when the call did, where the person is.
 
     Raises:
         ExtractionError: the answer has another form, or is `do_not_contact` with nothing that the
@@ -46,7 +50,7 @@ async def analyse(llm: LanguageModel, task: str, turns: Turns) -> Analysis:
     schema = analysis_schema(turns)
     if schema is None:
         return Analysis(None, None, None)
-    answer = await ask(llm, analysis_messages(task, turns), schema, "the analysis")
+    answer = await ask(llm, analysis_messages(task, turns, began), schema, "the analysis")
     analysis = Analysis(**answer)
     if analysis.outcome == "do_not_contact" and analysis.quote is None:
         raise ExtractionError(

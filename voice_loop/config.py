@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from voice_loop.ambience import AmbienceConfig
@@ -17,6 +18,8 @@ class ConversationConfig:
     task: str
     context: Mapping[str, JsonValue] = field(default_factory=dict)
     language: str = "en"
+    now: datetime | None = None
+    """Where the person is, when the conversation is made; None: the model is not told."""
     persona: str = ""
     """Who the agent is."""
     faq: tuple[tuple[str, str], ...] = ()

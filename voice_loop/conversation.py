@@ -101,6 +101,7 @@ class Conversation:
                 persona=config.persona,
                 faq=faq.standing,
                 tools=[tool.spec for tool in config.tools],
+                now=config.now,
             )
         )
         lines = phrases(config.language)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import jsonschema
@@ -34,6 +35,8 @@ async def extract(
     schema: Mapping[str, Any],
     turns: Iterable[tuple[Literal["agent", "person"], str]],
     instructions: str | None = None,
+    *,
+    began: datetime | None = None,
 ) -> dict[str, Any]:
     """Ask the model for the call's result, constrained to the schema.
 
@@ -43,6 +46,7 @@ async def extract(
         schema: the JSON Schema of the result; its properties are those of `returns`.
         turns: who spoke and what was heard.
         instructions: the operator's own, in place of ours.
+        began: when the call did, where the person is.
 
     Returns:
         The result, its keys in the order of `returns`.
@@ -58,7 +62,7 @@ async def extract(
         properties = {name: schema["properties"][name] for name in names}
         ordered = {**schema, "properties": properties, "required": list(properties)}
         asked = {name: wanted for name, wanted in returns.items() if name in properties}
-        messages = extraction_messages(asked, said, instructions)
+        messages = extraction_messages(asked, said, instructions, began)
         try:
             return await ask(llm, messages, ordered, "`returns`")
         except ReplyTooLong:

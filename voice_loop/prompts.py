@@ -9,6 +9,7 @@ the system prompt: only what the operator configured does.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, get_args
 
 from voice_loop.tools import ToolSpec
@@ -68,6 +69,15 @@ def compact_json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+def moment_text(at: datetime) -> str:
+    """A moment where the person is, as models are told it, to the minute.
+
+    Args:
+        at: with its zone.
+    """
+    return f"{at:%A %Y-%m-%d %H:%M} {at.isoformat()[-6:]} ({at.tzinfo})"
+
+
 def inert(text: str) -> str:
     """Text from outside, with nothing in it that a chat template or a tool call is made of.
 
@@ -109,6 +119,7 @@ def system_prompt(
     persona: str = "",
     faq: Iterable[tuple[str, str]] = (),
     tools: Iterable[ToolSpec] = (),
+    now: datetime | None = None,
 ) -> str:
     """The agent's standing instructions for one call.
 
@@ -119,7 +130,11 @@ def system_prompt(
         persona: who the agent is.
         faq: questions that it can answer, with the answers.
         tools: what it can do beside talking and ending the call.
+        now: where the person is. It is among the facts, which differ from call to call anyway:
+            what comes before them is a prefix that calls share, and the starter model, trained
+            without it, bears it only there and at the very beginning.
     """
+    told = {} if now is None else {"now": moment_text(now)}
     return (
         # First, where they disturb a model least that was trained on the rest alone.
         _persona_section(persona)
@@ -128,7 +143,7 @@ def system_prompt(
         + f"You are an agent on a live phone call. Speak {LANGUAGE_NAMES.get(language, language)}. "
         "Use short plain sentences and ask one thing at a time.\n"
         f"Task: {task.strip()}\n"
-        f"Facts: {inert(compact_json(context))}\n"
+        f"Facts: {inert(compact_json({**told, **context}))}\n"
         f"{ENDING}"
     )
 
@@ -192,6 +207,7 @@ def extraction_messages(
     returns: Mapping[str, JsonValue],
     turns: Iterable[tuple[Literal["agent", "person"], str]],
     instructions: str | None = None,
+    began: datetime | None = None,
 ) -> list[Message]:
     """The messages that ask for the call's typed result.
 
@@ -199,6 +215,7 @@ def extraction_messages(
         returns: field name to type, as the API client gave it.
         turns: who spoke and what was heard, in order.
         instructions: the operator's own, in place of ours.
+        began: when the call did, where the person is.
     """
     task = (
         "Read the phone call and answer"
@@ -209,10 +226,14 @@ def extraction_messages(
         {
             "role": "system",
             "content": f"{task} with one JSON object of this form, "
-            f"null for what was not said: {compact_json(returns)}",
+            f"null for what was not said: {compact_json(returns)}{_began(began)}",
         },
         {"role": "user", "content": transcript_text(turns)},
     ]
+
+
+def _began(at: datetime | None) -> str:
+    return "" if at is None else f"\nThe call began on {moment_text(at)}."
 
 
 _ANALYSIS = """\
@@ -231,16 +252,19 @@ decline, to be annoyed or busy, or to be the wrong person is not that.
 
 
 def analysis_messages(
-    task: str, turns: Iterable[tuple[Literal["agent", "person"], str]]
+    task: str,
+    turns: Iterable[tuple[Literal["agent", "person"], str]],
+    began: datetime | None = None,
 ) -> list[Message]:
     """The messages that ask what the call came to.
 
     Args:
         task: the call's `prompt`, as the API client wrote it.
         turns: who spoke and what was heard, in order.
+        began: when the call did, where the person is.
     """
     return [
-        {"role": "system", "content": _ANALYSIS},
+        {"role": "system", "content": _ANALYSIS + _began(began)},
         {"role": "user", "content": f"Task: {task.strip()}\n{transcript_text(turns)}"},
     ]
 

@@ -72,7 +72,9 @@ def _no_room(
         for tool in config.tools or ()
         if isinstance(tool, HttpTool | TransferTool)
     ]
-    prompt = system_prompt(task, config.context or {}, persona=persona, faq=faq, tools=tools)
+    prompt = system_prompt(
+        task, config.context or {}, persona=persona, faq=faq, tools=tools, now=now
+    )
     model = None if config.llm is None else config.llm.model
     wrong = context.engines.prompt_problem(model, prompt)
     if wrong is None:

@@ -1,12 +1,14 @@
 """How a call's conversation is held: its agent's configuration over the deployment's settings."""
 
 import time
+from datetime import datetime
 from typing import Literal, TypeVar
 
 from api.agents.effective import effective
 from api.calls.ambience import ambience_of
 from api.resources.agent_fields import AgentFields, LlmField, VoiceField
 from api.resources.call import Call
+from api.resources.call_facts import callee_zone
 from api.settings import Settings
 from api.store.dial_facts import called_again
 from voice_loop.config import ConversationConfig
@@ -39,6 +41,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         task=agent.instructions or "",
         context=call.context,
         language=call.language,
+        now=datetime.fromtimestamp(now, callee_zone(call, settings.calls.default_timezone)),
         persona=agent.persona or "",
         faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
         first_sentence=agent.first_sentence or "",

@@ -4,9 +4,9 @@ model, from the stored turns."""
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from api.agents.effective import effective
 from api.base.text import render
@@ -43,23 +43,25 @@ async def extract_results(
     turns = [turn for turn in turns if turn.attempt == call.attempt_count]
     spoken = _spoken(turns)
     zone = callee_zone(call, calls.default_timezone)
-    result, error = await _result(call, engines, spoken, zone) if call.returns else (None, None)
-    analysis = await _analysis(call, engines, spoken) if calls.analysis else None
+    began = datetime.fromtimestamp(call.answered_at or call.created_at, zone)
+    result, error = await _result(call, engines, spoken, began) if call.returns else (None, None)
+    analysis = await _analysis(call, engines, spoken, began) if calls.analysis else None
     unlisted = unproven(call, calls) or _unsaid(analysis, turns)
     record = partial(store.calls.record_result, call.id, result, error, analysis, unlisted)
     await insist(call.id, record)
 
 
 async def _result(
-    call: Call, engines: Callable[[Call], Engines], spoken: Turns, zone: ZoneInfo
+    call: Call, engines: Callable[[Call], Engines], spoken: Turns, began: datetime
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The result, or why there is none."""
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
             llm = engines(call).llm
             schema, instructions = result_schema(call.returns), _instructions(call, spoken)
-            result = await extract(llm, told_returns(call.returns), schema, spoken, instructions)
-            return settle_result(call.returns, result, zone)
+            returns = told_returns(call.returns)
+            result = await extract(llm, returns, schema, spoken, instructions, began=began)
+            return settle_result(call.returns, result, began.tzinfo or UTC)
     except TimeoutError:
         return None, f"extraction took more than {EXTRACTION_TIMEOUT_S:.0f} s"
     except (ExtractionError, EngineError) as failure:
@@ -67,12 +69,12 @@ async def _result(
 
 
 async def _analysis(
-    call: Call, engines: Callable[[Call], Engines], spoken: Turns
+    call: Call, engines: Callable[[Call], Engines], spoken: Turns, began: datetime
 ) -> Analysis | None:
     try:
         async with asyncio.timeout(EXTRACTION_TIMEOUT_S):
             task = effective(call, call.answered_at or call.created_at).instructions or ""
-            return await analyse(engines(call).llm, task, spoken)
+            return await analyse(engines(call).llm, task, spoken, began)
     except TimeoutError:
         log.warning("call %s: the analysis took too long", call.id)
     except (ExtractionError, EngineError) as failure:

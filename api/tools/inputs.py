@@ -43,7 +43,9 @@ def _schema(wanted: Input, now: datetime) -> dict[str, Any]:
             notes.append(f"A date; today is {now.date().isoformat()}, {now:%A}.")
         case "datetime":
             schema = {"type": "string", "format": "date-time"}
-            notes.append(f"A time; now it is {now.isoformat(timespec='seconds')}, {now:%A}.")
+            # No time of day: it would part the prompts of calls that begin alike.
+            offset = now.isoformat()[-6:]
+            notes.append(f"A time; today is {now.date().isoformat()}, {now:%A}, at {offset}.")
         case kind:
             schema = {"type": kind}
     return schema | ({"description": " ".join(notes)} if notes else {})

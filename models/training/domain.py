@@ -9,6 +9,7 @@ and of the speech recogniser.
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from models.training.outcome import BESIDE_THE_POINT, NO_MORE_CALLS, judge
@@ -428,10 +429,15 @@ def dialogues(
         yield _dialogue(rng, SCENARIOS[index % len(SCENARIOS)], split, rare=rare)
 
 
-def chat(dialogue: Dialogue) -> list[Message]:
-    """The dialogue as the chat messages that the engine gives a model, all answers included."""
+def chat(dialogue: Dialogue, now: datetime | None = None) -> list[Message]:
+    """The dialogue as the chat messages that the engine gives a model, all answers included.
+
+    Args:
+        dialogue: which.
+        now: told as in calls; models are trained without it.
+    """
     messages: list[Message] = [
-        {"role": "system", "content": system_prompt(dialogue.task, dialogue.context)},
+        {"role": "system", "content": system_prompt(dialogue.task, dialogue.context, now=now)},
         {"role": "user", "content": CALL_ANSWERED},
     ]
     for turn in dialogue.turns:

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,12 @@ class Scorer:
         )
         return str(done["choices"][0]["message"]["content"]).strip()
 
-    def turns(self, held: Sequence[Dialogue]) -> Score:
+    def turns(self, held: Sequence[Dialogue], now: datetime | None = None) -> Score:
         """Agent turns, each after the right history; those cut short are history only."""
         mistakes: list[tuple[str, str]] = []
         total = 0
         for dialogue in held:
-            messages = chat(dialogue)
+            messages = chat(dialogue, now)
             whole = iter(whole_answers(dialogue))
             for index, message in enumerate(messages):
                 if message["role"] != "assistant" or not next(whole):
@@ -99,12 +100,14 @@ class Scorer:
                     mistakes.append((message["content"], got))
         return Score(total - len(mistakes), total, tuple(mistakes))
 
-    def results(self, held: Sequence[Dialogue]) -> Score:
+    def results(self, held: Sequence[Dialogue], began: datetime | None = None) -> Score:
         """Typed results, read from the right transcript."""
         mistakes: list[tuple[str, str]] = []
         for dialogue in held:
             grammar = LlamaGrammar.from_json_schema(schema_of(dialogue.returns), verbose=False)
-            got = self.answer(extraction_messages(dialogue.returns, transcript(dialogue)), grammar)
+            said = transcript(dialogue)
+            asked = extraction_messages(dialogue.returns, said, began=began)
+            got = self.answer(asked, grammar)
             try:
                 right = json.loads(got) == dialogue.result
             except json.JSONDecodeError:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,20 @@ async def test_calls_share_a_common_beginning(llm: LlamaCpp) -> None:
     before = llm.reused_tokens
     await reply(llm, messages, key="call-b")
     assert llm.reused_tokens - before == len(llm._model.tokenize(llm._render(messages))) - 1
+
+
+async def test_calls_of_other_minutes_share_what_stands_before_the_facts(llm: LlamaCpp) -> None:
+    def opening(minute: int) -> list[Message]:
+        now = datetime(2026, 3, 4, 15, minute, tzinfo=UTC)
+        facts = {"name": "quentin" if minute else "rosalind"}
+        system = system_prompt("ask for a rating of the visit", facts, now=now)
+        return [{"role": "system", "content": system}, {"role": "user", "content": CALL_ANSWERED}]
+
+    await reply(llm, opening(0), key="call-c")
+    before = llm.reused_tokens
+    await reply(llm, opening(1), key="call-d")
+    shared = llm._render(opening(1)).partition("quentin")[0]
+    assert llm.reused_tokens - before >= len(llm._model.tokenize(shared)) - 1
 
 
 async def test_structured_replies_satisfy_their_schema(llm: LlamaCpp) -> None:

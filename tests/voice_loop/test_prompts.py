@@ -1,12 +1,22 @@
 """The texts that language models are given."""
 
 import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from voice_loop.dialogue import Dialogue
 from voice_loop.phrases import phrases
-from voice_loop.prompts import END_CALL, inert, system_prompt, tool_call_text, tool_response_text
+from voice_loop.prompts import (
+    END_CALL,
+    analysis_messages,
+    extraction_messages,
+    inert,
+    system_prompt,
+    tool_call_text,
+    tool_response_text,
+)
 from voice_loop.tools import ToolSpec
 
 TASK = "Confirm the appointment."
@@ -25,6 +35,30 @@ def test_without_more_it_is_the_text_that_the_starter_model_was_trained_on() -> 
         '<tool_call>{"name": "end_call", "arguments": {}}</tool_call>'
     )
     assert system_prompt(TASK, {}, persona=" ", faq=(), tools=()) == system_prompt(TASK, {})
+
+
+NOW = datetime(2026, 3, 4, 15, 4, 5, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+def test_now_is_a_fact_after_all_that_calls_share() -> None:
+    told = "Wednesday 2026-03-04 15:04 +01:00 (Europe/Berlin)"
+    text = system_prompt(TASK, {"name": "Maria"}, now=NOW)
+    assert f'Facts: {{"name": "Maria", "now": "{told}"}}\n' in text
+    plain = system_prompt(TASK, {"name": "Maria"})
+    assert text.partition("Facts: ")[0] == plain.partition("Facts: ")[0]
+    assert '"now": "noon"' in system_prompt(TASK, {"now": "noon"}, now=NOW)
+    summer = NOW.replace(month=7, tzinfo=UTC)
+    assert "Saturday 2026-07-04 15:04 +00:00 (UTC)" in system_prompt(TASK, {}, now=summer)
+
+
+def test_who_reads_a_call_is_told_when_it_was() -> None:
+    told = "\nThe call began on Wednesday 2026-03-04 15:04 +01:00 (Europe/Berlin)."
+    returns = {"day": "date"}
+    for instructions in (None, "Find the day."):
+        (asked, _) = extraction_messages(returns, [], instructions, NOW)
+        (undated, _) = extraction_messages(returns, [], instructions)
+        assert asked["content"] == undated["content"] + told
+    assert analysis_messages(TASK, [], NOW)[0]["content"].endswith(told)
 
 
 @pytest.mark.rows("CB-31", "CB-48")

@@ -1,12 +1,14 @@
 """What an order says is what its conversation is held by."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from api.agents.effective import effective
 from api.calls.conversing import conversation_config
+from api.policy.zones import zone
 from api.resources.call import Call
 from tests.api.calls.test_runner import conversed
 from tests.api.conftest import Bench
@@ -26,6 +28,15 @@ async def ordered(bench: Bench, **fields: Any) -> Call:
 
 async def held(bench: Bench, **fields: Any) -> ConversationConfig:
     return conversation_config(bench.services.settings, await ordered(bench, **fields))
+
+
+async def test_now_is_that_of_the_conversation_where_the_person_is(bench: Bench) -> None:
+    call = await ordered(bench, retry={"timezone": "Asia/Kolkata"})
+    before = datetime.now(UTC)
+    now = conversation_config(bench.services.settings, call).now
+    assert now is not None
+    assert now.tzinfo == zone("Asia/Kolkata")
+    assert before <= now <= datetime.now(UTC)
 
 
 async def test_an_order_without_an_agent_is_held_by_the_settings(bench: Bench) -> None:

@@ -9,12 +9,15 @@ import time
 import wave
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from api.calls.conversing import is_recorded
 from api.calls.runner import CallRunner
+from api.policy.retry import RetryPolicy
 from api.resources.call import Call
 from api.resources.claim import Claim
 from api.settings import load_settings
@@ -138,6 +141,19 @@ async def test_who_does_not_answer_is_not_known(office: Office) -> None:
 
 
 # -- the way of a call -----------------------------------------------------------------------------
+
+
+async def test_who_reads_a_call_is_told_when_it_was_where_the_person_is(office: Office) -> None:
+    returns = {"day": "date", "at": "datetime"}
+    office.mind.result = '{"at": "2026-03-04T10:00", "day": "20260304"}'
+    policy = RetryPolicy(timezone="Asia/Tokyo", max_attempts=1)
+    call = await conversed(office, returns=returns, retry=policy, force_now=True)
+    assert call.answered_at is not None
+    began = datetime.fromtimestamp(call.answered_at, ZoneInfo("Asia/Tokyo"))
+    told = f"The call began on {began:%A %Y-%m-%d %H:%M} +09:00 (Asia/Tokyo)."
+    for asked in (office.mind.asked_for_result, office.mind.asked_for_analysis):
+        assert told in asked[0]["content"]
+    assert call.result == {"day": "2026-03-04", "at": "2026-03-04T10:00:00+09:00"}
 
 
 async def test_a_call_from_the_dialling_to_its_result(office: Office, store: Store) -> None:

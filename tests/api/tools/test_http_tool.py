@@ -184,7 +184,7 @@ async def test_inputs_become_a_schema_and_are_checked_again(desk: Desk) -> None:
             "at": {
                 "type": "string",
                 "format": "date-time",
-                "description": "A time; now it is 2026-11-21T15:04:05+01:00, Saturday.",
+                "description": "A time; today is 2026-11-21, Saturday, at +01:00.",
             },
         },
         "required": ["who", "count", "sure", "size", "day"],

@@ -39,7 +39,7 @@ _ENDINGS: Final[Mapping[str, str]] = {
 _FEET: Final = re.compile(r"(?<![\w'’])(\d{1,2})['’′] ?(\d{1,2})(?:\"|”|″|''|(?!\w))")
 _DECADE: Final = re.compile(r"(?<!\w)(?:(?P<century>1[5-9]|20)|['’])(?P<ten>\d0)['’]?s(?!\w)")
 _RANGE: Final = re.compile(
-    r"(?:(?<=[\d%°½¼¾])|(?<=\d[a-zA-Z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))\s?[–—-]\s?(?=[$€£]?\d)"
+    r"(?i:(?<=\w)\s?–\s?(?=\d)|(?:(?<=[\d%°½¼¾])|(?<=\d[a-zA-Z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))\s?[–—-]\s?(?=[$€£]?\d))"
 )
 _NEGATIVE: Final = re.compile(r"(?<![\w)\]])(?:-|−)(?=\d|[.,]\d)")
 _INTEGER: Final = re.compile(r"(?<![\w])(?<!\d[.,])\d+(?!\w|[.,]\d)")
@@ -57,7 +57,7 @@ def rules(language: Language) -> Iterator[Rule]:
     """How amounts are read, the most particular first."""
     number = number_pattern(language)
     yield from _decades(language)
-    yield from _money(language, number)
+    yield from _money(language, number_pattern(language, money=True))
     yield from _quantities(language, number)
     yield from _ordinals(language)
     yield from _fractions(language)
@@ -76,7 +76,7 @@ def _money(language: Language, number: str) -> Iterator[Rule]:
     scaled = rf"(?:\s?(?P<scale>{scale})(?!\w))?"
     per = r"(?:\s?/\s?(?P<per>[^\W\d_]+))?"
     before = re.compile(
-        rf"{_MINUS}(?:(?P<sign>{_SIGNS})|(?<!\w)(?P<code>{_CODES}))\s?(?P<number>{number})"
+        rf"{_MINUS}(?:(?P<sign>{_SIGNS})|(?<!\w)(?P<code>{_CODES}))\s?(?P<number>{number}|\.\d\d)"
         rf"(?:\s?[–—-]\s?(?:{_SIGNS})?(?P<until>{number})(?!\w))?(?i:{scaled}){per}(?!\d)"
     )
     after = re.compile(
@@ -89,7 +89,10 @@ def _money(language: Language, number: str) -> Iterator[Rule]:
         currency = language.currency(match["sign"] or match["code"])
         if currency is None:
             return None
-        whole, decimals = parse(match["number"], language, money=True)
+        written = match["number"]
+        whole, decimals = parse(
+            f"0{written}" if written[0] == "." else written, language, money=True
+        )
         if match["scale"]:
             said = _scaled(whole, decimals, match["scale"].lower(), currency, language)
         elif len(decimals) > 2:
@@ -139,7 +142,9 @@ def _quantities(language: Language, number: str) -> Iterator[Rule]:
         rf"(?<![\w.,])(?P<minus>[-−])?(?P<number>{number})\s?(?:°\s?(?P<scale>[CFK](?!\w))?|º\s?(?P<other>[CF])(?!\w)|(?P<one>[℃℉]))"
     )
     percent = re.compile(rf"(?<![\w.,]){_MINUS}(?P<number>{number})\s?%")
-    thousands = re.compile(rf"(?<![\w.,$€£])(?P<number>{number})[kK](?!\w)")
+    thousands = re.compile(rf"(?<![\w.,$€£])(?P<number>{number})(?P<scale>[kKMB]|bn)(?!\w)")
+    times = re.compile(rf"(?<![\w.,])(?P<number>{number})x(?!\w)")
+    by = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
 
     def measure(match: re.Match[str], _: Context) -> str | None:
         one, many = language.units[match["unit"]]
@@ -169,15 +174,21 @@ def _quantities(language: Language, number: str) -> Iterator[Rule]:
         return None if sign is None or said is None else f"{said} {sign}"
 
     def kilo(match: re.Match[str], _: Context) -> str | None:
-        name = language.scales.get("k")
+        name = language.scales.get(match["scale"].lower())
         said = _amount(match["number"], language, "euros")
-        return None if name is None or said is None else f"{said} {name}"
+        # `4K` and `5G` are names.
+        if name is None or said is None or len(match[0]) == 2:
+            return None
+        return f"{said} {name}"
 
     yield Rule(warm, temperature)
     yield Rule(percent, share)
     yield Rule(measured, measure)
     yield Rule(thousands, kilo)
+    if "by" in language.signs:
+        yield Rule(by, lambda _match, _: f" {language.signs['by']} ")
     if language.code == "en":
+        yield Rule(times, lambda match, _: f"{_amount(match['number'], language)} times")
 
         def height(match: re.Match[str], _: Context) -> str:
             return f"{language.cardinal(int(match[1]))} foot {language.cardinal(int(match[2]))}"
@@ -207,9 +218,13 @@ def _fractions(language: Language) -> Iterator[Rule]:
             one = "a quarter"
         return f"{language.cardinal(int(whole))} {link} {one}"
 
-    def say(match: re.Match[str], _: Context) -> str | None:
+    def say(match: re.Match[str], context: Context) -> str | None:
         top, bottom = int(match[2]), int(match[3])
-        if top >= bottom or bottom > 16:
+        if language.code == "en" and re.match(r"\s+(?:stars?|points?)(?!\w)", context.tail):
+            return f"{language.cardinal(top)} out of {language.cardinal(bottom)}"
+        if top == bottom == 50:
+            return f"{language.cardinal(top)} {language.cardinal(bottom)}"
+        if top >= bottom or bottom > 16 or bottom == 11:
             return None
         return mixed(match[1], top, bottom)
 
@@ -281,6 +296,7 @@ def _joints(language: Language) -> Iterator[Rule]:
 
 def plain_numbers(language: Language) -> Iterator[Rule]:
     """How numbers are read that nothing more particular took."""
+    below_one = re.compile(r"(?<![\w.,])[.,](\d{1,15})(?!\w|[.,]\d)")
     decimal = re.compile(rf"(?<![\w.,]){number_pattern(language)}(?!\w)")
     code = re.compile(
         rf"(?:(?<![^\W_])(?:{language.code_words})(?:\W+(?:{language.code_links})(?!\w)){{0,4}}\W*|[#№]\s?)\Z"
@@ -306,12 +322,15 @@ def plain_numbers(language: Language) -> Iterator[Rule]:
         noun = _noun(context.tail, language)
         if size > 1 and whole != text.translate(_ASCII):
             return digits(text, language)
-        if size >= 3 and code.search(context.head):
+        if size >= 3 and code.search(context.head) and not (size == 3 and whole.endswith("00")):
             return digits(text, language)
         if size == 5 and re.search(r"(?<!\w)[A-Z]{2}[.,]?\s+\Z", context.head):
             return digits(text, language)
         number = int(whole)
-        if size == 4 and 1100 <= number < 2100:
+        if size == 4 and noun.istitle() and language.code == "en" and number >= 1000:
+            # The number of a house.
+            return language.year(number)
+        if size == 4 and 1000 <= number < 2100:
             counts = _PLURAL.match(context.tail) is not None
             told = language.year_words and year.search(context.head)
             if told or (number >= 1900 and not counts):
@@ -331,6 +350,11 @@ def plain_numbers(language: Language) -> Iterator[Rule]:
             else language.cardinal(int(text))
         )
 
+    def part(match: re.Match[str], _: Context) -> str | None:
+        point = language.signs.get("point")
+        return None if point is None else f"{point} {one_by_one(match[1], language)}"
+
+    yield Rule(below_one, part)
     yield Rule(decimal, grouped)
     yield Rule(_INTEGER, say)
     yield Rule(_LAST_RESORT, resort)

@@ -27,6 +27,8 @@ _HOUR: Final = re.compile(rf"(?<![\w:.,$€£])(?P<hour>0?\d|1[0-2]){_HALF}", re
 _FULL_HOUR: Final = re.compile(r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])\s?(?:h|Uhr|uur)(?!\w)")
 _MILITARY: Final = re.compile(r"(?<![\w:.,])([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)(?!\w)")
 
+_DOUBTFUL: Final = frozenset(("mon", "wed", "sat", "sun", "dom"))
+
 
 def rules(language: Language) -> Iterator[Rule]:
     """How dates and times are read; dates first."""
@@ -71,18 +73,28 @@ def _dates(language: Language) -> Iterator[Rule]:
 
 
 def weekdays(language: Language) -> Iterator[Rule]:
-    """How abbreviated weekdays are read."""
-    if language.weekdays:
-        names = "|".join(one.capitalize() for one in sorted(language.weekdays, key=len)[::-1])
-        ahead = rf"\.|(?=,?\s+(?:\d|(?i:{_months(language)})))|(?=\s?[–-]\s?(?:{names}))"
-        short_day = re.compile(
-            rf"(?<!\w)({names})(?!\w)(?:{ahead})|(?:(?<=[–-])|(?<=[–-] ))({names})(?!\w)"
-        )
+    """How abbreviated weekdays are read, and from which to which."""
+    if not language.weekdays:
+        return
+    short = "|".join(sorted(language.weekdays, key=len, reverse=True))
+    day = f"(?:{'|'.join({*language.weekdays.values()})}|{short})"
+    # The others are words as well.
+    clear = "|".join(one.capitalize() for one in language.weekdays if one not in _DOUBTFUL)
+    ahead = rf"\.|(?=,?\s+(?:\d|(?:at|and|&)\s|(?i:{_months(language)})))"
+    names = "|".join(one.capitalize() for one in sorted(language.weekdays, key=len, reverse=True))
+    ahead += rf"|(?=,\s+(?:{names})(?!\w))"
 
-        def weekday(match: re.Match[str], _: Context) -> str:
-            return language.weekdays[match[0].rstrip(".").lower()]
+    def full(written: str) -> str:
+        return language.weekdays.get(written.rstrip(".").lower(), written)
 
-        yield Rule(short_day, weekday)
+    def until(match: re.Match[str], _: Context) -> str:
+        return f"{full(match[1])} {language.signs['to']} {full(match[2])}"
+
+    def weekday(match: re.Match[str], _: Context) -> str:
+        return full(match[0])
+
+    yield Rule(re.compile(rf"(?<!\w)({day})\.?\s?[–-]\s?({day})(?!\w)", re.IGNORECASE), until)
+    yield Rule(re.compile(rf"(?<!\w)(?:(?:{names})(?!\w)(?:{ahead})|(?:{clear})(?!\w))"), weekday)
 
 
 def _months(language: Language) -> str:

@@ -151,7 +151,7 @@ _SIGNS: Final = {
     "÷": "divided by", "±": "plus or minus", "≈": "about", "≤": "at most", "≥": "at least",
     "−": "minus", "√": "square root of", "§": "section", "№": "number", "^": "caret", "$": "dollar sign", "€": "euro",
     "£": "pound sign", ",": "comma", ";": "semicolon", "!": "exclamation mark", "\\": "backslash",
-    "number": "number", "minus": "minus", "point": "point", "to": "to", "per": "per", "by": "by",
+    "hashtag": "hashtag", "number": "number", "minus": "minus", "point": "point", "to": "to", "per": "per", "by": "by",
     "about": "about", "and": "and", "extension": "extension", "version": "version", "half": "a half",
     "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "degree",
 }  # fmt: skip
@@ -193,13 +193,13 @@ _ABBREVIATIONS: Final = {
     "vs": "versus", "approx": "approximately", "appt": "appointment", "appts": "appointments",
     "dept": "department", "est": "established", "ext": "extension", "tel": "telephone",
     "inc": "incorporated", "ltd": "limited", "corp": "corporation", "avg": "average",
-    "misc": "miscellaneous", "max": "maximum", "min": "minimum", "mt": "Mount", "c/o": "care of",
+    "misc": "miscellaneous", "yr": "year", "max": "maximum", "min": "minimum", "mt": "Mount", "c/o": "care of",
     "w/": "with", "w/o": "without", "b/w": "between", "a.k.a": "also known as", "ph.d": "P H D", "qty": "quantity",
     "acct": "account", "pkg": "package", "nos": "numbers", "vol": "volume", "pp": "pages", "fig": "figure",
     "n/a": "not available", "cf": "compare", "assn": "association", "mgr": "manager", "govt": "government", "int'l": "international",
 }  # fmt: skip
 _UNDOTTED: Final = frozenset(
-    "mr mrs prof capt sgt blvd hwy pkwy apts bldg vs approx appt appts dept ltd avg qty acct pkg govt".split()
+    "ave ext yr mr mrs prof capt sgt blvd hwy pkwy apts bldg vs approx appt appts dept ltd avg qty acct pkg govt".split()
 )
 _STATES: Final = dict(
     one.split(":")

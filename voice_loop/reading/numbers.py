@@ -5,16 +5,21 @@ from typing import Final
 
 from voice_loop.reading.language import Language
 
-_GROUPED: Final = r"\d{1,3}(?:[.,'’\u00a0\u202f]\d{3}){1,4}(?:[.,]\d{1,15})?(?!\d)"
+#: With thousands set apart, also as in India: `1,00,000`.
+_GROUPED: Final = (
+    r"(?:\d{1,2}(?:,\d{2}){1,4},\d{3}(?![\d,])"
+    r"|\d{1,3}(?:[.,'’\u00a0\u202f]\d{3}){1,4}(?:[.,]\d{1,15})?(?!\d))"
+)
 _PLAIN: Final = r"\d{1,15}(?:[.,]\d{1,15})?(?!\d)"
 #: A longer one is told by its digits.
 MOST_DIGITS: Final = 15
 
 
-def number_pattern(language: Language) -> str:
-    """A pattern of whole and decimal numbers."""
+def number_pattern(language: Language, *, money: bool = False) -> str:
+    """A pattern of whole and decimal numbers; amounts of `money` are often written as abroad."""
     if language.decimal == ".":
-        return f"(?:{_GROUPED}|{_PLAIN})"
+        plain = _PLAIN if money else _PLAIN.replace("[.,]", "[.]")
+        return f"(?:{_GROUPED}|{plain})"
     return rf"(?:\d{{1,3}}(?: \d{{3}}){{1,4}}(?:,\d{{1,15}})?(?!\d)|{_GROUPED}|{_PLAIN})"
 
 

@@ -15,9 +15,7 @@ from voice_loop.reading.spanish import spanish
 #: What a text must have for any of some rules to find something.
 _ADDRESS: Final = re.compile(r"@|\w\.\w|://")
 _DIGIT: Final = re.compile(r"[\d½¼¾⅐-⅞]")
-_SHORTENED: Final = re.compile(
-    r"[./º°]|(?<!\w)[A-Z][a-z]{2,4}(?:\s?[–-]|,?\s+(?:\d|[A-Z]))|(?<!\w)(?:Dr|St)\s"
-)
+_SHORTENED: Final = re.compile(r"[./º°–-]|(?<!\w)[A-Z][a-z]{1,4}\s|(?<!\w)(?:vs|w|dept|appts?)\s")
 _CAPITALS: Final = re.compile(r"[A-Z]{2}|[A-Z]\.|[A-Z] ?&|[a-z] [IVX]{2}|[ÁÉÍÓÚÑÜ]{2}")
 _WORD: Final = re.compile(r"\S+")
 

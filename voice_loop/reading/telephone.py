@@ -25,7 +25,8 @@ def rules(language: Language) -> Iterator[Rule]:
     """How telephone numbers are read."""
 
     def say(match: re.Match[str], context: Context) -> str | None:
-        written = match["main"]
+        # What is dialled at home only.
+        written = match["main"].replace("(0)", "") if match["plus"] else match["main"]
         groups = re.findall(r"\d+", written)
         vanity = match["vanity"]
         if not _is_dialled(written, groups, match["plus"], context, language) and not (
@@ -54,13 +55,15 @@ def _is_dialled(
     sizes = list(map(len, groups))
     if plus:
         return 7 <= total <= 15
+    gaps = set(re.findall(r"[^\d()]", written))
+    if len(groups) > 2 and gaps == {"-"}:
+        return True
     if len(groups) < 2 or total < 7:
         return False
     if "(" in written or sizes in ([3, 3, 4], [1, 3, 3, 4]):
         return True
-    gaps = set(re.findall(r"[^\d()]", written))
     if gaps == {"-"}:
-        return len(groups) > 2 or (sizes == [3, 4] and not _is_range(groups, context))
+        return sizes == [5, 4] or (sizes == [3, 4] and not _is_range(groups, context))
     if gaps == {"."}:
         return len(groups) > 2 and total >= 9 and groups[0][0] == "0"
     if groups[0][0] == "0":

@@ -48,7 +48,7 @@ SIGN: Final = re.compile(r"\+\+|[&@#+*/=_%°~<>×÷±≈≤≥−√§№^$€£
 def abbreviations(language: Language) -> Iterator[Rule]:
     """How abbreviations are read."""
     if language.code == "en":
-        yield from _english_only(language)
+        yield from _english_only()
     if not language.abbreviations:
         return
     undotted = {
@@ -76,7 +76,7 @@ def abbreviations(language: Language) -> Iterator[Rule]:
 
 _ALL_LETTERS: Final = re.compile("[a-zß-ÿ]+(?:[. ]+[a-zß-ÿ]+)*")
 _NUMBERED_ONLY: Final = frozenset(
-    ("no", "n", "fig", "vol", "art", "int", "col", "m", "d", "min", "max")
+    ("no", "n", "fig", "vol", "art", "int", "col", "m", "d", "min", "max", "ext")
 )
 
 
@@ -91,7 +91,7 @@ def _full_stop(match: re.Match[str], context: Context) -> str:
     )
 
 
-def _english_only(language: Language) -> Iterator[Rule]:
+def _english_only() -> Iterator[Rule]:
     def saint(match: re.Match[str], context: Context) -> str:
         if _NO_NAME.search(context.head) and re.match(r"\s+[^\W\d_]", context.tail):
             return "Saint"
@@ -106,21 +106,21 @@ def _english_only(language: Language) -> Iterator[Rule]:
             return "Drive" + _full_stop(match, context)
         return "Doctor" + _full_stop(match, context)
 
-    def number(_match: re.Match[str], _: Context) -> str:
-        return "number "
-
-    def state(match: re.Match[str], _: Context) -> str:
-        return language.states[match[1]]
+    def number(match: re.Match[str], _: Context) -> str:
+        return "numbers " if match[0][2] == "s" else "number "
 
     yield Rule(_SAINT, saint)
     yield Rule(_DOCTOR, doctor)
     yield Rule(_NUMBERED, number)
-    states = "|".join(language.states)
-    yield Rule(re.compile(rf"(?<=[,\w] )({states})(?=,? \d{{5}}(?!\d))"), state)
 
 
 def codes(language: Language) -> Iterator[Rule]:
     """How codes of letters and digits are read."""
+    if language.states:
+        yield Rule(
+            re.compile(rf"(?<=[,\w] )({'|'.join(language.states)})(?=,? \d{{5}}(?!\d))"),
+            lambda match, _: language.states[match[1]],
+        )
 
     def say(match: re.Match[str], _: Context) -> str | None:
         if _COMPOUND.fullmatch(match[0]):
@@ -174,8 +174,10 @@ def acronyms(language: Language) -> Iterator[Rule]:
         link = language.signs.get("&", "&")
         return f"{letters(match[1], language)} {link} {letters(match[2], language)}"
 
-    def acronym(match: re.Match[str], _: Context) -> str | None:
+    def acronym(match: re.Match[str], context: Context) -> str | None:
         caps = match["caps"]
+        if caps == "AM" and context.head.endswith("I "):
+            return "am"
         plural = "'s" if match["plural"] else ""
         if caps in language.capitals or (_shouted(match.string) and _VOWEL.search(caps)):
             return caps.lower() + (match["plural"] or "")
@@ -217,7 +219,9 @@ def signs(language: Language) -> Iterator[Rule]:
         if sign == "#":
             if language.code == "en" and re.search(r"(?<!\w)[CF]\Z", context.head):
                 return "sharp"
-            return named.get("number" if re.match(r"\s?\d", context.tail) else sign)
+            if re.match(r"\s?\d", context.tail):
+                return named.get("number")
+            return named.get("hashtag" if after.isalpha() else sign, named.get(sign))
         if sign == "*" and before.isdigit() and after.isdigit():
             return named.get("×")
         if sign == "*" and re.search(r"\d \Z", context.head) and re.match(r" \d", context.tail):

@@ -116,6 +116,10 @@ class EngineRegistry:
             code for one in self._voices.values() for code in one.languages if code in heard
         )
 
+    def speaks(self, language: str) -> bool:
+        """Whether calls can be held in a language: a code, or a tag with a region."""
+        return language_of(language) in self.languages
+
     @property
     def llms(self) -> Sequence[Named[LanguageModel]]:
         """The default first."""

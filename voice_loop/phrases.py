@@ -98,8 +98,13 @@ _BY_LANGUAGE: Mapping[str, Phrases] = {"en": _ENGLISH, "es": _SPANISH}
 
 
 def phrases(language: str) -> Phrases:
-    """The phrases of a language; English where it has none."""
-    return _BY_LANGUAGE.get(language, _ENGLISH)
+    """The phrases of a language, by its code or tag; English where it has none."""
+    return _BY_LANGUAGE.get(language_code(language), _ENGLISH)
+
+
+def language_code(tag: str) -> str:
+    """The ISO 639-1 code of a BCP 47 tag: `es-MX` → `es`."""
+    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 def consists_of(words: str, lines: frozenset[str]) -> bool:

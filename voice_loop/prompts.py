@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, get_args
 
+from voice_loop.phrases import language_code
 from voice_loop.tools import ToolSpec
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
@@ -62,6 +63,11 @@ END_CALL = f'{TOOL_CALL_OPEN}{{"name": "end_call", "arguments": {{}}}}{TOOL_CALL
 ENDING: Final = f"When the call is finished, say goodbye and end with {END_CALL}"
 #: The same, for a model that is told of `end_call` as a tool.
 ENDING_BY_TOOL: Final = "When the call is finished, say goodbye and use the tool end_call."
+
+
+def language_name(tag: str) -> str:
+    """The English name of a language, by its code or tag; the tag itself where it has none here."""
+    return LANGUAGE_NAMES.get(language_code(tag), tag)
 
 
 def compact_json(value: JsonValue) -> str:
@@ -126,7 +132,7 @@ def system_prompt(
     Args:
         task: the call's `prompt`, as the API client wrote it.
         context: facts the agent may use; JSON values.
-        language: ISO 639-1 code; one that has no name here is passed on as it is.
+        language: BCP 47 tag or code; one that has no name here is passed on as it is.
         persona: who the agent is.
         faq: questions that it can answer, with the answers.
         tools: what it can do beside talking and ending the call.
@@ -140,7 +146,7 @@ def system_prompt(
         _persona_section(persona)
         + _faq_section(faq)
         + _tools_section(tools)
-        + f"You are an agent on a live phone call. Speak {LANGUAGE_NAMES.get(language, language)}. "
+        + f"You are an agent on a live phone call. Speak {language_name(language)}. "
         "Use short plain sentences and ask one thing at a time.\n"
         f"Task: {task.strip()}\n"
         f"Facts: {inert(compact_json({**told, **context}))}\n"

@@ -48,7 +48,7 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     if config.instructions is not None and not config.instructions.strip():
         yield FieldError("must not be empty", pointer("instructions"))
     yield from check_returns(config.returns or {})
-    if config.language is not None and config.language not in context.engines.languages:
+    if config.language is not None and not context.engines.speaks(config.language):
         known = ", ".join(sorted(context.engines.languages)) or "none"
         detail = f"the loaded models do not speak {config.language[:20]!r}; they speak: {known}"
         yield FieldError(detail, pointer("language"))
@@ -70,7 +70,7 @@ def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]
     if config.llm is not None:
         yield from _llm(config.llm, context)
     spoken: str | None = config.language or context.settings.calls.default_language
-    if spoken not in context.engines.languages:
+    if not context.engines.speaks(spoken):
         spoken = None  # that is told already
     wrong: dict[str, str | None] = {}
     if (voice := config.voice) is not None:

@@ -14,8 +14,8 @@ from api.resources.turn import Turn
 from api.store import Store
 from voice_loop.extraction import ExtractionError, ask
 from voice_loop.ports import EngineError, LanguageModel
-from voice_loop.prompts import LANGUAGE_NAMES, inert, moment_text, transcript_text
 from voice_loop.prompts import Message as ChatMessage
+from voice_loop.prompts import inert, language_name, moment_text, transcript_text
 
 #: Characters of a text message that the language model writes: three parts on most networks.
 MAX_WRITTEN: Final = 480
@@ -99,7 +99,7 @@ def text_messages(
         language: of the call.
         now: where the person is.
     """
-    name = LANGUAGE_NAMES.get(language, language)
+    name = language_name(language)
     said: list[tuple[Literal["agent", "person"], str]] = [
         ("agent" if turn.speaker == "agent" else "person", turn.text)
         for turn in spoken

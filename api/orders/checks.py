@@ -65,15 +65,15 @@ async def order_of(
     now = time.time()
     configuration = await resolve(deployment, layers, open_variables=open_variables)
     config = configuration.fields
-    calls, languages = deployment.settings.calls, deployment.engines.languages
+    calls, engines = deployment.settings.calls, deployment.engines
     errors = []
     if not is_e164(asked.to):
         detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
         errors.append(FieldError(detail, pointer("to")))
     errors += configuration.errors
     language = config.language or calls.default_language
-    if language not in languages and config.language is None:
-        known = ", ".join(sorted(languages)) or "none"
+    if not engines.speaks(language) and config.language is None:
+        known = ", ".join(sorted(engines.languages)) or "none"
         detail = f"the loaded models do not speak {language!r}; they speak: {known}"
         errors.append(FieldError(detail, pointer("language")))
     scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)

@@ -202,7 +202,8 @@ class AgentFields(Body):
     language: str | None = Field(
         default=None,
         max_length=35,
-        description="Language code; default `calls.default_language`.",
+        description="Language of the call (BCP 47), as `en` or `en-GB`: a region tells how dates "
+        "and amounts are said. Default `calls.default_language`.",
         examples=["en"],
     )
     voice: VoiceField | None = None

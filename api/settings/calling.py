@@ -80,7 +80,9 @@ class Calls(Section):
         description="Most minutes that the calls of one API key may last in 24 hours; one that is "
         "not over counts with its longest duration. 0 is no limit.",
     )
-    default_language: str = Field(default="en", description="Language of a call that names none.")
+    default_language: str = Field(
+        default="en", description="Language of a call that names none, as `en` or `en-GB`."
+    )
     default_timezone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
         default=None,
         description="Time zone of callees whose number does not tell theirs and may be in it "

@@ -3,6 +3,7 @@
 import pytest
 
 from voice_loop.phrases import consists_of, phrases, plain_words
+from voice_loop.prompts import language_name
 
 
 def test_plain_words() -> None:
@@ -39,3 +40,11 @@ def test_matching_takes_no_time_however_ambiguous_the_words() -> None:
 def test_a_language_without_phrases_speaks_english() -> None:
     assert phrases("xx") is phrases("en")
     assert phrases("es") is not phrases("en")
+
+
+@pytest.mark.parametrize(
+    ("tag", "greeting"), [("es-MX", "hola"), ("es_ES", "hola"), ("EN-gb", "hello")]
+)
+def test_a_region_changes_no_language(tag: str, greeting: str) -> None:
+    assert phrases(tag).greeting.startswith(greeting)
+    assert language_name(tag) == {"hola": "Spanish", "hello": "English"}[greeting]

@@ -93,6 +93,8 @@ async def test_what_is_nearer_to_the_call_holds(bench: Bench) -> None:
 async def test_an_agent_may_come_with_the_call_alone(bench: Bench) -> None:
     call = await place(bench, agent={"instructions": "Say hello.", "language": "es"})
     assert (call["agent_id"], call["prompt"], call["language"]) == (None, "Say hello.", "es")
+    call = await place(bench, agent={"instructions": "Say hello.", "language": "es-MX"})
+    assert call["language"] == "es-MX"
 
 
 @pytest.mark.rows("CB-25")

@@ -69,6 +69,24 @@ async def test_a_preview_is_what_a_call_would_hear(bench: Bench) -> None:
         assert np.array_equal(samples_of(answer.content)[0], plain)
 
 
+@pytest.mark.parametrize(
+    ("body", "spoken"),
+    [
+        ({}, "March fourth, twenty twenty-six."),
+        ({"language": "en-GB"}, "the third of April, twenty twenty-six."),
+        ({"voice": "es"}, "tres de abril de dos mil veintiséis."),
+    ],
+)
+async def test_a_preview_is_read_as_in_a_call(
+    bench: Bench, body: dict[str, str], spoken: str
+) -> None:
+    wanted = body | {"text": "**3/4/2026.**"}
+    answer = await bench.client.post("/v1/voices/preview", json=wanted)
+    assert answer.status_code == 200, answer.text
+    voices = [one.engine for one in bench.services.engines.voices]
+    assert [text for voice in voices for text in voice.said] == [spoken]  # type: ignore[attr-defined]
+
+
 @pytest.mark.rows("RV-243…244", "RV-248…249")
 @pytest.mark.parametrize(
     ("body", "pointer", "code"),

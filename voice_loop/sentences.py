@@ -26,19 +26,19 @@ _TITLES: Final = re.compile(
     rf"{_BEGINS}(?:dr|dra|mr|mrs|ms|mx|prof|profa|rev|hon|sr|sra|srta|sres|d|dña|fr|hr|hrn|frau|sig"
     r"|mme|mlle|dhr|mevr|st|ste|sta|sto|mt|capt|sgt|lt|col|gen|gov|sen|e\.g|i\.e|p\. ?ej|p\. ?ex"
     r"|z\. ?b|d\. ?h|bijv|cf|vs|approx|aprox|ca|bzw|u\. ?a|a\. ?k\. ?a|apt|appt|apto|ext|tel|tél"
-    r"|telf|av|avda|c/|[ap]\. ?m|ee\. ?uu)\.$",
+    r"|telf|tfno|dott|avv|ing|av|avda|c/|[ap]\. ?m|ee\. ?uu)\.$",
     re.IGNORECASE,
 )
 #: Not the end of a sentence before a digit.
 _BEFORE_NUMBER: Final = re.compile(
     rf"{_BEGINS}(?:no|nos|nr|núm|nº|p|pp|pg|pág|págs|fig|vol|art|cap|ch|sec|kap|abs|nro|unit|rm|bldg|fl"
     r"|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|ene|abr|ago|dic|mon|tue|tues|wed|thu|thur"
-    r"|thurs|fri|sat|sun|max|min)\.$",
+    r"|thurs|fri|sat|sun|lun|mié|jue|vie|sáb|dom|max|min|kl|\w*str)\.$",
     re.IGNORECASE,
 )
 #: The end of a sentence before a capital letter only.
 _BEFORE_CAPITAL: Final = re.compile(
-    rf"{_BEGINS}(?:etc|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy|dept|dpto|est|avg|misc|min|max"
+    rf"{_BEGINS}(?:etc|incl|excl|inkl|zzgl|evtl|ggf|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy|dept|dpto|est|avg|misc|min|max"
     r"|hr|hrs|mins|sec|secs|lb|lbs|oz|ft|mi|kg|km|usw|enz|ecc|str|ud|uds|vd|pta|izq|dcha"
     r"|(?:\w\.)+\w)\.$",
     re.IGNORECASE,

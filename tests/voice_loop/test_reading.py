@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from num2words import CONVERTER_CLASSES
 
 from tests.voice_loop.scripted import PhoneCall
 from voice_loop.reading import Reader
@@ -41,6 +42,11 @@ ENGLISH = {
     "+44 (0)20 7946 0958": "plus four four, two zero, seven nine four six, zero nine five eight",
     "Portland, OR 97201-1234": "Portland, Oregon nine seven two zero one, one two three four",
     "12345678": "one two three four, five six seven eight",
+    "order #A-12345": "order number A, one two three four five",
+    "Flight AA 1234 is here": "Flight A A one two three four is here",
+    "call 555 0132": "call five five five, zero one three two",
+    "room 12B": "room one two B",
+    "00:1B:44:11:3A:B7": "zero zero, one B, four four, one one, three A, B seven",
     "Suite 200": "Suite two hundred",
     # Years, dates and times
     "in 2026": "in twenty twenty-six",
@@ -62,6 +68,9 @@ ENGLISH = {
     "at 3:30pm": "at three thirty p.m.",
     "at 9:05 a.m. sharp": "at nine oh five a.m. sharp",
     "15:00": "three p.m.",
+    "at 17:30.": "at five thirty p.m.",
+    "04.03.2026": "March fourth, twenty twenty-six",
+    "mid-2026": "mid-twenty twenty-six",
     "10:00": "ten o'clock",
     "10am–2pm": "ten a.m. to two p.m.",
     "10-11am": "ten to eleven a.m.",
@@ -95,6 +104,8 @@ ENGLISH = {
     "3.14": "three point one four",
     "1,234,567": "one million two hundred thirty-four thousand five hundred sixty-seven",
     "12000 people": "twelve thousand people",
+    "1 000 000": "one million",
+    "3:1": "three to one",
     "1,00,000": "one hundred thousand",
     "$.50": "fifty cents",
     "1.5M users": "one point five million users",
@@ -161,6 +172,9 @@ SPANISH = {
     "EE. UU.": "Estados Unidos",
     "ana@c.es": "ana arroba C punto E S",
     "tú & yo": "tú y yo",
+    "y/o": "y o",
+    "siglo XXI": "siglo veintiuno",
+    "28001 Madrid": "dos ocho cero cero uno Madrid",
 }
 MEXICAN = {
     "$1,234.50": "mil doscientos treinta y cuatro pesos con cincuenta centavos",
@@ -172,6 +186,9 @@ GERMAN = {
     "1.234,50 €": "eintausendzweihundertvierunddreißig Euro fünfzig",
     "Zimmer 4521": "Zimmer vier fünf zwei eins",
     "21 Personen": "einundzwanzig Personen",
+    "im 3. Stock": "im dritten Stock",
+    "3/4": "drei Viertel",
+    "Hauptstr. 12": "Hauptstraße zwölf",
     "z. B. heute": "zum Beispiel heute",
     "a@c.de": "A at C Punkt D E",
 }
@@ -185,6 +202,8 @@ OTHERS = {
     ("pt", "20,50 €"): "vinte euros e cinquenta cêntimos",
     ("nl", "21 mensen"): "eenentwintig mensen",
     ("pl", "123"): "sto dwadzieścia trzy",
+    ("sv", "3,5"): "tre komma fem",
+    ("ja", "電話は03-1234-5678です"): "電話は零 三, 一 二 三 四, 五 六 七 八です",
     # Without words for numbers, digits are left to the voice, one by one where they are a code's.
     ("el", "+30 21 1234567"): "+ 3 0, 2 1, 1 2 3, 4 5 6 7",
 }
@@ -218,6 +237,14 @@ def test_any_text_can_be_read_and_each_word_has_its_share(text: str, tag: str) -
     reading = Reader(tag).read(text)
     assert len(reading.weights) == len(text.split())
     assert all(weight > 0 for weight in reading.weights)
+
+
+@pytest.mark.parametrize("tag", sorted(CONVERTER_CLASSES))
+def test_numbers_are_read_in_every_language_that_the_library_knows(tag: str) -> None:
+    reader = Reader(tag)
+    for written in ("21", "-3", "3,5", "1.234,50", "3/4/2026", "15:30", "4521", "$5", "5 %", "1/2"):
+        assert reader.read(written).spoken
+    assert reader.read("21").spoken != "21"
 
 
 def test_a_number_without_end_is_read_in_time() -> None:

@@ -36,11 +36,15 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "nl": r"(?P<ending>ste|de|e)(?!\w)",
     "sv": r"(?P<ending>:[ae])(?!\w)",
 }
+_ARTICLE: Final = re.compile(
+    r"(?<!\w)(der|die|das|den|dem|des|im|am|vom|zum|zur|beim|ins)\s+\Z", re.IGNORECASE
+)
 _FEET: Final = re.compile(r"(?<![\w'’])(\d{1,2})['’′] ?(\d{1,2})(?:\"|”|″|''|(?!\w))")
 _DECADE: Final = re.compile(r"(?<!\w)(?:(?P<century>1[5-9]|20)|['’])(?P<ten>\d0)['’]?s(?!\w)")
 _RANGE: Final = re.compile(
     r"(?i:(?<=\w)\s?–\s?(?=\d)|(?:(?<=[\d%°½¼¾])|(?<=\d[a-zA-Z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))\s?[–—-]\s?(?=[$€£]?\d))"
 )
+_RATIO: Final = re.compile(r"(?<=\d):(?=\d)")
 _NEGATIVE: Final = re.compile(r"(?<![\w)\]])(?:-|−)(?=\d|[.,]\d)")
 _INTEGER: Final = re.compile(r"(?<![\w])(?<!\d[.,])\d+(?!\w|[.,]\d)")
 _LAST_RESORT: Final = re.compile(r"\d+")
@@ -173,11 +177,14 @@ def _quantities(language: Language, number: str) -> Iterator[Rule]:
         said = _amount(match["number"], language, minus=bool(match["minus"]))
         return None if sign is None or said is None else f"{said} {sign}"
 
-    def kilo(match: re.Match[str], _: Context) -> str | None:
+    def kilo(match: re.Match[str], context: Context) -> str | None:
         name = language.scales.get(match["scale"].lower())
         said = _amount(match["number"], language, "euros")
         # `4K` and `5G` are names.
         if name is None or said is None or len(match[0]) == 2:
+            return None
+        # `12B` is the number of a flat.
+        if match["scale"] in "MB" and match["number"].isdigit() and not _PLURAL.match(context.tail):
             return None
         return f"{said} {name}"
 
@@ -197,6 +204,8 @@ def _quantities(language: Language, number: str) -> Iterator[Rule]:
 
 
 def _ordinals(language: Language) -> Iterator[Rule]:
+    if language.code == "de":
+        yield from _german_ordinals(language)
     ending = _ENDINGS.get(language.code)
     if ending is None:
         return
@@ -205,6 +214,19 @@ def _ordinals(language: Language) -> Iterator[Rule]:
         return language.ordinal(int(match["number"]), match["ending"])
 
     yield Rule(re.compile(rf"(?<![\w.,])(?P<number>\d{{1,4}}){ending}"), say)
+
+
+def _german_ordinals(language: Language) -> Iterator[Rule]:
+    """`im 3. Stock`; without an article, the dot ends a sentence."""
+
+    def say(match: re.Match[str], context: Context) -> str | None:
+        article = _ARTICLE.search(context.head)
+        if article is None:
+            return None
+        weak = article[1].lower() in {"der", "die", "das"}
+        return language.ordinal(int(match[1]), "") + ("" if weak else "n")
+
+    yield Rule(re.compile(r"(?<![\w.,])(\d{1,3})\.(?=\s+[^\W\d_])"), say)
 
 
 def _fractions(language: Language) -> Iterator[Rule]:
@@ -291,6 +313,7 @@ def _joints(language: Language) -> Iterator[Rule]:
             yield Rule(pattern, lambda _match, _: f" {said} ")
 
     yield from name("to", _RANGE)
+    yield from name("to", _RATIO)
     yield from name("minus", _NEGATIVE)
 
 
@@ -299,7 +322,8 @@ def plain_numbers(language: Language) -> Iterator[Rule]:
     below_one = re.compile(r"(?<![\w.,])[.,](\d{1,15})(?!\w|[.,]\d)")
     decimal = re.compile(rf"(?<![\w.,]){number_pattern(language)}(?!\w)")
     code = re.compile(
-        rf"(?:(?<![^\W_])(?:{language.code_words})(?:\W+(?:{language.code_links})(?!\w)){{0,4}}\W*|[#№]\s?)\Z"
+        rf"(?:(?<![^\W_])(?:{language.code_words})(?:\W+(?:{language.code_links})(?!\w)){{0,4}}\W*"
+        r"(?-i:[A-Z]{2,3} )?|[#№]\s?)\Z"
         if language.code_words
         else r"[#№]\s?\Z",
         re.IGNORECASE,
@@ -335,6 +359,9 @@ def plain_numbers(language: Language) -> Iterator[Rule]:
             told = language.year_words and year.search(context.head)
             if told or (number >= 1900 and not counts):
                 return language.year(number)
+        if size == 5 and noun.istitle():
+            # A postal code, before the town.
+            return digits(text, language)
         if size >= 5 and not whole.endswith("000"):
             return language.counted(number, noun) if noun and size < 7 else digits(text, language)
         tells_size = noun or whole.endswith("00") or quantity.search(context.head)

@@ -8,7 +8,7 @@ from voice_loop.reading.language import Clock, Language
 from voice_loop.reading.rule import Context, Rule
 
 _ISO: Final = re.compile(
-    r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})"
+    r"(?<![\w-])(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:(?:T| )(\d{2}):(\d{2})(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-])"
 )
 _YEAR_FIRST: Final = re.compile(r"(?<![\w/])(\d{4})/(\d{1,2})/(\d{1,2})(?![\w/])")
@@ -52,6 +52,8 @@ def _dates(language: Language) -> Iterator[Rule]:
             return None
         if len(match[4]) == 2:
             year += 2000 if year < 70 else 1900
+        if match["gap"] == "." and (said := _date(first, second, year, context, language)):
+            return said
         return _either(first, second, year, context, language)
 
     def short(match: re.Match[str], context: Context) -> str | None:
@@ -219,5 +221,7 @@ def _times(language: Language) -> Iterator[Rule]:
 
 def _ended(said: str, match: re.Match[str], context: Context) -> str:
     """With the dot of "p.m." where that ends the sentence, too."""
+    if context.tail.startswith("."):
+        return said.rstrip(".")
     ends = match[0].endswith(".") and not re.match(r"\s*[a-zà-ÿ\d,;:)–-]", context.tail)
     return said.rstrip(".") + "." if ends or said.endswith(".") else said

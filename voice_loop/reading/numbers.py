@@ -19,7 +19,7 @@ def number_pattern(language: Language, *, money: bool = False) -> str:
     """A pattern of whole and decimal numbers; amounts of `money` are often written as abroad."""
     if language.decimal == ".":
         plain = _PLAIN if money else _PLAIN.replace("[.,]", "[.]")
-        return f"(?:{_GROUPED}|{plain})"
+        return rf"(?:\d{{1,3}}(?: \d{{3}}){{2,4}}(?!\d)|{_GROUPED}|{plain})"
     return rf"(?:\d{{1,3}}(?: \d{{3}}){{1,4}}(?:,\d{{1,15}})?(?!\d)|{_GROUPED}|{_PLAIN})"
 
 

@@ -4,7 +4,7 @@ with what every voice knows by itself."""
 # ruff: noqa: E501, SIM905 - tables of words
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -37,7 +37,8 @@ class _Words:
     link: str = " "
     """Between money and cents."""
     code_words: str = ""
-    short_months: Mapping[str, int] = field(default_factory=dict)
+    fractions: str = ""
+    """A half, a third, two thirds, a quarter, three quarters; commas between."""
 
 
 _GERMAN: Final = _Words(
@@ -49,6 +50,7 @@ _GERMAN: Final = _Words(
         "about": "etwa", "and": "und", "extension": "Durchwahl", "version": "Version", "half": "einhalb",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "Grad",
     },
+    fractions="ein halb,ein Drittel,zwei Drittel,ein Viertel,drei Viertel",
     months="Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     clock="{} Uhr {}", hours="{} Uhr", first="*", link=" ",
     currencies={
@@ -58,7 +60,7 @@ _GERMAN: Final = _Words(
     units={
         "km": "Kilometer", "m": "Meter", "cm": "Zentimeter", "mm": "Millimeter", "kg": "Kilogramm", "g": "Gramm",
         "mg": "Milligramm", "l": "Liter", "ml": "Milliliter", "km/h": "Kilometer pro Stunde", "GB": "Gigabyte",
-        "MB": "Megabyte", "kWh": "Kilowattstunden", "min": "Minuten", "Std": "Stunden", "h": "Stunden", "m²": "Quadratmeter",
+        "MB": "Megabyte", "kWh": "Kilowattstunden", "min": "Minuten", "Min": "Minuten", "Std": "Stunden", "h": "Stunden", "m²": "Quadratmeter",
     },
     abbreviations={
         "dr": "Doktor", "hr": "Herr", "hrn": "Herrn", "fr": "Frau", "str": "Straße", "nr": "Nummer", "z. b": "zum Beispiel",
@@ -80,6 +82,7 @@ _FRENCH: Final = _Words(
         "about": "environ", "and": "et", "extension": "poste", "version": "version", "half": "demi",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "degré",
     },
+    fractions="un demi,un tiers,deux tiers,un quart,trois quarts",
     months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     clock="{} heures {}", hours="{} heures", first="premier",
     currencies={
@@ -109,6 +112,7 @@ _ITALIAN: Final = _Words(
         "about": "circa", "and": "e", "extension": "interno", "version": "versione", "half": "mezzo",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "grado",
     },
+    fractions="un mezzo,un terzo,due terzi,un quarto,tre quarti",
     months="gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     clock="{} e {}", hours="{}", first="primo", link=" e ",
     currencies={
@@ -137,6 +141,7 @@ _PORTUGUESE: Final = _Words(
         "about": "cerca de", "and": "e", "extension": "ramal", "version": "versão", "half": "meio",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "grau",
     },
+    fractions="meio,um terço,dois terços,um quarto,três quartos",
     months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     clock="{} e {}", hours="{} horas", first="primeiro", link=" e ", date="{day} de {month} de {year}",
     currencies={
@@ -166,6 +171,7 @@ _DUTCH: Final = _Words(
         "about": "ongeveer", "and": "en", "extension": "toestel", "version": "versie", "half": "een half",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "graad",
     },
+    fractions="een half,een derde,twee derde,een kwart,drie kwart",
     months="januari februari maart april mei juni juli augustus september oktober november december",
     clock="{} uur {}", hours="{} uur",
     currencies={
@@ -188,6 +194,7 @@ _DUTCH: Final = _Words(
 _KNOWN: Final[Mapping[str, _Words]] = {
     "de": _GERMAN, "fr": _FRENCH, "it": _ITALIAN, "pt": _PORTUGUESE, "nl": _DUTCH,
 }  # fmt: skip
+_FRACTIONS: Final = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4))
 _SMALL_WORDS: Final = frozenset(
     (
         "und oder in im am um an auf bis ist bitte et ou le la les dans pour est à e o il un una per "
@@ -237,6 +244,8 @@ def other(code: str, region: str) -> Language:
 
     def clock(time: Clock) -> str:
         hour = time.hour % 12 + (12 if time.half == "p" else 0) if time.half else time.hour
+        if not lang:
+            return f"{hour}:{time.minute:02}"
         if words is None:
             return f"{cardinal(hour)} {cardinal(time.minute)}" if time.minute else cardinal(hour)
         counted_hour = _hours(code, cardinal(hour), hour)
@@ -250,6 +259,11 @@ def other(code: str, region: str) -> Language:
             if one is not None and noun:
                 return one
         return cardinal(number)
+
+    def fraction(top: int, bottom: int) -> str | None:
+        if words is None or (top, bottom) not in _FRACTIONS:
+            return None
+        return words.fractions.split(",")[_FRACTIONS.index((top, bottom))]
 
     def money(whole: int, cents: str, currency: Currency) -> str:
         unit = currency.one if whole == 1 else currency.many
@@ -272,11 +286,11 @@ def other(code: str, region: str) -> Language:
         date=date,
         clock=clock,
         counted=counted,
-        fraction=lambda _top, _bottom: None,
+        fraction=fraction,
         money=money,
         currency=currency,
         decimal="." if code in _DECIMAL_POINT else ",",
-        signs={} if words is None else words.signs,
+        signs=_own_signs(lang) if words is None else words.signs,
         units={} if words is None else {name: (one, one) for name, one in words.units.items()},
         month_names=months,
         months={
@@ -285,10 +299,25 @@ def other(code: str, region: str) -> Language:
             for form in (name.lower(), name[:3].lower())
         },
         abbreviations={} if words is None else words.abbreviations,
+        undotted=frozenset(("mme", "mlle", "dr")),
         code_words="" if words is None else words.code_words,
         code_links="ist|die|der|lautet|le|la|de|est|il|è|o|é|het|is|num[ée]ro|nummer|numero",
         small_words=_SMALL_WORDS,
     )
+
+
+def _own_signs(lang: str) -> dict[str, str]:
+    """The words that num2words has for decimals and negative numbers."""
+    if not lang:
+        return {}
+    converter = CONVERTER_CLASSES[lang]
+    said = {
+        "point": getattr(converter, "pointword", None),
+        "minus": getattr(converter, "negword", None),
+    }
+    # Some decline it, some have none.
+    words = {name: word.strip() for name, word in said.items() if isinstance(word, str)}
+    return {name: word for name, word in words.items() if word.isalpha()}
 
 
 def _hours(code: str, said: str, hour: int) -> str:

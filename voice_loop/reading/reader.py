@@ -15,8 +15,12 @@ from voice_loop.reading.spanish import spanish
 #: What a text must have for any of some rules to find something.
 _ADDRESS: Final = re.compile(r"@|\w\.\w|://")
 _DIGIT: Final = re.compile(r"[\d½¼¾⅐-⅞]")
-_SHORTENED: Final = re.compile(r"[./º°–-]|(?<!\w)[A-Z][a-z]{1,4}\s|(?<!\w)(?:vs|w|dept|appts?)\s")
+_SHORTENED: Final = re.compile(
+    r"[./º°–-]|(?<!\w)[A-Z][a-z]{1,4}[,\s]|(?<!\w)(?:vs|w|dept|appts?)\s"
+)
 _CAPITALS: Final = re.compile(r"[A-Z]{2}|[A-Z]\.|[A-Z] ?&|[a-z] [IVX]{2}|[ÁÉÍÓÚÑÜ]{2}")
+#: Languages that are written without spaces.
+_UNSPACED: Final = frozenset(("ja", "zh", "yue", "th", "lo", "km", "my"))
 _WORD: Final = re.compile(r"\S+")
 
 
@@ -77,11 +81,12 @@ def language_of(code: str, region: str) -> Language:
 def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, ...]], ...]:
     """The rules in order, with what a text must have for them."""
     language = language_of(code, region)
-    return (
+    groups = (
         (_ADDRESS, tuple(addresses.rules(language))),
         (
             _DIGIT,
             (
+                *words.identifiers(language),
                 *calendar.rules(language),
                 *telephone.rules(language),
                 *amounts.rules(language),
@@ -93,6 +98,17 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
         (_DIGIT, tuple(amounts.plain_numbers(language))),
         (words.SIGN, tuple(words.signs(language))),
     )
+    if code not in _UNSPACED:
+        return groups
+    # There, letters beside a number are another word.
+    return tuple(
+        (needed, tuple(Rule(_ascii(rule.pattern), rule.say) for rule in rules))
+        for needed, rules in groups
+    )
+
+
+def _ascii(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(pattern.pattern, pattern.flags & ~re.UNICODE | re.ASCII)
 
 
 def _joined(written: str, said: list[tuple[int, int, str]]) -> str:
@@ -105,10 +121,14 @@ def _joined(written: str, said: list[tuple[int, int, str]]) -> str:
     text = ""
     for piece in pieces:
         # Scripts without spaces stay so.
-        if text and piece and text[-1].isalnum() and piece[0].isalnum() and text[-1] < "\u2e80":
+        if text and piece and _abuts(text[-1]) and _abuts(piece[0]):
             text += " "
         text += piece
     return " ".join(text.split())
+
+
+def _abuts(char: str) -> bool:
+    return char.isalnum() and char < "\u2e80"
 
 
 def _weights(written: str, said: list[tuple[int, int, str]]) -> tuple[float, ...]:

@@ -198,7 +198,7 @@ _ABBREVIATIONS: Final = {
     "p. ej": "por ejemplo", "p.ej": "por ejemplo", "ee. uu": "Estados Unidos", "ee.uu": "Estados Unidos",
     "máx": "máximo", "mín": "mínimo", "dpto": "departamento", "depto": "departamento", "esq": "esquina",
     "pta": "puerta", "lic": "licenciado", "ing": "ingeniero", "arq": "arquitecto", "urb": "urbanización",
-    "cía": "compañía", "c.p": "código postal", "art": "artículo", "apto": "apartamento", "col": "colonia", "int": "interior",
+    "cía": "compañía", "c.p": "código postal", "incl": "incluido", "art": "artículo", "apto": "apartamento", "col": "colonia", "int": "interior",
     "atte": "atentamente", "admón": "administración", "vs": "contra", "sto": "santo", "sta": "santa",
 }  # fmt: skip
 

@@ -60,13 +60,15 @@ def _is_dialled(
         return True
     if len(groups) < 2 or total < 7:
         return False
+    if groups[0][0] == "0" and gaps <= {" ", "-"}:
+        return True
     if "(" in written or sizes in ([3, 3, 4], [1, 3, 3, 4]):
         return True
     if gaps == {"-"}:
         return sizes == [5, 4] or (sizes == [3, 4] and not _is_range(groups, context))
     if gaps == {"."}:
         return len(groups) > 2 and total >= 9 and groups[0][0] == "0"
-    if groups[0][0] == "0":
+    if groups[0][0] == "0" or (sizes == [3, 4] and not _is_range(groups, context)):
         return True
     if sizes[0] <= 3 and all(size == 3 for size in sizes[1:]):
         return total == 9 and sizes[0] == 3 and language.code in _THREES and groups[-1] != "000"

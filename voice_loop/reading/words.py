@@ -19,19 +19,22 @@ _NO_NAME: Final = re.compile(
 _CODE: Final = re.compile(
     r"(?<![\w.@/&])(?=[A-Za-z\d-]*\d)(?=[A-Za-z\d-]*[A-Za-z])[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?!\w|[.,]\d)"
 )
-#: `10-minute`, `3-year-old`.
-_COMPOUND: Final = re.compile(r"\d+(?:-[a-z]{2,})(?:-[a-z]+)*")
+#: `10-minute`, `3-year-old`, `mid-2026`.
+_COMPOUND: Final = re.compile(r"\d+(?:-[A-Z]?[a-z]{2,})(?:-[a-z]+)*|[A-Za-z][a-z]+-(?:19|20)\d\d")
+#: Identifiers of programs and devices, in which nothing else is to be looked for.
+_IDENTIFIER: Final = re.compile(
+    r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"
+    r"|(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![\w:])",
+    re.IGNORECASE,
+)
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
 _ACRONYM: Final = re.compile(r"(?<![\w&])(?P<caps>[A-ZÁÉÍÓÚÑÜ]{2,})(?P<plural>['’]?s)?(?!\w)")
 _INITIALS: Final = re.compile(
     r"(?<![\w.])(?:[A-Za-z]\.){2,}(?!\w)|(?<![\w.])(?:[A-Z]\. )+(?:[A-Z]\.)(?=\s)"
 )
 _JOINED: Final = re.compile(r"(?<!\w)([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?!\w)")
-_ROMAN: Final = re.compile(r"(?<=[a-z]\s)(II|III|IV|VI|VII|VIII|IX|XI|XII|XIV|XV|XVI)(?!\w)")
-_ROMANS: Final = {
-    "II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "XI": 11, "XII": 12,
-    "XIV": 14, "XV": 15, "XVI": 16,
-}  # fmt: skip
+_ROMAN: Final = re.compile(r"(?<=[a-zñá-ú]\s)(?=[XVI]{2})(X{0,3})(IX|IV|V?I{0,3})(?!\w)")
+_ROMAN_ONES: Final = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
 _VOWEL: Final = re.compile("[AEIOUYÁÉÍÓÚ]")
 #: How words of English and Spanish begin.
 _ONSET: Final = re.compile(
@@ -42,6 +45,9 @@ _ONSET: Final = re.compile(
 _SPELT: Final = frozenset(
     ("AARP", "ACLU", "ASAP", "IEEE", "ISBN", "NAACP", "OECD", "UCLA", "USPS", "YMCA", "YWCA")
 )
+#: The two words of "and/or".
+_AND: Final = re.compile(r"(?<!\w)(?:and|y|und|et|e|en)\Z", re.IGNORECASE)
+_OR: Final = re.compile(r"(?:or|o|oder|ou|of)(?!\w)", re.IGNORECASE)
 SIGN: Final = re.compile(r"\+\+|[&@#+*/=_%°~<>×÷±≈≤≥−√§№^$€£\\]")
 
 
@@ -49,6 +55,8 @@ def abbreviations(language: Language) -> Iterator[Rule]:
     """How abbreviations are read."""
     if language.code == "en":
         yield from _english_only()
+    if language.code == "de":
+        yield Rule(re.compile(r"(\w+)str\.(?!\w)"), lambda match, _: f"{match[1]}straße")
     if not language.abbreviations:
         return
     undotted = {
@@ -112,6 +120,16 @@ def _english_only() -> Iterator[Rule]:
     yield Rule(_SAINT, saint)
     yield Rule(_DOCTOR, doctor)
     yield Rule(_NUMBERED, number)
+
+
+def identifiers(language: Language) -> Iterator[Rule]:
+    """How identifiers of programs and devices are read."""
+
+    def say(match: re.Match[str], _: Context) -> str:
+        groups = re.split("[-:]", match[0])
+        return ", ".join(" ".join(_spelt(char, language) for char in group) for group in groups)
+
+    yield Rule(_IDENTIFIER, say)
 
 
 def codes(language: Language) -> Iterator[Rule]:
@@ -186,7 +204,7 @@ def acronyms(language: Language) -> Iterator[Rule]:
         return None if not language.capitals else caps.lower() + (match["plural"] or "")
 
     def roman(match: re.Match[str], _: Context) -> str:
-        return language.cardinal(_ROMANS[match[1]])
+        return language.cardinal(10 * len(match[1]) + _ROMAN_ONES.index(match[2]))
 
     yield Rule(_JOINED, joined)
     yield Rule(_INITIALS, initials)
@@ -219,14 +237,15 @@ def signs(language: Language) -> Iterator[Rule]:
         if sign == "#":
             if language.code == "en" and re.search(r"(?<!\w)[CF]\Z", context.head):
                 return "sharp"
-            if re.match(r"\s?\d", context.tail):
+            if re.match(r"\s?\d|[A-Z]+-?\d", context.tail):
                 return named.get("number")
-            return named.get("hashtag" if after.isalpha() else sign, named.get(sign))
+            tagged = after.isalpha() and not before.isalnum()
+            return named.get("hashtag" if tagged else sign, named.get(sign))
         if sign == "*" and before.isdigit() and after.isdigit():
             return named.get("×")
         if sign == "*" and re.search(r"\d \Z", context.head) and re.match(r" \d", context.tail):
             return named.get("×")
-        if sign == "/" and re.search(r"(?<!\w)and\Z", context.head) and after == "o":
+        if sign == "/" and _AND.search(context.head) and _OR.match(context.tail):
             return " "
         if sign == "~":
             return named.get("about" if after.isdigit() else sign)

@@ -5,9 +5,9 @@ last a second or two, so the parts underneath (features, encoder, decoder, token
 here on a window that fits what was said: greedy, without timestamps, without previous text.
 """
 
+import json
 import math
-import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
 from models.annotations import spoken
+from models.hypotheses import Heard, Hypothesis, Look, weigh
 from models.languages import language_of
 from models.token_rates import MOST_TOKENS, most_tokens
 from models.workers import Workers
@@ -33,36 +34,21 @@ FULL_WINDOW: Final = 3000
 #: padding after the speech; models with a shorter window say so and were trained to fit.
 SHORTEST_WINDOW: Final = 1000
 MARGIN: Final = 200
+#: A single word that comes out several times comes out once from here, nine times of eleven, for
+#: half the time that 30 s take.
+AMPLE_WINDOW: Final = 2000
 MARGIN_OF_SHORT_MODELS: Final = 50
-#: Below this average log-probability, or above this compression ratio (repetition), a short
-#: window is tried again at 30 s (the thresholds of OpenAI's own fallback).
-WORST_LOG_PROBABILITY: Final = -1.0
-WORST_COMPRESSION: Final = 2.4
-#: No speech, when the model itself says so with this probability and is not sure of its words.
-NO_SPEECH: Final = 0.6
-SURE_LOG_PROBABILITY: Final = -0.3
+#: Up to this, in feature frames, all likely ways to write the words are weighed against each other.
+SHORT: Final = 250
+WAYS: Final = 5
 #: Quieter than this is silence on any line, as a share of full scale: -65 dBFS.
 SILENCE: Final = 10 ** (-65 / 20)
+#: The signs of annotations; a note is several tokens, none of which is a character.
+ANNOTATING: Final = frozenset("()[]_*♩♪♫♬\N{REPLACEMENT CHARACTER}")
 #: Speech that takes more tokens than one window may have is heard in halves, down to this, seconds.
 SHORTEST_HALF: Final = 2
 
 Features = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    text: str
-    log_probability: float
-    tokens: int
-    no_speech: float
-
-    @property
-    def repeats(self) -> bool:
-        return compression(self.text) > WORST_COMPRESSION
-
-    @property
-    def doubtful(self) -> bool:
-        return self.log_probability < WORST_LOG_PROBABILITY or self.repeats
 
 
 class FasterWhisper:
@@ -107,13 +93,18 @@ class FasterWhisper:
             raise EngineError(f"cannot load the Whisper model at {path}: {error}") from error
         self.languages: tuple[str, ...] = tuple(self._model.supported_languages)
         """ISO 639-1 codes that it can be asked for."""
+        # Annotations may be written: where nobody speaks, Whisper finds nothing likelier. Asked for
+        # words alone it makes some up.
+        unwanted = json.loads((path / "config.json").read_text("utf-8")).get("suppress_ids", ())
+        decode = self._model.hf_tokenizer.decode
+        self._suppressed = [one for one in unwanted if not ANNOTATING.intersection(decode([one]))]
         self._multilingual = bool(self._model.model.is_multilingual)
         self._window = int(self._model.feature_extractor.nb_max_frames)
         self._workers = Workers("speech recognition", workers, waiting, timeout_s)
 
     def warm_up(self) -> None:
         """Run once, so that the first caller does not pay for allocations. Blocks."""
-        self._decode(np.zeros(RATE, np.float32), self.languages[0])
+        self._listen(np.zeros(RATE, np.float32), self.languages[0])
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         """Transcribe one utterance, of any length; see the port."""
@@ -135,44 +126,47 @@ class FasterWhisper:
             audio = resample(speech, rate, RATE).astype(np.float32) / FULL_SCALE
             longest = (self._window - MARGIN_OF_SHORT_MODELS) * RATE // FRAMES_PER_SECOND
             parts = [
-                decoded
+                heard
                 for part in windows(audio, longest)
-                for decoded in self._hear(sounding(part), language)
+                for heard in self._hear(sounding(part), language)
             ]
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineError(f"speech recognition failed: {error}") from error
-        tokens = sum(part.tokens for part in parts)
-        log_probability = sum(part.log_probability * part.tokens for part in parts) / max(tokens, 1)
-        text = spoken(" ".join(part.text for part in parts if part.text))
-        return Transcript(text, math.exp(log_probability) if text else 0.0)
+        return _together(parts)
 
-    def _hear(self, audio: Features, language: str) -> list[_Decoded]:
-        """Decodes float samples at 16 kHz that fit a window: none, whole, or in halves."""
+    def _hear(self, audio: Features, language: str) -> list[Heard]:
+        """Hears float samples at 16 kHz that fit a window: not at all, whole, or in halves."""
         if not audio.size:
             return []
-        decoded = self._decode(audio, language)
+        heard = self._listen(audio, language)
         if (
-            decoded.tokens <= MOST_TOKENS
-            or decoded.repeats
+            heard.tokens <= MOST_TOKENS
             or audio.size < 2 * SHORTEST_HALF * RATE
+            or heard.log_probability == -math.inf
         ):
-            return [decoded]
+            return [heard]
         halves = windows(audio, audio.size // 2 + RATE)
         return [part for half in halves for part in self._hear(sounding(half), language)]
 
-    def _decode(self, audio: Features, language: str) -> _Decoded:
-        """Decodes one window of float samples at 16 kHz."""
-        features = self._model.feature_extractor(audio)
-        for frames in attempts(features.shape[-1], self._window):
-            decoded = self._generate(features, frames, language)
-            if not decoded.doubtful:
+    def _listen(self, audio: Features, language: str) -> Heard:
+        """Hears one window of float samples at 16 kHz."""
+        content = audio.size * FRAMES_PER_SECOND // RATE
+        for frames in attempts(content, self._window):
+            heard = weigh(self.look(audio, frames, language))
+            if not heard.doubtful:
                 break
-        unsure = decoded.log_probability < SURE_LOG_PROBABILITY
-        if decoded.no_speech > NO_SPEECH and unsure:
-            return _Decoded("", decoded.log_probability, decoded.tokens, decoded.no_speech)
-        return decoded
+        return heard
 
-    def _generate(self, features: Features, frames: int, language: str) -> _Decoded:
+    def look(self, audio: Features, frames: int, language: str) -> Look:
+        """Decode what was said, in one window. Blocks.
+
+        Args:
+            audio: float samples at 16 kHz, no more than the model's window has.
+            frames: the window's length, in feature frames.
+            language: its ISO 639-1 code.
+        """
+        features = self._model.feature_extractor(audio)
+        content = features.shape[-1]
         # The encoder halves the frame rate: an even number of frames. Zeros, as faster-whisper
         # itself pads.
         frames += frames % 2
@@ -181,36 +175,39 @@ class FasterWhisper:
             # features and encodes it again.
             frames += 2
         window = np.zeros((1, features.shape[0], frames), np.float32)
-        kept = min(frames, features.shape[-1])
+        kept = min(frames, content)
         window[0, :, :kept] = features[:, :kept]
         tokenizer = Tokenizer(self._model.hf_tokenizer, self._multilingual, "transcribe", language)
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        most = most_tokens(features.shape[-1] / FRAMES_PER_SECOND, language)
+        ways = WAYS if self._window == FULL_WINDOW and content <= SHORT else 1
         result: Any = self._model.model.generate(
             self._model.model.encode(StorageView.from_array(window)),
             [prompt],
-            beam_size=1,
+            beam_size=ways,
+            num_hypotheses=ways,
             # CTranslate2 writes half of what this says.
-            max_length=2 * most,
+            max_length=2 * most_tokens(content / FRAMES_PER_SECOND, language),
+            suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
-        tokens: list[int] = result.sequences_ids[0]
-        # CTranslate2 divides by the length; Whisper's own average counts the end token too.
-        log_probability = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        text = str(tokenizer.decode(tokens)).strip()
-        return _Decoded(text, log_probability, len(tokens) + 1, result.no_speech_prob)
+        return Look(
+            [
+                # CTranslate2 divides by the length without the end token.
+                Hypothesis(str(tokenizer.decode(ids)).strip(), score * len(ids), len(ids) + 1)
+                for ids, score in zip(result.sequences_ids, result.scores, strict=True)
+            ],
+            result.no_speech_prob,
+        )
 
 
-def compression(text: str) -> float:
-    """How many times smaller a text gets by packing, as OpenAI's fallback measures repetition.
-
-    Each letter counts as one byte, of whatever script: three bytes that begin alike, as of Tamil,
-    are no repetition.
-    """
-    codes = {letter: code for code, letter in enumerate(dict.fromkeys(text))}
-    plain = bytes(codes[letter] % 256 for letter in text)
-    return len(plain) / len(zlib.compress(plain))
+def _together(parts: Sequence[Heard]) -> Transcript:
+    tokens = sum(part.tokens for part in parts if part.text)
+    text = spoken(" ".join(part.text for part in parts if part.text))
+    if not text:
+        return Transcript("", 0.0)
+    log_probability = sum(part.log_probability * part.tokens for part in parts if part.text)
+    return Transcript(text, math.exp(min(0.0, log_probability / tokens)))
 
 
 def attempts(content: int, window: int) -> tuple[int, ...]:
@@ -222,6 +219,8 @@ def attempts(content: int, window: int) -> tuple[int, ...]:
     """
     if window < FULL_WINDOW:
         return (min(content + MARGIN_OF_SHORT_MODELS, window),)
+    if content <= SHORT:
+        return (SHORTEST_WINDOW, AMPLE_WINDOW)
     short = max(content + MARGIN, SHORTEST_WINDOW)
     return (short, FULL_WINDOW) if short < FULL_WINDOW else (FULL_WINDOW,)
 

@@ -67,7 +67,8 @@ class Transcript:
 
     text: str
     confidence: float
-    """Probability-like mean confidence per token, 0 to 1 (exp of the average log-probability)."""
+    """Probability-like mean confidence per token, 0 to 1 (exp of the average log-probability), of
+    these words however written, among others as likely."""
 
 
 class SpeechToText(Protocol):

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.hypotheses import WORST_COMPRESSION, compression
 from models.languages import language_of
 from models.piper import KNEE, SPEECH_DBFS, Piper, SpeechCache, active_level, limited
 from models.token_rates import MOST_TOKENS, most_tokens
 from models.vad import LOUDEST_DBFS, WebRtcDetector
-from models.whisper import WORST_COMPRESSION, FasterWhisper, attempts, compression, windows
+from models.whisper import FasterWhisper, attempts, windows
 from models.workers import Workers
 from voice_loop.audio import Samples, frame_samples, level_dbfs, resample, silence
 from voice_loop.ports import EngineError
@@ -67,7 +68,9 @@ async def test_noise_is_no_words(stt: FasterWhisper) -> None:
 @pytest.mark.parametrize(
     ("content", "window", "frames"),
     [
-        (120, 3000, (1000, 3000)),
+        (120, 3000, (1000, 2000)),
+        (250, 3000, (1000, 2000)),
+        (251, 3000, (1000, 3000)),
         (800, 3000, (1000, 3000)),
         (1500, 3000, (1700, 3000)),
         (2800, 3000, (3000,)),
@@ -79,7 +82,8 @@ async def test_noise_is_no_words(stt: FasterWhisper) -> None:
 def test_the_encoder_gets_no_more_than_it_needs(
     content: int, window: int, frames: tuple[int, ...]
 ) -> None:
-    """At least 10 s with 2 s of margin for OpenAI's models, and all 30 s when in doubt."""
+    """At least 10 s with 2 s of margin for OpenAI's models; when in doubt 20 s for a word or two,
+    and all 30 s for more."""
     assert attempts(content, window) == frames
 
 
@@ -97,6 +101,26 @@ async def test_speech_longer_than_the_window_is_transcribed(stt: FasterWhisper) 
     """The last words of half a minute are heard, too."""
     long = np.concatenate([silence(8000, 27_000), recorded("who")])
     assert "calling" in words((await stt.transcribe(long, 8000, "en")).text)
+
+
+async def test_a_model_writes_no_token_that_it_shall_not_but_annotations(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "whisper"
+    shutil.copytree(model_dir / "whisper", changed)
+    tokenizer = json.loads((changed / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    # `(who` shall be written: it begins an annotation.
+    vocabulary["Ġ(who"] = vocabulary.pop("Ġwho")
+    (changed / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((changed / "config.json").read_text())
+    config["suppress_ids"] = [vocabulary["Ġ(who"], vocabulary["Ġcalling"]]
+    (changed / "config.json").write_text(json.dumps(config))
+    engine = FasterWhisper(changed, threads=1)
+    look = engine.look(resample(recorded("who"), 8000, 16000) / np.float32(32768), 170, "en")
+    engine.close()
+    assert look.hypotheses[0].text.startswith("(who is")
+    assert "calling" not in look.hypotheses[0].text
 
 
 async def test_all_the_tokens_of_the_bound_can_be_heard(

@@ -1,0 +1,118 @@
+"""What one look at an utterance offers, weighed: which words, and how surely.
+
+Whisper writes a short word in many ways: `go`, ` Go`, `Go.`, `Go!`. Each takes a share of the
+probability, so that none of them looks sure. They are one word, and their shares are added up;
+other words that are nearly as likely are what makes it unsure.
+"""
+
+import math
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Final
+
+from models.annotations import spoken
+from voice_loop.phrases import plain_words
+
+#: Below this average log-probability, or above this packing ratio (repetition), a look has failed
+#: (the thresholds of OpenAI's own fallback).
+WORST_LOG_PROBABILITY: Final = -1.0
+WORST_COMPRESSION: Final = 2.4
+#: No speech, when the model itself says so with this probability and is not sure of its words.
+NO_SPEECH: Final = 0.6
+SURE_LOG_PROBABILITY: Final = -0.3
+#: Whisper writes a number in letters or in figures, as likely the one as the other.
+_FIGURES: Final = {
+    word: figure
+    for words in (
+        "zero one two three four five six seven eight nine ten",
+        "cero uno dos tres cuatro cinco seis siete ocho nueve diez",
+        "null eins zwei drei vier fünf sechs sieben acht neun zehn",
+        "zéro un deux trois quatre cinq six sept huit neuf dix",
+        "zero uno due tre quattro cinque sei sette otto nove dieci",
+        "zero um dois três quatro cinco seis sete oito nove dez",
+        "nul een twee drie vier vijf zes zeven acht negen tien",
+    )
+    for figure, word in enumerate(words.split())
+}
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One way to write what was said."""
+
+    text: str
+    """As the model wrote it, annotations included."""
+    log_probability: float
+    """Of all its tokens, the end token among them."""
+    tokens: int
+    """The end token included."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the model makes of an utterance in one window."""
+
+    hypotheses: Sequence[Hypothesis]
+    """The best first, as the model ranks them."""
+    no_speech: float
+    """Probability of the model's own token for that."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The likeliest words of a look."""
+
+    text: str
+    """Empty where nobody spoke."""
+    log_probability: float
+    """Of a token, averaged, and of these words among the others that were weighed."""
+    tokens: int
+    """Those of the text, the end token included."""
+    doubtful: bool
+    """A look at a longer window may show more."""
+
+
+def weigh(look: Look) -> Heard:
+    """The likeliest words of a look; none where nobody spoke, no trust where they are a loop."""
+    best = max(one.log_probability for one in look.hypotheses)
+    shares: dict[str, float] = defaultdict(float)
+    first: dict[str, Hypothesis] = {}
+    for one in look.hypotheses:
+        words = _words(spoken(one.text))
+        shares[words] += math.exp(one.log_probability - best)
+        first.setdefault(words, one)
+    words = max(shares, key=lambda words: shares[words])
+    written = first[words]
+    text = spoken(written.text)
+    together = min(0.0, best + math.log(shares[words])) / written.tokens
+    sure = together + math.log(shares[words] / sum(shares.values()))
+    if look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY:
+        text = ""
+    loops = compression(text) > WORST_COMPRESSION
+    if len(look.hypotheses) == 1:
+        doubtful = together < WORST_LOG_PROBABILITY or loops
+    else:
+        # Without context, Whisper writes a single word several times. Its other mistakes with
+        # short utterances are the same in a longer window.
+        doubtful = any(one == other for one, other in pairwise(plain_words(text).split()))
+    return Heard(text, -math.inf if loops else sure, written.tokens, bool(text) and doubtful)
+
+
+def _words(text: str) -> str:
+    """What two ways to write the same words have in common: how often a word came is unsure."""
+    words = (str(_FIGURES.get(word, word)) for word in plain_words(text).split())
+    return " ".join(word for word, _ in groupby(words))
+
+
+def compression(text: str) -> float:
+    """How many times smaller a text gets by packing, as OpenAI's fallback measures repetition.
+
+    Each letter counts as one byte, of whatever script: three bytes that begin alike, as of Tamil,
+    are no repetition.
+    """
+    codes = {letter: code for code, letter in enumerate(dict.fromkeys(text))}
+    plain = bytes(codes[letter] % 256 for letter in text)
+    return len(plain) / len(zlib.compress(plain))

@@ -15,6 +15,7 @@ from typing import Final
 
 from models.annotations import spoken
 from voice_loop.phrases import plain_words
+from voice_loop.ports import Transcript
 
 #: Below this average log-probability, or above this packing ratio (repetition), a look has failed
 #: (the thresholds of OpenAI's own fallback).
@@ -87,18 +88,29 @@ def weigh(look: Look) -> Heard:
     words = max(shares, key=lambda words: shares[words])
     written = first[words]
     text = spoken(written.text)
-    together = min(0.0, best + math.log(shares[words])) / written.tokens
-    sure = together + math.log(shares[words] / sum(shares.values()))
+    likely = min(0.0, best + math.log(shares[words])) / written.tokens
+    sure = likely + math.log(shares[words] / sum(shares.values()))
     if look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY:
         text = ""
     loops = compression(text) > WORST_COMPRESSION
     if len(look.hypotheses) == 1:
-        doubtful = together < WORST_LOG_PROBABILITY or loops
+        doubtful = likely < WORST_LOG_PROBABILITY or loops
     else:
         # Without context, Whisper writes a single word several times. Its other mistakes with
         # short utterances are the same in a longer window.
         doubtful = any(one == other for one, other in pairwise(plain_words(text).split()))
     return Heard(text, -math.inf if loops else sure, written.tokens, bool(text) and doubtful)
+
+
+def together(parts: Sequence[Heard]) -> Transcript:
+    """One transcript of what was heard part by part."""
+    parts = [part for part in parts if part.text]
+    text = spoken(" ".join(part.text for part in parts))
+    if not text:
+        return Transcript("", 0.0)
+    tokens = sum(part.tokens for part in parts)
+    log_probability = sum(part.log_probability * part.tokens for part in parts) / tokens
+    return Transcript(text, math.exp(log_probability))
 
 
 def _words(text: str) -> str:

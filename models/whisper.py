@@ -7,7 +7,6 @@ here on a window that fits what was said: greedy, without timestamps, without pr
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +16,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
-from models.annotations import spoken
-from models.hypotheses import Heard, Hypothesis, Look, weigh
+from models.hypotheses import Heard, Hypothesis, Look, together, weigh
 from models.languages import language_of
 from models.token_rates import MOST_TOKENS, most_tokens
 from models.workers import Workers
@@ -132,7 +130,7 @@ class FasterWhisper:
             ]
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineError(f"speech recognition failed: {error}") from error
-        return _together(parts)
+        return together(parts)
 
     def _hear(self, audio: Features, language: str) -> list[Heard]:
         """Hears float samples at 16 kHz that fit a window: not at all, whole, or in halves."""
@@ -199,15 +197,6 @@ class FasterWhisper:
             ],
             result.no_speech_prob,
         )
-
-
-def _together(parts: Sequence[Heard]) -> Transcript:
-    tokens = sum(part.tokens for part in parts if part.text)
-    text = spoken(" ".join(part.text for part in parts if part.text))
-    if not text:
-        return Transcript("", 0.0)
-    log_probability = sum(part.log_probability * part.tokens for part in parts if part.text)
-    return Transcript(text, math.exp(min(0.0, log_probability / tokens)))
 
 
 def attempts(content: int, window: int) -> tuple[int, ...]:

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 
 from models.annotations import spoken
+from models.hypotheses import Hypothesis, Look, together, weigh
 from models.languages import language_of
 from models.openai.endpoint import STRANGE, Endpoint
 from voice_loop.audio import Samples, wav_bytes
@@ -16,6 +16,8 @@ from voice_loop.ports import Transcript
 from voice_loop.untrusted import holdable
 
 _MOST_BYTES: Final = 1 << 20
+#: No token is less likely than this, as a logarithm; servers send infinities.
+_WORST: Final = -1000.0
 
 
 class OpenAiTranscription:
@@ -33,7 +35,8 @@ class OpenAiTranscription:
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         """Transcribe one utterance; see the port.
 
-        Its confidence is the server's `avg_logprob`; 1 where it tells none.
+        Its confidence is the server's `avg_logprob`; 1 where it tells none. Segments in which
+        nobody spoke, by its `no_speech_prob`, are left out.
         """
         if speech.size == 0:
             return Transcript("", 0.0)
@@ -65,15 +68,21 @@ class OpenAiTranscription:
 
 
 def _transcript(told: Mapping[str, Any]) -> Transcript:
-    text = spoken(holdable(str(told["text"])))
-    scores = [
-        (float(part["avg_logprob"]), max(1, len(part.get("tokens") or ())))
-        for part in told.get("segments") or ()
-        if part.get("avg_logprob") is not None
-    ]
-    if not text:
-        return Transcript("", 0.0)
-    if not scores:
-        return Transcript(text, 1.0)
-    mean = sum(score * weight for score, weight in scores) / sum(weight for _, weight in scores)
-    return Transcript(text, math.exp(min(0.0, mean)))
+    whole = holdable(str(told["text"]))
+    scored = [one for one in told.get("segments") or () if one.get("avg_logprob") is not None]
+    if not scored:
+        return Transcript(text := spoken(whole), 1.0 if text else 0.0)
+    parts = [weigh(_look(one, whole)) for one in scored]
+    transcript = together(parts)
+    if all(part.text for part in parts):
+        # Where nothing was left out, the server's own text: it knows where its language has spaces.
+        return Transcript(spoken(whole), transcript.confidence)
+    return transcript
+
+
+def _look(segment: Mapping[str, Any], whole: str) -> Look:
+    tokens = max(1, len(segment.get("tokens") or ()))
+    mean = max(_WORST, min(0.0, float(segment["avg_logprob"])))
+    text = holdable(str(segment.get("text", whole)))
+    no_speech = float(segment.get("no_speech_prob") or 0.0)
+    return Look([Hypothesis(text, mean * tokens, tokens)], no_speech)

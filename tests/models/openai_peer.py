@@ -147,6 +147,8 @@ class Peer:
                 return Response('{"text": "yes", "segments": [{"avg_logprob": ' + "9" * 400 + "}]}")
             case _ if model.startswith("hears "):
                 return JSONResponse({"text": model.removeprefix("hears ")})
+            case _ if model.startswith("told "):
+                return Response(model.removeprefix("told "))
             case "late error":
                 return Response(_event({"error": {"message": "no memory"}}))
         return None

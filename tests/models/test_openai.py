@@ -323,6 +323,45 @@ async def test_what_nobody_said_is_no_words_from_there_either(
     assert (transcript.text, transcript.confidence > 0) == (heard, bool(heard))
 
 
+def segment(text: str, score: float, no_speech: float) -> dict[str, Any]:
+    return {
+        "text": text,
+        "avg_logprob": score,
+        "no_speech_prob": no_speech,
+        "tokens": [7] * len(text.split()),
+    }
+
+
+NOISE = segment(" Thank you.", -0.7, 0.8)
+MONDAY = segment(" Monday at ten.", -0.1, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("segments", "heard", "confidence"),
+    [
+        ([NOISE], "", 0.0),
+        ([NOISE, MONDAY, NOISE], "Monday at ten.", 0.905),
+        ([segment(" Thank you.", -0.2, 0.8)], "Thank you.", 0.819),
+        ([segment(" Thank you.", -0.7, 0.1)], "Thank you.", 0.497),
+        ([segment(" ta" * 30, -0.1, 0.1)], ("ta " * 30).strip(), 0.0),
+        (
+            [segment("月曜日に", -0.1, 0.1), segment("行きます。", -0.1, 0.1)],
+            "月曜日に行きます。",
+            0.9,
+        ),
+    ],
+    ids=["noise", "among noise", "sure", "unsure", "a loop", "without spaces"],
+)
+async def test_segments_from_there_are_judged_as_our_own(
+    peer: Peer, client: httpx.AsyncClient, segments: Any, heard: str, confidence: float
+) -> None:
+    told = json.dumps({"text": "".join(one["text"] for one in segments), "segments": segments})
+    engine = OpenAiTranscription(endpoint(peer, f"told {told}"), client)
+    transcript = await engine.transcribe(recorded("yes"), 8000, "en")
+    assert transcript.text == heard
+    assert transcript.confidence == pytest.approx(confidence, abs=0.01)
+
+
 # The voice
 
 

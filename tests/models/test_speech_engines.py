@@ -117,7 +117,8 @@ async def test_a_model_writes_no_token_that_it_shall_not_but_annotations(
     config["suppress_ids"] = [vocabulary["Ġ(who"], vocabulary["Ġcalling"]]
     (changed / "config.json").write_text(json.dumps(config))
     engine = FasterWhisper(changed, threads=1)
-    look = engine.look(resample(recorded("who"), 8000, 16000) / np.float32(32768), 170, "en")
+    audio = resample(recorded("who"), 8000, 16000).astype(np.float32) / np.float32(32768)
+    look = engine.look(audio, 170, "en")
     engine.close()
     assert look.hypotheses[0].text.startswith("(who is")
     assert "calling" not in look.hypotheses[0].text

@@ -144,8 +144,10 @@ class LiveAttempt(Generic[CoreT]):
         await self._driver.join(self, other)
 
     def media_stats(self) -> MediaStats:
-        core = self.core
-        return replace(self.leg.stats(), holds=core.holds, held_s=round(core.held_s, 2))
+        stats, core = self.leg.stats(), self.core
+        # Where the PBX transcodes, it makes a new stream without gaps.
+        lost = max(stats.lost, core.trunk_lost)
+        return replace(stats, lost=lost, holds=core.holds, held_s=round(core.held_s, 2))
 
     def lose(self, message: str) -> None:
         """End it without the PBX's word."""

@@ -163,6 +163,8 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._call_id: str | None = None
         self._parting: str | None = None
         """What is to be told of the end of an answered call, in place of the network's cause."""
+        self.trunk_lost = 0
+        """Packets that the trunk lost on their way to the PBX, as far as that tells."""
 
     @property
     def over(self) -> bool:

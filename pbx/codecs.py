@@ -5,6 +5,7 @@ one among 65536. Asterisk's wideband `slin16` is linear samples in network byte 
 `unicast` is linear samples, too, as a little-endian machine keeps them in memory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -113,6 +114,12 @@ SLIN16: Final = Codec("L16", 16000, 2, 118, "slin16")
 
 #: Every RTP codec by the name that Asterisk gives it.
 CODECS: Final = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}
+
+
+def telephone_codec(formats: Iterable[str]) -> Codec:
+    """The first G.711 codec among formats, as Asterisk names them; µ-law where there is none."""
+    return next((CODECS[one] for one in formats if one in ("ulaw", "alaw")), PCMU)
+
 
 #: FreeSWITCH's `unicast` beside a channel whose codec runs at 8 kHz, and at 16 kHz.
 UNICAST8: Final = Encoding("unicast8", 8000, 2, linear=np.dtype("<i2"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pbx.codecs import PCMU, Codec
+from pbx.codecs import Codec
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,8 @@ class PbxConfig:
     host: str = "127.0.0.1"
     trunk: str = "trunk"
     """`pbx.trunk`: what numbers are dialled through, by the name that the PBX has for it."""
-    codec: Codec = PCMU
-    """`pbx.codec`."""
+    codec: Codec | None = None
+    """`pbx.codec`; None leaves it to the trunk."""
     media_host: str | None = None
     """`rtp.advertise`: where the PBX reaches our audio port; None is the media server's own
     address, and where that is a wildcard, the address that we reach the PBX from."""

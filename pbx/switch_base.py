@@ -53,8 +53,6 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
 
     _config: PbxConfig
     _link: Link[Any, Any]
-    _codec: Encoding
-    """Between the PBX and us."""
 
     def __init__(
         self, config: PbxConfig, media: MediaServer, on_incoming: OnIncoming | None
@@ -88,13 +86,13 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         if dial.id in self._attempts:
             raise SwitchRefused(f"{dial.id} is being dialled already", "id")
         try:
-            problem = (await self._trunk(trunk)).problem
-            if problem is not None:
-                raise SwitchRefused(problem, "trunk")
+            its = await self._trunk(trunk)
+            if its.problem is not None:
+                raise SwitchRefused(its.problem, "trunk")
             await self._require_free(dial.id)
         except SwitchUnavailable as error:
             raise SwitchNotReachedError(str(error)) from error  # only looked at, so far
-        attempt = self._begin(self._core_of(dial), trunk)
+        attempt = self._begin(self._core_of(dial), self._encoding_for(its), trunk)
         try:
             await self._place(attempt, dial, trunk)
         except (SwitchRefused, SwitchNotReachedError):
@@ -110,6 +108,10 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
 
     def attempt_ended(self, attempt: LiveAttempt[CoreT], ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
+
+    @abstractmethod
+    def _encoding_for(self, trunk: TrunkT) -> Encoding:
+        """What is to be spoken between the PBX and us on a call through that trunk."""
 
     @abstractmethod
     def _core_of(self, dial: Dial) -> CoreT:
@@ -137,10 +139,12 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
     async def _require_free(self, channel_id: str) -> None:
         """Raises SwitchRefused for an id that the PBX has a channel of already."""
 
-    def _begin(self, core: CoreT, trunk: str | None = None) -> LiveAttempt[CoreT]:
+    def _begin(
+        self, core: CoreT, encoding: Encoding, trunk: str | None = None
+    ) -> LiveAttempt[CoreT]:
         """An attempt with audio of its own. Raises SwitchRefused when there is no room."""
         try:
-            leg = self._media.open_leg(self._codec)
+            leg = self._media.open_leg(encoding)
         except MediaError as error:
             raise SwitchRefused(str(error), "rtp") from error
         attempt = LiveAttempt(core, leg, self, trunk)

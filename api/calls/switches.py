@@ -8,7 +8,7 @@ from pbx.incoming import OnIncoming
 from pbx.media import MediaServer
 from pbx.switch import Switch
 
-_CODECS = {codec.asterisk_format: codec for codec in (PCMU, PCMA)}
+_CODECS = {"auto": None, "ulaw": PCMU, "alaw": PCMA}
 
 
 def make_switch(

@@ -107,10 +107,11 @@ class Pbx(Section):
         description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway. It is "
         "added to `/v1/trunks` where it is not there.",
     )
-    codec: Literal["ulaw", "alaw"] = Field(
-        default="ulaw",
-        description="Asterisk: the codec between it and Offhook. FreeSWITCH: the codec that the "
-        "trunk is offered first.",
+    codec: Literal["auto", "ulaw", "alaw"] = Field(
+        default="auto",
+        description="Asterisk: the codec between it and Offhook; `auto` is the trunk's own, so "
+        "that nothing is transcoded. FreeSWITCH: the codec that the trunk is offered first; `auto` "
+        "is `ulaw`.",
     )
     inbound: bool = Field(
         default=True,

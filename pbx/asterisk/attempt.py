@@ -16,6 +16,7 @@ A transfer takes the far leg away from the media leg, which ends. It comes back,
 media leg, when the far end refuses a REFER; else the attempt lives on as its far leg alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -30,6 +31,7 @@ from pbx.asterisk.outputs import (
     HangUpChannel,
     Output,
     ReferAnswered,
+    Smooth,
 )
 from pbx.attempt_core import (
     HANG_UP_S,
@@ -158,6 +160,8 @@ class AsteriskCore(AttemptCore[Output]):
                     self._answer(now)
             case _ if not self._is_far(event):
                 pass
+            case "VarSet" if event.get("Variable") == "RTPAUDIOQOS":
+                self.trunk_lost = lost_packets(event.get("Value", ""))
             case "VarSet":
                 self._on_refer_status(event, now)
             case "DialState" if event.get("DialStatus") == "RINGING":
@@ -508,7 +512,11 @@ class AsteriskCore(AttemptCore[Output]):
         return self._closed and not self.transferred
 
     def _answer(self, now: float) -> None:
-        if self._tell(Answered(now + self._epoch)) and not self._unwanted:
+        if not self._tell(Answered(now + self._epoch)):
+            return
+        if self._far_channel is not None:
+            self._outputs.append(Smooth(self._far_channel))
+        if not self._unwanted:
             self._deadline = self._give_up_at = None
 
     def _hang_up_command(self) -> HangUpChannel:
@@ -528,6 +536,12 @@ class AsteriskCore(AttemptCore[Output]):
             silent=self._silent,
             sip_call_id=self._call_id,
         )
+
+
+def lost_packets(quality: str) -> int:
+    """Packets lost before Asterisk, of its summary of a stream: `ssrc=…;lp=3;rxjitter=…`."""
+    found = re.search(r"(?:^|;)lp=(\d+)", quality)
+    return 0 if found is None else int(found[1])
 
 
 def _is_media(event: Event) -> bool:

@@ -17,9 +17,10 @@ class AsteriskConfig(PbxConfig):
     """`pbx.ami.username`."""
     secret: str = field(default="", repr=False)
     """`pbx.ami.secret`."""
-    codec: Codec = PCMU
-    """`pbx.codec`: between Asterisk and us, PCMU or PCMA; Asterisk transcodes where the trunk
-    speaks another.
+    codec: Codec | None = None
+    """`pbx.codec`: between Asterisk and us, PCMU or PCMA. None is what the trunk's channel speaks,
+    as far as we do, so that packets pass untouched: where Asterisk transcodes, it drops what comes
+    out of order, and numbers the rest anew.
 
     Not linear 16 kHz: UnicastRTP (Asterisk 22.10) sends it as payload type 118 but does not
     understand that type itself, so the far end would hear nothing.
@@ -38,5 +39,5 @@ class AsteriskConfig(PbxConfig):
     """`pbx.ami.timeout_s`: for the answer to an action."""
 
     def __post_init__(self) -> None:
-        if self.codec not in (PCMU, PCMA):
+        if self.codec is not None and self.codec not in (PCMU, PCMA):
             raise ValueError(f"{self.codec.name} works in one direction only; use PCMU or PCMA")

@@ -32,6 +32,13 @@ class AskResponse:
 
 
 @dataclass(frozen=True)
+class Smooth:
+    """Have the PBX put that channel's audio in order, if it transcodes it on its way to us."""
+
+    channel: str
+
+
+@dataclass(frozen=True)
 class AskMedia:
     """Ask the PBX where the audio of that media leg is; answer with `media_at()`."""
 
@@ -68,6 +75,7 @@ Output = (
     | CloseMedia
     | HangUpChannel
     | AskCallId
+    | Smooth
     | AskMedia
     | AskBridge
     | Follow

@@ -29,10 +29,12 @@ from pbx.asterisk.outputs import (
     Follow,
     HangUpChannel,
     ReferAnswered,
+    Smooth,
 )
 from pbx.asterisk.transfers import AsteriskTransfers, dialplan_has
-from pbx.asterisk.trunk import Trunk, look_at_trunk
+from pbx.asterisk.trunk import Trunk, formats_of, look_at_trunk
 from pbx.attempt import LiveAttempt
+from pbx.codecs import Codec, telephone_codec
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaServer
 from pbx.rare_log import RareLog
@@ -65,7 +67,6 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         self, config: AsteriskConfig, media: MediaServer, on_incoming: OnIncoming | None = None
     ) -> None:
         super().__init__(config, media, on_incoming)
-        self._codec = config.codec
         self._agi = FastAgiServer(self._admits, self._identify, self._take_call)
         self._refused = RareLog(_log)
         self._link = AmiLink(config, self._on_event, self._reconcile, self._on_link_down)
@@ -125,10 +126,13 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media, self._media_address())
 
+    def _encoding_for(self, trunk: Trunk) -> Codec:
+        return self._config.codec or telephone_codec(trunk.formats)
+
     def _core_of(self, dial: Dial) -> AsteriskCore:
         return AsteriskCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
 
-    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:  # noqa: ARG002
+    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:
         # i: a callee's 302 is not followed: it would call itself in, through our own context.
         # S: from the answer on, in seconds.
         ring_s, options = dial.ring_timeout_s, f"iS({dial.limit_s})"
@@ -141,7 +145,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             }
         fields = {
             "ActionID": dial.id,
-            "Channel": self._audio(),
+            "Channel": self._audio(attempt),
             "ChannelId": dial.id,
             "Async": "true",
             **way,
@@ -194,7 +198,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             call.unique_id, *clocks(), far_channel=call.channel, sip_call_id=leg.call_id
         )
         try:
-            attempt = self._begin(core, leg.trunk)
+            attempt = self._begin(core, await self._codec_of(call.channel), leg.trunk)
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
@@ -215,7 +219,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             await session.command(f"EXEC Hangup {refusal}")
             return
         try:
-            await session.command(f'EXEC Dial "{self._audio()},{_MEDIA_LEG_S}"')
+            await session.command(f'EXEC Dial "{self._audio(attempt)},{_MEDIA_LEG_S}"')
         except AgiError:
             await attempt.hang_up()
             raise
@@ -235,10 +239,22 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         host, port = self._media.address_for(self._config.media_host, self._link.local_host)
         return (f"[{host}]" if ":" in host else host), port
 
-    def _audio(self) -> str:
-        """What Asterisk dials to reach our audio."""
+    def _audio(self, attempt: LiveCall) -> str:
+        """What Asterisk dials to reach our audio of that call."""
         host, port = self._media_address()
-        return f"UnicastRTP/{host}:{port}/c({self._config.codec.asterisk_format})"
+        codec = attempt.leg.codec
+        assert isinstance(codec, Codec)
+        return f"UnicastRTP/{host}:{port}/c({codec.asterisk_format})"
+
+    async def _codec_of(self, channel: str) -> Codec:
+        """What our audio of a call that came in is to be."""
+        if self._config.codec is not None:
+            return self._config.codec
+        return telephone_codec(await self._formats(channel))
+
+    async def _formats(self, channel: str) -> Sequence[str]:
+        """What a channel speaks, best first, by Asterisk's names; empty where it is gone."""
+        return formats_of(await self._variable(channel, "CHANNEL(audionativeformat)"))
 
     def _on_event(self, event: Event) -> None:
         if event.get("Event") == "OriginateResponse":
@@ -322,6 +338,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 self._attempts.spawn(self._ask_call_id(attempt, channel))
             case AskResponse(channel):
                 self._attempts.spawn(self._ask_response(attempt, channel))
+            case Smooth(channel):
+                self._attempts.spawn(self._smooth(attempt, channel))
             case AskMedia(channel):
                 self._attempts.spawn(self._ask_media(attempt, channel))
             case AskBridge(bridge):
@@ -355,6 +373,18 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         if held := await self._variable(channel, "CHANNEL(rtp,hold)"):
             attempt.core.hold(held == "1", time.monotonic())
             attempt.pump()
+
+    async def _smooth(self, attempt: LiveCall, channel: str) -> None:
+        formats = await self._formats(channel)
+        codec = attempt.leg.codec
+        if not formats or (isinstance(codec, Codec) and codec.asterisk_format == formats[0]):
+            return
+        _log.info("%s: Asterisk transcodes from %s", attempt.id, formats[0])
+        buffer = {"Channel": channel, "Variable": "JITTERBUFFER(adaptive)", "Value": "default"}
+        try:
+            await self._link.act("Setvar", buffer)
+        except SwitchError as error:
+            _log.warning("%s: what comes out of order is lost: %s", attempt.id, error)
 
     async def _ask_media(self, attempt: LiveCall, channel: str) -> None:
         host = await self._variable(channel, "UNICASTRTP_LOCAL_ADDRESS")

@@ -52,7 +52,7 @@ class AsteriskTransfers:
     Args:
         link: to Asterisk.
         attempts: background work goes there.
-        audio: the dial string of our audio.
+        audio: the dial string of our audio of a call.
         look: called when it is not known what became of a transfer: to compare with the PBX.
     """
 
@@ -60,7 +60,7 @@ class AsteriskTransfers:
         self,
         link: AmiLink,
         attempts: LiveAttempts[AsteriskCore],
-        audio: Callable[[], str],
+        audio: Callable[[LiveCall], str],
         look: Callable[[], None],
     ) -> None:
         self._link = link
@@ -80,7 +80,7 @@ class AsteriskTransfers:
                 "extensions.conf",
                 "transfer",
             )
-        for name, value in (("OFFHOOK_REFER_TO", target), ("OFFHOOK_AUDIO", self._audio())):
+        for name, value in (("OFFHOOK_REFER_TO", target), ("OFFHOOK_AUDIO", self._audio(attempt))):
             await self._link.act("Setvar", {"Channel": far, "Variable": name, "Value": value})
         if not attempt.core.answered:
             raise SwitchRefused("the call is over, or being transferred already", "transfer")

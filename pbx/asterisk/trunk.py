@@ -1,5 +1,6 @@
 """Whether a trunk can be dialled through, from what `PJSIPShowEndpoint` answers."""
 
+import re
 from dataclasses import dataclass
 
 from pbx.asterisk.link import AmiLink
@@ -15,6 +16,8 @@ class Trunk:
     """(SIP URI, status): `Reachable`, `Unreachable`, or not asked (yet)."""
     context: str
     """Of the dialplan, where its calls come in."""
+    formats: tuple[str, ...] = ()
+    """What it may speak, best first, by Asterisk's names."""
 
     @property
     def problem(self) -> str | None:
@@ -40,6 +43,7 @@ async def look_at_trunk(link: AmiLink, name: str) -> Trunk:
         raise SwitchRefused(
             f"Asterisk knows no PJSIP endpoint {name!r}: mend pbx.trunk or pjsip.conf", "trunk"
         ) from error
+    endpoint = next((one for one in answers if one.get("Event") == "EndpointDetail"), {})
     return Trunk(
         name,
         tuple(
@@ -47,5 +51,11 @@ async def look_at_trunk(link: AmiLink, name: str) -> Trunk:
             for one in answers
             if one.get("Event") == "ContactStatusDetail"
         ),
-        next((one["Context"] for one in answers if one.get("Event") == "EndpointDetail"), ""),
+        endpoint.get("Context", ""),
+        formats_of(endpoint.get("Allow", "")),
     )
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """The names of formats as Asterisk lists them: `(alaw|ulaw)`."""
+    return tuple(re.findall(r"[0-9a-z]+", text))

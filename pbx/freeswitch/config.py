@@ -28,7 +28,7 @@ class FreeSwitchConfig(PbxConfig):
     """`pbx.esl.timeout_s`: for the answer to a command."""
 
     def __post_init__(self) -> None:
-        if self.codec not in (PCMU, PCMA):
+        if self.codec is not None and self.codec not in (PCMU, PCMA):
             raise ValueError(f"a trunk is offered PCMU or PCMA, not {self.codec.name}")
         if not 1024 <= self.unicast_port_min <= self.unicast_port_max <= 65535:
             raise ValueError("unicast ports must be a range within 1024 to 65535")

@@ -49,9 +49,9 @@ def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
     return f"'{{^^{_SEPARATOR}{written}}}sofia/gateway/{trunk}/{dial.number}' &park()"
 
 
-def _offer(preferred: Codec) -> str:
+def _offer(preferred: Codec | None) -> str:
     """Eight kilohertz and 20 ms, or the datagrams of `unicast` would have another size."""
-    codecs = (PCMU, PCMA) if preferred is PCMU else (PCMA, PCMU)
+    codecs = (PCMA, PCMU) if preferred is PCMA else (PCMU, PCMA)
     return ",".join(f"{codec.name}@8000h@20i" for codec in codecs)
 
 

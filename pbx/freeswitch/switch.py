@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pbx.attempt import LiveAttempt
-from pbx.codecs import UNICAST8
+from pbx.codecs import UNICAST8, Encoding
 from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
@@ -55,7 +55,6 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
 
     _config: FreeSwitchConfig
     _link: EslLink
-    _codec = UNICAST8
 
     def __init__(
         self, config: FreeSwitchConfig, media: MediaServer, on_incoming: OnIncoming | None = None
@@ -129,6 +128,9 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         super().attempt_ended(attempt, ended)
         self._ports.give_back(attempt.id)
+
+    def _encoding_for(self, trunk: Gateway) -> Encoding:  # noqa: ARG002
+        return UNICAST8
 
     def _core_of(self, dial: Dial) -> FreeSwitchCore:
         return FreeSwitchCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
@@ -243,7 +245,7 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
             )
             return
         try:
-            attempt = self._begin(FreeSwitchCore(channel_id, *clocks(), inbound=True))
+            attempt = self._begin(FreeSwitchCore(channel_id, *clocks(), inbound=True), UNICAST8)
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION

@@ -17,7 +17,9 @@ COPY pbx/testbed/personas.py pbx/testbed/sounds/sentences.json /tmp/
 RUN cd /tmp && mkdir sounds && mv sentences.json sounds/ \
     && python3 -c 'import personas; print(personas.dialplan("/usr/share/offhook/sounds"), end="")' \
         > /usr/share/offhook/asterisk/extensions.conf \
-    && rm -r /tmp/personas.py /tmp/sounds
+    && rm -r /tmp/personas.py /tmp/sounds \
+    # A phone whose owner waits sends silence, not nothing.
+    && echo "transmit_silence = yes" >> /usr/share/offhook/asterisk.conf
 
 ENV OFFHOOK_ASTERISK_SIP_BIND=127.0.0.1:5070 \
     OFFHOOK_ASTERISK_TRUNK_HOST=127.0.0.1 \

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 #: Digits beyond this many unread ones are dropped: nobody presses so many keys.
 _QUEUE: Final = 256
 _RESERVED: Final = 16
+#: Seconds after the answer within which a far end is heard, or something is wrong.
+UNHEARD_S: Final = 3.0
 
 
 class Driver(Protocol[CoreT]):
@@ -51,6 +53,10 @@ class Driver(Protocol[CoreT]):
 
     async def send_digits(self, attempt: "LiveAttempt[CoreT]", digits: str) -> None:
         """Press keys (checked already) on the far end's channel."""
+        ...
+
+    def unheard(self, attempt: "LiveAttempt[CoreT]") -> None:
+        """Called where an answered attempt has brought no audio for a while."""
         ...
 
     async def refer(self, attempt: "LiveAttempt[CoreT]", number: str) -> None:
@@ -183,8 +189,11 @@ class LiveAttempt(Generic[CoreT]):
                     self._driver.attempt_ended(self, output)
                 case Digit() | Held() | Resumed() if self._queue.qsize() >= _QUEUE - _RESERVED:
                     _log.warning("%s: too many unread events; %r is dropped", self.id, output)
-                case Dialing() | Ringing() | EarlyMedia() | Answered() | Transferred():
+                case Dialing() | Ringing() | EarlyMedia() | Transferred():
                     self._queue.put_nowait(output)
+                case Answered():
+                    self._queue.put_nowait(output)
+                    asyncio.get_running_loop().call_later(UNHEARD_S, self._listen)
                 case Digit() | Held() | Resumed():
                     self._queue.put_nowait(output)
                 case _:
@@ -196,6 +205,10 @@ class LiveAttempt(Generic[CoreT]):
     def _require_answered(self, field: str) -> None:
         if not self.core.answered:
             raise SwitchRefused("nobody is on the line: the call is not answered or over", field)
+
+    def _listen(self) -> None:
+        if self.core.answered and self.core.holds == 0 and self.leg.stats().received == 0:
+            self._driver.unheard(self)
 
     def _set_timer(self, deadline: float | None) -> None:
         if deadline is not None:

@@ -3,9 +3,10 @@
 import logging
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from pbx.attempt import Driver, LiveAttempt
+from pbx.attempt import UNHEARD_S, Driver, LiveAttempt
 from pbx.attempt_core import CoreT
 from pbx.codecs import Encoding
 from pbx.config import PbxConfig
@@ -39,6 +40,16 @@ class Trunk(Protocol):
 
 
 TrunkT = TypeVar("TrunkT", bound=Trunk)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """Why a far end is not heard."""
+
+    cause: str
+    """The likely one, and how to mend it."""
+    hopeless: bool = False
+    """Whether there will never be audio on this call."""
 
 
 class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
@@ -108,6 +119,24 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
 
     def attempt_ended(self, attempt: LiveAttempt[CoreT], ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
+
+    def unheard(self, attempt: LiveAttempt[CoreT]) -> None:
+        self._attempts.spawn(self._tell_unheard(attempt))
+
+    async def _tell_unheard(self, attempt: LiveAttempt[CoreT]) -> None:
+        why = await self._why_unheard(attempt)
+        cause = why.cause
+        if (strays := attempt.leg.stats().strays) > 0:
+            cause += f"; {strays} packets came from addresses of no call (rtp.latch)"
+        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, UNHEARD_S, cause)
+
+        if why.hopeless:
+            attempt.core.fail(f"There was no audio: {why.cause}.", time.monotonic())
+            attempt.pump()
+
+    @abstractmethod
+    async def _why_unheard(self, attempt: LiveAttempt[CoreT]) -> Unheard:
+        """Why that far end is not heard."""
 
     @abstractmethod
     def _encoding_for(self, trunk: TrunkT) -> Encoding:

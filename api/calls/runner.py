@@ -38,6 +38,7 @@ from pbx.switch import (
     EarlyMedia,
     Ended,
     Held,
+    MediaStats,
     Resumed,
     Ringing,
     Switch,
@@ -65,6 +66,9 @@ _LAST_TURN_S = 5.0
 _NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
 _TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too long.")
 _VOICEMAIL = "An answering machine took the call."
+#: Of a call that was answered and brought no audio within this many seconds, or longer.
+_NO_MEDIA_S = 3.0
+_NO_MEDIA = "It was answered, but no audio came from the far end; the log tells the likely cause."
 #: Of a call whose person was joined with somebody else when the server stopped.
 LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
 
@@ -134,6 +138,7 @@ class CallRunner:
         self._answered_at: float | None = None
         self._said: list[Said] = []
         self._canceled = False
+        self._pressed = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
         self._scribe = LedgerWriter(claim.call.id)
@@ -344,6 +349,7 @@ class CallRunner:
                                 vital=True,
                             )
                         case Digit(at, digit, duration_ms):
+                            self._pressed = True
                             conversation.press(digit, time.monotonic())
                             self._scribe.note(
                                 partial(calls.record_digit, call_id, at, digit, duration_ms)
@@ -424,6 +430,13 @@ class CallRunner:
         talked = self._conversation
         return "human" if talked is not None and talked.with_human else "unknown"
 
+    def _mute(self, at: float, media: MediaStats) -> bool:
+        """Whether a call that nobody broke off brought not one packet of audio, nor a key."""
+        if self._answered_at is None or self._transferred or self._canceled:
+            return False
+        answerer = media.received or media.holds or self._pressed
+        return not answerer and at - self._answered_at >= _NO_MEDIA_S
+
     def _heard(self) -> bool:
         """Whether the person said anything."""
         return any(speaker == "person" for speaker, _ in self._said)
@@ -465,6 +478,12 @@ class CallRunner:
         if answered and reason == "engine_error":
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)
+        media = attempt.media_stats()
+        mute = self._mute(at, media) and reason != "engine_error"
+        if mute:
+            reason = "no_media"
+            if cause.state == "completed":
+                cause = replace(cause, state="failed", message=_NO_MEDIA)
         machine = self._at_machine()
         if machine and cause.state == "completed":
             cause = replace(cause, state="no_answer", message=_VOICEMAIL)
@@ -476,10 +495,11 @@ class CallRunner:
                 awaits_result=answered
                 and reason != "engine_error"
                 and not machine
+                and not mute
                 and (bool(self._call.returns) or (self._config.calls.analysis and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
-                media=asdict(attempt.media_stats()),
+                media=asdict(media),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),
                 recording_bytes=0 if recorded is None else recorded.bytes,

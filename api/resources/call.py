@@ -433,7 +433,9 @@ class CallObject(Resource):
 
 
 def billable_seconds(over: Call | Attempt) -> int | None:
-    """Connected seconds of what is over; None if no human was reached."""
-    if over.answered_at is None or over.ended_at is None or over.answered_by == "machine":
+    """Connected seconds of what is over; None if nobody was reached who could converse."""
+    if over.answered_at is None or over.ended_at is None:
+        return None
+    if over.answered_by == "machine" or over.end_reason == "no_media":
         return None
     return whole_seconds(over.answered_at, over.ended_at)

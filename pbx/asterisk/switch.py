@@ -39,8 +39,8 @@ from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaServer
 from pbx.rare_log import RareLog
 from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
-from pbx.switch_base import SwitchBase, clocks
-from pbx.values import ID_PREFIX, check_channel_id
+from pbx.switch_base import SwitchBase, Unheard, clocks
+from pbx.values import ID_PREFIX, check_channel_id, whole_number
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +125,27 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media, self._media_address())
+
+    async def _why_unheard(self, attempt: LiveCall) -> Unheard:
+        channel = attempt.core.far_channel or ""
+        formats = ", ".join(await self._formats(channel))
+        address = await self._variable(channel, "CHANNEL(rtp,dest)")
+        if whole_number(await self._variable(channel, "CHANNEL(rtcp,rxcount)")):
+            host, port = self._media_address()
+            return Unheard(
+                f"Asterisk gets the trunk's, and is to send it to {host}:{port}, where it does not "
+                "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two"
+            )
+        if formats and not address and channel.startswith("PJSIP/"):
+            return Unheard(
+                f"the far end has no codec in common with the trunk, which may speak {formats}: "
+                "mend `allow` of its endpoint in pjsip.conf",
+                hopeless=True,
+            )
+        return Unheard(
+            f"Asterisk gets none from the trunk, whose far end is at {address or 'no address'}: it "
+            "is silent, or a NAT or a firewall is in the way (external_media_address in pjsip.conf)"
+        )
 
     def _encoding_for(self, trunk: Trunk) -> Codec:
         return self._config.codec or telephone_codec(trunk.formats)

@@ -29,7 +29,7 @@ from pbx.incoming import (
 )
 from pbx.media import MediaError, MediaServer
 from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
-from pbx.switch_base import SwitchBase, clocks
+from pbx.switch_base import SwitchBase, Unheard, clocks
 from pbx.values import ID_PREFIX, check_channel_id, is_id
 
 _log = logging.getLogger(__name__)
@@ -128,6 +128,12 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         super().attempt_ended(attempt, ended)
         self._ports.give_back(attempt.id)
+
+    async def _why_unheard(self, attempt: LiveCall) -> Unheard:  # noqa: ARG002
+        return Unheard(
+            "FreeSWITCH gets none from the trunk: the far end is silent, or a NAT or a firewall is "
+            "in the way (ext-rtp-ip of the profile)"
+        )
 
     def _encoding_for(self, trunk: Gateway) -> Encoding:  # noqa: ARG002
         return UNICAST8

@@ -161,7 +161,9 @@ class TestBed:
         return asterisk
 
     def _make_carrier(self, installation: Installation, home: Path) -> Asterisk:
-        asterisk = Asterisk("the carrier", installation, home)
+        # A phone whose owner waits sends silence, not nothing.
+        silence = "transmit_silence = yes"
+        asterisk = Asterisk("the carrier", installation, home, (silence,))
         render(
             _PREFIX,
             _CARRIER,

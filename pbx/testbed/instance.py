@@ -33,13 +33,17 @@ class Asterisk:
     Args:
         installation: what to start.
         home: an empty folder of its own; its configuration goes into `home/etc`.
+        options: further lines of that section of asterisk.conf.
     """
 
-    def __init__(self, name: str, installation: Installation, home: Path) -> None:
+    def __init__(
+        self, name: str, installation: Installation, home: Path, options: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.home = home
         self.etc = home / "etc"
         self._installation = installation
+        self._options = options
         self._process: asyncio.subprocess.Process | None = None
         for folder in ("etc", "run", "spool/outgoing", "spool/tmp", "log", "db", "keys"):
             (home / folder).mkdir(parents=True)
@@ -169,7 +173,7 @@ class Asterisk:
         lines = ["[directories]"]
         lines += [f"{key} = {path}" for key, path in self._installation.directories]
         lines += [f"{key} = {path}" for key, path in own.items()]
-        lines += ["", "[options]", "nocolor = yes", ""]
+        lines += ["", "[options]", "nocolor = yes", *self._options, ""]
         (self.etc / "asterisk.conf").write_text("\n".join(lines))
 
     def _last_words(self) -> str:

@@ -1,5 +1,6 @@
 """Outbound calls over Asterisk, where it differs; `test_contract_calls` has what all PBXs do."""
 
+import asyncio
 import re
 from dataclasses import replace
 
@@ -9,8 +10,8 @@ from pbx.codecs import SLIN16
 from pbx.media import MediaServer
 from pbx.switch import Digit, Switch, SwitchRefused
 from pbx.testbed import TestBed
-from tests.pbx.calls import config, dial, until, until_over
-from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx
+from tests.pbx.calls import PATIENCE_S, cause, config, dial, until, until_over
+from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Pbx
 from tests.pbx.test_contract_calls import HOSTILE, spoilt
 from tests.pbx.test_contract_inbound import Reception
 
@@ -56,3 +57,22 @@ async def test_asterisk_says_nothing_of_hostile_values(bed: TestBed, switch: Swi
         with pytest.raises(SwitchRefused):
             await switch.originate(spoilt(field, value))
     assert bed.ours.log() == before
+
+
+async def test_audio_that_is_lost_between_asterisk_and_us_is_told(
+    pbx: Pbx, media: MediaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    reception = Reception(pbx, media, media_host="127.0.0.9")
+    await reception.switch.start()
+    pbx.ring("Milliwatt")
+    attempt = (await reception.next_call()).attempt
+    async with asyncio.timeout(PATIENCE_S):
+        while "no audio" not in caplog.text:
+            await asyncio.sleep(0.05)
+    (line,) = [one.getMessage() for one in caplog.records if "no audio" in one.getMessage()]
+    assert attempt.id in line
+    assert "127.0.0.9" in line
+    assert "rtp.advertise" in line
+    await attempt.hang_up()
+    assert cause(await until_over(attempt)).state == "completed"
+    await reception.switch.close()

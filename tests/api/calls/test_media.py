@@ -1,0 +1,106 @@
+"""What the record tells of audio: calls without any, and holds."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api.resources.call import Call, billable_seconds
+from api.store import Store
+from pbx.switch import Answered, Digit, Held, Resumed
+from tests.api.calls.test_runner import Running, running
+from tests.api.switchboard import Office, assert_nothing_is_left, impatient, story, until
+from tests.voice_loop.scripted import frame
+
+MUSIC = frame(1000)
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    impatient(monkeypatch)
+    before = asyncio.all_tasks()
+    yield
+    await assert_nothing_is_left(before)
+
+
+@pytest.fixture
+def office(store: Store, tmp_path: Path) -> Office:
+    return Office(store, tmp_path / "recordings")
+
+
+async def answered_for(call: Running, seconds: float, **media: int) -> Call:
+    """A call that was answered so long ago, and then hangs up."""
+    attempt = await call.dialed()
+    attempt.media = replace(attempt.media, **media)
+    attempt.ring()
+    attempt.tell(Answered(time.time() - seconds))
+    await until(call.office.store, call.id, "answered")
+    attempt.end()
+    return await call.over()
+
+
+async def test_an_answer_without_audio_is_no_conversation(office: Office) -> None:
+    call = await answered_for(await running(office, returns={"ok": "boolean"}), 30, received=0)
+    assert (call.status, call.end_reason) == ("failed", "no_media")
+    assert call.error_message is not None
+    assert "no audio" in call.error_message
+    assert call.result is None
+    assert billable_seconds(call) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "media"),
+    [(30, {"received": 1}), (1, {"received": 0}), (30, {"received": 0, "holds": 1})],
+    ids=["a packet came", "hung up at once", "on hold"],
+)
+async def test_who_was_heard_or_hung_up_at_once_was_there(
+    office: Office, seconds: float, media: dict[str, int]
+) -> None:
+    call = await answered_for(await running(office), seconds, **media)
+    assert (call.status, call.end_reason) == ("completed", "person_hangup")
+
+
+async def test_who_presses_a_key_is_there(office: Office) -> None:
+    call = await running(office)
+    attempt = await call.dialed()
+    attempt.media = replace(attempt.media, received=0)
+    attempt.tell(Answered(time.time() - 30))
+    attempt.tell(Digit(time.time(), "1", 90))
+    await until(office.store, call.id, "digit")
+    attempt.end()
+    assert (await call.over()).end_reason == "person_hangup"
+
+
+async def test_an_operator_who_hangs_up_is_told_as_such(office: Office) -> None:
+    call = await running(office)
+    attempt = await call.dialed()
+    attempt.media = replace(attempt.media, received=0)
+    attempt.tell(Answered(time.time() - 30))
+    await until(office.store, call.id, "answered")
+    await call.runner.end("operator_hangup")
+    assert (await call.over()).end_reason == "operator_hangup"
+
+
+async def test_holds_are_told_and_music_is_not_talked_to(office: Office, store: Store) -> None:
+    call = await running(office)
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    attempt.tell(Held(time.time()))
+    await until(store, call.id, "held")
+    for _ in range(200):
+        assert not await attempt.tick(MUSIC)
+    attempt.tell(Resumed(time.time()))
+    await until(store, call.id, "resumed")
+    await office.hears(attempt, "tomorrow please.")
+    attempt.media = replace(attempt.media, holds=1, held_s=4.0)
+    attempt.end()
+    over = await call.over()
+    told = await story(store, call.id)
+    assert [one for one in told if one in ("turn", "held", "resumed")] == [
+        *("turn", "held", "resumed", "turn", "turn")
+    ]
+    assert over.media is not None
+    assert (over.media["holds"], over.media["held_s"]) == (1, 4.0)

@@ -136,7 +136,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 f"Asterisk gets the trunk's, and is to send it to {host}:{port}, where it does not "
                 "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two"
             )
-        if formats and not address and channel.startswith("PJSIP/"):
+        if formats and not address and _is_pjsip(channel):
             return Unheard(
                 f"the far end has no codec in common with the trunk, which may speak {formats}: "
                 "mend `allow` of its endpoint in pjsip.conf",
@@ -313,8 +313,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             its = [one for one in channels if attempt.core.owns(one)]
             attempt.core.reconcile(its, time.monotonic())
             attempt.pump()
-            if attempt.core.answered and attempt.core.far_channel is not None:
-                self._attempts.spawn(self._ask_hold(attempt, attempt.core.far_channel))
+            if attempt.core.answered and _is_pjsip(channel := attempt.core.far_channel or ""):
+                self._attempts.spawn(self._ask_hold(attempt, channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))
         self._has_dialplan = await dialplan_has(self._link, _DIAL)
@@ -474,6 +474,11 @@ def _id(channel: Event) -> str:
         return unique_id
     media = channel.get("Channel", "").startswith("UnicastRTP/")
     return linked if media and linked.startswith(ID_PREFIX) else ""
+
+
+def _is_pjsip(channel: str) -> bool:
+    """Whether a channel by that name knows of SIP and RTP itself."""
+    return channel.startswith("PJSIP/")
 
 
 def _caller_id(name: str | None, number: str | None) -> str:

@@ -55,9 +55,10 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
 _UNUSABLE_Q850: Final = frozenset({1, 22, 28})
 #: Moved permanently: the number is another one now.
 _UNUSABLE_SIP: Final = frozenset({301})
-#: Times that an order may be failed by each of its trunks, and the first pause after it: 15 s,
-#: 30 s and so on to 5 minutes are about an hour in all.
+#: Times that an order may be failed by each of its trunks, while they work for others and while
+#: they rest. With pauses of 15 s, 30 s and so on to 5 minutes, that is an hour, and a day.
 _MOST_ROUNDS: Final = 16
+_MOST_ROUNDS_RESTING: Final = 290
 _FIRST_PAUSE_S: Final = 15.0
 _LONGEST_PAUSE_S: Final = 300.0
 #: RFC 8197 (607 Unwanted), RFC 8688 (608 Rejected): dialling again makes it worse.
@@ -223,10 +224,11 @@ def _after_trunk_fault(order: OrderFacts, attempts: Sequence[AttemptFacts], now:
     if next_trunk(order.ways, failed) is not None:
         return _when(order, attempts, now)
     rounds = failed.count(failed[-1])
-    if not order.patient or rounds >= _MOST_ROUNDS:
+    most = _MOST_ROUNDS if order.ways else _MOST_ROUNDS_RESTING
+    if not order.patient or rounds >= most:
         return Stop("trunk_unreachable", "failed")
     ended_at = attempts[-1].ended_at or attempts[-1].started_at
-    due = ended_at + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (rounds - 1))
+    due = ended_at + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(rounds - 1, 8))
     if due > now:
         return WaitUntil(due, "trunk_resting")
     return _when(order, attempts, now)

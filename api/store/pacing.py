@@ -179,7 +179,9 @@ def _update_contact(campaign_id: str, seq: int) -> Update:
 
 async def _standing(connection: AsyncConnection, campaign: Campaign, now: float) -> Standing:
     mine = calls.c.campaign_id == campaign.id
-    due = and_(calls.c.status == "queued", calls.c.next_attempt_at <= now)
+    # A trunk that rests is no time of theirs that they wait for.
+    ready = or_(calls.c.next_attempt_at <= now, calls.c.waiting_for == "trunk_resting")
+    due = and_(calls.c.status == "queued", ready)
     unfinished = or_(
         exists().where(mine, calls.c.status.in_(("queued", *LIVE))),
         exists().where(mine, calls.c.waiting_for == "result"),

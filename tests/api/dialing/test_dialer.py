@@ -14,12 +14,23 @@ from api.policy.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
 from api.resources.attempt import Ended
 from api.resources.call import Call
 from api.resources.claim import Unfinished
+from api.resources.trunk import NewTrunk
 from api.resources.turn import Turn
 from api.store import Store, StoreError
 from api.store.database import Transaction
-from pbx.switch import SwitchRefused, SwitchUnavailable
+from pbx.switch import Cause, SwitchRefused, SwitchUnavailable
 from tests.api.conftest import Clock
-from tests.api.story import BUSY, NODE, NORMAL, answered, claimed, completed, new_call
+from tests.api.story import (
+    BUSY,
+    NODE,
+    NORMAL,
+    OURS,
+    answered,
+    claim_up_to,
+    claimed,
+    completed,
+    new_call,
+)
 from tests.api.switchboard import (
     Fault,
     Office,
@@ -98,6 +109,64 @@ async def test_nothing_is_claimed_without_a_link(office: Office, store: Store) -
         assert (await store.calls.get(call.id)).status == "queued"
         office.switch.connected = True
         await office.switch.dialed()
+
+
+NO_ANSWER = Cause(
+    "failed", "recovery_on_timer_expire", "The trunk gave no answer.", 102, None, None,
+    "trunk_unreachable",
+)  # fmt: skip
+
+
+async def trunks(store: Store) -> None:
+    """A trunk that goes first, and one that stands in."""
+    await store.numbers.seed("standby", [OURS])
+    await store.trunks.create(NewTrunk("first", priority=1))
+
+
+async def test_an_order_whose_trunk_fails_goes_on_over_another(
+    office: Office, store: Store
+) -> None:
+    await trunks(store)
+    call = await new_call(store, trunk="first")
+    async with dialing(office):
+        (await office.switch.dialed()).end(NO_ANSWER)
+        second = await office.switch.dialed(2)
+        second.ring()
+        second.end(BUSY)
+        await until(store, call.id, "busy")
+    first, second = office.switch.attempts
+    assert [first.dial.trunk, second.dial.trunk] == ["first", "standby"]
+    assert first.dial.number == second.dial.number
+    assert first.id != second.id
+    assert (await over(store, call.id)).end_reason == "busy"
+
+
+async def test_a_crash_between_two_trunks_loses_no_call(office: Office, store: Store) -> None:
+    await trunks(store)
+    claim = await claimed(store, trunk="first")
+    ended = Ended(time.time(), NO_ANSWER, "trunk_unreachable")
+    await store.calls.record_ended(claim.call.id, ended)
+    await office.dialer().reconcile()
+    async with dialing(office):
+        second = await office.switch.dialed()
+        assert second.dial.trunk == "standby"
+        second.end(BUSY)
+        await until(store, claim.call.id, "busy")
+    assert len(office.switch.attempts) == 1
+
+
+async def test_a_crash_in_the_midst_of_the_second_trunk_dials_no_third_time(
+    office: Office, store: Store
+) -> None:
+    await trunks(store)
+    claim = await claimed(store, trunk="first")
+    ended = Ended(time.time(), NO_ANSWER, "trunk_unreachable")
+    await store.calls.record_ended(claim.call.id, ended)
+    (second,) = await claim_up_to(store, 1)
+    assert second.attempt.trunk == "standby"
+    await office.dialer().reconcile()
+    done = await over(store, claim.call.id)
+    assert (done.status, done.end_reason, done.attempt_count) == ("failed", "server_restart", 2)
 
 
 @pytest.mark.parametrize("times", [1, 3])

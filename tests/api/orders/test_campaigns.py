@@ -23,6 +23,7 @@ from api.resources.rate import NewRate
 from api.settings import StoreSection
 from api.store import Store, StoreError
 from api.store.queries import CallFilter
+from pbx.switch import Cause
 from tests.api.campaigning import (
     NUMBERS,
     campaign,
@@ -75,6 +76,21 @@ async def test_no_more_orders_are_in_flight_than_asked_for(store: Store) -> None
     assert [contact.call_id for contact in await contacts(store, made.id)] == [
         call.id for call in orders
     ]
+
+
+async def test_a_trunk_that_fails_burns_no_contact(store: Store) -> None:
+    made = await campaign(store, 5, max_concurrent=2)
+    fault = Cause("failed", "recovery_on_timer_expire", "The trunk gave no answer.", 102)
+    async with pacing(await services_of(store)):
+        await eventually(store, made.id, ordered(2))
+        for claim in await claim_up_to(store, 2):
+            ended = Ended(time.time(), fault, "trunk_unreachable")
+            waiting = await store.calls.record_ended(claim.call.id, ended)
+            assert (waiting.status, waiting.waiting_for) == ("queued", "trunk_resting")
+        await idle(store)
+        assert (await store.campaigns.get(made.id)).contacts["ordered"] == 2
+        assert await claim_up_to(store, 2) == []
+    assert {call.status for call in await calls_of(store, made.id)} == {"queued"}
 
 
 async def test_it_is_completed_with_the_last_result(store: Store) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from api.base.times import rfc3339
 from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
 from api.http.disk import MEGABYTE, folders, free_bytes
 from api.settings import Settings
@@ -37,7 +38,7 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     findings += await asyncio.to_thread(_models, settings)
     findings += await _endpoints(settings)
     findings += await _messages(settings)
-    return [*await _pbx(settings), *findings]
+    return [*await _pbx(settings), *await _resting(settings), *findings]
 
 
 async def _pbx(settings: Settings) -> Sequence[Finding]:
@@ -66,6 +67,32 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
     finally:
         await switch.close()
         await media.close()
+
+
+async def _resting(settings: Settings) -> Sequence[Finding]:
+    """Trunks that rest, as calls have found; none where there is no store (yet)."""
+    from api.store import Store, StoreError
+
+    if settings.store.url is None and not settings.store.path.exists():
+        return []
+    try:
+        store = await Store.open(settings.store)
+    except StoreError:
+        return []  # the check of the store tells of it
+    try:
+        trunks = await store.trunks.list()
+    finally:
+        await store.close()
+    return [
+        Finding(
+            "trunk",
+            ok=False,
+            message=f"{trunk.name!r} rests until {rfc3339(trunk.resting_until)}, as calls on it "
+            f"failed {trunk.failures} times: {trunk.rest_reason}",
+        )
+        for trunk in trunks
+        if trunk.resting_until is not None
+    ]
 
 
 def _models(settings: Settings) -> Sequence[Finding]:

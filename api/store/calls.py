@@ -16,7 +16,7 @@ from api.base.lifecycle import LIVE, MOVES, IllegalMoveError, check_move
 from api.base.numbers import is_e164
 from api.base.refusals import Conflict
 from api.policy.decide import DialNow, Stop, WaitUntil
-from api.policy.trunks import trunk_again
+from api.policy.trunks import TRUNK_FAULTS, trunk_again
 from api.resources.attempt import Attempt, AttemptObject, Ended, RecordingFile
 from api.resources.call import Call, NewCall
 from api.resources.claim import Unfinished
@@ -329,7 +329,8 @@ class CallLedger:
         failed = trunks_failed(tried)
         again = call.retry is not None or len(failed) > 0
         listed = again and await is_listed(transaction, call.to_number)
-        ways = await ways_of(connection, call, now) if again else ()
+        strayed = any(one.end_reason in TRUNK_FAULTS for one in tried)  # from its best trunk
+        ways = await ways_of(connection, call, now) if strayed else ()
         decision = decide_on(call, tried, now, listed=listed, ways=ways)
         told = {"attempt": AttemptObject.of(tried[-1]).model_dump()}
         match decision:

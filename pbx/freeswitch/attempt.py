@@ -377,5 +377,6 @@ class FreeSwitchCore(AttemptCore[Output]):
             q850=None if nobody else self._q850,
             dial_status="NOANSWER" if nobody else None,
             alerted=self._alerted,
+            silent=cause_name == "GATEWAY_DOWN",
             sip_call_id=self._call_id,
         )

@@ -64,6 +64,7 @@ UNALERTED = [
     (None, 0, "CONGESTION", "failed", "trunk_unreachable"),
     (None, 41, None, "failed", "trunk_unreachable"),
     (None, 102, None, "failed", "trunk_unreachable"),
+    (408, 102, None, "failed", "trunk_unreachable"),
     # The network's, or the callee's, answer for the number:
     (503, 17, None, "busy", None),
     (503, 1, None, "failed", None),
@@ -105,7 +106,8 @@ def test_whose_fault_it_is(
     assert (cause.state, cause.trunk_fault) == (state, fault)
     if fault is not None:
         rang = causes.unanswered(**told, alerted=True)  # type: ignore[arg-type]
-        assert (rang.state, rang.trunk_fault) == ("failed", None)
+        wanted = "no_answer" if sip_code == 408 else "failed"
+        assert (rang.state, rang.trunk_fault) == (wanted, None)
 
 
 def test_a_trunk_that_says_nothing_is_not_a_person_who_does_not_answer() -> None:

@@ -147,7 +147,7 @@ def test_an_event_that_comes_before_the_creation_tells_of_the_dialling_too(event
         ("UNALLOCATED_NUMBER", "1", "404", "failed", "unallocated_number"),
         ("NORMAL_TEMPORARY_FAILURE", "41", "503", "failed", "normal_temporary_failure"),
         ("DESTINATION_OUT_OF_ORDER", "27", "", "failed", "destination_out_of_order"),
-        ("GATEWAY_DOWN", "0", "", "failed", "normal_unspecified"),
+        ("GATEWAY_DOWN", "0", "", "failed", "recovery_on_timer_expire"),
     ],
 )
 def test_refusals(word: str, q850: str, sip_code: str, state: str, name: str) -> None:
@@ -155,6 +155,27 @@ def test_refusals(word: str, q850: str, sip_code: str, state: str, name: str) ->
     life.on("CHANNEL_CREATE")
     cause = life.end(word, q850, sip_code)
     assert (cause.state, cause.name, cause.sip_code) == (state, name, int(sip_code or 0) or None)
+
+
+@pytest.mark.parametrize(
+    ("word", "q850", "sip_code", "fault"),
+    [
+        ("RECOVERY_ON_TIMER_EXPIRE", "102", "408", "trunk_unreachable"),
+        ("GATEWAY_DOWN", "0", "", "trunk_unreachable"),
+        ("NORMAL_TEMPORARY_FAILURE", "41", "503", "trunk_failed"),
+        ("CALL_REJECTED", "21", "407", "trunk_refused"),
+        ("NO_USER_RESPONSE", "18", "408", None),
+        ("CALL_REJECTED", "21", "603", None),
+    ],
+)
+def test_whose_fault_it_is(word: str, q850: str, sip_code: str, fault: str | None) -> None:
+    life = Life()
+    life.on("CHANNEL_CREATE")
+    assert life.end(word, q850, sip_code).trunk_fault == fault
+    rang = Life()
+    rang.on("CHANNEL_CREATE")
+    rang.on("CHANNEL_PROGRESS")
+    assert rang.end(word, q850, sip_code).trunk_fault is None
 
 
 def test_audio_that_fails_is_tried_thrice_and_parked_anew_each_time() -> None:
@@ -322,7 +343,8 @@ def test_an_originate_that_fails_without_a_channel() -> None:
     life = Life()
     assert life.job("GATEWAY_DOWN") == []
     cause = cause_of(life.wait(1))
-    assert (cause.state, cause.q850, cause.sip_code) == ("failed", None, None)
+    assert (cause.state, cause.q850, cause.sip_code) == ("failed", 102, None)
+    assert cause.trunk_fault == "trunk_unreachable"
 
 
 def test_an_originate_that_fails_is_explained_by_the_channel_if_it_speaks_in_time() -> None:

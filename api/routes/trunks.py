@@ -38,7 +38,7 @@ async def get_trunk(exchange: Exchange) -> TrunkObject:
 
 @route("PATCH", ONE, "Change, stop or start a trunk")
 async def change_trunk(exchange: Exchange, asked: ChangeTrunk) -> TrunkObject:
-    """A limit holds for what is dialled from now on; calls under way go on."""
+    """A limit holds for what is dialled from now on; calls under way go on. A rest ends."""
     trunks = exchange.store.trunks
     return TrunkObject.of(await trunks.change(exchange.named("name"), asked.changes()))
 

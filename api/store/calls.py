@@ -178,7 +178,7 @@ class CallLedger:
                 return
             answered = max(at, _started(call))
             if call.direction == "outbound" and call.started_at is None:
-                await note_sign(transaction, call)
+                await note_sign(transaction, call, answered)
             await update_attempt(
                 transaction.connection,
                 call_id,
@@ -461,7 +461,7 @@ async def _ring(
     at = max(at, call.created_at)
     known = _call_id(sip_call_id)
     ringing = {"state": "ringing", "ringing_at": at, **known}
-    await note_sign(transaction, call)
+    await note_sign(transaction, call, at)
     await update_attempt(connection, call.id, call.attempt_count, **ringing)
     change.move("ringing", at, started_at=at, **known)
 

@@ -15,6 +15,7 @@ from api.store.database import Database, Transaction
 from api.store.existing import load_existing
 from api.store.legs import legs_by_trunk
 from api.store.tables import attempts, calls, numbers, trunks
+from api.store.ways import wake_trunk
 
 #: The dialer looks at each of them whenever it claims.
 MAX_TRUNKS: Final = 100
@@ -59,7 +60,10 @@ class Trunks:
         return await self._database.read(lambda connection: _load(connection, name))
 
     async def change(self, name: str, changes: Mapping[str, Any]) -> Trunk:
-        """Change some of the fields of `NewTrunk`, but the name. Raises NotFound."""
+        """Change some of the fields of `NewTrunk`, but the name, and end its rest.
+
+        Raises NotFound.
+        """
         now = self._clock()
 
         async def work(transaction: Transaction) -> Trunk:
@@ -69,6 +73,7 @@ class Trunks:
                 .where(trunks.c.name == name)
                 .values(dict(changes) | {"updated_at": now})
             )
+            await wake_trunk(connection, name, now)
             transaction.notify("work")
             return await _load(connection, name)
 

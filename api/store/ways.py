@@ -10,7 +10,7 @@ from api.resources.attempt import Attempt, Ended
 from api.resources.call import Call
 from api.resources.trunk import NewTrunk, trunks_for
 from api.store.database import Transaction
-from api.store.tables import numbers, trunks
+from api.store.tables import calls, numbers, trunks
 
 _AWAKE: Final[Select[tuple[object, ...]]] = (
     select(trunks.c.name, trunks.c.status, trunks.c.allowed_prefixes, trunks.c.priority)
@@ -26,6 +26,15 @@ _WORKS: Final = (
     .where(trunks.c.name == bindparam("of_trunk"), trunks.c.failures > 0)
     .values(failures=0, resting_until=None, rest_reason=None)
 )
+_FORWARD: Final = (
+    update(calls)
+    .where(
+        calls.c.trunk == bindparam("of_trunk"),
+        calls.c.waiting_for == "trunk_resting",
+        calls.c.next_attempt_at > bindparam("now"),
+    )
+    .values(next_attempt_at=bindparam("now"))
+)
 _FAILS: Final = update(trunks).where(trunks.c.name == bindparam("of_trunk"))
 
 
@@ -37,10 +46,18 @@ async def ways_of(connection: AsyncConnection, call: Call, now: float) -> list[s
     return [trunk.name for trunk in fitting if own in (None, trunk.name)]
 
 
-async def note_sign(transaction: Transaction, call: Call) -> None:
-    """It rings, or was answered: whatever it failed before, the order's trunk works."""
-    woken = await transaction.connection.execute(_WORKS, {"of_trunk": call.trunk})
+async def wake_trunk(connection: AsyncConnection, name: str | None, now: float) -> bool:
+    """End a trunk's rest, and have the orders that waited for that looked at; whether it had
+    failed."""
+    woken = await connection.execute(_WORKS, {"of_trunk": name})
     if woken.rowcount:
+        await connection.execute(_FORWARD, {"of_trunk": name, "now": now})
+    return woken.rowcount > 0
+
+
+async def note_sign(transaction: Transaction, call: Call, now: float) -> None:
+    """It rings, or was answered: whatever it failed before, the order's trunk works."""
+    if await wake_trunk(transaction.connection, call.trunk, now):
         transaction.notify("work")
 
 
@@ -63,4 +80,4 @@ async def note_end(connection: AsyncConnection, attempt: Attempt, ended: Ended, 
             },
         )
     elif ended.cause.sip_code is not None and attempt.ringing_at is attempt.answered_at is None:
-        await connection.execute(_WORKS, {"of_trunk": attempt.trunk})
+        await wake_trunk(connection, attempt.trunk, now)

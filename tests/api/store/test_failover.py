@@ -142,6 +142,19 @@ async def test_orders_wait_for_a_trunk_that_rests(store: Store, clock: Clock) ->
     assert len(await claims(store)) == 28
 
 
+async def test_a_trunk_that_the_operator_has_mended_is_used_at_once(
+    store: Store, clock: Clock
+) -> None:
+    await store.trunks.change("second", {"status": "inactive"})
+    await ordered(store)
+    await fails(store, await one(store), clock)
+    await ordered(store)
+    assert await claims(store) == []
+    mended = await store.trunks.change("first", {})
+    assert (mended.failures, mended.resting_until, mended.rest_reason) == (0, None, None)
+    await one(store)
+
+
 async def test_a_long_call_on_a_trunk_does_not_keep_it_from_being_tried(
     store: Store, clock: Clock
 ) -> None:

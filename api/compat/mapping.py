@@ -142,6 +142,7 @@ REVOX_DIAL_ERROR_OF_Q850: Final[Mapping[int, RevoxDialError]] = {
     38: "temporarily_unavailable",
     41: "temporarily_unavailable",
     42: "too_many_calls",
+    102: "temporarily_unavailable",
 }
 #: How an attempt ended, where there is neither.
 REVOX_DIAL_ERROR_OF_STATUS: Final[Mapping[str, RevoxDialError]] = {

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ PHONEMES: Final = ("espeak", "text", "hebrew")
 _LETTER_A: Final = re.compile(r"(?:(?<=[^.!?…\s] )A(?! [A-Z][a-z])|\bA(?= [A-Z]\b))(?![\w'’.-])")
 
 Audio = NDArray[np.float32]
-_Line = tuple[str, float]
+_Line = tuple[str, float, float]
 
 
 class Piper:
@@ -91,6 +92,8 @@ class Piper:
             )
         self._voice = PiperVoice(session=session, config=config)
         self._length_scale = config.length_scale if length_scale is None else length_scale
+        self._variation = 1.0
+        """Of the voice's own, in sound and in rhythm."""
         self._cache = SpeechCache(cache_bytes)
         self._workers = Workers("speech synthesis", workers, waiting, timeout_s)
         self._gain = 1.0
@@ -106,9 +109,16 @@ class Piper:
         """ISO 639-1 code of the language that it speaks."""
         return language_of(self._voice.config.espeak_voice)
 
+    def steadied(self, stability: float) -> "Piper":
+        """As `voice_loop.ports.VaryingVoice`; model, threads and cache are shared."""
+        voice = copy(self)
+        voice._variation = 2 - 2 * stability
+        return voice
+
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak one clause: one chunk per sentence in it; see the port."""
-        cached = self._cache.get((text, speed))
+        line = text, speed, self._variation
+        cached = self._cache.get(line)
         if cached is not None:
             yield cached
             return
@@ -118,7 +128,7 @@ class Piper:
             spoken.append(chunk)
             yield chunk
         if spoken:
-            self._cache.put((text, speed), np.concatenate(spoken))
+            self._cache.put(line, np.concatenate(spoken))
 
     async def render(self, text: str, speed: float = 1.0) -> Samples:
         """Speak ahead of need: the whole text at once, kept in the cache (greetings)."""
@@ -147,9 +157,15 @@ class Piper:
         return np.round(loud * FLOAT_PEAK).astype(np.int16)
 
     def _raw(self, phoneme_ids: list[int], speed: float = 1.0) -> Audio:
-        pace = SynthesisConfig(length_scale=self._length_scale / speed, normalize_audio=False)
+        own = self._voice.config
+        manner = SynthesisConfig(
+            length_scale=self._length_scale / speed,
+            noise_scale=own.noise_scale * self._variation,
+            noise_w_scale=own.noise_w_scale * self._variation,
+            normalize_audio=False,
+        )
         try:
-            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, pace)
+            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, manner)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise EngineError(f"speech synthesis failed: {error}") from error
         return np.asarray(audio, np.float32).reshape(-1)
@@ -181,7 +197,8 @@ def limited(audio: Audio) -> Audio:
 
 
 class SpeechCache:
-    """Finished speech by text and speed, bounded by bytes; the least recently used goes first."""
+    """Finished speech by text, speed and variation, bounded by bytes; the least recently used goes
+    first."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes

@@ -14,6 +14,7 @@ from voice_loop.ports import (
     SpeechToText,
     TextToSpeech,
     Transcript,
+    VaryingVoice,
 )
 
 Kind = Literal["llm", "voice", "transcriber"]
@@ -65,6 +66,8 @@ class Wanted:
     """What the agent speaks: a code or a locale."""
     voice: str | None = None
     """A name, or `provider/name` where a hosted service's client gives its provider."""
+    stability: float | None = None
+    """Of a `VaryingVoice`, 0 to 1."""
     llm: str | CustomModel | None = None
     transcriber: str | None = None
     heard_language: str | None = None
@@ -166,6 +169,8 @@ class EngineRegistry:
         """The engines of one call. Raises EngineError."""
         ears = self._ears(wanted)
         voice = self.voice(wanted.voice, wanted.language)
+        if wanted.stability is not None and isinstance(voice, VaryingVoice):
+            voice = voice.steadied(wanted.stability)
         stt: SpeechToText = ears.engine
         if wanted.heard_language is not None:
             stt = _Hearing(stt, wanted.heard_language)

@@ -5,7 +5,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from voice_loop.audio import Samples
 from voice_loop.prompts import Message
@@ -134,6 +134,16 @@ class TextToSpeech(Protocol):
 
         Raises EngineError while iterating.
         """
+        ...
+
+
+@runtime_checkable
+class VaryingVoice(TextToSpeech, Protocol):
+    """A voice that speaks the same words a little otherwise each time."""
+
+    def steadied(self, stability: float) -> TextToSpeech:
+        """The same voice, as steady as that: 0.5 is its own way, 1 never varies, 0 does so twice as
+        much."""
         ...
 
 

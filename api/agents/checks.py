@@ -14,6 +14,7 @@ from api.egress.policy import EgressError, EgressPolicy
 from api.resources.agent_fields import AgentFields, LlmField, VoiceField
 from api.resources.masking import hidden
 from api.resources.returns import check_returns
+from voice_loop.ports import VaryingVoice
 
 
 def check_config(config: AgentFields, context: AgentContext) -> list[FieldError]:
@@ -80,6 +81,11 @@ def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]
             wrong[pointer("voice", "model")] = context.engines.problem("voice", voice.model, spoken)
             if voice.id is not None and not any(wrong.values()):
                 wrong[pointer("voice", "model")] = _another_voice(voice, context)
+        there = context.engines.problem("voice", voice.name, spoken) is None
+        if voice.stability is not None and there:
+            steady = isinstance(context.engines.voice(voice.name, spoken), VaryingVoice)
+            varies = "this voice is on another machine, which alone says how it varies"
+            wrong[pointer("voice", "stability")] = None if steady else varies
     if (ears := config.transcriber) is not None:
         place = pointer("transcriber", "language" if ears.model is None else "model")
         heard = ears.language or spoken

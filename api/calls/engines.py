@@ -106,6 +106,7 @@ def wanted(call: Call, seal: Seal) -> Wanted:
     return Wanted(
         language=call.language,
         voice=None if voice is None else voice.name,
+        stability=None if voice is None else voice.stability,
         llm=model,
         transcriber=None if ears is None else ears.model,
         heard_language=None if ears is None else ears.language,

@@ -52,7 +52,8 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   `transcriber.language`, else in the language of the voice that is given, else in the agent's.
   `tts.model` alone is the voice, in place of the agent's too; beside `voice_id` it must be the same
   one, or is refused.
-  `stability` is kept and echoed: local voices do not vary.
+  `stability` says how alike the same words sound each time: 0.5 is the voice's own way, 1 never
+  varies, 0 does so twice as much; 422 where the voice is on another machine.
 - `variables` may be nested: `{{customer.name}}`, `{{slots.0}}`.
 - One attempt is made; a retry policy of the agent does not hold here. A `scheduled_at` in the past
   is told as null.

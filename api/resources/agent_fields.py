@@ -103,7 +103,8 @@ class VoiceField(Body):
         default=None,
         ge=0,
         le=1,
-        description="Kept and echoed, without effect on the call: local voices do not vary.",
+        description="How alike the same words sound each time, in sound and rhythm: 0.5 is the "
+        "voice's own way, 1 always the same, 0 twice as varied. Of a voice on this machine.",
     )
 
     @property

@@ -252,7 +252,11 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
         "from_phone_number": OURS,
     }
     models = [
-        {"type": "openrouter", "openrouter_model_id": "openai/gpt-4.1", "openrouter_provider": "x"},
+        {
+            "type": "openrouter",
+            "openrouter_model_id": "openai/gpt-4.1",
+            "openrouter_provider": "openai",
+        },
         {
             "type": "custom",
             "api_key": "k",

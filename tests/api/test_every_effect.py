@@ -34,7 +34,6 @@ from voice_loop.ports import Engines, Line
 #: Kept for a client that reads them back, and said to be without effect.
 KEPT: Final = frozenset(
     {
-        "voice.stability",
         "llm.source",
         "faq_items.id",
         "faq_items.needs_human_answer",
@@ -67,6 +66,7 @@ CASES: Final[Mapping[str, Given]] = {
     "voice.model": Given("es", {"language": "es"}),
     "voice.speed": Given(1.3),
     "voice.volume": Given(1.7),
+    "voice.stability": Given(0.9),
     "llm.model": Given("gpt-4.1"),
     "llm.temperature": Given(0.7),
     "llm.api_url": Given(_SERVER["api_url"], {"llm": {"model": "gpt-4.1"}}),

@@ -66,6 +66,12 @@ def test_engines_by_name_by_alias_and_behind_a_provider(wanted: Wanted) -> None:
     assert (chosen.llm, chosen.tts, chosen.stt) == (BIG_MIND, MARIA, LAN_EARS)
 
 
+def test_a_voice_is_as_steady_as_is_wished_where_it_can_be() -> None:
+    mouth = registry().engines(Wanted("en", stability=0.9)).tts
+    assert isinstance(mouth, Mouth)
+    assert mouth.stability == 0.9
+
+
 @pytest.mark.rows("OI-23", "OI-24")
 def test_a_whole_provider_may_have_an_alias() -> None:
     assert registry(cartesia="es").engines(Wanted("es", voice="cartesia/")).tts is ES

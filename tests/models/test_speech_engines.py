@@ -235,13 +235,13 @@ def test_the_cache_forgets_the_oldest_line_when_its_bytes_are_used_up() -> None:
     cache = SpeechCache(8000)
     line = np.zeros(1000, np.int16)
     for name in ("a", "b", "c", "d"):
-        cache.put((name, 1.0), line.copy())
-    assert cache.get(("a", 1.0)) is not None
-    cache.put(("e", 1.0), line.copy())
-    assert cache.get(("b", 1.0)) is None
-    assert all(cache.get((name, 1.0)) is not None for name in ("a", "c", "d", "e"))
-    cache.put(("long", 1.0), np.zeros(1001, np.int16))
-    assert cache.get(("long", 1.0)) is None
+        cache.put((name, 1.0, 1.0), line.copy())
+    assert cache.get(("a", 1.0, 1.0)) is not None
+    cache.put(("e", 1.0, 1.0), line.copy())
+    assert cache.get(("b", 1.0, 1.0)) is None
+    assert all(cache.get((name, 1.0, 1.0)) is not None for name in ("a", "c", "d", "e"))
+    cache.put(("long", 1.0, 1.0), np.zeros(1001, np.int16))
+    assert cache.get(("long", 1.0, 1.0)) is None
 
 
 @pytest.mark.rows("RV-242", "RV-245", "OI-25")
@@ -255,6 +255,25 @@ async def test_the_speed_is_how_fast_it_is_spoken(tts: Piper) -> None:
     assert np.array_equal(await tts.render(line), await tts.render(line, 1.0))
     assert 1.3 < sizes[0.6] / sizes[1.0] < 1.9
     assert 1.3 < sizes[1.0] / sizes[1.5] < 1.7
+
+
+@pytest.mark.rows("OI-26")
+async def test_a_steady_voice_never_varies(model_dir: Path) -> None:
+    """Of the same words, how far two renderings are apart; nothing is kept."""
+    voice = Piper(model_dir / "voice.onnx", cache_bytes=0)
+    apart = []
+    try:
+        for stability in (1.0, 0.5, 0.0):
+            steadied = voice.steadied(stability)
+            first, second = [await steadied.render("thanks for waiting.") for _ in range(2)]
+            size = min(first.size, second.size)
+            difference = first[:size].astype(float) - second[:size]
+            apart.append(float(np.sqrt(np.mean(difference**2))))
+    finally:
+        voice.close()
+    assert apart[0] == 0
+    assert apart[1] > 0
+    assert apart[2] > 0
 
 
 async def test_raw_phonemes_are_not_taken_from_text(tts: Piper) -> None:

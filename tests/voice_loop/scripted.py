@@ -148,9 +148,14 @@ class Mouth:
         self.fault = Fault()
         self.said: list[str] = []
         self.speeds: set[float] = set()
+        self.stability = 0.5
         self.open = 0
         #: Fails or hangs at texts with this in them only.
         self.only_at = ""
+
+    def steadied(self, stability: float) -> "Mouth":
+        self.stability = stability
+        return self
 
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         self.said.append(text)

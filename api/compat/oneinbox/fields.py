@@ -80,7 +80,7 @@ class Tts(Body):
     )
     speed: float | None = Field(default=None, ge=0.6, le=1.5)
     stability: float | None = Field(
-        default=None, ge=0, le=1, description="Kept and echoed: local voices do not vary."
+        default=None, ge=0, le=1, description="0.5 is the voice's own way, 1 never varies."
     )
 
 

@@ -6,13 +6,19 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.agents.checks import check_config
+from api.agents.context import AgentContext
 from api.base.refusals import Conflict
 from api.base.text import MASK
 from api.resources.agent import AgentObject, NewStoredAgent
 from api.resources.agent_fields import AgentFields
 from api.resources.masking import unsealed
 from api.store.tables import agent_versions, agents
+from models.openai.endpoint import Endpoint, new_client
+from models.openai.speech import OpenAiSpeech
+from models.registry import EngineRegistry, Named
 from tests.api.conftest import Bench
+from tests.voice_loop.scripted import Detector, Ears, Mind
 
 PATH = "/v1/agents"
 NONE = "6f1c2d3e-4b5a-4c6d-8e7f-901234567890"
@@ -354,3 +360,19 @@ async def test_agents_are_read_by_readers_and_made_by_administrators(bench: Benc
     assert (await bench.client.get(PATH, headers=headers)).status_code == 200
     answer = await bench.client.post(PATH, json={"name": "x"}, headers=headers)
     assert answer.status_code == 403
+
+
+async def test_a_voice_on_another_machine_varies_as_it_pleases(bench: Bench) -> None:
+    async with new_client() as client:
+        there = Endpoint("models.voices.far", "http://127.0.0.1:9/v1", "tts", None, 1.0)
+        engines = EngineRegistry(
+            [Named("local", Mind({}))],
+            [Named("far", OpenAiSpeech(there, client, "nova", 24_000, "pcm"), "endpoint", ("en",))],
+            [Named("local", Ears(), languages=("en",))],
+            new_detector=lambda _rate: Detector(),
+            custom=lambda _wanted: Mind({}),
+        )
+        context = AgentContext(bench.services.settings, engines, frozenset(), {}, frozenset())
+        agent = AgentFields.model_validate({"voice": {"id": "far", "stability": 0.3}})
+        (error,) = check_config(agent, context)
+    assert error.pointer == "/voice/stability"

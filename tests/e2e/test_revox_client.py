@@ -100,7 +100,7 @@ async def test_an_order_is_placed_polled_and_told(phone: Phone) -> None:
 @pytest.mark.rows("RV-220", "RV-264", "RV-268", "RV-294", "RV-299", "RV-491", "RV-512")
 async def test_an_order_in_the_clients_own_words_and_at_its_own_time(phone: Phone) -> None:
     """Variables and outputs with spaces, accents and signs; a time in milliseconds."""
-    names = ["Is it confirmed?", "1er día"]
+    names = ["Is it confirmed?", "¿Le conviene el 1er día?"]
     at = int(time.time() + 3) * 1000
     async with RevoxClient(f"{phone.server.url}/api", phone.key) as revox:
         placed = await revox.place(
@@ -108,8 +108,7 @@ async def test_an_order_in_the_clients_own_words_and_at_its_own_time(phone: Phon
             assistant={
                 "prompt": "{{The task}}\nFacts: {{los hechos}}",
                 "structured_output_config": [
-                    {"name": names[0], "required": False, "type": "boolean"},
-                    {"name": names[1], "required": False, "type": "string"},
+                    {"name": name, "required": False, "type": "boolean"} for name in names
                 ],
                 "sms_template": "Thank you,\n{{los hechos}}",
             },

@@ -151,7 +151,7 @@ async def test_after_a_machine_it_is_tried_again(office: Office) -> None:
     call = await office.store.calls.get(first.call.id)
     assert (call.status, call.answered_by, call.reservation_status) == (
         "completed",
-        "unknown",
+        "human",
         "settled",
     )
     one, other = await office.store.calls.attempts(call.id)

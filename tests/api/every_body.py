@@ -606,6 +606,8 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
                 "/assistant_id": "/answer/call/assistant/id",
                 "/force_now": "/native/force_now",
                 "/concurrency": "/native/concurrency",
+                # Of one that waits for a window, the service is told when that opens.
+                "/scheduled_at": "/native/scheduled_at",
                 **one_window("/assistant", "/answer/call/assistant"),
             },
         ),

@@ -130,7 +130,12 @@ async def test_the_example_request_is_enough(bench: Bench) -> None:
         "timezone": None,
     }
     assert call["from_phone_number"] == "+15559876543"
-    assert (call["first_sentence_delay_ms"], call["scheduled_at"]) == (400, None)
+    assert call["first_sentence_delay_ms"] == 400
+    # It may be night in Manhattan, or Sunday.
+    assert (call["status"], call["scheduled_at"] is None) in {
+        ("queued_for_calling", True),
+        ("scheduled", False),
+    }
     assert (call["call_attempts"], call["last_call_attempt"], call["campaign"]) == ([], None, None)
     assert call["assistant"]["prompt"]
     native = (await bench.client.get(f"/v1/calls/{call['id']}")).json()

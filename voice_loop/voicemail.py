@@ -21,27 +21,51 @@ _WITHIN_FRAMES = 60_000 // FRAME_MS
 _KEY_FRAMES = 500 // FRAME_MS
 
 
-#: What voicemails, menus and call screening say, and people hardly ever.
+#: What voicemails, menus, networks and call screening say, and people hardly ever; by language.
 _RECORDED: Final = re.compile(
-    r"\b(?:leave|record)\b.{0,30}\b(?:message|name|number)\b"
-    r"|\b(?:after|at|wait for) the (?:tone|beep|signal)\b"
-    r"|\bvoice ?mail\b|\bmailbox\b|\banswering machine\b|\breason for (?:your call|calling)\b"
-    r"|\b(?:can ?not|can't|unable to|not available to)\b.{0,12}\b(?:take|answer|come to)\b"
-    r".{0,12}\b(?:call|phone)\b"
-    r"|\b(?:person|number|party|customer|subscriber) you.{0,20}"
-    r"\b(?:call|called|calling|dial|dial?led|reach)\b"
-    r"|\byour call (?:is|has been|will be) (?:important|forwarded|recorded|answered)\b"
-    r"|\bpress (?:the |any )?(?:\d|zero|one|two|three|four|five|six|seven|eight|nine|star|pound"
-    r"|hash|key)\b"
-    r"|\b(?:dejen?|grabe)\b.{0,30}\b(?:mensaje|recado|nombre)\b|\bbuz[oó]n\b|\bcontestador"
-    r"|\b(?:despu[eé]s|tras|al o[ií]r)\b.{0,10}\b(?:señal|tono|pitido)\b|\bfuera de cobertura\b"
-    r"|\bno (?:est[aá]|se encuentra) disponible\b"
-    r"|\b(?:pulse|marque|oprima|presione) (?:el |la )?(?:\d|cero|uno|dos|tres|cuatro|cinco|seis"
-    r"|siete|ocho|nueve|asterisco|almohadilla|tecla)\b"
-    r"|\bhinterlassen\b.{0,30}\bnachricht\b|\bnach dem (?:signal|piep)?ton\b|\banrufbeantworter\b"
-    r"|\blaissez\b.{0,30}\bmessage\b|\bapr[eè]s le (?:bip|signal)\b|\brépondeur\b|\bmessagerie\b"
-    r"|\blasci(?:a|ate|are)\b.{0,30}\bmessaggio\b|\bdopo il segnale\b|\bsegreteria telefonica\b"
-    r"|\bdeixe\b.{0,30}\b(?:mensagem|recado)\b|\bapós o (?:sinal|bip)\b|\bcaixa postal\b",
+    "|".join(
+        (
+            # en
+            r"\b(?:leave|record|state)\b.{0,30}\b(?:message|name|number|details)\b",
+            r"\b(?:after|at|wait for|hear) the (?:tone|beep|signal|sound of)\b",
+            r"\bvoice ?mail|\bmail ?box\b|\banswering (?:machine|service)\b",
+            r"\breached\b.{0,80}\b(?:away|back|can't|closed|hours|leave|not|unable|unavailable)\b",
+            r"\b(?:can ?not|can't|unable|not available|not here) (?:to )?"
+            r"(?:answer|come to|take)\b.{0,16}\b(?:call|phone)\b",
+            r"\b(?:customer|number|party|person|subscriber|user) (?:that )?(?:you|is)\b.{0,24}"
+            r"\b(?:available|call|called|calling|dial|dial?led|reach|reached|service|unavailable)\b",
+            r"\bnot (?:in service|(?:accepting|receiving) calls)\b|\bas dial?led\b",
+            r"\byour call (?:cannot|has been|is|will be) "
+            r"(?:answered|be|forwarded|important|recorded)\b",
+            r"\bcalls? (?:is|are|may|might|will) (?:be(?:ing)? )?(?:monitored|recorded)\b",
+            r"\b(?:agents|operators|representatives) are (?:currently )?(?:assisting|busy)\b",
+            r"\b(?:remain|stay) on the line\b|\boffice (?:hours are|is (?:currently )?closed)\b",
+            r"\b(?:press|dial) (?:the |any )?(?:\d|zero|one|two|three|four|five|six|seven|eight"
+            r"|nine|star|pound|hash|key)\b",
+            r"\breason for (?:calling|your call)\b",
+            # es
+            r"\b(?:dej[ae]|dejen|dejar|dejanos|déjanos|grab[ae]|diga) .{0,30}"
+            r"\b(?:mensaje|motivo|nombre|recado)\b",
+            r"\b(?:al o[ií]r|después|despues|tras) .{0,10}\b(?:pitido|señal|tono)\b",
+            r"\bbuz[oó]n\b|\bcontestador|\bfuera de cobertura\b|\bapagado o\b",
+            r"\bno (?:est[aá]|se encuentra) disponible\b|\bno (?:puedo|podemos) atender",
+            r"\bllamada (?:est[aá] siendo|podr[aá] ser|puede ser|ser[aá]) grabada\b",
+            r"\b(?:agentes|operadores) (?:est[aá]n|se encuentran) ocupados\b",
+            r"\bpermanezca en l[ií]nea\b",
+            r"\b(?:marque|oprima|presione|pulse) (?:el |la )?(?:\d|cero|uno|dos|tres|cuatro|cinco"
+            r"|seis|siete|ocho|nueve|asterisco|almohadilla|tecla)\b",
+            # de
+            r"\bhinterlassen\b.{0,30}\bnachricht\b|\bnach dem (?:signal|piep)?ton\b",
+            r"\banrufbeantworter\b|\bteilnehmer ist\b|\bnicht (?:erreichbar|zu erreichen)\b",
+            r"\bdrücken sie (?:bitte )?die\b",
+            # fr
+            r"\blaisse[rz]\b.{0,30}\bmessage\b|\bapr[eè]s le (?:bip|signal)\b",
+            r"\brépondeur\b|\bmessagerie\b|\b(?:appuyez sur|tapez)\b|\bvotre correspondant\b",
+            # it, pt
+            r"\blasci(?:a|ate|are)\b.{0,30}\bmessaggio\b|\bdopo il segnale\b|\bsegreteria\b",
+            r"\bdeix[ae]\b.{0,30}\b(?:mensagem|recado)\b|\bapós o (?:bip|sinal)\b|\bcaixa postal\b",
+        )
+    ),
     re.IGNORECASE,
 )
 

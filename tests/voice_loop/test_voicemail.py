@@ -256,7 +256,21 @@ async def hung_up(call: PhoneCall) -> bool:
 
 
 @pytest.mark.rows("RV-491")
-@pytest.mark.parametrize("answer", ["yes speaking", "no thank you", "who is this", "sí, soy yo"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "yes speaking",
+        "no thank you",
+        "who is this",
+        "you have reached the right person",
+        "monday is not available",
+        "i will call you back",
+        "can you take a note of my number please",
+        "the person in charge is at lunch",
+        "sí, soy yo",
+        "no puedo el lunes",
+    ],
+)
 async def test_who_answers_the_agent_is_a_human(answer: str) -> None:
     assert await hung_up(await heard(answer))
 
@@ -291,6 +305,21 @@ async def test_who_only_says_hello_is_not_known() -> None:
         "hi this is bob leave me your name and number",
         "the person you are trying to reach is not available",
         "i can't come to the phone right now",
+        "hi you've reached sam i'm away so leave your details and i'll call you back",
+        "we are unable to take your call",
+        "at the sound of the beep after the beep please",
+        "the number you have dialed is not in service",
+        "your call cannot be completed as dialed",
+        "this call may be recorded",
+        "all our agents are busy",
+        "please stay on the line",
+        "our office is closed",
+        "please state your name",
+        "dial zero for the operator",
+        "no puedo atender tu llamada deja un mensaje",
+        "el teléfono está apagado o fuera de cobertura",
+        "esta llamada puede ser grabada",
+        "der teilnehmer ist zurzeit nicht erreichbar",
         "your call has been forwarded to voicemail",
         "the mailbox is full goodbye",
         "for sales press one",

@@ -4,22 +4,32 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from api.base.times import rfc3339
 from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
 from api.http.disk import MEGABYTE, folders, free_bytes
+from api.resources.dialect import Dialect
 from api.settings import Settings
 from pbx.switch import Finding
 
 
 @click.command()
 @config_option
+@click.option(
+    "--dialect",
+    type=click.Choice(get_args(Dialect)),
+    help="Look instead at what a client of this service needs here, with the lines to add.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
-def doctor(config: Path | None, as_json: bool) -> None:
+def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
     """Check PBX login, trunk, RTP ports, models and disk; exits 1 when something is wrong."""
     settings = settings_or_fail(config)
+    if dialect is not None:
+        _tell_needs(settings, dialect, as_json)
+        return
     findings = run(examine(settings))
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -29,6 +39,27 @@ def doctor(config: Path | None, as_json: bool) -> None:
             out.print(f"{mark}  {finding.check:<13}", end="")
             out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
     if not all(finding.ok for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+def _tell_needs(settings: Settings, dialect: Dialect, as_json: bool) -> None:
+    from api.cli.dialect_doctor import needs_of
+    from api.compat.doctor import all_lines
+
+    needs = run(needs_of(settings, dialect))
+    if as_json:
+        print_json([asdict(need) for need in needs])
+    else:
+        width = max(len(need.check) for need in needs)
+        for need in needs:
+            mark = "[green]ok     [/]" if need.ok else "[red]missing[/]"
+            out.print(f"{mark}  ", end="")
+            run_this = f" (`{need.command}`)" if need.command else ""
+            told = f"{need.check:<{width}}  {need.message}{run_this}"
+            out.print(told, markup=False, highlight=False, soft_wrap=True)
+        if lines := all_lines(needs):
+            out.print(f"\nAdd to offhook.toml:\n\n{lines}", markup=False, highlight=False)
+    if not all(need.ok for need in needs):
         raise SystemExit(EXIT_FAILED)
 
 

@@ -1,12 +1,23 @@
-"""The page about hosted services' clients is what the tables say."""
+"""The pages about hosted services' clients are what the tables say."""
 
 from pathlib import Path
 
-from api.compat.docs import compat_page
+import pytest
 
-PAGE = Path(__file__).parents[3] / "docs" / "compat.md"
+from api.compat.dialects import DIALECTS
+from api.compat.docs import compat_page, dialect_page
+from api.resources.dialect import Dialect
+
+PAGES = Path(__file__).parents[3] / "docs"
 
 
 def test_the_page_is_up_to_date() -> None:
     """Run `python -m api.compat.docs > docs/compat.md`."""
-    assert PAGE.read_text(encoding="utf-8") == compat_page()
+    assert (PAGES / "compat.md").read_text(encoding="utf-8") == compat_page()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_page_of_a_dialect_is_up_to_date(dialect: Dialect) -> None:
+    """Run `python -m api.compat.docs revox > docs/compat-revox.md`, and so for each."""
+    page = PAGES / f"compat-{dialect}.md"
+    assert page.read_text(encoding="utf-8") == dialect_page(dialect)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import wave
+from pathlib import Path
 
 from api.cli.example import EXAMPLE
 from pbx.testbed import persona
@@ -58,3 +59,24 @@ async def test_call(phone: Phone) -> None:
     )  # fmt: skip
     assert code == 1
     assert "/to" in err
+
+
+async def test_doctor_says_what_a_client_of_a_service_lacks(tmp_path: Path) -> None:
+    """Its lines go into the settings as they are; then nothing is missing any more."""
+    config = tmp_path / "offhook.toml"
+    config.write_text(f'[store]\npath = "{tmp_path / "data/offhook.db"}"\n')
+    named = ("--config", str(config))
+    code, out, err = await command("doctor", "--dialect", "oneinbox", *named)
+    assert (code, err) == (1, "")
+    told, _, lines = out.partition("Add to offhook.toml:\n")
+    assert "missing  model gpt-4.1-mini" in told
+    assert "offhook keys create crm --dialect oneinbox" in told.replace("\n", " ")
+    config.write_text(config.read_text() + lines)
+    created, _, err = await command("keys", "create", "crm", "--dialect", "oneinbox", *named)
+    assert created == 0, err
+    code, out, err = await command("doctor", "--dialect", "oneinbox", "--json", *named)
+    needs = json.loads(out)
+    assert [need for need in needs if not need["ok"]] == []
+    assert (code, set(needs[0])) == (0, {"check", "ok", "message", "lines", "command"})
+    code, _, err = await command("doctor", "--dialect", "vapi", *named)
+    assert (code, "callingbox" in err) == (2, True)

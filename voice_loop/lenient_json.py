@@ -113,6 +113,7 @@ def coerced(value: Any, schema: Mapping[str, Any]) -> Any:
     A property's name may be written with other cases, accents and separators. A null for a
     property that may be left out is left out.
     """
+    schema = _meant_schema(value, schema)
     if isinstance(value, Mapping):
         properties, required = schema.get("properties") or {}, schema.get("required") or ()
         value = _named(value, properties)
@@ -154,6 +155,14 @@ def _plain(name: str) -> str:
     """The letters and digits of a name, without case and accents."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if letter.isalnum())
+
+
+def _meant_schema(value: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of several schemas, the one that an object or a list is to be of."""
+    if not isinstance(value, Mapping | list):
+        return schema
+    kind = "array" if isinstance(value, list) else "object"
+    return next((one for one in schema.get("anyOf") or () if one.get("type") == kind), schema)
 
 
 def _meanings(text: str, schema: Mapping[str, Any]) -> Iterator[Any]:

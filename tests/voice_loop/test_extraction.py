@@ -226,3 +226,26 @@ async def test_a_failing_engine_is_told() -> None:
     with pytest.raises(EngineError, match="out of memory"):
         await extract(llm, RETURNS, SCHEMA, TURNS)
     assert llm.open == 0
+
+
+async def test_what_is_within_lists_and_objects_is_taken_as_it_is_meant() -> None:
+    """Fields that may be null, too: a schema for each of the two stands in `anyOf`."""
+    null = {"type": "null"}
+    place = {
+        "type": "object",
+        "properties": {"floor": {"anyOf": [{"type": "integer"}, null]}},
+        "required": ["floor"],
+        "additionalProperties": False,
+    }
+    ages = {"type": "array", "items": {"type": "integer"}}
+    schema = {
+        "type": "object",
+        "properties": {"ages": {"anyOf": [ages, null]}, "place": {"anyOf": [place, null]}},
+        "required": ["ages", "place"],
+        "additionalProperties": False,
+    }
+    returns: dict[str, Any] = {"ages": "int[]", "place": {"floor": "int"}}
+    messages = extraction_messages(returns, TURNS)
+    llm = Mind({messages[-1]["content"]: '{"ages": ["3", 4], "place": {"floor": "2"}}'})
+    result = await extract(llm, returns, schema, TURNS)
+    assert result == {"ages": [3, 4], "place": {"floor": 2}}

@@ -256,6 +256,8 @@ WRONG_TYPES: tuple[Any, ...] = (None, True, 3, {}, [], [None], [["a"]], ["a", "a
         ({"type": "object"}, ""),
         ({"type": "string", "minLength": 3}, "/minLength"),
         ({"type": "string", "format": "uri"}, "/format"),
+        ({"type": "number", "format": "date"}, "/format"),
+        ({"enum": ["a"], "format": "date"}, "/format"),
         ({"type": "array", "items": "money"}, "/items"),
         ({"enum": []}, "/enum"),
         ({"street": "text", "floors": "money"}, "/floors"),

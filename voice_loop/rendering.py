@@ -64,7 +64,7 @@ class Renderer:
         dialogue = dialogue.copy()
         dialogue.leave_message()
         text = await self._engines.write(dialogue.messages())
-        # What asks, or opens the call, is meant for somebody who answers.
+        # What asks, or opens the call, is meant for somebody who answers; JSON for nobody.
         openings = {"", self._config.first_sentence, self._prepared.opening.text}
-        unfit = text in openings or text.endswith(("?", "؟", "？"))
+        unfit = text in openings or text.endswith(("?", "؟", "？")) or "{" in text
         return self._phrases.voicemail if unfit else text

@@ -78,6 +78,7 @@ async def test_a_message_is_left_after_the_tone_and_before_hanging_up() -> None:
         ("", phrases("en").voicemail),
         (OPENING, phrases("en").voicemail),
         ("hello. is anybody there?", phrases("en").voicemail),
+        ('{"quote": "null", "outcome": "interested"}', phrases("en").voicemail),
     ],
 )
 async def test_without_a_message_the_model_writes_one_and_never_opens_the_call(

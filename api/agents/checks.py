@@ -70,9 +70,9 @@ def _basics(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
 def _engines(config: AgentFields, context: AgentContext) -> Iterator[FieldError]:
     if config.llm is not None:
         yield from _llm(config.llm, context)
-    spoken: str | None = config.language or context.settings.calls.default_language
-    if not context.engines.speaks(spoken):
-        spoken = None  # that is told already
+    language = config.language or context.settings.calls.default_language
+    # One that is not spoken is told already.
+    spoken = language if context.engines.speaks(language) else None
     wrong: dict[str, str | None] = {}
     if (voice := config.voice) is not None:
         if voice.id is not None or voice.provider is not None:

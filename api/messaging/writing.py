@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from api.base.text import UnknownVariableError, as_text, render
 from api.base.times import rfc3339
 from api.messaging.outgoing import NotSentError, plain
 from api.resources.call import Call
-from api.resources.call_facts import values_of
+from api.resources.call_facts import callee_zone, values_of
 from api.resources.message import Message
 from api.resources.turn import Turn
 from api.store import Store

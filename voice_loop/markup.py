@@ -10,7 +10,8 @@ from typing import Final
 
 #: A link that may hold what elsewhere ends a clause; at the end of a text, one that has no end yet.
 LINK: Final = re.compile(
-    r"!?\[[^\[\]\n]{1,200}(?:\](?:\([^()\n]{0,500}(?:\([^()\n]{0,100}\)[^()\n]{0,300})?(?:\)|\Z)"
+    r"!?\[[^\[\]\n]{1,200}(?:\](?:"
+    r"\([^()\n]{0,500}(?:\([^()\n]{0,100}(?:\)[^()\n]{0,300})?)?(?:\)|\Z)"
     r"|\[[^\[\]\n]{0,60}(?:\]|\Z)|\Z)|\Z)"
 )
 _LINE_STARTS: Final = (

@@ -133,6 +133,22 @@ FRAGMENTS = st.sampled_from(
         '"',
         "…",
         " – ",
+        "[",
+        "](",
+        ")",
+        "(",
+        "No. ",
+        "apt",
+        "J",
+        "4",
+        "。",
+        "、",
+        "؟",
+        "月曜",
+        "&amp;",
+        "**",
+        "#",
+        "|",
     ]
 )
 
@@ -189,7 +205,7 @@ def test_a_deeply_nested_tool_call_is_malformed() -> None:
 
 
 GROWING = [
-    *('{"a": "', '{"a": [', "<tool_call>", "```", "[TOOL_CALLS]"),
+    *("[a](", '{"a": "', '{"a": [', "<tool_call>", "```", "[TOOL_CALLS]"),
     *("book(", "", "action: ", "call "),
 ]
 

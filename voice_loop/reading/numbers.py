@@ -11,6 +11,11 @@ _GROUPED: Final = (
     r"|\d{1,3}(?:[.,'’\u00a0\u202f]\d{3}){1,4}(?:[.,]\d{1,15})?(?!\d))"
 )
 _PLAIN: Final = r"\d{1,15}(?:[.,]\d{1,15})?(?!\d)"
+MINUS: Final = r"(?P<minus>(?<![\w)\]])[-−])?"
+#: What is counted follows.
+PLURAL: Final = re.compile(
+    r"\s+(?:[^\W\d_]{3,}(?<!us|ss|is)s|people|men|women|children|percent|more|of)(?!\w)", re.I
+)
 #: A longer one is told by its digits.
 MOST_DIGITS: Final = 15
 
@@ -58,6 +63,13 @@ def spoken_number(whole: int, decimals: str, language: Language, noun: str = "")
     if point is None:
         return None
     return f"{language.cardinal(whole)} {point} {one_by_one(decimals, language)}"
+
+
+def amount(text: str, language: Language, noun: str = "", *, minus: bool = False) -> str | None:
+    """A number as it is written, in words; None where the language has none for decimals."""
+    said = spoken_number(*parse(text, language), language, noun)
+    sign = language.signs.get("minus")
+    return f"{sign} {said}" if minus and sign and said else said
 
 
 def one_by_one(text: str, language: Language) -> str:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from voice_loop.reading import addresses, amounts, calendar, telephone, words
+from voice_loop.reading import (
+    addresses,
+    calendar,
+    measures,
+    money,
+    notations,
+    plain_numbers,
+    telephone,
+    words,
+)
 from voice_loop.reading.english import english
 from voice_loop.reading.language import Language
 from voice_loop.reading.others import other
@@ -89,13 +98,16 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
                 *words.identifiers(language),
                 *calendar.rules(language),
                 *telephone.rules(language),
-                *amounts.rules(language),
+                *notations.decades(language),
+                *money.rules(language),
+                *measures.rules(language),
+                *notations.rules(language),
             ),
         ),
         (_SHORTENED, (*words.abbreviations(language), *calendar.weekdays(language))),
         (_DIGIT, tuple(words.codes(language))),
         (_CAPITALS, tuple(words.acronyms(language))),
-        (_DIGIT, tuple(amounts.plain_numbers(language))),
+        (_DIGIT, tuple(plain_numbers.rules(language))),
         (words.SIGN, tuple(words.signs(language))),
     )
     if code not in _UNSPACED:

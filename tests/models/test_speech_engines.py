@@ -283,6 +283,19 @@ async def test_raw_phonemes_are_not_taken_from_text(tts: Piper) -> None:
     assert abs(plain.size - tricky.size) < tts.rate // 5
 
 
+@pytest.mark.parametrize(
+    ("text", "sounds_as"),
+    [
+        # With a hyphen, eSpeak NG has no doubt that the letter is meant.
+        ("Gate A four.", "Gate A- four."),
+        ("A B C, one.", "A- B C, one."),
+        ("A visit is fine.", "a visit is fine."),
+    ],
+)
+def test_the_letter_a_is_no_article(tts: Piper, text: str, sounds_as: str) -> None:
+    assert tts._phonemize(text) == tts._phonemize(sounds_as)
+
+
 def test_a_missing_voice_file_is_named(model_dir: Path, tmp_path: Path) -> None:
     shutil.copy(model_dir / "voice.onnx", tmp_path / "voice.onnx")
     with pytest.raises(EngineError, match=r"voice\.onnx\.json is missing"):

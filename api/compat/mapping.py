@@ -337,7 +337,17 @@ FIELDS: Final[Mapping[Dialect, Mapping[str, Mapping[str, str]]]] = {
 }
 
 
+#: Members of CallingBox's calls and agents that are our fields as they are.
+CALLINGBOX_SAME: Final = (
+    *("to", "from_number", "agent_id", "prompt", "instructions", "persona", "context", "returns"),
+    *("language", "tools", "webhook_url", "voicemail_action", "metadata"),
+    *("name", "number_ids", "primary_number_id"),
+)
+
+
 def _names(dialect: Dialect) -> Iterator[tuple[str, str]]:
+    if dialect == "callingbox":
+        yield from ((name, name) for name in CALLINGBOX_SAME)
     for table in FIELDS[dialect].values():
         for theirs, ours in table.items():
             yield from ((one, theirs) for one in ours.split(", ") if "`" not in one)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from api.base.problems import Problem, invalid, pointer, problem_of
+from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
 from api.base.refusals import Refused
 from api.compat.mapping import NAMES
 from api.resources.dialect import Dialect
@@ -65,37 +65,45 @@ def moved(
 
     Args:
         problem: in ours.
-        places: as of `Translation`: each pointer is moved by the longest one that leads to it; one
-            that no place leads to becomes the pointer to the whole body.
-        names: of our fields (`voice.id`), which its sentences may name.
+        places: as of `Translation`: each pointer is moved by the longest one that leads to it.
+        names: of our fields (`voice.id`), which its sentences may name. A pointer that no place
+            leads to, of a field that was kept before, is moved by them; of one without a name the
+            sentence tells, and the pointer becomes that to the whole body.
     """
     if not problem.errors:
         return problem
-    errors = [
-        replace(
-            error,
-            detail=_renamed(error.detail, names),
-            pointer=None if error.pointer is None else _moved(error.pointer, places),
-        )
-        for error in problem.errors
-    ]
+    errors = [_told(error, places, names) for error in problem.errors]
     if problem.status != 422:
         return Problem(problem.status, problem.code, problem.detail, errors, problem.headers)
     return invalid(errors, problem.code)
 
 
+def _told(error: FieldError, places: Mapping[str, str], names: Mapping[str, str]) -> FieldError:
+    detail = _renamed(error.detail, names)
+    if error.pointer is None:
+        return replace(error, detail=detail)
+    if (place := _moved(error.pointer, places)) is not None:
+        return replace(error, detail=detail, pointer=place)
+    path = error.pointer[1:]
+    if (named := _named(path, names)) is not None:
+        return replace(error, detail=detail, pointer=f"/{named}")
+    return replace(error, detail=f"{path}: {detail}" if path else detail, pointer="")
+
+
 def _renamed(detail: str, names: Mapping[str, str]) -> str:
-    detail = _OF_AGENT.sub(lambda match: f"its agent's {_named(match[1], names)}:", detail)
+    detail = _OF_AGENT.sub(
+        lambda match: f"its agent's {_named(match[1], names) or match[1]}:", detail
+    )
     return _FIELD.sub(lambda match: f"`{names.get(match[1], match[1])}`", detail)
 
 
-def _named(path: str, names: Mapping[str, str]) -> str:
-    """A pointer into an agent in a dialect's words."""
+def _named(path: str, names: Mapping[str, str]) -> str | None:
+    """A pointer into our fields in a dialect's words; None where it has none for it."""
     parts = path.split("/")
     for length in range(len(parts), 0, -1):
         if (theirs := names.get(".".join(parts[:length]))) is not None:
             return "/".join([*theirs.split("."), *parts[length:]])
-    return path
+    return None
 
 
 #: Where a sentence names a field of a stored agent (`api.agents.layers`), or of the request.
@@ -103,10 +111,10 @@ _OF_AGENT: Final = re.compile(r"its agent's ([^:]+):")
 _FIELD: Final = re.compile(r"`([a-z_]+)`")
 
 
-def _moved(place: str, places: Mapping[str, str]) -> str:
+def _moved(place: str, places: Mapping[str, str]) -> str | None:
     prefix = place
     while prefix not in places:
         if not prefix:
-            return ""
+            return None
         prefix = prefix.rpartition("/")[0]
     return places[prefix] + place[len(prefix) :]

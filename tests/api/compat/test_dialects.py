@@ -9,7 +9,7 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from api.base.problems import Problem
+from api.base.problems import FieldError, Problem, invalid
 from api.base.refusals import Invalid
 from api.compat.dialects import DIALECTS
 from api.compat.translation import Translation
@@ -186,3 +186,30 @@ def test_what_the_store_refuses_points_into_the_request_too() -> None:
     with pytest.raises(Problem) as caught, ours.told("revox"):
         raise Invalid("there is no such number", field="number_id")
     assert [error.pointer for error in caught.value.errors] == ["/phone/id"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "ours", "place", "detail"),
+    [
+        ("callingbox", "/voice/id", "/voice", "x"),
+        ("callingbox", "/webhook_url", "/webhook_url", "x"),
+        ("callingbox", "/returns/day/type", "/returns/day/type", "x"),
+        ("callingbox", "/retry/timezone", "", "retry/timezone: x"),
+        ("oneinbox", "/voice/id", "/tts/voice_id", "x"),
+        ("oneinbox", "/instructions", "/llm/system_prompt", "x"),
+        ("oneinbox", "/tools/0/url", "", "tools/0/url: x"),
+        ("revox", "/instructions", "/prompt", "x"),
+        ("revox", "/max_duration_seconds", "/max_call_duration_secs", "x"),
+        ("revox", "/name", "/theirs", "x"),
+    ],
+)
+def test_what_was_kept_before_is_told_by_the_services_name(
+    dialect: Dialect, ours: str, place: str, detail: str
+) -> None:
+    """No value of the request leads to it: it is the stored agent's."""
+    made = Translation()
+    made.put("name", "Ada", ("theirs",))
+    with pytest.raises(Problem) as caught, made.told(dialect):
+        raise invalid([FieldError("x", ours)])
+    (error,) = caught.value.errors
+    assert (error.pointer, error.detail) == (place, detail)

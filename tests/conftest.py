@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Final
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -24,6 +25,10 @@ _OF_THE_BED: Final = frozenset({"bed", "media", "model_dir", "loaded"})
 # Servers are started by the dozen: each would compile Offhook's modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A busy machine may take its time.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx.freeswitch.esl import (
@@ -225,7 +225,6 @@ _TOKEN = st.text("ABCdef-_0", min_size=1, max_size=10).filter(lambda t: t != "_b
 _VALUE = st.text(max_size=40).filter(lambda v: v != "_undef_")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(_TOKEN, _VALUE), st.none() | st.text(min_size=1), st.data())
 def test_an_event_survives_the_way_from_freeswitch(
     headers: dict[str, str], body: str | None, data: st.DataObject
@@ -244,7 +243,6 @@ def test_an_event_survives_the_way_from_freeswitch(
     assert [read_event(message.body) for message in got] == [expected, expected]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_messages_or_an_error_of_ours(data: bytes) -> None:
     try:

@@ -295,7 +295,7 @@ def test_a_packet_longer_than_any_delay_is_dropped() -> None:
     assert all(buffer.pop(n * 0.02).concealed for n in range(20))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

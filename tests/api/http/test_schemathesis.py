@@ -164,7 +164,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=(Phase.explicit, Phase.generate),

@@ -133,7 +133,6 @@ def test_retry_delay(names: tuple[str, ...], instants: tuple[str, ...], expected
     assert retry_delay(policy, names, [unix(one) for one in instants]) == expected
 
 
-@settings(deadline=None)
 @given(policies, zones, instants)
 @pytest.mark.rows("RV-101…108", "RV-110", "RV-117", "RV-121", "RV-125")
 def test_open_as_the_wall_clocks_show(
@@ -142,7 +141,7 @@ def test_open_as_the_wall_clocks_show(
     assert open_at(policy, names, now) == is_open(policy, names, now)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(policies, zones, instants)
 def test_nothing_opens_before_the_next_opening(
     policy: RetryPolicy, names: tuple[str, ...], now: float

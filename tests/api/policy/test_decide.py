@@ -315,7 +315,7 @@ def histories(draw: st.DrawFn) -> tuple[AttemptFacts, ...]:
     return tuple(made[:5])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(orders, histories(), instants)
 def test_at_the_time_it_named_it_dials(
     order: OrderFacts, attempts: tuple[AttemptFacts, ...], now: float
@@ -346,7 +346,7 @@ def test_at_the_time_it_named_it_dials(
             assert why in {"attempts_used", "never_open"}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     orders,
     instants,

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from api.base.fields import Body, parse_fields
 from api.base.problems import Problem
@@ -151,7 +151,6 @@ def test_a_delay_is_a_sane_number(number: object) -> None:
     assert problem.value.errors[0].pointer == f"{WINDOW}/retry_delay_seconds"
 
 
-@settings(deadline=None)
 @given(policy=policies)
 def test_a_policy_survives_its_json(policy: RetryPolicy) -> None:
     assert parse_retry(retry_json(policy)) == policy

@@ -376,9 +376,7 @@ CAUSES = {
 }
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(sorted(CAUSES))), max_size=9))
 async def test_whatever_is_told_a_call_keeps_its_promises(
     store: Store, steps: list[tuple[str, str]]

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from api.calls.conversing import conversation_config, is_recorded
-from api.calls.engines import engine_registry, engines_of
+from api.calls.engine_watch import EngineWatch
+from api.calls.engines import engine_registry, engines_of, parts_of
 from api.calls.recording_folder import FolderError, RecordingFolder, open_folder
 from api.calls.recording_keeper import RecordingKeeper
 from api.calls.retention import Housekeeper
@@ -113,6 +114,13 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         stack.push_async_callback(ways.close)
         toolbox = await stack.enter_async_context(Toolbox(settings, store, seal, ways))
         engines_for = partial(engines_of, registry, seal=seal)
+        watch = EngineWatch(
+            partial(parts_of, registry, seal=seal),
+            registry.remote_parts,
+            store.claims.engines_back,
+        )
+        stack.push_async_callback(watch.close)
+        watch.look()
         dialer = Dialer(
             store,
             switch,
@@ -124,22 +132,24 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,
+                doubt=watch.doubt,
                 freeze=Freezer(Deployment(settings, store, registry, seal)),
             ),
             settings.calls.max_concurrent,
             max_analyses=settings.calls.max_analyses,
+            hinders=watch.hinders,
         )
         server = Server(settings, store, switch, media, engines, dialer, secret, url)
         services = Services(
             settings=settings,
             store=store,
             engines=registry,
-            health=lambda: _health(server),
+            health=lambda: _health(server, watch),
             seal=seal,
             url=settings.server.public_url or url,
             node=folder.node,
         )
-        inbound = InboundCalls(services, dialer)
+        inbound = InboundCalls(services, dialer, watch.problem)
         app = create_app(services, ENDPOINTS)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         keeper = RecordingKeeper(store, folder)
@@ -297,13 +307,14 @@ async def _trunks(store: Store) -> Mapping[str, Check]:
     return {"trunks": Check(True, told)}
 
 
-async def _health(server: Server) -> Mapping[str, Check]:
+async def _health(server: Server, watch: EngineWatch) -> Mapping[str, Check]:
     connected = server.switch.connected
     pbx = Check(connected, "connected" if connected else "no link to the PBX; see `offhook doctor`")
+    wrong, model_set = watch.look(), server.settings.models.set
     lateness = server.media.lateness()
     return {
         "pbx": pbx,
-        "models": Check(True, f"set {server.settings.models.set} is loaded"),
+        "models": Check(not wrong, "; ".join(wrong) or f"set {model_set} is loaded"),
         "media": Check(
             True,
             f"tick late by {lateness.p99_ms:.1f} ms at the 99th percentile, "

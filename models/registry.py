@@ -1,10 +1,11 @@
 """Engines by the names that agents call them: the loaded set's own, and configured endpoints."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 from models.languages import language_of
+from models.probing import hear, reach, speak, think
 from voice_loop.audio import Samples
 from voice_loop.ports import (
     EngineError,
@@ -72,6 +73,22 @@ class Wanted:
     transcriber: str | None = None
     heard_language: str | None = None
     """What the person speaks, where it is another one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An engine that calls are held with, as it can be tried out."""
+
+    called: str
+    """What it is and its name: `language model 'local'`."""
+    place: Literal["local", "endpoint", "agent"]
+    """`agent`: an agent has brought it along. What is not local may come and go."""
+    key: Hashable
+    """What it is known by."""
+    reach: Callable[[], Awaitable[None]]
+    """Asks whether it is there, at no cost; raises EngineError."""
+    try_out: Callable[[], Awaitable[None]]
+    """Asks it for a little; raises EngineError."""
 
 
 class EngineRegistry:
@@ -176,6 +193,34 @@ class EngineRegistry:
             stt = _Hearing(stt, wanted.heard_language)
         return Engines(stt, self._llm(wanted.llm), voice, self._new_detector, ears.min_confidence)
 
+    def parts(self, wanted: Wanted) -> list[Part]:
+        """The engines of one call, to be tried out. Raises EngineError."""
+        heard = wanted.heard_language or wanted.language
+        ears = self._ears(wanted)
+        voice = self._choose("voice", self._voices, wanted.voice, wanted.language)
+        if isinstance(wanted.llm, CustomModel):
+            custom = wanted.llm
+            mind = Part(
+                f"{_CALLED['llm']} {custom.model!r} at {custom.url}",
+                "agent",
+                custom,
+                lambda: reach(self._custom(custom)),
+                lambda: think(self._custom(custom)),
+            )
+        else:
+            mind = _mind(self._choose("llm", self._llms, wanted.llm, None))
+        return [mind, _ears_part(ears, heard), _mouth(voice)]
+
+    @property
+    def remote_parts(self) -> list[Part]:
+        """All configured engines on other machines."""
+        parts = [
+            *map(_mind, self._llms.values()),
+            *(_ears_part(one, one.languages[0]) for one in self._transcribers.values()),
+            *map(_mouth, self._voices.values()),
+        ]
+        return [part for part in parts if part.place == "endpoint"]
+
     def voice(self, name: str | None, language: str | None) -> TextToSpeech:
         """A voice by its name, or the default one of a language. Raises EngineError."""
         return self._choose("voice", self._voices, name, language).engine
@@ -255,6 +300,23 @@ class _Hearing:
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:  # noqa: ARG002
         return await self._stt.transcribe(speech, rate, self._language)
+
+
+def _mind(one: Named[LanguageModel]) -> Part:
+    return _part("llm", one, lambda: think(one.engine))
+
+
+def _mouth(one: Named[TextToSpeech]) -> Part:
+    return _part("voice", one, lambda: speak(one.engine))
+
+
+def _ears_part(one: Named[SpeechToText], language: str) -> Part:
+    return _part("transcriber", one, lambda: hear(one.engine, language))
+
+
+def _part(kind: Kind, one: Named[object], try_out: Callable[[], Awaitable[None]]) -> Part:
+    called, key = f"{_CALLED[kind]} {one.name!r}", (kind, one.name)
+    return Part(called, one.place, key, lambda: reach(one.engine), try_out)
 
 
 def _by_name(kind: Kind, engines: Sequence[Named[T]]) -> dict[str, Named[T]]:

@@ -9,7 +9,7 @@ from api.egress.guarded_http import guarded_client
 from api.egress.policy import EgressPolicy
 from api.egress.sealing import Seal, SealError
 from api.resources.agent_fields import AgentFields
-from api.resources.call import Call
+from api.resources.call import Call, NewCall
 from api.resources.masking import masked
 from api.settings import EngineEndpoint, Settings
 from models.assembly import registry_of
@@ -18,7 +18,7 @@ from models.openai.chat import OpenAiChat
 from models.openai.endpoint import Endpoint, new_client
 from models.openai.speech import OpenAiSpeech
 from models.openai.transcription import OpenAiTranscription
-from models.registry import CustomModel, EngineRegistry, Named, Wanted
+from models.registry import CustomModel, EngineRegistry, Named, Part, Wanted
 from voice_loop.ports import EngineError, Engines, LanguageModel, SpeechToText, TextToSpeech
 
 #: Most host names of agents' own models that are looked up at one time.
@@ -91,7 +91,12 @@ def engines_of(registry: EngineRegistry, call: Call, seal: Seal) -> Engines:
     return registry.engines(wanted(call, seal))
 
 
-def wanted(call: Call, seal: Seal) -> Wanted:
+def parts_of(registry: EngineRegistry, call: Call | NewCall, seal: Seal) -> list[Part]:
+    """The same, to be tried out. Raises EngineError."""
+    return registry.parts(wanted(call, seal))
+
+
+def wanted(call: Call | NewCall, seal: Seal) -> Wanted:
     """What a call's configuration asks for. Raises EngineError for a key that cannot be opened."""
     # A sealed key is longer than any key may be.
     config = AgentFields.model_validate(masked(call.agent))

@@ -95,6 +95,8 @@ class RunnerConfig:
     """What the agent can do on an attempt."""
     records: Callable[[Call], bool] = lambda _: True
     """Whether a call is recorded, where there is a folder."""
+    doubt: Callable[[Call], None] = lambda _: None
+    """Told of a call that failed for want of an engine."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
 
@@ -475,6 +477,8 @@ class CallRunner:
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.
             reason = cause.state
+        if reason == "engine_error":
+            self._config.doubt(self._call)
         if answered and reason == "engine_error":
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)

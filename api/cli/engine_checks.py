@@ -3,17 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
-from contextlib import aclosing
 
 from api.calls.engines import endpoint_engines
 from api.settings import Settings
 from models.openai.endpoint import new_client
+from models.probing import hear, speak, think
 from pbx.switch import Finding
-from voice_loop.audio import silence
-from voice_loop.ports import EngineError, LanguageModel, SpeechToText, TextToSpeech
-from voice_loop.prompts import Message
-
-_RATE = 8000
+from voice_loop.ports import EngineError
 
 
 async def check_endpoints(settings: Settings) -> Sequence[Finding]:
@@ -21,10 +17,10 @@ async def check_endpoints(settings: Settings) -> Sequence[Finding]:
     async with new_client() as client:
         llms, voices, transcribers = endpoint_engines(settings, client)
         checks = [
-            *(_check(f"models.llms.{one.name}", _think(one.engine)) for one in llms),
-            *(_check(f"models.voices.{one.name}", _speak(one.engine)) for one in voices),
+            *(_check(f"models.llms.{one.name}", think(one.engine)) for one in llms),
+            *(_check(f"models.voices.{one.name}", speak(one.engine)) for one in voices),
             *(
-                _check(f"models.transcribers.{one.name}", _hear(one.engine, one.languages[0]))
+                _check(f"models.transcribers.{one.name}", hear(one.engine, one.languages[0]))
                 for one in transcribers
             ),
         ]
@@ -38,20 +34,3 @@ async def _check(setting: str, asked: Awaitable[None]) -> Finding:
     except EngineError as error:
         return Finding(setting, ok=False, message=str(error))
     return Finding(setting, ok=True, message=f"answered in {time.monotonic() - begun:.1f} s")
-
-
-async def _think(llm: LanguageModel) -> None:
-    messages: list[Message] = [{"role": "user", "content": "Say hello."}]
-    async with aclosing(llm.stream(messages, max_tokens=8)) as pieces:
-        async for _ in pieces:
-            pass
-
-
-async def _speak(voice: TextToSpeech) -> None:
-    async with aclosing(voice.stream("hello")) as chunks:
-        if not sum([chunk.size async for chunk in chunks]):
-            raise EngineError("it answers, but nothing is heard")
-
-
-async def _hear(stt: SpeechToText, language: str) -> None:
-    await stt.transcribe(silence(_RATE, 500), _RATE, language)

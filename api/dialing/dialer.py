@@ -66,6 +66,7 @@ class Dialer:
         max_concurrent: int,
         *,
         max_analyses: int = 2,
+        hinders: Callable[[Call], bool] = lambda _: False,
     ) -> None:
         """
         Args:
@@ -75,6 +76,7 @@ class Dialer:
             config: what runners need to know.
             max_concurrent: lines in use at one time.
             max_analyses: calls at one time that are over and whose result is looked for.
+            hinders: whether a call cannot be held now for want of an engine.
         """
         self.node_id = str(uuid.uuid4())
         """Of this run of the server, in the ledger."""
@@ -83,6 +85,7 @@ class Dialer:
         self._engines = engines
         self._config = config
         self._max_concurrent = max_concurrent
+        self._hinders = hinders
         self._analyses = asyncio.Semaphore(max_analyses)
         self._runners: dict[str, CallRunner] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -317,7 +320,7 @@ class Dialer:
             if time.monotonic() > self._lives_until:
                 await self._beat()
             destinations = self._config.calls.destinations
-            return await self._store.claims.take(free, self.node_id, destinations)
+            return await self._store.claims.take(free, self.node_id, destinations, self._hinders)
         except Exception as error:
             # Calls under way must not pay for it.
             is_store = isinstance(error, StoreError)

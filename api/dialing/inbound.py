@@ -5,6 +5,7 @@ Whatever is wrong is found before the answer: nobody is answered into silence.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -48,9 +49,21 @@ class RefusedError(Exception):
 class InboundCalls:
     """Takes the calls that the trunk brings."""
 
-    def __init__(self, deployment: Deployment, dialer: Dialer) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        dialer: Dialer,
+        problem: Callable[[NewCall], str | None] = lambda _: None,
+    ) -> None:
+        """
+        Args:
+            deployment: whose numbers and agents are called.
+            dialer: runs the calls.
+            problem: why a call cannot be held for want of an engine; None: it can.
+        """
         self._deployment = deployment
         self._dialer = dialer
+        self._problem = problem
 
     async def receive(self, call: IncomingCall) -> Refusal | None:
         """As `pbx.incoming.OnIncoming`."""
@@ -80,6 +93,8 @@ class InboundCalls:
             number = await self._dialled(call)
             agent = await self._agent(number)
             new = await self._order(call, number, agent)
+        if (problem := self._problem(new)) is not None:
+            raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, problem)
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
         begin = self._deployment.store.inbound.begin
         await self._dialer.receive(

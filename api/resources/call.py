@@ -414,8 +414,9 @@ class CallObject(Resource):
         description="What a queued call waits for: `scheduled_at`, `retry_delay`, "
         "`calling_window`; `trunk_resting`; once it is due, `concurrency_key`, `trunk_channels`, "
         "`calls_per_second`, `trunk_inactive`, `number_inactive`, `campaign_paused`, "
-        "`campaign_concurrency`, `budget`, or `free_slot`. `result`: it is over and its result is "
-        "being extracted."
+        "`campaign_concurrency`, `budget`, `free_slot`, or `engine_down`: a language model, "
+        "recogniser or voice that it needs does not answer (`/healthz` says which), or is being "
+        "tried. `result`: it is over and its result is being extracted."
     )
     agent_id: str | None = Field(description="The stored agent that makes the call.")
     agent_version: int | None = Field(description="Its version when the call was placed.")

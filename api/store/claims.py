@@ -8,10 +8,22 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Integer, Result, Row, Select, bindparam, exists, func, insert, or_, select
+from sqlalchemy import (
+    Integer,
+    Result,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import LIVE
@@ -40,6 +52,9 @@ _LOOK_AHEAD: Final = 16
 _LONGEST_WAIT_S: Final = 30.0
 #: Attempts that are further ahead were made before the clock was set back: they close no trunk.
 _SKEW_S: Final = 60.0
+
+#: After that, a call that waits for an engine is looked at again, whatever is heard of it.
+ENGINE_WAIT_S: Final = 60.0
 
 #: What an earlier attempt left on the call, and the next one tells anew.
 _FRESH: Final = {
@@ -128,6 +143,11 @@ _FIRST_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(
 _NEXT_DUE: Final = select(func.min(calls.c.next_attempt_at)).where(
     calls.c.next_attempt_at > bindparam("now")
 )
+_ENGINES_BACK: Final = (
+    update(calls)
+    .where(calls.c.next_attempt_at.is_not(None), calls.c.waiting_for == "engine_down")
+    .values(next_attempt_at=bindparam("now"), waiting_for="free_slot")
+)
 _INSERT_ATTEMPT: Final = insert(attempts).returning(attempts)
 
 
@@ -173,7 +193,25 @@ class Claims:
         found = {row.channel_id for row in await self._database.fetch(query)}
         return [one for one in channel_ids if whose_leg(one) in found]
 
-    async def take(self, limit: int, node_id: str, destinations: Destinations = HOME) -> Claimed:
+    async def engines_back(self) -> None:
+        """Let calls be looked at again that wait for an engine."""
+        now = self._signals.clock()
+
+        async def work(transaction: Transaction) -> None:
+            # After the claim that has let them wait.
+            await transaction.serialize("claim")
+            await transaction.connection.execute(_ENGINES_BACK, {"now": now})
+            transaction.notify("work")
+
+        await self._database.write(work)
+
+    async def take(
+        self,
+        limit: int,
+        node_id: str,
+        destinations: Destinations = HOME,
+        hinders: Callable[[Call], bool] = lambda _: False,
+    ) -> Claimed:
         """Claim up to `limit` due calls, the longest due first: each becomes `initiated` and
         gets an attempt. Calls that the policy wants later, or never again, are told so.
 
@@ -183,6 +221,7 @@ class Claims:
             limit: free slots of this process.
             node_id: of this process.
             destinations: where calls may go now.
+            hinders: whether a call cannot be held now for want of an engine.
         """
         signals = self._signals
         made: list[str] = []
@@ -229,6 +268,9 @@ class Claims:
                         rerouted = True
                     case _ if gates.hold(wish(call)) is not None:
                         continue
+                    case _ if hinders(call):
+                        # Not due: others would have to be looked for behind it.
+                        change.set(next_attempt_at=now + ENGINE_WAIT_S, waiting_for="engine_down")
                     case _:
                         gates.take(wish(call))
                         rate = None if trunk is None else trunk.calls_per_second

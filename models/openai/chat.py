@@ -67,6 +67,10 @@ class OpenAiChat:
         self._options = options or {}
         self._manner = _manner_of(endpoint.url, endpoint.model)
 
+    async def reach(self) -> None:
+        """Ask whether the server is there (`models.probing.Reachable`)."""
+        await self._endpoint.reach(self._client)
+
     async def stream(
         self,
         messages: Sequence[Message],

@@ -68,6 +68,20 @@ class Endpoint:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
             raise self.error(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
+    async def reach(self, client: httpx.AsyncClient) -> None:
+        """Ask for the list of models, which costs the server nothing: whether it has one or not,
+        it is there. Raises EngineError where it is not, or says that it cannot serve now."""
+        headers = {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        url = f"{self.url.rstrip('/')}/models"
+        try:
+            async with client.stream("GET", url, headers=headers, timeout=self.timeout_s) as answer:
+                if answer.status_code >= 500:
+                    raise self.error(f"it answered {answer.status_code}")
+        except httpx.TimeoutException as error:
+            raise self.too_late() from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+            raise self.error(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+
     def error(self, what: str) -> EngineError:
         """What went wrong, with the setting."""
         if self.api_key is not None:

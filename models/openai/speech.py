@@ -55,6 +55,10 @@ class OpenAiSpeech:
         """Samples per second of what it speaks."""
         return self._rate
 
+    async def reach(self) -> None:
+        """Ask whether the server is there (`models.probing.Reachable`)."""
+        await self._endpoint.reach(self._client)
+
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         """Speak one clause; see the port."""
         room = _LONGEST_S * self._rate

@@ -32,6 +32,10 @@ class OpenAiTranscription:
         self._endpoint = endpoint
         self._client = client
 
+    async def reach(self) -> None:
+        """Ask whether the server is there (`models.probing.Reachable`)."""
+        await self._endpoint.reach(self._client)
+
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         """Transcribe one utterance; see the port.
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from models.openai.speech import OpenAiSpeech, wav_header
 from models.openai.sse import EventReader, events
 from models.openai.transcription import OpenAiTranscription
 from models.piper import Piper
+from models.probing import reach
 from models.registry import EngineRegistry, Named, Wanted
 from models.vad import WebRtcDetector
 from models.whisper import FasterWhisper
@@ -65,6 +66,56 @@ async def ask(model: OpenAiChat, messages: list[Message], **options: Any) -> str
     asked = {"max_tokens": 200, **options}
     async with aclosing(model.stream(messages, **asked)) as pieces:
         return "".join([piece async for piece in pieces])
+
+
+@asynccontextmanager
+async def answering(answer: bytes | None) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A server that gives each request the same answer, or none; and the first line of each."""
+    asked: list[bytes] = []
+    over = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+        if answer is None:
+            await over.wait()
+        else:
+            writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/", asked
+        over.set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", None),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", None),
+        (b"HTTP/1.1 503 Loading\r\nContent-Length: 0\r\n\r\n", "it answered 503"),
+        (b"220 mail.example.org ESMTP\r\n", "RemoteProtocolError"),
+        (None, "nothing came for 0.2 s"),
+    ],
+)
+async def test_whether_a_server_is_there(
+    client: httpx.AsyncClient, answer: bytes | None, problem: str | None
+) -> None:
+    async with answering(answer) as (url, asked):
+        place = Endpoint("models.llms.big", url, "starter", KEY, 0.2)
+        for engine in (
+            OpenAiChat(place, client),
+            OpenAiSpeech(place, client, "en", 16_000),
+            OpenAiTranscription(place, client),
+        ):
+            if problem is None:
+                await reach(engine)
+            else:
+                with pytest.raises(EngineError, match=problem):
+                    await reach(engine)
+        assert asked == [b"GET /v1/models HTTP/1.1"] * 3
+    with pytest.raises(EngineError, match="ConnectError"):
+        await place.reach(client)
 
 
 # The language model

@@ -18,6 +18,7 @@ from api.compat.webhooks import webhook_body
 from api.dialing.dialer import Dialer
 from api.dialing.inbound import InboundCalls
 from api.dialing.inbound_numbers import ANONYMOUS
+from api.resources.call import NewCall
 from api.resources.trunk import NewTrunk
 from api.settings.calling import Calls
 from api.store import Store, StoreError
@@ -295,6 +296,23 @@ async def test_an_agent_that_cannot_be_held_to_any_more_refuses(desk: Desk) -> N
     await bench.store.secrets.delete("crm")
     assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
     assert await desk.calls() == []
+
+
+async def test_nobody_is_answered_while_an_engine_is_known_not_to_work(desk: Desk) -> None:
+    await answering(desk.bench)
+    wrong: list[str] = ["the language model 'big' does not work: nobody answers"]
+    told: list[NewCall] = []
+
+    def problem(call: NewCall) -> str | None:
+        told.append(call)
+        return next(iter(wrong), None)
+
+    desk.reception = InboundCalls(desk.bench.services, desk.dialer, problem)
+    assert await desk.ring() is Refusal.NORMAL_CIRCUIT_CONGESTION
+    assert await desk.calls() == []
+    assert told[0].language == "en"
+    wrong.clear()
+    assert await desk.ring() is None
 
 
 async def test_as_many_calls_are_taken_as_are_allowed(desk: Desk) -> None:

@@ -15,7 +15,7 @@ LINK: Final = re.compile(
     r"|\[[^\[\]\n]{0,60}(?:\]|\Z)|\Z)|\Z)"
 )
 _LINE_STARTS: Final = (
-    re.compile(r"^\s*(?:>\s*)+"),
+    re.compile(r"^\s*(?:>+\s+)+"),
     re.compile(r"^\s*#{1,6}\s+(?=\S)"),
     re.compile(r"^\s*(?:[-*+•◦▪‣·–—]\s+)+(?:\[[ xX]?\]\s+)?"),
 )

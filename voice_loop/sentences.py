@@ -26,14 +26,14 @@ _TITLES: Final = re.compile(
     rf"{_BEGINS}(?:dr|dra|mr|mrs|ms|mx|prof|profa|rev|hon|sr|sra|srta|sres|d|dña|fr|hr|hrn|frau|sig"
     r"|mme|mlle|dhr|mevr|st|ste|sta|sto|mt|capt|sgt|lt|col|gen|gov|sen|e\.g|i\.e|p\. ?ej|p\. ?ex"
     r"|z\. ?b|d\. ?h|bijv|cf|vs|approx|aprox|ca|bzw|u\. ?a|a\. ?k\. ?a|apt|appt|apto|ext|tel|tél"
-    r"|telf|tfno|dott|avv|ing|av|avda|c/|[ap]\. ?m|ee\. ?uu)\.$",
+    r"|telf|tfno|ref|dott|avv|ing|av|avda|c/|[ap]\. ?m|ee\. ?uu)\.$",
     re.IGNORECASE,
 )
 #: Not the end of a sentence before a digit.
 _BEFORE_NUMBER: Final = re.compile(
     rf"{_BEGINS}(?:no|nos|nr|núm|nº|p|pp|pg|pág|págs|fig|vol|art|cap|ch|sec|kap|abs|nro|unit|rm|bldg|fl"
     r"|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|ene|abr|ago|dic|mon|tue|tues|wed|thu|thur"
-    r"|thurs|fri|sat|sun|lun|mié|jue|vie|sáb|dom|max|min|kl|\w*str)\.$",
+    r"|thurs|fri|sat|sun|lun|mié|jue|vie|sáb|dom|max|min|temp|kl|\w*str)\.$",
     re.IGNORECASE,
 )
 #: The end of a sentence before a capital letter only.

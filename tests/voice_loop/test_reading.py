@@ -47,6 +47,9 @@ ENGLISH = {
     "call 555 0132": "call five five five, zero one three two",
     "room 12B": "room one two B",
     "00:1B:44:11:3A:B7": "zero zero, one B, four four, one one, three A, B seven",
+    "INV-2026-00417": "I N V, two zero two six, zero zero four one seven",
+    "10ish": "ten ish",
+    "2-for-1": "two-for-one",
     "Suite 200": "Suite two hundred",
     # Years, dates and times
     "in 2026": "in twenty twenty-six",
@@ -226,6 +229,8 @@ def test_what_is_written_is_said_as_people_say_it(tag: str, written: str, spoken
 def test_the_clause_before_tells_what_a_number_is() -> None:
     reader = Reader("en")
     assert reader.read("2026.", "Your code is as follows:").spoken == "two zero two six."
+    far = "The gate code, which you need at night,"
+    assert reader.read("is 1999.", far).spoken == "is one nine nine nine."
     assert reader.read("2026.", "It was in the spring of").spoken == "twenty twenty-six."
 
 

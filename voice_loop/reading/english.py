@@ -193,7 +193,7 @@ _ABBREVIATIONS: Final = {
     "vs": "versus", "approx": "approximately", "appt": "appointment", "appts": "appointments",
     "dept": "department", "est": "established", "ext": "extension", "tel": "telephone",
     "inc": "incorporated", "ltd": "limited", "corp": "corporation", "avg": "average",
-    "misc": "miscellaneous", "yr": "year", "max": "maximum", "min": "minimum", "mt": "Mount", "c/o": "care of",
+    "misc": "miscellaneous", "yr": "year", "p": "page", "ch": "chapter", "ref": "reference", "max": "maximum", "min": "minimum", "mt": "Mount", "c/o": "care of",
     "w/": "with", "w/o": "without", "b/w": "between", "a.k.a": "also known as", "ph.d": "P H D", "qty": "quantity",
     "acct": "account", "pkg": "package", "nos": "numbers", "vol": "volume", "pp": "pages", "fig": "figure",
     "n/a": "not available", "cf": "compare", "assn": "association", "mgr": "manager", "govt": "government", "int'l": "international",

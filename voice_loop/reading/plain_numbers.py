@@ -19,6 +19,12 @@ from voice_loop.reading.rule import Context, Rule
 
 _INTEGER: Final = re.compile(r"(?<![\w])(?<!\d[.,])\d+(?!\w|[.,]\d)")
 _LAST_RESORT: Final = re.compile(r"\d+")
+#: "The code, which you need at night, is": far from the number, only this much is clear.
+_TOLD_CODE: Final = re.compile(
+    r"(?<!\w)(?:codes?|pin|pass(?:word|code)|numbers?|código|clave|contraseña|número|nummer|numéro"
+    r"|codice|numero|senha)(?!\w)[^.!?]{0,80}(?:(?<!\w)(?:is|are|es|ist|est|è|é)|:)\s+\Z",
+    re.IGNORECASE,
+)
 _NOUN: Final = re.compile(r"\s+([^\W\d_]{2,})")
 
 
@@ -51,7 +57,8 @@ def rules(language: Language) -> Iterator[Rule]:
         noun = _noun(context.tail, language)
         if size > 1 and unicodedata.digit(text[0]) == 0:
             return digits(text, language)
-        if size >= 3 and code.search(context.head) and not (size == 3 and whole.endswith("00")):
+        coded = code.search(context.head) or _TOLD_CODE.search(context.head)
+        if size >= 3 and coded and not (size == 3 and whole.endswith("00")):
             return digits(text, language)
         if size == 5 and re.search(r"(?<!\w)[A-Z]{2}[.,]?\s+\Z", context.head):
             return digits(text, language)

@@ -97,6 +97,7 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
             (
                 *words.identifiers(language),
                 *calendar.rules(language),
+                *words.hyphened(language),
                 *telephone.rules(language),
                 *notations.decades(language),
                 *money.rules(language),

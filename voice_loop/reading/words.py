@@ -19,13 +19,20 @@ _NO_NAME: Final = re.compile(
 _CODE: Final = re.compile(
     r"(?<![\w.@/&])(?=[A-Za-z\d-]*\d)(?=[A-Za-z\d-]*[A-Za-z])[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?!\w|[.,]\d)"
 )
-#: `10-minute`, `3-year-old`, `mid-2026`.
-_COMPOUND: Final = re.compile(r"\d+(?:-[A-Z]?[a-z]{2,})(?:-[a-z]+)*|[A-Za-z][a-z]+-(?:19|20)\d\d")
+#: `2-for-1`, `10-minute`, `3-year-old`, `mid-2026`.
+_COMPOUND: Final = re.compile(
+    r"\d+(?:-[a-z]+)+-\d+|\d+(?:-[A-Z]?[a-z]{2,})(?:-[a-z]+)*|[A-Za-z][a-z]+-(?:19|20)\d\d"
+)
 #: Identifiers of programs and devices, in which nothing else is to be looked for.
 _IDENTIFIER: Final = re.compile(
     r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"
     r"|(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?![\w:])",
     re.IGNORECASE,
+)
+#: `INV-2026-00417`, but neither `10AM-2PM` nor `1-800-FLOWERS`.
+_HYPHENED: Final = re.compile(
+    r"(?<![\w.@/&-])(?!\d+[A-Z]+-\d+[A-Z]+(?!-)|1-\d{3}-|\d{3}-[A-Z]{4})"
+    r"(?=[A-Z\d-]*[A-Z])(?=[A-Z\d-]*\d)[A-Z\d]+(?:-[A-Z\d]+)+(?![\w-]|[.,]\d)"
 )
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
 _ACRONYM: Final = re.compile(r"(?<![\w&])(?P<caps>[A-ZÁÉÍÓÚÑÜ]{2,})(?P<plural>['’]?s)?(?!\w)")
@@ -84,7 +91,7 @@ def abbreviations(language: Language) -> Iterator[Rule]:
 
 _ALL_LETTERS: Final = re.compile("[a-zß-ÿ]+(?:[. ]+[a-zß-ÿ]+)*")
 _NUMBERED_ONLY: Final = frozenset(
-    ("no", "n", "fig", "vol", "art", "int", "col", "m", "d", "min", "max", "ext")
+    ("no", "n", "fig", "vol", "art", "int", "col", "m", "d", "min", "max", "ext", "p", "ch")
 )
 
 
@@ -132,6 +139,11 @@ def identifiers(language: Language) -> Iterator[Rule]:
     yield Rule(_IDENTIFIER, say)
 
 
+def hyphened(language: Language) -> Iterator[Rule]:
+    """How codes are read whose hyphens look like those of ranges."""
+    yield Rule(_HYPHENED, lambda match, _: _coded(match[0], language))
+
+
 def codes(language: Language) -> Iterator[Rule]:
     """How codes of letters and digits are read."""
     if language.states:
@@ -140,23 +152,24 @@ def codes(language: Language) -> Iterator[Rule]:
             lambda match, _: language.states[match[1]],
         )
 
-    def say(match: re.Match[str], _: Context) -> str | None:
-        if _COMPOUND.fullmatch(match[0]):
-            return None
-        said, after_word = "", False
-        for group in match[0].split("-"):
-            is_word = _is_name(group)
-            if is_word:
-                part = group.lower() if group.isupper() else group
-            elif after_word and len(group) <= 2 and group.isdigit():
-                part = _number(group, language)
-            else:
-                part = _singly(group, language)
-            said += f"{'' if not said else ' ' if after_word else ', '}{part}"
-            after_word = is_word
-        return said
+    yield Rule(_CODE, lambda match, _: _coded(match[0], language))
 
-    yield Rule(_CODE, say)
+
+def _coded(code: str, language: Language) -> str | None:
+    if _COMPOUND.fullmatch(code):
+        return None
+    said, after_word = "", False
+    for group in code.split("-"):
+        is_word = _is_name(group)
+        if is_word:
+            part = group.lower() if group.isupper() else group
+        elif after_word and len(group) <= 2 and group.isdigit():
+            part = _number(group, language)
+        else:
+            part = _singly(group, language)
+        said += f"{'' if not said else ' ' if after_word else ', '}{part}"
+        after_word = is_word
+    return said
 
 
 def _is_name(group: str) -> bool:
@@ -166,7 +179,7 @@ def _is_name(group: str) -> bool:
 def _singly(group: str, language: Language) -> str:
     """Letters and digits one by one, but for what is a word with a number behind it."""
     pieces = _PART.findall(group)
-    if any(len(piece) > 3 and piece.isalpha() and not piece.isupper() for piece in pieces):
+    if any(len(piece) > 2 and piece.isalpha() and not piece.isupper() for piece in pieces):
         return " ".join(_number(piece, language) for piece in pieces)
     return " ".join(_spelt(piece, language) for piece in pieces)
 
@@ -248,7 +261,7 @@ def signs(language: Language) -> Iterator[Rule]:
         if sign == "/" and _AND.search(context.head) and _OR.match(context.tail):
             return " "
         if sign == "~":
-            return named.get("about" if after.isdigit() else sign)
+            return named.get("about" if re.match(r"[$€£]?\d", context.tail) else sign)
         return named.get(sign)
 
     yield Rule(SIGN, say)

@@ -51,8 +51,10 @@ _HALF: Final = re.compile(
     r"|(?<![\w\s])_(?!\w)|(?<!\S)_(?=[^\W\d_]+(?:\s|[.,!?]))|(?<=[\w.,!?…])_(?=[\s.,!?…:;)]|\Z)"
 )
 _EMOTICON: Final = re.compile(
-    r"(?<!\S)(?:[:;=8][-^o']?[)(\]DPpOo/|*]+|<3+|\^_*\^|[xX]D+)(?=[\s.,!?]|\Z)"
+    r"(?<!\S)(?:[:;=][-^o']?[)(\]DPpOo/|*]+|<3+(?!\s+\w+(?:s|%)(?!\w))|\^_*\^|[xX]D+)(?=[\s.,!?]|\Z)"
 )
+#: With its semicolon: what URLs have between their parameters may look like one without.
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _ARROW: Final = re.compile(
     r"\s*(?:<?[-=]{1,2}>|<[-=]{1,2}|[\u2190-\u21ff\u27f0-\u27ff\u2794-\u27be])\s*"
 )
@@ -83,8 +85,7 @@ def plain(text: str, *, begins_line: bool) -> str:
         text = _ADDRESS.sub(r"\1", _COMMENT.sub(" ", _UNREAD.sub(" ", text)))
         text = _TAG.sub(" ", _PAUSE.sub(", ", text))
         text = _ARROW.sub(", ", text)
-    if "&" in text:
-        text = html.unescape(text)
+    text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     text = _LINKED.sub(r"\1", text)
     text = _CITED.sub("", text)
     # Until the marks are out, escaped ones hide in the private use area.

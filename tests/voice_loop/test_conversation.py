@@ -802,9 +802,11 @@ async def test_a_recogniser_that_fails_on_those_words_changes_nothing() -> None:
 
 @pytest.mark.parametrize("conversed", [True, False])
 async def test_only_who_said_nothing_is_told_to_be_called_again(conversed: bool) -> None:
-    call = await in_conversation(config=ConversationConfig("talk", called_again=True))
+    call = PhoneCall(ANSWERS, config=ConversationConfig("talk", called_again=True))
+    await call.answer()
+    await call.hears_out()
     if conversed:
-        await call.says("next week")
+        await call.says("i want a visit")
         await call.hears_out()
     assert call.conversation.with_human is conversed
     for _ in range(2):

@@ -16,6 +16,10 @@ _NUMERIC: Final = re.compile(
     r"(?<![\w/.,-])(\d{1,2})(?P<gap>[/.-])(\d{1,2})(?P=gap)(\d{4}|\d{2})(?![\w/]|[.,-]\d)"
 )
 _SHORT: Final = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d)")
+#: What fractions are of, and in which parts.
+_MEASURED: Final = re.compile(r"\s+(?:of|cup|hour|mile|inch|tea|table|stars?|points?|de)")
+_DENOMINATORS: Final = frozenset((16, 20, 24, 32))
+_EXPIRY: Final = re.compile(r"(?<!\w)(?:exp\w*|valid|caduc\w*)\.?:?\s+\Z", re.IGNORECASE)
 _HALF: Final = r"\s?(?P<half>[ap])(?:\. ?m\.|\.?m(?!\w)\.?)"
 _AFTER: Final = r"(?:\s?(?:h|hs|hrs?|horas?|heures?|Uhr|uur|o['’]clock)(?!\w)\.?)?"
 _CLOCK: Final = re.compile(
@@ -37,6 +41,9 @@ def rules(language: Language) -> Iterator[Rule]:
 
 
 def _dates(language: Language) -> Iterator[Rule]:
+    words = language.date_words or "(?!)"
+    told = re.compile(rf"(?:(?<!\w)(?:{words})(?:,|\s+the)?\s+|\d\s?[–-]\s?)\Z", re.IGNORECASE)
+
     def iso(match: re.Match[str], context: Context) -> str | None:
         said = _date(int(match[3]), int(match[2]), int(match[1]), context, language)
         if said is None or match[4] is None:
@@ -57,14 +64,13 @@ def _dates(language: Language) -> Iterator[Rule]:
         return _either(first, second, year, context, language)
 
     def short(match: re.Match[str], context: Context) -> str | None:
-        if not language.date_words or not re.search(
-            rf"(?:(?<!\w)(?:{language.date_words})(?:,|\s+the)?\s+|[–-]\s?)\Z", context.head, re.I
-        ):
+        first, second = int(match[1]), int(match[2])
+        if match[0] == "24/7" or _EXPIRY.search(context.head) or _MEASURED.match(context.tail):
             return None
-        # Of the days there are fractions as well: "add 1/2 cup".
-        if re.match(r"\s+(?:of|cup|hour|mile|inch|tea|table|de\s)", context.tail):
+        clear = first > 12 or (second > 12 and second not in _DENOMINATORS)
+        if not clear and not told.search(context.head):
             return None
-        return _either(int(match[1]), int(match[2]), None, context, language)
+        return _either(first, second, None, context, language)
 
     yield Rule(_ISO, iso)
     yield Rule(_YEAR_FIRST, year_first)

@@ -101,11 +101,12 @@ def _fractions(language: Language) -> Iterator[Rule]:
 
     def say(match: re.Match[str], context: Context) -> str | None:
         top, bottom = int(match[2]), int(match[3])
-        if language.code == "en" and re.match(r"\s+(?:stars?|points?)(?!\w)", context.tail):
+        rated = top == bottom != 50 or re.match(r"\s+(?:stars?|points?)(?!\w)", context.tail)
+        if language.code == "en" and rated:
             return f"{language.cardinal(top)} out of {language.cardinal(bottom)}"
-        if top == bottom == 50:
+        if top == bottom == 50 or (top, bottom) == (9, 11):
             return f"{language.cardinal(top)} {language.cardinal(bottom)}"
-        if top >= bottom or bottom > 16 or bottom == 11:
+        if top >= bottom or bottom > 16:
             return None
         return mixed(match[1], top, bottom)
 

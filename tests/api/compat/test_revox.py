@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -575,7 +576,7 @@ async def test_a_drawing_of_the_prompt_changes_nothing(bench: Bench) -> None:
         call = await placed(bench, assistant={"prompt": "Say hello.", "prompt_flow": flow})
         assert call["assistant"]["prompt_flow"] == flow
         stored = await bench.store.calls.get(call["id"])
-        held.append(conversation_config(bench.services.settings, stored))
+        held.append(replace(conversation_config(bench.services.settings, stored), now=None))
     assert held[0].task == "Say hello."
     assert held[1:] == held[:1] * 2
 

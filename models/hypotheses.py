@@ -24,6 +24,9 @@ WORST_COMPRESSION: Final = 2.4
 #: No speech, when the model itself says so with this probability and is not sure of its words.
 NO_SPEECH: Final = 0.6
 SURE_LOG_PROBABILITY: Final = -0.3
+#: Without context, Whisper writes a single word several times. Each takes this long to say,
+#: seconds.
+SHORTEST_WORD_S: Final = 0.3
 #: Whisper writes a number in letters or in figures, as likely the one as the other.
 _FIGURES: Final = {
     word: figure
@@ -60,6 +63,8 @@ class Look:
     """The best first, as the model ranks them."""
     no_speech: float
     """Probability of the model's own token for that."""
+    voiced_s: float = math.inf
+    """How long the utterance is about as loud as at its loudest, seconds; infinite: not known."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,13 @@ def weigh(look: Look) -> Heard:
         shares[words] += math.exp(one.log_probability - best)
         first.setdefault(words, one)
     words = max(shares, key=lambda words: shares[words])
-    written = first[words]
-    text = spoken(written.text)
-    likely = min(0.0, best + math.log(shares[words])) / written.tokens
+    text = spoken(first[words].text)
+    tokens = first[words].tokens
+    several = len(text.split()) if " " not in words else 1
+    if several > (most := max(1.0, look.voiced_s / SHORTEST_WORD_S)):
+        text = " ".join(text.split()[: int(most)])
+        tokens = 1 + math.ceil((tokens - 1) * int(most) / several)
+    likely = min(0.0, best + math.log(shares[words])) / tokens
     sure = likely + math.log(shares[words] / sum(shares.values()))
     if look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY:
         text = ""
@@ -96,10 +105,9 @@ def weigh(look: Look) -> Heard:
     if len(look.hypotheses) == 1:
         doubtful = likely < WORST_LOG_PROBABILITY or loops
     else:
-        # Without context, Whisper writes a single word several times. Its other mistakes with
-        # short utterances are the same in a longer window.
+        # Its other mistakes with short utterances are the same in a longer window.
         doubtful = any(one == other for one, other in pairwise(plain_words(text).split()))
-    return Heard(text, -math.inf if loops else sure, written.tokens, bool(text) and doubtful)
+    return Heard(text, -math.inf if loops else sure, tokens, bool(text) and doubtful)
 
 
 def together(parts: Sequence[Heard]) -> Transcript:

@@ -26,6 +26,8 @@ from voice_loop.ports import EngineError, Transcript
 #: Whisper hears at this rate, Hz, and one feature frame is 10 ms.
 RATE: Final = 16000
 FRAMES_PER_SECOND: Final = 100
+#: Samples of 20 ms.
+HOP: Final = RATE // 50
 #: Positions of OpenAI's models, in feature frames: 30 s.
 FULL_WINDOW: Final = 3000
 #: OpenAI's models were trained on 30 s windows and are known to hold up from 10 s with 2 s of
@@ -39,8 +41,14 @@ MARGIN_OF_SHORT_MODELS: Final = 50
 #: Up to this, in feature frames, all likely ways to write the words are weighed against each other.
 SHORT: Final = 250
 WAYS: Final = 5
+#: A word that fills its recording, up to this, often is no speech to Whisper: it gets silence
+#: before and after. Both in samples.
+TIGHT: Final = 6 * RATE // 10
+EDGE: Final = 3 * RATE // 10
 #: Quieter than this is silence on any line, as a share of full scale: -65 dBFS.
 SILENCE: Final = 10 ** (-65 / 20)
+#: Vowels, as a share of the loudest 20 ms: -15 dB.
+VOICED: Final = 10 ** (-15 / 20)
 #: The signs of annotations; a note is several tokens, none of which is a character.
 ANNOTATING: Final = frozenset("()[]_*♩♪♫♬\N{REPLACEMENT CHARACTER}")
 #: Speech that takes more tokens than one window may have is heard in halves, down to this, seconds.
@@ -148,6 +156,8 @@ class FasterWhisper:
 
     def _listen(self, audio: Features, language: str) -> Heard:
         """Hears one window of float samples at 16 kHz."""
+        if self._window == FULL_WINDOW and audio.size < TIGHT:
+            audio = np.pad(audio, EDGE)
         content = audio.size * FRAMES_PER_SECOND // RATE
         for frames in attempts(content, self._window):
             heard = weigh(self.look(audio, frames, language))
@@ -196,6 +206,7 @@ class FasterWhisper:
                 for ids, score in zip(result.sequences_ids, result.scores, strict=True)
             ],
             result.no_speech_prob,
+            voiced_s(audio),
         )
 
 
@@ -219,11 +230,10 @@ def windows(audio: Features, longest: int) -> list[Features]:
 
     The cut is made at the quietest 20 ms of a part's last two seconds, so that no word is halved.
     """
-    hop = RATE // 50
     parts = []
     while audio.size > longest:
-        tail = audio[longest - 2 * RATE : longest].reshape(-1, hop)
-        cut = longest - 2 * RATE + int(np.argmin(np.square(tail).sum(axis=1))) * hop
+        tail = audio[longest - 2 * RATE : longest].reshape(-1, HOP)
+        cut = longest - 2 * RATE + int(np.argmin(np.square(tail).sum(axis=1))) * HOP
         parts.append(audio[:cut])
         audio = audio[cut:]
     return [*parts, audio]
@@ -231,9 +241,20 @@ def windows(audio: Features, longest: int) -> list[Features]:
 
 def sounding(audio: Features) -> Features:
     """Float samples at 16 kHz without the silence before and after, but for a tenth of a second."""
-    hop = RATE // 50
-    frames = audio[: audio.size // hop * hop].reshape(-1, hop)
-    loud = np.flatnonzero(np.sqrt(np.square(frames).mean(axis=1)) > SILENCE)
+    loud = np.flatnonzero(_levels(audio) > SILENCE)
     if loud.size == 0:
         return audio[:0]
-    return audio[max(0, loud[0] - 5) * hop : (loud[-1] + 6) * hop]
+    return audio[max(0, loud[0] - 5) * HOP : (loud[-1] + 6) * HOP]
+
+
+def voiced_s(audio: Features) -> float:
+    """How long float samples at 16 kHz are about as loud as at their loudest, seconds."""
+    levels = _levels(audio)
+    return float(np.count_nonzero(levels > levels.max(initial=0.0) * VOICED)) * HOP / RATE
+
+
+def _levels(audio: Features) -> Features:
+    """RMS of each 20 ms."""
+    frames = audio[: audio.size // HOP * HOP].reshape(-1, HOP)
+    levels: Features = np.sqrt(np.square(frames).mean(axis=1))
+    return levels

@@ -6,6 +6,7 @@ of noise (`python -m bench.recognition --looks`).
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ LOOKS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("looks.json").
 
 
 def look(recorded: dict[str, Any]) -> Look:
-    return Look([Hypothesis(**one) for one in recorded["hypotheses"]], recorded["no_speech"])
+    ways = [Hypothesis(**one) for one in recorded["hypotheses"]]
+    return Look(ways, recorded["no_speech"], recorded["voiced_s"])
 
 
 def confidence(look: Look) -> float:
@@ -29,12 +31,11 @@ def confidence(look: Look) -> float:
 
 def greedy(recorded: dict[str, Any]) -> Look:
     """The best hypothesis alone."""
-    return Look(look(recorded).hypotheses[:1], recorded["no_speech"])
+    return replace(look(recorded), hypotheses=look(recorded).hypotheses[:1])
 
 
 def is_right(said: str, text: str) -> bool:
-    """A word that comes out several times is looked at again, and so is no mistake yet."""
-    return {FIGURES.get(word, word) for word in plain_words(text).split()} == {said}
+    return FIGURES.get(plain_words(text), plain_words(text)) == said
 
 
 def acted_on(look: Look) -> bool:
@@ -95,6 +96,20 @@ def test_nobody_spoke_when_the_model_thinks_so_and_is_unsure(
     log_probability: float, text: str
 ) -> None:
     assert weigh(Look([Hypothesis("Thank you.", log_probability, 4)], 0.7)).text == text
+
+
+@pytest.mark.parametrize(("voiced_s", "text"), [(0.35, "9"), (0.65, "9 9"), (1.2, "9 9 9")])
+def test_a_word_comes_as_often_as_there_is_time_for_it(voiced_s: float, text: str) -> None:
+    nines = Look([Hypothesis("9 9 9", -1.0, 4), Hypothesis("9", -2.0, 2)], 0.1, voiced_s)
+    assert weigh(nines).text == text
+    assert weigh(nines).doubtful == (" " in text)
+    assert weigh(Look([Hypothesis("5 5 5 0", -1.0, 5)], 0.1, voiced_s)).text == "5 5 5 0"
+
+
+def test_a_word_said_once_is_not_believed_for_its_echoes() -> None:
+    """Each repetition is likely, given the one before."""
+    echoes = Look([Hypothesis("Sh Sh Sh Sh", -2.4, 5)], 0.1, 0.3)
+    assert confidence(echoes) == pytest.approx(math.exp(-1.2))
 
 
 def test_a_word_several_times_is_worth_another_look_and_noise_is_not() -> None:

@@ -172,6 +172,7 @@ TRUNK: Final[Body] = {
     "max_channels": 30,
     "calls_per_second": 5,
     "allow_refer": True,
+    "priority": 20,
 }
 ENDPOINT: Final[Body] = {
     "url": "https://hook.example.org/events",

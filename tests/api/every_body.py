@@ -65,6 +65,7 @@ AGENT: Final[Body] = {
     "max_duration_end_message": "We must stop.",
     "silence_timeout_seconds": 9.5,
     "interruptible": False,
+    "interruption_sensitivity": 0.4,
     "recording": False,
     "background_sound": "audio/office.ogg",
     "background_sound_volume": 0.25,

@@ -409,6 +409,8 @@ async def try_together(
         parents = {*pointers, *(one.rpartition("/")[0] for one in pointers)}
         blamed = [change for change in changes if concerns(change[0], pointers)]
         blamed = blamed or [one for one in changes if pointer(*one[0].path[:-1]) in parents]
+        # What a tool's templates name is told where they do.
+        blamed = blamed or [one for one in changes if listed(("*Input.name",), one[0].field)]
         if not blamed:
             return [f"{trial.path}: nothing at {pointers} was changed: {answer.text}"]
         alone += blamed

@@ -19,8 +19,6 @@ SECRETS: Final = "secret."
 
 #: What stands in a text for a `{{` that begins no variable.
 _ESCAPED: Final = r"\{{"
-#: In its place while variables are looked for.
-_HELD: Final = "\0"
 
 
 class UnknownVariableError(Exception):
@@ -50,17 +48,17 @@ def render(
             raise UnknownVariableError(name)
         return escape(as_text(values[name]))
 
-    return PLACEHOLDER.sub(value_of, text.replace(_ESCAPED, _HELD)).replace(_HELD, "{{")
+    return "{{".join(PLACEHOLDER.sub(value_of, part) for part in text.split(_ESCAPED))
 
 
 def variables_in(text: str) -> list[str]:
     """The names of the variables in a text, in order."""
-    return PLACEHOLDER.findall(text.replace(_ESCAPED, _HELD))
+    return [name for part in text.split(_ESCAPED) for name in PLACEHOLDER.findall(part)]
 
 
 def is_broken(text: str) -> bool:
     """Whether a text holds `{{` that begins no variable."""
-    return "{{" in PLACEHOLDER.sub(" ", text.replace(_ESCAPED, _HELD))
+    return any("{{" in PLACEHOLDER.sub(" ", part) for part in text.split(_ESCAPED))
 
 
 def literal(text: str) -> str:

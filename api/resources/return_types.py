@@ -286,7 +286,7 @@ def _kind_of(wanted: Mapping[str, Any], depth: int) -> dict[str, Any]:
     if kind == "object":
         fields = wanted.get("properties")
         if not isinstance(fields, dict) or not fields:
-            raise TypeFaultError("an object needs `properties`: its fields with their types")
+            raise TypeFaultError(f"needs `properties`, its fields with types; {KNOWN}", "type")
         try:
             return _of_fields(fields, depth)
         except TypeFaultError as fault:

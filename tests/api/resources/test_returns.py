@@ -253,7 +253,7 @@ WRONG_TYPES: tuple[Any, ...] = (None, True, 3, {}, [], [None], [["a"]], ["a", "a
         *((wrong, "") for wrong in WRONG_TYPES),
         ({"type": "money"}, "/type"),
         ({"type": "money", "enum": ["a"]}, "/type"),
-        ({"type": "object"}, ""),
+        ({"type": "object"}, "/type"),
         ({"type": "string", "minLength": 3}, "/minLength"),
         ({"type": "string", "format": "uri"}, "/format"),
         ({"type": "number", "format": "date"}, "/format"),

@@ -38,6 +38,7 @@ FREE_TEXT: Final = frozenset(
     }
 )
 
+PlainVariable = str | int | float | bool | None
 #: Objects and lists within each other, in a variable.
 MAX_NESTED: Final = 5
 
@@ -51,9 +52,7 @@ def _shallow(value: Any, levels: int = MAX_NESTED) -> Any:
     return value
 
 
-Variable = Annotated[
-    str | int | float | bool | list[Any] | dict[str, Any] | None, AfterValidator(_shallow)
-]
+Variable = Annotated[PlainVariable | list[Any] | dict[str, Any], AfterValidator(_shallow)]
 
 _ECHOED: Final = "Kept and echoed, without effect on the call."
 

@@ -11,7 +11,7 @@ from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
 from api.base.numbers import E164
 from api.base.times import Timestamp
-from api.resources.agent_fields import Variable
+from api.resources.agent_fields import PlainVariable
 from api.resources.answer import Resource
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
@@ -152,7 +152,7 @@ class ContactFields(Body):
     metadata: dict[str, Any] = Field(
         default={}, description="Goes over the template's, key by key.", examples=[_METADATA]
     )
-    variables: dict[str, Variable] = Field(
+    variables: dict[str, PlainVariable] = Field(
         default={},
         description="What stands for `{{name}}`; goes over the template's, key by key.",
         examples=[_VARIABLES],

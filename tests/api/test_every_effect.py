@@ -3,7 +3,7 @@ is not the same with the field and without. (`test_every_field` shows only that 
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -202,7 +202,7 @@ async def effects(bench: Bench, agent: Mapping[str, Any]) -> str:
     await bench.store.calls.request_cancel(call.id)
     return repr(
         [
-            conversation_config(settings, call),
+            replace(conversation_config(settings, call), now=None),
             asked,
             is_recorded(settings, call),
             tools,

@@ -24,7 +24,8 @@ _MOST_AHEAD = 8
 _NAMED_SIGNS = frozenset("#*@&%+=€$£¥°")
 #: What may begin a call, and at the end of a reply is no word.
 _CUT_OFF = re.compile(
-    r"[<{\[]|>>>|\S*_|(?:print\()?(?:functions|api)\."
+    # In an address, a name with `_` is one.
+    r"[<{\[]|>>>|(?<![/@.-])\S*_|(?:print\()?(?:functions|api)\."
     # A sentence that has ended is one.
     r"|(?i:action|(?:tool|function)(?: call| name)?)\s*:(?!.*[.!?…]\s*\Z)"
 )

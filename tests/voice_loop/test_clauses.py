@@ -333,6 +333,7 @@ MARKED = {
     "<!-- not for you -->hello": "hello",
     "tea &amp; milk &lt; 3": "tea & milk < 3",
     "https://a.example/?a=1&copy=2": "https://a.example/?a=1&copy=2",
+    "a.example/maria_l": "a.example/maria_l",
     "8) the last": "8) the last",
     "it takes <3 days": "it takes <3 days",
     "we love it <3": "we love it",

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from num2words import CONVERTER_CLASSES
 
-from tests.voice_loop.scripted import PhoneCall
+from tests.voice_loop.scripted import RATE, Detector, Ears, Mind, Mouth, PhoneCall
+from voice_loop.briefing import speak
+from voice_loop.config import ConversationConfig
+from voice_loop.ports import Engines
 from voice_loop.reading import Reader
 
 # ruff: noqa: E501 - a line for each
@@ -66,6 +69,9 @@ ENGLISH = {
     "on 3/4 at 5": "on March fourth at five",
     "March 4, 2026": "March fourth, twenty twenty-six",
     "Mon, Mar 4th": "Monday, March fourth",
+    "Mon.–Fri., 9 a.m.–5 p.m.": "Monday to Friday, nine a.m. to five p.m.",
+    "Come Mon–Fri.": "Come Monday to Friday.",
+    "in Jan. or Feb.": "in January or February.",
     "Mon–Fri": "Monday to Friday",
     "8:00 AM - 5:00 PM": "eight a.m. to five p.m.",
     "March 4–6": "March fourth to sixth",
@@ -117,6 +123,7 @@ ENGLISH = {
     "1.5M users": "one point five million users",
     "10x": "ten times",
     "3x4": "three by four",
+    "4.5/5": "four point five out of five",
     "10/10": "ten out of ten",
     "4/5 stars": "four out of five stars",
     "1,2,3": "one,two,three",
@@ -144,6 +151,7 @@ ENGLISH = {
     "john.doe99@x-ray.co.uk": "john dot doe nine nine at X dash ray dot co dot U K",
     "https://www.c.example/pay?id=7": "W W W dot C dot example slash pay question mark id equals seven",
     "visit clinic.com.": "visit clinic dot com.",
+    "J.DOE@CLINIC.COM": "J dot doe at clinic dot com",
     "report.pdf": "report dot P D F",
     "tea & milk": "tea and milk",
     "press # or *": "press pound or star",
@@ -279,6 +287,33 @@ async def test_the_voice_gets_words_and_what_is_kept_is_what_was_written() -> No
     assert call.said[-1] == ("agent", answer)
     await call.says_and_waits("thanks")
     assert call.last_history[-2] == ("assistant", answer)
+
+
+async def test_fixed_lines_are_read_as_answers_are() -> None:
+    call = PhoneCall(
+        config=ConversationConfig(
+            "book a visit",
+            language="es-MX",
+            first_sentence="Son $20.",
+            first_sentence_mode="static",
+            time_up_message="Cerramos a las 15:30.",
+            voicemail="leave_message",
+            voicemail_message="Llame al 555-0132.",
+        )
+    )
+    await call.conversation.prepare()
+    said = call.mouth.said
+    assert "Son veinte pesos." in said
+    assert "Cerramos a las quince treinta." in said
+    assert "Llame al cinco cinco cinco, cero uno tres dos." in said
+
+
+async def test_briefings_are_read_too() -> None:
+    mouth = Mouth()
+    engines = Engines(Ears(), Mind({}), mouth, lambda _: Detector())
+    speech = await speak("They want room 4521.", engines, RATE, language="en-GB")
+    assert mouth.said == ["They want room four five two one."]
+    assert speech.text == "They want room 4521."
 
 
 @pytest.mark.parametrize(

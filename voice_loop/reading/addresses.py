@@ -52,6 +52,8 @@ def rules(language: Language) -> Iterator[Rule]:
 def spelt(address: str, language: Language) -> str:
     """An address in words: its names as they are, its signs by their names."""
     bare = _SCHEME.sub("", address, count=1).rstrip("/")
+    if bare.isupper():
+        bare = bare.lower()
     country = _COUNTRY.search(bare)
     said: list[str] = []
     for piece in _PIECE.finditer(bare):

@@ -95,13 +95,16 @@ def weekdays(language: Language) -> Iterator[Rule]:
     def full(written: str) -> str:
         return language.weekdays.get(written.rstrip(".").lower(), written)
 
-    def until(match: re.Match[str], _: Context) -> str:
-        return f"{full(match[1])} {language.signs['to']} {full(match[2])}"
+    def until(match: re.Match[str], context: Context) -> str:
+        ended = "." if match[0].endswith(".") and not context.tail.strip() else ""
+        return f"{full(match[1])} {language.signs['to']} {full(match[2])}{ended}"
 
     def weekday(match: re.Match[str], _: Context) -> str:
         return full(match[0])
 
-    yield Rule(re.compile(rf"(?<!\w)({day})\.?\s?[–-]\s?({day})(?!\w)", re.IGNORECASE), until)
+    yield Rule(
+        re.compile(rf"(?<!\w)({day})\.?\s?[–-]\s?({day})(?!\w)\.?(?=\W|\Z)", re.IGNORECASE), until
+    )
     yield Rule(re.compile(rf"(?<!\w)(?:(?:{names})(?!\w)(?:{ahead})|(?:{clear})(?!\w))"), weekday)
 
 

@@ -246,6 +246,11 @@ _MONTH_FORMS: Final = {
     for number, name in enumerate(MONTHS, 1)
     for form in (name.lower(), name[:3].lower(), *(["sept"] if number == 9 else []))
 }
+_SHORT_MONTHS: Final = {
+    form: MONTHS[number - 1]
+    for form, number in _MONTH_FORMS.items()
+    if MONTHS[number - 1].lower() != form
+}
 _WEEKDAYS: Final = {
     "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday", "wed": "Wednesday", "thu": "Thursday",
     "thur": "Thursday", "thurs": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
@@ -286,7 +291,7 @@ def english(region: str) -> Language:
         month_names=MONTHS,
         months=_MONTH_FORMS,
         weekdays=_WEEKDAYS,
-        abbreviations=_ABBREVIATIONS,
+        abbreviations=_ABBREVIATIONS | _SHORT_MONTHS,
         undotted=_UNDOTTED,
         code_words=r"codes?|pin|pins|passcode|password|rooms?|suite|ste|apartment|apt|unit|gate|flight"
         r"|bus|number|numbers|no|id|ids|order|orders|reference|ref|ticket|invoice|account|extension|ext|case"

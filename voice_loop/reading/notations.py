@@ -10,6 +10,7 @@ from voice_loop.reading.numbers import one_by_one
 from voice_loop.reading.rule import Context, Rule
 
 _FRACTION: Final = re.compile(r"(?<![\w/.,])(?:(\d{1,6})[ -])?(\d{1,2})/(\d{1,3})(?![\w/]|[.,]\d)")
+_RATING: Final = re.compile(r"(?<![\w/.,])(\d{1,2})\.(\d)/(5|10)(?![\w/]|[.,]\d)")
 _VULGAR: Final = re.compile("(?<!\\d)(\\d{1,6}) ?([¼-¾⅐-⅞])|([¼-¾⅐-⅞])")
 _ALWAYS_OPEN: Final = re.compile(r"(?<![\w/])24/7(?![\w/])")
 _VERSION: Final = re.compile(r"(?<![\w.])(?P<v>[vV]\.?)?(\d{1,6}(?:\.\d{1,6})+)(?![\w]|[.,]\d)")
@@ -120,6 +121,12 @@ def _fractions(language: Language) -> Iterator[Rule]:
     def always(_match: re.Match[str], _: Context) -> str:
         return f"{language.cardinal(24)} {language.cardinal(7)}"
 
+    def rating(match: re.Match[str], _: Context) -> str:
+        whole, tenth = language.cardinal(int(match[1])), one_by_one(match[2], language)
+        return f"{whole} point {tenth} out of {language.cardinal(int(match[3]))}"
+
+    if language.code == "en":
+        yield Rule(_RATING, rating)
     yield Rule(_ALWAYS_OPEN, always)
     yield Rule(_VULGAR, sign)
     yield Rule(_FRACTION, say)

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from voice_loop.markup import LINK
+from voice_loop.phrases import language_code
 
 #: Spaces are not needed behind these.
 _FULL_STOPS: Final = "。！？｡．؟۔।॥։።፧။།៖។‼⁇⁈⁉"
@@ -38,7 +39,8 @@ _BEFORE_NUMBER: Final = re.compile(
 )
 #: The end of a sentence before a capital letter only.
 _BEFORE_CAPITAL: Final = re.compile(
-    rf"{_BEGINS}(?:etc|incl|excl|inkl|zzgl|evtl|ggf|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy|dept|dpto|est|avg|misc|min|max"
+    rf"{_BEGINS}(?:etc|incl|excl|inkl|zzgl|evtl|ggf|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy"
+    r"|dept|dpto|est|avg|misc|min|max"
     r"|hr|hrs|mins|sec|secs|lb|lbs|oz|ft|mi|kg|km|usw|enz|ecc|str|ud|uds|vd|pta|izq|dcha"
     r"|(?:\w\.)+\w)\.$",
     re.IGNORECASE,
@@ -48,31 +50,7 @@ _MOST_ABBREVIATION: Final = 16
 _INITIAL: Final = re.compile(rf"(?:{_BEGINS}|(?<=\w\.))(?![iI]\b)[^\W\d_]\.$")
 _LIST_NUMBER: Final = re.compile(r"\A\s*(?:[*_#>-]+\s*)*\d{1,3}\.$")
 #: In these languages a dot makes a number an ordinal.
-_ORDINAL_DOT: Final = frozenset(
-    (
-        "de",
-        "da",
-        "no",
-        "nb",
-        "nn",
-        "is",
-        "fi",
-        "et",
-        "lv",
-        "cs",
-        "sk",
-        "pl",
-        "hr",
-        "sr",
-        "bs",
-        "sl",
-        "hu",
-        "tr",
-        "lb",
-        "fo",
-        "eu",
-    )
-)
+_ORDINAL_DOT: Final = "de da no nb nn is fi et lv cs sk pl hr sr bs sl hu tr lb fo eu"
 _DAY: Final = re.compile(r"(?<![\w.,])\d{1,2}\.$")
 _WIDE: Final = re.compile(
     "[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]"
@@ -134,7 +112,7 @@ def _ends(
             return False
         if begins_line and _LIST_NUMBER.match(head):
             return False
-        if language[:2].lower() in _ORDINAL_DOT and _DAY.search(tail):
+        if language_code(language) in _ORDINAL_DOT.split() and _DAY.search(tail):
             return False
         number, capital = _BEFORE_NUMBER.search(tail), _BEFORE_CAPITAL.search(tail)
         if number is None and capital is None:

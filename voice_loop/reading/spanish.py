@@ -262,7 +262,7 @@ def spanish(region: str) -> Language:
         },
         capitals=frozenset(
             "SÍ NO EL LA LOS LAS UN UNA DE DEL AL EN CON POR SIN QUE SU SUS MI TU ES SON HAY MUY MÁS OK "
-            "DNI_ PIN SIM IVA ONU OTAN RENFE ONCE AVE NIE NIF SA_ SL_ HOY YA NI SE LE LO TE ME DOS TRES".split()
+            "PIN SIM IVA ONU OTAN RENFE ONCE AVE NIE NIF HOY YA NI SE LE LO TE ME DOS TRES".split()
         ),
         letters={"Y": "i griega"},
     )

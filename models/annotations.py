@@ -14,8 +14,7 @@ from voice_loop.phrases import consists_of, plain_words
 
 _NOTES: Final = "♩♪♫♬🎵🎶"
 _ANNOTATION: Final = re.compile(
-    r"\s*(?:"
-    + "|".join(
+    "|".join(
         (
             # The last words may have been cut off, and the closing sign with them. Marks of
             # quotation are left alone: people are quoted.
@@ -32,12 +31,13 @@ _ANNOTATION: Final = re.compile(
             rf"[{_NOTES}][^{_NOTES}]*(?:[{_NOTES}]|$)",
         )
     )
-    + r")\s*"
 )
+_SPACES: Final = re.compile(" {2,}")
 #: A sentence with the space behind it. A dot in a name or an address ends none.
 _SENTENCE: Final = re.compile(r".+?(?:[.!?…।؟]+(?=\s|$)|[。！？]+|\n|$)\s*", re.DOTALL)
-#: Longer sentences are looked at no further, characters.
+#: Longer sentences, and longer texts, are looked at no further, characters.
 _LONGEST: Final = 200
+_LONGEST_TEXT: Final = 4000
 
 
 class _Subtitles:
@@ -85,4 +85,5 @@ _SUBTITLES: Final = _Subtitles(
 
 def spoken(text: str) -> str:
     """What of a recogniser's text somebody said; empty where that is nothing."""
-    return _SUBTITLES.without(_ANNOTATION.sub(" ", text))
+    text = _SPACES.sub(" ", _ANNOTATION.sub(" ", text)).strip()
+    return _SUBTITLES.without(text) if len(text) <= _LONGEST_TEXT else text

@@ -1,5 +1,7 @@
 """What recognisers write that nobody said, and what people say that looks like it."""
 
+import time
+
 import pytest
 
 from models.annotations import spoken
@@ -152,3 +154,13 @@ def test_words_beside_it_are_kept(text: str, said: str) -> None:
 )
 def test_what_people_say_is_kept(text: str) -> None:
     assert spoken(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", " ", "(1", "*a ", "♪ ", "<a ", "thanks for watching ", "a. ", "\n", "amara org "],
+)
+def test_no_text_of_a_server_keeps_the_loop_busy(text: str) -> None:
+    begun = time.process_time()
+    spoken(text * (500_000 // len(text)))
+    assert time.process_time() - begun < 5

@@ -2,7 +2,8 @@
 
 `WhisperModel.transcribe()` pads every utterance to 30 s and pays for all of it. Telephone turns
 last a second or two, so the parts underneath (features, encoder, decoder, tokenizer) are called
-here on a window that fits what was said: greedy, without timestamps, without previous text.
+here on a window that fits what was said, without timestamps, without previous text; greedy, but
+for the shortest ones, where several hypotheses tell how sure the best one is (`models.hypotheses`).
 """
 
 import json

@@ -8,13 +8,14 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from pbx.testbed import TestBed
 
 _COPIED: Final = re.compile(r"(?im)^(?:via|from|call-id|cseq):.*$")
 _TO: Final = re.compile(r"(?im)^to:.*$")
 _CALL_ID: Final = re.compile(r"(?im)^call-id:\s*(\S+)")
+_SEQUENCE: Final = re.compile(r"(?im)^cseq:\s*(\d+)")
 _CHALLENGE: Final = 'Digest realm="carrier", nonce="abc", algorithm=MD5'
 _CHALLENGES: Final = {
     401: f"WWW-Authenticate: {_CHALLENGE}\r\n",
@@ -34,19 +35,22 @@ class PlayedCarrier(asyncio.DatagramProtocol):
         self.calls: list[str] = []
         """SIP Call-IDs of the INVITEs that came, each once."""
         self._answers = answers
+        self._answered: set[tuple[str, str]] = set()
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # asyncio's own is no subclass of it before Python 3.12.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         text = data.decode(errors="replace")
-        found = _CALL_ID.search(text)
-        if text.startswith("INVITE ") and found is not None:
-            if found[1] not in self.calls:
-                self.calls.append(found[1])
+        call_id, sequence = _CALL_ID.search(text), _SEQUENCE.search(text)
+        if text.startswith("INVITE ") and call_id is not None and sequence is not None:
+            if call_id[1] not in self.calls:
+                self.calls.append(call_id[1])
+            if (call_id[1], sequence[1]) not in self._answered:  # else it was sent again
+                self._answered.add((call_id[1], sequence[1]))
                 task = asyncio.get_running_loop().create_task(self._answer(text, addr))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

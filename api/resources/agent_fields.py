@@ -30,6 +30,7 @@ FREE_TEXT: Final = frozenset(
         "prompt_flow",
         "returns",
         "returns_prompt",
+        "source",
         "tools",
         "voicemail_message",
         "voicemail_sms_prompt",

@@ -82,6 +82,25 @@ async def test_a_text_keeps_its_lines(equipped: Bench) -> None:
     assert kept.json()["assistant"]["sms_template"] == LINES
 
 
+async def test_a_text_that_is_only_kept_keeps_its_lines(equipped: Bench) -> None:
+    """Without `sms_enabled` and `human_transfer_mode`, and the body of a GET."""
+    members = ("sms_template", "warm_transfer_summary_instructions")
+    tool = {
+        "body_template": '{"a":\n"b"}',
+        "description": "Look it up.",
+        "headers": [],
+        "input_schema": [],
+        "method": "GET",
+        "name": "look_up",
+        "query_params": [],
+        "url": "https://crm.example.org/stock",
+    }
+    assistant = {"prompt": "x", **dict.fromkeys(members, LINES), "custom_tools": [tool]}
+    told = (await placed(equipped, assistant=assistant))["assistant"]
+    assert {name: told[name] for name in members} == dict.fromkeys(members, LINES)
+    assert told["custom_tools"] == [tool]
+
+
 async def test_a_name_has_one_line(equipped: Bench) -> None:
     output = {"name": "a\nb", "required": False, "type": "string"}
     asked = {"prompt": "x", "structured_output_config": [output]}

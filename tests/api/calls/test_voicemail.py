@@ -19,10 +19,12 @@ from api.resources.call import Call
 from api.resources.claim import Claim
 from api.settings import Settings
 from tests.api.conftest import Bench
-from tests.api.story import NODE, claimed
+from tests.api.story import NODE, claim_up_to, claimed
 from tests.api.switchboard import Office, PlayedAttempt, assert_nothing_is_left, impatient, story
 from tests.voice_loop.scripted import frame, settle
 from tests.voice_loop.test_voicemail import beep
+from voice_loop.phrases import phrases
+from voice_loop.prompts import CALL_ANSWERED, LEAVE_MESSAGE
 
 GREETING = "we are not at home"
 #: At any hour of the week.
@@ -128,6 +130,33 @@ async def test_a_message_is_left_and_the_call_is_no_answer_all_the_same(
     assert [(turn.speaker, turn.text, turn.interrupted) for turn in turns] == [
         ("person", GREETING, False),
         ("agent", "maria, please call back.", False),
+    ]
+
+
+@pytest.mark.rows("CB-39", "CB-41", "CB-58", "CB-62…63", "X-CB-24")
+@pytest.mark.parametrize("written", ["this is the clinic. goodbye.", "", "hello?"])
+async def test_callingboxs_agents_leave_what_the_model_writes(
+    office: Office, bench: Bench, written: str
+) -> None:
+    """The service has no field for it; what opens the call is never left."""
+    base = "/compat/callingbox/v1"
+    asked = f"{CALL_ANSWERED} {LEAVE_MESSAGE}"
+    office.mind.answers = office.mind.answers | {asked: written}
+    agent = {"name": "A", "instructions": "Confirm it.", "voicemail_action": "leave_message"}
+    made = (await bench.client.post(f"{base}/agents", json=agent)).json()
+    order = {"to": "+15551234567", "agent_id": made["id"]}
+    call = (await bench.client.post(f"{base}/calls", json=order)).json()
+    (claim,) = await claim_up_to(office.store, 1)
+    assert (await machine_takes(office, claim)).id == call["id"]
+    told = (await bench.client.get(f"{base}/calls/{call['id']}")).json()
+    assert (told["status"], told["answered_by"], told["billed_duration_seconds"]) == (
+        *("no_answer", "machine", 0),
+    )
+    turns = (await bench.client.get(f"{base}/calls/{call['id']}/transcript")).json()["transcript"]
+    left = written if written.endswith(".") else phrases("en").voicemail
+    assert turns == [
+        {"role": "user", "content": GREETING},
+        {"role": "agent", "content": left},
     ]
 
 

@@ -88,12 +88,16 @@ def as_text(value: Any) -> str:
 
 def flattened(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Variables by every name that leads to a value: of `{"customer": {"name": "Ann"}}` also
-    `customer.name`, of a list `items.0`. A variable of just that name holds before a path."""
+    `customer.name`, of a list `items.0` and `items[0]`. A variable of just that name holds before a
+    path."""
     paths: dict[str, Any] = {}
     for name, value in variables.items():
-        within = dict(enumerate(value)) if isinstance(value, list) else value
-        if isinstance(within, Mapping):
-            paths |= flattened({f"{name}.{key}": item for key, item in within.items()})
+        if isinstance(value, Mapping):
+            paths |= flattened({f"{name}.{key}": item for key, item in value.items()})
+        elif isinstance(value, list):
+            for form in ("{}.{}", "{}[{}]"):
+                within = {form.format(name, index): item for index, item in enumerate(value)}
+                paths |= flattened(within)
     return paths | dict(variables)
 
 

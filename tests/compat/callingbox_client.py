@@ -1,5 +1,8 @@
 """A client of CallingBox, written from nothing but its pages "Create call", "The call object" and
-"How it works" (plain httpx), and from its page on signatures for the webhook."""
+"How it works" (plain httpx), and from its page on signatures for the webhook.
+
+Agents and transcripts are in the service's list of endpoints.
+"""
 
 import asyncio
 import hashlib
@@ -66,6 +69,17 @@ class CallingBoxClient:
         """`GET /v1/calls/{id}`."""
         call: dict[str, Any] = await self._ask("GET", f"/v1/calls/{call_id}")
         return call
+
+    async def create_agent(self, name: str, **fields: Any) -> dict[str, Any]:
+        """`POST /v1/agents`."""
+        agent: dict[str, Any] = await self._ask("POST", "/v1/agents", {"name": name, **fields})
+        return agent
+
+    async def transcript(self, call_id: str) -> list[dict[str, Any]]:
+        """`GET /v1/calls/{id}/transcript`."""
+        told = await self._ask("GET", f"/v1/calls/{call_id}/transcript")
+        turns: list[dict[str, Any]] = told["transcript"]
+        return turns
 
     async def list_calls(self) -> list[dict[str, Any]]:
         """`GET /v1/calls`."""

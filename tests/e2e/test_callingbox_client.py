@@ -10,6 +10,7 @@ from pbx.testbed import persona
 from tests.api.receiver import receiving
 from tests.compat.callingbox_client import KEYS, CallingBoxClient, CallingBoxError, verified
 from tests.e2e.conftest import Phone
+from voice_loop.phrases import phrases
 
 
 @pytest.mark.rows("CB-1", "CB-3", "CB-5…9", "CB-11…13", "CB-21…24", "CB-43", "CB-45…53")
@@ -72,3 +73,30 @@ async def test_a_busy_line_with_a_key_of_its_dialect(phone: Phone) -> None:
         with pytest.raises(CallingBoxError) as refused:
             await callingbox.create_call("nobody")
         assert (refused.value.status, refused.value.error[:4]) == (400, "/to:")
+
+
+@pytest.mark.rows("CB-25", "CB-30…36", "CB-39", "CB-41", "CB-58", "CB-62…63", "X-CB-24")
+async def test_an_agent_leaves_words_of_its_own_on_a_machine(phone: Phone) -> None:
+    """The line is kept open for a message, which is never what opens the call; the service has no
+    variables, and types are as people write them."""
+    words = "Confirm the appointment of {{patient}}. If nobody is there, ask to be called back."
+    async with CallingBoxClient(f"{phone.server.url}/compat/callingbox", phone.key) as callingbox:
+        agent = await callingbox.create_agent(
+            "Reminders",
+            type="outbound",
+            instructions=words,
+            returns={"confirmed": "bool", "day": "string | null", "times": "string[]"},
+            voicemail_action="leave_message",
+        )
+        assert (agent["instructions"], agent["voicemail_action"]) == (words, "leave_message")
+        placed = await callingbox.create_call(
+            persona("voicemail").number, agent_id=agent["id"], context=EXAMPLE["context"]
+        )
+        assert (placed["prompt"], placed["returns"]) == (words, agent["returns"])
+        async with asyncio.timeout(60):
+            call = await callingbox.result(placed["id"])
+        assert (call["status"], call["answered_by"]) == ("no_answer", "machine")
+        assert (call["result"], call["billed_duration_seconds"]) == (None, 0)
+        *_, left = await callingbox.transcript(call["id"])
+    # The starter set's model knows no machines, and asks its opening question: the phrase is left.
+    assert left == {"role": "agent", "content": phrases("en").voicemail}

@@ -36,7 +36,7 @@ async def test_a_call_is_placed_polled_and_told(phone: Phone) -> None:
             persona("talker").number,
             CALLER_NUMBER,
             scheduled_at=None,
-            variables={"customer": "Maria"},
+            variables={"customer": {"name": "Maria", "visits": [2]}},
             webhook_url=hook.url,
             overrides={
                 "llm": {"model": "local", "temperature": 0},
@@ -79,7 +79,7 @@ async def test_a_call_is_placed_polled_and_told(phone: Phone) -> None:
         assert (last["analysis"], last["messages"]) == (call["analysis"], call["messages"])
 
 
-@pytest.mark.rows("OI-14", "OI-10", "OI-32")
+@pytest.mark.rows("OI-14", "OI-10", "OI-11", "OI-27", "OI-32")
 async def test_a_scheduled_call_is_made_by_the_agent_as_it_is_by_then(phone: Phone) -> None:
     """With a key of its dialect: the client's base URL is the server itself."""
     _, key = await phone.server.store.keys.create("oneinbox", dialect="oneinbox")
@@ -89,12 +89,16 @@ async def test_a_scheduled_call_is_made_by_the_agent_as_it_is_by_then(phone: Pho
     async with OneInboxClient(phone.server.url, key) as oneinbox:
         placed, doomed = [
             await oneinbox.create_call(
-                one["id"], persona("talker").number, CALLER_NUMBER, scheduled_at=at
+                one["id"],
+                persona("talker").number,
+                CALLER_NUMBER,
+                scheduled_at=at,
+                variables={"customer": {"name": "maria"}},
             )
             for one in (agent, gone)
         ]
         assert placed["scheduled_at"] is not None
-        opening = {"first_sentence": "hello maria", "first_sentence_mode": "static"}
+        opening = {"first_sentence": "hello {{customer.name}}", "first_sentence_mode": "static"}
         await phone.ask("PATCH", f"/v1/agents/{agent['id']}", opening)
         await phone.client.request("DELETE", f"/v1/agents/{gone['id']}")
         async with asyncio.timeout(60):

@@ -41,6 +41,8 @@ class SipLeg:
     trunk: str | None
     """Its PJSIP endpoint."""
     call_id: str | None
+    dialled: str | None
+    """What the trunk dialled, where it is told."""
     brought: Brought
 
 
@@ -89,15 +91,17 @@ async def look_at_leg(session: AgiSession, call: Presented) -> SipLeg:
     channel = "" if call.linked_id == call.unique_id else call.linked_id
     found = _PJSIP.fullmatch(await session.value("CHANNEL(name)", channel))
     if found is None:
-        return SipLeg(None, None, brought(None, (), call.arguments))
+        return SipLeg(None, None, call.dialled, brought(None, (), call.arguments))
     call_id = await session.value("CHANNEL(pjsip,call-id)", channel)
+    dialled = call.dialled or _text(await session.value("CALLERID(dnid)", channel), NUMBER_LENGTH)
     diversion = await session.value("PJSIP_HEADER(read,Diversion)", channel)
     names = (await session.value("PJSIP_HEADERS(X-)", channel)).split(",")
     headers = [
         (name, await session.value(f"PJSIP_HEADER(read,{name})", channel))
         for name in filter(is_custom_header, names[:_NAMES])
     ]
-    return SipLeg(found[1], call_id or None, brought(diversion, headers, call.arguments))
+    told = brought(diversion, headers, call.arguments)
+    return SipLeg(found[1], call_id or None, dialled, told)
 
 
 def _text(value: str | None, length: int) -> str | None:

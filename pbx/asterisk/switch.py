@@ -232,7 +232,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 call.caller_number,
                 call.caller_name,
                 leg.trunk,
-                call.dialled,
+                leg.dialled,
                 leg.brought,
             ),
         )

@@ -191,7 +191,7 @@ CONTACT: Final[Body] = {
 CALL: Final[Body] = {
     "to": CALLEE,
     "metadata": {"customer": "42"},
-    "scheduled_at": "2026-12-01T09:00:00.000Z",
+    "scheduled_at": story.TOMORROW,
     "force_now": True,
     "concurrency": {"key": "clinic", "max": 3},
 }

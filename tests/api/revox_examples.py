@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from tests.api.story import TOMORROW
+
 #: Every member of an assistant, with values that can be carried out.
 ASSISTANT: Final[dict[str, Any]] = {
     "prompt": "Confirm the appointment of {{patient}}.\nBe brief.",
@@ -110,7 +112,7 @@ ORDER: Final[dict[str, Any]] = {
     "from_phone_number": "+15559876543",
     "metadata": {"foo": "string"},
     "prompt_variables": {"patient": "Maria Lopez"},
-    "scheduled_at": "2026-12-01T09:00:00Z",
+    "scheduled_at": TOMORROW,
 }
 
 ATTEMPT_KEYS: Final = {

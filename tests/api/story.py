@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+from api.base.times import rfc3339
 from api.resources.attempt import Ended
 from api.resources.call import Call, NewCall
 from api.resources.claim import Claim
@@ -13,6 +14,8 @@ from pbx.switch import Cause
 NUMBER = "+15551234567"
 OURS = "+15559876543"
 NODE = "node-1"
+#: A whole second, so that answers tell it as it was given.
+TOMORROW = rfc3339(int(time.time()) + 86_400)
 NORMAL = Cause("completed", "normal_clearing", "The call ended normally.", 16, 200, "a@b")
 BUSY = Cause("busy", "user_busy", "The line was busy.", 17, 486, "c@d")
 

@@ -20,7 +20,7 @@ from api.resources.turn import Speaker, Turn
 from pbx.switch import Cause
 from tests.api.conftest import Bench
 from tests.api.receiver import receiving
-from tests.api.story import BUSY, NORMAL, answered, claim_up_to, new_call
+from tests.api.story import BUSY, NORMAL, TOMORROW, answered, claim_up_to, new_call
 from tests.api.webhooks.test_deliverer import SECRET, delivering
 from tests.compat.oneinbox_client import KEYS
 from voice_loop.analysis import Analysis
@@ -143,8 +143,8 @@ async def test_three_members_are_enough(bench: Bench) -> None:
     for members in ({}, dict.fromkeys(names)):
         call = await placed(bench, **members)
         assert (call["variables"], call["metadata"], call["scheduled_at"]) == ({}, {}, None)
-    later = await placed(bench, scheduled_at="2026-12-01T09:00:00Z")
-    assert (later["scheduled_at"], later["status"]) == ("2026-12-01T09:00:00.000Z", "queued")
+    later = await placed(bench, scheduled_at=TOMORROW)
+    assert (later["scheduled_at"], later["status"]) == (TOMORROW, "queued")
 
 
 @pytest.mark.rows("OI-27")

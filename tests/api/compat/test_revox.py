@@ -195,7 +195,7 @@ async def test_every_member_is_echoed(equipped: Bench) -> None:
     assert call["llm_model"] == asked["llm_model"]
     assert call["prompt_variables"] == ORDER["prompt_variables"]
     assert call["metadata"] == ORDER["metadata"]
-    assert (call["scheduled_at"], call["status"]) == ("2026-12-01T09:00:00.000Z", "scheduled")
+    assert (call["scheduled_at"], call["status"]) == (ORDER["scheduled_at"], "scheduled")
     assert (call["to_phone_number"], call["from_phone_number"]) == (TO, "+15559876543")
     assert await read(equipped, call["id"]) == call
     other = await placed(equipped)

@@ -4,8 +4,8 @@
 
 `DIR` of the audio has recordings of 8 kHz and a `manifest.csv` of them: set (`words`, `digits`,
 `orders`, `noise`), file, speaker, text (word for word), words_in_it (of which each must be heard).
-Thresholds were chosen by the part `tune`; `closed` is what is reported. No speaker of words or
-digits is in both.
+`tune` is for choosing thresholds, `closed` is what is reported. No speaker of words or digits is
+in both.
 
 `--looks FILE` writes what the decoder offered for short utterances, for the tests of the rule.
 """

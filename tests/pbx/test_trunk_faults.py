@@ -77,7 +77,7 @@ async def test_what_each_answer_of_a_carrier_comes_to(bed: TestBed, media: Media
     told = {
         name: (one.state, one.name, one.sip_code, one.trunk_fault) for name, one in ends.items()
     }
-    assert told == WANTED
+    assert {name: one for name, one in told.items() if one != WANTED[name]} == {}
     assert {name: len(carrier.calls) for name, carrier in trunks.items()} == dict.fromkeys(
         ANSWERS, 1
     )

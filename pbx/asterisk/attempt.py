@@ -354,7 +354,12 @@ class AsteriskCore(AttemptCore[Output]):
             self.transfer(now)
 
     def _on_soft_hang_up(self, event: Event) -> None:
-        """The PBX's own hanging up; of every channel, when it is shut down or restarted."""
+        """The PBX's own hanging up; of every channel, when it is shut down or restarted.
+
+        A transfer of ours looks no different.
+        """
+        if self._away or self.transferred:
+            return
         self._soft.add(event.get("Uniqueid"))
         if self._soft >= {self._media_id, self._far_id} and not self._unwanted:
             self._complaint = "Asterisk hung all of its channels up: it was shut down or restarted."

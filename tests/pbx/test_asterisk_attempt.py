@@ -410,6 +410,14 @@ def test_a_pbx_that_hangs_everything_up_is_no_person_who_does(legs: str, state: 
     assert cause(feed(core, [*requests, *hang_ups])).state == state
 
 
+def test_a_transfer_of_ours_is_no_shutdown() -> None:
+    core, far = bridged()
+    core.begin_refer(4.0)
+    feed(core, [(4.0, {"Event": "SoftHangupRequest", **leg}) for leg in (MEDIA, far)])
+    core.transfer(4.1)
+    assert cause(feed(core, [gone(far)])).state == "completed"
+
+
 def test_the_message_of_a_call_that_ended_unheard_blames_no_link() -> None:
     core = answered()
     core.reconcile([], 5.0)

@@ -18,12 +18,26 @@ class LossyWire:
     """Once this has been handed to the client, it is hung up on; then no more."""
     requests: list[bytes] = field(default_factory=list)
     """What clients sent, read by read."""
+    _relays: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a client."""
+        relay = asyncio.create_task(self._relay(reader, writer))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def close(self) -> None:
+        """Hang up on every client."""
+        relays = list(self._relays)
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         up = asyncio.create_task(self._up(reader, far_writer))
         try:
@@ -56,9 +70,10 @@ class LossyWire:
 async def lossy_wire(target: int) -> AsyncIterator[LossyWire]:
     """A relay for the time of the `async with`."""
     wire = LossyWire(target)
-    server = await asyncio.start_server(wire.relay, "127.0.0.1", 0)
+    server = await asyncio.start_server(wire.connected, "127.0.0.1", 0)
     wire.port = server.sockets[0].getsockname()[1]
     try:
         yield wire
     finally:
         server.close()
+        await wire.close()

@@ -1,5 +1,6 @@
 """Every error points at the value in the request, not at how we describe it."""
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -32,8 +33,8 @@ HTTP = {"type": "http", "name": "look_up", "description": "x", "url": "https://a
                 "/tools/0/input_schema/0/type": "'string'",
             },
         ),
-        ({"variables": {"a/b": []}}, {"/variables/a~1b": "a valid string or a valid integer or"}),
-        ({"variables": {"a": {"str": 1}}}, {"/variables/a": "a valid string"}),
+        ({"variables": {"a/b": [[[[[[1]]]]]]}}, {"/variables/a~1b": "at most 5 levels"}),
+        ({"variables": {"a": {"str": inf}}}, {"/variables/a/str": "out of range"}),
         ({"voice": {"speed": True}}, {"/voice/speed": "number"}),
     ],
 )

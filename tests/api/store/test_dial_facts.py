@@ -44,7 +44,7 @@ async def told(tmp_path: Path) -> tuple[Claim, AttemptFacts]:
 
 def test_the_policy_is_told_what_was_ordered(told: tuple[Claim, AttemptFacts]) -> None:
     call = told[0].call
-    expected = OrderFacts(("Europe/Berlin",), POLICY, 5.0, force_now=True)
+    expected = OrderFacts(("Europe/Berlin",), POLICY, 5.0, force_now=True, patient=True)
     assert order_facts(call) == expected
     assert order_facts(call, do_not_call=True) == replace(expected, do_not_call=True)
     canceled = replace(call, cancel_requested_at=START)
@@ -53,9 +53,16 @@ def test_the_policy_is_told_what_was_ordered(told: tuple[Claim, AttemptFacts]) -
 
 def test_the_policy_is_told_what_became_of_an_attempt(told: tuple[Claim, AttemptFacts]) -> None:
     claim, over = told
-    assert attempt_facts(claim.attempt) == AttemptFacts(START)
+    assert attempt_facts(claim.attempt) == AttemptFacts(START, trunk="t")
     assert over == AttemptFacts(
-        START, START + 9, "busy", end_reason="busy", q850_cause=17, sip_code=486, unknown=True
+        START,
+        START + 9,
+        "busy",
+        end_reason="busy",
+        q850_cause=17,
+        sip_code=486,
+        unknown=True,
+        trunk="t",
     )
 
 

@@ -108,6 +108,7 @@ async def test_dates_are_reckoned_where_the_person_is(store: Store) -> None:
         for order, offset in orders:
             call = await called(store, tool, **order)
             (made,) = of(box, call).values()
-            assert f"{offset}, S" in made.spec.parameters["properties"]["at"]["description"]
+            description = made.spec.parameters["properties"]["at"]["description"]
+            assert f"day, at {offset}." in description
             await made({"at": "2026-11-23T09:00:00"})
             assert json.loads(receiver.got[-1].body) == f"2026-11-23T09:00:00{offset}"

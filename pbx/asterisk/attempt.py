@@ -99,7 +99,6 @@ class AsteriskCore(AttemptCore[Output]):
         self._bridge: str | None = None
         self._far_bridge: str | None = None
         self._beside: Event | None = None
-        self._soft: set[str | None] = set()
         self._moved = False
         self._media_host: str | None = None
         self._far_id: str | None = id if self._inbound else None
@@ -143,8 +142,6 @@ class AsteriskCore(AttemptCore[Output]):
                 self._on_media_hang_up(event, now)
             case "VarSet" if event.get("Variable") == CALL_ID:
                 self._call_id = event.get("Value") or self._call_id
-            case "SoftHangupRequest" if _is_media(event) or self._is_far(event):
-                self._on_soft_hang_up(event)
             case "BridgeEnter":
                 self._on_bridge_enter(event, now)
             case "BlindTransfer" if event.get("TransfereeUniqueid") == self._media_id:
@@ -275,7 +272,7 @@ class AsteriskCore(AttemptCore[Output]):
         if not media and others and self._inbound and self._media_channel is None:
             return  # the caller's channel has not dialled us yet
         if not media:
-            self.lose("The call ended on the PBX, and Offhook was not told how.", now)
+            self.lose("The call ended on the PBX, and how did not come over its manager link.", now)
             for one in [] if self._moved else others:
                 self._outputs.append(HangUpChannel(one.get("Channel", "")))
             return
@@ -352,17 +349,6 @@ class AsteriskCore(AttemptCore[Output]):
                 self._deadline = now + LAST_WORD_S
         elif event.get("Variable") == "TRANSFERSTATUS" and event.get("Value") == "SUCCESS":
             self.transfer(now)
-
-    def _on_soft_hang_up(self, event: Event) -> None:
-        """The PBX's own hanging up; of every channel, when it is shut down or restarted.
-
-        A transfer of ours looks no different.
-        """
-        if self._away or self.transferred:
-            return
-        self._soft.add(event.get("Uniqueid"))
-        if self._soft >= {self._media_id, self._far_id} and not self._unwanted:
-            self._complaint = "Asterisk hung all of its channels up: it was shut down or restarted."
 
     def _set_media(self, unique_id: str, channel: str) -> None:
         self._media_channel = channel

@@ -397,31 +397,12 @@ def test_a_far_end_that_answers_on_hold_is_told_before_it_answers() -> None:
     assert core.held_s > 0, "it ended on hold"
 
 
-@pytest.mark.parametrize(("legs", "state"), [("far media", "failed"), ("media", "completed")])
-def test_a_pbx_that_hangs_everything_up_is_no_person_who_does(legs: str, state: str) -> None:
-    core = answered()
-    assert core.far_channel is not None
-    told = {
-        "far": {"Uniqueid": core.far_id or "", "Channel": core.far_channel},
-        "media": {"Uniqueid": "offhook-1", "Channel": "UnicastRTP/127.0.0.1:1-0x1"},
-    }
-    requests = [(3.0, {"Event": "SoftHangupRequest", **told[leg]}) for leg in legs.split()]
-    hang_ups = [one for one in recording("key_presser") if one[1]["Event"] == "Hangup"]
-    assert cause(feed(core, [*requests, *hang_ups])).state == state
-
-
-def test_a_transfer_of_ours_is_no_shutdown() -> None:
-    core, far = bridged()
-    core.begin_refer(4.0)
-    feed(core, [(4.0, {"Event": "SoftHangupRequest", **leg}) for leg in (MEDIA, far)])
-    core.transfer(4.1)
-    assert cause(feed(core, [gone(far)])).state == "completed"
-
-
 def test_the_message_of_a_call_that_ended_unheard_blames_no_link() -> None:
     core = answered()
     core.reconcile([], 5.0)
-    assert cause(core.take()).message == "The call ended on the PBX, and Offhook was not told how."
+    assert cause(core.take()).message == (
+        "The call ended on the PBX, and how did not come over its manager link."
+    )
 
 
 MEDIA = next(

@@ -354,17 +354,19 @@ class CallObject(Resource):
     )
     billed_duration_seconds: int | None = Field(
         examples=[35],
-        description="`answered_at` to `ended_at`; 0 if unanswered or answered by a machine.",
+        description="`answered_at` to `ended_at`, of the last attempt; 0 if unanswered or answered "
+        "by a machine.",
     )
     billing_amount_milli_cents: int | None = Field(
         validation_alias="amount_milli_cents",
         examples=[1750],
-        description="What the billed time cost by the rate card, in thousandths of a cent; 0 "
-        "without one.",
+        description="What the billed time of all attempts, and transfers, cost by the rate card, "
+        "in thousandths of a cent; 0 without one.",
     )
     reservation_status: ReservationStatus = Field(
         examples=["settled"],
-        description="The hold on the budget: `settled` if somebody was reached, else `released`.",
+        description="The hold on the budget: `settled` if an attempt was answered by other than a "
+        "machine, else `released`.",
     )
     error_code: str | None = Field(
         description="SIP status such as `486`, else the cause's name; null on success."

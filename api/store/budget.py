@@ -10,14 +10,11 @@ from api.store.tables import budget, budget_entries
 
 _AMOUNT: Final = bindparam("amount", type_=BigInteger)
 _SPOKEN_FOR: Final = budget.c.spent_milli_cents + budget.c.reserved_milli_cents
-_RESERVE: Final = (
-    update(budget)
-    .where(
-        budget.c.limit_milli_cents.is_(None) | (budget.c.limit_milli_cents >= _SPOKEN_FOR + _AMOUNT)
-    )
-    .values(
-        reserved_milli_cents=budget.c.reserved_milli_cents + _AMOUNT, updated_at=bindparam("now")
-    )
+_HOLD: Final = update(budget).values(
+    reserved_milli_cents=budget.c.reserved_milli_cents + _AMOUNT, updated_at=bindparam("now")
+)
+_RESERVE: Final = _HOLD.where(
+    budget.c.limit_milli_cents.is_(None) | (budget.c.limit_milli_cents >= _SPOKEN_FOR + _AMOUNT)
 )
 _SETTLE: Final = update(budget).values(
     reserved_milli_cents=budget.c.reserved_milli_cents - bindparam("reserved", type_=BigInteger),
@@ -48,6 +45,12 @@ async def settle(
         return
     await connection.execute(_SETTLE, {"reserved": reserved, "amount": amount, "now": now})
     await _enter(connection, call_id, "settle" if amount else "release", amount or reserved, now)
+
+
+async def hold_again(connection: AsyncConnection, call_id: str, amount: int, now: float) -> None:
+    """Hold `amount` for a next attempt, whatever the limit: beyond it, `is_overdrawn`."""
+    await connection.execute(_HOLD, {"amount": amount, "now": now})
+    await _enter(connection, call_id, "reserve", amount, now)
 
 
 async def is_overdrawn(connection: AsyncConnection) -> bool:

@@ -333,22 +333,26 @@ class CallLedger:
         ways = await ways_of(connection, call, now) if strayed else ()
         decision = decide_on(call, tried, now, listed=listed, ways=ways)
         told = {"attempt": AttemptObject.of(tried[-1]).model_dump()}
+        cost = tried[-1].amount_milli_cents or 0
         match decision:
             case WaitUntil(next_at, why) if next_at is not None:
                 change.tell("call.attempt_ended", at, told)
+                await change.pay(cost, now)
                 _queue_again(change, next_at, why, ways[0] if ways else call.trunk)
             case DialNow():
                 change.tell("call.attempt_ended", at, told)
+                await change.pay(cost, now)
                 _queue_again(change, now, "free_slot", trunk_again(ways, failed) or call.trunk)
             case Stop() as stop if stop.why in {"do_not_call", "never_open"}:
                 change.tell("call.attempt_ended", at, told)
-                await stop_order(change, stop, at)
+                await stop_order(change, stop, at, unpaid=cost)
             case _:
                 if call.answered_at is not None:
                     latency = await latency_of(connection, call.id, len(tried))
                     change.set(latency=latency)
                 change.tell("call.ended", at, {"status": ended.cause.state} | _told(ended))
-                await change.finish(ended.cause.state, at, awaits_result=ended.awaits_result)
+                awaits = ended.awaits_result
+                await change.finish(ended.cause.state, at, unpaid=cost, awaits_result=awaits)
 
     async def record_result(
         self,

@@ -15,10 +15,10 @@ from api.resources.attempt import Attempt
 from api.resources.call import Call, billable_seconds
 from api.resources.event import CallEvent
 from api.resources.turn import TurnObject
-from api.store.budget import settle
+from api.store.budget import hold_again, settle
 from api.store.database import Transaction
 from api.store.outbox import add_deliveries
-from api.store.rows import load_row, load_turns, split_row, update_call
+from api.store.rows import load_attempts, load_row, load_turns, split_row, update_call
 from api.store.tables import call_events, storable
 
 _INSERT_EVENTS: Final = insert(call_events)
@@ -72,12 +72,22 @@ class CallChange:
         self.tell_status(at)
 
     async def finish(
-        self, to: CallStatus, at: float, *, awaits_result: bool = False, **values: Any
+        self,
+        to: CallStatus,
+        at: float,
+        *,
+        unpaid: int = 0,
+        awaits_result: bool = False,
+        **values: Any,
     ) -> None:
         """Give it its last status and settle what it cost.
 
         Args:
+            to: terminal.
+            at: Unix seconds.
+            unpaid: milli-cents of the attempt that ends it; those before are paid (`pay`).
             awaits_result: the terminal event is told later.
+            values: more columns.
         """
         check_move(self.call.id, self.call.status, to)
         updated = max(self._signals.clock(), at, self.call.updated_at)
@@ -89,30 +99,34 @@ class CallChange:
             waiting_for="result" if awaits_result else None,
             **values,
         )
-        amount = self.cost_of(self.call)
+        connection = self._transaction.connection
+        tried = await load_attempts(connection, self.call.id) if self.call.attempt_count else []
+        amount = sum(one.amount_milli_cents or 0 for one in tried)
+        reached = any(billable_seconds(one) is not None for one in tried)
         self.set(
             amount_milli_cents=amount + self.call.transfers_milli_cents,
-            reservation_status="released" if billable_seconds(self.call) is None else "settled",
+            reservation_status="settled" if reached else "released",
         )
-        await settle(
-            self._transaction.connection,
-            self.call.id,
-            self.call.reserved_milli_cents,
-            amount,
-            updated,
-        )
+        await settle(connection, self.call.id, self.call.reserved_milli_cents, unpaid, updated)
         if self.call.reserved_milli_cents:
             self._transaction.notify("work")  # the budget may have room for another one
         if self.call.attempt_count:
-            said = await load_turns(self._transaction.connection, self.call.id)
+            said = await load_turns(connection, self.call.id)
             if said:
                 transcript = {"turns": [TurnObject.of(turn).model_dump() for turn in said]}
                 self.tell("call.transcript.final", at, {"transcript": transcript})
         if not awaits_result:
             self.tell_status(at)
 
-    def cost_of(self, over: Call | Attempt) -> int:
-        """Milli-cents of the call, or of one of its attempts, at the rate that it was placed at."""
+    async def pay(self, amount: int, at: float) -> None:
+        """Spend what an attempt cost that another one follows, for which as much is held again."""
+        if amount:
+            connection, held = self._transaction.connection, self.call.reserved_milli_cents
+            await settle(connection, self.call.id, held, amount, at)
+            await hold_again(connection, self.call.id, held, at)
+
+    def cost_of(self, over: Attempt) -> int:
+        """Milli-cents of one of its attempts, at the rate that the call was placed at."""
         rate = rate_of(self.call.rate)
         return 0 if rate is None else rate.amount(billable_seconds(over) or 0)
 

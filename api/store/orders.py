@@ -158,11 +158,11 @@ def decide_on(
         return Stop("policy_unreadable", attempts[-1].status if attempts else "failed")
 
 
-async def stop_order(change: CallChange, stop: Stop, at: float) -> None:
-    """End a queued call that the policy will not have dialled (again)."""
+async def stop_order(change: CallChange, stop: Stop, at: float, *, unpaid: int = 0) -> None:
+    """End a call that the policy will not have dialled (again); `unpaid` as of `finish`."""
     if change.call.attempt_count == 0:
         change.set(error_message=stop.sentence)
-    await change.finish(stop.status, at, end_reason=stop.why)
+    await change.finish(stop.status, at, unpaid=unpaid, end_reason=stop.why)
 
 
 async def check_unlisted(transaction: Transaction, number: str, field: str) -> None:

@@ -311,6 +311,82 @@ async def test_the_worst_case_is_held_until_the_order_ends(store: Store, clock: 
     assert (budget.reserved_milli_cents, budget.spent_milli_cents) == (0, 6000)
 
 
+#: Nobody said anything, or an engine failed: whom was told that they are called again.
+SILENCE: Final = Cause("completed", "silence", "Nobody said anything.", 16, 200)
+
+
+async def test_an_answered_attempt_that_is_tried_again_is_paid_at_once(
+    store: Store, clock: Clock
+) -> None:
+    """The hold stays, for the next attempt at its longest; the call costs what all of them cost."""
+    await store.budget.set_limit(100_000)
+    call = await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
+    (claim,) = await claims(store)
+    clock.now += 90
+    waiting = await over(store, claim, clock.now, SILENCE, "unknown")
+    assert (waiting.status, waiting.amount_milli_cents) == ("queued", None)
+    budget = await store.budget.get()
+    assert (budget.reserved_milli_cents, budget.spent_milli_cents) == (60_000, 6000)
+    clock.now += 7200
+    (claim,) = await claims(store)
+    clock.now += 30
+    done = await over(store, claim, clock.now, BUSY)
+    assert (done.status, done.reservation_status, done.amount_milli_cents) == (
+        "busy",
+        "settled",
+        6000,
+    )
+    assert [one.amount_milli_cents for one in await store.calls.attempts(call.id)] == [6000, 0]
+    budget = await store.budget.get()
+    assert (budget.reserved_milli_cents, budget.spent_milli_cents) == (0, 6000)
+    entries = (await store.budget.entries(limit=9, call_id=call.id)).items
+    assert [(one.kind, one.milli_cents) for one in entries] == [
+        ("release", 60_000),
+        ("reserve", 60_000),
+        ("settle", 6000),
+        ("reserve", 60_000),
+    ]
+
+
+@pytest.mark.parametrize("end", ["answered", "canceled", "do_not_call"])
+async def test_however_an_order_ends_all_its_attempts_are_paid(
+    store: Store, clock: Clock, end: str
+) -> None:
+    call = await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
+    (claim,) = await claims(store)
+    clock.now += 90
+    if end == "do_not_call":
+        await store.do_not_call.add(NUMBER, "asked for it")
+    await over(store, claim, clock.now, SILENCE, "unknown")
+    if end == "answered":
+        clock.now += 7200
+        (claim,) = await claims(store)
+        clock.now += 90
+        await over(store, claim, clock.now, SILENCE, "unknown")
+    elif end == "canceled":
+        await store.calls.request_cancel(call.id)
+    done = await store.calls.get(call.id)
+    cost = 12_000 if end == "answered" else 6000
+    assert (done.over, done.reservation_status, done.amount_milli_cents) == (True, "settled", cost)
+    budget = await store.budget.get()
+    assert (budget.reserved_milli_cents, budget.spent_milli_cents) == (0, cost)
+
+
+async def test_a_next_attempt_that_the_budget_does_not_bear_waits_for_money(
+    store: Store, clock: Clock
+) -> None:
+    await store.budget.set_limit(60_000)
+    call = await ordered(store, retry=RETRY, zones=BERLIN, rate=RATE, max_duration_s=600)
+    (claim,) = await claims(store)
+    clock.now += 90
+    await over(store, claim, clock.now, SILENCE, "unknown")
+    clock.now += 7200
+    assert await claims(store) == []
+    assert (await store.calls.get(call.id)).waiting_for == "budget"
+    await store.budget.set_limit(66_000)
+    assert await ids(store) == [call.id]
+
+
 async def test_an_overdrawn_budget_holds_what_costs(store: Store) -> None:
     costs = await ordered(store, rate=RATE)
     free = await ordered(store)

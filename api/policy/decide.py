@@ -120,14 +120,14 @@ class AttemptFacts:
 
         Voicemail and call screening are not the callee. A menu is, unless the agent could not
         get through it. Whoever answered and was not told apart is taken for a human: nobody is
-        called again because we could not tell. But who said nothing, and whom an engine's failure
-        cut off, was told that we call again.
+        called again because we could not tell. But who said nothing, or was not to be heard for
+        want of audio, and whom an engine's failure cut off, was told that we call again.
         """
         if not self.answered or self.answered_by in {"machine", "screening"}:
             return False
         if self.end_reason == "engine_error":
             return False
-        if self.end_reason == "silence" and self.answered_by != "human":
+        if self.end_reason in {"silence", "no_media"} and self.answered_by != "human":
             return False
         return self.answered_by != "ivr" or self.end_reason != "ivr_no_navigate"
 

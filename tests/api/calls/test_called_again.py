@@ -4,13 +4,16 @@ Store, runner and conversation are the real ones; the PBX and the engines are pl
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from api.policy.retry import RetryPolicy
 from api.resources.call import Call
 from api.resources.claim import Claim
+from pbx.switch import Answered
 from tests.api.calls.test_voicemail import TWICE, Configured
 from tests.api.conftest import Bench
 from tests.api.story import NODE, claimed
@@ -34,12 +37,13 @@ def office(bench: Bench) -> Configured:
     return Configured(bench.store, settings=bench.services.settings)
 
 
-async def listened_to(office: Configured, claim: Claim) -> Call:
+async def listened_to(office: Configured, claim: Claim, *, packets: int = 7) -> Call:
     """An attempt in which the person says nothing, to its end."""
     task = asyncio.create_task(office.runner(claim).run())
     attempt = await office.switch.dialed(claim.attempt.number)
+    attempt.media = replace(attempt.media, received=packets)
     attempt.ring()
-    attempt.answer()
+    attempt.tell(Answered(time.time() - 30))
     await settle()
     async with asyncio.timeout(20):
         while not task.done():
@@ -69,6 +73,19 @@ async def test_a_silent_person_is_called_again_if_told_so(office: Configured) ->
     assert await last_words(office, call) == LINES.nobody_there
     told = await story(office.store, call.id)
     assert (told.count("completed"), told.count("attempt_ended")) == (1, 1)
+
+
+async def test_who_was_not_heard_for_want_of_audio_is_called_again_if_told_so(
+    office: Configured,
+) -> None:
+    agent = {"silence_timeout_seconds": 1}
+    first = await claimed(office.store, agent=agent, retry=TWICE, zones=("UTC",))
+    call = await listened_to(office, first, packets=0)
+    assert (call.status, call.waiting_for) == ("queued", "free_slot")
+    assert await last_words(office, call) == LINES.nobody_there_yet
+    call = await listened_to(office, await second(office), packets=0)
+    assert (call.status, call.end_reason, call.attempt_count) == ("failed", "no_media", 2)
+    assert await last_words(office, call) == LINES.nobody_there
 
 
 async def test_a_person_whom_an_engine_failed_is_called_again_if_told_so(

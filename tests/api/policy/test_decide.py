@@ -134,6 +134,13 @@ def ended(attempt: AttemptFacts, at: float) -> AttemptFacts:
         ),
         pytest.param(
             RETRIED,
+            [replace(TALKED, status="failed", answered_by="unknown", end_reason="no_media")],
+            NOON,
+            LATER,
+            id="no audio came of who answered",
+        ),
+        pytest.param(
+            RETRIED,
             [replace(TALKED, end_reason="silence")],
             NOON,
             Stop("reached", "completed"),

@@ -40,7 +40,7 @@ class TrunkState:
     resting_until: float | None = None
     """Until then it rests, as it failed (`api.policy.trunks`); then one call tries it."""
     newest: float = 0.0
-    """When the latest of its attempts that are not over started."""
+    """When the latest outbound one of its attempts that are not over started."""
 
     def rests(self, now: float) -> bool:
         """Whether nothing is dialled on it for now."""

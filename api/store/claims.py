@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -80,8 +81,10 @@ _LIVE_ATTEMPTS: Final = (
         attempts.c.trunk,
         attempts.c.concurrency_key,
         func.count().label("live"),
-        func.max(attempts.c.created_at).label("newest"),
+        # Who calls us tries no trunk that rested.
+        func.max(case((calls.c.direction == "outbound", attempts.c.created_at))).label("newest"),
     )
+    .join_from(attempts, calls, calls.c.id == attempts.c.call_id)
     .where(attempts.c.ended_at.is_(None))
     # In this order SQLite walks the index of live attempts, not that of all by their trunk.
     .group_by(attempts.c.concurrency_key, attempts.c.trunk)
@@ -302,7 +305,7 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
     counted = await connection.execute(_LIVE_ATTEMPTS)
     for row in counted:
         on_trunk[row.trunk or ""] += row.live
-        newest[row.trunk or ""] = max(row.newest, newest.get(row.trunk or "", 0.0))
+        newest[row.trunk or ""] = max(row.newest or 0.0, newest.get(row.trunk or "", 0.0))
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
     states = {}

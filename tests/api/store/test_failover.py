@@ -1,6 +1,7 @@
 """Orders whose trunk fails: the next one, rest, waking, and what is not counted."""
 
 import asyncio
+import uuid
 from typing import Any, Final
 
 import pytest
@@ -251,6 +252,19 @@ async def test_money_is_held_over_every_trunk_and_given_back(store: Store, clock
     assert done.amount_milli_cents == 3000
     budget = await store.budget.get()
     assert (budget.spent_milli_cents, budget.reserved_milli_cents) == (3000, 0)
+
+
+async def test_a_caller_is_none_that_tries_a_rested_trunk(store: Store, clock: Clock) -> None:
+    """Somebody who calls in, for as long as it lasts, keeps no order waiting."""
+    await store.trunks.change("second", {"status": "inactive"})
+    await ordered(store)
+    await fails(store, await one(store), clock)
+    waiting = [await ordered(store) for _ in range(2)]
+    clock.now += 10.5
+    caller = NewCall(OURS, NUMBER, "hi", direction="inbound", trunk="first")
+    begun = await store.inbound.begin(str(uuid.uuid4()), caller, "1720000000.1", NODE)
+    await store.calls.record_answered(begun.call.id, clock.now)
+    assert (await one(store)).call.id == waiting[0].id
 
 
 async def test_two_dialers_try_a_rested_trunk_once(store: Store, clock: Clock) -> None:

@@ -179,8 +179,9 @@ def _update_contact(campaign_id: str, seq: int) -> Update:
 
 async def _standing(connection: AsyncConnection, campaign: Campaign, now: float) -> Standing:
     mine = calls.c.campaign_id == campaign.id
-    # A trunk that rests is no time of theirs that they wait for.
-    ready = or_(calls.c.next_attempt_at <= now, calls.c.waiting_for == "trunk_resting")
+    # A trunk that rests and an engine that is down are no times of theirs that they wait for.
+    held_up = calls.c.waiting_for.in_(("trunk_resting", "engine_down"))
+    ready = or_(calls.c.next_attempt_at <= now, held_up)
     due = and_(calls.c.status == "queued", ready)
     unfinished = or_(
         exists().where(mine, calls.c.status.in_(("queued", *LIVE))),

@@ -93,6 +93,18 @@ async def test_a_trunk_that_fails_burns_no_contact(store: Store) -> None:
     assert {call.status for call in await calls_of(store, made.id)} == {"queued"}
 
 
+async def test_an_engine_that_is_down_burns_no_contact(store: Store) -> None:
+    made = await campaign(store, 5, max_concurrent=2)
+    async with pacing(await services_of(store)):
+        await eventually(store, made.id, ordered(2))
+        taken = await store.claims.take(2, "node", hinders=lambda _: True)
+        assert taken.claims == ()
+        orders = await calls_of(store, made.id)
+        assert [call.waiting_for for call in orders] == ["engine_down"] * 2
+        await idle(store)
+        assert (await store.campaigns.get(made.id)).contacts["ordered"] == 2
+
+
 async def test_it_is_completed_with_the_last_result(store: Store) -> None:
     made = await campaign(store, 2)
     async with pacing(await services_of(store)):

@@ -56,7 +56,8 @@ _UNUSABLE_Q850: Final = frozenset({1, 22, 28})
 #: Moved permanently: the number is another one now.
 _UNUSABLE_SIP: Final = frozenset({301})
 #: Times that an order may be failed by each of its trunks, while they work for others and while
-#: they rest. With pauses of 15 s, 30 s and so on to 5 minutes, that is an hour, and a day.
+#: they rest, or have rested and nothing came of it. With pauses of 15 s, 30 s and so on to 5
+#: minutes, that is an hour, and a day.
 _MOST_ROUNDS: Final = 16
 _MOST_ROUNDS_RESTING: Final = 290
 _FIRST_PAUSE_S: Final = 15.0
@@ -85,6 +86,8 @@ class OrderFacts:
     """Whether the number is none that may be called now."""
     ways: tuple[str, ...] = ()
     """Trunks that fit and do not rest, the best first; looked at after one failed only."""
+    proven: bool = True
+    """Whether one of `ways` works; one whose rest is over may be as dead as before."""
     patient: bool = False
     """Whether it waits for its trunks when all have failed: it has a retry policy or is one of a
     campaign, and nobody waits for its answer."""
@@ -224,7 +227,7 @@ def _after_trunk_fault(order: OrderFacts, attempts: Sequence[AttemptFacts], now:
     if next_trunk(order.ways, failed) is not None:
         return _when(order, attempts, now)
     rounds = failed.count(failed[-1])
-    most = _MOST_ROUNDS if order.ways else _MOST_ROUNDS_RESTING
+    most = _MOST_ROUNDS if order.ways and order.proven else _MOST_ROUNDS_RESTING
     if not order.patient or rounds >= most:
         return Stop("trunk_unreachable", "failed")
     ended_at = attempts[-1].ended_at or attempts[-1].started_at

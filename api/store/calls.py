@@ -41,7 +41,7 @@ from api.store.rows import (
 )
 from api.store.tables import attempts, calls, leases, storable, turns
 from api.store.transfers import end_transfer
-from api.store.ways import note_end, note_sign, ways_of
+from api.store.ways import is_proven, note_end, note_sign, ways_of
 from voice_loop.analysis import Analysis
 
 
@@ -331,7 +331,8 @@ class CallLedger:
         listed = again and await is_listed(transaction, call.to_number)
         strayed = any(one.end_reason in TRUNK_FAULTS for one in tried)  # from its best trunk
         ways = await ways_of(connection, call, now) if strayed else ()
-        decision = decide_on(call, tried, now, listed=listed, ways=ways)
+        proven = await is_proven(connection, ways)
+        decision = decide_on(call, tried, now, listed=listed, ways=ways, proven=proven)
         told = {"attempt": AttemptObject.of(tried[-1]).model_dump()}
         cost = tried[-1].amount_milli_cents or 0
         match decision:

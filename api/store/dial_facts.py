@@ -18,6 +18,7 @@ def order_facts(
     do_not_call: bool = False,
     destination_refused: bool = False,
     ways: Sequence[str] = (),
+    proven: bool = True,
 ) -> OrderFacts:
     """What the policy has to know of a call.
 
@@ -25,6 +26,7 @@ def order_facts(
         do_not_call: whether its number is on the list now.
         destination_refused: whether its number is none that may be called now.
         ways: trunks that it can go out on now, the best first.
+        proven: whether one of them works.
     """
     return OrderFacts(
         zones=tuple(call.zones),
@@ -35,6 +37,7 @@ def order_facts(
         do_not_call=do_not_call,
         destination_refused=destination_refused,
         ways=tuple(ways),
+        proven=proven,
         patient=call.retry is not None or call.campaign_id is not None,
     )
 

@@ -137,6 +137,7 @@ def decide_on(
     listed: bool,
     refused: bool = False,
     ways: Sequence[str] = (),
+    proven: bool = True,
 ) -> Decision:
     """What the policy wants done with an order; one that cannot be read any more is over.
 
@@ -147,10 +148,13 @@ def decide_on(
         listed: whether its number is on the do-not-call list.
         refused: whether its number is none that may be called.
         ways: trunks that it can go out on, the best first; needed after one failed.
+        proven: whether one of them works (`api.store.ways.is_proven`).
     """
     attempts = [attempt_facts(one) for one in tried]
     try:
-        facts = order_facts(call, do_not_call=listed, destination_refused=refused, ways=ways)
+        facts = order_facts(
+            call, do_not_call=listed, destination_refused=refused, ways=ways, proven=proven
+        )
         return decide(facts, attempts, now)
     except (ValidationError, UnknownZoneError) as error:
         # Another release wrote it, or other time zone data. Nothing may wait behind it.

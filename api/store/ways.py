@@ -1,5 +1,6 @@
 """Which trunks an order may go out on, and how those that fail calls rest."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Select, bindparam, or_, select, update
@@ -16,6 +17,9 @@ _AWAKE: Final[Select[tuple[object, ...]]] = (
     select(trunks.c.name, trunks.c.status, trunks.c.allowed_prefixes, trunks.c.priority)
     .where(or_(trunks.c.resting_until.is_(None), trunks.c.resting_until <= bindparam("now")))
     .order_by(trunks.c.created_at, trunks.c.name)
+)
+_PROVEN: Final = select(trunks.c.name).where(
+    trunks.c.name.in_(bindparam("names", expanding=True)), trunks.c.resting_until.is_(None)
 )
 _OWN: Final = select(numbers.c.trunk).where(numbers.c.number == bindparam("shown"))
 _STANDING: Final = select(trunks.c.failures, trunks.c.resting_until).where(
@@ -44,6 +48,11 @@ async def ways_of(connection: AsyncConnection, call: Call, now: float) -> list[s
     fitting = trunks_for(call.to_number, [NewTrunk(**row._mapping) for row in rows])
     own = await connection.scalar(_OWN, {"shown": call.from_number})
     return [trunk.name for trunk in fitting if own in (None, trunk.name)]
+
+
+async def is_proven(connection: AsyncConnection, ways: Sequence[str]) -> bool:
+    """Whether one of the trunks has not rested since it last worked."""
+    return bool(ways) and await connection.scalar(_PROVEN, {"names": ways}) is not None
 
 
 async def wake_trunk(connection: AsyncConnection, name: str | None, now: float) -> bool:

@@ -69,14 +69,16 @@ def test_where_no_trunk_is_left_one_call_fails_and_others_wait() -> None:
         assert decide(order, twice, NOON) == WaitUntil(NOON + 30, "trunk_resting")
 
 
-@pytest.mark.parametrize(("ways", "hours"), [(("a",), 1), ((), 24)])
-def test_patience_ends_in_the_end(ways: tuple[str, ...], hours: int) -> None:
+@pytest.mark.parametrize(
+    ("ways", "proven", "hours"), [(("a",), True, 1), (("a",), False, 24), ((), False, 24)]
+)
+def test_patience_ends_in_the_end(ways: tuple[str, ...], proven: bool, hours: int) -> None:
     """Sooner where the trunk works for others, so that it may be the number after all."""
     tried: list[AttemptFacts] = []
     now = NOON
     while True:
         tried.append(failed("a", now))
-        match decide(replace(CONTACT, ways=ways), tried, now):
+        match decide(replace(CONTACT, ways=ways, proven=proven), tried, now):
             case WaitUntil(at, "trunk_resting") if at is not None:
                 now = at
             case Stop("trunk_unreachable", "failed"):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from api.base.money import Rate
-from api.policy.retry import RetryPolicy
+from api.policy.retry import WEEKDAYS, CallingWindow, RetryPolicy
 from api.resources.attempt import Ended
 from api.resources.call import Call, NewCall
 from api.resources.claim import Claim
@@ -252,6 +252,29 @@ async def test_money_is_held_over_every_trunk_and_given_back(store: Store, clock
     assert done.amount_milli_cents == 3000
     budget = await store.budget.get()
     assert (budget.spent_milli_cents, budget.reserved_milli_cents) == (3000, 0)
+
+
+ALWAYS: Final = RetryPolicy(
+    allowed_days=frozenset(WEEKDAYS), calling_windows=(CallingWindow(0, 24 * 60),)
+)
+
+
+@pytest.mark.parametrize(("works_for_others", "waiting"), [(True, False), (False, True)])
+async def test_an_order_is_patient_for_longer_with_a_trunk_that_works_for_nobody(
+    store: Store, clock: Clock, works_for_others: bool, waiting: bool
+) -> None:
+    """A rest that is over shows nothing yet: with the trunk dead, it is tried for a day."""
+    await store.trunks.change("second", {"status": "inactive"})
+    call = await ordered(store, retry=ALWAYS, zones=BERLIN)
+    until = clock.now + 2 * 3600
+    while not (call := await store.calls.get(call.id)).over and clock.now < until:
+        clock.now = max(clock.now, call.next_attempt_at or 0.0)
+        if works_for_others:
+            await store.trunks.change("first", {})  # as another's ringing
+        for claim in await claims(store):
+            clock.now += 6
+            await fails(store, claim, clock)
+    assert call.over is not waiting
 
 
 async def test_a_caller_is_none_that_tries_a_rested_trunk(store: Store, clock: Clock) -> None:

@@ -10,7 +10,6 @@ from api.resources.agent_fields import AgentFields, LlmField, VoiceField
 from api.resources.call import Call
 from api.resources.call_facts import callee_zone
 from api.settings import Settings
-from api.store.dial_facts import called_again
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 
@@ -56,7 +55,6 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         floor=floor,
         opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
         max_duration_ms=call.max_duration_s * 1000,
-        called_again=called_again(call, now),
         max_hold_ms=round(voice.max_hold_s * 1000),
         silence_prompts=voice.silence_prompts,
         interruptible=_interruptible(agent, voice.barge_in),

@@ -16,6 +16,7 @@ from api.calls.recording_folder import RecordingFolder, recording_name
 from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
+from api.resources.attempt import Attempt as Recorded
 from api.resources.attempt import Ended as Ending
 from api.resources.attempt import RecordingFile
 from api.resources.call import Call
@@ -24,6 +25,7 @@ from api.resources.transfer import Transfer, TransferWish
 from api.resources.turn import Turn
 from api.settings.calling import Calls
 from api.store import Store
+from api.store.dial_facts import called_again
 from api.store.ledger_writer import LedgerWriter, insist
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter
@@ -138,6 +140,8 @@ class CallRunner:
         self._attempt = incoming
         self._conversation: Conversation | None = None
         self._answered_at: float | None = None
+        self._earlier: list[Recorded] = []
+        """Its order's attempts before this one, where it is tried again."""
         self._said: list[Said] = []
         self._canceled = False
         self._pressed = False
@@ -194,6 +198,11 @@ class CallRunner:
         try:
             freeze = partial(self._config.freeze, self._call)
             self._call = await insist(self._call.id, freeze)
+            if self._call.retry is not None:
+                tried = await insist(
+                    self._call.id, partial(self._store.calls.attempts, self._call.id)
+                )
+                self._earlier = tried[: self._claimed.number - 1]
             engines = self._engines(self._call)
             attempt = self._attempt or await self._dial()
         except AgentUnusableError as error:
@@ -264,7 +273,11 @@ class CallRunner:
     async def _attend(self, attempt: Attempt, engines: Engines) -> Call | None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
         tools = self._config.tools(self._call, attempt, self._hand_over)
-        config = replace(self._config.conversation(self._call), tools=tools)
+        config = replace(
+            self._config.conversation(self._call),
+            tools=tools,
+            called_again=called_again(self._call, self._earlier, time.time()),
+        )
         conversation = self._conversation = Conversation(
             self._call.id,
             config,

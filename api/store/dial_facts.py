@@ -42,10 +42,11 @@ def order_facts(
     )
 
 
-def called_again(call: Call, now: float) -> bool:
-    """Whether another attempt follows if the one under way breaks off at `now`."""
+def called_again(call: Call, earlier: Sequence[Attempt], now: float) -> bool:
+    """Whether another attempt follows those if the one under way breaks off at `now`."""
     broken = AttemptFacts(now, now, "failed", answered=True, end_reason="engine_error")
-    decision = decide.decide(order_facts(call), [broken] * call.attempt_count, now)
+    attempts = [*map(attempt_facts, earlier), broken]
+    decision = decide.decide(order_facts(call), attempts, now)
     return not isinstance(decision, Stop)
 
 

@@ -11,9 +11,11 @@ from dataclasses import replace
 import pytest
 
 from api.policy.retry import RetryPolicy
+from api.resources.attempt import Ended
 from api.resources.call import Call
 from api.resources.claim import Claim
-from pbx.switch import Answered
+from api.resources.trunk import NewTrunk
+from pbx.switch import Answered, Cause
 from tests.api.calls.test_voicemail import TWICE, Configured
 from tests.api.conftest import Bench
 from tests.api.story import NODE, claimed
@@ -40,7 +42,7 @@ def office(bench: Bench) -> Configured:
 async def listened_to(office: Configured, claim: Claim, *, packets: int = 7) -> Call:
     """An attempt in which the person says nothing, to its end."""
     task = asyncio.create_task(office.runner(claim).run())
-    attempt = await office.switch.dialed(claim.attempt.number)
+    attempt = await office.switch.dialed(len(office.switch.attempts) + 1)
     attempt.media = replace(attempt.media, received=packets)
     attempt.ring()
     attempt.tell(Answered(time.time() - 30))
@@ -99,6 +101,24 @@ async def test_a_person_whom_an_engine_failed_is_called_again_if_told_so(
     call = await listened_to(office, await second(office))
     assert (call.status, call.end_reason, call.attempt_count) == ("failed", "engine_error", 2)
     assert await last_words(office, call) == LINES.apology
+
+
+async def test_an_attempt_that_its_trunk_failed_is_none_of_those_that_are_counted(
+    office: Configured,
+) -> None:
+    for name in ("first", "second"):
+        await office.store.trunks.create(NewTrunk(name))
+    agent = {"silence_timeout_seconds": 1}
+    claim = await claimed(office.store, agent=agent, retry=TWICE, zones=("UTC",), trunk="first")
+    silent = Cause("failed", "recovery_on_timer_expire", "It gave no answer.", 102)
+    ended = Ended(time.time(), silent, "trunk_unreachable")
+    await office.store.calls.record_ended(claim.call.id, ended)
+    call = await listened_to(office, await second(office))
+    assert (call.status, call.waiting_for) == ("queued", "free_slot")
+    assert await last_words(office, call) == LINES.nobody_there_yet
+    call = await listened_to(office, await second(office))
+    assert (call.status, call.end_reason, call.attempt_count) == ("completed", "silence", 3)
+    assert await last_words(office, call) == LINES.nobody_there
 
 
 @pytest.mark.parametrize("retry", [None, RetryPolicy(max_attempts=1)])

@@ -6,11 +6,13 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from api.calls.brought import with_room
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engine_watch import EngineWatch
 from api.calls.engines import engine_registry, engines_of, parts_of
@@ -121,13 +123,16 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         )
         stack.push_async_callback(watch.close)
         watch.look()
+        zone = settings.calls.default_timezone
         dialer = Dialer(
             store,
             switch,
             engines_for,
             RunnerConfig(
                 ring_timeout_s=settings.calls.ring_timeout_s,
-                conversation=lambda call: conversation_config(settings, call),
+                conversation=lambda call: conversation_config(
+                    settings, with_room(call, registry, time.time(), zone)
+                ),
                 recordings=folder,
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
@@ -154,7 +159,6 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         keeper = RecordingKeeper(store, folder)
         housekeeper = Housekeeper(store, settings.retention, keeper)
-        zone = settings.calls.default_timezone
         writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
         jobs = {
             "webhooks": deliverer.run,

@@ -13,6 +13,7 @@ from api.base.text import as_text, render, variables_in
 from api.resources.agent_fields import AgentFields
 from api.resources.tool_fields import HttpTool, TransferTool
 from api.tools.inputs import parameters
+from models.registry import EngineRegistry
 from voice_loop.faq import Faq
 from voice_loop.prompts import system_prompt
 from voice_loop.tools import ToolSpec
@@ -34,8 +35,23 @@ def check_sizes(
         context: whose language models it is for.
         now: dates in the descriptions of tools are told against it.
     """
-    long = [*_too_large(config), *_rendered_too_long(config, values)]
-    return long or list(_no_room(config, values, context, now))
+    large = list(_too_large(config))
+    return large or check_filled(config, values, context.engines, now)
+
+
+def check_filled(
+    config: AgentFields, values: Mapping[str, Any], engines: EngineRegistry, now: datetime
+) -> list[FieldError]:
+    """What is too long once the variables have their values.
+
+    Args:
+        config: otherwise right.
+        values: of its variables, as far as they are known.
+        engines: among them the language model that it is for.
+        now: as of `check_sizes`.
+    """
+    long = list(_rendered_too_long(config, values))
+    return long or list(_no_room(config, values, engines, now))
 
 
 def _too_large(config: AgentFields) -> Iterator[FieldError]:
@@ -57,7 +73,7 @@ def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterat
 
 
 def _no_room(
-    config: AgentFields, values: Mapping[str, Any], context: AgentContext, now: datetime
+    config: AgentFields, values: Mapping[str, Any], engines: EngineRegistry, now: datetime
 ) -> Iterator[FieldError]:
     if config.llm is not None and config.llm.api_url is not None:
         return  # its context is not known
@@ -76,7 +92,7 @@ def _no_room(
         task, config.context or {}, persona=persona, faq=faq, tools=tools, now=now
     )
     model = None if config.llm is None else config.llm.model
-    wrong = context.engines.prompt_problem(model, prompt)
+    wrong = engines.prompt_problem(model, prompt)
     if wrong is None:
         return
     parts = {

@@ -11,7 +11,6 @@ from typing import Final
 
 from api.agents.layers import Layers
 from api.agents.templates import sip_names
-from api.base.json_object import JsonObject
 from api.base.problems import Problem
 from api.base.refusals import Conflict
 from api.deployment import Deployment
@@ -20,14 +19,13 @@ from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number, p
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
-from api.resources.agent_fields import AgentFields
 from api.resources.call import CreateCall, NewCall
 from api.resources.dialect import dialect_of
 from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.resources.sip import KEY, sip_json, sip_variables
 from api.store import StoreError
-from pbx.incoming import Brought, IncomingCall, Refusal
+from pbx.incoming import IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, SwitchError
 
 log = logging.getLogger(__name__)
@@ -132,29 +130,27 @@ class InboundCalls:
         try:
             config = unsealed(agent.config, deployment.seal)
             of_agent = {name: config[name] for name in config.keys() - _OUTBOUND}
-            layers = Layers(of_agent, call=_brought(call.brought, Layers(of_agent).fields))
+            # What the agent's texts name and the call did not bring is empty.
+            empty = dict.fromkeys(sip_names(Layers(of_agent).fields), "")
+            layers = Layers(of_agent, call={"variables": empty} if empty else {})
             asked = CreateCall(to=number.number, agent_id=agent.id)
             new = await order_of(deployment, asked, layers)
         except (Problem, SealError) as error:
             reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
+        # Only now: what strangers bring along refuses no call, however long it is.
+        brought = call.brought
+        sip = sip_json(brought.diversion, brought.headers, tuple(brought.arguments))
         return replace(
             new,
+            context=new.context if sip is None else {**new.context, KEY: sip},
+            variables={**new.variables, **sip_variables(sip)},
             direction="inbound",
             dialect=dialect_of(agent.config),
             from_number=caller_number(call.caller_number, number.number),
             trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
             agent_version=agent.version,
         )
-
-
-def _brought(brought: Brought, agent: AgentFields) -> JsonObject:
-    """What the call brought along, as a layer of its configuration; what the agent's texts name
-    and it did not bring is empty."""
-    sip = sip_json(brought.diversion, brought.headers, tuple(brought.arguments))
-    variables = dict.fromkeys(sip_names(agent), "") | ({} if sip is None else sip_variables(sip))
-    told = {"context": {} if sip is None else {KEY: sip}, "variables": variables}
-    return {name: value for name, value in told.items() if value}
 
 
 def _told(error: Problem | SealError) -> str:

@@ -41,8 +41,10 @@ def sip_json(
     return {"diversion": diversion, "headers": dict(headers), "arguments": list(arguments)}
 
 
-def sip_variables(sip: JsonObject) -> dict[str, Any]:
+def sip_variables(sip: JsonObject | None) -> dict[str, Any]:
     """The variables: `sip_diversion`, `sip_x_customer` of `X-Customer`, `sip_argument_1`."""
+    if sip is None:
+        return {}
     named = {"diversion": sip["diversion"], **sip["headers"]}
     named |= {f"argument_{index}": one for index, one in enumerate(sip["arguments"], 1)}
     return {f"{PREFIX}{_NOT_NAME.sub('_', name)}": one or "" for name, one in named.items()}

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from api.calls.brought import with_room
+from api.calls.conversing import conversation_config
 from api.compat.callingbox.objects import CallingBoxCall
 from api.compat.webhooks import webhook_body
 from api.dialing.dialer import Dialer
 from api.dialing.inbound import InboundCalls
 from api.dialing.inbound_numbers import ANONYMOUS
-from api.resources.call import NewCall
+from api.resources.call import Call, NewCall
 from api.resources.trunk import NewTrunk
+from api.settings import Settings
 from api.settings.calling import Calls
 from api.store import Store, StoreError
 from api.store.database import Transaction
@@ -28,6 +31,7 @@ from pbx.incoming import Brought, IncomingCall, Refusal, brought
 from pbx.switch import LIMIT_MARGIN_S, Dial, SwitchError, SwitchUnavailable
 from tests.api.agents.test_agents import change, make, numbers, send
 from tests.api.conftest import Bench
+from tests.api.played_engines import ROOM
 from tests.api.receiver import receiving
 from tests.api.story import NORMAL, new_call
 from tests.api.switchboard import (
@@ -41,6 +45,7 @@ from tests.api.switchboard import (
 )
 from tests.api.webhooks.test_deliverer import delivering
 from tests.voice_loop.scripted import settle
+from voice_loop.prompts import system_prompt
 
 OURS, OTHER = "+15559876543", "+15550100099"
 CALLER = "+15550888000"
@@ -582,6 +587,47 @@ async def test_what_a_call_brings_along_is_told_and_stands_in_texts(desk: Desk) 
     assert call["variables"]["sip_argument_2"] == "b c"
     assert call["variables"]["sip_x_customer"] == call["sip"]["headers"]["x-customer"]
     desk.attempts[0].end(CANCELED)
+
+
+async def test_what_strangers_bring_along_refuses_no_call_however_long(desk: Desk) -> None:
+    """The call keeps all of it; its prompt leaves out whole headers from the end, for want of
+    room."""
+    texts = {"persona": "x" * 19_000, "instructions": "Of {{sip_x_0}}" + "y" * 9_000}
+    await answering(desk.bench, **texts)
+    headers = {f"X-{n}": f"{n:x}" * 200 for n in range(16)}
+    assert await desk.ring(along=brought(None, [*headers.items()], ["sales"])) is None
+    call = await desk.the_call()
+    assert [*call["sip"]["headers"]] == [name.lower() for name in headers]
+    stored = await desk.bench.store.calls.get(call["id"])
+    services = desk.bench.services
+    told = with_room(stored, services.engines, time.time(), None)
+    prompt = held_prompt(services.settings, told)
+    assert ROOM - 250 < len(prompt) <= ROOM
+    kept = [*told.context["sip"]["headers"]]
+    assert kept == [f"x-{n}" for n in range(len(kept))]
+    assert headers["X-0"] in prompt.split("Facts: ")[0]
+    desk.attempts[0].end(CANCELED)
+
+
+async def test_no_more_of_what_was_brought_stands_in_a_text_than_there_is_room_for(
+    desk: Desk,
+) -> None:
+    names = "".join(f"{{{{sip_x_{n}}}}}" * 200 for n in range(3))
+    await answering(desk.bench, instructions=names + "Take the order.")
+    along = brought("<sip:ann@a.example>", [(f"X-{n}", f"{n}" * 100) for n in range(3)])
+    assert await desk.ring(along=along) is None
+    stored = await desk.bench.store.calls.get((await desk.the_call())["id"])
+    services = desk.bench.services
+    told = with_room(stored, services.engines, time.time(), None)
+    assert "sip" not in told.context
+    assert (told.variables["sip_x_0"], told.variables["sip_x_1"]) == ("0" * 100, "")
+    assert len(held_prompt(services.settings, told)) <= ROOM
+    desk.attempts[0].end(CANCELED)
+
+
+def held_prompt(settings: Settings, call: Call) -> str:
+    config = conversation_config(settings, call)
+    return system_prompt(config.task, config.context, persona=config.persona, now=config.now)
 
 
 async def test_who_brings_nothing_along_has_nothing_told(desk: Desk) -> None:

@@ -4,6 +4,9 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
+from api.base.time_zones import ZONE_NAMES
+from api.base.time_zones import zone as zone_named
+
 _MONTHS: Final = (
     "january february march april may june july august september october november december",
     "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
@@ -24,6 +27,8 @@ _WEEKDAY: Final = {
     for number, name in enumerate(names.split())
     for form in (name, name[:3])
 }
+
+_ZONES: Final = {name.casefold(): name for name in ZONE_NAMES}
 
 _RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
@@ -46,11 +51,14 @@ _DAY_OR_MONTH_FIRST: Final = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})", re
 #: What else ISO 8601 has: the basic form, and weeks.
 _ISO8601: Final = re.compile(r"\d{8}|\d{4}-?w\d{2}-?\d", re.ASCII)
 _BASIC: Final = re.compile(r"(\d{8}t)(\d{2})(\d{2})(?:(\d{2}))?", re.ASCII)
+_UTC: Final = ("z", "utc", "gmt")
+_OFFSET: Final = rf"{'|'.join(_UTC)}|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}}"
+#: With RFC 9557's zone and tags in brackets. A tag that is said to be critical is not understood.
 _MOMENT: Final = re.compile(
     r"(?P<date>.+?)(?:t|,? (?:at |a las? )?)"
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,6})\d*)?)?)?"
     r"(?: ?(?P<half>[ap])\.? ?m\.?)?"
-    r"(?: ?(?P<offset>z|utc|gmt|[+-]\d{2}:?\d{2}|[+-]\d{2}))?(?:\[[^\]]+\])?",
+    rf"(?: ?(?P<offset>{_OFFSET}))?(?: ?\[!?(?P<zone>[^\]=]+)\])?(?: ?\[[^!\]=][^\]=]*=[^\]=]+\])*",
     re.ASCII,
 )
 
@@ -74,7 +82,8 @@ def as_datetime(text: str, zone: tzinfo) -> str | None:
     Args:
         text: a date in a form that `as_date` takes, with a time of day. 24:00 is the next day's
             midnight.
-        zone: of a time without an offset. One that the clocks skip or show twice is doubtful.
+        zone: of a time without an offset or a zone in brackets (`[Europe/Paris]`), which must
+            agree. One that the clocks skip or show twice is doubtful.
     """
     plain = _plain(text)
     if (basic := _BASIC.match(plain)) is not None:
@@ -84,13 +93,18 @@ def as_datetime(text: str, zone: tzinfo) -> str | None:
     if found is None or day is None:
         return None
     clock = _time_of_day(found)
-    offset = _offset(found["offset"], zone)
-    if clock is None or offset is None:
+    named = zone if found["zone"] is None else _named(found["zone"])
+    told = found["offset"]
+    offset = named if told is None else _offset(told)
+    if clock is None or named is None or offset is None:
         return None
     if _RFC3339.fullmatch(text):
         return text
     try:
         at = datetime(day.year, day.month, day.day, tzinfo=offset) + clock
+        # Z says the moment, not what clocks showed there.
+        if found["zone"] and told not in _UTC and _other_clock(at, named):
+            return None
     except OverflowError:
         return None
     # The difference is one of wall clocks.
@@ -141,11 +155,22 @@ def _time_of_day(found: re.Match[str]) -> timedelta | None:
     return whole if max(minute, second) < 60 and whole <= timedelta(days=1) else None
 
 
-def _offset(text: str | None, zone: tzinfo) -> tzinfo | None:
+def _named(name: str) -> tzinfo | None:
+    """A zone by what stands in the brackets; None of one that is not known."""
+    if re.fullmatch(_OFFSET, name, re.ASCII):
+        return _offset(name)
+    known = _ZONES.get(name)
+    return None if known is None else zone_named(known)
+
+
+def _other_clock(at: datetime, zone: tzinfo) -> bool:
+    """Whether the clocks of a zone show another time then."""
+    return at.astimezone(zone).utcoffset() != at.utcoffset()
+
+
+def _offset(text: str) -> tzinfo | None:
     """None of an offset that cannot be."""
-    if text is None:
-        return zone
-    if text in ("z", "utc", "gmt"):
+    if text in _UTC:
         return UTC
     hours, minutes = int(text[1:3]), int(text[3:].lstrip(":") or 0)
     if hours > 23 or minutes > 59:

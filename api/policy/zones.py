@@ -1,14 +1,8 @@
-"""Where a number is, as time zones: offline, from libphonenumber's tables and the tzdata package.
+"""Where a number is, as time zones: offline, from libphonenumber's tables and tzdata's."""
 
-The host's own zone files are never read, so that every deployment reckons alike.
-"""
-
-import difflib
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from importlib import resources
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from phonenumbers import (
     NumberParseException,
@@ -24,28 +18,9 @@ from phonenumbers.timezone import (
     time_zones_for_number,
 )
 
-_TZDATA: Final = resources.files("tzdata")
-#: "Factory" is what an unconfigured machine has: no place.
-ZONE_NAMES: Final = frozenset(_TZDATA.joinpath("zones").read_text("ascii").split()) - {"Factory"}
+from api.base.time_zones import TZDATA, ZONE_NAMES, UnknownZoneError, zone
 
-
-class UnknownZoneError(ValueError):
-    """Not the name of a time zone; the message names the nearest one."""
-
-
-@cache
-def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name, as `Europe/Paris`.
-
-    Raises:
-        UnknownZoneError: tzdata has no such zone.
-    """
-    if name not in ZONE_NAMES:
-        near = difflib.get_close_matches(name, ZONE_NAMES, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UnknownZoneError(f"not an IANA time zone, as Europe/Paris{hint}")
-    with _TZDATA.joinpath("zoneinfo", *name.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, key=name)
+__all__ = ["ZONE_NAMES", "UnknownZoneError", "zone", "zone_of"]
 
 
 @lru_cache(maxsize=4096)
@@ -94,7 +69,7 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
 @cache
 def _canonical(name: str) -> str:
     """Another name's zone: `America/Los_Angeles` of `US/Pacific`."""
-    for line in _TZDATA.joinpath("zoneinfo", "tzdata.zi").read_text("ascii").splitlines():
+    for line in TZDATA.joinpath("zoneinfo", "tzdata.zi").read_text("ascii").splitlines():
         if line.startswith("L ") and line.endswith(f" {name}"):
             return line.split()[1]
     return name
@@ -110,7 +85,7 @@ def _zones_of_countries(number: PhoneNumber) -> tuple[str, ...]:
 def _zones_by_country() -> Mapping[str, Sequence[str]]:
     """What tzdata says of each country (ISO 3166), the zone of its capital first."""
     found: dict[str, list[str]] = {}
-    for line in _TZDATA.joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():
+    for line in TZDATA.joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             country, _, name = line.split("\t")[:3]
             found.setdefault(country, []).append(name)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from phonenumbers import (
     NumberParseException,
+    PhoneMetadata,
     PhoneNumber,
     PhoneNumberFormat,
     ValidationResult,
@@ -29,7 +30,10 @@ SUFFIX: Final = 4
 #: Fewer digits are an extension, whatever a numbering plan makes of them.
 _SHORTEST: Final = 7
 _SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015]+")
-_TOLD: Final = re.compile(r"\+?[0-9]{1,15}")
+#: With an international prefix before the 15 digits of E.164.
+_TOLD: Final = re.compile(r"\+?[0-9]{1,24}")
+#: What may be kept as it was told.
+_LONGEST: Final = 15
 #: RFC 3261, of which what is before the host counts, and RFC 3966; a name may stand before.
 _URI: Final = re.compile(r"(?:^|<)(?:sips?:(?:([^>@]*)@)?|tel:([^>]*))", re.IGNORECASE)
 _CONTEXT: Final = re.compile(r";phone-context=(\+[0-9.()-]+)", re.IGNORECASE)
@@ -44,9 +48,24 @@ def plain_number(told: str) -> str:
     user, *parameters = text.split(";")
     context = _CONTEXT.search("".join(f";{one}" for one in parameters))
     number = _SEPARATORS.sub("", user.replace("(0)", ""))
+    if number.startswith("+0"):
+        number = number[1:]  # no country's code begins with it, but what is dialled before one does
     if context is None or number.startswith("+"):
         return number
-    return _SEPARATORS.sub("", context[1]) + number
+    return _in_context(number, _SEPARATORS.sub("", context[1]))
+
+
+def _in_context(number: str, context: str) -> str:
+    """A local number with the prefix that RFC 3966 has it told in, which it may have, too: of the
+    country, as it is dialled there."""
+    whole = context + number
+    readings = _parsed(whole, None) if number.isdecimal() else []
+    if readings:
+        country = region_code_for_country_code(readings[0].country_code or 0)
+        prefix = ndd_prefix_for_region(country, True)
+        if prefix and number.startswith(prefix):
+            readings = [*_parsed(number, country), *readings]
+    return next(map(_e164, filter(is_valid_number, readings)), whole)
 
 
 def dialled_number(told: str, owned: Iterable[OwnedNumber]) -> OwnedNumber | None:
@@ -92,7 +111,8 @@ def caller_number(told: str | None, ours: str) -> str:
         for one in readings
         if is_possible_number_with_reason(one) == ValidationResult.IS_POSSIBLE
     ]
-    return next(map(_e164, [*filter(is_valid_number, possible), *possible]), text)
+    found = filter(is_e164, map(_e164, [*filter(is_valid_number, possible), *possible]))
+    return next(found, text if len(text.removeprefix("+")) <= _LONGEST else ANONYMOUS)
 
 
 def _readings(text: str, country: str) -> list[PhoneNumber]:
@@ -103,7 +123,8 @@ def _readings(text: str, country: str) -> list[PhoneNumber]:
         country: ISO 3166.
     """
     if text.startswith(_INTERNATIONAL):
-        return _parsed("+" + text.removeprefix(_INTERNATIONAL), country)
+        plain = _parsed("+" + text.removeprefix(_INTERNATIONAL), country)
+        return [*_parsed(text, country), *plain] if _dials_more(text, country) else plain
     national = _parsed(text, country)
     if text.startswith(_NORTH_AMERICAN):
         return [*national, *_parsed("+" + text.removeprefix(_NORTH_AMERICAN), country)]
@@ -112,6 +133,18 @@ def _readings(text: str, country: str) -> list[PhoneNumber]:
         return national
     international = _parsed("+" + text, country)
     return [*international, *national] if prefix == "0" else [*national, *international]
+
+
+def _dials_more(text: str, country: str) -> bool:
+    """Whether what is dialled before a country code is more than 00 there, and the text begins
+    with it: 0011 in Australia, or a carrier's digits after 00 in Brazil."""
+    known = PhoneMetadata.metadata_for_region(country)
+    prefix = None if known is None else known.international_prefix
+    return (
+        prefix is not None
+        and not re.fullmatch(prefix, _INTERNATIONAL)
+        and bool(re.match(prefix, text))
+    )
 
 
 def _country(number: str) -> str:

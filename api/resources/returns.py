@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, Final
 
+from jsonschema import Draft202012Validator
+
 from api.base.dates import as_date, as_datetime
 from api.base.problems import FieldError, pointer
 from api.resources.return_types import (
@@ -131,8 +133,39 @@ def _unsaid(path: str, wanted: Any, value: Any) -> Iterator[str]:
 
 def _settled(schema: Mapping[str, Any], value: Any, zone: tzinfo) -> Any:
     """`value` in its format, into which it is brought where that is certain; ValueError where it
-    is not."""
-    schema = _not_null(schema)
+    is not. Of several types, it is settled by the first that it may be of and is certain in."""
+    if value is None:
+        return None
+    faults: list[str] = []
+    options = [one for one in _options(schema) if Draft202012Validator(one).is_valid(value)]
+    for option in sorted(options, key=_breadth):
+        try:
+            return _settled_by(option, value, zone)
+        except ValueError as fault:
+            faults.insert(0, str(fault))
+    if isinstance(value, str) and value.strip().casefold() in _NOTHING:
+        return None
+    raise ValueError(" or ".join(dict.fromkeys(faults)))
+
+
+def _options(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The types that a value may be of."""
+    if "anyOf" not in schema:
+        yield schema
+    for one in schema.get("anyOf", ()):
+        yield from _options(one)
+
+
+def _breadth(schema: Mapping[str, Any]) -> int:
+    """How much else may be meant by a text of a type, the least first: a date is seen in a time,
+    too, and a word in anything."""
+    if "enum" in schema:
+        return 0
+    return {"date-time": 1, "date": 2}.get(schema.get("format", ""), 3)
+
+
+def _settled_by(schema: Mapping[str, Any], value: Any, zone: tzinfo) -> Any:
+    """As `_settled`, of one type that `value` is of."""
     if isinstance(value, list):
         return [_settled(schema.get("items", {}), one, zone) for one in value]
     if isinstance(value, Mapping):
@@ -140,16 +173,8 @@ def _settled(schema: Mapping[str, Any], value: Any, zone: tzinfo) -> Any:
         return {name: _settled(fields.get(name, {}), one, zone) for name, one in value.items()}
     if not isinstance(value, str) or "format" not in schema:
         return value
-    if value.strip().casefold() in _NOTHING:
-        return None
     kind = schema["format"]
     found = as_date(value) if kind == "date" else as_datetime(value, zone)
     if found is None:
         raise ValueError(kind)
     return found
-
-
-def _not_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of a value that may be null, where it is one; else as it is."""
-    said = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
-    return said[0] if len(said) == 1 else schema

@@ -9,6 +9,7 @@ import pytest
 from api.resources.returns import check_returns, result_schema, settle_result, told_returns
 
 BERLIN = ZoneInfo("Europe/Berlin")
+_NO_TIME = "`x` is no date-time"
 DAYS = ["2026-03-04", "2026-03-05"]
 RETURNS: dict[str, Any] = {
     "confirmed": "boolean",
@@ -107,6 +108,34 @@ def test_a_date_that_is_in_no_calendar_is_not_taken() -> None:
         ({"type": "date", "required": True}, "soon", None, "`x` is no date"),
         ({"type": "date", "required": True}, "", None, "`x` is required and was not said"),
         ("string", "20260304", "20260304", None),
+        ("date | number", "20260304", "2026-03-04", None),
+        ("number | date | null", "2026-02-30", None, "`x` is no date"),
+        ("date | number", 20260304, 20260304, None),
+        ("date | number", "none", None, None),
+        ("date | datetime", "20260304", "2026-03-04", None),
+        ("date | datetime", "20260304T1000", "2026-03-04T10:00:00+01:00", None),
+        ("date | datetime", "soon", None, "`x` is no date or date-time"),
+        ("date | string", "20260304", "2026-03-04", None),
+        ("string | date", "next week", "next week", None),
+        ("date | string", "none", "none", None),
+        ({"type": ["boolean", "date"]}, "20260304", "2026-03-04", None),
+        ({"oneOf": ["date", {"enum": ["never"]}]}, "never", "never", None),
+        ({"oneOf": ["date", {"enum": ["never"]}]}, "soon", None, "`x` is no date"),
+        ({"day": "date | number"}, {"day": "20260304"}, {"day": "2026-03-04"}, None),
+        ({"day": "date | number"}, {"day": "2026-02-30"}, None, "`x` is no date"),
+        ({"anyOf": [{"anyOf": ["date", "number"]}, "boolean"]}, "20260304", "2026-03-04", None),
+        ({"type": "array", "items": "date | number"}, ["20260304", 3], ["2026-03-04", 3], None),
+        ({"type": "array", "items": "date | number"}, ["soon", 3], None, "`x` is no date"),
+        ("date[] | date", ["20260304", "2026-03-05"], DAYS, None),
+        ("date[] | number[]", [3], [3], None),
+        ("date[] | string[]", ["20260304", "soon"], ["20260304", "soon"], None),
+        ({"anyOf": [{"day": "date"}, {"at": "datetime"}]}, {"at": "soon"}, None, _NO_TIME),
+        (
+            {"anyOf": [{"day": "date"}, {"name": "string"}]},
+            {"day": "20260304"},
+            {"day": "2026-03-04"},
+            None,
+        ),
     ],
 )
 def test_dates_are_brought_into_their_format_where_that_is_certain(

@@ -1,6 +1,7 @@
 """Dates and times as language models write them, as RFC 3339 has them where that is certain."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
@@ -13,19 +14,27 @@ _MONTHS: Final = (
 )
 _WEEKDAYS: Final = (
     "monday tuesday wednesday thursday friday saturday sunday",
-    "lunes martes miércoles jueves viernes sábado domingo",
+    "lunes martes miercoles jueves viernes sabado domingo",
 )
-_MONTH: Final = {
-    form: number
-    for names in _MONTHS
-    for number, name in enumerate(names.split(), 1)
-    for form in (name, name[:4], name[:3])
-}
-_WEEKDAY: Final = {
-    form: number
-    for names in _WEEKDAYS
-    for number, name in enumerate(names.split())
-    for form in (name, name[:3])
+
+
+def _numbered(lists: tuple[str, ...], first: int) -> dict[str, int]:
+    """Names, whole or cut off after three letters or more, to their places in the lists."""
+    return {
+        name[:end]: number
+        for names in lists
+        for number, name in enumerate(names.split(), first)
+        for end in range(3, len(name) + 1)
+    }
+
+
+_MONTH: Final = _numbered(_MONTHS, 1) | {"setiembre": 9}
+_WEEKDAY: Final = _numbered(_WEEKDAYS, 0) | {"weds": 2}
+#: Parts of a day, the half that they are in, and the hours of which that is certain.
+_PARTS: Final = {
+    **dict.fromkeys(("morning", "manana"), ("a", range(1, 12))),
+    **dict.fromkeys(("afternoon", "tarde"), ("p", (12, *range(1, 9)))),
+    **dict.fromkeys(("evening", "noche"), ("p", range(5, 12))),
 }
 
 _ZONES: Final = {name.casefold(): name for name in ZONE_NAMES}
@@ -34,7 +43,11 @@ _RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
-_ON_WEEKDAY: Final = re.compile(r"([^\W\d]+)\.?,?\s+(.+)", re.DOTALL)
+_ARTICLES: Final = re.compile(r"(?:(?:on|the|el|del|dia) )*")
+_WITH_WEEKDAY: Final = (
+    re.compile(r"(?P<weekday>[a-z]+)\.?,? (?P<date>.+)"),
+    re.compile(r"(?P<date>.+?),? \(?(?P<weekday>[a-z]+)\.?\)?"),
+)
 _NAMED: Final = r"(?P<month>[^\W\d]{3,})\.?"
 _NUMBERED: Final = r"(?P<day>\d{1,2})(?:st|nd|rd|th|º|\.)?"
 _DATES: Final = [
@@ -43,7 +56,7 @@ _DATES: Final = [
         r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
         # Wherever dots stand in dates, the day comes before the month.
         r"(?P<day>\d{1,2})\. ?(?P<month>\d{1,2})\. ?(?P<year>\d{4})",
-        rf"{_NAMED} {_NUMBERED},? (?P<year>\d{{4}})",
+        rf"{_NAMED}(?: the)? {_NUMBERED},? (?P<year>\d{{4}})",
         rf"{_NUMBERED}(?: of| de)?[ -]{_NAMED},?(?: of| del?)?[ -](?P<year>\d{{4}})",
     )
 ]
@@ -54,13 +67,18 @@ _BASIC: Final = re.compile(r"(\d{8}t)(\d{2})(\d{2})(?:(\d{2}))?", re.ASCII)
 _UTC: Final = ("z", "utc", "gmt")
 _OFFSET: Final = rf"{'|'.join(_UTC)}|[+-]\d{{2}}:?\d{{2}}|[+-]\d{{2}}"
 #: With RFC 9557's zone and tags in brackets. A tag that is said to be critical is not understood.
-_MOMENT: Final = re.compile(
-    r"(?P<date>.+?)(?:t|,? (?:at |a las? )?)"
+_CLOCK: Final = (
+    r"(?:(?P<noon>(?:12 )?(?:noon|mediodia))|"
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,6})\d*)?)?)?"
-    r"(?: ?(?P<half>[ap])\.? ?m\.?)?"
-    rf"(?: ?(?P<offset>{_OFFSET}))?(?: ?\[!?(?P<zone>[^\]=]+)\])?(?: ?\[[^!\]=][^\]=]*=[^\]=]+\])*",
-    re.ASCII,
+    rf"(?: ?(?P<half>[ap])\.? ?m\.?| (?:in the|de la) (?P<part>{'|'.join(_PARTS)})"
+    r"| ?h(?:r?s|oras)?)?)"
+    rf"(?: ?(?P<offset>{_OFFSET}))?(?: ?\[!?(?P<zone>[^\]=]+)\])?(?: ?\[[^!\]=][^\]=]*=[^\]=]+\])*"
 )
+_AT: Final = r"(?:at |al? |a las? )?"
+_MOMENTS: Final = [
+    re.compile(form, re.ASCII)
+    for form in (rf"(?P<date>.+?)(?:t|,? {_AT}){_CLOCK}", rf"{_AT}{_CLOCK},? (?P<date>.+)")
+]
 
 
 def as_date(text: str) -> str | None:
@@ -71,8 +89,8 @@ def as_date(text: str) -> str | None:
     """
     plain = _plain(text)
     found = _date(plain)
-    if found is None and (moment := _MOMENT.fullmatch(plain)) and as_datetime(text, UTC):
-        found = _date(moment["date"])
+    if found is None and (moment := _moment(plain)) and as_datetime(text, UTC):
+        found = moment[0]
     return None if found is None else found.isoformat()
 
 
@@ -85,13 +103,10 @@ def as_datetime(text: str, zone: tzinfo) -> str | None:
         zone: of a time without an offset or a zone in brackets (`[Europe/Paris]`), which must
             agree. One that the clocks skip or show twice is doubtful.
     """
-    plain = _plain(text)
-    if (basic := _BASIC.match(plain)) is not None:
-        plain = f"{basic[1]}{basic[2]}:{basic[3]}:{basic[4] or '00'}{plain[basic.end() :]}"
-    found = _MOMENT.fullmatch(plain)
-    day = None if found is None else _date(found["date"])
-    if found is None or day is None:
+    moment = _moment(_plain(text))
+    if moment is None:
         return None
+    day, found = moment
     clock = _time_of_day(found)
     named = zone if found["zone"] is None else _named(found["zone"])
     told = found["offset"]
@@ -112,18 +127,40 @@ def as_datetime(text: str, zone: tzinfo) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).removesuffix(".")
+    """Without accents, cases and what is blank."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    letters = "".join(char for char in apart if not unicodedata.combining(char))
+    return " ".join(letters.split()).removesuffix(".")
+
+
+def _moment(text: str) -> tuple[date, re.Match[str]] | None:
+    """The date of a text, and its time of day; None where there is no date beside a time."""
+    if (basic := _BASIC.match(text)) is not None:
+        text = f"{basic[1]}{basic[2]}:{basic[3]}:{basic[4] or '00'}{text[basic.end() :]}"
+    for form in _MOMENTS:
+        if (found := form.fullmatch(text)) and (day := _date(found["date"])) is not None:
+            return day, found
+    return None
 
 
 def _date(text: str) -> date | None:
     plain = _plain_date(text)
-    if plain is not None or (on := _ON_WEEKDAY.fullmatch(text)) is None:
+    if plain is not None:
         return plain
-    found = _plain_date(on[2])
-    return found if found is not None and _WEEKDAY.get(on[1]) == found.weekday() else None
+    text = _without_articles(text)
+    for form in _WITH_WEEKDAY:
+        if (on := form.fullmatch(text)) and (weekday := _WEEKDAY.get(on["weekday"])) is not None:
+            found = _plain_date(on["date"])
+            return found if found is not None and weekday == found.weekday() else None
+    return None
+
+
+def _without_articles(text: str) -> str:
+    return _ARTICLES.sub("", text, count=1)
 
 
 def _plain_date(text: str) -> date | None:
+    text = _without_articles(text)
     try:
         for form in _DATES:
             if found := form.fullmatch(text):
@@ -143,11 +180,15 @@ def _plain_date(text: str) -> date | None:
 
 def _time_of_day(found: re.Match[str]) -> timedelta | None:
     """Since midnight; None where no clock shows it."""
+    if found["noon"] is not None:
+        return timedelta(hours=12)
     hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
-    if found["half"] is not None:
-        if not 1 <= hour <= 12:
+    half, part = found["half"], found["part"]
+    if half is not None or part is not None:
+        half, hours = (half, range(1, 13)) if part is None else _PARTS[part]
+        if hour not in hours:
             return None
-        hour = hour % 12 + (12 if found["half"] == "p" else 0)
+        hour = hour % 12 + (12 if half == "p" else 0)
     elif found["minute"] is None:
         return None
     microsecond = int((found["fraction"] or "0").ljust(6, "0"))

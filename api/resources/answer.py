@@ -11,8 +11,10 @@ T = TypeVar("T", bound=BaseModel)
 class Resource(BaseModel):
     """A thing that the API tells of."""
 
-    # By name: clients read it back from JSON.
-    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+    # By name: clients read it back from JSON. Errors are logged: they do not repeat what was said.
+    model_config = ConfigDict(
+        from_attributes=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     @classmethod
     def of(cls, record: object) -> Self:

@@ -41,7 +41,9 @@ class OneInboxMessage(Told):
     ended_at: Timestamp
     interrupted: bool
     tool_name: str | None
-    tool_arguments: dict[str, Any] | None = Field(examples=[None])
+    tool_arguments: dict[str, Any] | str | None = Field(
+        examples=[None], description="A text is what the model wrote in place of a JSON object."
+    )
     tool_is_error: bool | None
 
 

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from api.calls.conversing import conversation_config
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE, STATES
 from api.compat.oneinbox.calls import STATUSES
 from api.compat.oneinbox.elsewhere import ELSEWHERE
-from api.compat.oneinbox.objects import OneInboxCall
+from api.compat.oneinbox.objects import OneInboxCall, OneInboxMessage
 from api.compat.webhooks import webhook_body
 from api.resources.attempt import Ended
 from api.resources.call import Call
@@ -393,6 +394,24 @@ async def test_a_completed_call(bench: Bench) -> None:
     assert call["cost_cents"] == (ours["billing_amount_milli_cents"] + 500) // 1000 > 0
     assert call["end_reason"] == "agent_hangup"
     assert (await read(bench, call_id))["recording_url"] is None
+
+
+async def test_tool_arguments_that_are_no_object_are_told_as_the_model_wrote_them(
+    bench: Bench,
+) -> None:
+    call_id = await talked(bench)
+    tool = {"name": "look_up", "arguments": '{"a": ', "output": "Try again.", "is_error": True}
+    await bench.store.calls.add_turn(call_id, Turn("tool", "Try again.", 1, 1, tool=tool))
+    listed = (await bench.client.get(f"{BASE}/calls")).json()["items"]
+    for call in (await read(bench, call_id), *listed):
+        assert call["messages"][-1]["tool_arguments"] == '{"a": '
+
+
+def test_what_is_wrong_in_a_thing_is_told_without_what_was_said() -> None:
+    with pytest.raises(ValidationError) as caught:
+        OneInboxMessage.made_of({"role": "tool", "content": ["my secret"]})
+    assert "content" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.rows("OI-32", "OI-42", "X-OI-2", "X-OI-5", "OI-48")

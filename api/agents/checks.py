@@ -1,7 +1,7 @@
 """Whether a configuration can be carried out here: what it names must exist, and what it needs
 must be configured. Done when an agent is saved and when a call is placed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 
 from api.agents.context import AgentContext
 from api.agents.templates import templates
@@ -29,15 +29,14 @@ def check_config(config: AgentFields, context: AgentContext) -> list[FieldError]
     ]
 
 
-def check_variables(config: AgentFields, known: Iterable[str]) -> list[FieldError]:
+def check_variables(config: AgentFields, known: Container[str]) -> list[FieldError]:
     """Which variables have no value, where `known` and the call's facts are all there is."""
-    have = BUILT_IN | set(known)
     errors = []
     for template in templates(config):
         if template.only is not None:
             continue
         for name in template.names:
-            if name in have | template.inputs or name.startswith(SECRETS):
+            if name in BUILT_IN | template.inputs or name in known or name.startswith(SECRETS):
                 continue
             detail = f"{{{{{name}}}}} has no value; give it in `variables`"
             errors.append(FieldError(detail, pointer(*template.path), code="unknown_variable"))

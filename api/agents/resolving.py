@@ -11,7 +11,7 @@ from api.agents.sizes import check_sizes
 from api.agents.templates import sip_names
 from api.base.json_object import JsonObject
 from api.base.problems import FieldError
-from api.base.text import flattened
+from api.base.text import Variables
 from api.deployment import Deployment
 from api.resources.agent_fields import AgentFields
 from api.resources.masking import sealed
@@ -43,12 +43,12 @@ async def resolve(
         Problem: as of `Layers.fields`.
     """
     fields = layers.fields
-    variables = flattened(fields.variables or {})
+    variables = Variables(fields.variables or {})
     context = await context_of(deployment, fields)
     errors = check_config(fields, context)
     if not open_variables:
         brought = sip_names(fields) if inbound else ()
-        errors += check_variables(fields, {*variables, *brought})
+        errors += check_variables(fields, Variables(variables, dict.fromkeys(brought, "")))
     if not errors:
         errors += check_sizes(fields, variables, context, datetime.now(UTC))
     return Configuration(

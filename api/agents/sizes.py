@@ -4,6 +4,7 @@ instructions of a conversation, for which the language model's context must leav
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from api.agents.context import AgentContext
@@ -64,9 +65,9 @@ def _too_large(config: AgentFields) -> Iterator[FieldError]:
 
 
 def _rendered_too_long(config: AgentFields, values: Mapping[str, Any]) -> Iterator[FieldError]:
-    lengths = {name: len(as_text(value)) for name, value in values.items()}
+    length_of = cache(lambda name: len(as_text(values.get(name))))
     for template in templates(config):
-        length = len(template.text) + sum(lengths.get(name, 0) for name in template.names)
+        length = len(template.text) + sum(map(length_of, template.names))
         if length > MAX_RENDERED:
             detail = f"has more than {MAX_RENDERED} characters with its variables' values"
             yield FieldError(detail, pointer(*template.path))
@@ -110,4 +111,4 @@ def _no_room(
 def _filled(text: str | None, values: Mapping[str, Any]) -> str:
     """With the variables that are known."""
     names = variables_in(text or "")
-    return render(text or "", {**dict.fromkeys(names, ""), **values})
+    return render(text or "", {name: values.get(name) for name in names})

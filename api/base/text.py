@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 _PLAIN: Final = r"{}|\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -16,6 +17,11 @@ BUILT_IN: Final = frozenset(
     {"call_id", "call_direction", "user_phone_number", "agent_phone_number", "today", "now"}
 )
 SECRETS: Final = "secret."
+
+#: Where a name may go on to what is within a value.
+_STEP: Final = re.compile(r"[.\[]")
+#: Of a list's item; no list has more digits.
+_INDEX: Final = re.compile(r"\.(0|[1-9][0-9]{0,8})(?=[.\[]|\Z)|\[(0|[1-9][0-9]{0,8})\](?=[.\[]|\Z)")
 
 #: What stands in a text for a `{{` that begins no variable.
 _ESCAPED: Final = r"\{{"
@@ -86,19 +92,55 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def flattened(variables: Mapping[str, Any]) -> dict[str, Any]:
+class Variables(Mapping[str, Any]):
     """Variables by every name that leads to a value: of `{"customer": {"name": "Ann"}}` also
     `customer.name`, of a list `items.0` and `items[0]`. A variable of just that name holds before a
-    path."""
-    paths: dict[str, Any] = {}
-    for name, value in variables.items():
-        if isinstance(value, Mapping):
-            paths |= flattened({f"{name}.{key}": item for key, item in value.items()})
-        elif isinstance(value, list):
-            for form in ("{}.{}", "{}[{}]"):
-                within = {form.format(name, index): item for index, item in enumerate(value)}
-                paths |= flattened(within)
-    return paths | dict(variables)
+    path. Paths are followed when they are asked for; it is made of the plain names."""
+
+    def __init__(
+        self, given: Mapping[str, Any], first: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """
+        Args:
+            given: variable name to value.
+            first: those that hold before all others, by just their names.
+        """
+        self._given = given
+        self._first = first
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._first:
+            return self._first[name]
+        for value in _named(self._given, name):
+            return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._given, **self._first})
+
+    def __len__(self) -> int:
+        return len({*self._given, *self._first})
+
+
+def _named(values: Mapping[str, Any], name: str) -> Iterator[Any]:
+    """What a name leads to, by the longest plain name that it begins with first."""
+    if name in values:
+        yield values[name]
+    for step in reversed([*_STEP.finditer(name)]):
+        if (plain := name[: step.start()]) in values:
+            yield from _within(values[plain], name[step.start() :])
+
+
+def _within(value: Any, path: str) -> Iterator[Any]:
+    """What `.member`, `.0` or `[0]`, and what follows, lead to."""
+    if not path:
+        yield value
+    elif isinstance(value, Mapping) and path.startswith("."):
+        yield from _named(value, path[1:])
+    elif isinstance(value, list) and (match := _INDEX.match(path)):
+        index = int(match[1] or match[2])
+        if index < len(value):
+            yield from _within(value[index], path[match.end() :])
 
 
 MASK: Final = "********"

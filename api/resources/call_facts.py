@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from api.base.text import flattened
+from api.base.text import Variables
 from api.policy.zones import zone, zone_of
 from api.resources.call import Call
 
@@ -44,4 +44,4 @@ def facts_of(call: Call, now: datetime) -> dict[str, Any]:
 def values_of(call: Call, at: float, default_zone: str | None = None) -> Mapping[str, Any]:
     """What stands for the variables of a call; arguments as of `effective`."""
     now = datetime.fromtimestamp(at, callee_zone(call, default_zone))
-    return {**flattened(call.variables), **facts_of(call, now)}
+    return Variables(call.variables, facts_of(call, now))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from api.base.mail_addresses import is_email
 from api.base.refusals import NotFound
+from api.base.text import Variables
 from api.calendars.booking import Booking, book
 from api.calendars.caldav import CalDav
 from api.calendars.errors import CalendarError, SlotTakenError
@@ -152,7 +153,7 @@ class BookSlot:
             opened = calendar.access.open(connection)
             if not isinstance(opened, CalDav):
                 raise CalendarError("it is a feed, which cannot be booked in")
-            values = {**calendar.values, **asked, "event_type": kind.name}
+            values = Variables(calendar.values, {**asked, "event_type": kind.name})
             async with asyncio.timeout(_BOOKING_S), calendar.access.lock(connection):
                 await book(opened, Booking(kind, start, calendar.call_id, values), now)
         except InputError as error:

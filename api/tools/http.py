@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from api.base.text import SECRETS, is_sensitive, variables_in
+from api.base.text import SECRETS, Variables, is_sensitive, variables_in
 from api.egress.policy import EgressError
 from api.egress.redaction import told
 from api.egress.sealing import SealError
@@ -66,7 +66,7 @@ class HttpRequest:
             inputs = read_inputs(tool.input_schema, arguments, self._now())
             async with asyncio.timeout(tool.timeout_seconds):
                 secrets = await self._needed_secrets()
-                request = request_of(tool, {**self._values, **secrets, **inputs})
+                request = request_of(tool, Variables(self._values, {**secrets, **inputs}))
                 answer = await self._sent(request)
         except (InputError, RequestError) as error:
             return _error(str(error))

@@ -1,5 +1,6 @@
 """Configurations that are too large: refused before anybody is called."""
 
+import time
 from typing import Any
 
 import pytest
@@ -31,6 +32,16 @@ async def test_variables_do_not_make_a_text_without_end(bench: Bench) -> None:
         assert places(problem) == [at]
         assert str(MAX_RENDERED) in problem["detail"]
     await place(bench, instructions=many, variables={"a": "short"})
+
+
+async def test_lists_within_lists_do_not_hold_up_the_api(bench: Bench) -> None:
+    """Every item of them has 32 names."""
+    lists: Any = [1, 2, 3, 4, 5, 6, 7]
+    for _ in range(4):
+        lists = [lists] * 7
+    start = time.perf_counter()
+    await place(bench, instructions="{{a[6].0[1].2[3]}}", variables={"a": lists})
+    assert time.perf_counter() - start < 2
 
 
 @pytest.mark.parametrize(

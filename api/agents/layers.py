@@ -2,8 +2,9 @@
 
 Each layer has what was given and nothing else. A later one wins field by field; in `context`,
 `variables`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are replaced whole.
-A null takes back what an earlier layer said. A key goes to the server that it was given for: with
-another `llm.api_url` an earlier layer's `llm.api_key` is gone. A voice is what was named last.
+A null takes back what an earlier layer said, but is a variable's value. A key goes to
+the server that it was given for: with another `llm.api_url` an earlier layer's `llm.api_key` is
+gone. A voice is what was named last.
 """
 
 from collections.abc import Mapping
@@ -47,9 +48,9 @@ class Layers:
                 if value is None:
                     whole.pop(name, None)
                 elif name in _KEYED and isinstance(before, Mapping):
-                    whole[name] = _without_nulls(over(name, before, value))
+                    whole[name] = _kept(name, over(name, before, value))
                 else:
-                    whole[name] = _without_nulls(value) if name in _KEYED else value
+                    whole[name] = _kept(name, value) if name in _KEYED else value
         return whole
 
     @cached_property
@@ -114,5 +115,6 @@ def over(name: str, before: Mapping[str, Any], value: Mapping[str, Any]) -> dict
     return {**{key: item for key, item in before.items() if key not in gone}, **value}
 
 
-def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: item for key, item in value.items() if item is not None}
+def _kept(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is merged key by key, without what was taken back."""
+    return {key: item for key, item in value.items() if item is not None or name == "variables"}

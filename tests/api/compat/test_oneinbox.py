@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from api.agents.effective import effective
 from api.calls.conversing import conversation_config
 from api.compat.mapping import CALL_STATUS, ONEINBOX_END, ONEINBOX_ROLE, STATES
 from api.compat.oneinbox.calls import STATUSES
@@ -394,6 +395,17 @@ async def test_a_completed_call(bench: Bench) -> None:
     assert call["cost_cents"] == (ours["billing_amount_milli_cents"] + 500) // 1000 > 0
     assert call["end_reason"] == "agent_hangup"
     assert (await read(bench, call_id))["recording_url"] is None
+
+
+async def test_a_variable_that_is_null_is_an_empty_text(bench: Bench) -> None:
+    variables = {"n": None, "customer": {"n": None}, "patient": None}
+    name = await agent(
+        bench, instructions="[{{n}}{{customer.n}}{{patient}}]", variables={"patient": "Ann"}
+    )
+    call = await placed(bench, agent_id=name, variables=variables)
+    assert (call["variables"], (await read(bench, call["id"]))["variables"]) == (variables,) * 2
+    held = await bench.store.calls.get(call["id"])
+    assert effective(held, time.time()).instructions == "[]"
 
 
 async def test_tool_arguments_that_are_no_object_are_told_as_the_model_wrote_them(

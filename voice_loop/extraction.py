@@ -21,6 +21,8 @@ _TEXT_TOKENS: Final = 40
 _VALUE_TOKENS: Final[Mapping[str, int]] = {"boolean": 4, "null": 4, "integer": 12, "number": 12}
 _TIME_TOKENS: Final = 24
 _ITEMS: Final = 3
+#: Of any schema.
+_MOST_TOKENS: Final = 8_192
 #: Characters of JSON that a token stands for, where a small model is held to names new to it.
 _CHARACTERS_PER_TOKEN: Final = 1.4
 
@@ -119,13 +121,20 @@ async def ask(
 
 
 def tokens_for(schema: Mapping[str, Any]) -> int:
-    """About how many tokens the JSON of a schema takes, its texts being short ones."""
+    """About how many tokens the JSON of a schema takes, its texts being short.
+
+    At most 8,192: a model's context must hold them beside the question.
+    """
+    return min(_tokens_for(schema), _MOST_TOKENS)
+
+
+def _tokens_for(schema: Mapping[str, Any]) -> int:
     if "enum" in schema:
         longest = max((len(json.dumps(value)) for value in schema["enum"]), default=0)
         return round(longest / _CHARACTERS_PER_TOKEN) + 4
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return max(map(tokens_for, schema[choice]), default=0)
+            return max(map(_tokens_for, schema[choice]), default=0)
     kinds = schema.get("type", "string")
     kinds = [kinds] if isinstance(kinds, str) else kinds
     return max((_tokens_of(kind, schema) for kind in kinds), default=0)
@@ -134,11 +143,11 @@ def tokens_for(schema: Mapping[str, Any]) -> int:
 def _tokens_of(kind: str, schema: Mapping[str, Any]) -> int:
     if kind == "object":
         return 4 + sum(
-            round((len(name) + 6) / _CHARACTERS_PER_TOKEN) + tokens_for(one)
+            round((len(name) + 6) / _CHARACTERS_PER_TOKEN) + _tokens_for(one)
             for name, one in schema.get("properties", {}).items()
         )
     if kind == "array":
-        return 4 + _ITEMS * tokens_for(schema.get("items", {}))
+        return 4 + _ITEMS * _tokens_for(schema.get("items", {}))
     if kind == "string" and "format" in schema:
         return _TIME_TOKENS
     if kind == "string":

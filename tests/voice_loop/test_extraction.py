@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.voice_loop.scripted import Mind
-from voice_loop.extraction import ExtractionError, extract
+from voice_loop.extraction import ExtractionError, extract, tokens_for
 from voice_loop.ports import EngineError, ReplyTooLong
 from voice_loop.prompts import Message, extraction_messages
 
@@ -249,3 +249,10 @@ async def test_what_is_within_lists_and_objects_is_taken_as_it_is_meant() -> Non
     llm = Mind({messages[-1]["content"]: '{"ages": ["3", 4], "place": {"floor": "2"}}'})
     result = await extract(llm, returns, schema, TURNS)
     assert result == {"ages": [3, 4], "place": {"floor": 2}}
+
+
+def test_an_answer_has_an_end_however_deep_its_lists_are() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(20):
+        schema = {"type": "array", "items": schema}
+    assert tokens_for(schema) == 8_192

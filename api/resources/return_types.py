@@ -2,10 +2,11 @@
 for.
 
 A type is a name or another name of it (`boolean`, `bool`), a list of one (`string[]`,
-`array of numbers`), one that may be null (`string | null`, `optional string`: every field may),
-several (`number | string`), choices (`yes | no`, `["yes", "no"]`), one of these with what it means
-(`date: the new day`, `string (first name)`), or that alone (`the new day`). Or it is an object: of
-JSON Schema, or of fields with types of their own.
+`array of numbers`), one that may be null (`string | null`, `optional string`: every field may) or
+must be said (`required string`), several (`number | string`, `["number", "string"]`), choices
+(`yes | no`, `["yes", "no"]`), one of these with what it means (`date: the new day`,
+`integer from 1 to 5`, `string (first name)`), or that alone (`the new day`). Or it is an object:
+of JSON Schema, or of fields with types of their own.
 """
 
 import re
@@ -30,12 +31,17 @@ SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 FORMATS: Final = frozenset({"date", "date-time"})
+_TRUTHS: Final = tuple(
+    one + sign + other
+    for one, other in (("true", "false"), ("false", "true"))
+    for sign in ("/", " / ", "|", " | ", " or ")
+)
 _OTHER_NAMES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("text", "str", "varchar", "char"), "string"),
     **dict.fromkeys(("num", "float", "double", "decimal", "numeric", "real"), "number"),
     **dict.fromkeys(("int", "long", "bigint", "whole number"), "integer"),
-    **dict.fromkeys(("bool", "true/false", "true|false", "true | false"), "boolean"),
-    **dict.fromkeys(("date-time", "date time", "timestamp"), "datetime"),
+    **dict.fromkeys(("bool", *_TRUTHS), "boolean"),
+    **dict.fromkeys(("date-time", "date time", "timestamp", "date and time"), "datetime"),
 }
 _ARRAYS: Final = frozenset({"array", "list"})
 _NULLS: Final = frozenset({"null", "none", "nil", "undefined"})
@@ -52,14 +58,40 @@ KNOWN: Final = (
     "`object` with `properties`), `enum`, `description` and `required`"
 )
 
-_OPTIONAL = re.compile(r"optional\s*\[(.+)\]|optional\s+(.+)|(.+)\?|\?(.+)", re.IGNORECASE)
+_OPTIONAL = re.compile(
+    r"(?:optional|nullable)\s*\[(.+)\]|(?:optional|nullable)\s+(.+)|(.+?)\s+(?:optional|nullable)"
+    r"|(.+?)\?+|\?+(.+)",
+    re.IGNORECASE,
+)
+#: What a type may be instead, and is then null.
+_OR_NULL = re.compile(
+    r"(.+?)(?:\s+or\s+|\s*[|/]\s*)(?:null|none|nil|undefined|n/a|unknown|empty|nothing)",
+    re.IGNORECASE,
+)
+#: What a type's name says of itself, and changes nothing.
+_STANDARD = re.compile(r"^(?:iso(?:[ -]?8601)?|rfc[ -]?3339)[ -](?=date)|^iso[ -]?8601 (?=time)")
 _LIST_OF = re.compile(
-    r"(?:array|list|sequence|set)\s*(?:\[(.+)\]|<(.+)>|\s+of\s+(.+))|(.+?)\s*\[\s*\]",
+    r"(?:array|list|sequence|set)\s*"
+    r"(?:\[(.+)\]|<(.+)>|\(\s*(?:of\s+)?(.+)\)|\s+of\s+(.+))|(.+?)\s*\[\s*\]",
     re.IGNORECASE,
 )
 _CHOICE_OF = re.compile(r"(?:enum|one of|choice of)\s*:?\s*[(\[{]?([^)\]}]+)[)\]}]?", re.IGNORECASE)
-#: A type, and what it means.
-_MEANING = re.compile(r"(.+?)(?:\s*[:,;(]\s*|\s+[-–—]+\s+)(.+?)\)?", re.DOTALL)
+#: Of a type that must be said: before it, and behind it.
+_REQUIRED_FIRST = re.compile(r"required\b[\s:,]+(.+)", re.IGNORECASE | re.DOTALL)
+_REQUIRED = re.compile(
+    r"\s*(?:[,;]\s*|\(\s*|\s)required(?:\s*\)|\s*(?=[:,;.(])|\s+(?=[-–—]+\s)|\Z)", re.IGNORECASE
+)
+#: Where a type may end, and by which sign what it means begins.
+_CUT = re.compile(r"\s*([:,;.=(])\s*|\s+([-–—]+)\s+|\s+")
+_OF = re.compile(r"\Aof\s+", re.IGNORECASE)
+_IF_TRUE = re.compile(r"true\s+(?:if|when|where|unless)\s", re.IGNORECASE)
+#: Names of types that stand before other nouns as well.
+_ADJECTIVES: Final = frozenset({"long", "double", "real", "char", "numeric", "num"})
+#: What may be something else is no more than a text.
+_OTHERWISE = re.compile(r"(?:or|and)\b|[|/&]", re.IGNORECASE)
+#: Choices after, and before, what they mean.
+_HEADED = re.compile(r"([^:]+):\s+(.+)", re.DOTALL)
+_FOLLOWED = re.compile(r"(.+?)(?::\s+|\s*\(|\s+[-–—]+\s+)(.+?)\)?\s*", re.DOTALL)
 _OR = re.compile(r"\s+or\s+|/", re.IGNORECASE)
 _QUOTES: Final = "'\"`“”‘’"
 
@@ -99,12 +131,29 @@ def schema_of(wanted: Any, depth: int = 0) -> dict[str, Any]:
     if depth > MAX_DEPTH:
         raise TypeFaultError(f"at most {MAX_DEPTH} levels")
     if isinstance(wanted, str):
-        return _of_text(wanted)
+        return _of_text(wanted, depth)
     if isinstance(wanted, list):
         return _of_list(wanted, depth)
     if not isinstance(wanted, dict) or not wanted:
         raise TypeFaultError(f"not a type; {KNOWN}")
-    return _of_keywords(wanted, depth) if _has_keywords(wanted) else _of_fields(wanted, depth)
+    return _of_keywords(wanted, depth) if has_keywords(wanted) else _of_fields(wanted, depth)
+
+
+def is_required(wanted: Any) -> bool:
+    """Whether a type itself says that it must be said."""
+    if isinstance(wanted, str):
+        text = wanted.strip()
+        return _without_required(text) != text
+    return isinstance(wanted, Mapping) and wanted.get("required") is True
+
+
+def required_type(wanted: Any) -> Any:
+    """How a language model is told of a type that must be said."""
+    if isinstance(wanted, str):
+        return {**schema_of(wanted), "required": True}
+    if isinstance(wanted, dict) and has_keywords(wanted):
+        return wanted if wanted.get("required") else {**wanted, "required": True}
+    return wanted
 
 
 def fields_of(schema: Mapping[str, Any]) -> int:
@@ -137,43 +186,88 @@ def object_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 # -- texts -----------------------------------------------------------------------------------------
 
 
-def _of_text(text: str) -> dict[str, Any]:
+def _of_text(text: str, depth: int) -> dict[str, Any]:
     text = text.strip()
     if len(text) > MAX_TEXT:
         raise TypeFaultError(f"at most {MAX_TEXT} characters")
-    if (schema := _of_name(text)) is not None:
+    schema = _of_type(_without_required(text), depth)
+    if schema is not None:
         return schema
-    if (match := _MEANING.fullmatch(text)) and (schema := _of_name(match[1])) is not None:
-        return schema | {"description": match[2]}
-    if (choices := _choices_in(text)) is not None:
-        return choices
     if " " in text and any(map(str.isalpha, text)) and not set(text) & set("|<>[]{}"):
         return {"type": "string", "description": text}
     raise TypeFaultError(f"unknown type {text[:40]!r}; {KNOWN}")
 
 
-def _of_name(text: str, *, plural: bool = False) -> dict[str, Any] | None:
+def _of_type(text: str, depth: int = 0) -> dict[str, Any] | None:
+    """The schema of a text that is or begins with the name of a type, or is choices; else None."""
+    if (schema := _of_name(text, depth)) is None and (schema := _choices_in(text)) is None:
+        schema = _beginning(text, depth)
+    return schema
+
+
+def _without_required(text: str) -> str:
+    """The text of a type without the word that it must be said; as it is where there is none."""
+    if (match := _REQUIRED_FIRST.fullmatch(text)) and _of_type(match[1]) is not None:
+        return match[1]
+    if match := _REQUIRED.search(text):
+        before = text[: match.start()]
+        if "(" in match[0] or (_of_name(before) or _choices_in(before)) is not None:
+            return before + text[match.end() :]
+    return text
+
+
+def _of_name(text: str, depth: int = 0, *, plural: bool = False) -> dict[str, Any] | None:
     """The schema of the name of a type, of lists of it and of what may be null; else None."""
+    if depth > MAX_DEPTH:
+        raise TypeFaultError(f"at most {MAX_DEPTH} levels")
     text = text.strip()
-    name = text.lower()
+    name = _STANDARD.sub("", " ".join(text.lower().split()))
     for form in (name, name.removesuffix("s")) if plural else (name,):
         if (known := SCHEMAS.get(_OTHER_NAMES.get(form, form))) is not None:
             return dict(known)
     if name in _ARRAYS:
         return {"type": "array", "items": {"type": "string"}}
-    if match := _OPTIONAL.fullmatch(text):
-        return _of_name(_found(match))
+    if match := _OPTIONAL.fullmatch(text) or _OR_NULL.fullmatch(text):
+        return _of_name(_found(match), depth)
     if match := _LIST_OF.fullmatch(text):
-        items = _of_name(_found(match).strip("()"), plural=True)
+        items = _of_name(_found(match).strip("()"), depth + 1, plural=True)
         return None if items is None else {"type": "array", "items": items}
     parts = text.split("|") if "|" in text else _OR.split(text)
     said = [part for part in parts if part.strip().lower() not in _NULLS]
     if len(parts) == 1 or not said:
         return None
-    schemas = [schema for schema in map(_of_name, said) if schema is not None]
-    if len(schemas) != len(said):
-        return None
+    schemas = [schema for part in said if (schema := _of_name(part, depth)) is not None]
+    return _union(schemas) if len(schemas) == len(said) else None
+
+
+def _union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _beginning(text: str, depth: int, *, plural: bool = False) -> dict[str, Any] | None:
+    """The schema of the longest name of a type that a text begins with, described by what follows;
+    else None."""
+    if _IF_TRUE.match(text):
+        return {"type": "boolean", "description": text}
+    for match in reversed([*_CUT.finditer(text)]):
+        name, sign, rest = text[: match.start()], match[1], text[match.end() :].strip()
+        schema = _of_name(name, depth, plural=plural)
+        if schema is None or (not sign and not _goes_on(name, rest)):
+            continue
+        meaning = rest[:-1] if sign == "(" and rest.endswith(")") else rest
+        if name.strip().lower() in _ARRAYS:
+            items = _beginning(f"{_OF.sub('', meaning)}:", depth + 1, plural=True)
+            if items is not None:
+                return items if items["type"] == "array" else {"type": "array", "items": items}
+        return schema | {"description": meaning} if meaning else schema
+    return None
+
+
+def _goes_on(name: str, rest: str) -> bool:
+    """Whether a type's name is one in a sentence that goes on with `rest`."""
+    if name.strip().lower() in _ARRAYS:
+        return _OF.match(rest) is not None
+    return name.strip().lower() not in _ADJECTIVES and _OTHERWISE.match(rest) is None
 
 
 def _choices_in(text: str) -> dict[str, Any] | None:
@@ -181,12 +275,29 @@ def _choices_in(text: str) -> dict[str, Any] | None:
     match = _CHOICE_OF.fullmatch(text)
     if match is None and "|" not in text:
         return None
-    parts = re.split(r"[|,]", match[1]) if match else text.split("|")
+    meaning = None
+    if match:
+        parts = re.split(r"[|,]", match[1])
+    else:
+        parts = text.split("|")
+        parts, meaning = _without_meaning(parts)
     words = [part.strip().strip(_QUOTES).strip() for part in parts]
     choices = [word for word in words if word.lower() not in _NULLS]
     if not choices or any(not word or _of_name(word) is not None for word in choices):
         return None
-    return {"enum": _checked_choices(choices)}
+    schema: dict[str, Any] = {"enum": _checked_choices(choices)}
+    return schema | {"description": meaning} if meaning else schema
+
+
+def _without_meaning(parts: list[str]) -> tuple[list[str], str | None]:
+    """Choices, and what they mean together if one of them alone is followed or headed by that."""
+    first, *others = parts
+    if (match := _HEADED.fullmatch(first)) and not any(map(_HEADED.fullmatch, others)):
+        return [match[2], *others], match[1].strip()
+    *others, last = parts
+    if (match := _FOLLOWED.fullmatch(last)) and not any(map(_FOLLOWED.fullmatch, others)):
+        return [*others, match[1]], match[2].strip()
+    return parts, None
 
 
 def _found(match: re.Match[str]) -> str:
@@ -198,6 +309,11 @@ def _found(match: re.Match[str]) -> str:
 
 def _of_list(wanted: list[Any], depth: int) -> dict[str, Any]:
     """A list of choices, or around the one type of a list's items."""
+    said = [one for one in wanted if one is not None and one != "null"]
+    if len(wanted) > 1 and said and all(isinstance(one, str) for one in said):
+        schemas = [schema for one in said if (schema := _of_name(one, depth)) is not None]
+        if len(schemas) == len(said):
+            return _union(schemas)
     if len(wanted) == 1:
         (item,) = wanted
         if isinstance(item, dict) or (isinstance(item, str) and _of_name(item) is not None):
@@ -223,7 +339,7 @@ def _is_choice(choice: Any) -> bool:
     return choice is None or isinstance(choice, bool | int | float)
 
 
-def _has_keywords(wanted: Mapping[str, Any]) -> bool:
+def has_keywords(wanted: Mapping[str, Any]) -> bool:
     """Whether an object is one of JSON Schema rather than fields with types."""
     if wanted.keys() & {"type", "enum", "const", "properties", "anyOf", "oneOf"}:
         return True
@@ -293,9 +409,12 @@ def _kind_of(wanted: Mapping[str, Any], depth: int) -> dict[str, Any]:
             raise TypeFaultError(str(fault), "properties", *fault.path) from None
     if isinstance(kind, str) and kind.lower() in _ARRAYS:
         return {"type": "array", "items": _below(wanted.get("items", "string"), depth, "items")}
-    found = _of_name(kind) if isinstance(kind, str) else None
+    found = _of_name(kind, depth) if isinstance(kind, str) else None
     if found is None:
         raise TypeFaultError(f"unknown type; {KNOWN}", "type")
+    for key in ("items", "properties"):
+        if key in wanted:
+            raise TypeFaultError(f"not of the type {kind[:40]!r}", key)
     return found
 
 
@@ -316,7 +435,7 @@ def _any_of(options: Any, depth: int, key: str) -> dict[str, Any]:
             raise TypeFaultError(str(fault), key, *fault.path) from None
     if not schemas:
         raise TypeFaultError(f"a list of types; {KNOWN}", key)
-    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    return _union(schemas)
 
 
 def _choices_at(choices: Any, key: str) -> list[Any]:

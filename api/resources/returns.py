@@ -17,7 +17,10 @@ from api.resources.return_types import (
     SCHEMAS,
     check_type,
     fields_of,
+    has_keywords,
+    is_required,
     object_schema,
+    required_type,
     schema_of,
     told_type,
 )
@@ -26,6 +29,13 @@ MAX_FIELDS: Final = 64
 
 _FIELD_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,128}")
 TYPE_NAMES: Final = tuple(SCHEMAS)
+#: Keys of `returns` as JSON Schema.
+_OF_WHOLE: Final = frozenset(
+    {
+        *("type", "properties", "required", "additionalProperties"),
+        *("title", "description", "$schema", "$id"),
+    }
+)
 #: What models write for what was not said, where no text can be meant.
 _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 
@@ -33,7 +43,7 @@ _NOTHING: Final = frozenset({"", "null", "none", "n/a"})
 def check_returns(returns: Mapping[str, Any]) -> list[FieldError]:
     """What is wrong with `returns`; empty when it can be extracted."""
     fields, place = _fields(returns), _place(returns)
-    errors = []
+    errors = [*_check_whole(returns)] if _is_schema(returns) else []
     for name, wanted in fields.items():
         if _FIELD_NAME.fullmatch(name) is None:
             errors.append(
@@ -63,20 +73,38 @@ def told_returns(returns: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         returns: as of `result_schema`.
     """
-    return {name: told_type(wanted) for name, wanted in _fields(returns).items()}
+    must = _required(returns)
+    return {
+        name: required_type(wanted) if name in must or is_required(wanted) else told_type(wanted)
+        for name, wanted in _fields(returns).items()
+    }
+
+
+def _check_whole(schema: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What is wrong with the JSON Schema of an object besides its fields."""
+    for key in schema:
+        if key not in _OF_WHOLE:
+            yield FieldError("unknown key", pointer("returns", key))
+    required = schema.get("required", [])
+    if not isinstance(required, list):
+        yield FieldError("a list of fields", pointer("returns", "required"))
+        return
+    for index, name in enumerate(required):
+        if not isinstance(name, str) or name not in schema["properties"]:
+            yield FieldError("no field of this name", pointer("returns", "required", index))
 
 
 def _fields(returns: Mapping[str, Any]) -> Mapping[str, Any]:
     """Field name to type; `returns` may be the JSON Schema of an object."""
     if not _is_schema(returns):
         return returns
-    required = returns.get("required") or ()
-    return {
-        name: {**wanted, "required": True}
-        if name in required and isinstance(wanted, dict) and "type" in wanted
-        else wanted
-        for name, wanted in returns["properties"].items()
-    }
+    fields: Mapping[str, Any] = returns["properties"]
+    return fields
+
+
+def _required(returns: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that `returns` as the JSON Schema of an object says must be said."""
+    return frozenset(returns.get("required", ()) if _is_schema(returns) else ())
 
 
 def _place(returns: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,29 +134,60 @@ def settle_result(
             settled[name] = _settled(schema_of(fields[name]), value, zone)
         except ValueError as error:
             settled[name], faults[name] = None, f"`{name}` is no {error}"
+    must = _required(returns)
     for name, wanted in fields.items():
-        for path in _unsaid(name, wanted, settled[name]):
+        for path in _unsaid(name, wanted, settled[name], must=name in must):
             faults.setdefault(path, f"`{path}` is required and was not said")
     return settled, "; ".join(faults.values()) or None
 
 
-def _unsaid(path: str, wanted: Any, value: Any) -> Iterator[str]:
-    """What is required in a value, and null."""
-    if not isinstance(wanted, Mapping):
+def _unsaid(path: str, wanted: Any, value: Any, *, must: bool = False) -> Iterator[str]:
+    """What is required in a value, and null.
+
+    Args:
+        path: where the value is in the result.
+        wanted: its type.
+        value: the value.
+        must: whether what the type is in requires it.
+    """
+    if value is None:
+        if must or is_required(wanted):
+            yield path
         return
-    must = wanted.get("required")
-    if value is None and must is True:
-        yield path
-    elif isinstance(value, list):
+    wanted = _meant(wanted, value)
+    if isinstance(value, list):
+        items = wanted.get("items") if isinstance(wanted, Mapping) else _only(wanted)
         for index, one in enumerate(value):
-            yield from _unsaid(f"{path}[{index}]", wanted.get("items"), one)
-    elif isinstance(value, Mapping):
-        within = wanted.get("properties", wanted)
+            yield from _unsaid(f"{path}[{index}]", items, one)
+    elif isinstance(value, Mapping) and isinstance(wanted, Mapping):
+        whole = has_keywords(wanted)
+        names = wanted.get("required") if whole else ()
+        within = wanted.get("properties", {}) if whole else wanted
         for name, one in value.items():
-            if one is None and isinstance(must, list) and name in must:
-                yield f"{path}.{name}"
-            else:
-                yield from _unsaid(f"{path}.{name}", within.get(name), one)
+            listed = isinstance(names, list) and name in names
+            yield from _unsaid(f"{path}.{name}", within.get(name), one, must=listed)
+
+
+def _only(items: Any) -> Any:
+    """The type of the items of a list that is around it; None of others."""
+    return items[0] if isinstance(items, list) and len(items) == 1 else None
+
+
+def _meant(wanted: Any, value: Any) -> Any:
+    """Of several types, that of a list or an object."""
+    several = wanted.get("anyOf", wanted.get("oneOf")) if isinstance(wanted, Mapping) else None
+    for one in several if isinstance(several, list) else ():
+        if one not in ("null", {"type": "null"}) and _is_like(schema_of(one), value):
+            return _meant(one, value)
+    return wanted
+
+
+def _is_like(schema: Mapping[str, Any], value: Any) -> bool:
+    if "anyOf" in schema:
+        return any(_is_like(one, value) for one in schema["anyOf"])
+    if isinstance(value, Mapping):
+        return set(value) == set(schema.get("properties", ()))
+    return isinstance(value, list) and schema.get("type") == "array"
 
 
 def _settled(schema: Mapping[str, Any], value: Any, zone: tzinfo) -> Any:

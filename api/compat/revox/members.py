@@ -12,7 +12,7 @@ from api.compat.revox.fields import DEDICATED_MODELS
 from api.compat.translation import renamed
 from api.compat.voices import default_voice
 from api.policy.retry import parse_retry, retry_json
-from api.resources.return_types import schema_of
+from api.resources.return_types import is_required, schema_of
 from api.resources.returns import told_returns
 from models.registry import EngineRegistry
 
@@ -110,7 +110,7 @@ def _output(name: str, wanted: Any) -> dict[str, Any]:
     plain = {"integer": "number", "number": "number", "boolean": "boolean"}
     shown = {
         "name": name,
-        "required": isinstance(wanted, dict) and wanted.get("required") is True,
+        "required": is_required(wanted),
         "type": "enum" if options else kind or plain.get(schema.get("type", ""), "string"),
     }
     return shown | _optional(schema.get("description"), options)

@@ -217,6 +217,68 @@ WRITTEN: list[tuple[Any, dict[str, Any]]] = [
         "string[], what hurts",
         {"type": "array", "items": {"type": "string"}, "description": "what hurts"},
     ),
+    *(
+        (text, {"type": kind})
+        for text, kind in (
+            *((one, "boolean") for one in ("nullable boolean", "required boolean")),
+            *((one, "boolean") for one in ("boolean required", "boolean (required)")),
+            *((one, "boolean") for one in ("true or false", "true / false", "bool or unknown")),
+            *((one, "number") for one in ("float nullable", "number | unknown")),
+        )
+    ),
+    *(
+        (f"{name}{sign}{meaning}", {"type": name, "description": meaning})
+        for name, sign, meaning in (
+            ("boolean", " ", "true if confirmed"),
+            ("boolean", " ", "indicating consent"),
+            ("boolean", " or null ", "if unknown"),
+            ("boolean", ". ", "True if they agree"),
+            ("boolean", " = ", "they agree"),
+            ("boolean", ", required: ", "they agree"),
+            ("boolean", ": ", "true or false"),
+            ("integer", " ", "1-5"),
+            ("integer", " ", "between 1 and 5"),
+            ("number", " ", "of guests"),
+            ("string", ", ", "not required"),
+        )
+    ),
+    *(
+        (f"date {meaning}", {"type": "string", "format": "date", "description": meaning})
+        for meaning in ("of birth", "in YYYY-MM-DD format", "required by law")
+    ),
+    ("date or null if none", {"type": "string", "format": "date", "description": "if none"}),
+    ("ISO 8601 datetime", {"type": "string", "format": "date-time"}),
+    ("date and time", {"type": "string", "format": "date-time"}),
+    ("array of strings or null", {"type": "array", "items": {"type": "string"}}),
+    *(
+        (name, {"type": "array", "items": {"type": "number"}})
+        for name in ("array(number)", "list (of numbers)", "array: numbers")
+    ),
+    *(
+        (name, {"type": "array", "items": {"type": "string", "format": "date"}})
+        for name in ("array: list of dates", "list: dates", "array of dates or null")
+    ),
+    (
+        "list of symptoms",
+        {"type": "array", "items": {"type": "string"}, "description": "of symptoms"},
+    ),
+    *(
+        (text, {"type": "string", "description": text})
+        for text in (
+            *("time of arrival", "long description", "list price in euros", "real name"),
+            *("date or time of the visit", "required documents", "what is required, if any"),
+        )
+    ),
+    ("text of the complaint", {"type": "string", "description": "of the complaint"}),
+    *(
+        (text, {"enum": ["yes", "no"], "description": "answer"})
+        for text in ("yes|no|null: answer", '"yes" | "no" (answer)', "answer: yes | no")
+    ),
+    ("9:30 | 10:30", {"enum": ["9:30", "10:30"]}),
+    ("a: one | b: two", {"enum": ["a: one", "b: two"]}),
+    (["string", "null"], {"type": "string"}),
+    (["string", "number"], {"anyOf": [{"type": "string"}, {"type": "number"}]}),
+    (["text", "call"], {"enum": ["text", "call"]}),
     ("the day that suits them", {"type": "string", "description": "the day that suits them"}),
     ({"description": "The new day"}, {"type": "string", "description": "The new day"}),
     ({"type": "bool", "description": "Agreed"}, {"type": "boolean", "description": "Agreed"}),
@@ -262,7 +324,7 @@ def test_types_are_read_as_people_write_them(wanted: Any, schema: dict[str, Any]
     found = whole["properties"]["field"]
     if "enum" in schema:
         choices = [choice for choice in schema["enum"] if choice is not None]
-        assert found == {"enum": [*choices, None]}
+        assert found == schema | {"enum": [*choices, None]}
     else:
         assert found == {"anyOf": [schema, {"type": "null"}]}
 
@@ -278,6 +340,12 @@ WRONG_TYPES: tuple[Any, ...] = (None, True, 3, {}, [], [None], [["a"]], ["a", "a
             for name in ("money", "", "null", "string | money", "money[]", "object", "Map<x>")
         ),
         ("x" + "[]" * 200, ""),
+        ("string" + "[]" * 6, ""),
+        ("array of " * 50 + "string", ""),
+        ({"type": "string" + "[]" * 6}, ""),
+        ({"a": {"b": "string" + "[]" * 4}}, "/a/b"),
+        ({"type": "string[]", "items": "number"}, "/items"),
+        ({"type": "string", "properties": {"a": "string"}}, "/properties"),
         ("x?" * 200, ""),
         *((wrong, "") for wrong in WRONG_TYPES),
         ({"type": "money"}, "/type"),
@@ -341,3 +409,74 @@ def test_the_whole_may_be_the_schema_of_an_object() -> None:
 def test_a_model_is_told_one_name_of_a_type() -> None:
     returns = {"a": "bool", "b": "string | null", "c": ["x", "y"], "d": "the day that suits"}
     assert told_returns(returns) == returns | {"a": "boolean", "b": "string"}
+
+
+WHOLE: dict[str, Any] = {"type": "object", "properties": {"a": "boolean"}}
+
+
+@pytest.mark.parametrize(
+    ("returns", "found", "path"),
+    [
+        *(
+            ({"type": "object", "properties": {"a": one}, "required": ["a"]}, {"a": None}, "a")
+            for one in (
+                *("boolean", "yes | no", ["yes", "no"], "the day", {"enum": ["x"]}),
+                *({"anyOf": ["string", "number"]}, {"b": "string"}, {"description": "The day"}),
+            )
+        ),
+        *(
+            ({"a": one}, {"a": None}, "a")
+            for one in (
+                "required boolean",
+                "date (required): the day",
+                "yes | no, required",
+                "why (required)",
+            )
+        ),
+        ({"a": [{"n": {"type": "string", "required": True}}]}, {"a": [{"n": None}]}, "a[0].n"),
+        ({"a": [{"n": "string required"}]}, {"a": [{"n": "x"}, {"n": None}]}, "a[1].n"),
+        (
+            {"a": {"anyOf": ["string", {"n": "required string"}]}},
+            {"a": {"n": None}},
+            "a.n",
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "object", "properties": {"n": "string"}, "required": ["n"]}
+                },
+                "required": ["a"],
+            },
+            {"a": {"n": None}},
+            "a.n",
+        ),
+    ],
+)
+def test_what_is_required_in_any_form_is_missed(
+    returns: dict[str, Any], found: dict[str, Any], path: str
+) -> None:
+    assert check_returns(returns) == []
+    assert settle_result(returns, found, BERLIN) == (
+        found,
+        f"`{path}` is required and was not said",
+    )
+
+
+def test_a_model_is_told_what_is_required() -> None:
+    told = told_returns(WHOLE | {"required": ["a"]})
+    assert told == {"a": {"type": "boolean", "required": True}}
+    assert told_returns({"a": "bool, required"}) == told
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"required": ["b"]}, "/returns/required/0"),
+        ({"required": True}, "/returns/required"),
+        ({"required": [["a"]]}, "/returns/required/0"),
+        ({"strict": True}, "/returns/strict"),
+    ],
+)
+def test_what_a_schema_says_without_effect_is_refused(more: dict[str, Any], place: str) -> None:
+    assert [error.pointer for error in check_returns(WHOLE | more)] == [place]

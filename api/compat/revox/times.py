@@ -11,6 +11,9 @@ from api.policy.zones import ZONE_NAMES, zone, zone_of
 
 #: Unix seconds of the year 5138; as milliseconds a day in 1973.
 _MILLISECONDS_FROM: Final = 10**11
+#: Digits of a time in seconds or milliseconds, until the year 2286; fewer may be a date (20270301).
+_MIN_DIGITS: Final = 10
+_MAX_DIGITS: Final = 13
 
 
 def scheduled_time(asked: Any, where: ZoneInfo) -> Any:
@@ -21,7 +24,8 @@ def scheduled_time(asked: Any, where: ZoneInfo) -> Any:
         where: the zone of a time without an offset.
     """
     if isinstance(asked, str):
-        if asked.isdecimal() and len(asked) >= len("1000000000"):
+        digits = asked.isascii() and asked.isdecimal()
+        if digits and _MIN_DIGITS <= len(asked) <= _MAX_DIGITS:
             asked = int(asked)
         else:
             with contextlib.suppress(ValueError, OverflowError):

@@ -71,6 +71,32 @@ async def test_what_is_no_time_is_refused_at_its_place(bench: Bench, wrong: Any)
     assert set(await refused(bench, body)) == {"/scheduled_at"}
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("9" * 400, "9" * 5000, "0" * 400, "٩" * 400, "-" + "9" * 400),
+        *(10**400, -(10**400), 10**308, -(10**308), float("1e308")),
+        *("10000-01-01T00:00", "9999-12-31T23:59:59-14:00"),
+    ],
+    ids=lambda wrong: f"{type(wrong).__name__}-{str(wrong)[:12]}",
+)
+async def test_what_is_beyond_all_times_is_refused_at_its_place(bench: Bench, wrong: Any) -> None:
+    """As an order's, and as a campaign's."""
+    assert set(await refused(bench, {"phone_number": TO, "scheduled_at": wrong})) == {
+        "/scheduled_at"
+    }
+    kept = await bench.client.post("/api/assistants", json={"name": "A", "prompt": "x"})
+    campaign = {
+        "assistant_id": kept.json()["assistant"]["id"],
+        "contacts": [{"to_phone_number": TO}],
+        "name": "Recalls",
+        "scheduled_at": wrong,
+    }
+    answer = await bench.client.post("/api/campaigns", json=campaign)
+    assert answer.status_code == 422, answer.text
+    assert [one["pointer"] for one in answer.json()["error"]["errors"]] == ["/scheduled_at"]
+
+
 @pytest.mark.rows("X-RV-3")
 async def test_a_campaigns_time_may_be_written_so_too(bench: Bench) -> None:
     assistant = {"name": "A", "prompt": "x"}

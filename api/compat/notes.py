@@ -94,8 +94,9 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   callee is: in `call_retry_config.timezone`, else as the number says (of a campaign, the first
   contact's).
 - An order is `scheduled` while it waits for that time, for a calling window or for the pause after
-  an attempt; `scheduled_at` is then when it is dialled next. It is `queued_for_calling` while it
-  waits for a free line, a limit or the budget.
+  an attempt; `scheduled_at` is then when it is dialled next, which may be later than was asked
+  (`/v1/calls` tells both). It is `queued_for_calling` while it waits for a free line, a limit or
+  the budget.
 - `force_now`: the first attempt ignores windows and days. Budget, limits and the do-not-call
   list hold.
 - `llm_model`: `name`, `openrouter_provider/openrouter_model_id` and `provider/realtime_model_id`

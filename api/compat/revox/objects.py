@@ -1,6 +1,5 @@
 """Calls and assistants as Revox tells them. Null stands for what there is not."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -257,9 +256,7 @@ def call_object(details: CallDetails) -> dict[str, Any]:
 
 def _scheduled_at(call: Call) -> float | None:
     """When it is dialled next, while that is awaited; else the time that was asked for."""
-    asked = call.scheduled_at
-    ahead = asked is not None and asked > time.time()
-    return call.next_attempt_at if state_of(call) == "scheduled" and not ahead else asked
+    return call.next_attempt_at if state_of(call) == "scheduled" else call.scheduled_at
 
 
 def _assistant_of(details: CallDetails) -> dict[str, Any]:

@@ -137,9 +137,33 @@ async def test_an_order_that_awaits_a_window_is_scheduled(bench: Bench) -> None:
     for status, wanted in (("scheduled", [call["id"]]), ("queued_for_calling", [])):
         listed = (await bench.client.get("/api/call", params={"statuses": status})).json()
         assert [one["id"] for one in listed["calls"]] == wanted
-    asked = rfc3339(time.time() + 600)
-    later = await placed(bench, assistant=assistant, scheduled_at=asked)
-    assert (later["status"], later["scheduled_at"]) == ("scheduled", asked)
+
+
+@pytest.mark.rows("RV-101", "RV-266", "RV-294", "RV-299")
+@pytest.mark.parametrize(("after_opening", "opens_later"), [(-3600, True), (3600, False)])
+async def test_a_time_outside_the_windows_waits_for_the_next(
+    bench: Bench, after_opening: int, opens_later: bool
+) -> None:
+    """It is told when the order is dialled; our own API tells the time that was asked for too."""
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    retry = {
+        "allowed_days": [WEEKDAYS[day.weekday()]],
+        "calling_windows": [
+            {"calling_window_start_time": "00:00", "calling_window_end_time": "24:00"}
+        ],
+        "timezone": "UTC",
+    }
+    opening = datetime.combine(day, datetime.min.time(), UTC).timestamp()
+    asked = rfc3339(opening + after_opening)
+    dialled = rfc3339(opening) if opens_later else asked
+    assistant = {"prompt": "x", "call_retry_config": retry}
+    call = await placed(bench, assistant=assistant, scheduled_at=asked)
+    assert (call["status"], call["scheduled_at"]) == ("scheduled", dialled)
+    assert (await read(bench, call["id"]))["scheduled_at"] == dialled
+    (listed,) = (await bench.client.get("/api/call")).json()["calls"]
+    assert listed["scheduled_at"] == dialled
+    native = (await bench.client.get(f"/v1/calls/{call['id']}")).json()
+    assert (native["scheduled_at"], native["next_attempt_at"]) == (asked, dialled)
 
 
 @pytest.mark.rows("RV-126", "RV-294", "RV-299", "RV-304")

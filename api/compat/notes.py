@@ -104,14 +104,15 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   `provider_not_configured` names those that there are. An `openrouter_model_id` that begins with
   its provider, as `openai/gpt-4.1` by `openai`, is looked up as it is. A `custom` one is reached
   if `tools` allows its network; its `api_key` is sealed, and told as `********`. No
-  speech-to-speech model runs here: one of type `realtime` is the model, and with
-  `realtime_voice_id` the voice in place of `voice`, that its alias names.
+  speech-to-speech model runs here: one of type `realtime` is the model that its alias names. With
+  `realtime_voice_id` that voice's alias speaks in place of `voice`, as fast and loud as `voice`
+  says, for as long as the model is the assistant's; `voice` is kept, and told as it was given.
 - Where `llm_model`, `voice` or `call_retry_config` is not given, answers tell what holds then: the
   deployment's model (as `gpt-4.1` or `ministral-3-8b-instruct`, if that is its alias), the voice
   of the language, the default policy.
-- `voice`: `provider/id` is looked up among `models.aliases`, then `id` among our voices, which
-  `GET /api/voices` lists under `cartesia`. The call is held in the deployment's language, or in
-  the voice's where it speaks another one. Previews are MP3.
+- `voice`: `provider/id` is looked up among `models.aliases`, then `id` among them and our voices,
+  which `GET /api/voices` lists under `cartesia`. The call is held in the deployment's language, or
+  in the voice's where it speaks another one. Previews are MP3.
 - `email_notification_address` without `email_notification_outcomes` is mailed every outcome; an
   empty list mails none.
 - `background_sound` and `thinking_sound` are sounds of our own under the service's names.

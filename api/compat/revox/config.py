@@ -19,7 +19,13 @@ from api.compat.revox.fields import (
     RealtimeModel,
     RetryConfig,
 )
-from api.compat.revox.members import members_of, source_of
+from api.compat.revox.members import (
+    VOICE_NAMES,
+    members_of,
+    own_voice,
+    realtime_voice,
+    source_of,
+)
 from api.compat.translation import Path, Translation, renamed
 from api.policy.retry import parse_retry, retry_json
 
@@ -43,20 +49,24 @@ TOOL_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "send_digits": ("ivr_navigation_enabled",),
     "skip_turn": ("ivr_navigation_enabled",),
 }
+_NOTHING: Final[JsonObject] = {}
 _BODILESS: Final = frozenset({"GET", "DELETE"})
 ELEVENLABS_SPEED: Final = (0.7, 1.2)
 
 
-def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
+def config_of(
+    asked: AssistantFields, root: Path = (), stored: JsonObject = _NOTHING
+) -> Translation:
     """Make our configuration of the members that an assistant gives; null stays null.
 
     Args:
         asked: the assistant.
         root: where it stands in the request.
+        stored: our configuration before, of one that is changed.
 
     Raises Problem with a pointer to every wrong member.
     """
-    work = _Assistant(asked, root)
+    work = _Assistant(asked, root, stored)
     work.translate()
     if work.errors:
         raise invalid(work.errors)
@@ -64,14 +74,12 @@ def config_of(asked: AssistantFields, root: Path = ()) -> Translation:
 
 
 class _Assistant:
-    def __init__(self, asked: AssistantFields, root: Path) -> None:
-        self._asked, self._root = asked, root
+    def __init__(self, asked: AssistantFields, root: Path, stored: JsonObject) -> None:
+        self._asked, self._root, self._stored = asked, root, stored
         self.made = Translation()
         self.errors: list[FieldError] = []
         self._source: dict[str, Any] = {}
         """The members that no field of ours holds."""
-        self._realtime: dict[str, Any] = {}
-        """The voice of a realtime model, which speaks in place of another one."""
 
     def translate(self) -> None:
         """Fill `made` and `errors`."""
@@ -81,6 +89,7 @@ class _Assistant:
         for member, (field, make) in self._makers().items():
             if member in given:
                 self._put(field, make(), member)
+        self._put_voice()
         if given & {member for group in TOOL_MEMBERS.values() for member in group}:
             self._put("tools", list(self._tools()), "custom_tools")
         if self._source:
@@ -102,7 +111,6 @@ class _Assistant:
             "faq_items": ("faq_items", self._faq),
             "llm_model": ("llm", self._llm),
             "structured_output_config": ("returns", self._returns),
-            "voice": ("voice", self._voice),
         }
 
     def _put(self, field: str, value: Any, member: str) -> None:
@@ -147,7 +155,6 @@ class _Assistant:
                 member = "openrouter_model_id" if whole else "openrouter_provider"
             case RealtimeModel():
                 name, member = f"{model.provider}/{model.realtime_model_id}", "realtime_model_id"
-                self._realtime_voice(model)
             case CustomModel():
                 names = {"model": "model_name", "api_url": "api_url", "api_key": "api_key"}
                 for ours, theirs in names.items():
@@ -158,14 +165,24 @@ class _Assistant:
         self.made.comes_from(("llm", "model"), (*place, member))
         return {"model": name, "source": model.model_dump(exclude_none=True)}
 
-    def _realtime_voice(self, model: RealtimeModel) -> None:
-        """Put the voice that the model's answers are spoken in."""
-        if model.realtime_voice_id is None:
+    def _put_voice(self) -> None:
+        """Put the voice that speaks: `voice`, or a realtime model's own while there is one, which
+        keeps the other."""
+        given, before = self._asked.model_fields_set, realtime_voice(self._stored)
+        realtime = realtime_voice(self.made.body) if "llm_model" in given else before
+        if "voice" in given:
+            voice = self._voice()
+        elif "llm_model" in given and (realtime or before):
+            voice = own_voice(self._stored)
+        else:
             return
-        # `voice` comes after it, and says how fast and loud it is.
-        self._realtime = {"id": model.realtime_voice_id, "provider": model.provider}
+        if realtime is None:
+            self._put("voice", voice, "voice")
+            return
+        named = {name: voice.pop(name) for name in VOICE_NAMES if name in voice} if voice else None
+        self._keep("replaced_voice", named)
+        self._put("voice", {**(voice or {}), **realtime}, "voice")
         place = (*self._root, "llm_model", "realtime_voice_id")
-        self.made.put("voice", self._realtime, place)
         self.made.comes_from(("voice", "id"), place)
 
     def _returns(self) -> dict[str, Any] | None:
@@ -189,7 +206,7 @@ class _Assistant:
     def _voice(self) -> dict[str, Any] | None:
         voice = self._asked.voice
         if voice is None:
-            return self._realtime or None
+            return None
         low, high = ELEVENLABS_SPEED
         elevenlabs = voice.provider == "elevenlabs"
         if elevenlabs and voice.speed is not None and not low <= voice.speed <= high:
@@ -197,7 +214,7 @@ class _Assistant:
         made = voice.model_dump(exclude_none=True)
         if elevenlabs:  # where the volume has no effect
             self._keep("voice_volume", made.pop("volume", None))
-        return made | self._realtime
+        return made
 
     def _tools(self) -> Iterator[dict[str, Any]]:
         asked, root = self._asked, self._root
@@ -332,7 +349,7 @@ def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
     present = members_of(config)
     members = asked.model_dump(exclude_unset=True, include=set(AssistantFields.model_fields))
     whole = members | {name: present[name] for name in touched}
-    made = config_of(AssistantFields.model_validate(whole))
+    made = config_of(AssistantFields.model_validate(whole), stored=config)
     if types:
         others = [tool for tool in config.get("tools") or () if tool["type"] not in types]
         tools = made.body["tools"]
@@ -343,7 +360,7 @@ def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
     kept = {
         name: value
         for name, value in source_of(config).items()
-        if _SOURCE_OF.get(name, name) not in given | touched
+        if (given | touched).isdisjoint(_SOURCE_OF.get(name, (name,)))
     }
     fresh = {**kept, **source_of(made.body)}
     if fresh or "source" in config:
@@ -351,5 +368,9 @@ def change_of(asked: AssistantFields, config: JsonObject) -> Translation:
     return made
 
 
-#: Member of the source to the member of an assistant that it belongs to, where they differ.
-_SOURCE_OF: Final[Mapping[str, str]] = {"body_templates": "custom_tools", "voice_volume": "voice"}
+#: Member of the source to the members of an assistant that it is made of, where they differ.
+_SOURCE_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "body_templates": ("custom_tools",),
+    "replaced_voice": ("voice", "llm_model"),
+    "voice_volume": ("voice",),
+}

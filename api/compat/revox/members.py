@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
 from api.base.json_object import JsonObject
 from api.compat.mapping import REVOX_RETRY, REVOX_SAME
-from api.compat.revox.fields import DEDICATED_MODELS
+from api.compat.revox.fields import DEDICATED_MODELS, Provider
 from api.compat.translation import renamed
 from api.compat.voices import default_voice
 from api.policy.retry import parse_retry, retry_json
@@ -16,10 +16,31 @@ from api.resources.return_types import is_required, schema_of
 from api.resources.returns import told_returns
 from models.registry import EngineRegistry
 
+#: The members of our voices that say which voice it is.
+VOICE_NAMES: Final = ("id", "provider", "model")
+
 
 def source_of(config: JsonObject) -> dict[str, Any]:
     """The members that our configuration keeps for Revox alone."""
     return (config.get("source") or {}).get("revox") or {}
+
+
+def realtime_voice(config: JsonObject) -> dict[str, Any] | None:
+    """The voice that the answers of our configuration's realtime model are spoken in; None without
+    such a model, or where it names none."""
+    model = (config.get("llm") or {}).get("source") or {}
+    if model.get("type") != "realtime" or model.get("realtime_voice_id") is None:
+        return None
+    return {"id": model["realtime_voice_id"], "provider": model["provider"]}
+
+
+def own_voice(config: JsonObject) -> dict[str, Any] | None:
+    """The voice of our configuration, without the realtime model's that is in place of it."""
+    voice, realtime = config.get("voice"), realtime_voice(config)
+    if voice is None or realtime is None or not realtime.items() <= voice.items():
+        return None if voice is None else dict(voice)
+    sound = {name: value for name, value in voice.items() if name not in VOICE_NAMES}
+    return {**sound, **source_of(config).get("replaced_voice", {})} or None
 
 
 def members_of(config: JsonObject) -> dict[str, Any]:
@@ -49,7 +70,7 @@ def members_of(config: JsonObject) -> dict[str, Any]:
     found["structured_output_config"] = (
         None if returns is None else [_output(*one) for one in told_returns(returns).items()]
     )
-    found["voice"] = _shown_voice(config.get("voice"), source.get("voice_volume"))
+    found["voice"] = _shown_voice(own_voice(config), source.get("voice_volume"))
     return found | _tool_members(config.get("tools") or (), source)
 
 
@@ -122,11 +143,14 @@ def _optional(description: str | None, options: Sequence[str] | None) -> dict[st
 
 
 def _shown_voice(voice: JsonObject | None, kept_volume: float | None) -> dict[str, Any] | None:
-    if voice is None or voice.get("id") is None:
+    if voice is None or (name := voice.get("id") or voice.get("model")) is None:
         return None
+    provider = voice.get("provider") or "cartesia"
+    if provider not in get_args(Provider):
+        name, provider = f"{provider}/{name}", "cartesia"
     return {
-        "id": voice["id"],
-        "provider": "elevenlabs" if voice.get("provider") == "elevenlabs" else "cartesia",
+        "id": name,
+        "provider": provider,
         "speed": voice.get("speed", 1.0),
         "volume": voice.get("volume", kept_volume or 1.0),
     }

@@ -482,7 +482,7 @@ async def test_each_kind_of_model_is_resolved_and_echoed(equipped: Bench, kind: 
     stored = await equipped.store.calls.get(call["id"])
     assert "very secret" not in repr(stored)
     if kind == "realtime":  # an ordinary model and a voice, which the aliases name
-        assert call["assistant"]["voice"]["id"] == "marin"
+        assert stored.agent["voice"] == {"id": "marin", "provider": "openai"}
 
 
 @pytest.mark.parametrize(

@@ -102,16 +102,89 @@ async def test_openrouters_provider_chooses_the_model(equipped: Bench) -> None:
     assert await answer("openai/gpt-5", "openai") == {"/assistant/llm_model/openrouter_model_id"}
 
 
+REALTIME = {
+    "type": "realtime",
+    "provider": "openai",
+    "realtime_model_id": "gpt-realtime",
+    "realtime_voice_id": "marin",
+}
+DEDICATED = {"name": "gpt-4.1", "type": "dedicated-instance"}
+SOFIA = {"id": "sofia", "provider": "cartesia", "speed": 1.3, "volume": 0.8}
+RACHEL = {"id": "rachel", "provider": "elevenlabs", "speed": 1.1, "volume": 0.7}
+
+
 @pytest.mark.rows("RV-201")
 async def test_a_realtime_voice_speaks_in_place_of_another(equipped: Bench) -> None:
-    realtime = {
-        "type": "realtime",
-        "provider": "openai",
-        "realtime_model_id": "gpt-realtime",
-        "realtime_voice_id": "marin",
-    }
-    voice = {"id": "sofia", "provider": "cartesia", "speed": 1.3, "volume": 0.8}
-    call = await placed(equipped, assistant={"prompt": "x", "llm_model": realtime, "voice": voice})
-    assert call["assistant"]["voice"] == voice | {"id": "marin"}
+    call = await placed(equipped, assistant={"prompt": "x", "llm_model": REALTIME, "voice": SOFIA})
+    assert call["assistant"]["voice"] == SOFIA
+    assert await read(equipped, call["id"]) == call
     (native,) = (await equipped.client.get("/v1/calls")).json()["data"]
-    assert native["agent"]["voice"] == voice | {"id": "marin", "provider": "openai"}
+    assert native["agent"]["voice"] == SOFIA | {"id": "marin", "provider": "openai"}
+    assert native["language"] == "en", "that of the voice that speaks"
+
+
+@pytest.mark.rows("RV-201", "RV-233", "X-RV-2")
+async def test_a_realtime_voice_holds_while_the_model_is_realtime(equipped: Bench) -> None:
+    """Whatever is told may be sent back, together or alone, and changes nothing."""
+    client = equipped.client
+    asked = {"name": "A", "prompt": "x", "llm_model": REALTIME}
+    made = (await client.post("/api/assistants", json=asked)).json()["assistant"]
+    path = f"/api/assistants/{made['id']}"
+
+    async def change(**members: Any) -> dict[str, Any]:
+        """The assistant, which is then sent back."""
+        answer = await client.patch(path, json=members)
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, Any] = answer.json()["assistant"]
+        told = {name: shown[name] for name in ("llm_model", "voice")}
+        for again in ({"voice": told["voice"]}, {"llm_model": told["llm_model"]}, told):
+            answer = await client.patch(path, json=again)
+            assert answer.status_code == 200, answer.text
+            back = answer.json()["assistant"]
+            assert {**back, "updated_at": shown["updated_at"]} == shown
+        return told
+
+    async def speaking() -> tuple[str | None, str | None, float | None, str | None]:
+        """Who speaks, how fast and in which language."""
+        native = (await client.get(path.replace("/api/assistants", "/v1/agents"))).json()
+        voice = native["voice"] or {}
+        return (voice.get("provider"), voice.get("id"), voice.get("speed"), native["language"])
+
+    assert await change() == {"llm_model": REALTIME, "voice": VOICE}
+    assert (await speaking())[:2] == ("openai", "marin")
+    assert await change(voice=SOFIA) == {"llm_model": REALTIME, "voice": SOFIA}
+    assert await speaking() == ("openai", "marin", 1.3, None)
+    faster = SOFIA | {"speed": 1.4}
+    assert await change(voice=faster) == {"llm_model": REALTIME, "voice": faster}
+    assert await speaking() == ("openai", "marin", 1.4, None)
+    assert await change(llm_model=DEDICATED) == {"llm_model": DEDICATED, "voice": faster}
+    assert await speaking() == ("cartesia", "sofia", 1.4, "es")
+    assert await change(llm_model=REALTIME) == {"llm_model": REALTIME, "voice": faster}
+    assert await speaking() == ("openai", "marin", 1.4, None)
+    assert await change(voice=RACHEL) == {"llm_model": REALTIME, "voice": RACHEL}
+    assert await change(llm_model=None) == {"llm_model": DEDICATED, "voice": RACHEL}
+    assert (await speaking())[:3] == ("elevenlabs", "rachel", 1.1)
+    voiceless = {name: REALTIME[name] for name in REALTIME if name != "realtime_voice_id"}
+    assert await change(llm_model=REALTIME) == {"llm_model": REALTIME, "voice": RACHEL}
+    assert await change(llm_model=voiceless) == {"llm_model": voiceless, "voice": RACHEL}
+    assert (await speaking())[:2] == ("elevenlabs", "rachel")
+    await change(llm_model=REALTIME)
+    assert await change(voice=None) == {"llm_model": REALTIME, "voice": VOICE}
+    assert (await speaking())[:2] == ("openai", "marin")
+
+
+async def test_a_voice_of_ours_is_told_so_that_it_can_be_sent_back(equipped: Bench) -> None:
+    """Also by another provider's name, or by its model alone."""
+    for language, voice, shown in (
+        ("en", {"id": "marin", "provider": "openai"}, "openai/marin"),
+        ("es", {"model": "es"}, "es"),
+        ("es", {"id": "es"}, "es"),
+    ):
+        agent = {"name": "A", "language": language, "voice": voice}
+        made = await equipped.client.post("/v1/agents", json=agent)
+        path = f"/api/assistants/{made.json()['id']}"
+        told = (await equipped.client.get(path)).json()["assistant"]["voice"]
+        assert told == VOICE | {"id": shown}
+        answer = await equipped.client.patch(path, json={"voice": told})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["assistant"]["voice"] == told

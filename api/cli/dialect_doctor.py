@@ -7,6 +7,7 @@ from typing import Final
 import httpx
 
 from api.calls.engines import engine_registry
+from api.cli.doctor import store_exists
 from api.compat.doctor import Installation, Need, examine
 from api.egress.guarded_http import guarded_client
 from api.egress.policy import EgressError, EgressPolicy
@@ -16,6 +17,7 @@ from api.settings import Settings, Webhooks
 from api.store import Store, StoreError
 from api.store.pages import each_page
 from models.load import LoadedEngines, load_engines
+from models.registry import EngineRegistry
 from models.trial import try_engines
 from voice_loop.ports import EngineError
 
@@ -30,27 +32,34 @@ async def needs_of(settings: Settings, dialect: Dialect) -> list[Need]:
         loaded = await asyncio.to_thread(_load, settings)
         try:
             async with engine_registry(settings, loaded) as engines:
-                store = await Store.open(settings.store)
-                try:
-                    keys = await store.keys.list()
-                    urls = await _receivers(store)
-                    here = Installation(
-                        settings,
-                        engines,
-                        numbers=await _numbers(store, settings),
-                        keys=frozenset(key.dialect for key in keys if key.revoked_at is None),
-                        calendars=len((await store.calendars.page(limit=1)).items),
-                        receivers=await _faults(settings.webhooks, urls),
-                    )
-                finally:
-                    await store.close()
-                return examine(dialect, here)
+                return examine(dialect, await _installation(settings, engines))
         finally:
             await asyncio.to_thread(loaded.close)
     except EngineError as error:
         return [Need("models", ok=False, message=str(error), command="offhook doctor")]
     except StoreError as error:
         return [Need("store", ok=False, message=str(error), command="offhook doctor")]
+
+
+async def _installation(settings: Settings, engines: EngineRegistry) -> Installation:
+    """What there is here; raises StoreError. No store is made where there is none (yet)."""
+    if not store_exists(settings.store):
+        return Installation(settings, engines, numbers=settings.calls.numbers)
+    store = await Store.open(settings.store)
+    try:
+        keys = await store.keys.list()
+        urls = await _receivers(store)
+        return Installation(
+            settings,
+            engines,
+            numbers=await _numbers(store, settings),
+            keys=frozenset(key.dialect for key in keys if key.revoked_at is None),
+            calendars=len((await store.calendars.page(limit=1)).items),
+            receivers=await _faults(settings.webhooks, urls[:_MAX_RECEIVERS]),
+            unasked=tuple(urls[_MAX_RECEIVERS:]),
+        )
+    finally:
+        await store.close()
 
 
 def _load(settings: Settings) -> LoadedEngines:
@@ -77,7 +86,7 @@ async def _receivers(store: Store) -> list[str]:
     urls = [one.url for one in await store.endpoints.list() if one.status == "enabled"]
     async for page in each_page(lambda cursor: store.agents.page(limit=200, cursor=cursor)):
         urls += [agent.config["webhook_url"] for agent in page if agent.config.get("webhook_url")]
-    return list(dict.fromkeys(urls))[:_MAX_RECEIVERS]
+    return list(dict.fromkeys(urls))
 
 
 async def _faults(settings: Webhooks, urls: Iterable[str]) -> Mapping[str, str | None]:

@@ -1,6 +1,7 @@
 """`offhook doctor`: looks at everything that a call needs, and says how to mend what is wrong."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from api.base.times import rfc3339
 from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
 from api.http.disk import MEGABYTE, folders, free_bytes
 from api.resources.dialect import Dialect
-from api.settings import Settings
+from api.settings import Settings, StoreSection, settings_file
 from pbx.switch import Finding
 
 
@@ -28,7 +29,8 @@ def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
     """Check PBX login, trunk, RTP ports, models and disk; exits 1 when something is wrong."""
     settings = settings_or_fail(config)
     if dialect is not None:
-        _tell_needs(settings, dialect, as_json)
+        file = settings_file(config, os.environ)
+        _tell_needs(settings, "" if file is None else file.read_text("utf-8"), dialect, as_json)
         return
     findings = run(examine(settings))
     if as_json:
@@ -42,9 +44,9 @@ def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
         raise SystemExit(EXIT_FAILED)
 
 
-def _tell_needs(settings: Settings, dialect: Dialect, as_json: bool) -> None:
+def _tell_needs(settings: Settings, file: str, dialect: Dialect, as_json: bool) -> None:
     from api.cli.dialect_doctor import needs_of
-    from api.compat.doctor import all_lines
+    from api.compat.doctor import additions
 
     needs = run(needs_of(settings, dialect))
     if as_json:
@@ -57,8 +59,12 @@ def _tell_needs(settings: Settings, dialect: Dialect, as_json: bool) -> None:
             run_this = f" (`{need.command}`)" if need.command else ""
             told = f"{need.check:<{width}}  {need.message}{run_this}"
             out.print(told, markup=False, highlight=False, soft_wrap=True)
-        if lines := all_lines(needs):
-            out.print(f"\nAdd to offhook.toml:\n\n{lines}", markup=False, highlight=False)
+        found = additions(needs, file)
+        places = {f"offhook.toml, under its [{name}]": one for name, one in found.tables.items()}
+        for place, lines in (*places.items(), ("offhook.toml", found.new)):
+            if lines:
+                told = f"\nAdd to {place}:\n\n{lines}"
+                out.print(told, markup=False, highlight=False, soft_wrap=True)
     if not all(need.ok for need in needs):
         raise SystemExit(EXIT_FAILED)
 
@@ -100,11 +106,16 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
         await media.close()
 
 
+def store_exists(where: StoreSection) -> bool:
+    """Whether there is a store to look at, which nothing that only looks should make."""
+    return where.url is not None or where.path.exists()
+
+
 async def _resting(settings: Settings) -> Sequence[Finding]:
     """Trunks that rest, as calls have found; none where there is no store (yet)."""
     from api.store import Store, StoreError
 
-    if settings.store.url is None and not settings.store.path.exists():
+    if not store_exists(settings.store):
         return []
     try:
         store = await Store.open(settings.store)

@@ -2,9 +2,10 @@
 `offhook.toml` where it is not. What `offhook doctor --dialect` tells."""
 
 import json
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from api.compat.dialects import DIALECTS
 from api.egress.policy import EgressError, EgressPolicy
@@ -27,6 +28,8 @@ class Stock:
     languages: tuple[str, ...]
     voice: str
     """The form in which they name a voice."""
+    providers: tuple[str, ...] = ()
+    """Whose voices they name, where they say so."""
     llms: tuple[str, ...] = ()
     transcribers: tuple[str, ...] = ()
     country: str | None = None
@@ -55,6 +58,7 @@ STOCK: Final[Mapping[Dialect, Stock]] = {
     "revox": Stock(
         ("en",),
         voice="cartesia/VOICE-ID",
+        providers=("cartesia", "elevenlabs"),
         llms=("gpt-4.1", "ministral-3-8b-instruct", "openai/gpt-4.1"),
         recording_links=True,
         outcomes=True,
@@ -79,6 +83,8 @@ class Installation:
     """How many calendars agents may book in."""
     receivers: Mapping[str, str | None] = field(default_factory=dict)
     """Webhook URL of a stored agent or endpoint to why it cannot be reached, if so."""
+    unasked: tuple[str, ...] = ()
+    """Those of which that is not known."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +119,56 @@ def examine(dialect: Dialect, here: Installation) -> list[Need]:
     ]
 
 
-def all_lines(needs: Iterable[Need]) -> str:
-    """The lines of all needs as one piece of `offhook.toml`, each table once."""
-    tables: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Additions:
+    """What to add to a settings file."""
+
+    tables: Mapping[str, str]
+    """Lines to go into tables that the file has, by the table's name."""
+    new: str
+    """Tables that it has not, for its end."""
+
+
+def additions(needs: Iterable[Need], file: str) -> Additions:
+    """The lines of all needs, each table once.
+
+    Args:
+        needs: as of `examine`.
+        file: the TOML that the settings are from.
+    """
+    wanted: dict[str, list[str]] = {}
+    table = ""
     for need in needs:
-        table = ""
         for line in need.lines.splitlines():
             if line.startswith("["):
-                table = line
-            elif line not in tables.setdefault(table, []):
-                tables[table].append(line)
-    return "\n\n".join("\n".join((table, *lines)) for table, lines in tables.items())
+                table = line[1:-1]
+            elif line not in wanted.setdefault(table, []):
+                wanted[table].append(line)
+    there, new = {}, ""
+    for table, lines in wanted.items():
+        more = "\n".join((f"{new}\n\n[{table}]", *lines)).lstrip()
+        try:
+            tomllib.loads(f"{file}\n{more}")
+        except tomllib.TOMLDecodeError:  # no table may be declared twice
+            there[table] = "\n".join(_in_place(lines, _table(file, table)))
+        else:
+            new = more
+    return Additions(there, new)
+
+
+def _table(file: str, name: str) -> Mapping[str, Any]:
+    table: Any = tomllib.loads(file)
+    for part in name.split("."):
+        table = table[part]
+    found: Mapping[str, Any] = table
+    return found
+
+
+def _in_place(lines: Iterable[str], table: Mapping[str, Any]) -> Iterator[str]:
+    """The lines, with a note where the table has the key already."""
+    for line in lines:
+        there = not table.keys().isdisjoint(tomllib.loads(line))
+        yield f"{line}  # in place of the line there" if there else line
 
 
 def _missing(check: str, message: str, lines: Lines) -> Need:
@@ -197,7 +242,9 @@ _SHOWN: Final[Mapping[str, str]] = {"llm": "model", "transcriber": "transcriber"
 def _voices(stock: Stock, here: Installation) -> Need:
     voices = here.engines.voices
     known = ", ".join(one.name for one in voices)
-    if aliased := [alias for one in voices for alias in here.engines.aliases_of(one.name)]:
+    aliases = [alias for one in voices for alias in here.engines.aliases_of(one.name)]
+    # One without a provider is found by any provider's clients.
+    if aliased := [one for one in aliases if one.rpartition("/")[0] in ("", *stock.providers)]:
         return Need("voices", ok=True, message=f"{known}; also {', '.join(sorted(aliased))}")
     message = f"{known}, and no other name for one: put in what your client calls its voice"
     lines = {"models.aliases": {json.dumps(stock.voice): json.dumps(voices[0].name)}}
@@ -231,14 +278,19 @@ def _webhooks(here: Installation) -> Iterator[Need]:
     http = "" if here.settings.webhooks.allow_http else ", by https://"
     yield Need("webhooks", ok=True, message=f"are sent {goes}{http}")
     policy = EgressPolicy(here.settings.webhooks)
-    for url, fault in here.receivers.items():
+    for url in (*here.receivers, *here.unasked):
         try:
             policy.check_url(url)
         except EgressError as error:
             yield _refused_receiver(url, str(error))
-        else:
+            continue
+        if url in here.receivers:
+            fault = here.receivers[url]
             told = "can be reached" if fault is None else fault
             yield Need(f"webhook {url}", ok=fault is None, message=told)
+    if here.unasked:
+        message = f"{len(here.unasked)} more were not asked whether they can be reached"
+        yield Need("webhooks", ok=True, message=message)
 
 
 def _refused_receiver(url: str, fault: str) -> Need:

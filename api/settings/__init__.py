@@ -15,6 +15,7 @@ from api.settings.loading import (
     env_name,
     iter_fields,
     load_settings,
+    settings_file,
 )
 from api.settings.messaging import Sms, SmsHttp, Smtp
 from api.settings.section import ANY_NAME, Section, section_of
@@ -42,4 +43,5 @@ __all__ = [
     "iter_fields",
     "load_settings",
     "section_of",
+    "settings_file",
 ]

@@ -110,13 +110,18 @@ def _field(key: str, known: Mapping[str, FieldInfo]) -> FieldInfo | None:
     return None
 
 
-def _read_file(path: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+def settings_file(path: Path | None, env: Mapping[str, str]) -> Path | None:
+    """The file that `load_settings` reads, which may be missing; None where it reads none."""
     if path is None and env.get(CONFIG_VARIABLE):
         path = Path(env[CONFIG_VARIABLE])
+    default = Path(DEFAULT_FILE)
+    return default if path is None and default.exists() else path
+
+
+def _read_file(path: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+    path = settings_file(path, env)
     if path is None:
-        path = Path(DEFAULT_FILE)
-        if not path.exists():
-            return {}
+        return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,13 +1,16 @@
-"""`offhook doctor` tells of trunks that rest."""
+"""What `offhook doctor` sees of the store: it looks, and makes none."""
 
 import time
 from pathlib import Path
 
+from api.cli.dialect_doctor import _installation
 from api.cli.doctor import examine
 from api.resources.attempt import Ended
+from api.resources.webhook import NewEndpoint
 from api.settings import load_settings
 from api.store import Store
 from pbx.switch import Cause
+from tests.api.played_engines import played_engines
 from tests.api.story import OURS, claimed
 
 FAULT = Cause("failed", "recovery_on_timer_expire", "The trunk gave no answer.", 102)
@@ -33,3 +36,24 @@ async def test_a_trunk_that_rests_is_told(store: Store, tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.db"
     assert await told(nowhere) == []
     assert not nowhere.exists()
+
+
+async def test_a_dialects_doctor_makes_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "data/offhook.db"
+    settings = load_settings(
+        None, {"OFFHOOK_STORE__PATH": str(path), "OFFHOOK_CALLS__NUMBERS": OURS}
+    )
+    here = await _installation(settings, played_engines("en"))
+    assert (here.numbers, here.keys, here.calendars) == ((OURS,), frozenset(), 0)
+    assert not path.parent.exists()
+
+
+async def test_a_dialects_doctor_asks_some_receivers_and_names_the_others(
+    store: Store, tmp_path: Path
+) -> None:
+    for number in range(18):
+        await store.endpoints.create(NewEndpoint(f"http://127.0.0.1:9/{number}"))
+    path = tmp_path / "data/offhook.db"
+    settings = load_settings(None, {"OFFHOOK_STORE__PATH": str(path)})
+    here = await _installation(settings, played_engines("en"))
+    assert (len(here.receivers), len(here.unasked)) == (16, 2)

@@ -1,12 +1,14 @@
 """What a stock client of each service finds here, and the lines that give it what it lacks."""
 
+import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from api.compat.doctor import Installation, Need, all_lines, examine
+from api.compat.doctor import Additions, Installation, Need, additions, examine
 from api.resources.dialect import Dialect
 from api.settings import Settings, load_settings
 from tests.api.played_engines import played_engines
@@ -38,11 +40,99 @@ def after(here: Installation, lines: str, folder: Path) -> Installation:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_lines_are_what_is_missing(dialect: Dialect, tmp_path: Path) -> None:
     """Added as they are, they leave only what is not in the settings: keys and calendars."""
-    lines = all_lines(examine(dialect, BARE))
+    found = additions(examine(dialect, BARE), "")
+    assert found.tables == {}
+    lines = found.new
     assert lines.count("[calls]") == 1
     assert set(missing(dialect, after(BARE, lines, tmp_path))) <= {"keys", "calendars"}
     whole = replace(after(BARE, lines, tmp_path), keys=frozenset({None}), calendars=1)
     assert missing(dialect, whole) == {}
+
+
+def merged(text: str, found: Additions) -> str:
+    """A settings file with what is to be added, put where it is said to go."""
+    for table, lines in found.tables.items():
+        header = re.search(rf"^ *\[ *{re.escape(table)} *\].*\n", text, re.MULTILINE)
+        assert header is not None, table
+        before, after = text[: header.end()], text[header.end() :]
+        for line in lines.splitlines():
+            key = re.escape(line.partition(" = ")[0])
+            after, count = re.subn(rf"^{key} *=.*\n", "", after, count=1, flags=re.MULTILINE)
+            assert (count == 1) == ("# in place of" in line), line
+        text = f"{before}{lines}\n{after}"
+    return f"{text}\n{found.new}\n"
+
+
+FULL = """\
+[calls]  # ours
+max_duration_s = 60
+numbers = []
+default_language = "en"
+
+[models.aliases]
+"somebody's" = "local"
+
+[ server ]
+port = 8081
+
+[webhooks]
+"""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_lines_go_into_the_tables_that_a_file_has(dialect: Dialect, tmp_path: Path) -> None:
+    here = after(BARE, FULL, tmp_path)
+    receivers = {"http://crm.example/hook": None}
+    found = additions(examine(dialect, replace(here, receivers=receivers)), FULL)
+    assert {"calls", "models.aliases", "webhooks"} <= found.tables.keys()
+    assert 'numbers = ["+15551234567"]  # in place of the line there' in found.tables["calls"]
+    assert not any(f"[{table}]" in found.new for table in found.tables)
+    whole = after(BARE, merged(FULL, found), tmp_path)
+    assert set(missing(dialect, replace(whole, receivers=receivers))) <= {"keys", "calendars"}
+    assert whole.settings.models.aliases["somebody's"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("text", "into"),
+    [
+        ('[models]\naliases = {"a" = "local"}\n', True),
+        ('models.aliases.a = "local"\n', True),
+        ('[models]\nset = "tiny"\n', False),
+        ('[models.voices.b]\nurl = "https://tts.example.org"\n', False),
+    ],
+)
+def test_a_table_may_be_written_in_other_ways(text: str, into: bool) -> None:
+    found = additions(examine("revox", BARE), text)
+    assert ("models.aliases" in found.tables) == into
+    assert ("[models.aliases]" in found.new) != into
+    tomllib.loads(f"{text}\n{found.new}")
+
+
+def test_voices_are_named_as_the_services_clients_do() -> None:
+    def named(alias: str) -> dict[Dialect, bool]:
+        engines = played_engines("en", "es", aliases={alias: "en"})
+        here = replace(BARE, engines=engines)
+        return {dialect: "voices" not in missing(dialect, here) for dialect in DIALECTS}
+
+    everyone = dict.fromkeys(DIALECTS, True)
+    nobody = dict.fromkeys(DIALECTS, False)
+    assert named("cartesia/sofia") == named("elevenlabs/rachel") == nobody | {"revox": True}
+    assert named("openai/marin") == nobody
+    assert named("sofia") == everyone, "by `id`, whatever the provider"
+
+
+def test_receivers_that_were_not_asked_are_told() -> None:
+    asked = {f"https://{number}.example/hook": None for number in range(16)}
+    here = replace(BARE, receivers=asked)
+    told = [one for one in examine("revox", here) if "not asked" in one.message]
+    assert told == []
+    unasked = ("https://17.example/hook", "http://18.example/hook")
+    found = examine("revox", replace(here, unasked=unasked))
+    (left,) = (one for one in found if "not asked" in one.message)
+    assert (left.ok, left.message) == (True, "2 more were not asked whether they can be reached")
+    assert [one.check for one in found if not one.ok and one.check.startswith("webhook ")] == [
+        "webhook http://18.example/hook"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_a_realtime_voice_speaks_in_place_of_another(equipped: Bench) -> N
     assert native["language"] == "en", "that of the voice that speaks"
 
 
-@pytest.mark.rows("RV-201", "RV-233", "X-RV-2")
+@pytest.mark.rows("RV-201", "RV-235", "X-RV-2")
 async def test_a_realtime_voice_holds_while_the_model_is_realtime(equipped: Bench) -> None:
     """Whatever is told may be sent back, together or alone, and changes nothing."""
     client = equipped.client

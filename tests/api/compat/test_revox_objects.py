@@ -171,6 +171,10 @@ async def test_a_realtime_voice_holds_while_the_model_is_realtime(equipped: Benc
     await change(llm_model=REALTIME)
     assert await change(voice=None) == {"llm_model": REALTIME, "voice": VOICE}
     assert (await speaking())[:2] == ("openai", "marin")
+    await change(voice=SOFIA)
+    call = await placed(equipped, assistant_id=made["id"])
+    assert call["assistant"]["voice"] == SOFIA
+    assert (await read(equipped, call["id"]))["assistant"]["voice"] == SOFIA
 
 
 async def test_a_voice_of_ours_is_told_so_that_it_can_be_sent_back(equipped: Bench) -> None:

@@ -29,6 +29,7 @@ class CallLog:
         self._call = claim.call
         self._attempt = claim.attempt
         self._rang = False
+        self._sip_call_id = claim.attempt.sip_call_id
 
     def placed(self) -> None:
         """The PBX is about to be told, or has brought it."""
@@ -43,12 +44,14 @@ class CallLog:
 
     def ringing(self, sip_call_id: str | None) -> None:
         """It rings, or the network plays audio; the second time, nothing is told."""
+        self._sip_call_id = sip_call_id or self._sip_call_id
         if not self._rang:
             self._rang = True
             self._tell("ringing", trunk=self._attempt.trunk, sip_call_id=sip_call_id)
 
     def answered(self, sip_call_id: str | None) -> None:
         """Somebody, or something, picked up."""
+        self._sip_call_id = sip_call_id or self._sip_call_id
         self._tell("answered", trunk=self._attempt.trunk, sip_call_id=sip_call_id)
 
     def ended(self, ended: Ended, answered_at: float | None) -> None:
@@ -63,7 +66,7 @@ class CallLog:
             q850=cause.q850,
             sip_code=cause.sip_code,
             trunk=self._attempt.trunk,
-            sip_call_id=cause.sip_call_id,
+            sip_call_id=cause.sip_call_id or self._sip_call_id,
             answered_s=round(talked_s, 2),
             **{name: media.get(field) for field, name in _MEDIA.items()},
         )

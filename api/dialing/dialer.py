@@ -148,12 +148,11 @@ class Dialer:
         """End a call that was refused, should it be on disk all the same."""
         await asyncio.wait([beginning])
         try:
-            await insist(call_id, partial(self._store.calls.get, call_id))
+            call = await insist(call_id, partial(self._store.calls.get, call_id))
         except NotFound:
             return
         cause = Cause("failed", "store_unavailable", "The call was not on disk in time.")
-        ended = Ended(time.time(), cause, "internal_error")
-        await insist(call_id, partial(self._store.calls.record_ended, call_id, ended))
+        await self._end(call, Ended(time.time(), cause, "internal_error"))
 
     async def reconcile(self) -> None:
         """Settle what processes that are gone left behind: no zombie, no call without end.
@@ -422,13 +421,17 @@ class Dialer:
                 await insist(call_id, partial(calls.record_result, call_id, None, message))
                 return
             cause = Cause("failed", "internal_error", "Offhook failed; the log tells more.")
-            ended = Ended(time.time(), cause, "internal_error")
-            for attempt in (await insist(call_id, partial(calls.attempts, call_id)))[-1:]:
-                recorded = self._recorded(attempt)
-                ended = replace(ended, recording_path=recorded, recording_bytes=None)
-            await insist(call_id, partial(calls.record_ended, call_id, ended))
+            await self._end(call, Ended(time.time(), cause, "internal_error"))
         except Exception:
             log.exception("call %s: its end could not be written down", call_id)
+
+    async def _end(self, call: Call, ended: Ended) -> None:
+        """Write down and tell how its latest attempt ended, with what was recorded of that."""
+        for attempt in (await insist(call.id, partial(self._store.calls.attempts, call.id)))[-1:]:
+            ended = replace(ended, recording_path=self._recorded(attempt), recording_bytes=None)
+            record = partial(self._store.calls.record_ended, call.id, ended, attempt.number)
+            await insist(call.id, record)
+            CallLog(Claim(call, attempt)).ended(ended, attempt.answered_at)
 
     async def _shut_down(self) -> None:
         for runner in list(self._runners.values()):

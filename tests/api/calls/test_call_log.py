@@ -88,6 +88,22 @@ async def test_what_a_far_end_sends_makes_no_line_of_its_own(
     assert f"sip_call_id={json.dumps(forged)} " in caplog.messages[-1]
 
 
+@pytest.mark.parametrize("known", ["by the row", "from the ringing", "from the answer"])
+async def test_an_end_of_ours_has_the_call_id_that_is_known(
+    store: Store, caplog: pytest.LogCaptureFixture, known: str
+) -> None:
+    """What ends a call here, and not at the PBX, does not know its Call-ID."""
+    caplog.set_level(logging.INFO, "api")
+    claim = await claimed(store)
+    if known == "by the row":
+        claim = replace(claim, attempt=replace(claim.attempt, sip_call_id="a@b"))
+    story = CallLog(claim)
+    story.ringing("a@b" if known == "from the ringing" else None)
+    story.answered("a@b" if known == "from the answer" else None)
+    story.ended(Ended(0.0, Cause("failed", "unknown", "Nobody told."), "failed"), None)
+    assert " sip_call_id=a@b " in caplog.messages[-1]
+
+
 def test_libraries_are_quiet_at_every_level() -> None:
     before = {name: logging.getLogger(name).level for name in (None, "api", "pbx", "models")}
     handlers = list(logging.root.handlers)

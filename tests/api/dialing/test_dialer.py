@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -218,7 +219,19 @@ async def test_a_claim_that_is_broken_costs_no_call_under_way(
         assert attempt.hang_ups == 0
 
 
-async def test_a_fault_of_one_call_ends_it_and_frees_its_slot(office: Office, store: Store) -> None:
+async def logged(caplog: pytest.LogCaptureFixture, line: str) -> None:
+    """Return once a line that begins so is told; it is told once."""
+    async with asyncio.timeout(5):
+        while not [one for one in caplog.messages if one.startswith(line)]:
+            await asyncio.sleep(0.01)
+    assert len([one for one in caplog.messages if one.startswith(line)]) == 1
+
+
+async def test_a_fault_of_one_call_ends_it_and_frees_its_slot(
+    office: Office, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "api")
+
     def broken(rate: int) -> SpeechDetector:
         raise KeyError("a bug")
 
@@ -233,6 +246,8 @@ async def test_a_fault_of_one_call_ends_it_and_frees_its_slot(office: Office, st
             "internal_error",
             "internal_error",
         )
+        line = f"call {first.id}: ended attempt=1 status=failed end_reason=internal_error "
+        await logged(caplog, line)
         assert attempt.hang_ups >= 1
         office.new_detector = sound
         await new_call(store)

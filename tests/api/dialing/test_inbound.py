@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -406,9 +407,14 @@ async def test_we_end_it(desk: Desk, *, answered: bool) -> None:
 
 @pytest.mark.parametrize("committed", [False, True])
 async def test_a_store_that_fails_refuses_and_leaves_no_call_open(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, committed: bool
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    committed: bool,
 ) -> None:
     """Also where the answer to its commit was lost."""
+    caplog.set_level(logging.INFO, "api")
     store = desk.bench.store
     await answering(desk.bench)
     begin = store.inbound.begin
@@ -425,6 +431,9 @@ async def test_a_store_that_fails_refuses_and_leaves_no_call_open(
         call_id = (await desk.the_call())["id"]
         await until(store, call_id, "failed")
         assert (await over(store, call_id)).hangup_cause == "store_unavailable"
+        async with asyncio.timeout(5):
+            while f"call {call_id}: ended attempt=1 status=failed " not in caplog.text:
+                await asyncio.sleep(0.01)
     else:
         assert await desk.calls() == []
     monkeypatch.setattr(store.inbound, "begin", begin)

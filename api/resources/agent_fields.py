@@ -6,10 +6,12 @@ Layers of it are merged (`api.agents.layers`); only then is it whole.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
+from pydantic_core import PydanticKnownError
 
 from api.base.fields import Body
+from api.base.text import unescaped
 from api.policy.retry import RetryFields
 from api.resources.sound import Sound
 from api.resources.tool_fields import ToolField
@@ -58,6 +60,20 @@ Variable = Annotated[PlainVariable | list[Any] | dict[str, Any], AfterValidator(
 _ECHOED: Final = "Kept and echoed, without effect on the call."
 
 MAX_PROMPT: Final = 20_000
+
+
+def _not_too_long(prompt: str) -> str:
+    if len(unescaped(prompt)) > MAX_PROMPT:
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_PROMPT})
+    return prompt
+
+
+#: What it says is counted, without the escapes of what is no variable.
+Prompt = Annotated[
+    str,
+    AfterValidator(_not_too_long),
+    WithJsonSchema({"type": "string", "maxLength": MAX_PROMPT}),
+]
 MAX_SENTENCE: Final = 1_000
 
 Outcomes = Literal[
@@ -177,15 +193,13 @@ class AgentFields(Body):
 
     free_text = FREE_TEXT
 
-    persona: str | None = Field(
+    persona: Prompt | None = Field(
         default=None,
-        max_length=MAX_PROMPT,
         description="Who the agent is and how it behaves, on every call.",
         examples=["You are Ada of the Lopez dental practice: warm, brief, never pushy."],
     )
-    instructions: str | None = Field(
+    instructions: Prompt | None = Field(
         default=None,
-        max_length=MAX_PROMPT,
         description="What the agent is to do. Of a call, `prompt` is the same field.",
         examples=["Confirm the appointment of {{patient}} tomorrow at 2pm"],
     )

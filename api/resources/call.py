@@ -14,7 +14,7 @@ from api.base.lifecycle import TERMINAL, AnsweredBy, CallStatus
 from api.base.money import Rate
 from api.base.times import Timestamp, whole_seconds
 from api.policy.retry import RetryPolicy
-from api.resources.agent_fields import MAX_PROMPT, AgentFields
+from api.resources.agent_fields import AgentFields, Prompt
 from api.resources.answer import Resource
 from api.resources.attempt import Attempt
 from api.resources.caps import Caps
@@ -272,9 +272,8 @@ class CreateCall(AgentFields):
     overrides: AgentFields | None = Field(
         default=None, description="Holds before `agent_id` and `agent`."
     )
-    prompt: str | None = Field(
+    prompt: Prompt | None = Field(
         default=None,
-        max_length=MAX_PROMPT,
         description="What the agent is to do on this call; `instructions` is the same field.",
         examples=["Confirm dental appointment tomorrow at 2pm"],
     )

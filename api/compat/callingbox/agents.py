@@ -6,8 +6,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api.base.fields import Body, without_default
+from api.base.json_object import JsonObject
 from api.base.problems import Problem
-from api.base.text import literal
+from api.base.text import literal, unescaped
 from api.compat.agents import keep_agent, update_agent
 from api.compat.callingbox.calls import LITERAL, PREFIX
 from api.compat.callingbox.objects import (
@@ -32,6 +33,7 @@ PATH: Final = f"{PREFIX}/agents"
 ONE: Final = PATH + "/{agent_id}"
 NUMBERS: Final = f"{PREFIX}/numbers"
 _CONFLICT: Final = {409: "It is archived, or another inbound agent answers the number."}
+_NOTHING: Final[JsonObject] = {}
 _NOT_SOLD: Final = {501: "Numbers are not sold here."}
 route = EndpointTable("callingbox", AGENT_ID, NUMBER_ID)
 
@@ -112,18 +114,25 @@ async def callingbox_change_agent(
     exchange: Exchange, asked: CallingBoxChangeAgent
 ) -> CallingBoxAgent:
     """The change holds from the next call on."""
-    return await _told(exchange, await update_agent(exchange, _ours(asked)))
+    agent = await exchange.store.agents.get(exchange.named("agent_id"))
+    return await _told(exchange, await update_agent(exchange, _ours(asked, agent.config)))
 
 
-def _ours(asked: CallingBoxAgentFields) -> Translation:
+def _ours(asked: CallingBoxAgentFields, before: JsonObject = _NOTHING) -> Translation:
+    """What is asked in our words; a text that is as it was told `before` stays as it is."""
     ours = Translation()
     for name, value in asked.model_dump(exclude_unset=True).items():
         if name == "voice" and value is not None:
             ours.put("voice", {"id": value}, ("voice",))
             ours.comes_from(("voice", "id"), ("voice",))
         else:
-            ours.put(name, literal(value) if value and name in LITERAL else value, (name,))
+            text = _template(value, before.get(name)) if value and name in LITERAL else value
+            ours.put(name, text, (name,))
     return ours
+
+
+def _template(text: str, before: str | None) -> str:
+    return before if before is not None and unescaped(before) == text else literal(text)
 
 
 @route("DELETE", ONE, "Archive an agent", {204: "It is archived."})

@@ -192,6 +192,32 @@ async def test_what_looks_like_a_variable_is_words(bench: Bench, words: str) -> 
     assert changed.json()["instructions"] == f"now {words}"
 
 
+async def test_what_looks_like_variables_takes_no_more_room(bench: Bench) -> None:
+    words = "{{x}} " * 3000
+    assert (await placed(bench, prompt=words))["prompt"] == words
+    made = await bench.client.post(f"{BASE}/agents", json={"name": "A", "persona": words})
+    assert (made.status_code, made.json().get("persona")) == (201, words)
+    for path, body in ((f"{BASE}/agents", {"name": "A", "persona": "{{" * 10_001}),):
+        told = await bench.client.post(path, json=body)
+        assert (told.status_code, "20000 characters" in told.text) == (400, True), told.text
+
+
+async def test_text_that_is_sent_back_as_it_was_told_stays_as_it_is(bench: Bench) -> None:
+    """Variables of an agent of our own are its variables still."""
+    text = "call {{patient}}, not \\{{x}}"
+    agent = {"name": "A", "instructions": text, "persona": "{{today}}"}
+    made = (await bench.client.post("/v1/agents", json=agent)).json()
+    told = (await bench.client.get(f"{BASE}/agents/{made['id']}")).json()
+    back = {name: told[name] for name in ("name", "instructions", "persona")}
+    answer = await bench.client.patch(f"{BASE}/agents/{made['id']}", json=back | {"language": "en"})
+    assert (answer.status_code, back.items() <= answer.json().items()) == (200, True)
+    ours = (await bench.client.get(f"/v1/agents/{made['id']}")).json()
+    assert agent.items() <= ours.items()
+    await bench.client.patch(f"{BASE}/agents/{made['id']}", json={"instructions": "ask {{x}}"})
+    ours = (await bench.client.get(f"/v1/agents/{made['id']}")).json()
+    assert (ours["instructions"], ours["persona"]) == ("ask \\{{x}}", "{{today}}")
+
+
 async def test_an_agent_of_our_own_keeps_its_variables(bench: Bench) -> None:
     """A client that knows none cannot give their values, and is told so by its own field."""
     agent = {"name": "A", "instructions": "call {{patient}} on {{today}}"}

@@ -1,8 +1,12 @@
 """What the side of every PBX needs to be told."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from pbx.codecs import Codec
+
+#: RFC 3261 section 17.1.1.2: timer B, 64 times T1, which is half a second.
+INVITE_TIMEOUT_S: Final = 32.0
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class PbxConfig:
     media_host: str | None = None
     """`rtp.advertise`: where the PBX reaches our audio port; None is the media server's own
     address, and where that is a wildcard, the address that we reach the PBX from."""
+    invite_timeout_s: float = INVITE_TIMEOUT_S
+    """`pbx.invite_timeout_s`: for how long the PBX sends an INVITE that nobody answers."""
     connect_timeout_s: float = 5.0
     """For the connection and the login together."""
     ping_interval_s: float = 10.0

@@ -67,7 +67,11 @@ def demo_settings(
     tree["server"]["port"] = 0
     tree["store"]["path"] = folder / "offhook.db"
     tree["recordings"]["dir"] = folder / "recordings"
-    tree["pbx"] |= {"trunk": bed.trunk, "inbound": False}
+    tree["pbx"] |= {
+        "trunk": bed.trunk,
+        "invite_timeout_s": bed.invite_timeout_s,
+        "inbound": False,
+    }
     tree["pbx"]["fastagi"] |= {
         "host": bed.host,
         "port": bed.ports.agi,
@@ -80,7 +84,7 @@ def demo_settings(
         "secret": bed.secret,
     }
     if freeswitch is not None:
-        tree["pbx"] |= {"kind": "freeswitch"}
+        tree["pbx"] |= {"kind": "freeswitch", "invite_timeout_s": freeswitch.invite_timeout_s}
         tree["pbx"]["esl"] |= {
             "host": freeswitch.host,
             "port": freeswitch.port,

@@ -113,6 +113,14 @@ class Pbx(Section):
         "that nothing is transcoded. FreeSWITCH: the codec that the trunk is offered first; `auto` "
         "is `ulaw`.",
     )
+    invite_timeout_s: float = Field(
+        default=32.0,
+        ge=1,
+        le=64,
+        description="For how many seconds the PBX sends an INVITE that nobody answers (SIP's timer "
+        "B), as it is set there: Asterisk's `timer_b`, FreeSWITCH's `timer-T1X64`. No other trunk "
+        "is tried before.",
+    )
     inbound: bool = Field(
         default=True,
         description="Whether calls that the trunk brings are taken: by the inbound agent of the "

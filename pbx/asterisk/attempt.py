@@ -36,13 +36,13 @@ from pbx.asterisk.outputs import (
 from pbx.attempt_core import (
     HANG_UP_S,
     LAST_WORD_S,
-    SILENCE_S,
     SILENCE_SHARE,
     AttemptCore,
     ConnectMedia,
     DisconnectMedia,
     Phase,
 )
+from pbx.config import INVITE_TIMEOUT_S
 from pbx.incoming import NUMBER_LENGTH, one_line
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
@@ -54,6 +54,8 @@ CALL_ID: Final = "OFFHOOK_CALL_ID"
 _START_S: Final = 10.0
 #: Seconds that Dial may take beyond the ring timeout that it was given.
 _RING_GRACE_S: Final = 5.0
+#: Seconds between DialBegin and the end of an INVITE beyond its own time.
+_INVITE_GRACE_S: Final = 0.5
 #: Seconds for the answer to a REFER. After 32 s without any (64 times T1, RFC 3261 section
 #: 17.1.2.2) Asterisk reports 408, so that later than this it was taken, and there it rings on.
 _REFER_S: Final = 40.0
@@ -78,6 +80,7 @@ class AsteriskCore(AttemptCore[Output]):
         now: seconds of a steady clock, as in every method.
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: what Dial was told.
+        invite_timeout_s: how long Asterisk sends an INVITE that nobody answers.
         far_channel: for an inbound attempt, the name of the channel that asks us to take it.
         sip_call_id: for an inbound attempt, that of the trunk's leg.
     """
@@ -89,6 +92,7 @@ class AsteriskCore(AttemptCore[Output]):
         epoch: float,
         *,
         ring_timeout_s: float = 30,
+        invite_timeout_s: float = INVITE_TIMEOUT_S,
         far_channel: str | None = None,
         sip_call_id: str | None = None,
     ) -> None:
@@ -106,6 +110,8 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_gone = False
         self._dial_status: str | None = None
         self._give_up_at: float | None = None
+        self._invite_timeout_s = invite_timeout_s
+        self._invite_over_at = 0.0
         self._redirected = False
         self._refer_code: int | None = None
         self._doubtful = False
@@ -422,7 +428,9 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_id, self._far_channel = unique_id, channel
         self._outputs.append(Follow(unique_id))
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
-            self._deadline = now + min(SILENCE_S, SILENCE_SHARE * self._ring_timeout_s)
+            patience_s = min(self._invite_timeout_s, self._ring_timeout_s)
+            self._deadline = now + SILENCE_SHARE * patience_s
+            self._invite_over_at = now + self._invite_timeout_s + _INVITE_GRACE_S
             self._give_up_at = now + self._ring_timeout_s + _RING_GRACE_S
         if self._call_id is None:
             self._outputs.append(AskCallId(channel))
@@ -455,6 +463,14 @@ class AsteriskCore(AttemptCore[Output]):
             self._finish(now)
         else:
             self._deadline = now + LAST_WORD_S
+
+    def _finish(self, now: float) -> None:
+        # A CANCEL must wait for a provisional response (RFC 3261 section 9.1): until its INVITE is
+        # given up, a trunk that was silent may yet ring the number. Another one has to wait.
+        if self._silent and not self._wanted_over and now < self._invite_over_at:
+            self._deadline = self._invite_over_at
+        else:
+            super()._finish(now)
 
     def _on_far_gone(self, now: float) -> None:
         if self._beside is not None:

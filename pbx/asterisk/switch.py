@@ -151,7 +151,12 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         return self._config.codec or telephone_codec(trunk.formats)
 
     def _core_of(self, dial: Dial) -> AsteriskCore:
-        return AsteriskCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
+        return AsteriskCore(
+            dial.id,
+            *clocks(),
+            ring_timeout_s=dial.ring_timeout_s,
+            invite_timeout_s=self._config.invite_timeout_s,
+        )
 
     async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:
         # i: a callee's 302 is not followed: it would call itself in, through our own context.

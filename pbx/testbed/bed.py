@@ -53,6 +53,8 @@ class TestBed:
     username = "offhook"
     trunk = "trunk"
     host = HOST
+    #: Timer B of the shipped pjsip.conf.
+    invite_timeout_s = 6.4
 
     def __init__(
         self,

@@ -44,6 +44,9 @@ class Witness:
         host, port, password: of its event socket.
     """
 
+    #: `timer-T1X64` of the shipped sofia.conf.xml.
+    invite_timeout_s = 6.0
+
     def __init__(self, host: str, port: int, password: str) -> None:
         self.host = host
         self.port = port

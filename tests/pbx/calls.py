@@ -54,6 +54,7 @@ def config(bed: TestBed) -> AsteriskConfig:
         username=bed.username,
         secret=bed.secret,
         trunk=bed.trunk,
+        invite_timeout_s=bed.invite_timeout_s,
         reconnect_min_s=0.05,
     )
 

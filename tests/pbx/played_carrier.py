@@ -29,12 +29,16 @@ class PlayedCarrier(asyncio.DatagramProtocol):
 
     Args:
         answers: SIP statuses, in order; none: it is silent, to OPTIONS as well.
+        wait_s: seconds until the first of them.
     """
 
-    def __init__(self, answers: Sequence[int]) -> None:
+    def __init__(self, answers: Sequence[int], wait_s: float = 0.0) -> None:
         self.calls: list[str] = []
         """SIP Call-IDs of the INVITEs that came, each once."""
+        self.heard_at = 0.0
+        """When the latest request of a call came, be it sent again: seconds of the loop's clock."""
         self._answers = answers
+        self._wait_s = wait_s
         self._answered: set[tuple[str, str]] = set()
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,6 +50,8 @@ class PlayedCarrier(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         text = data.decode(errors="replace")
         call_id, sequence = _CALL_ID.search(text), _SEQUENCE.search(text)
+        if not text.startswith("OPTIONS "):
+            self.heard_at = asyncio.get_running_loop().time()
         if text.startswith("INVITE ") and call_id is not None and sequence is not None:
             if call_id[1] not in self.calls:
                 self.calls.append(call_id[1])
@@ -58,6 +64,7 @@ class PlayedCarrier(asyncio.DatagramProtocol):
             self._send(text, 200, addr)
 
     async def _answer(self, invite: str, addr: tuple[str, int]) -> None:
+        await asyncio.sleep(self._wait_s)
         for status in self._answers:
             self._send(invite, status, addr)
             await asyncio.sleep(_PAUSE_S)
@@ -75,7 +82,7 @@ class PlayedCarrier(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def carriers(
-    answers: Mapping[str, Sequence[int]],
+    answers: Mapping[str, Sequence[int]], wait_s: float = 0.0
 ) -> AsyncIterator[dict[str, tuple[PlayedCarrier, int]]]:
     """Played carriers by name, each with its UDP port on loopback."""
     loop = asyncio.get_running_loop()
@@ -83,7 +90,7 @@ async def carriers(
         made = {}
         for name, statuses in answers.items():
             transport, carrier = await loop.create_datagram_endpoint(
-                partial(PlayedCarrier, statuses), local_addr=("127.0.0.1", 0)
+                partial(PlayedCarrier, statuses, wait_s), local_addr=("127.0.0.1", 0)
             )
             stack.callback(transport.close)
             made[name] = carrier, int(transport.get_extra_info("sockname")[1])
@@ -92,11 +99,11 @@ async def carriers(
 
 @asynccontextmanager
 async def more_trunks(
-    bed: TestBed, answers: Mapping[str, Sequence[int]]
+    bed: TestBed, answers: Mapping[str, Sequence[int]], wait_s: float = 0.0
 ) -> AsyncIterator[dict[str, PlayedCarrier]]:
     """Further trunks of the bed's Asterisk, by name, to carriers that are played."""
     file = bed.ours.etc / "pjsip_registration.conf"
-    async with carriers(answers) as made:
+    async with carriers(answers, wait_s) as made:
         file.write_text("".join(_endpoint(name, port) for name, (_, port) in made.items()))
         try:
             await _reload(bed, set(made))

@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -333,21 +333,44 @@ GONE: Stream = [
 ]
 
 
-@pytest.mark.parametrize(("ring_timeout_s", "asked_at"), [(30, 6.1), (4, 2.9)])
-def test_a_trunk_that_says_nothing_is_given_up(ring_timeout_s: int, asked_at: float) -> None:
-    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=ring_timeout_s)
+SILENT: Final = [(30, 6.0, 5.5), (4, 6.0, 3.7), (30, 32.0, 27.1)]
+
+
+@pytest.mark.parametrize(("ring_timeout_s", "invite_timeout_s", "asked_at"), SILENT)
+def test_a_silent_trunk_is_given_up_and_over_when_its_invite_is(
+    ring_timeout_s: int, invite_timeout_s: float, asked_at: float
+) -> None:
+    core = AsteriskCore(
+        "offhook-1", 0.0, EPOCH, ring_timeout_s=ring_timeout_s, invite_timeout_s=invite_timeout_s
+    )
     feed(core, [(0.1, BEGIN)])
     assert core.deadline == pytest.approx(asked_at)
     core.on_deadline(asked_at)
     assert core.take() == [AskResponse(FAR["DestChannel"])]
     core.responded("", asked_at)
     assert core.take() == [HangUpChannel("offhook-1")]
-    end = cause(feed(core, GONE))
+    gone = feed(core, [(asked_at + 0.1, event) for _, event in GONE])
+    assert progress(gone) == []
+    assert core.deadline is not None
+    assert core.deadline > 0.1 + invite_timeout_s
+    core.on_deadline(core.deadline)
+    end = cause(core.take())
     assert (end.state, end.trunk_fault) == ("failed", "trunk_unreachable")
 
 
+def test_a_call_over_a_silent_trunk_can_be_canceled_at_any_time() -> None:
+    core = AsteriskCore("offhook-1", 0.0, EPOCH)
+    feed(core, [(0.1, BEGIN)])
+    core.responded("", 6.0)
+    feed(core, GONE)
+    core.hang_up(8.0)
+    assert core.deadline is not None
+    core.on_deadline(core.deadline)
+    assert cause(core.take()).state == "canceled"
+
+
 def test_a_trunk_that_has_said_anything_is_waited_for() -> None:
-    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=10)
+    core = AsteriskCore("offhook-1", 0.0, EPOCH, ring_timeout_s=10, invite_timeout_s=6)
     feed(core, [(0.1, BEGIN)])
     core.on_deadline(6.2)
     core.take()

@@ -81,3 +81,19 @@ async def test_what_each_answer_of_a_carrier_comes_to(bed: TestBed, media: Media
     assert {name: len(carrier.calls) for name, carrier in trunks.items()} == dict.fromkeys(
         ANSWERS, 1
     )
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_silent_trunk_is_over_when_its_invite_is(bed: TestBed, media: MediaServer) -> None:
+    loop = asyncio.get_running_loop()
+    async with more_trunks(bed, {"slow": (180,)}, wait_s=7.1) as trunks:
+        switch = AsteriskSwitch(config(bed), media)
+        await switch.start()
+        dial = Dial(new_id(), "+15550123", "+15550199", None, 30, "slow")
+        end = cause(await until_over(await switch.originate(dial)))
+        over_at = loop.time()
+        await asyncio.sleep(2.5)  # the carrier looks on
+        await switch.close()
+
+    assert (end.state, end.trunk_fault) == ("failed", "trunk_unreachable")
+    assert trunks["slow"].heard_at < over_at

@@ -23,6 +23,9 @@ _CHALLENGES: Final = {
 }
 _PAUSE_S: Final = 0.1
 
+Answer = int | tuple[int, int]
+"""A SIP status; or that, and the Q.850 cause of its Reason header (RFC 3326)."""
+
 
 class PlayedCarrier(asyncio.DatagramProtocol):
     """Answers every call in the same way.
@@ -32,7 +35,7 @@ class PlayedCarrier(asyncio.DatagramProtocol):
         wait_s: seconds until the first of them.
     """
 
-    def __init__(self, answers: Sequence[int], wait_s: float = 0.0) -> None:
+    def __init__(self, answers: Sequence[Answer], wait_s: float = 0.0) -> None:
         self.calls: list[str] = []
         """SIP Call-IDs of the INVITEs that came, each once."""
         self.heard_at = 0.0
@@ -65,24 +68,26 @@ class PlayedCarrier(asyncio.DatagramProtocol):
 
     async def _answer(self, invite: str, addr: tuple[str, int]) -> None:
         await asyncio.sleep(self._wait_s)
-        for status in self._answers:
-            self._send(invite, status, addr)
+        for answer in self._answers:
+            status, cause = (answer, None) if isinstance(answer, int) else answer
+            reason = "" if cause is None else f"Reason: Q.850;cause={cause}\r\n"
+            self._send(invite, status, addr, reason)
             await asyncio.sleep(_PAUSE_S)
 
-    def _send(self, request: str, status: int, addr: tuple[str, int]) -> None:
+    def _send(self, request: str, status: int, addr: tuple[str, int], more: str = "") -> None:
         assert self._transport is not None
         lines = [one[0].rstrip("\r") for one in _COPIED.finditer(request)]
         to = _TO.search(request)
         assert to is not None
         lines.append(to[0].rstrip("\r") + (";tag=carrier" if status > 100 else ""))
         head = "\r\n".join([f"SIP/2.0 {status} Played", *lines])
-        answer = f"{head}\r\n{_CHALLENGES.get(status, '')}Content-Length: 0\r\n\r\n"
+        answer = f"{head}\r\n{_CHALLENGES.get(status, '')}{more}Content-Length: 0\r\n\r\n"
         self._transport.sendto(answer.encode(), addr)
 
 
 @asynccontextmanager
 async def carriers(
-    answers: Mapping[str, Sequence[int]], wait_s: float = 0.0
+    answers: Mapping[str, Sequence[Answer]], wait_s: float = 0.0
 ) -> AsyncIterator[dict[str, tuple[PlayedCarrier, int]]]:
     """Played carriers by name, each with its UDP port on loopback."""
     loop = asyncio.get_running_loop()
@@ -99,7 +104,7 @@ async def carriers(
 
 @asynccontextmanager
 async def more_trunks(
-    bed: TestBed, answers: Mapping[str, Sequence[int]], wait_s: float = 0.0
+    bed: TestBed, answers: Mapping[str, Sequence[Answer]], wait_s: float = 0.0
 ) -> AsyncIterator[dict[str, PlayedCarrier]]:
     """Further trunks of the bed's Asterisk, by name, to carriers that are played."""
     file = bed.ours.etc / "pjsip_registration.conf"

@@ -14,9 +14,9 @@ from pbx.media import MediaServer
 from pbx.switch import Cause, Dial
 from pbx.testbed import TestBed
 from tests.pbx.calls import cause, config, new_id, until_over
-from tests.pbx.played_carrier import more_trunks
+from tests.pbx.played_carrier import Answer, more_trunks
 
-ANSWERS: Final[Mapping[str, Sequence[int]]] = {
+ANSWERS: Final[Mapping[str, Sequence[Answer]]] = {
     "silent": (),
     "trying": (100,),
     "unauthorized": (401,),
@@ -24,6 +24,8 @@ ANSWERS: Final[Mapping[str, Sequence[int]]] = {
     "broke": (402,),
     "congested": (100, 503),
     "overloaded": (500,),
+    "busy-behind": (100, (503, 17)),
+    "unanswered-behind": ((500, 19),),
     "late": (100, 408),
     "progress-then-congested": (100, 183, 503),
     "rings-then-fails": (180, 500),
@@ -45,6 +47,9 @@ WANTED: Final = {
     "broke": ("failed", "interworking", 402, "trunk_refused"),
     "congested": ("failed", "normal_circuit_congestion", 503, "trunk_failed"),
     "overloaded": ("failed", "network_out_of_order", 500, "trunk_failed"),
+    # Asterisk does not tell of a Reason.
+    "busy-behind": ("failed", "normal_circuit_congestion", 503, "trunk_failed"),
+    "unanswered-behind": ("failed", "network_out_of_order", 500, "trunk_failed"),
     "late": ("no_answer", "no_user_response", 408, None),
     "progress-then-congested": ("failed", "normal_circuit_congestion", 503, None),
     "rings-then-fails": ("failed", "network_out_of_order", 500, None),

@@ -16,6 +16,7 @@ from api.calls.recording_folder import RecordingFolder, recording_name
 from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
+from api.policy.decide import PBX_UNAVAILABLE
 from api.resources.attempt import Attempt as Recorded
 from api.resources.attempt import Ended as Ending
 from api.resources.attempt import RecordingFile
@@ -213,10 +214,10 @@ class CallRunner:
             reason = "trunk_unreachable" if error.field == "trunk" else "pbx_refused"
             await self._failed("request_refused", str(error), reason)
         except SwitchNotReachedError as error:
-            await self._failed("pbx_unavailable", str(error), "pbx_unavailable")
+            await self._failed("pbx_unavailable", str(error), PBX_UNAVAILABLE)
         except SwitchError as error:
             # The PBX may have the wish and dial.
-            await self._failed("pbx_unavailable", str(error), "pbx_unavailable", unknown=True)
+            await self._failed("pbx_unavailable", str(error), PBX_UNAVAILABLE, unknown=True)
         else:
             if attempt is None:
                 canceled = Cause("canceled", "originator_cancel", "The call was canceled.")

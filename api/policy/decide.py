@@ -51,6 +51,8 @@ _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "policy_unreadable": "This release cannot read the retry policy or its time zones.",
 }
 
+#: End reason of attempts that were not sent, for want of the PBX; or, unknown, that may have been.
+PBX_UNAVAILABLE: Final = "pbx_unavailable"
 #: Q.850: unallocated number, number changed, invalid number format. Dialling again cannot help.
 _UNUSABLE_Q850: Final = frozenset({1, 22, 28})
 #: Moved permanently: the number is another one now.
@@ -116,6 +118,11 @@ class AttemptFacts:
     def trunk_failed(self) -> bool:
         """Whether it did not get past our own trunk, so that it was none at the number."""
         return self.end_reason in TRUNK_FAULTS and not self.answered
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the PBX never heard of it, so that it is as if it had not been made."""
+        return self.end_reason == PBX_UNAVAILABLE and not self.unknown
 
     @property
     def reached(self) -> bool:
@@ -189,7 +196,7 @@ def decide(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> D
         return WaitUntil(None, "attempt_under_way")
     if any(one.unknown for one in attempts):
         return Stop("attempt_unknown", "failed")
-    last = attempts[-1] if attempts else None
+    last = next((one for one in reversed(attempts) if not one.unsent), None)
     if last and last.reached:
         return Stop("reached", last.status)
     if order.cancel_requested:
@@ -212,13 +219,14 @@ def decide(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> D
 
 def trunks_failed(attempts: Sequence[AttemptFacts]) -> Sequence[str | None]:
     """The trunks that failed the latest attempts, in order; none where the last got past its."""
-    latest = takewhile(lambda one: one.trunk_failed, reversed(attempts))
+    sent = [one for one in attempts if not one.unsent]
+    latest = takewhile(lambda one: one.trunk_failed, reversed(sent))
     return [one.trunk for one in latest][::-1]
 
 
 def _counted(attempts: Sequence[AttemptFacts]) -> Sequence[AttemptFacts]:
-    """Those that got past our own trunk."""
-    return [one for one in attempts if not one.trunk_failed]
+    """Those that were sent, and got past our own trunk."""
+    return [one for one in attempts if not (one.trunk_failed or one.unsent)]
 
 
 def _after_trunk_fault(order: OrderFacts, attempts: Sequence[AttemptFacts], now: float) -> Decision:

@@ -39,7 +39,7 @@ from api.resources.transfer import whose_leg
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
-from api.store.dial_facts import attempt_facts, trunks_failed, wish
+from api.store.dial_facts import trunks_failed, wish
 from api.store.legs import legs_by_trunk
 from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
@@ -254,7 +254,7 @@ class Claims:
                 trunk = gates.trunks.get(call.trunk or "")
                 rests = trunk is not None and trunk.rests(now)
                 ways: Sequence[str] = ()
-                if rests or (tried and attempt_facts(tried[-1]).trunk_failed):
+                if rests or trunks_failed(tried):
                     ways = await ways_of(connection, call, now)
                 on_list = call.to_number in listed
                 refused = destinations.refusal(call.to_number, call.from_number) is not None

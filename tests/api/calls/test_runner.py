@@ -30,7 +30,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from tests.api.story import BUSY, claimed, new_call
+from tests.api.story import BUSY, NODE, claimed, new_call
 from tests.api.switchboard import (
     CANCELED,
     RING_TIMEOUT_S,
@@ -556,16 +556,24 @@ async def test_a_pbx_that_heard_of_nothing_is_asked_again(
     assert len(office.switch.attempts) == 1
 
 
-async def test_a_pbx_that_is_never_reached_may_be_tried_later(
+async def test_an_order_whose_pbx_is_not_reached_goes_back_to_the_queue(
     office: Office, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.calls.runner._REACH_S", 0.0)
     monkeypatch.setattr("api.calls.runner._REACH_AGAIN_S", 0.01)
     office.switch.fault = SwitchNotReachedError("there is no AMI connection")
-    done = await (await running(office)).over()
-    assert (done.status, done.end_reason) == ("failed", "pbx_unavailable")
-    (attempt,) = await store.calls.attempts(done.id)
-    assert not attempt.unknown
+    call = await running(office)
+    await call.task
+    waiting = await store.calls.get(call.id)
+    assert (waiting.status, waiting.next_attempt_at is None) == ("queued", False)
+    (attempt,) = await store.calls.attempts(call.id)
+    assert (attempt.end_reason, attempt.unknown) == ("pbx_unavailable", False)
+
+    office.switch.fault = None
+    (claim,) = (await store.claims.take(1, NODE)).claims
+    again = Running(office, claim)
+    (await again.dialed()).end(BUSY)
+    assert (await again.over()).status == "busy"
 
 
 async def test_a_cancel_ends_the_waiting_for_the_pbx(office: Office) -> None:

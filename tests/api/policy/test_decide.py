@@ -39,6 +39,7 @@ FAILED = AttemptFacts(NOON - 100, NOON - 60, "failed", sip_code=503)
 TALKED = AttemptFacts(NOON - 100, NOON - 60, "completed", True, "human")
 VOICEMAIL = AttemptFacts(NOON - 100, NOON - 60, "no_answer", True, "machine")
 MENU = AttemptFacts(NOON - 100, NOON - 60, "completed", True, "ivr", "agent_hangup")
+UNSENT = AttemptFacts(NOON - 40, NOON, "failed", end_reason="pbx_unavailable")
 LOST = AttemptFacts(NOON - 100, None, unknown=True)
 
 LATER = WaitUntil(NOON - 60 + 7200, "retry_delay")
@@ -395,3 +396,33 @@ def test_the_life_of_an_order(
             if not (policy.call_twice_in_a_row and number == 1):
                 delay = retry_delay(policy, order.zones, (one.ended_at, one.started_at))
                 assert pause >= delay - 1e-6
+
+
+@pytest.mark.parametrize(
+    ("order", "attempts", "now", "expected"),
+    [
+        (PLAIN, [UNSENT], NOON, DialNow(2)),
+        (PLAIN, [UNSENT] * 9, NOON, DialNow(10)),
+        (ONCE, [UNSENT] * 9, NOON, DialNow(10)),
+        (RETRIED, [UNSENT], EVENING, WaitUntil(MONDAY, "calling_window")),
+        (RETRIED, [BUSY, UNSENT], NOON, LATER),
+        (replace(PLAIN, cancel_requested=True), [UNSENT], NOON, Stop("canceled", "canceled")),
+        (PLAIN, [replace(UNSENT, unknown=True)], NOON, Stop("attempt_unknown", "failed")),
+        (
+            PLAIN,
+            [replace(FAILED, trunk="a", end_reason="trunk_failed"), UNSENT],
+            NOON,
+            Stop("trunk_unreachable", "failed"),
+        ),
+        (
+            replace(PLAIN, ways=("b",)),
+            [replace(FAILED, trunk="a", end_reason="trunk_failed"), UNSENT],
+            NOON,
+            DialNow(3),
+        ),
+    ],
+)
+def test_an_attempt_that_the_pbx_never_heard_of_is_none(
+    order: OrderFacts, attempts: Sequence[AttemptFacts], now: float, expected: Decision
+) -> None:
+    assert decide(order, attempts, now) == expected

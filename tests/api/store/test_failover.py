@@ -299,3 +299,19 @@ async def test_two_dialers_try_a_rested_trunk_once(store: Store, clock: Clock) -
     clock.now += 10
     both = await asyncio.gather(*(store.claims.take(5, node) for node in ("a", "b")))
     assert sum(len(one.claims) for one in both) == 1
+
+
+async def test_an_attempt_that_was_never_sent_changes_nothing_between_trunks(
+    store: Store, clock: Clock
+) -> None:
+    await ordered(store)
+    await fails(store, await one(store), clock)
+    claim = await one(store)
+    assert claim.call.trunk == "second"
+    unsent = Cause("failed", "pbx_unavailable", "There is no connection.")
+    waiting = await store.calls.record_ended(
+        claim.call.id, Ended(clock.now, unsent, "pbx_unavailable")
+    )
+    assert (waiting.status, waiting.trunk) == ("queued", "second")
+    assert (await one(store)).call.trunk == "second"
+    assert await standing(store, "second") == (0, None)

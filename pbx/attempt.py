@@ -155,8 +155,15 @@ class LiveAttempt(Generic[CoreT]):
         lost = max(stats.lost, core.trunk_lost)
         return replace(stats, lost=lost, holds=core.holds, held_s=round(core.held_s, 2))
 
+    def reconcile(self, found: Any) -> None:
+        """Compare it with what the PBX has of it now, as its core takes that."""
+        self.core.heard(self.leg.heard_at)
+        self.core.reconcile(found, time.monotonic())
+        self.pump()
+
     def lose(self, message: str) -> None:
         """End it without the PBX's word."""
+        self.core.heard(self.leg.heard_at)
         self.core.lose(message, time.monotonic())
         self.pump()
 
@@ -218,6 +225,7 @@ class LiveAttempt(Generic[CoreT]):
 
     def _on_timer(self) -> None:
         self._cancel_timer()
+        self.core.heard(self.leg.heard_at)
         self.core.on_deadline(time.monotonic())
         self.pump()
 

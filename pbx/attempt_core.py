@@ -145,6 +145,8 @@ class AttemptCore(ABC, Generic[OutputT]):
             id, PHASES, "offered" if inbound else "starting"
         )
         self._told: set[Step] = set()
+        self._told_until = epoch
+        self._known_until: float | None = None
         self._outputs: list[Any] = []
         self._deadline: float | None = deadline
         self._closed = False
@@ -202,10 +204,25 @@ class AttemptCore(ABC, Generic[OutputT]):
 
     def lose(self, message: str, now: float) -> None:
         """It is gone and nobody can tell how; `message` says what is known."""
+        ended = self._ended_by(now)
         if self.transferred:  # that succeeded; only the end of it is not known
-            self._end(causes.completed(self._q850, self._call_id), now)
+            self._end(causes.completed(self._q850, self._call_id), ended)
         else:
-            self._end(causes.lost(message, self._call_id), now)
+            self._end(causes.lost(message, self._call_id), ended)
+
+    def unwatched(self, now: float) -> None:
+        """The link is lost: an end that comes from now on is not told of."""
+        if self._known_until is None:
+            self._known_until = now
+
+    def watched(self) -> None:
+        """The link is back, and an end that came meanwhile is found."""
+        self._known_until = None
+
+    def heard(self, at: float) -> None:
+        """It was alive then, for audio came of it."""
+        if self._known_until is not None:
+            self._known_until = max(self._known_until, at)
 
     def hold(self, held: bool, now: float) -> None:
         """The far end puts us on hold, or takes us off; PBXs tell either more than once."""
@@ -227,6 +244,10 @@ class AttemptCore(ABC, Generic[OutputT]):
         if self._hang_ups == 0:
             self._give_up_waiting()
         self._force(now)
+
+    @abstractmethod
+    def reconcile(self, found: Any, now: float) -> None:
+        """Catch up after a lost link, or with whatever was missed."""
 
     @abstractmethod
     def _settle(self, now: float) -> bool:
@@ -262,6 +283,10 @@ class AttemptCore(ABC, Generic[OutputT]):
         """Whether the carrier had responded with 180 or 183."""
         return not self._told.isdisjoint((Ringing, EarlyMedia))
 
+    def _ended_by(self, now: float) -> float:
+        """When something that is found gone was known to be there last."""
+        return now if self._known_until is None else min(self._known_until, now)
+
     def _tell(self, progress: Progress) -> bool:
         """Tell that, if it is news in this phase; whether it is."""
         kind = type(progress)
@@ -269,6 +294,7 @@ class AttemptCore(ABC, Generic[OutputT]):
         if (once and kind in self._told) or not self._phases.step(kind):
             return False
         self._told.add(kind)
+        self._told_until = max(self._told_until, progress.at)
         if isinstance(progress, Ringing | EarlyMedia | Answered):
             progress = replace(progress, sip_call_id=self._call_id)
         if kind in (Transferred, Ended):
@@ -313,7 +339,7 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._end(cause, now)
 
     def _end(self, cause: Cause, now: float) -> None:
-        if self._tell(Ended(now + self._epoch, cause)):
+        if self._tell(Ended(max(now + self._epoch, self._told_until), cause)):
             self._deadline = None
 
 

@@ -77,16 +77,18 @@ class LiveAttempts(Generic[CoreT]):
 
     def link_down(self) -> None:
         """From now on the calls' patience runs."""
-        self.link_up()
+        self._calm()
         self._down_since = time.monotonic()
+        for attempt in self:
+            attempt.core.unwatched(self._down_since)
         self._grace = asyncio.get_running_loop().call_later(self._link_grace_s, self._give_up)
 
     def link_up(self) -> None:
         """The link is back, and the calls are reconciled."""
-        if self._grace is not None:
-            self._grace.cancel()
-            self._grace = None
+        self._calm()
         self._down_since = None
+        for attempt in self:
+            attempt.core.watched()
 
     def patrol(self, interval_s: float, reconcile: Callable[[], Awaitable[None]]) -> None:
         """Reconcile every now and then, should an event ever have been missed."""
@@ -115,10 +117,15 @@ class LiveAttempts(Generic[CoreT]):
 
     async def close(self) -> None:
         """End all background work."""
-        self.link_up()
+        self._calm()
         for pending in list(self._tasks):
             pending.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _calm(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
 
     async def _go_round(self, interval_s: float, reconcile: Callable[[], Awaitable[None]]) -> None:
         while True:

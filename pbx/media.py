@@ -149,6 +149,11 @@ class MediaLeg:
             return False
         return self._heard
 
+    @property
+    def heard_at(self) -> float:
+        """When its far end was heard last, or connected, by the server's clock; 0 for never."""
+        return self._heard_at
+
     def unheard_s(self) -> float:
         """Seconds since its far end was heard last, or connected; 0 where there is none."""
         return self._server.now() - self._heard_at if self._source is not None else 0.0

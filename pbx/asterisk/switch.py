@@ -316,8 +316,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         channels = await self._channels()
         for attempt in attempts:
             its = [one for one in channels if attempt.core.owns(one)]
-            attempt.core.reconcile(its, time.monotonic())
-            attempt.pump()
+            attempt.reconcile(its)
             if attempt.core.answered and _is_pjsip(channel := attempt.core.far_channel or ""):
                 self._attempts.spawn(self._ask_hold(attempt, channel))
         for one in self._strays(channels):

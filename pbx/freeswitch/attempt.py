@@ -110,7 +110,7 @@ class FreeSwitchCore(AttemptCore[Output]):
         self._failures = 0
         self._timed_out = False
         self._job_failure: str | None = None
-        self._gone = False
+        self._gone_by: float | None = None
         self._cause_name: str | None = None
         self._answering = False
         self._bridged = False
@@ -223,8 +223,8 @@ class FreeSwitchCore(AttemptCore[Output]):
         if self.over:
             return
         if channel is None:
-            if not self._gone:  # its last events may be on their way yet
-                self._gone = True
+            if self._gone_by is None:  # its last events may be on their way yet
+                self._gone_by = self._ended_by(now)
                 self._deadline = now + LAST_WORD_S
             return
         self._call_id = channel.get("variable_sip_call_id") or self._call_id
@@ -247,8 +247,8 @@ class FreeSwitchCore(AttemptCore[Output]):
             self._outputs.append(Park(answer=False))
 
     def _settle(self, now: float) -> bool:
-        if self._gone:
-            self._finish_unheard(now)
+        if self._gone_by is not None:
+            self._finish_unheard(self._gone_by)
         elif self._job_failure is not None:
             self._give_up_originate(now)
         else:
@@ -292,7 +292,7 @@ class FreeSwitchCore(AttemptCore[Output]):
 
     def _answer(self, now: float) -> None:
         if self._tell(Answered(now + self._epoch)):
-            if self._hang_ups == 0 and not self._gone and self._job_failure is None:
+            if self._hang_ups == 0 and self._gone_by is None and self._job_failure is None:
                 self._deadline = None
             if self._answering:
                 self._answering = False

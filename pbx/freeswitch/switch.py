@@ -282,8 +282,7 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         for attempt, answer in zip(attempts, answers, strict=True):
             if attempt.leg.unheard_s() > _AUDIO_GONE_S:
                 attempt.core.audio_stopped()
-            attempt.core.reconcile(_dumped(answer), time.monotonic())
-            attempt.pump()
+            attempt.reconcile(_dumped(answer))
         for channel_id in self._attempts.all_condemned():
             await self._link.job("uuid_kill", channel_id)
         self._attempts.link_up()  # not before: should the link be lost in the midst of this

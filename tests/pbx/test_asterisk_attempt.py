@@ -428,6 +428,31 @@ def test_the_message_of_a_call_that_ended_unheard_blames_no_link() -> None:
     )
 
 
+@pytest.mark.parametrize(("heard_at", "ended_at"), [(1.0, 5.0), (8.0, 8.0)])
+@pytest.mark.parametrize("found", ["gone", "never"])
+def test_a_call_that_is_lost_ends_when_it_was_last_known(
+    found: str, heard_at: float, ended_at: float
+) -> None:
+    core = answered()
+    core.unwatched(5.0)
+    core.heard(heard_at)
+    core.unwatched(20.0)
+    if found == "gone":
+        core.reconcile([], 40.0)
+    else:
+        core.lose("The link was down for too long.", 40.0)
+    assert [one.at for one in core.take() if isinstance(one, Ended)] == [ended_at + EPOCH]
+
+
+def test_a_call_that_is_lost_under_a_link_that_is_back_ends_now() -> None:
+    core = answered()
+    core.unwatched(5.0)
+    core.watched()
+    core.heard(7.0)
+    core.lose("gone", 40.0)
+    assert [one.at for one in core.take() if isinstance(one, Ended)] == [40.0 + EPOCH]
+
+
 MEDIA = next(
     {"Uniqueid": "offhook-1", "Channel": event["Channel"]}
     for _, event in recording("key_presser")

@@ -544,6 +544,17 @@ def test_catching_up_with_a_call_that_is_gone() -> None:
     assert (cause.name, "nobody heard how" in cause.message) == ("pbx_lost_call", True)
 
 
+def test_a_call_that_went_with_the_link_ends_then() -> None:
+    life = Life.answered()
+    lost_at = life.now
+    life.core.unwatched(lost_at)
+    life.wait(20)
+    assert life.reconcile(None) == []
+    life.core.watched()
+    (ended,) = [one for one in life.wait(1.0) if isinstance(one, Ended)]
+    assert ended.at == pytest.approx(UNIX + lost_at - 100)
+
+
 def test_a_call_that_ends_while_we_look_ends_as_its_last_events_say() -> None:
     life = Life.answered()
     life.reconcile(None)  # a channel that hangs up is not told of any more

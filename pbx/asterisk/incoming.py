@@ -31,7 +31,8 @@ class Presented:
     dialled: str | None
     arguments: tuple[str, ...]
     linked_id: str = ""
-    """Unique id of the channel that the call came in by: another one where a Local channel asks."""
+    """Unique id of the channel that the call came in by: another one where a Local channel
+    asks, or a leg that somebody transferred."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ async def confirmed(link: AmiLink, call: Presented) -> Presented | None:
 
 async def look_at_leg(session: AgiSession, call: Presented) -> SipLeg:
     """The trunk's channel of the call that asks. Raises as `AgiSession.command`."""
-    channel = "" if call.linked_id == call.unique_id else call.linked_id
+    # A transferred leg has another one's Linkedid; only a Local channel is to be looked through.
+    channel = "" if _PJSIP.fullmatch(call.channel) else call.linked_id
     found = _PJSIP.fullmatch(await session.value("CHANNEL(name)", channel))
     if found is None:
         return SipLeg(None, None, call.dialled, brought(None, (), call.arguments))

@@ -83,6 +83,7 @@ class AsteriskCore(AttemptCore[Output]):
         invite_timeout_s: how long Asterisk sends an INVITE that nobody answers.
         far_channel: for an inbound attempt, the name of the channel that asks us to take it.
         sip_call_id: for an inbound attempt, that of the trunk's leg.
+        beneath: for one that a Local channel asks for, unique id and name of the trunk's channel.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class AsteriskCore(AttemptCore[Output]):
         invite_timeout_s: float = INVITE_TIMEOUT_S,
         far_channel: str | None = None,
         sip_call_id: str | None = None,
+        beneath: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(id, epoch, now + _START_S, ring_timeout_s, far_channel is not None)
         self._far_leads = self._inbound
@@ -117,6 +119,10 @@ class AsteriskCore(AttemptCore[Output]):
         self._doubtful = False
         self._fading = False
         self._call_id = sip_call_id
+        self._beneath_id: str | None = None
+        self._beneath_channel: str | None = None
+        if beneath is not None:
+            self._beneath_id, self._beneath_channel = beneath
 
     @property
     def answered(self) -> bool:
@@ -131,6 +137,18 @@ class AsteriskCore(AttemptCore[Output]):
     def far_id(self) -> str | None:
         """Unique id of the trunk's channel, once there is one."""
         return self._far_id
+
+    @property
+    def sip_channel(self) -> str | None:
+        """Name of the channel that knows of the trunk's SIP and RTP, as far as it is known."""
+        if is_pjsip(self._far_channel) or self._beneath_channel is None:
+            return self._far_channel
+        return self._beneath_channel
+
+    @property
+    def beneath_id(self) -> str | None:
+        """Unique id of the trunk's channel where a Local one asked: its events count, too."""
+        return self._beneath_id
 
     @property
     def awaits_media(self) -> bool:
@@ -161,10 +179,12 @@ class AsteriskCore(AttemptCore[Output]):
                 # A channel that somebody had answered before gets no other answer.
                 if self._inbound and event.get("DialStatus") == "ANSWER":
                     self._answer(now)
+            case "VarSet" if event.get("Variable") == "RTPAUDIOQOS" and self._is_trunk(event):
+                self.trunk_lost = lost_packets(event.get("Value", ""))
+            case "Hold" | "Unhold" as what if self._is_trunk(event):
+                self.hold(what == "Hold", now)
             case _ if not self._is_far(event):
                 pass
-            case "VarSet" if event.get("Variable") == "RTPAUDIOQOS":
-                self.trunk_lost = lost_packets(event.get("Value", ""))
             case "VarSet":
                 self._on_refer_status(event, now)
             case "DialState" if event.get("DialStatus") == "RINGING":
@@ -175,8 +195,6 @@ class AsteriskCore(AttemptCore[Output]):
                 self._on_dial_end(event, now)
             case "Newstate" if event.get("ChannelStateDesc") == "Up":
                 self._answer(now)
-            case "Hold" | "Unhold" as what:
-                self.hold(what == "Hold", now)
             case "DTMFEnd":
                 self._on_digit(event, now)
             case "HangupRequest":
@@ -510,6 +528,10 @@ class AsteriskCore(AttemptCore[Output]):
             return event["DestUniqueid"] == self._far_id
         return event.get("Uniqueid") == self._far_id
 
+    def _is_trunk(self, event: Event) -> bool:
+        """Whether the event is about the far leg, or the trunk's beneath it."""
+        return self._is_far(event) or event.get("Uniqueid") == self._beneath_id is not None
+
     @property
     def _away(self) -> bool:
         return self._phase in ("joining", "referring")
@@ -549,6 +571,11 @@ def lost_packets(quality: str) -> int:
     """Packets lost before Asterisk, of its summary of a stream: `ssrc=…;lp=3;rxjitter=…`."""
     found = re.search(r"(?:^|;)lp=(\d+)", quality)
     return 0 if found is None else int(found[1])
+
+
+def is_pjsip(channel: str | None) -> bool:
+    """Whether a channel by that name knows of SIP and RTP itself."""
+    return channel is not None and channel.startswith("PJSIP/")
 
 
 def _is_media(event: Event) -> bool:

@@ -45,6 +45,8 @@ class SipLeg:
     dialled: str | None
     """What the trunk dialled, where it is told."""
     brought: Brought
+    channel: str | None = None
+    """Its name."""
 
 
 def read_request(headers: Mapping[str, str]) -> Presented | None:
@@ -103,7 +105,7 @@ async def look_at_leg(session: AgiSession, call: Presented) -> SipLeg:
         for name in filter(is_custom_header, names[:_NAMES])
     ]
     told = brought(diversion, headers, call.arguments)
-    return SipLeg(found[1], call_id or None, dialled, told)
+    return SipLeg(found[1], call_id or None, dialled, told, found[0])
 
 
 def _text(value: str | None, length: int) -> str | None:

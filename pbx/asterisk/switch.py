@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
-from pbx.asterisk.attempt import AsteriskCore
+from pbx.asterisk.attempt import AsteriskCore, is_pjsip
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
@@ -77,6 +77,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         self._originating: dict[str, asyncio.Future[Event]] = {}
         self._followed: dict[str, LiveCall] = {}
         """By unique ids of channels and bridges."""
+        self._above: dict[str, set[LiveCall]] = {}
+        """Those that Local channels asked for, by unique id of the trunk's channel beneath."""
 
     async def start(self) -> None:
         """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""
@@ -127,7 +129,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         return await examine(self._config, self._link, self._media, self._media_address())
 
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:
-        channel = attempt.core.far_channel or ""
+        channel = attempt.core.sip_channel or ""
         formats = ", ".join(await self._formats(channel))
         address = await self._variable(channel, "CHANNEL(rtp,dest)")
         if whole_number(await self._variable(channel, "CHANNEL(rtcp,rxcount)")):
@@ -136,7 +138,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 f"Asterisk gets the trunk's, and is to send it to {host}:{port}, where it does not "
                 "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two"
             )
-        if formats and not address and _is_pjsip(channel):
+        if formats and not address and is_pjsip(channel):
             return Unheard(
                 f"the far end has no codec in common with the trunk, which may speak {formats}: "
                 "mend `allow` of its endpoint in pjsip.conf",
@@ -220,8 +222,15 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             _log.warning("FastAGI: %s is a call already", call.channel)
             return
         leg = await look_at_leg(session, call)
+        beneath = None
+        if leg.channel is not None and leg.channel != call.channel:
+            beneath = call.linked_id, leg.channel
         core = AsteriskCore(
-            call.unique_id, *clocks(), far_channel=call.channel, sip_call_id=leg.call_id
+            call.unique_id,
+            *clocks(),
+            far_channel=call.channel,
+            sip_call_id=leg.call_id,
+            beneath=beneath,
         )
         try:
             attempt = self._begin(core, await self._codec_of(call.channel), leg.trunk)
@@ -229,6 +238,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             _log.warning("no room for an inbound call: %s", error)
             await session.command(f"EXEC Hangup {Refusal.NORMAL_CIRCUIT_CONGESTION}")
             return
+        if core.beneath_id is not None:
+            self._above.setdefault(core.beneath_id, set()).add(attempt)
         refusal = await self._refusal(
             attempt,
             IncomingCall(
@@ -308,7 +319,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         linked = event.get("Linkedid") or event.get("DestLinkedid") or ""
         if not attempts and (by_link := self._attempts.get(linked)) is not None:
             return [by_link]
-        return attempts
+        return attempts or [*self._above.get(event.get("Uniqueid", ""), ())]
 
     async def _reconcile(self) -> None:
         # Chosen before asking: a call that begins meanwhile need not be in the answer.
@@ -317,7 +328,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         for attempt in attempts:
             its = [one for one in channels if attempt.core.owns(one)]
             attempt.reconcile(its)
-            if attempt.core.answered and _is_pjsip(channel := attempt.core.far_channel or ""):
+            channel = attempt.core.sip_channel
+            if attempt.core.answered and channel is not None and is_pjsip(channel):
                 self._attempts.spawn(self._ask_hold(attempt, channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))
@@ -462,9 +474,19 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         super().attempt_ended(attempt, ended)
         self._transfers.ended(attempt)
+        self._unfollow(attempt)
+
+    def _forget(self, attempt: LiveCall) -> None:
+        super()._forget(attempt)
+        self._unfollow(attempt)
+
+    def _unfollow(self, attempt: LiveCall) -> None:
         self._followed = {
             one: whose for one, whose in self._followed.items() if whose is not attempt
         }
+        beneath = attempt.core.beneath_id or ""
+        if left := self._above.pop(beneath, set()) - {attempt}:
+            self._above[beneath] = left
 
 
 def _id(channel: Event) -> str:
@@ -478,11 +500,6 @@ def _id(channel: Event) -> str:
         return unique_id
     media = channel.get("Channel", "").startswith("UnicastRTP/")
     return linked if media and linked.startswith(ID_PREFIX) else ""
-
-
-def _is_pjsip(channel: str) -> bool:
-    """Whether a channel by that name knows of SIP and RTP itself."""
-    return channel.startswith("PJSIP/")
 
 
 def _caller_id(name: str | None, number: str | None) -> str:

@@ -561,3 +561,25 @@ def test_what_the_trunk_lost_is_known_in_the_end() -> None:
     quality = "ssrc=1;themssrc=2;lp=57;rxjitter=0.02;rxcount=1068;txjitter=0;txcount=9;rlp=3;rtt=0"
     feed(core, [(2.0, from_far(core, "VarSet", Variable="RTPAUDIOQOS", Value=quality))])
     assert core.trunk_lost == 57
+
+
+def test_what_only_the_trunks_channel_beneath_a_local_one_tells() -> None:
+    beneath = {"Uniqueid": "0.9", "Channel": "PJSIP/trunk-00000009"}
+    known = beneath["Uniqueid"], beneath["Channel"]
+    core = AsteriskCore("1.1", 0.0, EPOCH, far_channel="Local/agent@x-1;2", beneath=known)
+    far = {"Uniqueid": "1.1", "Channel": "Local/agent@x-1;2"}
+    feed(core, [(0.1, {"Event": "Newstate", "ChannelStateDesc": "Up", **far})])
+    assert (core.far_channel, core.sip_channel) == (far["Channel"], beneath["Channel"])
+    quality = {"Event": "VarSet", "Variable": "RTPAUDIOQOS", "Value": "ssrc=1;lp=57;rxjitter=0"}
+    told = feed(
+        core,
+        [
+            (3.0, {"Event": "Hold", **beneath}),
+            (4.0, {"Event": "Hold", **OTHER}),
+            (9.0, {"Event": "Unhold", **beneath}),
+            (9.5, {**quality, **beneath}),
+            (9.5, {"Event": "Hangup", "Cause": "16", **beneath}),
+        ],
+    )
+    assert told == [Held(3.0 + EPOCH), Resumed(9.0 + EPOCH)]
+    assert (core.trunk_lost, core.over) == (57, False)

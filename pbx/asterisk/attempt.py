@@ -102,6 +102,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_leads = self._inbound
         self._media_channel: str | None = None
         self._media_id: str | None = None if self._inbound else id
+        self._connected_id: str | None = None
         self._bridge: str | None = None
         self._far_bridge: str | None = None
         self._beside: Event | None = None
@@ -161,7 +162,8 @@ class AsteriskCore(AttemptCore[Output]):
             return
         match event.get("Event"):
             case "Newchannel" | "VarSet" if _is_media(event):
-                self._on_media_leg(event)
+                if self._may_be_ours(event):
+                    self._on_media_leg(event)
             case "Hangup" if _is_media(event):
                 self._on_media_hang_up(event, now)
             case "VarSet" if event.get("Variable") == CALL_ID:
@@ -217,7 +219,7 @@ class AsteriskCore(AttemptCore[Output]):
         """The answer to `AskMedia`; also told by events, should they not be missed."""
         if self.over or self.transferred:
             return
-        self._media_channel = channel
+        self._media_channel, self._connected_id = channel, self._media_id
         self._outputs.append(ConnectMedia(host, port))
         if self._phase == "referring":
             self.stay()
@@ -287,8 +289,8 @@ class AsteriskCore(AttemptCore[Output]):
         if self.over or self._media_gone:
             return
         living = list(channels)
-        media = [one for one in living if _is_media(one)]
-        others = [one for one in living if one not in media]
+        media = [one for one in living if _is_media(one) and self._may_be_ours(one)]
+        others = [one for one in living if not _is_media(one)]
         known = [one for one in others if self._is_far(one)]
         if self._away or self.transferred:
             self._reconcile_taken(media, known, now)
@@ -300,7 +302,8 @@ class AsteriskCore(AttemptCore[Output]):
             for one in [] if self._moved else others:
                 self._outputs.append(HangUpChannel(one.get("Channel", "")))
             return
-        self._media_channel, bridge = media[0].get("Channel"), media[0].get("BridgeId")
+        self._adopt_media(media[0])
+        bridge = media[0].get("BridgeId")
         if bridge and bridge != self._bridge:
             self._enter(bridge)
             self._outputs.append(AskBridge(bridge))
@@ -343,10 +346,8 @@ class AsteriskCore(AttemptCore[Output]):
             else:
                 self.transfer(now)
         elif self._phase == "referring" and media:
-            channel = media[0].get("Channel", "")
-            if channel != self._media_channel:
-                self._outputs.append(AskMedia(channel))
-            elif self._doubtful:
+            self._adopt_media(media[0])
+            if self._doubtful and self._connected_id == self._media_id:
                 self.stay()
         self._insist(now)
 
@@ -379,6 +380,17 @@ class AsteriskCore(AttemptCore[Output]):
         if unique_id != self._media_id:
             self._media_id = unique_id
             self._outputs.append(Follow(unique_id))
+
+    def _adopt_media(self, found: Event) -> None:
+        """Take a media leg that is found to be there, and ask for its audio where that is new."""
+        unique_id, channel = found.get("Uniqueid", ""), found.get("Channel", "")
+        self._set_media(unique_id, channel)
+        if unique_id != self._connected_id:
+            self._outputs.append(AskMedia(channel))
+
+    def _may_be_ours(self, media: Event) -> bool:
+        """Whether that media leg is the one it has or waits for: others may have its Linkedid."""
+        return self._media_id in (None, media.get("Uniqueid")) or self._phase == "referring"
 
     def _on_media_dialled(self, event: Event) -> None:
         """The far leg dials the media leg: of a Local channel's, nothing else tells whose it is."""
@@ -471,7 +483,7 @@ class AsteriskCore(AttemptCore[Output]):
         if left or self._closed:
             return
         if self._away and not self._far_gone:
-            self._media_channel = None
+            self._media_channel = self._connected_id = None
             self._outputs.append(DisconnectMedia())
             return
         self._close_media()

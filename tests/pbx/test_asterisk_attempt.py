@@ -12,6 +12,7 @@ from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.outputs import (
     AskBridge,
     AskCallId,
+    AskMedia,
     AskResponse,
     Event,
     Follow,
@@ -583,3 +584,41 @@ def test_what_only_the_trunks_channel_beneath_a_local_one_tells() -> None:
     )
     assert told == [Held(3.0 + EPOCH), Resumed(9.0 + EPOCH)]
     assert (core.trunk_lost, core.over) == (57, False)
+
+
+def media_leg(unique_id: str, name: str) -> Stream:
+    """What Asterisk tells of a new media leg under the attempt's Linkedid."""
+    who = {"Uniqueid": unique_id, "Channel": name, "Linkedid": "offhook-1"}
+    place = (
+        ("UNICASTRTP_LOCAL_ADDRESS", "127.0.0.1"),
+        ("UNICASTRTP_LOCAL_PORT", "20002"),
+    )
+    told = [{"Event": "VarSet", "Variable": name, "Value": value, **who} for name, value in place]
+    return [(4.0, one) for one in ({"Event": "Newchannel", **who}, *told)]
+
+
+def test_another_calls_media_leg_under_the_same_linkedid_is_not_taken() -> None:
+    core, far = bridged()
+    second = media_leg("8.8", "UnicastRTP/127.0.0.1:2-0x2")
+    assert feed(core, second) == []
+    assert feed(core, [gone({"Uniqueid": "8.8", "Channel": "UnicastRTP/127.0.0.1:2-0x2"})]) == []
+    living = [
+        channel("UnicastRTP/127.0.0.1:2-0x2", "8.8", "Up"),
+        {**channel(MEDIA["Channel"], "offhook-1", "Up"), "BridgeId": "b1"},
+        channel(far["Channel"], far["Uniqueid"], "Up"),
+    ]
+    core.reconcile(living, 5.0)
+    assert core.take() == []
+    core.reconcile(living[:1], 6.0)
+    assert cause(core.take()).name == "pbx_lost_call"
+
+
+def test_a_media_leg_that_is_found_is_connected() -> None:
+    core = AsteriskCore("1.1", 0.0, EPOCH, far_channel="PJSIP/trunk-00000001")
+    found = {"Channel": "UnicastRTP/127.0.0.1:1-0x1", "Uniqueid": "2.2", "Linkedid": "1.1"}
+    core.reconcile([{"Channel": "PJSIP/trunk-00000001", "Uniqueid": "1.1"}, found], 1.0)
+    assert core.take() == [Follow("2.2"), AskMedia(found["Channel"])]
+    core.media_at(found["Channel"], "127.0.0.1", 20002)
+    core.take()
+    core.reconcile([{"Channel": "PJSIP/trunk-00000001", "Uniqueid": "1.1"}, found], 2.0)
+    assert core.take() == []

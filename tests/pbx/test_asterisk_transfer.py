@@ -93,10 +93,10 @@ def channel(name: str, unique_id: str, linked: str = "offhook-1") -> Event:
 
 
 def living(core: AsteriskCore, *media: str) -> list[Event]:
-    """Its far leg, and those media legs."""
+    """Its far leg, and those media legs: its first one, or a new one."""
     assert core.far_channel is not None
     assert core.far_id is not None
-    legs = [channel(name, f"m{index}") for index, name in enumerate(media)]
+    legs = [channel(name, "m2" if name == "UnicastRTP/new" else "offhook-1") for name in media]
     return [*legs, channel(core.far_channel, core.far_id, "offhook-9")]
 
 
@@ -317,7 +317,7 @@ def test_what_became_of_a_refer_is_found_out() -> None:
     core.reconcile(living(core), 1.0)
     assert (core.take(), core.answered) == ([], False)
     core.reconcile(living(core, "UnicastRTP/new"), 2.0)
-    assert core.take() == [AskMedia("UnicastRTP/new")]
+    assert core.take() == [Follow("m2"), AskMedia("UnicastRTP/new")]
     core.media_at("UnicastRTP/new", "127.0.0.1", 4000)
     assert core.take() == [ConnectMedia("127.0.0.1", 4000), ReferAnswered(False)]
     assert core.answered

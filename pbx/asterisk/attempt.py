@@ -406,6 +406,8 @@ class AsteriskCore(AttemptCore[Output]):
             return
         if unique_id == self._media_id:
             self._enter(bridge)
+            if self._far_gone and self._parked:
+                self._wait_parked()
             if event.get("BridgeNumChannels") != "1" and self._far_bridge != bridge:
                 self._outputs.append(AskBridge(bridge))
         elif unique_id == self._far_id:
@@ -421,6 +423,18 @@ class AsteriskCore(AttemptCore[Output]):
         self._bridge = bridge
         self._beside = None
         self._outputs.append(Follow(bridge))
+
+    @property
+    def _parked(self) -> bool:
+        """Whether the media leg has been moved to a bridge without the far leg."""
+        moved = self._bridge is not None and self._far_bridge not in (None, self._bridge)
+        return moved and self._phase == "answered" and not self._closed
+
+    def _wait_parked(self) -> None:
+        """The far leg, which parked us, is gone: somebody else may come, until the call's limit."""
+        self._adopt_far_anew(None, None)
+        if not self._unwanted:
+            self._deadline = None
 
     def _talk_with(self, channel: Event, now: float) -> None:
         """That channel is in the media leg's bridge in place of the far leg that we knew.
@@ -505,6 +519,9 @@ class AsteriskCore(AttemptCore[Output]):
     def _on_far_gone(self, now: float) -> None:
         if self._beside is not None:
             self._talk_with(self._beside, now)
+            return
+        if self._parked:
+            self._wait_parked()
             return
         if self._moved and self._far_bridge is None:
             self._adopt_far_anew(None, None)  # the dialplan rang it in vain, and may have more

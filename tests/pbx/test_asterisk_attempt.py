@@ -523,8 +523,8 @@ def test_a_media_leg_that_is_moved_asks_to_whom(late: bool) -> None:
     assert enter(core, MEDIA, "b2", 2) == [Follow("b2"), AskBridge("b2")]
     if late:
         feed(core, [gone(far)])
-    core.in_bridge("b1", [MEDIA, far], 4.0)
-    assert core.far_id == far["Uniqueid"]
+    core.in_bridge("b1", [MEDIA, OTHER], 4.0)
+    assert core.far_id == (None if late else far["Uniqueid"]), "that bridge is left"
     core.in_bridge("b2", [MEDIA, OTHER], 4.0)
     core.take()
     goes_on_with(core, OTHER)
@@ -622,3 +622,26 @@ def test_a_media_leg_that_is_found_is_connected() -> None:
     core.take()
     core.reconcile([{"Channel": "PJSIP/trunk-00000001", "Uniqueid": "1.1"}, found], 2.0)
     assert core.take() == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_that_is_parked_waits_to_be_retrieved(late: bool) -> None:
+    core, far = bridged()
+    if late:
+        feed(core, [gone(far)])
+    assert enter(core, MEDIA, "park", 1)[:1] == [Follow("park")]
+    if not late:
+        assert feed(core, [gone(far)]) == []
+    assert (core.answered, core.deadline, core.far_id) == (True, None, None)
+    assert Follow("7.7") in enter(core, OTHER, "park", 2)
+    goes_on_with(core, OTHER)
+
+
+def test_a_parked_call_that_is_to_end_is_hung_up() -> None:
+    core, far = bridged()
+    enter(core, MEDIA, "park", 1)
+    feed(core, [gone(far)])
+    core.hang_up(6.0)
+    assert core.take() == [HangUpChannel(MEDIA["Channel"])]
+    assert core.deadline == 10.0
+    assert cause(feed(core, [gone(MEDIA)])).state == "completed"

@@ -18,6 +18,11 @@ _DECIMAL_POINT: Final = frozenset(
 )
 
 
+#: num2words loops for ever at some of these languages' numbers.
+_ENDLESS: Final = frozenset({"am"})
+_CONVERTERS: Final = CONVERTER_CLASSES.keys() - _ENDLESS
+
+
 @dataclass(frozen=True)
 class _Words:
     """What num2words does not know of a language."""
@@ -216,7 +221,7 @@ def _said(number: int, to: str, lang: str) -> str:
 def other(code: str, region: str) -> Language:
     """A language that is neither English nor Spanish, by its ISO 639-1 code and region."""
     local = f"{code}_{region.upper()}"
-    lang = next((one for one in (local, code) if one in CONVERTER_CLASSES), "")
+    lang = next((one for one in (local, code) if one in _CONVERTERS), "")
     lang = {"nb": "no", "nn": "no"}.get(code, lang)
     words = _KNOWN.get(code)
     cardinal = partial(_said, to="cardinal", lang=lang) if lang else str

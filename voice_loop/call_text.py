@@ -144,6 +144,13 @@ class Openers:
             r"(?:j|js|jso|json)?\s{0,4})\Z",
             re.IGNORECASE,
         )
+        self._cut_off = re.compile(
+            r"[<{\[]|>>>|(?:print\()?(?:functions|default_api)\.[\w(]+\Z"
+            # Only what has a `_` is no word; in an address, that is one, too.
+            rf"|(?<![/@.-])(?:print\()?(?:call\s{{1,20}})?{_OURS}(?=\w*_)(?:{prefixes})\Z"
+            rf"|{_LABEL}{_OURS}(?:{prefixes})?\Z",
+            re.IGNORECASE,
+        )
         self._statement = re.compile(
             rf"(?:(?:\A|(?<=[.!?…]))[\s*_`(\[<{{/\"'-]*(?:(?:tool )?call(?:ing)?:?\s+)?{_OURS}"
             rf"(?P<name>{coined})|(?<=\s)[*_`(/\"']*{END_CALL_TOOL}"
@@ -168,6 +175,11 @@ class Openers:
         """Find where an opener may begin, at or after `begin`, that is not whole yet."""
         found = self._begun.search(text, begin)
         return None if found is None else found.start()
+
+    def cut_off(self, text: str) -> int | None:
+        """Find where the end of a reply is no word, but an opener that was cut off."""
+        begun = self.begun(text)
+        return begun if begun is not None and self._cut_off.match(text, begun) else None
 
     def statement(self, clause: str) -> tuple[int, str] | None:
         """Where a tool's mere name stands as a sentence of its own, and which; None if nowhere."""

@@ -4,7 +4,6 @@ A clause is as short as it may be without sounding chopped: the first sound come
 the voice need not wait for a whole sentence.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,13 +21,6 @@ _MOST_PASSAGE = 16_384
 _MOST_AHEAD = 8
 #: Signs that are words by themselves.
 _NAMED_SIGNS = frozenset("#*@&%+=€$£¥°")
-#: What may begin a call, and at the end of a reply is no word.
-_CUT_OFF = re.compile(
-    # In an address, a name with `_` is one.
-    r"[<{\[]|>>>|(?<![/@.-])\S*_|(?:print\()?(?:functions|api)\."
-    # A sentence that has ended is one.
-    r"|(?i:action|(?:tool|function)(?: call| name)?)\s*:(?!.*[.!?…]\s*\Z)"
-)
 
 
 @dataclass(frozen=True)
@@ -81,9 +73,7 @@ class ClauseSplitter:
         yield from self._drain(final=True)
         text, self._buffer = self._buffer, ""
         if self._openers.statement(text) is None:
-            begun = self._openers.begun(text)
-            if begun is not None and _CUT_OFF.match(text, begun) is not None:
-                text = text[:begun]
+            text = text[: self._openers.cut_off(text)]
         yield from self._say(text)
 
     def _take(self, said: Said) -> Iterator[Clause | ToolCall | Retracted]:

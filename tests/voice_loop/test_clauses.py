@@ -99,6 +99,49 @@ def test_clauses_of_samples(text: str) -> None:
     assert split(text) == SAMPLES[text]
 
 
+#: Replies that end in what looks like a tool's name, and is none.
+LAST_WORDS = {
+    "Your username is john_doe.": "Your username is john_doe.",
+    "Your username is john_doe": "Your username is john_doe",
+    "It is MAX_VALUE": "It is MAX_VALUE",
+    "The file is report_final.pdf": "The file is report_final.pdf",
+    "The file is end_report": "The file is end_report",
+    "The site is api.example.com": "The site is api.example.com",
+    "See functions.example.com.": "See functions.example.com.",
+    "The tool: hammer": "The tool: hammer",
+    "Action: please wait": "Action: please wait",
+    "Thank you _so much_": "Thank you so much",
+    "It has many functions.": "It has many functions.",
+    "This is the end": "This is the end",
+    "Is it mary_ann": "Is it mary_ann",
+}
+
+
+@pytest.mark.parametrize("text", LAST_WORDS)
+def test_the_last_word_of_a_reply_is_said(text: str) -> None:
+    assert " ".join(clauses(text)) == LAST_WORDS[text]
+    assert split(*text) == split(text)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        *("end_", "end_c", "functions.end_c", "api.end_ca", "tools.end_c"),
+        *(
+            "print(functions.en",
+            "Action: end_c",
+            "Tool call: `en",
+            "call end_c",
+            "<tool_c",
+            "[end_c",
+        ),
+    ],
+)
+def test_of_a_call_that_is_cut_off_nothing_is_said(begun: str) -> None:
+    assert split(f"Goodbye. {begun}") == [Clause("Goodbye.")]
+    assert split(*f"Goodbye. {begun}") == [Clause("Goodbye.")]
+
+
 @pytest.mark.parametrize("text", SAMPLES)
 def test_samples_split_the_same_wherever_they_are_cut(text: str) -> None:
     assert split(*text) == SAMPLES[text], "character by character"

@@ -25,7 +25,8 @@ _ANNOTATION: Final = re.compile(
             ),
             # Telephone numbers have brackets, too: `(415) 555-0132`.
             r"\((?!\d[\d\s-]*\))[^)]*(?:\)|$)",
-            r"<\|?[^\W\d][\w\s/.:-]*\|?>|<\|[\d.]+\|>",
+            # In `x<y and y>z`, signs are signs.
+            r"(?:(?<!\w)<|<(?=[|/]))[|/]?[^\W\d][\w\s/.:-]*(?<!\s)\|?>|<\|[\d.]+\|>",
             # The star of a keypad stands beside digits.
             r"[*＊](?=\s*[^\W\d])[^*＊\d]*[*＊]|^\s*[*＊](?=[^\W\d])[^*＊\d]*$",
             rf"[{_NOTES}][^{_NOTES}]*(?:[{_NOTES}]|$)",

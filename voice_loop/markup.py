@@ -6,6 +6,7 @@ What is left is what transcripts and histories keep. Marks that mean something b
 
 import html
 import re
+import unicodedata
 from typing import Final
 
 #: A link that may hold what elsewhere ends a clause; at the end of a text, one that has no end yet.
@@ -34,7 +35,11 @@ _UNREAD: Final = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.DO
 _PAUSE: Final = re.compile(
     r"(?<=[^\W_])\s*<(?:br|/p|/li|/td|/th|/tr|/h\d|/div|break)\b[^<>]*>\s*(?=\w)", re.I
 )
-_TAG: Final = re.compile(r"<[/|｜]?\w[^<>]*>")
+#: Words in place of a name stand for what is to be filled in; in `x<y and y>z`, signs are signs.
+_TAG: Final = re.compile(
+    r"<(?:/\s*[^\W\d]|[|｜])[^<>]*>|<[^\W\d][\w:.-]*(?:\s*/?|\s[^<>]*=[^<>]*)>"
+    r"|(?<![\w)\]])<[^\W\d][^<>]*(?<!\s)>(?!\w)"
+)
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 _HIDDEN: Final = 0xE000
 _SHOWN: Final = {_HIDDEN + code: chr(code) for code in range(128)}
@@ -58,10 +63,15 @@ _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z
 _ARROW: Final = re.compile(
     r"\s*(?:<?[-=]{1,2}>|<[-=]{1,2}|[\u2190-\u21ff\u27f0-\u27ff\u2794-\u27be])\s*"
 )
-_PICTURE: Final = re.compile(
-    "[\u200b-\u200f\u2060-\u2064\ufeff\u20e3\ufe0e\ufe0f\u231a-\u23ff\u2460-\u24ff\u25a0-\u27ef"
+_PICTURES: Final = (
+    "[\u200b\u20e3\ufe0e\ufe0f\u231a-\u23ff\u25a0-\u27ef"
     "\u2900-\u2bff\u3030\u303d\u3297\u3299©®™\ue000-\uf8ff\U0001f000-\U0001faff\U000e0020-\U000e007f]+"
 )
+#: Joiners belong to pictures beside them only: some scripts need them inside words.
+_PICTURE: Final = re.compile(f"(?:[\u200c\u200d]*{_PICTURES}[\u200c\u200d]*)+")
+#: Marks of direction, and others that nobody sees.
+_UNSEEN: Final = re.compile("[\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
+_ENCLOSED: Final = re.compile("[\u2460-\u24ff\u2776-\u2793]")
 _BRACES: Final = re.compile(r"[{}\[\]\\]+|[<>|]+(?=\s*\Z)|(?<!\S)[<>|]+(?!\S)(?<!<)(?<!>)")
 _CELLS: Final = re.compile(r"\s*(?:\|\s*)+")
 
@@ -93,6 +103,13 @@ def plain(text: str, *, begins_line: bool) -> str:
     for pattern in _EMPHASIS:
         text = pattern.sub(r"\2", text)
     text = _HALF.sub("", text).translate(_SHOWN)
+    text = _ENCLOSED.sub(_unenclosed, _UNSEEN.sub("", text))
     text = _PICTURE.sub(" ", _ARROW.sub(", ", text))
     text = _CELLS.sub(", ", text.strip().strip("|")) if "|" in text else text
     return " ".join(_BRACES.sub(" ", text).split())
+
+
+def _unenclosed(found: re.Match[str]) -> str:
+    """The number or letter in a circle, brackets, or with a dot."""
+    number = unicodedata.numeric(found[0], None)
+    return unicodedata.normalize("NFKC", found[0]) if number is None else f"{number:g}"

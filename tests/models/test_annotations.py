@@ -133,6 +133,7 @@ def test_words_beside_it_are_kept(text: str, said: str) -> None:
     [
         "Thank you.",
         "Thank you very much. Bye.",
+        "x<y and y>z.",
         "Thanks for watching my dog on Monday.",
         "I want to subscribe to your newsletter.",
         "I have a subtitle by mistake.",

@@ -92,7 +92,7 @@ async def speak(
     try:
         async with asyncio.timeout(_SPEAK_S):
             for clause in clauses(text, language):
-                reading = reader.read(clause.text, speech.last_clause)
+                reading = reader.read_or_leave(clause.text, speech.last_clause)
                 speech.begin_clause(clause.text, reading.weights)
                 async with aclosing(engines.tts.stream(reading.spoken, speed)) as chunks:
                     async for chunk in chunks:

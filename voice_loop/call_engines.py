@@ -175,7 +175,7 @@ class CallEngines:
             await self._say(clause.text, speech, stopwatch)
 
     async def _say(self, text: str, speech: Speech, stopwatch: Stopwatch | None) -> None:
-        reading = self._reader.read(text, speech.last_clause)
+        reading = self._reader.read_or_leave(text, speech.last_clause)
         speech.begin_clause(text, reading.weights)
         stream = _in_time(
             self._engines.tts.stream(reading.spoken, self._config.speed),

@@ -161,6 +161,21 @@ ENGLISH = {
     "A+ or C++": "A plus or C plus plus",
     "192.168.1.10": "one nine two dot one six eight dot one dot one zero",
     "well, yes": "well, yes",
+    "It's 3 PM EST.": "It's three p.m. E S T.",
+    "at 9:30 GMT. Then": "at nine thirty G M T. Then",
+    "3 PM PDT or 5 p.m. MT.": "three p.m. P D T or five p.m. M T.",
+    "3 PM WEST. Go west.": "three p.m. W E S T. Go west.",
+    "10²@c.example": "one zero two at C dot example",
+    "ſep 5": "September fifth",
+    "$5 mİllion": "five million dollars",
+    "5%-10%": "five percent to ten percent",
+    "20°-25°": "twenty degrees to twenty-five degrees",
+    "5€-10€": "five euros to ten euros",
+    "$3.459 a gallon": "three point four five nine dollars a gallon",
+    "$1,234": "one thousand two hundred thirty-four dollars",
+    "€1.234": "one thousand two hundred thirty-four euros",
+    "Suite 100-200": "Suite one hundred to two hundred",
+    "150-200 people": "one hundred fifty to two hundred people",
 }
 BRITISH = {
     "3/4/2026": "the third of April, twenty twenty-six",
@@ -208,6 +223,7 @@ GERMAN = {
     "3/4": "drei Viertel",
     "Hauptstr. 12": "Hauptstraße zwölf",
     "z. B. heute": "zum Beispiel heute",
+    "Hr. und Fr. Müller": "Herr und Frau Müller",
     "a@c.de": "A at C Punkt D E",
 }
 FRENCH = {
@@ -221,6 +237,12 @@ OTHERS = {
     ("nl", "21 mensen"): "eenentwintig mensen",
     ("pl", "123"): "sto dwadzieścia trzy",
     ("sv", "3,5"): "tre komma fem",
+    ("ru", "3,5"): "3,5",
+    ("ru", "1 234,50 руб."): "1 234,50 руб.",
+    ("ru", "50,5%"): "50,5%",
+    ("ja", "3.5度"): "3.5度",
+    ("ar", "1,234.50"): "1,234.50",
+    ("th", "1,234.50"): "1,234.50",
     ("ja", "電話は03-1234-5678です"): "電話は零 三, 一 二 三 四, 五 六 七 八です",
     # Without words for numbers, digits are left to the voice, one by one where they are a code's.
     ("el", "+30 21 1234567"): "+ 3 0, 2 1, 1 2 3, 4 5 6 7",
@@ -292,6 +314,27 @@ def test_no_number_keeps_the_reader_for_ever() -> None:
 
 def test_a_number_without_end_is_read_in_time() -> None:
     assert len(Reader("en").read("9" * 5000).spoken) > 5000
+
+
+async def test_a_fault_in_reading_leaves_the_written_text_to_the_voice(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a word")
+
+    monkeypatch.setattr(Reader, "read", fail)
+    call = PhoneCall({"how": "Room 5. Or 6."})
+    await call.conversation.prepare()
+    await call.answer()
+    await call.hears_out()
+    await call.says_and_waits("how")
+    assert call.mouth.said[-2:] == ["Room 5.", "Or 6."]
+    assert len([one for one in caplog.records if "not read" in one.message]) == 1
+
+    mouth = Mouth()
+    engines = Engines(Ears(), Mind({}), mouth, lambda _: Detector())
+    await speak("They want room 4521.", engines, RATE)
+    assert mouth.said == ["They want room 4521."]
 
 
 async def in_answer(answer: str) -> PhoneCall:

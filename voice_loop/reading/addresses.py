@@ -1,6 +1,7 @@
 """E-mail and web addresses: `a@b.example` is "a at b dot example"."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -51,14 +52,14 @@ def rules(language: Language) -> Iterator[Rule]:
 
 def spelt(address: str, language: Language) -> str:
     """An address in words: its names as they are, its signs by their names."""
-    bare = _SCHEME.sub("", address, count=1).rstrip("/")
+    bare = _SCHEME.sub("", unicodedata.normalize("NFKC", address), count=1).rstrip("/")
     if bare.isupper():
         bare = bare.lower()
     country = _COUNTRY.search(bare)
     said: list[str] = []
     for piece in _PIECE.finditer(bare):
         text = piece[0]
-        if text.isdigit():
+        if text.isdecimal():
             said.append(one_by_one(text, language))
         elif country is not None and piece.start() == country.start():
             said.append(letters(text, language))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from voice_loop.reading.language import Clock, Language
+from voice_loop.reading.language import Clock, Language, folded
 from voice_loop.reading.rule import Context, Rule
 
 _ISO: Final = re.compile(
@@ -93,7 +93,7 @@ def weekdays(language: Language) -> Iterator[Rule]:
     ahead += rf"|(?=,\s+(?:{names})(?!\w))"
 
     def full(written: str) -> str:
-        return language.weekdays.get(written.rstrip(".").lower(), written)
+        return language.weekdays.get(folded(written.rstrip(".")), written)
 
     def until(match: re.Match[str], context: Context) -> str:
         ended = "." if match[0].endswith(".") and not context.tail.strip() else ""
@@ -113,7 +113,7 @@ def _months(language: Language) -> str:
 
 
 def _name(written: str, language: Language) -> str:
-    return language.month_names[language.months[written.lower()] - 1]
+    return language.month_names[language.months[folded(written)] - 1]
 
 
 def _named_dates(language: Language) -> Iterator[Rule]:
@@ -121,7 +121,7 @@ def _named_dates(language: Language) -> Iterator[Rule]:
     of_year = r"(?:,?\s+(?:de\s+|del\s+|of\s+)?(?P<year>[12]\d{3})(?![\w:]|[.,]\d))?"
 
     def named(match: re.Match[str], context: Context) -> str | None:
-        number = language.months[match["month"].lower()]
+        number = language.months[folded(match["month"])]
         day = int(match["day"])
         year = None if match["year"] is None else int(match["year"])
         return _date(day, number, year, context, language)
@@ -200,7 +200,7 @@ def _date(
 
 def _times(language: Language) -> Iterator[Rule]:
     def clock(match: re.Match[str], context: Context) -> str | None:
-        hour, minute, half = int(match["hour"]), int(match["minute"]), (match["half"] or "").lower()
+        hour, minute, half = int(match["hour"]), int(match["minute"]), folded(match["half"] or "")
         gap = match["gap"].lower()
         if gap == "." and not half and not match["word"]:
             return None

@@ -4,6 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
+def folded(text: str) -> str:
+    """A text in small letters, as patterns that ignore case take them to be the same."""
+    return text.casefold().replace("i\u0307", "i").replace("ı", "i")
+
+
 @dataclass(frozen=True)
 class Currency:
     """One currency's names."""

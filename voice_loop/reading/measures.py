@@ -23,7 +23,7 @@ def rules(language: Language) -> Iterator[Rule]:
         rf"(?P<unit>{units})(?![\w'’])(?!\.\w)"
     )
     warm = re.compile(
-        rf"(?<![\w.,])(?P<minus>[-−])?(?P<number>{number})\s?"
+        rf"(?<![\w.,]){MINUS}(?P<number>{number})\s?"
         r"(?:°\s?(?P<scale>[CFK](?!\w))?|º\s?(?P<other>[CF])(?!\w)|(?P<one>[℃℉]))"
     )
     percent = re.compile(rf"(?<![\w.,]){MINUS}(?P<number>{number})\s?%")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from voice_loop.reading.language import Currency, Language
+from voice_loop.reading.language import Currency, Language, folded
 from voice_loop.reading.numbers import MINUS, amount, number_pattern, parse, spoken_number
 from voice_loop.reading.rule import Context, Rule
 
@@ -13,6 +13,8 @@ _CODES: Final = (
     "USD|EUR|GBP|JPY|CAD|AUD|NZD|MXN|BRL|CHF|CNY|INR|ARS|CLP|COP|PEN|UYU|SEK|NOK|DKK|PLN|CZK|HUF"
     "|ZAR|SGD|HKD|AED|SAR|ILS|KRW|THB|PHP|RUB|UAH"
 )
+#: Where these are paid in, and English is spoken, decimals have a point.
+_POINTED: Final = re.compile(r"[$£]|USD|GBP|CAD|AUD|NZD|SGD|HKD|MXN")
 _PER: Final = {
     "mo": "month", "hr": "hour", "h": "hour", "yr": "year", "y": "year", "wk": "week", "d": "day",
 }  # fmt: skip
@@ -29,29 +31,32 @@ def rules(language: Language) -> Iterator[Rule]:
         rf"(?:\s?[–—-]\s?(?:{_SIGNS})?(?P<until>{number})(?!\w))?(?i:{scaled}){per}(?!\d)"
     )
     after = re.compile(
-        rf"(?<![\w.,])(?P<minus>[-−])?(?P<number>{number})(?P<until>(?!))?(?i:{scaled})\s?"
+        rf"(?<![\w.,]){MINUS}(?P<number>{number})(?P<until>(?!))?(?i:{scaled})\s?"
         rf"(?:(?P<sign>{_SIGNS})(?!\d)|(?P<code>{_CODES})(?!\w)){per}"
     )
     cents = re.compile(r"(?<![\w.,])(\d{1,4})\s?¢")
 
     def say(match: re.Match[str], _: Context) -> str | None:
-        currency = language.currency(match["sign"] or match["code"])
+        name = match["sign"] or match["code"]
+        currency = language.currency(name)
         if currency is None:
             return None
         written = match["number"]
+        # Fuel has three decimals; amounts in other currencies may be written as at home.
+        foreign = language.decimal != "." or not _POINTED.search(name)
         whole, decimals = parse(
-            f"0{written}" if written[0] == "." else written, language, money=True
+            f"0{written}" if written[0] == "." else written, language, money=foreign
         )
         if match["scale"]:
-            said = _scaled(whole, decimals, match["scale"].lower(), currency, language)
+            said = _scaled(whole, decimals, folded(match["scale"]), currency, language)
         elif len(decimals) > 2:
             said = f"{amount(match['number'], language)} {currency.many}"
         else:
             said = language.money(whole, decimals.ljust(2, "0") if decimals else "", currency)
         if match["until"]:
-            until, more = parse(match["until"], language, money=True)
+            until, more = parse(match["until"], language, money=foreign)
             said = f"{amount(match['number'], language)} {language.signs['to']} " + (
-                _scaled(until, more, match["scale"].lower(), currency, language)
+                _scaled(until, more, folded(match["scale"]), currency, language)
                 if match["scale"]
                 else language.money(until, more, currency)
             )

@@ -30,12 +30,12 @@ _ARTICLE: Final = re.compile(
 _DECADE: Final = re.compile(r"(?<!\w)(?:(?P<century>1[5-9]|20)|['’])(?P<ten>\d0)['’]?s(?!\w)")
 _RANGE: Final = re.compile(
     r"(?<=\w)\s?–\s?(?=\d)"
-    r"|(?:(?<=[\d%°½¼¾])|(?<=\d[a-z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))"
+    r"|(?:(?<=[\d%°º€£¢½¼¾])|(?<=[°º][CF])|(?<=\d\$)|(?<=\d[a-z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))"
     r"\s?[–—-]\s?(?=[$€£]?\d)",
     re.IGNORECASE,
 )
 _RATIO: Final = re.compile(r"(?<=\d):(?=\d)")
-_NEGATIVE: Final = re.compile(r"(?<![\w)\]])(?:-|−)(?=\d|[.,]\d)")
+_NEGATIVE: Final = re.compile(r"(?<![\w)\]%°º€$£¢])(?:-|−)(?=\d|[.,]\d)")
 
 
 def rules(language: Language) -> Iterator[Rule]:

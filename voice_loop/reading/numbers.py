@@ -11,7 +11,7 @@ _GROUPED: Final = (
     r"|\d{1,3}(?:[.,'’\u00a0\u202f]\d{3}){1,4}(?:[.,]\d{1,15})?(?!\d))"
 )
 _PLAIN: Final = r"\d{1,15}(?:[.,]\d{1,15})?(?!\d)"
-MINUS: Final = r"(?P<minus>(?<![\w)\]])[-−])?"
+MINUS: Final = r"(?P<minus>(?<![\w)\]%°º€$£¢])[-−])?"
 #: What is counted follows.
 PLURAL: Final = re.compile(
     r"\s+(?:[^\W\d_]{3,}(?<!us|ss|is)s|people|men|women|children|percent|more|of)(?!\w)", re.I
@@ -74,7 +74,7 @@ def amount(text: str, language: Language, noun: str = "", *, minus: bool = False
 
 def one_by_one(text: str, language: Language) -> str:
     """Each digit of a text."""
-    return " ".join(language.cardinal(int(digit)) for digit in text if digit.isdigit())
+    return " ".join(language.cardinal(int(digit)) for digit in text if digit.isdecimal())
 
 
 def digits(text: str, language: Language) -> str:

@@ -46,7 +46,8 @@ def rules(language: Language) -> Iterator[Rule]:
     def grouped(match: re.Match[str], context: Context) -> str | None:
         if match[0].isdigit():
             return None
-        return amount(match[0], language, _noun(context.tail, language))
+        # Without a word for the point, each half would be a number of its own.
+        return amount(match[0], language, _noun(context.tail, language)) or match[0]
 
     def say(match: re.Match[str], context: Context) -> str:
         text = match[0]
@@ -89,9 +90,9 @@ def rules(language: Language) -> Iterator[Rule]:
             else language.cardinal(int(text))
         )
 
-    def part(match: re.Match[str], _: Context) -> str | None:
+    def part(match: re.Match[str], _: Context) -> str:
         point = language.signs.get("point")
-        return None if point is None else f"{point} {one_by_one(match[1], language)}"
+        return match[0] if point is None else f"{point} {one_by_one(match[1], language)}"
 
     yield Rule(below_one, part)
     yield Rule(decimal, grouped)

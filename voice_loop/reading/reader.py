@@ -1,5 +1,6 @@
 """From what is written to what is said."""
 
+import logging
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ from voice_loop.reading.language import Language
 from voice_loop.reading.others import other
 from voice_loop.reading.rule import Context, Rule
 from voice_loop.reading.spanish import spanish
+
+log = logging.getLogger(__name__)
 
 #: What a text must have for any of some rules to find something.
 _ADDRESS: Final = re.compile(r"@|\w\.\w|://")
@@ -53,6 +56,17 @@ class Reader:
         code, _, rest = tag.replace("_", "-").lower().partition("-")
         regions = [part for part in rest.split("-") if len(part) in (2, 3)]
         self._rules = _rules(code, regions[-1] if regions else "")
+        self._failed = False
+
+    def read_or_leave(self, written: str, before: str = "") -> Reading:
+        """Read as `read`; leave the text as it is where that fails: a call must not end by it."""
+        try:
+            return self.read(written, before)
+        except Exception:
+            if not self._failed:
+                log.exception("a text is not read, but left to the voice as it is written")
+            self._failed = True
+            return Reading(written, _weights(written, []))
 
     def read(self, written: str, before: str = "") -> Reading:
         """Read one clause; `before` is the one before it, which may tell what a number is."""
@@ -105,6 +119,7 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
                 *notations.rules(language),
             ),
         ),
+        (_CAPITALS, tuple(words.zones(language))),
         (_SHORTENED, (*words.abbreviations(language), *calendar.weekdays(language))),
         (_DIGIT, tuple(words.codes(language))),
         (_CAPITALS, tuple(words.acronyms(language))),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from voice_loop.reading.language import Language
+from voice_loop.reading.language import Language, folded
 from voice_loop.reading.numbers import MOST_DIGITS, digits, letters
 from voice_loop.reading.rule import Context, Rule
 
@@ -34,6 +34,11 @@ _HYPHENED: Final = re.compile(
     r"(?<![\w.@/&-])(?!\d+[A-Z]+-\d+[A-Z]+(?!-)|1-\d{3}-|\d{3}-[A-Z]{4})"
     r"(?=[A-Z\d-]*[A-Z])(?=[A-Z\d-]*\d)[A-Z\d]+(?:-[A-Z\d]+)+(?![\w-]|[.,]\d)"
 )
+_ZONE: Final = re.compile(
+    r"(?<![\w.])(?:[ECP][SD]T|M[SD]T|AK[SD]T|GMT|UTC|CES?T|EEST|AE[SD]T|AC[SD]T|AWST|NZ[SD]T|HST|SAST"
+    r"|(?P<word>[ECMP]T|AST|ADT|EET|WES?T|BST|IST|JST|KST|SGT|HKT|PKT|MSK|BRT|ART|CLT|COT|PET|WIB))(?!\w)"
+)
+_TIME: Final = re.compile(r"\d\s?(?:[ap]\.?\s?m\.?|h|hrs|Uhr)?\s+\Z", re.IGNORECASE)
 _PART: Final = re.compile(r"\d+|[^\W\d_]+")
 _ACRONYM: Final = re.compile(r"(?<![\w&])(?P<caps>[A-ZÁÉÍÓÚÑÜ]{2,})(?P<plural>['’]?s)?(?!\w)")
 _INITIALS: Final = re.compile(
@@ -77,11 +82,11 @@ def abbreviations(language: Language) -> Iterator[Rule]:
 
     def say(match: re.Match[str], context: Context) -> str | None:
         written = match[1] or match[2]
-        key = re.sub(r"\.\s?", ". " if ". " in written else ".", written.lower())
+        key = re.sub(r"\.\s?", ". " if ". " in written else ".", folded(written))
         said = language.abbreviations.get(key) or language.abbreviations.get(key.replace(". ", "."))
         # In small letters these are words, where no number follows.
         if said is None or (
-            written.lower() in _NUMBERED_ONLY and not re.match(r"\s?[\dA-Z#]", context.tail)
+            folded(written) in _NUMBERED_ONLY and not re.match(r"\s?[\dA-Z#]", context.tail)
         ):
             return None
         return said + _full_stop(match, context)
@@ -139,6 +144,17 @@ def identifiers(language: Language) -> Iterator[Rule]:
     yield Rule(_IDENTIFIER, say)
 
 
+def zones(language: Language) -> Iterator[Rule]:
+    """How abbreviated time zones are read: letter by letter, and some behind a time only."""
+
+    def say(match: re.Match[str], context: Context) -> str | None:
+        if match["word"] and not _TIME.search(context.head):
+            return None
+        return letters(match[0], language)
+
+    yield Rule(_ZONE, say)
+
+
 def hyphened(language: Language) -> Iterator[Rule]:
     """How codes are read whose hyphens look like those of ranges."""
     yield Rule(_HYPHENED, lambda match, _: _coded(match[0], language))
@@ -163,7 +179,7 @@ def _coded(code: str, language: Language) -> str | None:
         is_word = _is_name(group)
         if is_word:
             part = group.lower() if group.isupper() else group
-        elif after_word and len(group) <= 2 and group.isdigit():
+        elif after_word and len(group) <= 2 and group.isdecimal():
             part = _number(group, language)
         else:
             part = _singly(group, language)
@@ -185,13 +201,13 @@ def _singly(group: str, language: Language) -> str:
 
 
 def _number(piece: str, language: Language) -> str:
-    if not piece.isdigit() or len(piece) > MOST_DIGITS:
+    if not piece.isdecimal() or len(piece) > MOST_DIGITS:
         return piece
     return digits(piece, language) if piece[0] == "0" else language.cardinal(int(piece))
 
 
 def _spelt(piece: str, language: Language) -> str:
-    return digits(piece, language) if piece.isdigit() else letters(piece, language)
+    return digits(piece, language) if piece.isdecimal() else letters(piece, language)
 
 
 def acronyms(language: Language) -> Iterator[Rule]:
@@ -254,7 +270,7 @@ def signs(language: Language) -> Iterator[Rule]:
                 return named.get("number")
             tagged = after.isalpha() and not before.isalnum()
             return named.get("hashtag" if tagged else sign, named.get(sign))
-        if sign == "*" and before.isdigit() and after.isdigit():
+        if sign == "*" and before.isdecimal() and after.isdecimal():
             return named.get("×")
         if sign == "*" and re.search(r"\d \Z", context.head) and re.match(r" \d", context.tail):
             return named.get("×")

@@ -293,7 +293,7 @@ def english(region: str) -> Language:
         weekdays=_WEEKDAYS,
         abbreviations=_ABBREVIATIONS | _SHORT_MONTHS,
         undotted=_UNDOTTED,
-        code_words=r"codes?|pin|pins|passcode|password|rooms?|suite|ste|apartment|apt|unit|gate|flight"
+        code_words=r"codes?|otp|pin|pins|passcode|password|rooms?|suite|ste|apartment|apt|unit|gate|flight"
         r"|bus|number|numbers|no|id|ids|order|orders|reference|ref|ticket|invoice|account|extension|ext|case"
         r"|confirmation|booking|reservation|policy|member|membership|tracking|serial|model|zip|zip code"
         r"|postcode|postal code|license|licence|plate|ending in|ends in|ending with|digits|card|dial|press"

@@ -19,6 +19,24 @@ PLURAL: Final = re.compile(
 #: A longer one is told by its digits.
 MOST_DIGITS: Final = 15
 
+#: "The code, which you need at night, is": far from the number, only this much is clear.
+TOLD_CODE: Final = re.compile(
+    r"(?<!\w)(?:codes?|pin|pass(?:word|code)|numbers?|código|clave|contraseña|número|nummer|numéro"
+    r"|codice|numero|senha)(?!\w)[^.!?]{0,80}(?:(?<!\w)(?:is|are|es|ist|est|è|é)|:)\s+\Z",
+    re.IGNORECASE,
+)
+
+
+def code_pattern(language: Language) -> re.Pattern[str]:
+    """A pattern of what tells, at its end, that a code, a room or the like follows."""
+    return re.compile(
+        rf"(?:(?<![^\W_])(?P<word>{language.code_words})"
+        rf"(?:\W+(?:{language.code_links})(?!\w)){{0,4}}\W*(?-i:[A-Z]{{2,3}} )?|[#№]\s?)\Z"
+        if language.code_words
+        else r"[#№]\s?\Z",
+        re.IGNORECASE,
+    )
+
 
 def number_pattern(language: Language, *, money: bool = False) -> str:
     """A pattern of whole and decimal numbers; amounts of `money` are often written as abroad."""

@@ -9,7 +9,9 @@ from voice_loop.reading.language import Language
 from voice_loop.reading.numbers import (
     MOST_DIGITS,
     PLURAL,
+    TOLD_CODE,
     amount,
+    code_pattern,
     digits,
     number_pattern,
     one_by_one,
@@ -19,12 +21,6 @@ from voice_loop.reading.rule import Context, Rule
 
 _INTEGER: Final = re.compile(r"(?<![\w])(?<!\d[.,])\d+(?!\w|[.,]\d)")
 _LAST_RESORT: Final = re.compile(r"\d+")
-#: "The code, which you need at night, is": far from the number, only this much is clear.
-_TOLD_CODE: Final = re.compile(
-    r"(?<!\w)(?:codes?|pin|pass(?:word|code)|numbers?|código|clave|contraseña|número|nummer|numéro"
-    r"|codice|numero|senha)(?!\w)[^.!?]{0,80}(?:(?<!\w)(?:is|are|es|ist|est|è|é)|:)\s+\Z",
-    re.IGNORECASE,
-)
 _NOUN: Final = re.compile(r"\s+([^\W\d_]{2,})")
 
 
@@ -32,13 +28,7 @@ def rules(language: Language) -> Iterator[Rule]:
     """How numbers are read that nothing more particular took."""
     below_one = re.compile(r"(?<![\w.,])[.,](\d{1,15})(?!\w|[.,]\d)")
     decimal = re.compile(rf"(?<![\w.,]){number_pattern(language)}(?!\w)")
-    code = re.compile(
-        rf"(?:(?<![^\W_])(?:{language.code_words})(?:\W+(?:{language.code_links})(?!\w)){{0,4}}\W*"
-        r"(?-i:[A-Z]{2,3} )?|[#№]\s?)\Z"
-        if language.code_words
-        else r"[#№]\s?\Z",
-        re.IGNORECASE,
-    )
+    code = code_pattern(language)
     months = "|".join(language.months)
     year = re.compile(rf"(?<!\w)(?:{language.year_words}|{months})[.,]?\s+\Z", re.I)
     quantity = re.compile(rf"(?<!\w)(?:{language.quantity_words})\s+\Z", re.I)
@@ -58,7 +48,7 @@ def rules(language: Language) -> Iterator[Rule]:
         noun = _noun(context.tail, language)
         if size > 1 and unicodedata.digit(text[0]) == 0:
             return digits(text, language)
-        coded = code.search(context.head) or _TOLD_CODE.search(context.head)
+        coded = code.search(context.head) or TOLD_CODE.search(context.head)
         if size >= 3 and coded and not (size == 3 and whole.endswith("00")):
             return digits(text, language)
         if size == 5 and re.search(r"(?<!\w)[A-Z]{2}[.,]?\s+\Z", context.head):

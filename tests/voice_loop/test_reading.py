@@ -185,6 +185,12 @@ ENGLISH = {
     "Case 12-3456": "Case one two, three four five six",
     "Suite 100-200": "Suite one hundred to two hundred",
     "150-200 people": "one hundred fifty to two hundred people",
+    "At 24:00": "At midnight",
+    "2h 30m": "two hours thirty minutes",
+    "1:30:45": "one thirty and forty-five seconds",
+    "3/10-3/14": "March tenth to March fourteenth",
+    "Your 401k plan": "Your four oh one K plan",
+    "401(k)": "four oh one K",
 }
 BRITISH = {
     "3/4/2026": "the third of April, twenty twenty-six",

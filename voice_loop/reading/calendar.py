@@ -16,6 +16,10 @@ _NUMERIC: Final = re.compile(
     r"(?<![\w/.,-])(\d{1,2})(?P<gap>[/.-])(\d{1,2})(?P=gap)(\d{4}|\d{2})(?![\w/]|[.,-]\d)"
 )
 _SHORT: Final = re.compile(r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d)")
+_BETWEEN: Final = re.compile(
+    r"(?<![\w/.,-])(\d{1,2})/(\d{1,2})\s?[–-]\s?(\d{1,2})/(\d{1,2})(?![\w/]|[.,-]\d)"
+)
+_COMMON_PARTS: Final = frozenset((2, 3, 4, 8))
 #: What fractions are of, and in which parts.
 _MEASURED: Final = re.compile(r"\s+(?:of|cup|hour|mile|inch|tea|table|stars?|points?|de)")
 _DENOMINATORS: Final = frozenset((16, 20, 24, 32))
@@ -72,6 +76,16 @@ def _dates(language: Language) -> Iterator[Rule]:
             return None
         return _either(first, second, None, context, language)
 
+    def between(match: re.Match[str], context: Context) -> str | None:
+        fractions = {int(match[2]), int(match[4])} <= _COMMON_PARTS
+        if _MEASURED.match(context.tail) or (fractions and not told.search(context.head)):
+            return None
+        first = _either(int(match[1]), int(match[2]), None, context, language)
+        last = _either(int(match[3]), int(match[4]), None, context, language)
+        return f"{first} {language.signs['to']} {last}" if first and last else None
+
+    if "to" in language.signs:
+        yield Rule(_BETWEEN, between)
     yield Rule(_ISO, iso)
     yield Rule(_YEAR_FIRST, year_first)
     yield Rule(_NUMERIC, numeric)
@@ -208,7 +222,12 @@ def _times(language: Language) -> Iterator[Rule]:
             return None
         if half and hour > 12:
             hour, half = hour - 12, "p"
-        return _ended(language.clock(Clock(hour, minute, half)), match, context)
+        said = language.clock(Clock(hour, minute, half))
+        if second := int(match["second"] or 0):
+            unit = language.units.get("s", ("", ""))[second != 1]
+            link = language.signs.get("and", "")
+            said += f" {link} {language.counted(second, unit)} {unit}"
+        return _ended(said, match, context)
 
     def whole(match: re.Match[str], context: Context) -> str:
         half = match["half"].lower()

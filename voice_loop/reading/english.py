@@ -79,7 +79,9 @@ def _date(day: int, month: int, of: int | None, *, month_first: bool) -> str:
 
 
 def _clock(time: Clock) -> str:
-    hour, minute, half = time.hour, time.minute, time.half
+    if time == Clock(24, 0):
+        return "midnight"
+    hour, minute, half = time.hour % 24, time.minute, time.half
     if not half and (hour > 12 or hour == 0):
         hour, half = (hour - 12, "p") if hour > 12 else (12, "a")
     said = cardinal(hour)

@@ -9,9 +9,26 @@ from voice_loop.reading.numbers import MINUS, PLURAL, amount, number_pattern
 from voice_loop.reading.rule import Context, Rule
 
 _FEET: Final = re.compile(r"(?<![\w'’])(\d{1,2})['’′] ?(\d{1,2})(?:\"|”|″|''|(?!\w))")
+_DURATION: Final = re.compile(
+    r"(?<![\w.,:])(\d{1,3})\s?h(?:rs?)?\s?(\d{1,2})\s?m(?:ins?)?(?![\w²³/])"
+)
 #: Units of one letter or two that are no units beside a hyphen, or at once behind the number.
 _NOT_HYPHENED: Final = frozenset(("m", "s", "g", "l", "L", "h", "V", "W", "ft", "min"))
 _NOT_GLUED: Final = frozenset(("l", "L", "V", "W"))
+
+
+def durations(language: Language) -> Iterator[Rule]:
+    """How `2h 30m` is read, whose minutes look like meters."""
+    hours, minutes = language.units.get("h"), language.units.get("min")
+    if hours is None or minutes is None:
+        return
+
+    def say(match: re.Match[str], _: Context) -> str:
+        hour, minute = int(match[1]), int(match[2])
+        said = [(hour, hours[hour != 1]), (minute, minutes[minute != 1])]
+        return " ".join(f"{language.counted(number, unit)} {unit}" for number, unit in said)
+
+    yield Rule(_DURATION, say)
 
 
 def rules(language: Language) -> Iterator[Rule]:

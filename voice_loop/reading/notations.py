@@ -28,6 +28,8 @@ _ARTICLE: Final = re.compile(
     r"(?<!\w)(der|die|das|den|dem|des|im|am|vom|zum|zur|beim|ins)\s+\Z", re.IGNORECASE
 )
 _DECADE: Final = re.compile(r"(?<!\w)(?:(?P<century>1[5-9]|20)|['’])(?P<ten>\d0)['’]?s(?!\w)")
+#: `401(k)`, `403b`: in the United States, plans by their sections of the law.
+_PENSION: Final = re.compile(r"(?<![\w.,$])(401|403|457)\s?(?:\(([kb])\)|([kb])(?!\w))", re.I)
 _RANGE: Final = re.compile(
     r"(?<=\w)\s?–\s?(?=\d)"
     r"|(?:(?<=[\d%°º€£¢½¼¾])|(?<=[°º][CF])|(?<=\d\$)|(?<=\d[a-z])|(?<=[ap]m)|(?<=[ap]\.m\.)|(?<=\d(?:st|nd|rd|th)))"
@@ -47,7 +49,7 @@ def rules(language: Language) -> Iterator[Rule]:
 
 
 def decades(language: Language) -> Iterator[Rule]:
-    """How decades are read, whose ending looks like a unit."""
+    """How decades and pension plans are read, whose endings look like units."""
     if language.code != "en":
         return
 
@@ -60,7 +62,11 @@ def decades(language: Language) -> Iterator[Rule]:
             return "two thousands"
         return said if century is None else f"{language.cardinal(int(century))} {said}"
 
+    def plan(match: re.Match[str], _: Context) -> str:
+        return f"{language.year(int(match[1]))} {(match[2] or match[3]).upper()}"
+
     yield Rule(_DECADE, say)
+    yield Rule(_PENSION, plan)
 
 
 def _ordinals(language: Language) -> Iterator[Rule]:

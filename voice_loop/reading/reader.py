@@ -110,6 +110,7 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
             _DIGIT,
             (
                 *words.identifiers(language),
+                *measures.durations(language),
                 *calendar.rules(language),
                 *words.hyphened(language),
                 *telephone.rules(language),

@@ -118,7 +118,6 @@ _DIAL_STATUS: Final[Mapping[str, int]] = {
 
 #: RFC 3261 section 9.1: what an INVITE that was cancelled is answered with.
 _REQUEST_TERMINATED: Final = 487
-_TIMEOUT: Final = 408
 _OK: Final = 200
 _REDIRECTION: Final = 23
 _TIMER_EXPIRED: Final = 102
@@ -190,8 +189,7 @@ def _trunk_fault(
     sip_code: int | None, q850: int | None, dial_status: str | None, *, silent: bool
 ) -> TrunkFault | None:
     """How our own trunk kept the call from its number, of which nothing was heard."""
-    # FreeSWITCH tells its own timeout as 408, and a carrier's with the cause in its Reason.
-    if silent or (sip_code == _TIMEOUT and q850 == _TIMER_EXPIRED):
+    if silent:
         return "trunk_unreachable"
     if sip_code is None:
         gave_up = dial_status in _UNREACHABLE_DIAL_STATUS or q850 in _GAVE_UP

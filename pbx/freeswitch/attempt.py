@@ -34,6 +34,8 @@ Event = Mapping[str, str]
 _START_S: Final = 10.0
 #: Seconds for a channel to park after it was asked to.
 _PARK_S: Final = 5.0
+#: SIP and Q.850 of an INVITE that nobody answered; also of a carrier's 408 without a Reason.
+_TIMED_OUT: Final = (408, 102)
 #: How often the audio is tried, each time on another port.
 _AUDIO_TRIES: Final = 3
 #: RFC 4733 clock of `DTMF-Duration`, per millisecond.
@@ -112,6 +114,7 @@ class FreeSwitchCore(AttemptCore[Output]):
         self._job_failure: str | None = None
         self._gone_by: float | None = None
         self._cause_name: str | None = None
+        self._responded = False
         self._answering = False
         self._bridged = False
 
@@ -345,6 +348,8 @@ class FreeSwitchCore(AttemptCore[Output]):
     def _note_cause(self, event: Event) -> None:
         self._cause_name = event.get("Hangup-Cause") or self._cause_name
         self._q850 = whole_number(event.get("variable_hangup_cause_q850", "")) or self._q850
+        # Where the answer came from, which one of FreeSWITCH's own, such as a timeout's, did not.
+        self._responded = self._responded or bool(event.get("variable_sip_network_ip"))
         # A redirection has the latter only.
         told = event.get("variable_sip_term_status") or event.get(
             "variable_proto_specific_hangup_cause", ""
@@ -372,11 +377,12 @@ class FreeSwitchCore(AttemptCore[Output]):
     def _why_unanswered(self) -> Cause:
         cause_name = self._cause_name or self._job_failure
         nobody = self._timed_out or (cause_name == "NO_ANSWER" and self._sip_code is None)
+        timed_out = (self._sip_code, self._q850) == _TIMED_OUT and not self._responded
         return causes.unanswered(
             sip_code=None if nobody else self._sip_code,
             q850=None if nobody else self._q850,
             dial_status="NOANSWER" if nobody else None,
             alerted=self._alerted,
-            silent=cause_name == "GATEWAY_DOWN",
+            silent=cause_name == "GATEWAY_DOWN" or timed_out,
             sip_call_id=self._call_id,
         )

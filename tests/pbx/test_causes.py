@@ -64,7 +64,6 @@ UNALERTED = [
     (None, 0, "CONGESTION", "failed", "trunk_unreachable"),
     (None, 41, None, "failed", "trunk_unreachable"),
     (None, 102, None, "failed", "trunk_unreachable"),
-    (408, 102, None, "failed", "trunk_unreachable"),
     # The network's, or the callee's, answer for the number:
     (503, 17, None, "busy", None),
     (503, 1, None, "failed", None),
@@ -74,6 +73,7 @@ UNALERTED = [
     (403, 21, None, "failed", None),
     (404, 1, None, "failed", None),
     (408, 18, None, "no_answer", None),
+    (408, 102, None, "no_answer", None),
     (410, 22, None, "failed", None),
     (480, 19, None, "no_answer", None),
     (480, 21, None, "no_answer", None),

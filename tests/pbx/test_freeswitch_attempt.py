@@ -325,6 +325,23 @@ def test_an_answer_at_the_very_moment_of_the_ring_timeout() -> None:
     assert life.end("NO_ANSWER", "19", "200").state == "completed"
 
 
+def test_a_carriers_408_is_no_silence() -> None:
+    """FreeSWITCH tells both in the same words, but for where the answer came from."""
+    told = {
+        "Hangup-Cause": "RECOVERY_ON_TIMER_EXPIRE",
+        "variable_hangup_cause_q850": "102",
+        "variable_sip_term_status": "408",
+    }
+    ends = {}
+    for whose, more in (("own", {}), ("carrier", {"variable_sip_network_ip": "192.0.2.9"})):
+        life = Life()
+        life.on("CHANNEL_CREATE")
+        ends[whose] = cause_of(life.on("CHANNEL_HANGUP_COMPLETE", **told, **more))
+    own, carrier = ends["own"], ends["carrier"]
+    assert (own.state, own.sip_code, own.trunk_fault) == ("failed", None, "trunk_unreachable")
+    assert (carrier.state, carrier.sip_code, carrier.trunk_fault) == ("no_answer", 408, None)
+
+
 def test_freeswitch_does_not_begin() -> None:
     life = Life()
     outputs = life.wait(60)

@@ -29,8 +29,10 @@ from pbx.switch import (
 #: Seconds for a hang-up to take effect before it is asked for again, and how often.
 HANG_UP_S: Final = 4.0
 _HANG_UP_TRIES: Final = 3
-#: Of the ring timeout and the time for which an INVITE is sent, the shorter: a trunk that has said
-#: nothing at all by this share of it, not even 100, is silent.
+#: Seconds after which a trunk that has said nothing at all, not even 100, is silent: RFC 3261 has
+#: an INVITE sent four times by then (section 17.1.1.2), each to be answered within 200 ms.
+SILENCE_S: Final = 6.0
+#: The share of a shorter ring timeout, or time of an INVITE, after which it is asked about.
 SILENCE_SHARE: Final = 0.9
 #: Seconds to wait for the PBX's last word about what is gone already.
 LAST_WORD_S: Final = 1.0

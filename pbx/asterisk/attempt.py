@@ -36,6 +36,7 @@ from pbx.asterisk.outputs import (
 from pbx.attempt_core import (
     HANG_UP_S,
     LAST_WORD_S,
+    SILENCE_S,
     SILENCE_SHARE,
     AttemptCore,
     ConnectMedia,
@@ -473,7 +474,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._outputs.append(Follow(unique_id))
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
             patience_s = min(self._invite_timeout_s, self._ring_timeout_s)
-            self._deadline = now + SILENCE_SHARE * patience_s
+            self._deadline = now + min(SILENCE_S, SILENCE_SHARE * patience_s)
             self._invite_over_at = now + self._invite_timeout_s + _INVITE_GRACE_S
             self._give_up_at = now + self._ring_timeout_s + _RING_GRACE_S
         if self._call_id is None:

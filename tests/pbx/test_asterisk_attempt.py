@@ -334,7 +334,7 @@ GONE: Stream = [
 ]
 
 
-SILENT: Final = [(30, 6.0, 5.5), (4, 6.0, 3.7), (30, 32.0, 27.1)]
+SILENT: Final = [(30, 6.0, 5.5), (4, 6.0, 3.7), (30, 32.0, 6.1)]
 
 
 @pytest.mark.parametrize(("ring_timeout_s", "invite_timeout_s", "asked_at"), SILENT)

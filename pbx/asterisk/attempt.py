@@ -18,7 +18,7 @@ media leg, when the far end refuses a REFER; else the attempt lives on as its fa
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from pbx import causes
 from pbx.asterisk.outputs import (
@@ -235,8 +235,15 @@ class AsteriskCore(AttemptCore[Output]):
             now: as always.
         """
         others = [one for one in channels if one.get("Uniqueid") != self._media_id]
-        if bridge == self._bridge and others and not self.over:
-            self._talk_with(others[0], now)
+        if bridge != self._bridge or not others or self.over:
+            return
+        strangers = [one for one in others if not self._is_far(one)]
+        if len(strangers) == len(others):
+            self._talk_with(strangers[0], now)
+        else:
+            self._far_bridge = bridge
+            self._beside = strangers[0] if strangers else None
+            self._answer(now)
 
     def begin_join(self) -> None:
         """The far leg is about to be moved to another one: `transferred()` or `stay()` follows."""
@@ -308,6 +315,11 @@ class AsteriskCore(AttemptCore[Output]):
         if bridge and bridge != self._bridge:
             self._enter(bridge)
             self._outputs.append(AskBridge(bridge))
+        if self._moved and not known:  # whom it went to is told by their bridge
+            here = [one for one in others if bridge and one.get("BridgeId") == bridge]
+            if here:
+                self._talk_with(here[0], now)
+            others = []
         for far in (known or others)[:1]:
             self._adopt_far(far.get("Uniqueid"), far.get("Channel"), now)
             if far.get("ChannelStateDesc") == "Ringing":
@@ -464,7 +476,7 @@ class AsteriskCore(AttemptCore[Output]):
             self._outputs.append(Follow(unique_id))
 
     def _adopt_far(self, unique_id: str | None, channel: str | None, now: float) -> None:
-        if not unique_id or not channel:
+        if not unique_id or not channel or unique_id == self._far_id:
             return
         if self._moved and self.answered:
             self._adopt_far_anew(unique_id, channel)
@@ -603,7 +615,7 @@ def lost_packets(quality: str) -> int:
     return 0 if found is None else int(found[1])
 
 
-def is_pjsip(channel: str | None) -> bool:
+def is_pjsip(channel: str | None) -> TypeGuard[str]:
     """Whether a channel by that name knows of SIP and RTP itself."""
     return channel is not None and channel.startswith("PJSIP/")
 

@@ -329,7 +329,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             its = [one for one in channels if attempt.core.owns(one)]
             attempt.reconcile(its)
             channel = attempt.core.sip_channel
-            if attempt.core.answered and channel is not None and is_pjsip(channel):
+            if attempt.core.answered and is_pjsip(channel):
                 self._attempts.spawn(self._ask_hold(attempt, channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))

@@ -645,3 +645,47 @@ def test_a_parked_call_that_is_to_end_is_hung_up() -> None:
     assert core.take() == [HangUpChannel(MEDIA["Channel"])]
     assert core.deadline == 10.0
     assert cause(feed(core, [gone(MEDIA)])).state == "completed"
+
+
+def test_a_patrol_leaves_a_moved_call_as_it_is() -> None:
+    core, _ = bridged()
+    enter(core, MEDIA, "b2", 2)
+    core.in_bridge("b2", [MEDIA, OTHER], 4.0)
+    core.take()
+    third = {"Uniqueid": "8.8", "Channel": "PJSIP/desk-00000008"}
+    assert enter(core, third, "b2", 3) == []
+    inside = [channel(one["Channel"], one["Uniqueid"], "Up") for one in (MEDIA, third, OTHER)]
+    living = [{**one, "BridgeId": "b2"} for one in inside]
+    for _ in range(2):
+        core.reconcile(living, 5.0)
+        assert core.take() == []
+    assert core.far_id == OTHER["Uniqueid"]
+    assert feed(core, [gone(OTHER)]) == [Follow("8.8")]
+    core.reconcile([living[0], channel("PJSIP/else-00000009", "9.9", "Up"), living[2]], 6.0)
+    assert core.far_id == OTHER["Uniqueid"], "the one in the bridge"
+    core.take()
+    assert feed(core, [gone(OTHER)]) == []
+    assert core.deadline == 9.0, "who was there has hung up, and nobody else came"
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_a_bridge_of_which_an_event_was_missed_moves_nobody(found: bool) -> None:
+    core = answered()
+    far = {"Uniqueid": core.far_id or "", "Channel": core.far_channel or ""}
+    if found:
+        media = {**channel(MEDIA["Channel"], "offhook-1", "Up"), "BridgeId": "b1"}
+        core.reconcile([media, channel(far["Channel"], far["Uniqueid"], "Up")], 4.0)
+        assert core.take() == [Follow("b1"), AskBridge("b1")]
+    else:
+        assert enter(core, MEDIA, "b1", 2) == [Follow("b1"), AskBridge("b1")]
+    core.in_bridge("b1", [OTHER, far, MEDIA], 4.0)
+    assert core.take() == []
+    assert feed(core, [gone(far)]) == [Follow("7.7")], "beside it stood another one"
+    goes_on_with(core, OTHER)
+
+    core = answered()
+    enter(core, MEDIA, "b1", 2)
+    core.in_bridge("b1", [far, MEDIA], 4.0)
+    core.take()
+    feed(core, [gone(far)])
+    assert core.deadline == 9.0, "the end of an ordinary call"

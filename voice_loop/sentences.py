@@ -27,7 +27,7 @@ _TITLES: Final = re.compile(
     rf"{_BEGINS}(?:dr|dra|mr|mrs|ms|mx|prof|profa|rev|hon|sr|sra|srta|sres|d|dña|fr|hr|hrn|frau|sig"
     r"|mme|mlle|dhr|mevr|st|ste|sta|sto|mt|capt|sgt|lt|col|gen|gov|sen|e\.g|i\.e|p\. ?ej|p\. ?ex"
     r"|z\. ?b|d\. ?h|bijv|cf|vs|approx|aprox|ca|bzw|u\. ?a|a\. ?k\. ?a|apt|appt|apto|ext|tel|tél"
-    r"|telf|tfno|ref|dott|avv|ing|av|avda|c/|[ap]\. ?m|ee\. ?uu)\.$",
+    r"|telf|tfno|ref|dott|avv|ing|av|avda|c/|[ap]\. ?m|ee|ee\. ?uu|mio|mrd|tsd)\.$",
     re.IGNORECASE,
 )
 #: Not the end of a sentence before a digit.
@@ -51,7 +51,7 @@ _INITIAL: Final = re.compile(rf"(?:{_BEGINS}|(?<=\w\.))(?![iI]\b)[^\W\d_]\.$")
 _LIST_NUMBER: Final = re.compile(r"\A\s*(?:[*_#>-]+\s*)*\d{1,3}\.$")
 #: In these languages a dot makes a number an ordinal.
 _ORDINAL_DOT: Final = "de da no nb nn is fi et lv cs sk pl hr sr bs sl hu tr lb fo eu"
-_DAY: Final = re.compile(r"(?<![\w.,])\d{1,2}\.$")
+_DAY: Final = re.compile(r"(?<![\w.,])(?:\d{1,2}|[0-3]?\d\.(?:0?\d|1[0-2]))\.$")
 _WIDE: Final = re.compile(
     "[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]"
 )

@@ -297,6 +297,8 @@ ENDS = {
     "See https://c.example/a.b?c=d. Ok": ["See https://c.example/a.b?c=d.", "Ok"],
     "It weighs 3.5 kg. Ok": ["It weighs 3.5 kg.", "Ok"],
     "We meet then on March 4, 2026, at noon": ["We meet then on March 4, 2026,", "at noon"],
+    "Vive en EE. UU. con ella. Ok": ["Vive en EE. UU. con ella.", "Ok"],
+    "Es sind 1,5 Mio. Kunden da. Ok": ["Es sind 1,5 Mio. Kunden da.", "Ok"],
     "Between ten and so on 10 – 12 people": ["Between ten and so on 10 – 12 people"],
     "1. First one.\n2. Second one.": ["1. First one.", "2. Second one."],
     "Look at [our page. It is new](https://a.example/b). Ok": [
@@ -317,6 +319,7 @@ def test_clauses_end_where_sentences_do_in_every_script(text: str) -> None:
 
 
 def test_a_dot_makes_an_ordinal_in_some_languages() -> None:
+    assert said_in("Am 24.12. um 9 Uhr. Gut", "de") == ["Am 24.12. um 9 Uhr.", "Gut"]
     text = "Am 3. März geht es. Gut"
     parts = [part for language in ("de-AT", "en") for part in said_in(text, language)]
     assert parts == ["Am 3. März geht es.", "Gut", "Am 3.", "März geht es.", "Gut"]

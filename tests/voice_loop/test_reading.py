@@ -198,6 +198,7 @@ BRITISH = {
     "1,250": "one thousand two hundred and fifty",
     "020 7946 0958": "zero two zero, seven nine four six, zero nine five eight",
     "press #": "press hash",
+    "at 14.30": "at two thirty p.m.",
 }
 SPANISH = {
     "Llame al +34 912 34 56 78.": "Llame al más tres cuatro, nueve uno dos, tres cuatro, cinco seis, siete ocho.",
@@ -222,6 +223,9 @@ SPANISH = {
     "tú & yo": "tú y yo",
     "y/o": "y o",
     "siglo XXI": "siglo veintiuno",
+    "1,5 millones €": "uno coma cinco millones de euros",
+    "€ 1 millón": "un millón de euros",
+    "a las 15.30": "a las quince treinta",
     "28001 Madrid": "dos ocho cero cero uno Madrid",
 }
 MEXICAN = {
@@ -238,12 +242,28 @@ GERMAN = {
     "3/4": "drei Viertel",
     "Hauptstr. 12": "Hauptstraße zwölf",
     "z. B. heute": "zum Beispiel heute",
+    "um 15.30 mit 15,30": "um fünfzehn Uhr dreißig mit fünfzehn Komma drei null",
+    "am 3.4. um 9": "am dritten April um neun",
+    "am 03.04.": "am dritten April.",
+    "am 24.12.": "am vierundzwanzigsten Dezember.",
+    "vom 3.4. bis 5.4. zu": "vom dritten April bis fünften April zu",
+    "Mo. bis Fr.": "Montag bis Freitag.",
+    "um 15.30 Euro": "um fünfzehn Komma drei null Euro",
+    "Mo-Fr": "Montag bis Freitag",
+    "Fr. 9-12 Uhr": "Freitag neun bis zwölf Uhr",
     "Hr. und Fr. Müller": "Herr und Frau Müller",
+    "So. Jetzt am So. um 9": "So. Jetzt am Sonntag um neun",
+    "1,5 Mio. Kunden": "eins Komma fünf Millionen Kunden",
+    "1 Mio. €": "eine Million Euro",
+    "1,5 Mio. €": "eins Komma fünf Millionen Euro",
+    "100,- €": "einhundert Euro",
     "a@c.de": "A at C Punkt D E",
 }
 FRENCH = {
     "le 1er mai 2026 à 15h30": "le premier mai deux mille vingt-six à quinze heures trente",
     "1 234,50 €": "mille deux cent trente-quatre euros cinquante",
+    "2 millions d'euros ou 2 millions €": "deux millions d'euros ou deux millions d'euros",
+    "le 03/04": "le trois avril",
     "01 23 45 67 89": "zéro un, deux trois, quatre cinq, six sept, huit neuf",
 }
 OTHERS = {
@@ -252,6 +272,9 @@ OTHERS = {
     ("nl", "21 mensen"): "eenentwintig mensen",
     ("pl", "123"): "sto dwadzieścia trzy",
     ("sv", "3,5"): "tre komma fem",
+    ("sv", "kl. 15.30"): "kl. femton trettio",
+    ("it", "alle 13.30"): "alle tredici e trenta",
+    ("pt-BR", "R$ 1,5 milhão"): "um vírgula cinco milhão de reais",
     ("ru", "3,5"): "3,5",
     ("ru", "1 234,50 руб."): "1 234,50 руб.",
     ("ru", "50,5%"): "50,5%",

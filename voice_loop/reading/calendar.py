@@ -21,7 +21,7 @@ _BETWEEN: Final = re.compile(
 )
 _COMMON_PARTS: Final = frozenset((2, 3, 4, 8))
 #: What fractions are of, and in which parts.
-_MEASURED: Final = re.compile(r"\s+(?:of|cup|hour|mile|inch|tea|table|stars?|points?|de)")
+_MEASURED: Final = re.compile(r"\s+(?:of|cup|hour|mile|inch|tea|table|stars?|points?|de|du(?!\w))")
 _DENOMINATORS: Final = frozenset((16, 20, 24, 32))
 _EXPIRY: Final = re.compile(r"(?<!\w)(?:exp\w*|valid|caduc\w*)\.?:?\s+\Z", re.IGNORECASE)
 _HALF: Final = r"\s?(?P<half>[ap])(?:\. ?m\.|\.?m(?!\w)\.?)"
@@ -35,7 +35,17 @@ _HOUR: Final = re.compile(rf"(?<![\w:.,$€£])(?P<hour>0?\d|1[0-2]){_HALF}", re
 _FULL_HOUR: Final = re.compile(r"(?<![\w:.,])(?P<hour>[01]?\d|2[0-4])\s?(?:h|Uhr|uur)(?!\w)")
 _MILITARY: Final = re.compile(r"(?<![\w:.,])([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)(?!\w)")
 
-_DOUBTFUL: Final = frozenset(("mon", "wed", "sat", "sun", "dom"))
+#: What is no time of day follows.
+_UNIT: Final = re.compile(
+    r"\s?[%€$£°]|\s(?:euros?|dollars?|pounds?|pence|grad|prozent|percent|k?[mg])(?!\w)", re.I
+)
+_DOTTED: Final = re.compile(r"(?<![\w.,/-])(\d{1,2})\.\s?(\d{1,2})\.(?!\d)")
+_BEFORE_DAY: Final = re.compile(
+    r"(?:(?<!\w)(?:am|und|bis|zum|ab|jeden|nur|(?:mo|di|mi|do|fr|sa)\.)|[,/–-])\s*\Z", re.I
+)
+_DOUBTFUL: Final = frozenset(
+    ("mon", "wed", "sat", "sun", "dom", "mo", "di", "mi", "do", "fr", "sa", "so")
+)
 
 
 def rules(language: Language) -> Iterator[Rule]:
@@ -76,6 +86,12 @@ def _dates(language: Language) -> Iterator[Rule]:
             return None
         return _either(first, second, None, context, language)
 
+    def dotted(match: re.Match[str], context: Context) -> str | None:
+        if not told.search(context.head):
+            return None
+        said = _date(int(match[1]), int(match[2]), None, context, language)
+        return said and said + ("" if context.tail.strip() else ".")
+
     def between(match: re.Match[str], context: Context) -> str | None:
         fractions = {int(match[2]), int(match[4])} <= _COMMON_PARTS
         if _MEASURED.match(context.tail) or (fractions and not told.search(context.head)):
@@ -90,6 +106,8 @@ def _dates(language: Language) -> Iterator[Rule]:
     yield Rule(_YEAR_FIRST, year_first)
     yield Rule(_NUMERIC, numeric)
     yield Rule(_SHORT, short)
+    if language.code == "de":
+        yield Rule(_DOTTED, dotted)
     if language.months:
         yield from _named_dates(language)
 
@@ -102,6 +120,7 @@ def weekdays(language: Language) -> Iterator[Rule]:
     day = f"(?:{'|'.join({*language.weekdays.values()})}|{short})"
     # The others are words as well.
     clear = "|".join(one.capitalize() for one in language.weekdays if one not in _DOUBTFUL)
+    clear = clear or "(?!)"
     ahead = rf"\.|(?=,?\s+(?:\d|(?:at|and|&)\s|(?i:{_months(language)})))"
     names = "|".join(one.capitalize() for one in sorted(language.weekdays, key=len, reverse=True))
     ahead += rf"|(?=,\s+(?:{names})(?!\w))"
@@ -113,8 +132,15 @@ def weekdays(language: Language) -> Iterator[Rule]:
         ended = "." if match[0].endswith(".") and not context.tail.strip() else ""
         return f"{full(match[1])} {language.signs['to']} {full(match[2])}{ended}"
 
-    def weekday(match: re.Match[str], _: Context) -> str:
-        return full(match[0])
+    def weekday(match: re.Match[str], context: Context) -> str | None:
+        if language.code == "de":
+            # A woman's title, and a word.
+            named = re.match(r"\s+[A-ZÄÖÜ][a-zäöü]", context.tail)
+            before = _BEFORE_DAY.search(context.head)
+            if (match[0] == "Fr." and named) or (match[0].startswith("So") and not before):
+                return None
+        ends = match[0].endswith(".") and context.head and not context.tail.strip()
+        return full(match[0]) + ("." if ends else "")
 
     yield Rule(
         re.compile(rf"(?<!\w)({day})\.?\s?[–-]\s?({day})(?!\w)\.?(?=\W|\Z)", re.IGNORECASE), until
@@ -213,10 +239,17 @@ def _date(
 
 
 def _times(language: Language) -> Iterator[Rule]:
+    told = re.compile(rf"(?<!\w)(?:{language.time_words or '(?!)'})\s+\Z", re.IGNORECASE)
+
     def clock(match: re.Match[str], context: Context) -> str | None:
         hour, minute, half = int(match["hour"]), int(match["minute"]), folded(match["half"] or "")
         gap = match["gap"].lower()
-        if gap == "." and not half and not match["word"]:
+        marked = half or match["word"]
+        if (
+            gap == "."
+            and not marked
+            and not (told.search(context.head) and not _UNIT.match(context.tail))
+        ):
             return None
         if gap == "h" and language.code not in {"fr", "es", "pt", "it"}:
             return None

@@ -308,6 +308,7 @@ def english(region: str) -> Language:
         r"|approximately|exactly|only|all|the|up to|least|most|have|has|had",
         date_words=r"on|by|until|till|since|before|after|from|through|due|date|dated|between|and|to|this|next"
         r"|monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun",
+        time_words="at|until|till|from" if british else "",
         scales={
             "k": "thousand",
             "m": "million",

@@ -77,6 +77,8 @@ class Language:
     """A pattern of what stands before amounts."""
     date_words: str = ""
     """A pattern of what stands before dates."""
+    time_words: str = ""
+    """A pattern of what stands before times of day, also where those have a dot."""
     scales: Mapping[str, str] = field(default_factory=dict)
     """`k`, `m`, `bn` and what is written out behind an amount of money."""
     capitals: frozenset[str] = frozenset()

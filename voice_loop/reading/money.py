@@ -15,6 +15,9 @@ _CODES: Final = (
 )
 #: Where these are paid in, and English is spoken, decimals have a point.
 _POINTED: Final = re.compile(r"[$£]|USD|GBP|CAD|AUD|NZD|SGD|HKD|MXN")
+_MILLIONS: Final = re.compile("mill[ioó]|milh|bilh|mili")
+#: Between millions and what there are of them.
+_LINKS: Final = {"es": " de ", "pt": " de ", "fr": " de ", "it": " di "}
 _PER: Final = {
     "mo": "month", "hr": "hour", "h": "hour", "yr": "year", "y": "year", "wk": "week", "d": "day",
 }  # fmt: skip
@@ -27,11 +30,11 @@ def rules(language: Language) -> Iterator[Rule]:
     scaled = rf"(?:\s?(?P<scale>{scale})(?!\w))?"
     per = r"(?:\s?/\s?(?P<per>[^\W\d_]+))?"
     before = re.compile(
-        rf"{MINUS}(?:(?P<sign>{_SIGNS})|(?<!\w)(?P<code>{_CODES}))\s?(?P<number>{number}|\.\d\d)"
+        rf"{MINUS}(?:(?P<sign>{_SIGNS})|(?<!\w)(?P<code>{_CODES}))\s?(?P<number>{number}|\.\d\d)(?:[.,][-–—](?!\d))?"
         rf"(?:\s?[–—-]\s?(?:{_SIGNS})?(?P<until>{number})(?!\w))?(?i:{scaled}){per}(?!\d)"
     )
     after = re.compile(
-        rf"(?<![\w.,]){MINUS}(?P<number>{number})(?P<until>(?!))?(?i:{scaled})\s?"
+        rf"(?<![\w.,]){MINUS}(?P<number>{number})(?:[.,][-–—])?(?P<until>(?!))?(?i:{scaled})\.?\s?"
         rf"(?:(?P<sign>{_SIGNS})(?!\d)|(?P<code>{_CODES})(?!\w)){per}"
     )
     cents = re.compile(r"(?<![\w.,])(\d{1,4})\s?¢")
@@ -78,9 +81,12 @@ def rules(language: Language) -> Iterator[Rule]:
 def _scaled(whole: int, decimals: str, scale: str, currency: Currency, language: Language) -> str:
     name = language.scales[scale]
     said = spoken_number(whole, decimals, language, "euros")
-    if language.code == "es":
-        if name == "millones" and whole == 1 and not decimals:
-            name = "millón"
-        link = " de " if name.startswith("mill") else " "
-        return f"{said} {name}{link}{currency.many}"
-    return f"{said} {name} {currency.many}"
+    one = whole == 1 and not decimals
+    if language.code == "de" and one and name.startswith("Mil"):
+        said, name = "eine", name.removesuffix("en").removesuffix("e") + "e" * ("liard" in name)
+    if language.code == "es" and one and name == "millones":
+        name = "millón"
+    link = _LINKS.get(language.code, " ") if _MILLIONS.match(name) else " "
+    if link == " de " and language.code == "fr" and currency.many[0] in "aeiou":
+        link = " d'"
+    return f"{said} {name}{link}{currency.many}"

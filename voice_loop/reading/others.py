@@ -4,7 +4,7 @@ with what every voice knows by itself."""
 # ruff: noqa: E501, SIM905 - tables of words
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -42,6 +42,9 @@ class _Words:
     link: str = " "
     """Between money and cents."""
     code_words: str = ""
+    date_words: str = ""
+    time_words: str = ""
+    scales: Mapping[str, str] = field(default_factory=dict)
     fractions: str = ""
     """A half, a third, two thirds, a quarter, three quarters; commas between."""
 
@@ -55,6 +58,9 @@ _GERMAN: Final = _Words(
         "about": "etwa", "and": "und", "extension": "Durchwahl", "version": "Version", "half": "einhalb",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "Grad",
     },
+    date_words=r"am|vom|bis|bis zum|zum|ab|seit|den|der|dem|zwischen|und|nach|vor|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|(?:mo|di|mi|do|fr|sa|so)\.",
+    time_words=r"um|ab|bis|von|gegen|vor|nach",
+    scales={"mio": "Millionen", "million": "Million", "millionen": "Millionen", "mrd": "Milliarden", "milliarde": "Milliarde", "milliarden": "Milliarden", "tsd": "tausend", "tausend": "tausend"},
     fractions="ein halb,ein Drittel,zwei Drittel,ein Viertel,drei Viertel",
     months="Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     clock="{} Uhr {}", hours="{} Uhr", first="*", link=" ",
@@ -73,6 +79,7 @@ _GERMAN: Final = _Words(
         "bzw": "beziehungsweise", "ca": "circa", "tel": "Telefon", "inkl": "inklusive", "zzgl": "zuzüglich",
         "mwst": "Mehrwertsteuer", "prof": "Professor", "st": "Sankt", "evtl": "eventuell", "ggf": "gegebenenfalls",
         "u. a": "unter anderem", "u.a": "unter anderem", "max": "maximal", "min": "mindestens", "std": "Stunden",
+        "mio": "Millionen", "mrd": "Milliarden", "tsd": "tausend",
     },
     code_words="code|codes|pin|nummer|nr|zimmer|raum|flug|postleitzahl|plz|konto|kundennummer|bestellung"
     r"|rechnung|kennwort|telefon|durchwahl|gate|\w+nummer|ziffern|taste",
@@ -87,6 +94,9 @@ _FRENCH: Final = _Words(
         "about": "environ", "and": "et", "extension": "poste", "version": "version", "half": "demi",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "degré",
     },
+    date_words=r"le|du|au|avant le|dès|depuis|jusqu'au|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche",
+    time_words=r"à|vers|dès|jusqu'à|entre",
+    scales={"million": "million", "millions": "millions", "milliard": "milliard", "milliards": "milliards", "mille": "mille"},
     fractions="un demi,un tiers,deux tiers,un quart,trois quarts",
     months="janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     clock="{} heures {}", hours="{} heures", first="premier",
@@ -117,6 +127,9 @@ _ITALIAN: Final = _Words(
         "about": "circa", "and": "e", "extension": "interno", "version": "versione", "half": "mezzo",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "grado",
     },
+    date_words=r"il|dal|al|del|entro|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica",
+    time_words=r"alle|dalle|le|ore|entro le|verso le",
+    scales={"milione": "milione", "milioni": "milioni", "miliardo": "miliardo", "miliardi": "miliardi", "mila": "mila"},
     fractions="un mezzo,un terzo,due terzi,un quarto,tre quarti",
     months="gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     clock="{} e {}", hours="{}", first="primo", link=" e ",
@@ -146,6 +159,9 @@ _PORTUGUESE: Final = _Words(
         "about": "cerca de", "and": "e", "extension": "ramal", "version": "versão", "half": "meio",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "grau",
     },
+    date_words=r"dia|em|no dia|até|desde|segunda|terça|quarta|quinta|sexta|sábado|domingo",
+    time_words=r"às|as|das|até às",
+    scales={"milhão": "milhão", "milhões": "milhões", "bilhão": "bilhão", "bilhões": "bilhões", "mil": "mil"},
     fractions="meio,um terço,dois terços,um quarto,três quartos",
     months="janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     clock="{} e {}", hours="{} horas", first="primeiro", link=" e ", date="{day} de {month} de {year}",
@@ -176,6 +192,9 @@ _DUTCH: Final = _Words(
         "about": "ongeveer", "and": "en", "extension": "toestel", "version": "versie", "half": "een half",
         "celsius": "Celsius", "fahrenheit": "Fahrenheit", "degree": "graad",
     },
+    date_words=r"op|vanaf|tot|voor|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag",
+    time_words=r"om|vanaf|tot|rond",
+    scales={"miljoen": "miljoen", "miljard": "miljard", "duizend": "duizend"},
     fractions="een half,een derde,twee derde,een kwart,drie kwart",
     months="januari februari maart april mei juni juli augustus september oktober november december",
     clock="{} uur {}", hours="{} uur",
@@ -199,6 +218,12 @@ _DUTCH: Final = _Words(
 _KNOWN: Final[Mapping[str, _Words]] = {
     "de": _GERMAN, "fr": _FRENCH, "it": _ITALIAN, "pt": _PORTUGUESE, "nl": _DUTCH,
 }  # fmt: skip
+_GERMAN_WEEKDAYS: Final = {
+    "mo": "Montag", "di": "Dienstag", "mi": "Mittwoch", "do": "Donnerstag", "fr": "Freitag",
+    "sa": "Samstag", "so": "Sonntag",
+}  # fmt: skip
+#: In the north and east of Europe.
+_TIME_WORDS: Final = r"kl\.?|klockan|klokken|klo|kello|godz\.?"
 _FRACTIONS: Final = ((1, 2), (1, 3), (2, 3), (1, 4), (3, 4))
 _SMALL_WORDS: Final = frozenset(
     (
@@ -305,6 +330,10 @@ def other(code: str, region: str) -> Language:
         },
         abbreviations={} if words is None else words.abbreviations,
         undotted=frozenset(("mme", "mlle", "dr")),
+        weekdays=_GERMAN_WEEKDAYS if code == "de" else {},
+        date_words="" if words is None else words.date_words,
+        time_words=_TIME_WORDS if words is None else words.time_words,
+        scales={} if words is None else words.scales,
         code_words="" if words is None else words.code_words,
         code_links="ist|die|der|lautet|le|la|de|est|il|è|o|é|het|is|num[ée]ro|nummer|numero",
         small_words=_SMALL_WORDS,

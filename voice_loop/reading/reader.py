@@ -121,7 +121,7 @@ def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, .
             ),
         ),
         (_CAPITALS, tuple(words.zones(language))),
-        (_SHORTENED, (*words.abbreviations(language), *calendar.weekdays(language))),
+        (_SHORTENED, (*calendar.weekdays(language), *words.abbreviations(language))),
         (_DIGIT, tuple(words.codes(language))),
         (_CAPITALS, tuple(words.acronyms(language))),
         (_DIGIT, tuple(plain_numbers.rules(language))),

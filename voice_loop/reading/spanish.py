@@ -253,6 +253,7 @@ def spanish(region: str) -> Language:
         quantity_words=r"unos|unas|más|menos|casi|total|cuesta|cuestan|precio|son|es|hay|tiene|tenemos|los|las|solo|todos|todas",
         date_words=r"el|hasta|desde|antes|después|día|fecha|para|lunes|martes|miércoles|jueves|viernes|sábado"
         r"|domingo|al|del",
+        time_words="las|la",
         scales={
             "k": "mil",
             "m": "millones",

@@ -39,7 +39,7 @@ _BEFORE_NUMBER: Final = re.compile(
 )
 #: The end of a sentence before a capital letter only.
 _BEFORE_CAPITAL: Final = re.compile(
-    rf"{_BEGINS}(?:etc|incl|excl|inkl|zzgl|evtl|ggf|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy"
+    rf"{_BEGINS}(?:mo|di|mi|sa|etc|incl|excl|inkl|zzgl|evtl|ggf|inc|ltd|llc|corp|co|jr|ave|blvd|rd|ln|hwy|pkwy"
     r"|dept|dpto|est|avg|misc|min|max"
     r"|hr|hrs|mins|sec|secs|lb|lbs|oz|ft|mi|kg|km|usw|enz|ecc|str|ud|uds|vd|pta|izq|dcha"
     r"|(?:\w\.)+\w)\.$",

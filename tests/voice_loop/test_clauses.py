@@ -299,6 +299,7 @@ ENDS = {
     "We meet then on March 4, 2026, at noon": ["We meet then on March 4, 2026,", "at noon"],
     "Vive en EE. UU. con ella. Ok": ["Vive en EE. UU. con ella.", "Ok"],
     "Es sind 1,5 Mio. Kunden da. Ok": ["Es sind 1,5 Mio. Kunden da.", "Ok"],
+    "Offen Mo. bis Mi. und Sa. um neun. Ok": ["Offen Mo. bis Mi. und Sa. um neun.", "Ok"],
     "Between ten and so on 10 – 12 people": ["Between ten and so on 10 – 12 people"],
     "1. First one.\n2. Second one.": ["1. First one.", "2. Second one."],
     "Look at [our page. It is new](https://a.example/b). Ok": [

@@ -24,8 +24,8 @@ WORST_COMPRESSION: Final = 2.4
 #: No speech, when the model itself says so with this probability and is not sure of its words.
 NO_SPEECH: Final = 0.6
 SURE_LOG_PROBABILITY: Final = -0.3
-#: Without context, Whisper writes a single word several times. Each takes this long to say,
-#: seconds.
+#: Without context, Whisper writes a single word several times. Each takes a vowel of its own, or
+#: this much of one that goes on, seconds.
 SHORTEST_WORD_S: Final = 0.3
 #: Whisper writes a number in letters or in figures, as likely the one as the other.
 _FIGURES: Final = {
@@ -63,8 +63,8 @@ class Look:
     """The best first, as the model ranks them."""
     no_speech: float
     """Probability of the model's own token for that."""
-    voiced_s: float = math.inf
-    """How long the utterance is about as loud as at its loudest, seconds; infinite: not known."""
+    vowels_s: Sequence[float] | None = None
+    """How long it is about as loud as at its loudest, each time, seconds; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def weigh(look: Look) -> Heard:
     text = spoken(first[words].text)
     tokens = first[words].tokens
     several = len(text.split()) if " " not in words else 1
-    if several > (most := max(1.0, look.voiced_s / SHORTEST_WORD_S)):
-        text = " ".join(text.split()[: int(most)])
-        tokens = 1 + math.ceil((tokens - 1) * int(most) / several)
+    if look.vowels_s is not None and several > (most := most_words(look.vowels_s)):
+        text = " ".join(text.split()[:most])
+        tokens = 1 + math.ceil((tokens - 1) * most / several)
     likely = min(0.0, best + math.log(shares[words])) / tokens
     sure = likely + math.log(shares[words] / sum(shares.values()))
     if look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY:
@@ -119,6 +119,11 @@ def together(parts: Sequence[Heard]) -> Transcript:
     tokens = sum(part.tokens for part in parts)
     log_probability = sum(part.log_probability * part.tokens for part in parts) / tokens
     return Transcript(text, math.exp(log_probability))
+
+
+def most_words(vowels_s: Sequence[float]) -> int:
+    """How many words there was time for, at least one. Pauses between them count for none."""
+    return max(1, sum(max(1, int(one / SHORTEST_WORD_S)) for one in vowels_s))
 
 
 def _words(text: str) -> str:

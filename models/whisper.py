@@ -50,6 +50,8 @@ EDGE: Final = 3 * RATE // 10
 SILENCE: Final = 10 ** (-65 / 20)
 #: Vowels, as a share of the loudest 20 ms: -15 dB.
 VOICED: Final = 10 ** (-15 / 20)
+#: What is shorter ends a consonant ("left"), in 20 ms.
+VOWEL: Final = 3
 #: The signs of annotations; a note is several tokens, none of which is a character.
 ANNOTATING: Final = frozenset("()[]_*♩♪♫♬\N{REPLACEMENT CHARACTER}")
 #: Speech that takes more tokens than one window may have is heard in halves, down to this, seconds.
@@ -207,7 +209,7 @@ class FasterWhisper:
                 for ids, score in zip(result.sequences_ids, result.scores, strict=True)
             ],
             result.no_speech_prob,
-            voiced_s(audio),
+            vowels_s(audio),
         )
 
 
@@ -248,10 +250,12 @@ def sounding(audio: Features) -> Features:
     return audio[max(0, loud[0] - 5) * HOP : (loud[-1] + 6) * HOP]
 
 
-def voiced_s(audio: Features) -> float:
-    """How long float samples at 16 kHz are about as loud as at their loudest, seconds."""
+def vowels_s(audio: Features) -> list[float]:
+    """How long 16 kHz float samples are about as loud as at their loudest, each time, seconds."""
     levels = _levels(audio)
-    return float(np.count_nonzero(levels > levels.max(initial=0.0) * VOICED)) * HOP / RATE
+    voiced = levels > levels.max(initial=0.0) * VOICED
+    edges = np.flatnonzero(np.diff(voiced, prepend=False, append=False))
+    return [int(one) * HOP / RATE for one in edges[1::2] - edges[::2] if one >= VOWEL]
 
 
 def _levels(audio: Features) -> Features:

@@ -34,49 +34,120 @@ _ANNOTATION: Final = re.compile(
     )
 )
 _SPACES: Final = re.compile(" {2,}")
-#: A sentence with the space behind it. A dot in a name or an address ends none.
-_SENTENCE: Final = re.compile(r".+?(?:[.!?…।؟]+(?=\s|$)|[。！？]+|\n|$)\s*", re.DOTALL)
+#: A sentence with the space behind it. A dot in a name or an address, or of an initial, ends none.
+_SENTENCE: Final = re.compile(
+    r".+?(?:(?<![\W_][^\W\d_])\.+(?=\s|$)|[!?…।؟][.!?…।؟]*(?=\s|$)|[。！？]+|\n|$)\s*", re.DOTALL
+)
+#: `DimaTorzok`; an initial.
+_INNER_CAPITAL: Final = re.compile(r"(?<=[a-zа-яё])[A-ZА-ЯЁ]")
+_INITIAL: Final = re.compile(r"\b[^\W\d_]\.")
 #: Longer sentences, and longer texts, are looked at no further, characters.
 _LONGEST: Final = 200
 _LONGEST_TEXT: Final = 4000
 
 
 class _Subtitles:
-    """The sentences of `subtitles.json`, compared as plain words; `*` there is any words.
+    """The sentences of `subtitles.json`, compared as plain words.
 
     Args:
         alone: by language, what nobody says on a telephone.
         after: what counts as such after one of them: an audience is taken leave of, too.
+        unsure: what people say, too; it counts as such beside one of them or an annotation.
+        credit: the words that say who made the subtitles.
     """
 
-    def __init__(self, alone: Mapping[str, Iterable[str]], after: Iterable[str]) -> None:
-        lines = {line for of_language in alone.values() for line in of_language}
-        patterns = {line for line in lines if "*" in line}
-        self._lines = frozenset(map(plain_words, lines - patterns))
-        self._patterns = re.compile("|".join(map(_regex, sorted(patterns))))
+    def __init__(
+        self,
+        alone: Mapping[str, Iterable[str]],
+        after: Iterable[str],
+        unsure: Iterable[str],
+        credit: Mapping[str, Iterable[str]],
+    ) -> None:
+        lines = frozenset(plain_words(line) for found in alone.values() for line in found)
         self._after = frozenset(map(plain_words, after))
+        self._either = lines | self._after
+        self._unsure = frozenset(map(plain_words, unsure))
+        self._credits = _Credits(**credit)
 
-    def without(self, text: str) -> str:
-        """The text's other sentences."""
+    def without(self, text: str, annotated: bool) -> str:
+        """The text's other sentences.
+
+        Args:
+            text: what a recogniser wrote, without its annotations.
+            annotated: whether it had some.
+        """
+        sentences = [(one, plain_words(one)) for one in _SENTENCE.findall(text)]
+        has = [self._has(sentence, words) for sentence, words in sentences]
+        unsure = self._unsure if annotated or any(has) else frozenset()
         kept = []
         after = False
-        for sentence in _SENTENCE.findall(text):
-            words = plain_words(sentence)
-            if self._has(words):
+        for (sentence, words), subtitle in zip(sentences, has, strict=True):
+            if subtitle or words in unsure:
                 after = True
             elif words and not (after and consists_of(words, self._after)):
                 kept.append(sentence)
                 after = False
         return "".join(kept).strip()
 
-    def _has(self, words: str) -> bool:
-        return consists_of(words, self._lines) or (
-            len(words) <= _LONGEST and self._patterns.fullmatch(words) is not None
+    def _has(self, sentence: str, words: str) -> bool:
+        if consists_of(words, self._either):
+            return not consists_of(words, self._after)
+        return len(words) <= _LONGEST and self._credits.has(sentence)
+
+
+class _Credits:
+    """Sentences that say who made the subtitles, and nothing else.
+
+    A name that is not known is one by its form: capitals inside, an initial, or two words with
+    capitals after "by" or a colon. "Captions by Friday" are asked for.
+
+    Args:
+        what: was made, in any language; a credit begins with it.
+        links: words between that and the names.
+        whose: the names that are known.
+        no_names: words with capitals that are no names.
+    """
+
+    def __init__(
+        self,
+        what: Iterable[str],
+        links: Iterable[str],
+        whose: Iterable[str],
+        no_names: Iterable[str],
+    ) -> None:
+        self._what, self._links, self._whose = (
+            {tuple(plain_words(one).split()) for one in phrases} for phrases in (what, links, whose)
         )
+        self._no_names = frozenset(no_names)
+        self._longest = max(map(len, self._what | self._links | self._whose))
 
+    def has(self, sentence: str) -> bool:
+        """Whether a sentence is one, and names somebody."""
+        raw = re.findall(r"[\w']+", sentence)
+        words = [word.lower() for word in raw]
+        at = self._phrase(words, 0, self._what)
+        linked, names, known = ":" in sentence, 0, False
+        while 0 < at < len(words):
+            if length := self._phrase(words, at, self._whose):
+                known = True
+            elif length := self._phrase(words, at, self._links):
+                linked = True
+            elif words[at].isdecimal():
+                length = 1
+            elif raw[at][0].isupper() and words[at] not in self._no_names:
+                length = 1
+                names += 1
+                known |= _INNER_CAPITAL.search(raw[at]) is not None
+            else:
+                return False
+            at += length
+        spelt = not sentence.isupper() and (linked or _INITIAL.search(sentence) is not None)
+        return known or (names >= 2 and spelt)
 
-def _regex(pattern: str) -> str:
-    return ".*".join(re.escape(plain_words(part)) for part in pattern.split("*"))
+    def _phrase(self, words: list[str], at: int, phrases: set[tuple[str, ...]]) -> int:
+        """How many words the longest of these phrases has there; 0: none is there."""
+        lengths = range(self._longest, 0, -1)
+        return next((one for one in lengths if tuple(words[at : at + one]) in phrases), 0)
 
 
 _SUBTITLES: Final = _Subtitles(
@@ -86,5 +157,6 @@ _SUBTITLES: Final = _Subtitles(
 
 def spoken(text: str) -> str:
     """What of a recogniser's text somebody said; empty where that is nothing."""
-    text = _SPACES.sub(" ", _ANNOTATION.sub(" ", text)).strip()
-    return _SUBTITLES.without(text) if len(text) <= _LONGEST_TEXT else text
+    bare, annotations = _ANNOTATION.subn(" ", text)
+    bare = _SPACES.sub(" ", bare).strip()
+    return _SUBTITLES.without(bare, annotations > 0) if len(bare) <= _LONGEST_TEXT else bare

@@ -45,6 +45,16 @@ NO_WORDS = [
     "Untertitel im Auftrag des ZDF für funk, 2017",
     "Untertitelung des ZDF, 2020",
     "Untertitel: Stephanie Geiges",
+    "Subtitles by Maria Lopez",
+    "Captions: J. Doe",
+    "Legendas por TIAGO ANDERSON",
+    "Subs by www.zeoranger.co.uk",
+    "Sottotitoli a cura di QTSS",
+    "Редактор субтитров И.Бойкова",
+    "Субтитры создавал DimaTorzok",
+    "Napisy: Jan Kowalski",
+    "Copyright WDR 2021",
+    "Thank you for watching and see you in the next video.",
     "Vielen Dank fürs Zuschauen!",
     "Vielen Dank für's Zuschauen.",
     "Sous-titres réalisés para la communauté d'Amara.org",
@@ -108,6 +118,89 @@ NO_WORDS = [
 
 @pytest.mark.parametrize("text", NO_WORDS)
 def test_what_nobody_said_is_no_words(text: str) -> None:
+    assert spoken(text) == ""
+
+
+SAID = [
+    "Captions by Friday would be great.",
+    "Captions by Friday.",
+    "Captions by Monday, March 3.",
+    "Closed captions by default, please.",
+    "Captioned by a professional, I hope.",
+    "Transcription by hand, please.",
+    "Transcription by Doctor Smith.",
+    "Transcribed by whom?",
+    "Subtitles by email please.",
+    "Subtitles by mail, to Anna.",
+    "Subtitles, please.",
+    "SUBTITLES BY FRIDAY PLEASE",
+    "Copyright is what I'm calling about.",
+    "We have all rights reserved.",
+    "All rights reserved.",
+    "Please see the complete disclaimer at the bottom.",
+    "Thank you for watching and feeding my cat next week.",
+    "Thanks for watching and please call me back.",
+    "Thank you for watching over her. See you on Monday.",
+    "If you liked this video please send it to my office.",
+    "Don't forget to subscribe to the newsletter for me.",
+    "See you next time on Tuesday.",
+    "Thank you for your attention.",
+    "My email is bob@amara.org ok",
+    "It's amara.org, with an A.",
+    "I work at CastingWords in Chicago.",
+    "Mr. Mooji Media called me.",
+    "Untertitel brauche ich nicht.",
+    "Untertitel bitte auf Deutsch.",
+    "Untertitel für den Film am Montag.",
+    "Untertitel von Herrn Müller.",
+    "SWR drei höre ich gern.",
+    "Eine Produktion der Firma liegt still.",
+    "Vielen Dank für Ihre Aufmerksamkeit.",
+    "Subtítulos en español, por favor.",
+    "Suscríbete tú primero.",
+    "Más información en la web.",
+    "Sous-titres français.",
+    "Sous-titrage pour demain.",
+    "N'oubliez pas de vous abonner au journal.",
+    "Merci de votre attention.",
+    "Sottotitoli in italiano, per favore.",
+    "Legendas em português.",
+    "Inscreva-se.",
+    "Ondertitels graag.",
+    "Abonneer je op de krant.",
+    "Napisy po polsku proszę.",
+    "Dziękuję za uwagę.",
+    "Titulky nechci.",
+    "Undertexter på svenska, tack.",
+    "Tekstitys suomeksi.",
+    "Altyazı istemiyorum.",
+    "Корректор я по профессии.",
+    "Субтитры не нужны.",
+    "Спасибо за внимание.",
+    "Спасибо за просмотр моего резюме.",
+    "Дякую за увагу.",
+    "Υπότιτλοι στα ελληνικά.",
+    "字幕是我们公司提供",
+    "中文字幕可以吗",
+    "チャンネル登録のお願いでお電話しました",
+    "MBC 뉴스 봤어요",
+    "한글자막 있어요?",
+    "Abone olmayı unutmayın dedi.",
+    "Jangan lupa like saya bilang.",
+    "Hãy đăng ký kênh cho tôi nhé chị.",
+    "כתוביות בעברית בבקשה",
+]
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_begins_like_a_credit_is_kept(text: str) -> None:
+    assert spoken(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Thank you for your attention. [applause]", "(music) Merci de votre attention."]
+)
+def test_what_may_be_said_is_no_words_beside_what_is_not(text: str) -> None:
     assert spoken(text) == ""
 
 

@@ -41,6 +41,10 @@ _SENTENCE: Final = re.compile(
 #: `DimaTorzok`; an initial.
 _INNER_CAPITAL: Final = re.compile(r"(?<=[a-zа-яё])[A-ZА-ЯЁ]")
 _INITIAL: Final = re.compile(r"\b[^\W\d_]\.")
+#: A sentence that is not over.
+_WORD_AT_THE_END: Final = re.compile(r"[\w,;:'’-]$")
+#: Where it is looked for, characters.
+_AROUND: Final = 8
 #: Longer sentences, and longer texts, are looked at no further, characters.
 _LONGEST: Final = 200
 _LONGEST_TEXT: Final = 4000
@@ -157,6 +161,21 @@ _SUBTITLES: Final = _Subtitles(
 
 def spoken(text: str) -> str:
     """What of a recogniser's text somebody said; empty where that is nothing."""
-    bare, annotations = _ANNOTATION.subn(" ", text)
-    bare = _SPACES.sub(" ", bare).strip()
-    return _SUBTITLES.without(bare, annotations > 0) if len(bare) <= _LONGEST_TEXT else bare
+    bare = _SPACES.sub(" ", _ANNOTATION.sub(_kept, text)).strip()
+    annotated = len(plain_words(bare)) < len(plain_words(text))
+    return _SUBTITLES.without(bare, annotated) if len(bare) <= _LONGEST_TEXT else bare
+
+
+def _kept(annotation: re.Match[str]) -> str:
+    """What stays of an annotation: all of it in the middle of a sentence, where it is none.
+
+    "the blue (not green) one", "at (ext. 5)"; recognisers shout there, too: `[BLANK_AUDIO]`.
+    """
+    written = annotation[0]
+    if written[0] not in "([<（" or written.isupper() or (written[0] == "<" and " " not in written):
+        return " "
+    text = annotation.string
+    before = text[max(0, annotation.start() - _AROUND) : annotation.start()].rstrip()
+    after = text[annotation.end() : annotation.end() + _AROUND].lstrip()
+    goes_on = after[:1].isalnum() or (written[0] == "(" and any(map(str.isdigit, written)))
+    return written if _WORD_AT_THE_END.search(before) and goes_on else " "

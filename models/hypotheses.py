@@ -25,8 +25,9 @@ WORST_COMPRESSION: Final = 2.4
 NO_SPEECH: Final = 0.6
 SURE_LOG_PROBABILITY: Final = -0.3
 #: Without context, Whisper writes a single word several times. Each takes a vowel of its own, or
-#: this much of one that goes on, seconds.
+#: this much of one that goes on, seconds; "seven" has two vowels, but no time for two words.
 SHORTEST_WORD_S: Final = 0.3
+QUICKEST_WORD_S: Final = 0.2
 #: Whisper writes a number in letters or in figures, as likely the one as the other.
 _FIGURES: Final = {
     word: figure
@@ -63,8 +64,8 @@ class Look:
     """The best first, as the model ranks them."""
     no_speech: float
     """Probability of the model's own token for that."""
-    vowels_s: Sequence[float] | None = None
-    """How long it is about as loud as at its loudest, each time, seconds; None: not known."""
+    vowels_s: Sequence[tuple[float, float]] | None = None
+    """When it begins and ends to be about as loud as at its loudest, seconds; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,18 @@ def together(parts: Sequence[Heard]) -> Transcript:
     return Transcript(text, math.exp(log_probability))
 
 
-def most_words(vowels_s: Sequence[float]) -> int:
-    """How many words there was time for, at least one. Pauses between them count for none."""
-    return max(1, sum(max(1, int(one / SHORTEST_WORD_S)) for one in vowels_s))
+def most_words(vowels_s: Sequence[tuple[float, float]]) -> int:
+    """How many words there was time for, at least one. Pauses alone are time for none."""
+    if not vowels_s:
+        return 1
+    vowels = sum(max(1, _times(end - begin, SHORTEST_WORD_S)) for begin, end in vowels_s)
+    whole = _times(vowels_s[-1][1] - vowels_s[0][0], QUICKEST_WORD_S)
+    return max(1, min(vowels, whole))
+
+
+def _times(whole_s: float, part_s: float) -> int:
+    """How often a part fits; 0.2 fits into 0.6 three times."""
+    return int(whole_s / part_s + 1e-6)
 
 
 def _words(text: str) -> str:

@@ -250,12 +250,16 @@ def sounding(audio: Features) -> Features:
     return audio[max(0, loud[0] - 5) * HOP : (loud[-1] + 6) * HOP]
 
 
-def vowels_s(audio: Features) -> list[float]:
-    """How long 16 kHz float samples are about as loud as at their loudest, each time, seconds."""
+def vowels_s(audio: Features) -> list[tuple[float, float]]:
+    """When 16 kHz float samples begin and end to be about as loud as at their loudest, seconds."""
     levels = _levels(audio)
     voiced = levels > levels.max(initial=0.0) * VOICED
     edges = np.flatnonzero(np.diff(voiced, prepend=False, append=False))
-    return [int(one) * HOP / RATE for one in edges[1::2] - edges[::2] if one >= VOWEL]
+    return [
+        (begin * HOP / RATE, end * HOP / RATE)
+        for begin, end in edges.reshape(-1, 2).tolist()
+        if end - begin >= VOWEL
+    ]
 
 
 def _levels(audio: Features) -> Features:

@@ -106,15 +106,19 @@ def test_nobody_spoke_when_the_model_thinks_so_and_is_unsure(
     ("vowels_s", "text"),
     [
         ([], "9"),
-        ([0.35], "9"),
-        ([0.65], "9 9"),
-        ([0.15, 0.2], "9 9"),
-        ([1.2], "9 9 9"),
-        ([0.1, 0.1, 0.1], "9 9 9"),
-        ([0.1, 0.6], "9 9 9"),
+        ([(0.0, 0.35)], "9"),
+        ([(0.0, 0.12), (0.16, 0.28)], "9"),
+        ([(0.0, 0.65)], "9 9"),
+        ([(0.0, 0.1), (0.25, 0.35), (0.5, 0.6)], "9 9 9"),
+        ([(0.0, 0.15), (0.25, 0.45)], "9 9"),
+        ([(0.0, 1.2)], "9 9 9"),
+        ([(0.1, 0.2), (0.4, 0.5), (0.7, 0.8)], "9 9 9"),
+        ([(0.0, 0.1), (0.3, 0.9)], "9 9 9"),
     ],
 )
-def test_a_word_comes_as_often_as_there_is_time_for_it(vowels_s: list[float], text: str) -> None:
+def test_a_word_comes_as_often_as_there_is_time_for_it(
+    vowels_s: list[tuple[float, float]], text: str
+) -> None:
     nines = Look([Hypothesis("9 9 9", -1.0, 4), Hypothesis("9", -2.0, 2)], 0.1, vowels_s)
     assert weigh(nines).text == text
     assert weigh(nines).doubtful == (" " in text)
@@ -140,7 +144,7 @@ def test_one_vowel_is_one_word() -> None:
 
 def test_a_word_said_once_is_not_believed_for_its_echoes() -> None:
     """Each repetition is likely, given the one before."""
-    echoes = Look([Hypothesis("Sh Sh Sh Sh", -2.4, 5)], 0.1, [0.3])
+    echoes = Look([Hypothesis("Sh Sh Sh Sh", -2.4, 5)], 0.1, [(0.0, 0.3)])
     assert confidence(echoes) == pytest.approx(math.exp(-1.2))
 
 

@@ -18,7 +18,8 @@ of our own API.
 - `voicemail_action` `leave_message`: the agent leaves its `voicemail_message`, which our own API
   gives it, else what the language model writes by persona, instructions and context, and hangs up.
 - There are no variables: `{{name}}` in a prompt, persona or instructions is words. Our own API
-  shows it as `\\{{name}}`.
+  shows it as `\\{{name}}`. Of an agent that our own API made, a text that is sent back as it was
+  told keeps its variables.
 - An error is `{"error": "…"}`, with 400 for wrong values, of which it names the first.
 - A call is dialled at once, and once: what an agent says of retries does not hold. Without
   `agent_id` the prompt is "Hello from CallingBox." and the language `en`, unless they are given.
@@ -54,7 +55,7 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   one, or is refused.
   `stability` says how alike the same words sound each time: 0.5 is the voice's own way, 1 never
   varies, 0 does so twice as much; 422 where the voice is on another machine.
-- `variables` may be nested: `{{customer.name}}`, `{{slots.0}}`.
+- `variables` may be nested: `{{customer.name}}`, `{{slots.0}}`. One that is null is an empty text.
 - One attempt is made; a retry policy of the agent does not hold here. A `scheduled_at` in the past
   is told as null.
 - `status` is final at the hang-up; `analysis` is empty until it is made. Who was not reached is

@@ -184,6 +184,7 @@ ENGLISH = {
     "Order 2024-001.": "Order two zero two four, zero zero one.",
     "Case 12-3456": "Case one two, three four five six",
     "Suite 100-200": "Suite one hundred to two hundred",
+    "Pages 123-146 and 201-236.": "Pages one hundred twenty-three to one hundred forty-six and two hundred one to two hundred thirty-six.",
     "150-200 people": "one hundred fifty to two hundred people",
     "At 24:00": "At midnight",
     "2h 30m": "two hours thirty minutes",
@@ -198,6 +199,7 @@ BRITISH = {
     "1,250": "one thousand two hundred and fifty",
     "020 7946 0958": "zero two zero, seven nine four six, zero nine five eight",
     "press #": "press hash",
+    "from 1.50 to 2.50 pounds": "from one point five zero to two point five zero pounds",
     "at 14.30": "at two thirty p.m.",
 }
 SPANISH = {
@@ -277,6 +279,7 @@ OTHERS = {
     ("pt-BR", "R$ 1,5 milhão"): "um vírgula cinco milhão de reais",
     ("ru", "3,5"): "3,5",
     ("ru", "1 234,50 руб."): "1 234,50 руб.",
+    ("ru", "1.2.3"): "один.два.три",
     ("ru", "50,5%"): "50,5%",
     ("ja", "3.5度"): "3.5度",
     ("ar", "1,234.50"): "1,234.50",

@@ -37,7 +37,8 @@ _MILITARY: Final = re.compile(r"(?<![\w:.,])([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|ho
 
 #: What is no time of day follows.
 _UNIT: Final = re.compile(
-    r"\s?[%€$£°]|\s(?:euros?|dollars?|pounds?|pence|grad|prozent|percent|k?[mg])(?!\w)", re.I
+    r"(?:\s?(?:to|until|and|bis|und|a|y|à|et|tot|[–-])\s?[\d.,]+)?(?:\s?[%€$£°]|\s(?:euros?|dollars?|pounds?|pence|grad|prozent|percent|k?[mg])(?!\w))",
+    re.IGNORECASE,
 )
 _DOTTED: Final = re.compile(r"(?<![\w.,/-])(\d{1,2})\.\s?(\d{1,2})\.(?!\d)")
 _BEFORE_DAY: Final = re.compile(

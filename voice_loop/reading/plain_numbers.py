@@ -27,7 +27,7 @@ _NOUN: Final = re.compile(r"\s+([^\W\d_]{2,})")
 def rules(language: Language) -> Iterator[Rule]:
     """How numbers are read that nothing more particular took."""
     below_one = re.compile(r"(?<![\w.,])[.,](\d{1,15})(?!\w|[.,]\d)")
-    decimal = re.compile(rf"(?<![\w.,]){number_pattern(language)}(?!\w)")
+    decimal = re.compile(rf"(?<![\w.,]){number_pattern(language)}(?!\w|[.,]\d)")
     code = code_pattern(language)
     months = "|".join(language.months)
     year = re.compile(rf"(?<!\w)(?:{language.year_words}|{months})[.,]?\s+\Z", re.I)

@@ -24,7 +24,9 @@ _RANGED: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNTED: Final = re.compile(r"\s+[^\W\d_]{3,}")
-_BEFORE_PAGES: Final = re.compile(r"(?<!\w)(?:\w+s|pp?\.?|between|from|about|de|von)\s+\Z", re.I)
+_BEFORE_PAGES: Final = re.compile(
+    r"(?<!\w)(?:\w+s|pp?\.?|between|from|about|and|or|to|de|von|und|y|et|e)\s+\Z", re.IGNORECASE
+)
 #: Where a telephone number of nine digits has three groups of three.
 _THREES: Final = frozenset({"es", "pt", "pl", "it", "cs", "sk", "ca"})
 

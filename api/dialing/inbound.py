@@ -30,8 +30,8 @@ from pbx.switch import LIMIT_MARGIN_S, SwitchError
 
 log = logging.getLogger(__name__)
 
-#: Nobody is let ring for long because the store is slow.
-_LOOK_UP_S: Final = 2.0
+#: Nobody is let ring for long because the store is slow; one ring is no harm.
+_LOOK_UP_S: Final = 5.0
 #: Fields of an agent that are about calling people.
 _OUTBOUND: Final = frozenset({"from_number", "retry"})
 

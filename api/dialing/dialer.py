@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _LINK_CHECK_S = 0.5
 _SHUTDOWN_S = 20.0
 #: An inbound call has a free slot within this, and is on disk within this, or is refused.
-_BEGIN_S: Final = 2.0
+_BEGIN_S: Final = 5.0
 #: Others take this process for dead once its sign of life is older than that.
 _LEASE_S: Final = 20.0
 _HEARTBEAT_S: Final = 5.0

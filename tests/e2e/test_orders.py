@@ -113,13 +113,13 @@ async def request(phone: Phone, method: str, path: str, **options: Any) -> dict[
     return found
 
 
-async def test_a_campaign_of_twenty(phone: Phone) -> None:
+async def test_a_campaign_of_fourteen(phone: Phone) -> None:
     """X-RV-3: paced, paused and resumed; every contact is called once; the results come as CSV."""
     busy, hasty = persona("busy").number, persona("hasty").number
     contacts: list[dict[str, Any]] = [
         *({"to": CAUSE_NUMBER.format(cause)} for cause in _CAUSES),
         {"to": busy, "context": {"name": "Maria Lopez"}},
-        {"to": hasty, "metadata": {"row": "20"}},
+        {"to": hasty, "metadata": {"row": "14"}},
     ]
     before = [number for number, _ in phone.bed.dialled()]
     made = await request(
@@ -127,7 +127,7 @@ async def test_a_campaign_of_twenty(phone: Phone) -> None:
         "POST",
         "/v1/campaigns",
         json={
-            "name": "twenty",
+            "name": "fourteen",
             "template": {"prompt": "Confirm the appointment."},
             "max_concurrent": 3,
             "contacts": contacts,
@@ -157,14 +157,15 @@ async def test_a_campaign_of_twenty(phone: Phone) -> None:
     assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= 3
     answer = await phone.client.request("GET", f"{path}/results.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert len(rows) == len(contacts) == 20
+    assert len(rows) == len(contacts) == 14
     by_number = {row["to"]: row for row in rows}
     assert by_number[busy]["status"] == "busy"
     assert by_number[hasty]["status"] == "completed"
 
 
-#: Q.850 causes with which the carrier refuses: eighteen different numbers of one persona.
-_CAUSES = (1, 3, 17, 18, 19, 20, 21, 22, 27, 28, 29, 31, 34, 38, 41, 42, 44, 47)
+#: Q.850 causes with which the carrier refuses: twelve different numbers of one persona. They are the
+#: network's answers; after one of the trunk's own faults its orders would wait.
+_CAUSES = (1, 2, 3, 17, 18, 19, 20, 21, 22, 28, 31, 58)
 
 
 async def _some_over(phone: Phone, campaign_id: str, count: int) -> None:

@@ -18,7 +18,7 @@ from voice_loop.audio import level_dbfs
 REFUSED = {
     "busy": ("busy", "user_busy", 486, "busy"),
     "no answer": ("no_answer", "no_answer", 487, "no_answer"),
-    "congestion": ("failed", "normal_circuit_congestion", 503, "failed"),
+    "congestion": ("failed", "normal_circuit_congestion", 503, "trunk_failed"),
     "wrong number": ("failed", "unallocated_number", 404, "failed"),
     "announcement": ("failed", "unallocated_number", 404, "failed"),
     "rejecter": ("failed", "call_rejected", 403, "failed"),

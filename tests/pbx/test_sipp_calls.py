@@ -8,7 +8,7 @@ from typing import Final
 import pytest_asyncio
 
 from pbx.media import MediaServer
-from pbx.switch import Answered, Attempt, Dial, Dialing, Digit, EarlyMedia, Progress, Ringing
+from pbx.switch import Answered, Attempt, Dial, Dialing, Digit, EarlyMedia, Held, Progress, Ringing
 from tests.pbx.calls import cause, new_id, no_channels
 from tests.pbx.kinds import AsteriskPbx
 from tests.pbx.sipp import SippLab
@@ -41,7 +41,7 @@ FAR_ENDS: Final = (
     FarEnd("10_inband", (*_RANG, Answered), talk_s=4),
     FarEnd("13_bye100", (*_RANG, Answered)),
     FarEnd("14_timer", (*_RANG, Answered)),
-    FarEnd("15_sendonly", (*_RANG, Answered)),
+    FarEnd("15_sendonly", (*_RANG, Held, Answered)),
     FarEnd("16_603", _RANG, "failed", 603),
     FarEnd("17_422", (*_RANG, Answered)),
     FarEnd("18_prack", (*_PLAYED, Answered)),
@@ -51,7 +51,7 @@ FAR_ENDS: Final = (
     FarEnd("32_longearly", (*_PLAYED, Answered)),
     FarEnd("37_302phone", (Dialing,), "failed", 302),
 )
-STATES: Final = {"no_answer": (408, 480, 487), "busy": (486, 600)}
+STATES: Final = {"no_answer": (408, 480), "busy": (486, 600)}
 CODES: Final = (
     *(400, 403, 404, 408, 410, 480, 482, 484, 486, 487, 488),
     *(500, 502, 503, 504, 580, 600, 603, 604, 606, 607, 608),

@@ -163,8 +163,8 @@ async def test_a_campaign_of_fourteen(phone: Phone) -> None:
     assert by_number[hasty]["status"] == "completed"
 
 
-#: Q.850 causes with which the carrier refuses: twelve different numbers of one persona. They are the
-#: network's answers; after one of the trunk's own faults its orders would wait.
+#: Q.850 causes with which the carrier refuses: twelve different numbers of one persona. They are
+#: the network's answers; after one of the trunk's own faults its orders would wait.
 _CAUSES = (1, 2, 3, 17, 18, 19, 20, 21, 22, 28, 31, 58)
 
 

@@ -35,7 +35,9 @@ async def test_a_time_without_an_offset_is_the_callees(bench: Bench) -> None:
     for form in forms:
         call = await placed(bench, scheduled_at=form, force_now=True)
         assert (call["scheduled_at"], call["status"]) == (told(at, NEW_YORK), "scheduled"), form
-    call = await placed(bench, scheduled_at=at.isoformat(), phone_number="+12065550142")
+    call = await placed(
+        bench, scheduled_at=at.isoformat(), phone_number="+12065550142", force_now=True
+    )
     assert call["scheduled_at"] == told(at, ZoneInfo("America/Los_Angeles"))
     day = at.replace(hour=0, minute=0, second=0)
     call = await placed(bench, scheduled_at=f"{day:%Y-%m-%d}", force_now=True)

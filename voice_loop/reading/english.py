@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from voice_loop.reading.language import Clock, Currency, Language
+from voice_loop.reading.language import Clock, Currency, Language, unit_names
 
 _ONES: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -159,31 +159,27 @@ _SIGNS: Final = {
 }  # fmt: skip
 
 
-def _unit(names: str, one: str, many: str | None = None) -> dict[str, tuple[str, str]]:
-    return dict.fromkeys(names.split(), (one, many or f"{one}s"))
-
-
 _UNITS: Final = (
-    _unit("km kms", "kilometer") | _unit("m", "meter") | _unit("cm", "centimeter")
-    | _unit("mm", "millimeter") | _unit("mi", "mile") | _unit("ft", "foot", "feet")
-    | _unit("yd yds", "yard") | _unit("kg kgs", "kilogram") | _unit("g", "gram")
-    | _unit("mg", "milligram") | _unit("mcg µg μg", "microgram") | _unit("lb lbs", "pound")
-    | _unit("oz", "ounce") | _unit("l L", "liter") | _unit("ml mL", "milliliter")
-    | _unit("gal", "gallon") | _unit("mph", "mile per hour", "miles per hour")
-    | _unit("km/h kph kmh", "kilometer per hour", "kilometers per hour")
-    | _unit("m/s", "meter per second", "meters per second")
-    | _unit("kB KB", "kilobyte") | _unit("MB", "megabyte") | _unit("GB", "gigabyte")
-    | _unit("TB", "terabyte") | _unit("Mbps Mb/s Mbit/s", "megabit per second", "megabits per second")
-    | _unit("Gbps", "gigabit per second", "gigabits per second")
-    | _unit("kW", "kilowatt") | _unit("kWh", "kilowatt hour") | _unit("W", "watt") | _unit("V", "volt")
-    | _unit("mA", "milliamp") | _unit("mAh", "milliamp hour")
-    | _unit("Hz", "hertz", "hertz") | _unit("kHz", "kilohertz", "kilohertz")
-    | _unit("MHz", "megahertz", "megahertz") | _unit("GHz", "gigahertz", "gigahertz")
-    | _unit("ms", "millisecond") | _unit("s sec secs", "second") | _unit("min mins", "minute")
-    | _unit("h hr hrs", "hour") | _unit("yr yrs", "year") | _unit("wk wks", "week")
-    | _unit("m² m2 sqm", "square meter") | _unit("m³ m3", "cubic meter") | _unit("km² km2", "square kilometer")
-    | _unit("ft² sqft", "square foot", "square feet") | _unit("dB", "decibel") | _unit("kcal", "kilocalorie")
-    | _unit("psi", "P S I", "P S I") | _unit("px", "pixel") | _unit("pcs", "piece") | _unit("pts", "point")
+    unit_names("km kms", "kilometer") | unit_names("m", "meter") | unit_names("cm", "centimeter")
+    | unit_names("mm", "millimeter") | unit_names("mi", "mile") | unit_names("ft", "foot", "feet")
+    | unit_names("yd yds", "yard") | unit_names("kg kgs", "kilogram") | unit_names("g", "gram")
+    | unit_names("mg", "milligram") | unit_names("mcg µg μg", "microgram") | unit_names("lb lbs", "pound")
+    | unit_names("oz", "ounce") | unit_names("l L", "liter") | unit_names("ml mL", "milliliter")
+    | unit_names("gal", "gallon") | unit_names("mph", "mile per hour", "miles per hour")
+    | unit_names("km/h kph kmh", "kilometer per hour", "kilometers per hour")
+    | unit_names("m/s", "meter per second", "meters per second")
+    | unit_names("kB KB", "kilobyte") | unit_names("MB", "megabyte") | unit_names("GB", "gigabyte")
+    | unit_names("TB", "terabyte") | unit_names("Mbps Mb/s Mbit/s", "megabit per second", "megabits per second")
+    | unit_names("Gbps", "gigabit per second", "gigabits per second")
+    | unit_names("kW", "kilowatt") | unit_names("kWh", "kilowatt hour") | unit_names("W", "watt") | unit_names("V", "volt")
+    | unit_names("mA", "milliamp") | unit_names("mAh", "milliamp hour")
+    | unit_names("Hz", "hertz", "hertz") | unit_names("kHz", "kilohertz", "kilohertz")
+    | unit_names("MHz", "megahertz", "megahertz") | unit_names("GHz", "gigahertz", "gigahertz")
+    | unit_names("ms", "millisecond") | unit_names("s sec secs", "second") | unit_names("min mins", "minute")
+    | unit_names("h hr hrs", "hour") | unit_names("yr yrs", "year") | unit_names("wk wks", "week")
+    | unit_names("m² m2 sqm", "square meter") | unit_names("m³ m3", "cubic meter") | unit_names("km² km2", "square kilometer")
+    | unit_names("ft² sqft", "square foot", "square feet") | unit_names("dB", "decibel") | unit_names("kcal", "kilocalorie")
+    | unit_names("psi", "P S I", "P S I") | unit_names("px", "pixel") | unit_names("pcs", "piece") | unit_names("pts", "point")
 )  # fmt: skip
 _ABBREVIATIONS: Final = {
     "mr": "Mister", "mrs": "Missis", "ms": "Miz", "mx": "Mix", "prof": "Professor", "rev": "Reverend",

@@ -87,3 +87,8 @@ class Language:
     """Postal abbreviations before postal codes."""
     letters: Mapping[str, str] = field(default_factory=dict)
     """Names of single letters that a voice would take for words."""
+
+
+def unit_names(signs: str, one: str, many: str | None = None) -> dict[str, tuple[str, str]]:
+    """What a unit is called, one and many of it, by its signs; `many` is `one` with an s."""
+    return dict.fromkeys(signs.split(), (one, many or f"{one}s"))

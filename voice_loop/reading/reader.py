@@ -93,7 +93,7 @@ class Reader:
         return sorted(said)
 
 
-def language_of(code: str, region: str) -> Language:
+def _language(code: str, region: str) -> Language:
     """What is known of a language, by its ISO 639-1 code and region in small letters."""
     if code == "en":
         return english(region)
@@ -103,7 +103,7 @@ def language_of(code: str, region: str) -> Language:
 @lru_cache(maxsize=64)
 def _rules(code: str, region: str) -> tuple[tuple[re.Pattern[str], tuple[Rule, ...]], ...]:
     """The rules in order, with what a text must have for them."""
-    language = language_of(code, region)
+    language = _language(code, region)
     groups = (
         (_ADDRESS, tuple(addresses.rules(language))),
         (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from voice_loop.reading.language import Clock, Currency, Language
+from voice_loop.reading.language import Clock, Currency, Language, unit_names
 
 _ONES: Final = (
     "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince "
@@ -172,21 +172,17 @@ _SIGNS: Final = {
 }  # fmt: skip
 
 
-def _unit(names: str, one: str, many: str | None = None) -> dict[str, tuple[str, str]]:
-    return dict.fromkeys(names.split(), (one, many or f"{one}s"))
-
-
 _UNITS: Final = (
-    _unit("km", "kilómetro") | _unit("m", "metro") | _unit("cm", "centímetro") | _unit("mm", "milímetro")
-    | _unit("kg", "kilo") | _unit("g gr", "gramo") | _unit("mg", "miligramo") | _unit("l L", "litro")
-    | _unit("ml mL", "mililitro") | _unit("km/h", "kilómetro por hora", "kilómetros por hora")
-    | _unit("m/s", "metro por segundo", "metros por segundo")
-    | _unit("KB kB", "kilobyte") | _unit("MB", "megabyte") | _unit("GB", "gigabyte") | _unit("TB", "terabyte")
-    | _unit("Mbps Mb/s", "megabit por segundo", "megabits por segundo")
-    | _unit("kW", "kilovatio") | _unit("kWh", "kilovatio hora", "kilovatios hora") | _unit("W", "vatio")
-    | _unit("V", "voltio") | _unit("Hz", "hercio") | _unit("s seg", "segundo") | _unit("min", "minuto")
-    | _unit("h hs hrs", "hora") | _unit("m² m2", "metro cuadrado", "metros cuadrados")
-    | _unit("m³ m3", "metro cúbico", "metros cúbicos") | _unit("lb lbs", "libra") | _unit("uds", "unidad", "unidades")
+    unit_names("km", "kilómetro") | unit_names("m", "metro") | unit_names("cm", "centímetro") | unit_names("mm", "milímetro")
+    | unit_names("kg", "kilo") | unit_names("g gr", "gramo") | unit_names("mg", "miligramo") | unit_names("l L", "litro")
+    | unit_names("ml mL", "mililitro") | unit_names("km/h", "kilómetro por hora", "kilómetros por hora")
+    | unit_names("m/s", "metro por segundo", "metros por segundo")
+    | unit_names("KB kB", "kilobyte") | unit_names("MB", "megabyte") | unit_names("GB", "gigabyte") | unit_names("TB", "terabyte")
+    | unit_names("Mbps Mb/s", "megabit por segundo", "megabits por segundo")
+    | unit_names("kW", "kilovatio") | unit_names("kWh", "kilovatio hora", "kilovatios hora") | unit_names("W", "vatio")
+    | unit_names("V", "voltio") | unit_names("Hz", "hercio") | unit_names("s seg", "segundo") | unit_names("min", "minuto")
+    | unit_names("h hs hrs", "hora") | unit_names("m² m2", "metro cuadrado", "metros cuadrados")
+    | unit_names("m³ m3", "metro cúbico", "metros cúbicos") | unit_names("lb lbs", "libra") | unit_names("uds", "unidad", "unidades")
 )  # fmt: skip
 _ABBREVIATIONS: Final = {
     "sr": "señor", "sra": "señora", "srta": "señorita", "sres": "señores", "dr": "doctor",

@@ -1,10 +1,7 @@
 """What the record tells of audio: calls without any, and holds."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,23 +9,12 @@ from api.resources.call import Call, billable_seconds
 from api.store import Store
 from pbx.switch import Answered, Digit, Held, Resumed
 from tests.api.calls.test_runner import Running, running
-from tests.api.switchboard import Office, assert_nothing_is_left, impatient, story, until
+from tests.api.switchboard import Office, story, until
 from tests.voice_loop.scripted import frame
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
 MUSIC = frame(1000)
-
-
-@pytest.fixture(autouse=True)
-async def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    impatient(monkeypatch)
-    before = asyncio.all_tasks()
-    yield
-    await assert_nothing_is_left(before)
-
-
-@pytest.fixture
-def office(store: Store, tmp_path: Path) -> Office:
-    return Office(store, tmp_path / "recordings")
 
 
 async def answered_for(call: Running, seconds: float, **media: int) -> Call:

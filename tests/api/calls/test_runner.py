@@ -7,7 +7,6 @@ import asyncio
 import json
 import time
 import wave
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -37,8 +36,6 @@ from tests.api.switchboard import (
     Fault,
     Office,
     PlayedAttempt,
-    assert_nothing_is_left,
-    impatient,
     over,
     story,
     until,
@@ -48,23 +45,11 @@ from tests.voice_loop.scripted import Fault as EngineFault
 from voice_loop.ports import EngineError
 from voice_loop.prompts import END_CALL
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
 PERSON = frame(1000)
 TALK = ["queued", "initiated", "ringing", "answered", "turn", "turn", "turn"]
 CLOSING = ["recording.available", "ended", "transcript.final", "analyzed", "completed"]
-
-
-@pytest.fixture(autouse=True)
-async def nothing_is_left(monkeypatch: pytest.MonkeyPatch, store: Store) -> AsyncIterator[None]:
-    """Nobody waits long here, and every call gives back its tasks and its file."""
-    impatient(monkeypatch)
-    before = asyncio.all_tasks()
-    yield
-    await assert_nothing_is_left(before)
-
-
-@pytest.fixture
-def office(store: Store, tmp_path: Path) -> Office:
-    return Office(store, tmp_path / "recordings")
 
 
 class Running:

@@ -28,8 +28,6 @@ from tests.api.story import BUSY, OURS, claimed, new_call
 from tests.api.switchboard import (
     Office,
     PlayedAttempt,
-    assert_nothing_is_left,
-    impatient,
     over,
     story,
     until,
@@ -37,21 +35,10 @@ from tests.api.switchboard import (
 from tests.voice_loop.scripted import frame, settle
 from voice_loop.prompts import tool_response_text
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
+
 THIRD = "+15550100200"
 GONE = Cause("completed", "normal_clearing", "The call ended normally.", 16, 200, "c@d")
-
-
-@pytest.fixture(autouse=True)
-async def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    impatient(monkeypatch)
-    before = asyncio.all_tasks()
-    yield
-    await assert_nothing_is_left(before)
-
-
-@pytest.fixture
-def office(store: Store, tmp_path: Path) -> Office:
-    return Office(store, tmp_path / "recordings")
 
 
 class Handing(Running):

@@ -16,9 +16,9 @@ from pbx.switch import Switch
 from pbx.testbed import TestBed
 from pbx.testbed.freeswitch import FreeSwitch, Witness, installed
 from tests.pbx.cable import Cable
-from tests.pbx.calls import begin_ids
+from tests.pbx.calls import begin_ids, no_channels
 from tests.pbx.esl_peer import EslPeer
-from tests.pbx.kinds import AsteriskPbx, FreeSwitchPbx, Pbx, ReplayedFreeSwitch
+from tests.pbx.kinds import AsteriskPbx, FreeSwitchPbx, Pbx, Reception, ReplayedFreeSwitch
 from tests.pbx.tape import FOLDER as TAPES
 from tests.pbx.tape import TapeWriter, read_tape, tape_name
 
@@ -138,3 +138,14 @@ async def switch(pbx: Pbx, media: MediaServer) -> AsyncIterator[Switch]:
     await one.start()
     yield one
     await one.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reception(pbx: AsteriskPbx, media: MediaServer) -> AsyncIterator[Reception]:
+    """Takes calls of an Asterisk, and leaves nothing on it."""
+    one = Reception(pbx, media)
+    await one.switch.start()
+    yield one
+    await one.switch.close()
+    assert media.open_legs == 0
+    await no_channels(pbx.bed)

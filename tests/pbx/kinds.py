@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.attempt import LiveAttempt
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
-from pbx.incoming import OnIncoming
+from pbx.incoming import IncomingCall, OnIncoming
 from pbx.media import MediaServer
 from pbx.switch import Attempt, Switch
 from pbx.testbed import TestBed
@@ -488,3 +488,15 @@ def freeswitch_switch(
         }
     )
     return FreeSwitchSwitch(config, media, on_incoming)
+
+
+class Reception:
+    """A switch that takes calls, and the calls that came."""
+
+    def __init__(self, pbx: Pbx, media: MediaServer, **settings: Any) -> None:
+        self.calls: asyncio.Queue[IncomingCall] = asyncio.Queue()
+        self.switch = pbx.make(media, self.calls.put, **settings)
+
+    async def next_call(self) -> IncomingCall:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.calls.get()

@@ -11,9 +11,8 @@ from pbx.media import MediaServer
 from pbx.switch import Digit, Switch, SwitchRefused
 from pbx.testbed import TestBed
 from tests.pbx.calls import PATIENCE_S, cause, config, dial, until, until_over
-from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Pbx
+from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Pbx, Reception
 from tests.pbx.test_contract_calls import HOSTILE, spoilt
-from tests.pbx.test_contract_inbound import Reception
 
 
 async def test_a_codec_that_asterisk_would_not_hear_is_refused(bed: TestBed) -> None:

@@ -7,11 +7,10 @@ import pytest
 import pytest_asyncio
 
 from pbx.incoming import Brought
-from pbx.media import MediaServer
 from pbx.switch import Answered, Attempt, Dial, Ended
 from pbx.testbed import TestBed
 from tests.pbx.calls import Ear, cause, heard, kinds, new_id, no_channels, until, until_over
-from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx
+from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Reception
 from tests.pbx.operator_dialplan import (
     ANSWERED,
     ANSWERED_LOCAL,
@@ -24,7 +23,6 @@ from tests.pbx.operator_dialplan import (
     QUEUED,
     operated,
 )
-from tests.pbx.test_contract_inbound import Reception
 
 NUMBERS = {
     "answered": ANSWERED,
@@ -40,16 +38,6 @@ every_way = pytest.mark.parametrize("way", NUMBERS)
 async def operator(bed: TestBed) -> AsyncIterator[None]:
     async with operated(bed):
         yield
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def reception(pbx: AsteriskPbx, media: MediaServer) -> AsyncIterator[Reception]:
-    one = Reception(pbx, media)
-    await one.switch.start()
-    yield one
-    await one.switch.close()
-    assert media.open_legs == 0
-    await no_channels(pbx.bed)
 
 
 def ring(

@@ -13,8 +13,7 @@ from pbx.media import MediaServer
 from pbx.switch import SwitchRefused, SwitchUnavailable
 from pbx.testbed import TestBed
 from tests.pbx.calls import PATIENCE_S, cause, until_over
-from tests.pbx.kinds import AsteriskPbx, Pbx
-from tests.pbx.test_contract_inbound import Reception
+from tests.pbx.kinds import AsteriskPbx, Pbx, Reception
 
 
 async def test_connections_that_are_no_agi_do_no_harm(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,21 +20,9 @@ from tests.pbx.calls import (
     until,
     until_over,
 )
-from tests.pbx.kinds import OUR_NUMBER, Pbx
+from tests.pbx.kinds import OUR_NUMBER, Pbx, Reception
 
 pytestmark = every_kind
-
-
-class Reception:
-    """A switch that takes calls, and the calls that came."""
-
-    def __init__(self, pbx: Pbx, media: MediaServer, **settings: Any) -> None:
-        self.calls: asyncio.Queue[IncomingCall] = asyncio.Queue()
-        self.switch = pbx.make(media, self.calls.put, **settings)
-
-    async def next_call(self) -> IncomingCall:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self.calls.get()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -3,9 +3,8 @@
 from pbx.media import MediaServer
 from pbx.switch import Answered, Dial
 from tests.pbx.calls import Ear, cause, heard, new_id, until, until_over
-from tests.pbx.kinds import Pbx
+from tests.pbx.kinds import Pbx, Reception
 from tests.pbx.sipp import SippLab
-from tests.pbx.test_contract_inbound import Reception
 
 
 def dial(trunk: str) -> Dial:

@@ -1,18 +1,14 @@
 """How calls with far ends and callers as they really are end, and that they leave nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import pytest_asyncio
-
-from pbx.media import MediaServer
 from pbx.switch import Answered, Attempt, Dial, Dialing, Digit, EarlyMedia, Held, Progress, Ringing
 from tests.pbx.calls import cause, new_id, no_channels
-from tests.pbx.kinds import AsteriskPbx
+from tests.pbx.kinds import Reception
 from tests.pbx.sipp import SippLab
-from tests.pbx.test_contract_inbound import Reception
 
 _LIMIT_S: Final = 90.0
 _RANG: Final = (Dialing, Ringing)
@@ -56,16 +52,6 @@ CODES: Final = (
     *(400, 403, 404, 408, 410, 480, 482, 484, 486, 487, 488),
     *(500, 502, 503, 504, 580, 600, 603, 604, 606, 607, 608),
 )
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def reception(pbx: AsteriskPbx, media: MediaServer) -> AsyncIterator[Reception]:
-    one = Reception(pbx, media)
-    await one.switch.start()
-    yield one
-    await one.switch.close()
-    assert media.open_legs == 0
-    await no_channels(pbx.bed)
 
 
 async def dialled(lab: SippLab, reception: Reception, far: FarEnd) -> FarEnd:

@@ -7,10 +7,9 @@ import pytest
 from pbx.media import MediaServer
 from pbx.switch import Answered, Ended, Held, Progress, Resumed
 from tests.pbx.conftest import LiveFreeSwitch
-from tests.pbx.kinds import AsteriskPbx, Pbx
+from tests.pbx.kinds import AsteriskPbx, Pbx, Reception
 from tests.pbx.operator_dialplan import ANSWERED, LOCAL, LOCAL_N, QUEUED, operated
 from tests.pbx.sipp import SippLab
-from tests.pbx.test_contract_inbound import Reception
 
 
 @pytest.mark.live_freeswitch

@@ -61,7 +61,8 @@ async def _remotes(link: AmiLink, call_id: str) -> list[tuple[str, int]]:
     """Where Asterisk's ends of both legs are, once they are there."""
     while True:
         answers = await link.act("CoreShowChannels", listing=True)
-        ours = [one["Channel"] for one in answers if one.get("Linkedid") == call_id]
+        # Asterisk lists a channel twice that changes meanwhile.
+        ours = {one["Channel"] for one in answers if one.get("Linkedid") == call_id}
         remotes = [await _remote(link, channel) for channel in ours]
         if len(remotes) == 2 and all(port.isdigit() for _, port in remotes):
             return [(host, int(port)) for host, port in remotes]

@@ -94,10 +94,16 @@ def arm(point: str) -> None:
             _die()
         return result
 
-    setattr(owner, name, deadly)
+    async def deadly_in_turn(*arguments: Any, **options: Any) -> Any:
+        # A claim that began before the order was there must not find it.
+        async with _turns:
+            return await deadly(*arguments, **options)
+
+    setattr(owner, name, deadly_in_turn if owner is Claims else deadly)
 
 
 _created = False
+_turns = asyncio.Lock()
 
 
 def _matters(owner: type, arguments: tuple[Any, ...], result: Any) -> bool:
@@ -115,8 +121,9 @@ def _note_creation() -> None:
 
     async def create(*arguments: Any, **options: Any) -> Any:
         global _created  # noqa: PLW0603
-        call = await real(*arguments, **options)
-        _created = True
+        async with _turns:
+            call = await real(*arguments, **options)
+            _created = True
         return call
 
     CallLedger.create = create  # type: ignore[method-assign]

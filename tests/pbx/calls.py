@@ -12,6 +12,7 @@ from pbx.switch import Attempt, Cause, Dial, Ended, Progress, Switch
 from pbx.testbed import TestBed, persona
 from voice_loop.audio import Samples
 
+_SILENT = 100  # of int16
 PATIENCE_S = 20.0
 _ids = random.Random()
 #: For a test of what every kind of PBX must do, through the fixture `pbx`.
@@ -41,8 +42,10 @@ class Ear:
         return max((float(np.sqrt(np.mean(f.astype(float) ** 2))) for f in self.heard), default=0)
 
     def pitch(self) -> float:
-        """Hz of the strongest tone in the last half second."""
-        last = np.concatenate(self.heard[-25:]).astype(float)
+        """Hz of the strongest tone in the half second before it fell silent."""
+        loud = [index for index, frame in enumerate(self.heard) if np.abs(frame).max() > _SILENT]
+        end = loud[-1] + 1 if loud else len(self.heard)
+        last = np.concatenate(self.heard[:end][-25:]).astype(float)
         spectrum = np.abs(np.fft.rfft(last * np.hanning(len(last))))
         return float(np.argmax(spectrum)) * self._rate / len(last)
 

@@ -12,8 +12,6 @@ in both.
 
 import argparse
 import asyncio
-import csv
-import hashlib
 import json
 import statistics
 import sys
@@ -23,17 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import av
 import numpy as np
 
+from models.recordings import PARTS, Recording, recordings
+from models.recordings import RATE as LINE_RATE
 from models.registry import MIN_CONFIDENCE
 from models.whisper import RATE, SHORTEST_WINDOW, FasterWhisper, sounding
 from voice_loop.audio import FULL_SCALE, Samples, resample
 from voice_loop.phrases import plain_words
 from voice_loop.ports import Transcript
 
-LINE_RATE: Final = 8000
-PARTS: Final = ("tune", "closed")
 SETS: Final = ("words", "digits", "orders", "noise")
 #: Pieces of noise, seconds: as long as a word, two, a sentence.
 PIECES_S: Final = (0.5, 1.1, 2.0)
@@ -88,37 +85,23 @@ class Result:
 
 def utterances(folder: Path, part: str, sets: Sequence[str] = SETS) -> Iterator[Utterance]:
     """Those of one part."""
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     for of_set in sets:
-        for row in [row for row in rows if row["set"] == of_set][:: STEP.get(of_set, 1)]:
+        for one in recordings(folder, [of_set])[:: STEP.get(of_set, 1)]:
             if of_set == "noise":
-                yield from (one for one in _pieces(folder, row) if one.part == part)
-            elif _part(row) == part:
-                said = row["words_in_it"] if of_set == "orders" else row["text"]
-                yield Utterance(of_set, row["file"], part, said, _read(folder / row["file"]))
+                yield from (piece for piece in _pieces(one) if piece.part == part)
+            elif one.part == part:
+                said = "|".join(one.words_in_it) if of_set == "orders" else one.text
+                yield Utterance(of_set, one.name, part, said, one.samples())
 
 
-def _part(row: dict[str, str]) -> str:
-    """By speaker, where it is known."""
-    digest = hashlib.sha256((row["speaker"] or row["file"]).encode()).digest()
-    return PARTS[0] if digest[-1] % 2 else PARTS[1]
-
-
-def _pieces(folder: Path, row: dict[str, str]) -> Iterator[Utterance]:
+def _pieces(recording: Recording) -> Iterator[Utterance]:
     """Noise in pieces; three of them belong to a part, the next three to the other."""
-    noise = _read(folder / row["file"])
+    noise = recording.samples()
     step = max(LINE_RATE // 2, noise.size // 30)
     for index, begin in enumerate(range(0, noise.size - LINE_RATE, step)):
         length = int(PIECES_S[index % 3] * LINE_RATE)
-        name = f"{row['file']}@{begin}"
+        name = f"{recording.name}@{begin}"
         yield Utterance("noise", name, PARTS[index // 3 % 2], "", noise[begin : begin + length])
-
-
-def _read(file: Path) -> Samples:
-    with av.open(str(file)) as container:
-        whole = np.concatenate([part.to_ndarray()[0] for part in container.decode(audio=0)])
-    return (whole >> 16).astype(np.int16) if whole.dtype == np.int32 else whole.astype(np.int16)
 
 
 async def hear(engine: FasterWhisper, utterance: Utterance) -> Result:

@@ -39,4 +39,5 @@ def registry_of(
         new_detector=loaded.new_detector,
         custom=custom,
         aliases={loaded.model_set.name: LOCAL, **(aliases or {})},
+        turn_end=loaded.turn_end,
     )

@@ -9,6 +9,7 @@ A set is a directory:
                         is its default
     set.json            optional: {"min_confidence": 0.4}, below which its speech recognition
                         is not to be trusted
+    turn.onnx           optional: a model of turn ends (see `models.turn_end`) instead of Offhook's
 """
 
 import json
@@ -26,6 +27,8 @@ from models.languages import language_of
 from models.llama import LlamaCpp
 from models.piper import Piper
 from models.registry import MIN_CONFIDENCE
+from models.turn_end import SHIPPED as TURN_END
+from models.turn_end import TurnEnd
 from models.vad import WebRtcDetector
 from models.whisper import FasterWhisper
 from voice_loop.ports import EngineError, SpeechDetector
@@ -53,6 +56,8 @@ class ModelSet:
     """Name to `.onnx` file; never empty."""
     min_confidence: float
     """A transcript below this is asked for again."""
+    turn_end: Path = TURN_END
+    """The model of turn ends."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ def resolve(config: EngineConfig) -> ModelSet:
     """
     directory = _directory_of(config)
     voices = _voices_in(directory, config)
+    own_turn_end = directory / "turn.onnx"
     model_set = ModelSet(
         name=config.set_name,
         directory=directory,
@@ -103,6 +109,7 @@ def resolve(config: EngineConfig) -> ModelSet:
         llama=directory / "llama.gguf",
         voices=MappingProxyType(voices),
         min_confidence=_min_confidence(directory / "set.json"),
+        turn_end=own_turn_end if own_turn_end.is_file() else TURN_END,
     )
     needed = [
         model_set.whisper / "model.bin",
@@ -176,6 +183,7 @@ class LoadedEngines:
         stt: FasterWhisper,
         llm: LlamaCpp,
         voices: Mapping[str, Piper],
+        turn_end: TurnEnd,
         *,
         vad_mode: int,
         cpu_variant: str,
@@ -184,6 +192,7 @@ class LoadedEngines:
         self.stt = stt
         self.llm = llm
         self.voices = voices
+        self.turn_end = turn_end
         self.cpu_variant = cpu_variant
         """Which of llama.cpp's variants of CPU code runs."""
         self.new_detector: Callable[[int], SpeechDetector] = partial(WebRtcDetector, mode=vad_mode)
@@ -203,6 +212,7 @@ class LoadedEngines:
 
     def close(self) -> None:
         """Free everything. Blocks until work in progress has ended."""
+        self.turn_end.close()
         self.llm.close()
         self.stt.close()
         for voice in self.voices.values():
@@ -221,6 +231,8 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
     tell = progress or (lambda _text: None)
     model_set = resolve(config)
     with ExitStack() as loaded:
+        turn_end = TurnEnd(model_set.turn_end)
+        loaded.callback(turn_end.close)
         tell(f"speech recognition: {model_set.whisper}")
         stt = FasterWhisper(
             model_set.whisper,
@@ -263,6 +275,7 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
         stt,
         llm,
         MappingProxyType(voices),
+        turn_end,
         vad_mode=config.vad_mode,
         cpu_variant=variant,
     )

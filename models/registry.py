@@ -15,6 +15,7 @@ from voice_loop.ports import (
     SpeechToText,
     TextToSpeech,
     Transcript,
+    TurnEndModel,
     VaryingVoice,
 )
 
@@ -103,6 +104,7 @@ class EngineRegistry:
         new_detector: Callable[[int], SpeechDetector],
         custom: Callable[[CustomModel], LanguageModel],
         aliases: Mapping[str, str] | None = None,
+        turn_end: TurnEndModel | None = None,
     ) -> None:
         """
         Args:
@@ -112,6 +114,7 @@ class EngineRegistry:
             new_detector: makes one call's speech detector.
             custom: reaches a model that an agent brings along.
             aliases: other names; each is that of an engine of any kind.
+            turn_end: hears whether a pause ends a turn.
 
         Raises EngineError for a name that two engines of a kind have, and for an alias of none.
         """
@@ -120,6 +123,7 @@ class EngineRegistry:
         self._transcribers = _by_name("transcriber", transcribers)
         self._new_detector = new_detector
         self._custom = custom
+        self._turn_end = turn_end
         self._aliases = dict(aliases or {})
         for alias, name in self._aliases.items():
             if not any(name in self._of(kind) for kind in _CALLED):
@@ -191,7 +195,14 @@ class EngineRegistry:
         stt: SpeechToText = ears.engine
         if wanted.heard_language is not None:
             stt = _Hearing(stt, wanted.heard_language)
-        return Engines(stt, self._llm(wanted.llm), voice, self._new_detector, ears.min_confidence)
+        return Engines(
+            stt,
+            self._llm(wanted.llm),
+            voice,
+            self._new_detector,
+            ears.min_confidence,
+            turn_end=self._turn_end,
+        )
 
     def parts(self, wanted: Wanted) -> list[Part]:
         """The engines of one call, to be tried out. Raises EngineError."""

@@ -183,6 +183,21 @@ class TurnDetector(Protocol):
         ...
 
 
+class TurnEndModel(Protocol):
+    """A loaded model of how people's turns sound where they end, shared by all calls."""
+
+    async def end_probability(self, speech: Samples, rate: int) -> float:
+        """How probable it is that the turn ends here, 0 to 1.
+
+        Args:
+            speech: the latest seconds of the person's channel up to now, the pause so far included.
+            rate: of `speech`, Hz.
+
+        Raises EngineError.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Engines:
     """The loaded engines that one call speaks through."""
@@ -197,3 +212,5 @@ class Engines:
     new_turn_detector: Callable[[int], TurnDetector] | None = None
     """Makes one call's end-of-turn detector; the argument is the line's rate in Hz. None is the
     rule of `voice_loop.turn_detection`."""
+    turn_end: TurnEndModel | None = None
+    """Tells from the sound before a pause whether it ends the turn; None where that is unknown."""

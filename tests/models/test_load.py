@@ -10,6 +10,7 @@ from models.assembly import registry_of
 from models.doctor import check
 from models.load import EngineConfig, load_engines, resolve
 from models.registry import MIN_CONFIDENCE, Wanted
+from models.turn_end import SHIPPED
 from voice_loop.ports import EngineError
 
 
@@ -49,6 +50,15 @@ def test_a_set_tells_when_its_recogniser_is_not_sure(pulled: Path) -> None:
         resolve(config(pulled))
 
 
+def test_a_set_may_bring_a_model_of_turn_ends(pulled: Path) -> None:
+    assert resolve(config(pulled)).turn_end == SHIPPED
+    own = pulled / "mine/turn.onnx"
+    own.write_bytes(SHIPPED.read_bytes()[:1000])
+    assert resolve(config(pulled)).turn_end == own
+    with pytest.raises(EngineError, match=r"cannot load the model of turn ends .*mine/turn\.onnx"):
+        load_engines(config(pulled))
+
+
 @pytest.mark.parametrize(
     "name",
     ["whisper/model.bin", "whisper/tokenizer.json", "llama.gguf", "voices/es.onnx.json"],
@@ -82,6 +92,7 @@ def test_engines_are_loaded_per_language(pulled: Path) -> None:
         assert one.tts is engines.voices["en"]
         assert one.min_confidence == MIN_CONFIDENCE
         assert one.new_detector(8000).is_speech is not None
+        assert one.turn_end is engines.turn_end
         assert registry.problem("llm", "mine") is None
         with pytest.raises(EngineError, match="no speech recognition for 'es'; there are: local"):
             registry.engines(Wanted("es"))

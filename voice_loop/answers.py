@@ -4,6 +4,7 @@ from typing import Final
 
 from voice_loop.commands import Answer
 from voice_loop.dialogue import Dialogue
+from voice_loop.dictation import is_read_back
 from voice_loop.faq import Faq
 from voice_loop.phrases import Phrases
 from voice_loop.playout import Speech
@@ -16,10 +17,11 @@ _MAX_TOOLS_IN_A_ROW: Final = 5
 class Answers:
     """Has the answers of one call made."""
 
-    def __init__(self, dialogue: Dialogue, faq: Faq, phrases: Phrases) -> None:
+    def __init__(self, dialogue: Dialogue, faq: Faq, phrases: Phrases, language: str) -> None:
         self._dialogue = dialogue
         self._faq = faq
         self._phrases = phrases
+        self._language = language
 
     def to(self, reply: Reply, held: Speech | None) -> Answer:
         """Have a reply answered from the dialogue so far.
@@ -35,6 +37,8 @@ class Answers:
                     dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
                 dialogue.person_said(reply.transcript.text)
             dialogue.recall(self._faq.about(reply.transcript.text))
+            if not reply.keys and is_read_back(reply.transcript.text, self._language):
+                dialogue.ask_to_read_back()
         exhausted = reply.tools_used >= _MAX_TOOLS_IN_A_ROW
         return Answer(
             reply.speech,

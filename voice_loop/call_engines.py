@@ -10,7 +10,7 @@ from voice_loop.audio import Samples
 from voice_loop.clauses import Clause, ClauseSplitter, ToolCall, clauses
 from voice_loop.config import ConversationConfig
 from voice_loop.playout import Speech
-from voice_loop.ports import EngineError, Engines, Transcript
+from voice_loop.ports import EngineError, Engines, Transcript, TurnEndModel
 from voice_loop.prompts import Message
 from voice_loop.reading import Reader
 from voice_loop.reasoning import Retracted
@@ -22,6 +22,8 @@ _T = TypeVar("_T")
 
 #: Tokens that a tool call may take beside what is said.
 _TOOL_CALL_TOKENS = 400
+#: How a pause sounds is of no use any more after this.
+_SOUND_TIMEOUT_S = 1.5
 #: The least temperature of a second try: the likeliest reply was none.
 _SECOND_TRY = 0.7
 
@@ -62,6 +64,14 @@ class CallEngines:
                 )
         except TimeoutError:
             raise EngineError(f"speech recognition took more than {self._timeout_s:g} s") from None
+
+    async def end_probability(self, model: TurnEndModel, samples: Samples) -> float:
+        """How probable it is that a turn ends after these samples. Raises EngineError."""
+        try:
+            async with asyncio.timeout(_SOUND_TIMEOUT_S):
+                return await model.end_probability(samples, self._line_rate)
+        except TimeoutError:
+            raise EngineError("the model of turns' ends is too slow to be of use") from None
 
     async def read_out(self, text: str, speech: Speech, stopwatch: Stopwatch | None = None) -> None:
         """Voice a fixed line into `speech`, which is finished then. Raises EngineError."""

@@ -42,6 +42,13 @@ class TellTurnDetector:
 
 
 @dataclass(frozen=True)
+class JudgeSound:
+    """Find out how a turn sounds that pauses; the turn detector is told, in time or never."""
+
+    last_speech_frame: int
+
+
+@dataclass(frozen=True)
 class Transcribe:
     """Find out what the person said in a time; `Transcribed` or `Failed` tells of it."""
 
@@ -113,6 +120,7 @@ Command = (
     | Resume
     | FallSilent
     | TellTurnDetector
+    | JudgeSound
     | Transcribe
     | Answer
     | ReadOut

@@ -18,6 +18,8 @@ class ConversationConfig:
     task: str
     context: Mapping[str, JsonValue] = field(default_factory=dict)
     language: str = "en"
+    country: str | None = None
+    """Where the person is, ISO 3166-1 alpha-2: so long are the telephone numbers that they say."""
     now: datetime | None = None
     """Where the person is, when the conversation is made; None: the model is not told."""
     persona: str = ""

@@ -22,6 +22,7 @@ from voice_loop.commands import (
     FallSilent,
     GiveUp,
     Hold,
+    JudgeSound,
     Play,
     ReadOut,
     Report,
@@ -38,7 +39,7 @@ from voice_loop.faq import Faq
 from voice_loop.media_tick import MediaTick
 from voice_loop.phrases import phrases
 from voice_loop.playout import SpeechFactory
-from voice_loop.ports import Engines, Line
+from voice_loop.ports import Engines, Line, TurnEndModel
 from voice_loop.prepared import prepared_speeches
 from voice_loop.prompts import system_prompt
 from voice_loop.rendering import Renderer
@@ -53,7 +54,7 @@ from voice_loop.signals import (
 )
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
-from voice_loop.turn_detection import RuleTurnDetector
+from voice_loop.turn_detection import TurnDetector
 from voice_loop.voicemail import VoicemailWatch
 from voice_loop.work import Job, Work
 
@@ -91,6 +92,7 @@ class Conversation:
         self._post = self._inbox.post
         self._work = Work(call_id, self._post)
         self._toolset = Toolset(call_id, config.tools)
+        self._turn_end = engines.turn_end
         self._engines = CallEngines(engines, line_rate, config, self._toolset, call_id)
         faq = Faq(config.faq)
         self._dialogue = Dialogue(
@@ -108,10 +110,11 @@ class Conversation:
         speeches = SpeechFactory(engines.tts.rate, line_rate, config.interruptible)
         self._prepared = prepared_speeches(speeches)
         self._render = Renderer(self._prepared, config, self._engines, lines)
-        turns = (
-            RuleTurnDetector(config.floor, lines)
-            if engines.new_turn_detector is None
-            else engines.new_turn_detector(line_rate)
+        turns = TurnDetector(
+            config.floor.end_of_turn_ms,
+            config.floor.longest_pause_ms,
+            config.language,
+            config.country,
         )
         speech_input = SpeechInput(
             engines.new_detector(line_rate), turns, VoicemailWatch(line_rate), config.floor
@@ -275,7 +278,10 @@ class Conversation:
                     self._tick.fall_silent()
                 case TellTurnDetector(transcript):
                     self._tick.tell_turn_detector(transcript)
+                case JudgeSound() if self._turn_end is not None:
+                    self._work.do_aside(self._sound_judgement(command, self._turn_end))
                 case Transcribe(speech):
+                    self._tick.await_words()
                     self._work.fill(speech, self._transcription(command))
                 case Answer(speech):
                     self._work.fill(speech, self._answering(command))
@@ -295,9 +301,22 @@ class Conversation:
         samples = self._tick.utterance(wanted.started_ms, wanted.ended_ms)
 
         async def job() -> None:
-            transcript = await self._engines.transcribe(samples)
+            began = monotonic()
+            try:
+                transcript = await self._engines.transcribe(samples)
+            finally:
+                self._tick.recognition_took(monotonic() - began)
             wanted.stopwatch.mark("transcript", monotonic())
             self._post(Transcribed(wanted.speech, transcript))
+
+        return job
+
+    def _sound_judgement(self, wanted: JudgeSound, model: TurnEndModel) -> Job:
+        samples = self._tick.latest_sound()
+
+        async def job() -> None:
+            probability = await self._engines.end_probability(model, samples)
+            self._tick.heard_end(wanted.last_speech_frame, probability)
 
         return job
 

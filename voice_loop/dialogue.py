@@ -7,6 +7,7 @@ from voice_loop.prompts import (
     CALL_ANSWERED,
     CUT_OFF,
     LEAVE_MESSAGE,
+    READ_BACK,
     Message,
     inert,
     opening_text,
@@ -40,6 +41,10 @@ class Dialogue:
         """Remind the agent of answers to what was said."""
         if faq:
             self._append({"role": "user", "content": recalled_text(faq)})
+
+    def ask_to_read_back(self) -> None:
+        """Ask for a repetition of what was dictated."""
+        self._append({"role": "user", "content": READ_BACK})
 
     def tool_used(self, name: str, arguments: Mapping[str, Any], output: str) -> None:
         """Add a tool call of the agent with what came of it."""

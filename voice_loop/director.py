@@ -26,6 +26,7 @@ from voice_loop.commands import (
     End,
     GiveUp,
     Hold,
+    JudgeSound,
     ReadOut,
     Report,
     Resume,
@@ -38,7 +39,7 @@ from voice_loop.deadlines import Deadlines, Due
 from voice_loop.dialogue import Dialogue
 from voice_loop.events import EndReason
 from voice_loop.faq import Faq
-from voice_loop.floor import NobodySpeaks, SpeechPaused, SpeechResumed, TurnEnded
+from voice_loop.floor import NobodySpeaks, PauseLasts, SpeechPaused, SpeechResumed, TurnEnded
 from voice_loop.judgement import Verdict, judge
 from voice_loop.phrases import phrases, plain_words
 from voice_loop.playout import Speech, SpeechFactory
@@ -118,7 +119,7 @@ class Director:
         self._now = Moment()
         self._commands: list[Command] = []
         self._agent = AgentTurns(self._log, self._commands)
-        self._answers = Answers(dialogue, faq, self._phrases)
+        self._answers = Answers(dialogue, faq, self._phrases, config.language)
         self._deadlines = Deadlines()
         self._deadlines.set(Due.OPENING, config.opening_delay_ms)
         self._deadlines.set(Due.MAX_DURATION, config.max_duration_ms)
@@ -207,6 +208,8 @@ class Director:
         match event:
             case SpeechPaused(onset, last):
                 self._start_reply(onset, last)
+            case PauseLasts(last):
+                self._commands.append(JudgeSound(last))
             case SpeechResumed():
                 self._drop_reply()
             case TurnEnded(onset, last):
@@ -312,12 +315,12 @@ class Director:
         reply = self._reply
         if reply is None or speech is not reply.speech:
             return
+        self._commands.append(TellTurnDetector(transcript))
         reply.transcript, reply.verdict = transcript, self._judge(transcript)
         if reply.verdict is Verdict.REPEAT:
             speech.in_history = False
             self._commands.append(ReadOut(speech, self._phrases.repeat, reply.stopwatch))
         elif reply.verdict is Verdict.ANSWER:
-            self._commands.append(TellTurnDetector(transcript))
             self._answer(reply)
         self._settle(reply)
 

@@ -10,15 +10,25 @@ The person's state:
                         └────speech────────┘ (SpeechResumed)
 
 Which pause ends the turn is the turn detector's to say. Work on the reply starts at the pause,
-speculatively; it is spoken only once the turn is over.
+speculatively, after a dip as short as those between words; it is spoken only once the turn is over.
+Where dips end in more speech again and again, or recognition is busy, it starts later.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from voice_loop.audio import FRAME_MS
-from voice_loop.ports import Transcript, TurnDetector
+from voice_loop.ports import Transcript
+from voice_loop.turn_detection import TurnDetector
+
+#: Speech this soon after the last is part of the same word: a single frame of it resumes.
+_SAME_WORD_MS: Final = 180
+#: How far into a pause the sound of it is judged, and judged again, ms.
+_SOUND_JUDGED_MS: Final = (120, 240, 480)
+#: So many dips of one turn that end in more speech, and the next ones have to be longer.
+_DIPS_IN_VAIN: Final = 3
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,14 @@ class FloorConfig:
     barge_in_ms: int = 160
     """Speech within `barge_in_window_ms` that interrupts the agent."""
     barge_in_window_ms: int = 240
-    pause_ms: int = 180
+    dip_ms: int = 60
     """Silence after which the reply is prepared."""
+    pause_ms: int = 180
+    """The same, where earlier is a waste."""
     end_of_turn_ms: int = 420
-    """Silence that ends a turn."""
-    unfinished_turn_ms: int = 1300
-    """Silence that ends a turn whose words sound unfinished; a longer one ends every turn."""
+    """Silence that ends a turn of which nothing else is known."""
+    longest_pause_ms: int = 1500
+    """A longer one ends every turn."""
     max_turn_ms: int = 28_000
     """A turn is ended here at the latest (the recogniser hears 30 s at most)."""
     silence_ms: int = 8_000
@@ -57,6 +69,13 @@ class SpeechPaused:
 
 
 @dataclass(frozen=True)
+class PauseLasts:
+    """Its sound is to be judged, up to now."""
+
+    last_speech_frame: int
+
+
+@dataclass(frozen=True)
 class SpeechResumed:
     pass
 
@@ -72,7 +91,7 @@ class NobodySpeaks:
     """Both sides have been quiet for `silence_ms`; comes again for each further such span."""
 
 
-FloorEvent = SpeechStarted | SpeechPaused | SpeechResumed | TurnEnded | NobodySpeaks
+FloorEvent = SpeechStarted | SpeechPaused | PauseLasts | SpeechResumed | TurnEnded | NobodySpeaks
 
 
 class _Person(Enum):
@@ -87,7 +106,8 @@ class Floor:
     def __init__(self, config: FloorConfig, turns: TurnDetector) -> None:
         self._config = config
         self._turns = turns
-        self._longest_pause_ms = max(config.end_of_turn_ms, config.unfinished_turn_ms)
+        self.recognition_busy = False
+        """Whether words take long to come: nothing is transcribed too early then."""
         self._person = _Person.QUIET
         self._frame = -1
         self._onset = 0
@@ -95,6 +115,8 @@ class Floor:
         self._quiet_since = 0
         window = max(config.onset_window_ms, config.barge_in_window_ms) // FRAME_MS
         self._recent: deque[bool] = deque(maxlen=window)
+        self._dips = 0
+        self._judged = 0
 
     @property
     def frame(self) -> int:
@@ -116,9 +138,22 @@ class Floor:
         """Where the latest turn began."""
         return self._onset
 
+    def asked(self, said: str) -> None:
+        """The person begins to answer these words of the agent's."""
+        self._turns.asked(said)
+
+    def await_words(self) -> None:
+        """The words up to the current pause are on their way."""
+        self._turns.await_words()
+
     def transcribed(self, transcript: Transcript) -> None:
-        """Tell the turn detector the words up to the current pause."""
+        """These are the words up to the current pause."""
         self._turns.transcribed(transcript)
+
+    def heard_end(self, last_speech_frame: int, probability: float) -> None:
+        """So probable it is by its sound that this pause, if it still lasts, ends the turn."""
+        if self._person is _Person.PAUSED and last_speech_frame == self._last_speech:
+            self._turns.heard_end(probability)
 
     def push(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:
         """Take one frame's verdict; return what follows from it.
@@ -158,31 +193,42 @@ class Floor:
         return []
 
     def _speaking(self, is_speech: bool) -> list[FloorEvent]:
+        config = self._config
         if is_speech:
             self._last_speech = self._frame
-        if (self._frame - self._onset) * FRAME_MS >= self._config.max_turn_ms:
+        if (self._frame - self._onset) * FRAME_MS >= config.max_turn_ms:
             return [self._end_turn()]
-        if self._silent_ms() >= self._config.pause_ms:
-            self._person = _Person.PAUSED
+        patient = self.recognition_busy or self._dips >= _DIPS_IN_VAIN
+        if self._silent_ms() >= (config.pause_ms if patient else config.dip_ms):
+            self._person, self._judged = _Person.PAUSED, 0
             self._turns.paused()
             return [SpeechPaused(self._onset, self._last_speech)]
         return []
 
     def _paused(self, is_speech: bool) -> list[FloorEvent]:
+        silent_ms = self._silent_ms()
         onset_frames = self._config.onset_ms // FRAME_MS
         latest = list(self._recent)[-2 * onset_frames :]
-        if is_speech and sum(latest) >= onset_frames:
+        enough = 1 if silent_ms <= _SAME_WORD_MS else onset_frames
+        if is_speech and sum(latest) >= enough:
+            self._turns.went_on(silent_ms - FRAME_MS * enough)
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
+            self._dips += 1
             return [SpeechResumed()]
-        silent_ms = self._silent_ms()
-        over = self._turns.turn_over(silent_ms) or silent_ms >= self._longest_pause_ms
-        return [self._end_turn()] if over else []
+        if self._turns.turn_over(silent_ms):
+            return [self._end_turn()]
+        due = sum(silent_ms >= judged_ms for judged_ms in _SOUND_JUDGED_MS)
+        if due > self._judged:
+            self._judged = due
+            return [PauseLasts(self._last_speech)]
+        return []
 
     def _end_turn(self) -> TurnEnded:
         self._person = _Person.QUIET
         self._quiet_since = self._frame
         self._recent.clear()
+        self._dips = 0
         return TurnEnded(self._onset, self._last_speech)
 
     def _silent_ms(self) -> int:

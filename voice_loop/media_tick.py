@@ -6,6 +6,7 @@ comes as the director's commands.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from voice_loop.ports import Transcript
 from voice_loop.signals import DeadlineReached, Moment, Signal, SpeechOver
 from voice_loop.speech_input import Keys, SpeechInput
 from voice_loop.stopwatch import Stopwatch
+
+#: Words that take longer to come are not asked for at every dip.
+_QUICK_S: Final = 0.4
+#: So much of what was heard tells how a turn sounds.
+_SOUND_MS: Final = 8_000
 
 
 class MediaTick:
@@ -44,6 +50,8 @@ class MediaTick:
         self._spoke_from = 0
         self._spoke_to = 0
         self._away_frame = -1
+        self._said: Speech | None = None
+        """What the agent has spoken last, or speaks."""
 
     @property
     def frame(self) -> int:
@@ -82,9 +90,26 @@ class MediaTick:
         """Take the floor from the speech that has it."""
         self._playout.take()
 
+    def await_words(self) -> None:
+        """The words of the turn so far are on their way to the turn detector."""
+        self._floor.await_words()
+
     def tell_turn_detector(self, transcript: Transcript) -> None:
         """Give the turn detector the words of the turn so far."""
         self._floor.transcribed(transcript)
+
+    def heard_end(self, last_speech_frame: int, probability: float) -> None:
+        """Tell how probable it is that the pause after that frame ends the turn, by its sound."""
+        self._floor.heard_end(last_speech_frame, probability)
+
+    def recognition_took(self, seconds: float) -> None:
+        """Words took so long to come."""
+        self._floor.recognition_busy = seconds > _QUICK_S
+
+    def latest_sound(self) -> Samples:
+        """Cut out the latest seconds of what was heard, up to now."""
+        now_ms = (self.frame + 1) * FRAME_MS
+        return self.utterance(max(0, now_ms - _SOUND_MS), now_ms)
 
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
         """Cut out what was heard in that time (`SpeechInput.utterance`)."""
@@ -121,6 +146,8 @@ class MediaTick:
         for event in self._speech_input.listen(
             heard, arrived_at, agent_speaks=audible, may_speak=may_speak
         ):
+            if isinstance(event, SpeechStarted):
+                self._floor.asked("" if self._said is None else self._said.heard_text)
             if isinstance(event, SpeechStarted | SpeechResumed):
                 # An answer that is not heard yet waits too: it may answer too little.
                 self._playout.hold()
@@ -139,6 +166,7 @@ class MediaTick:
         if speech is None:
             return None
         if frame is not None:
+            self._said = speech
             if speech.played == 1:
                 self._spoke_from = self.frame
             self._spoke_to = self.frame + 1

@@ -1,7 +1,7 @@
 """Fixed lines and small word lists, by language.
 
 The lines are spoken without the language model, so they work when it does not. The lists let
-the loop tell a backchannel from an interruption, and a finished sentence from a pause.
+the loop tell a backchannel from an interruption.
 """
 
 import re
@@ -39,8 +39,6 @@ class Phrases:
     """Said while listening; they do not ask for the floor."""
     farewells: frozenset[str]
     greetings: frozenset[str]
-    unfinished: frozenset[str]
-    """A turn that ends with one of these is probably not over."""
 
 
 def _words(alternatives: str) -> frozenset[str]:
@@ -66,10 +64,6 @@ _ENGLISH = Phrases(
     ),
     farewells=_words("bye | goodbye | bye bye | thank you | thanks | thank you bye | thanks bye"),
     greetings=_words("hello | hi | yes | yeah | hey | hello hello | yes hello"),
-    unfinished=_words(
-        "and | but | or | so | because | the | a | an | my | to | for | "
-        "with | at | on | in | of | um | uh | is | if | that | which"
-    ),
 )
 
 _SPANISH = Phrases(
@@ -88,10 +82,6 @@ _SPANISH = Phrases(
     backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),
     greetings=_words("hola | sí | diga | dígame | bueno | aló"),
-    unfinished=_words(
-        "y | o | pero | porque | que | el | la | los | las | un | "
-        "una | de | a | en | con | para | por | mi | si | es | eh"
-    ),
 )
 
 _BY_LANGUAGE: Mapping[str, Phrases] = {"en": _ENGLISH, "es": _SPANISH}

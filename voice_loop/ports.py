@@ -155,34 +155,6 @@ class SpeechDetector(Protocol):
         ...
 
 
-class TurnDetector(Protocol):
-    """End-of-turn detection of one call. Called in the media tick: must not block.
-
-    What takes long, as a model does, is begun at `paused` and heeded by `turn_over` once it is
-    there. The floor bounds every pause, so that no turn hangs on a detector.
-    """
-
-    def hear(self, frame: Samples) -> None:
-        """Take one 20 ms frame of the person's, at the line's rate; every frame comes."""
-        ...
-
-    def paused(self) -> None:
-        """The person pauses within a turn; nothing is known of this pause yet."""
-        ...
-
-    def transcribed(self, transcript: Transcript) -> None:
-        """These are the words of the turn up to this pause, if they ask for an answer."""
-        ...
-
-    def turn_over(self, silent_ms: int) -> bool:
-        """Whether the pause ends the turn; asked once per frame of it.
-
-        Args:
-            silent_ms: since the last frame with speech.
-        """
-        ...
-
-
 class TurnEndModel(Protocol):
     """A loaded model of how people's turns sound where they end, shared by all calls."""
 
@@ -209,8 +181,6 @@ class Engines:
     """Makes one call's speech detector; the argument is the line's rate in Hz."""
     min_confidence: float = 0.4
     """A transcript below this is asked for again; a property of the recogniser's weights."""
-    new_turn_detector: Callable[[int], TurnDetector] | None = None
-    """Makes one call's end-of-turn detector; the argument is the line's rate in Hz. None is the
-    rule of `voice_loop.turn_detection`."""
     turn_end: TurnEndModel | None = None
-    """Tells from the sound before a pause whether it ends the turn; None where that is unknown."""
+    """Hears where turns end; without it the rest of the evidence tells
+    (`voice_loop.turn_detection`)."""

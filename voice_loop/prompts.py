@@ -44,6 +44,9 @@ CALL_ANSWERED = "[call answered]"
 #: Asks for the message that is left on an answering machine.
 LEAVE_MESSAGE = "[an answering machine took the call: leave a message and say goodbye]"
 
+#: After something that was dictated.
+READ_BACK = "[repeat that back, and ask whether it is right]"
+
 #: Ends an agent turn in the history when the person interrupted it there.
 CUT_OFF = " --"
 

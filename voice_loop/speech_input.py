@@ -12,7 +12,8 @@ import numpy as np
 
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
-from voice_loop.ports import SpeechDetector, TurnDetector
+from voice_loop.ports import SpeechDetector
+from voice_loop.turn_detection import TurnDetector
 from voice_loop.voicemail import Beep, VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
@@ -48,7 +49,6 @@ class SpeechInput:
         self.voiced_at = 0.0
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
-        self._turns = turns
         self._voicemail = voicemail
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
@@ -70,7 +70,6 @@ class SpeechInput:
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)
-        self._turns.hear(heard)
         if (tone := self._voicemail.listen(heard, is_speech=is_speech)) is not None:
             yield tone
         if may_speak:

@@ -1,33 +1,178 @@
-"""When a pause ends the person's turn, by rule: its length, and the last word before it."""
+"""When a pause ends the person's turn: by all that is known, weighed against each other.
 
-from voice_loop.audio import Samples
-from voice_loop.floor import FloorConfig
-from voice_loop.phrases import Phrases, plain_words
+How the turn sounds where it pauses (`voice_loop.ports.TurnEndModel`), its words, what the agent had
+asked, and how long this person's own pauses are: each adds to the odds that the turn is over, and
+the odds tell how long a silence ends it. Nothing here waits for any of it: what is missing adds
+nothing.
+
+Sans-IO: the `floor` tells when the person pauses and goes on, and asks in every frame of a pause.
+"""
+
+import math
+from collections import deque
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from voice_loop.dictation import Dictation, dictation
+from voice_loop.expectations import Expected, expected_after
 from voice_loop.ports import Transcript
+from voice_loop.voicemail import sounds_recorded
+from voice_loop.wording import Wording, wording
+
+#: How long people's pauses within turns last, ms, and how rare it is that they last longer: the
+#: negative logarithm of their share.
+_PAUSES_MS: Final = (200, 400, 600, 800, 980, 1420)
+_RARITY: Final = tuple(-math.log(share) for share in (1.0, 0.42, 0.21, 0.14, 0.10, 0.05))
+#: A turn ends once a pause within one would be rarer by so much than its odds: with even odds after
+#: `NEUTRAL_MS`.
+NEUTRAL_MS: Final = 420
+_LOG_PATIENCE: Final = float(np.interp(NEUTRAL_MS, _PAUSES_MS, _RARITY))
+#: No turn is over sooner.
+SHORTEST_MS: Final = 180
+
+_SOUND_WEIGHT: Final = 0.7
+#: A model is never believed more than this, in log-odds.
+_SOUND_LIMIT: Final = 3.0
+_BY_WORDS: Final = {
+    Wording.UNFINISHED: -2.5,
+    Wording.OPEN: -0.7,
+    Wording.PLAIN: 0.6,
+    Wording.WHOLE: 0.8,
+    Wording.QUESTION: 1.2,
+    Wording.YES_OR_NO: 0.8,
+}
+_BY_QUESTION: Final = {Expected.STORY: -0.5, Expected.ADDRESS: -1.0}
+#: A yes or no to a question of that kind.
+_ANSWERED: Final = 1.2
+#: Words that take longer have no say in whether the turn is over.
+_LATE_WORDS_MS: Final = 800
+#: Pauses between the groups of a number last up to 900 ms; so do those of a machine's greeting.
+_GROUPS_MS: Final = 1150
+#: A number that is complete as far as one knows, and one that the agent had asked for.
+_COMPLETE_MS: Final = 600
+_COMPLETE_AS_ASKED_MS: Final = 350
+
+#: Pauses within turns that say something of this person's pace: how long they are, and how many.
+_TELLING_MS: Final = 200
+_TELLING: Final = 3
+_REMEMBERED: Final = 9
+#: What most people's last.
+_USUAL_PAUSE_MS: Final = 350
+_PACES: Final = (0.7, 1.6)
 
 
-class RuleTurnDetector:
-    """A `voice_loop.ports.TurnDetector` that needs no model."""
+class TurnDetector:
+    """Judges the pauses of one person."""
 
-    def __init__(self, config: FloorConfig, phrases: Phrases) -> None:
+    def __init__(
+        self, end_of_turn_ms: int, longest_pause_ms: int, language: str, country: str | None = None
+    ) -> None:
         """
         Args:
-            config: how long a pause ends a turn.
-            phrases: of the call's language; their `unfinished` words make a pause longer.
+            end_of_turn_ms: the silence that ends a turn of which nothing else is known; all waits
+                are in proportion to it.
+            longest_pause_ms: a longer silence ends every turn.
+            language: of the call, a BCP 47 tag.
+            country: where the person is, ISO 3166-1 alpha-2.
         """
-        self._config = config
-        self._phrases = phrases
-        self._hold_ms = config.end_of_turn_ms
+        self._scale = end_of_turn_ms / NEUTRAL_MS
+        self._shortest_ms = min(SHORTEST_MS, end_of_turn_ms)
+        self._longest_ms = max(longest_pause_ms, end_of_turn_ms)
+        self._language = language
+        self._country = country
+        self._pauses: deque[int] = deque(maxlen=_REMEMBERED)
+        self._punctuated = False
+        self._expected = Expected.ANYTHING
+        self.wait_ms = float(end_of_turn_ms)
+        """The silence that ends the turn, by what is known of this pause."""
+        self._wording: Wording | None = None
+        self._dictation = Dictation.NONE
+        self._recorded = False
+        self._sound: float | None = None
+        self._words_due = False
 
-    def hear(self, frame: Samples) -> None:
-        """The sound of the words does not matter here."""
+    # What is known ------------------------------------------------------------------------
+
+    def asked(self, said: str) -> None:
+        """The person begins to answer these words of the agent's; empty where there were none."""
+        self._expected = expected_after(said, self._language)
 
     def paused(self) -> None:
-        self._hold_ms = self._config.end_of_turn_ms
+        """The person pauses; nothing is known of this pause yet."""
+        self._wording, self._dictation, self._recorded = None, Dictation.NONE, False
+        self._sound, self._words_due = None, False
+        self._weigh()
+
+    def await_words(self) -> None:
+        """The words up to this pause are on their way, and have their say."""
+        self._words_due = True
 
     def transcribed(self, transcript: Transcript) -> None:
-        if plain_words(transcript.text).rpartition(" ")[2] in self._phrases.unfinished:
-            self._hold_ms = self._config.unfinished_turn_ms
+        """These are the words of the turn up to this pause."""
+        text = transcript.text
+        self._words_due = False
+        self._punctuated = self._punctuated or any(sign in text for sign in ".,?!")
+        self._wording = wording(text, self._language, punctuated=self._punctuated)
+        self._recorded = sounds_recorded(text)
+        self._dictation = dictation(text, self._expected, self._language, self._country)
+        self._weigh()
+
+    def heard_end(self, probability: float) -> None:
+        """So probable it is by the sound of this pause that the turn is over, 0 to 1."""
+        self._sound = probability
+        self._weigh()
+
+    def went_on(self, silent_ms: int) -> None:
+        """The person has gone on after such a pause."""
+        if silent_ms >= _TELLING_MS:
+            self._pauses.append(silent_ms)
+
+    # What follows -------------------------------------------------------------------------
 
     def turn_over(self, silent_ms: int) -> bool:
-        return silent_ms >= self._hold_ms
+        """Whether the pause ends the turn; asked once per frame of it.
+
+        Args:
+            silent_ms: since the last frame with speech.
+        """
+        if silent_ms >= self._longest_ms:
+            return True
+        # To wait for words that are on their way costs nothing: without them there is no answer.
+        words_due = self._words_due and silent_ms < _LATE_WORDS_MS
+        return silent_ms >= self.wait_ms and not words_due
+
+    @property
+    def _pace(self) -> float:
+        """How long this person's pauses are, in proportion to most people's."""
+        if len(self._pauses) < _TELLING:
+            return 1.0
+        least, most = _PACES
+        return min(most, max(least, median(self._pauses) / _USUAL_PAUSE_MS))
+
+    def _weigh(self) -> None:
+        rarity = _LOG_PATIENCE - self._log_odds()
+        wait_ms = float(np.interp(rarity, _RARITY, _PAUSES_MS))
+        if self._dictation is Dictation.COMPLETE:
+            wait_ms = _COMPLETE_AS_ASKED_MS if self._expected.is_dictated else _COMPLETE_MS
+        wait_ms *= self._scale * self._pace
+        if self._dictation is Dictation.UNDER_WAY or self._recorded:
+            wait_ms = max(wait_ms, _GROUPS_MS)
+        self.wait_ms = min(self._longest_ms, max(self._shortest_ms, wait_ms))
+
+    def _log_odds(self) -> float:
+        odds = _BY_QUESTION.get(self._expected, 0.0)
+        if self._wording is not None:
+            odds += _BY_WORDS[self._wording]
+            if self._wording is Wording.YES_OR_NO and self._expected is Expected.YES_OR_NO:
+                odds += _ANSWERED
+        if self._sound is not None:
+            odds += _SOUND_WEIGHT * _log_odds_of(self._sound)
+        return odds
+
+
+def _log_odds_of(probability: float) -> float:
+    least = 1 / (1 + math.exp(_SOUND_LIMIT))
+    bounded = min(1 - least, max(least, probability))
+    return math.log(bounded / (1 - bounded))

@@ -30,13 +30,17 @@ class Work:
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()
         self._fillers: WeakKeyDictionary[Speech, asyncio.Task[None]] = WeakKeyDictionary()
+        self._aside: asyncio.Task[None] | None = None
 
     def start(self, speech: Speech, job: Job) -> asyncio.Task[None]:
         """Do a job beside everything else; `speech` is what waits for it."""
-        task = asyncio.create_task(self._watch(speech, job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._begin(self._watch(speech, job))
+
+    def do_aside(self, job: Job) -> None:
+        """Do a job that nothing waits for, in place of the one before: its errors are logged."""
+        if self._aside is not None:
+            self._aside.cancel()
+        self._aside = self._begin(self._watch_aside(job))
 
     def fill(self, speech: Speech, job: Job) -> None:
         """Do a job that a speech's words come from; `give_up` ends it."""
@@ -61,6 +65,7 @@ class Work:
             task.cancel()
         # A cancelled task keeps the frames that it ended in, and through them all that we hold.
         self._fillers.clear()
+        self._aside = None
 
     async def ended(self) -> None:
         """Wait for the end of all jobs, for at most `_CANCEL_WAIT_S`."""
@@ -68,6 +73,12 @@ class Work:
             _, stuck = await asyncio.wait(self._tasks, timeout=_CANCEL_WAIT_S)
             if stuck:
                 log.error("call %s: %d tasks do not end", self._call_id, len(stuck))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _watch(self, speech: Speech, job: Job) -> None:
         try:
@@ -77,3 +88,11 @@ class Work:
         except Exception:
             log.exception("call %s: work on a reply failed", self._call_id)
             self._post(Failed(EngineError("an internal error; the log has more"), speech))
+
+    async def _watch_aside(self, job: Job) -> None:
+        try:
+            await job()
+        except EngineError as error:
+            log.warning("call %s: %s", self._call_id, error)
+        except Exception:
+            log.exception("call %s: work on the side failed", self._call_id)

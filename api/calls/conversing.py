@@ -1,8 +1,11 @@
 """How a call's conversation is held: its agent's configuration over the deployment's settings."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal, TypeVar
+
+from phonenumbers import NumberParseException, parse, region_code_for_country_code
 
 from api.agents.effective import effective
 from api.calls.ambience import ambience_of
@@ -30,8 +33,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     barge_in_ms = voice.barge_in_ms * 4 ** (1 - 2 * sensitivity)
     floor = FloorConfig(
         end_of_turn_ms=voice.end_of_turn_ms,
-        pause_ms=min(FloorConfig.pause_ms, voice.end_of_turn_ms),
-        unfinished_turn_ms=max(FloorConfig.unfinished_turn_ms, voice.end_of_turn_ms),
+        longest_pause_ms=max(FloorConfig.longest_pause_ms, voice.end_of_turn_ms),
         barge_in_ms=round(barge_in_ms),
         barge_in_window_ms=round(barge_in_ms * 1.5),
         silence_ms=round(silence_s * 1000),
@@ -40,6 +42,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         task=agent.instructions or "",
         context=call.context,
         language=call.language,
+        country=_country(call),
         now=datetime.fromtimestamp(now, callee_zone(call, settings.calls.default_timezone)),
         persona=agent.persona or "",
         faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
@@ -60,6 +63,15 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         interruptible=_interruptible(agent, voice.barge_in),
         engine_timeout_s=settings.models.timeout_s,
     )
+
+
+def _country(call: Call) -> str | None:
+    """Where the person is, by their number or else by ours; ISO 3166-1 alpha-2."""
+    for number in filter(None, (call.person_number, call.our_number)):
+        with suppress(NumberParseException):
+            country = region_code_for_country_code(parse(number).country_code or 0)
+            return country if country.isalpha() and country != "ZZ" else None
+    return None
 
 
 def _interruptible(agent: AgentFields, default: bool) -> bool:

@@ -120,7 +120,9 @@ class Voice(Section):
         default=420,
         ge=100,
         le=5000,
-        description="Milliseconds of silence that end a person's turn.",
+        description="Milliseconds of silence that end a person's turn of which nothing else is "
+        "known: how it sounds, its words and what was asked make that less than half as long, or "
+        "up to three and a half times. All waits are in proportion to it.",
     )
     barge_in: bool = Field(default=True, description="Whether the person may interrupt the agent.")
     barge_in_ms: int = Field(

@@ -18,7 +18,7 @@ from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
 from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
-from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript, TurnDetector
+from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript, TurnEndModel
 from voice_loop.prompts import CALL_ANSWERED, Message
 from voice_loop.tools import ToolResult, ToolSpec
 
@@ -238,7 +238,7 @@ class PhoneCall:
     answers: Mapping[str, str] = field(default_factory=dict)
     config: ConversationConfig = field(default_factory=lambda: ConversationConfig("book a visit"))
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
-    new_turn_detector: Callable[[int], TurnDetector] | None = None
+    turn_end: TurnEndModel | None = None
 
     def __post_init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
@@ -261,7 +261,7 @@ class PhoneCall:
             self.mind,
             self.mouth,
             self.new_detector,
-            new_turn_detector=self.new_turn_detector,
+            turn_end=self.turn_end,
         )
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 

@@ -4,13 +4,20 @@ import asyncio
 
 import pytest
 
-from tests.voice_loop.scripted import NOISE, OPENING, Buggy, PhoneCall, Stubborn, settle
-from voice_loop.audio import FRAME_MS, Samples
+from tests.voice_loop.scripted import (
+    NOISE,
+    OPENING,
+    Buggy,
+    Fault,
+    PhoneCall,
+    Stubborn,
+    settle,
+)
+from voice_loop.audio import Samples
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import phrases
-from voice_loop.ports import Transcript
-from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL
+from voice_loop.prompts import CALL_ANSWERED, CUT_OFF, END_CALL, READ_BACK
 
 PHRASES = phrases("en")
 QUESTION = "what day suits you?"
@@ -102,39 +109,87 @@ async def test_the_opening_waits_for_what_the_first_words_were() -> None:
 # Turns ----------------------------------------------------------------------------------
 
 
-class TurnModel:
-    """A turn detector that learns from the words whether they were all."""
+class TurnEnds:
+    """A model of how turns end: so probably, whatever it hears."""
 
-    def __init__(self, rate: int) -> None:
-        self.frames = 0
-        self.words = ""
+    def __init__(self, probability: float) -> None:
+        self.fault = Fault()
+        self.probability = probability
+        self.heard_ms: list[int] = []
+        self.at_work = 0
 
-    def hear(self, frame: Samples) -> None:
-        self.frames += 1
-
-    def paused(self) -> None:
-        self.words = ""
-
-    def transcribed(self, transcript: Transcript) -> None:
-        self.words = transcript.text
-
-    def turn_over(self, silent_ms: int) -> bool:
-        return self.words == "tuesday" or silent_ms >= 1_000
+    async def end_probability(self, speech: Samples, rate: int) -> float:
+        self.heard_ms.append(speech.size * 1000 // rate)
+        self.at_work += 1
+        try:
+            await self.fault.pass_()
+        finally:
+            self.at_work -= 1
+        return self.probability
 
 
-async def test_a_deployments_own_turn_detector_ends_turns() -> None:
-    made: list[TurnModel] = []
-
-    def new_turn_detector(rate: int) -> TurnModel:
-        made.append(TurnModel(rate))
-        return made[-1]
-
-    call = await in_conversation(new_turn_detector=new_turn_detector)
-    await call.says("tuesday")
+async def silence_before_the_answer(turn_end: TurnEnds) -> int:
+    """Milliseconds between words of no telling length and the answer to them."""
+    call = await in_conversation(turn_end=turn_end)
+    await call.says("anything at all")
     silent = call.ms
     await call.until(lambda: call.voiced[-1])
-    assert call.ms - silent <= PATIENT.pause_ms + 3 * FRAME_MS
-    assert made[0].frames * FRAME_MS == call.ms
+    call.conversation.hung_up()
+    await call.end()
+    return call.ms - silent
+
+
+async def test_how_a_pause_sounds_tells_when_the_turn_is_over() -> None:
+    over, open_ = TurnEnds(0.99), TurnEnds(0.02)
+    assert await silence_before_the_answer(over) <= 240
+    assert await silence_before_the_answer(open_) >= 800
+    assert max(open_.heard_ms) <= 8_000
+    assert len(open_.heard_ms) > len(over.heard_ms), "it is asked again while the pause lasts"
+
+
+async def test_the_rest_of_the_evidence_decides_where_the_model_does_not() -> None:
+    fails, hangs, raises = TurnEnds(0.99), TurnEnds(0.99), TurnEnds(0.99)
+    fails.fault.error = "no model"
+    hangs.fault.gate = asyncio.Event()
+    raises.fault = Buggy()
+    for model in (fails, hangs, raises):
+        assert 260 <= await silence_before_the_answer(model) <= 340
+        assert model.heard_ms
+        assert not model.at_work, "one at a time, and none is left"
+
+
+async def test_a_judgement_that_comes_after_more_speech_is_void() -> None:
+    model = TurnEnds(0.01)
+    gate = model.fault.gate = asyncio.Event()
+    call = await in_conversation(turn_end=model)
+    await call.says("anything")
+    await call.quiet(140)
+    await call.says("at all")
+    model.fault.gate = None
+    model.probability = 0.99
+    gate.set()
+    silent = call.ms
+    await call.until(lambda: call.voiced[-1])
+    assert call.ms - silent <= 240
+
+
+async def test_a_number_is_dictated_with_pauses_and_all_of_it_is_one_turn() -> None:
+    call = await PhoneCall({"hi": "what is your phone number?"}).answer()
+    await call.hears_out()
+    await call.says("hi")
+    await call.hears_out()
+    for group, gap in (("four one five", 900), ("five five five", 600), ("oh one three two", 0)):
+        await call.says(group)
+        await call.quiet(gap)
+    await call.hears_out()
+    assert call.said[-2:] == [
+        ("person", "four one five five five five oh one three two"),
+        ("agent", "i see."),
+    ]
+    assert call.last_history[-1][1].endswith(READ_BACK), "the agent is to make sure of it"
+    await call.says("yes")
+    await call.hears_out()
+    assert not any(READ_BACK in content for _, content in call.last_history)
 
 
 async def test_turns_follow_each_other_and_the_model_is_told_all_of_them() -> None:
@@ -195,19 +250,19 @@ async def test_marks_count_from_the_arrival_of_the_last_voiced_packet() -> None:
 async def test_an_answer_is_prepared_at_the_pause_and_spoken_at_the_end_of_the_turn() -> None:
     call = await in_conversation()
     await call.says("tuesday")
-    await call.quiet(200)
+    await call.quiet(80)
     assert GOODBYE in call.mouth.said
+    await call.quiet(180)
     assert not call.voiced[-1]
-    await call.quiet(200)
-    assert not call.voiced[-1]
-    await call.quiet(40)
+    await call.quiet(60)
     assert call.voiced[-1]
 
 
 async def test_an_answer_prepared_at_a_pause_is_dropped_when_the_person_goes_on() -> None:
     call = await in_conversation()
     await call.says("tuesday")
-    await call.quiet(300)
+    await call.quiet(200)
+    assert GOODBYE in call.mouth.said
     await call.says("no wednesday")
     await call.hears_out()
     assert call.said[3:] == [("person", "tuesday no wednesday"), ("agent", "i see.")]
@@ -226,9 +281,9 @@ async def test_unfinished_words_get_more_time() -> None:
 async def test_unfinished_words_are_answered_in_the_end() -> None:
     call = await in_conversation()
     await call.says("i can come on")
-    await call.quiet(1280)
+    await call.quiet(1_300)
     assert not any(call.voiced[-70:])
-    await call.quiet(60)
+    await call.quiet(180)
     assert call.voiced[-1]
 
 
@@ -540,7 +595,7 @@ async def test_words_that_are_not_understood_yet_are_not_lost_to_the_keys() -> N
 async def test_keys_in_a_pause_are_answered_with_the_words() -> None:
     call = await in_conversation()
     await call.says("my number is four")
-    await call.quiet(300)
+    await call.quiet(200)
     call.conversation.press("#", 0.0)
     await call.hears_out()
     assert call.last_history[-1] == ("user", "[pressed #] my number is four")

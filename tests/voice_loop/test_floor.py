@@ -4,48 +4,52 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.audio import FRAME_MS
 from voice_loop.floor import (
     Floor,
     FloorConfig,
     FloorEvent,
     NobodySpeaks,
+    PauseLasts,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     TurnEnded,
 )
-from voice_loop.phrases import phrases
 from voice_loop.ports import Transcript
-from voice_loop.turn_detection import RuleTurnDetector
+from voice_loop.turn_detection import TurnDetector
 
 CONFIG = FloorConfig()
+DIP = CONFIG.dip_ms // FRAME_MS
 PAUSE = CONFIG.pause_ms // FRAME_MS
 END = CONFIG.end_of_turn_ms // FRAME_MS
-UNFINISHED = CONFIG.unfinished_turn_ms // FRAME_MS
+LONGEST = CONFIG.longest_pause_ms // FRAME_MS
 SILENCE = CONFIG.silence_ms // FRAME_MS
-UNFINISHED_WORDS = Transcript("on tuesday and", 0.9)
+DICTATED = Transcript("four one five", 0.9)
 
 
 def floor_of(config: FloorConfig = CONFIG) -> Floor:
-    """A floor with the turn detection that needs no model."""
-    return Floor(config, RuleTurnDetector(config, phrases("en")))
+    """A floor of a call in English."""
+    return Floor(config, TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en"))
 
 
 def run(verdicts: str, agent: str = "", floor: Floor | None = None) -> list[tuple[int, FloorEvent]]:
-    """Events with the index of the frame that brought them; `agent` marks where it speaks."""
+    """Events with the index of the frame that brought them; `agent` marks where it speaks.
+
+    Judging the sound of pauses is left out.
+    """
     floor = floor or floor_of()
     events = []
     for index, verdict in enumerate(verdicts):
         agent_speaks = agent[index : index + 1] == "#"
         events += [(floor.frame, event) for event in floor.push(verdict == "#", agent_speaks)]
-    return events
+    return [(frame, event) for frame, event in events if not isinstance(event, PauseLasts)]
 
 
 def test_a_turn_from_its_start_to_its_end() -> None:
     assert run("....#####" + "." * 40) == [
         (6, SpeechStarted(4, barge_in=False)),
-        (8 + PAUSE, SpeechPaused(4, 8)),
+        (8 + DIP, SpeechPaused(4, 8)),
         (8 + END, TurnEnded(4, 8)),
     ]
 
@@ -60,18 +64,28 @@ def test_clicks_are_no_start(verdicts: str) -> None:
     assert run(verdicts + "." * 20) == []
 
 
-def test_a_short_pause_is_part_of_the_turn() -> None:
-    assert run("####" + "." * (PAUSE - 1) + "####") == [(2, SpeechStarted(0, barge_in=False))]
+def test_a_dip_within_a_word_is_part_of_the_turn() -> None:
+    assert run("####" + "." * (DIP - 1) + "####") == [(2, SpeechStarted(0, barge_in=False))]
 
 
 def test_speech_after_a_pause_resumes_the_turn() -> None:
     rest = "." * PAUSE + ".." + "###" + "." * END
     assert run("####" + rest) == [
         (2, SpeechStarted(0, barge_in=False)),
-        (3 + PAUSE, SpeechPaused(0, 3)),
+        (3 + DIP, SpeechPaused(0, 3)),
         (8 + PAUSE, SpeechResumed()),
-        (8 + 2 * PAUSE, SpeechPaused(0, 8 + PAUSE)),
+        (8 + PAUSE + DIP, SpeechPaused(0, 8 + PAUSE)),
         (8 + PAUSE + END, TurnEnded(0, 8 + PAUSE)),
+    ]
+
+
+def test_one_frame_soon_after_a_word_still_belongs_to_it() -> None:
+    """The burst of a plosive after its closure ("stop"): what was heard before it is not all."""
+    assert run("####" + "." * (DIP + 2) + "#" + "." * END)[1:] == [
+        (3 + DIP, SpeechPaused(0, 3)),
+        (6 + DIP, SpeechResumed()),
+        (6 + 2 * DIP, SpeechPaused(0, 6 + DIP)),
+        (6 + DIP + END, TurnEnded(0, 6 + DIP)),
     ]
 
 
@@ -80,72 +94,88 @@ def test_a_click_in_a_pause_does_not_prolong_it() -> None:
     assert ended == (3 + END, TurnEnded(0, 3))
 
 
-def test_unfinished_words_hold_longer_for_this_pause_only() -> None:
+def paused_in(verdicts: str, floor: Floor) -> list[int]:
+    return [frame for frame, event in run(verdicts, floor=floor) if isinstance(event, SpeechPaused)]
+
+
+def test_after_three_dips_in_vain_nothing_is_prepared_before_a_longer_pause() -> None:
     floor = floor_of()
-    run("####" + "." * PAUSE, floor=floor)
-    floor.transcribed(UNFINISHED_WORDS)
-    assert run("." * (UNFINISHED - PAUSE - 1), floor=floor) == []
-    assert [event for _, event in run(".###", floor=floor)] == [TurnEnded(0, 3), SpeechStarted(
-        4 + UNFINISHED, barge_in=False)]  # fmt: skip
+    talk = ("####" + "." * DIP) * 3 + "####"
+    assert len(paused_in(talk, floor)) == 3
     last = floor.frame
-    assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(4 + UNFINISHED, last))
+    assert paused_in("." * END, floor) == [last + PAUSE]
+    run("####", floor=floor)
+    last = floor.frame
+    assert paused_in("." * END, floor) == [last + DIP], "another turn, another chance"
 
 
-def test_resuming_after_unfinished_words_forgets_that_they_were() -> None:
+def test_while_recognition_is_busy_nothing_is_prepared_before_a_longer_pause() -> None:
     floor = floor_of()
-    run("####" + "." * PAUSE, floor=floor)
-    floor.transcribed(UNFINISHED_WORDS)
+    floor.recognition_busy = True
+    assert paused_in("####" + "." * END, floor) == [3 + PAUSE]
+    floor.recognition_busy = False
+    last = floor.frame + 4
+    assert paused_in("####" + "." * END, floor) == [last + DIP]
+
+
+def test_the_sound_of_a_pause_is_judged_early_and_again() -> None:
+    floor = floor_of()
+    judged = []
+    for verdict in "#" * 4 + "." * 30:
+        for event in floor.push(verdict == "#", agent_speaks=False):
+            if isinstance(event, SpeechPaused):
+                floor.await_words()
+            if isinstance(event, PauseLasts):
+                assert event == PauseLasts(3)
+                judged.append((floor.frame - 3) * FRAME_MS)
+    assert judged == [120, 240, 480]
+
+
+def test_what_sounds_over_ends_at_once_and_what_does_not_lasts_longer() -> None:
+    waits = []
+    for probability in (0.99, 0.6, 0.01):
+        floor = floor_of()
+        run("####" + "." * 5, floor=floor)
+        floor.heard_end(3, probability)
+        (ended,) = run("." * 100, floor=floor)
+        waits.append(ended[0] - 3)
+    assert waits[0] < END < waits[2] < LONGEST
+    assert waits[0] < waits[1] < waits[2]
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_judgement_of_another_pause_counts_for_nothing(resumed: bool) -> None:
+    floor = floor_of()
+    run("####" + "." * DIP + ("####" if resumed else ""), floor=floor)
+    floor.heard_end(3 if resumed else 2, 0.01)
+    last = floor.frame if resumed else 3
+    assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(0, last))
+
+
+def test_dictated_words_hold_longer_for_this_pause_only() -> None:
+    floor = floor_of()
+    run("####" + "." * DIP, floor=floor)
+    floor.transcribed(DICTATED)
+    assert run("." * (900 // FRAME_MS - DIP), floor=floor) == []
     run("###", floor=floor)
     last = floor.frame
     assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(0, last))
 
 
-def test_finished_words_hold_no_longer() -> None:
+def test_words_on_their_way_have_their_say() -> None:
     floor = floor_of()
-    run("####" + "." * PAUSE, floor=floor)
-    floor.transcribed(Transcript("and on tuesday", 0.9))
-    assert run("." * END, floor=floor)[-1] == (3 + END, TurnEnded(0, 3))
+    run("####" + "." * DIP, floor=floor)
+    floor.await_words()
+    assert run("." * (END - DIP), floor=floor) == []
+    floor.transcribed(Transcript("yes, please.", 0.9))
+    assert run(".", floor=floor) == [(4 + END, TurnEnded(0, 3))]
 
 
-class Detector:
-    """A turn detector that has its verdict after so much silence."""
-
-    def __init__(self, over_ms: float) -> None:
-        self.over_ms = over_ms
-        self.told: list[str] = []
-
-    def hear(self, frame: Samples) -> None:
-        raise AssertionError("the floor has no audio")
-
-    def paused(self) -> None:
-        self.told.append("paused")
-
-    def transcribed(self, transcript: Transcript) -> None:
-        self.told.append(transcript.text)
-
-    def turn_over(self, silent_ms: int) -> bool:
-        return silent_ms >= self.over_ms
-
-
-@pytest.mark.parametrize(
-    ("over_ms", "frames"),
-    [(0, PAUSE + 1), (600, 30), (float("inf"), UNFINISHED)],
-    ids=["at once", "later", "never"],
-)
-def test_the_turn_detector_ends_the_turn_within_the_longest_pause(
-    over_ms: float, frames: int
-) -> None:
-    floor = Floor(CONFIG, Detector(over_ms))
-    assert run("####" + "." * 100, floor=floor)[-1] == (3 + frames, TurnEnded(0, 3))
-
-
-def test_the_turn_detector_is_told_of_pauses_and_words() -> None:
-    detector = Detector(600)
-    floor = Floor(CONFIG, detector)
-    run("####" + "." * PAUSE, floor=floor)
-    floor.transcribed(UNFINISHED_WORDS)
-    run("####" + "." * PAUSE, floor=floor)
-    assert detector.told == ["paused", "on tuesday and", "paused"]
+def test_words_that_never_come_hold_no_turn_up() -> None:
+    floor = floor_of()
+    run("####" + "." * DIP, floor=floor)
+    floor.await_words()
+    assert run("." * LONGEST, floor=floor) == [(3 + 800 // FRAME_MS, TurnEnded(0, 3))]
 
 
 def test_a_turn_ends_at_its_longest_and_another_may_begin() -> None:
@@ -185,9 +215,8 @@ def test_silence_counts_from_the_end_of_the_last_speech_of_either() -> None:
 
 
 def test_nobody_is_asked_within_a_turn() -> None:
-    floor = floor_of(FloorConfig(unfinished_turn_ms=9_000, silence_ms=1_000))
-    run("####" + "." * PAUSE, floor=floor)
-    floor.transcribed(UNFINISHED_WORDS)
+    floor = floor_of(FloorConfig(end_of_turn_ms=9_000, silence_ms=1_000))
+    run("####" + "." * DIP, floor=floor)
     assert run("." * 400, floor=floor) == []
 
 
@@ -198,7 +227,7 @@ def test_who_speaks_is_known_at_any_time() -> None:
         floor.push(verdict == "#", agent_speaks=False)
         states.append((floor.person_speaks, floor.talking))
     quiet, talking, paused = (False, False), (True, True), (True, False)
-    assert states == [quiet] * 4 + [talking] * (PAUSE + 1) + [paused] * (END - PAUSE) + [quiet]
+    assert states == [quiet] * 4 + [talking] * (DIP + 1) + [paused] * (END - DIP) + [quiet]
     assert floor.onset_frame == 2
 
 
@@ -216,9 +245,9 @@ def test_whatever_is_heard_starts_and_ends_alternate(
     paused = False
     ended_at = -1
     heard: list[bool] = []
-    for is_speech, agent_speaks, unfinished, frames in spans:
-        if unfinished:
-            floor.transcribed(UNFINISHED_WORDS)
+    for is_speech, agent_speaks, dictated, frames in spans:
+        if dictated:
+            floor.transcribed(DICTATED)
         for _ in range(frames):
             heard.append(is_speech)
             for event in floor.push(is_speech, agent_speaks):
@@ -248,6 +277,6 @@ def test_whatever_is_heard_starts_and_ends_alternate(
                         assert not agent_speaks
             assert floor.person_speaks is (open_turn is not None)
             assert floor.talking is (open_turn is not None and not paused)
-    for _ in range(UNFINISHED + 1):
+    for _ in range(LONGEST + 1):
         floor.push(is_speech=False, agent_speaks=False)
     assert not floor.person_speaks, "silence ends every turn"

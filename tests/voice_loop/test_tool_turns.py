@@ -89,7 +89,7 @@ async def test_no_tool_is_used_before_the_turn_is_over() -> None:
     book = Gadget()
     call = await calling(ANSWERS, book)
     await call.says("tuesday")
-    await call.quiet(300)
+    await call.quiet(200)
     assert call.last_history[-1] == ("user", "tuesday"), "the answer is made ahead"
     await call.says("or rather not")
     await call.hears_out()
@@ -176,8 +176,8 @@ async def test_a_slow_tool_is_bridged_once_with_a_phrase() -> None:
     book.fault.gate = asyncio.Event()
     call = await calling(ANSWERS, book)
     await call.says("tuesday")
-    await call.quiet(420 + 680)
-    assert not any(call.voiced[-50:])
+    await call.quiet(280 + 680)
+    assert not any(call.voiced[-48:])
     await call.quiet(100)
     assert call.voiced[-1]
     await call.hears_out()
@@ -624,7 +624,7 @@ async def test_only_keys_are_pressed(digits: str) -> None:
         {"one": tool_call_text("send_digits", {"digits": digits})}, SendDigits(line)
     )
     await call.says("one")
-    await call.quiet(600)
+    await call.quiet(1_300)
     assert line.pressed == []
     assert call.turns[2].tool is not None
     assert call.turns[2].tool.is_error

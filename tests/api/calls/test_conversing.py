@@ -1,6 +1,7 @@
 """What an order says is what its conversation is held by."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +18,8 @@ from tests.api.switchboard import Office, impatient
 from voice_loop.audio import FRAME_MS
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import Floor
-from voice_loop.phrases import phrases
-from voice_loop.turn_detection import RuleTurnDetector
+from voice_loop.ports import Transcript
+from voice_loop.turn_detection import TurnDetector
 
 
 async def ordered(bench: Bench, **fields: Any) -> Call:
@@ -51,6 +52,30 @@ async def test_an_order_without_an_agent_is_held_by_the_settings(bench: Bench) -
     assert config.floor.silence_ms == voice.silence_prompt_s * 1000
     assert config.max_duration_ms == bench.services.settings.calls.max_duration_s * 1000
     assert (config.temperature, config.speed) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [("+14165550123", "US"), ("+447700900123", "GB"), ("+34612345678", "ES")],
+)
+async def test_numbers_are_as_long_as_where_the_person_is(
+    bench: Bench, number: str, country: str
+) -> None:
+    call = replace(await ordered(bench), to_number=number)
+    assert conversation_config(bench.services.settings, call).country == country
+
+
+async def test_one_setting_makes_all_turns_end_later(bench: Bench) -> None:
+    waits = []
+    for set_ms in (210, 420, 1_260, 3_000):
+        voice = bench.services.settings.voice.model_copy(update={"end_of_turn_ms": set_ms})
+        settings = bench.services.settings.model_copy(update={"voice": voice})
+        floor = conversation_config(settings, await ordered(bench)).floor
+        assert floor.longest_pause_ms >= floor.end_of_turn_ms == set_ms
+        turns = TurnDetector(floor.end_of_turn_ms, floor.longest_pause_ms, "en")
+        turns.transcribed(Transcript("Yes, please.", 0.9))
+        waits.append(turns.wait_ms)
+    assert waits == sorted(set(waits))
 
 
 @pytest.mark.rows(
@@ -108,7 +133,7 @@ async def test_that_much_speech_takes_the_floor(bench: Bench) -> None:
     needed = []
     for sensitivity in (1, 0.75, 0.5, 0.25):
         config = (await held(bench, interruption_sensitivity=sensitivity)).floor
-        floor = Floor(config, RuleTurnDetector(config, phrases("en")))
+        floor = Floor(config, TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en"))
         for _ in range(50):
             assert floor.push(is_speech=False, agent_speaks=True) == []
         frames = 1

@@ -1,0 +1,121 @@
+"""How long a silence ends a turn, by what is known of it."""
+
+import pytest
+
+from voice_loop.ports import Transcript
+from voice_loop.turn_detection import NEUTRAL_MS, SHORTEST_MS, TurnDetector
+
+LONGEST_MS = 1_500
+PHONE = "what is your phone number?"
+
+
+def detector(end_of_turn_ms: int = NEUTRAL_MS, language: str = "en") -> TurnDetector:
+    return TurnDetector(end_of_turn_ms, LONGEST_MS, language, "US")
+
+
+def wait_ms(
+    words: str | None = None,
+    sound: float | None = None,
+    *,
+    asked: str = "",
+    turns: TurnDetector | None = None,
+) -> float:
+    """The silence that ends a turn of which that is known."""
+    turns = turns or detector()
+    turns.asked(asked)
+    turns.paused()
+    if words is not None:
+        turns.transcribed(Transcript(words, 0.9))
+    if sound is not None:
+        turns.heard_end(sound)
+    over = next(ms for ms in range(0, 10_000, 20) if turns.turn_over(ms))
+    assert turns.wait_ms <= over < turns.wait_ms + 20
+    return over
+
+
+def test_of_what_nothing_is_known_ends_as_it_is_set() -> None:
+    assert wait_ms() == NEUTRAL_MS
+    for set_ms in (100, 300, 840, 3_000):
+        assert wait_ms(turns=detector(set_ms)) == set_ms
+
+
+@pytest.mark.parametrize("set_ms", [NEUTRAL_MS, 2 * NEUTRAL_MS])
+def test_the_sound_decides_without_words(set_ms: int) -> None:
+    waits = [wait_ms(sound=sound, turns=detector(set_ms)) for sound in (0.99, 0.7, 0.5, 0.3, 0.01)]
+    assert waits == sorted(waits)
+    assert waits[0] < 0.6 * set_ms
+    assert waits[2] == set_ms
+    assert waits[-1] > 2.5 * set_ms or waits[-1] == LONGEST_MS
+
+
+def test_words_that_others_must_follow_wait_longest_and_whole_ones_least() -> None:
+    unfinished = wait_ms("I can come on")
+    whole = wait_ms("I can come on Tuesday.")
+    assert whole < NEUTRAL_MS < 1_000 < unfinished
+    assert wait_ms("I can come on", 0.9) < unfinished, "the sound has its say too"
+    assert wait_ms("I can come on Tuesday.", 0.05) > NEUTRAL_MS
+
+
+def test_a_yes_is_the_answer_to_some_questions_only() -> None:
+    asked = wait_ms("yes", asked="does tuesday suit you?")
+    assert asked <= 200
+    assert asked < wait_ms("yes", asked="how can i help you?")
+
+
+def test_a_story_may_go_on() -> None:
+    words = "I have a problem with my order."
+    assert wait_ms(words, asked="how can i help you?") > wait_ms(words, asked="what is it?")
+
+
+@pytest.mark.parametrize("words", ["415", "my number is 415 555", "four one five five"])
+@pytest.mark.parametrize("asked", [PHONE, ""])
+def test_what_is_dictated_may_pause_for_almost_a_second(words: str, asked: str) -> None:
+    assert wait_ms(words, 0.95, asked=asked) > 1_000
+    assert wait_ms(words, asked=asked, turns=detector(200)) > 1_000
+
+
+def test_a_number_that_is_complete_ends_soon() -> None:
+    assert wait_ms("415 555 0132", asked=PHONE) < NEUTRAL_MS
+    assert wait_ms("415 555 013", asked=PHONE) > 1_000
+    assert wait_ms("415 555 0132") < 1_000, "soon, but nobody had asked"
+
+
+def test_a_pause_starts_with_nothing_known() -> None:
+    turns = detector()
+    assert wait_ms("I can come on", 0.01, turns=turns) > 1_300
+    assert wait_ms(turns=turns) == NEUTRAL_MS
+
+
+def test_who_pauses_long_within_turns_is_given_time_and_who_does_not_is_answered_sooner() -> None:
+    waits = []
+    for paused_ms in (220, 350, 550):
+        turns = detector()
+        for _ in range(2):
+            turns.went_on(paused_ms)
+        assert wait_ms(turns=turns) == NEUTRAL_MS, "two pauses are no habit"
+        turns.went_on(paused_ms)
+        turns.went_on(40)
+        waits.append(wait_ms(turns=turns))
+    assert waits[0] < waits[1] == NEUTRAL_MS < waits[2]
+
+
+def test_words_due_are_waited_for_unless_they_are_late() -> None:
+    for sound, late_ms in ((0.99, 800), (0.01, 1_420)):
+        turns = detector()
+        turns.paused()
+        turns.heard_end(sound)
+        turns.await_words()
+        assert not turns.turn_over(late_ms - 20)
+        assert turns.turn_over(late_ms), "the sound alone decides"
+        turns.transcribed(Transcript("yes, please.", 0.9))
+        assert turns.turn_over(SHORTEST_MS + 40) is (sound > 0.5)
+
+
+def test_a_machine_is_let_finish_its_greeting() -> None:
+    assert wait_ms("You have reached the Smiths. Please leave a message.") > 1_000
+
+
+def test_nothing_unknown_to_a_language_is_held_against_its_speakers() -> None:
+    turns = detector(language="fi")
+    assert wait_ms("Haluaisin ajan tiistaiksi.", turns=turns, asked="Mikä päivä?") < NEUTRAL_MS
+    assert wait_ms("040 123", turns=turns) > 1_000, "figures are figures"

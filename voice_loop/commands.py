@@ -26,7 +26,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with the speech that is held."""
+    """Go on with the speech that is held or lowered."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One call's conversation: the thin shell that joins the media tick, the engines and the director.
 
-`exchange` runs in the media tick, which stops the agent's audio the moment the person interrupts.
+`exchange` runs in the media tick, which stops the agent's audio while the person interrupts.
 Everything slower happens in `run`: it has the `director` decide on what the tick and the work
 beside it posted, and carries its commands out.
 """
@@ -13,6 +13,7 @@ from time import monotonic
 
 from voice_loop.ambience import Ambience
 from voice_loop.audio import Samples
+from voice_loop.barge_in import BargeIn
 from voice_loop.call_engines import CallEngines
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
@@ -120,7 +121,8 @@ class Conversation:
             engines.new_detector(line_rate), turns, VoicemailWatch(line_rate), config.floor
         )
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
-        self._tick = MediaTick(speech_input, ambience, self._post)
+        barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
+        self._tick = MediaTick(speech_input, barge_in, ambience, self._post)
         self._director = Director(
             call_id,
             config,

@@ -3,9 +3,9 @@
 Sans-IO: events go in with the moment in which they are decided on; commands and the next deadline
 come out. Nothing is started here, and nothing waits.
 
-Barge-in is reversible: the media tick holds the agent's audio at once; what was said then decides
-whether the agent goes on (a backchannel, a noise) or yields, keeping in the history only the words
-that were heard.
+Barge-in is reversible: the media tick lowers the agent's voice or holds it, by the sound of what
+the person says; the words then decide whether the agent goes on (a backchannel, a noise) or yields,
+keeping in the history only the words that were heard.
 
 Tools are used once the person has left the agent the floor and has heard the words before the
 call, never ahead. One that works goes on whatever the person does; what it gives is kept in the
@@ -39,8 +39,15 @@ from voice_loop.deadlines import Deadlines, Due
 from voice_loop.dialogue import Dialogue
 from voice_loop.events import EndReason
 from voice_loop.faq import Faq
-from voice_loop.floor import NobodySpeaks, PauseLasts, SpeechPaused, SpeechResumed, TurnEnded
-from voice_loop.judgement import Verdict, judge
+from voice_loop.floor import (
+    NobodySpeaks,
+    PauseLasts,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    TurnEnded,
+)
+from voice_loop.judgement import Overlap, Verdict, judge
 from voice_loop.phrases import phrases, plain_words
 from voice_loop.playout import Speech, SpeechFactory
 from voice_loop.ports import EngineError, Transcript
@@ -125,6 +132,9 @@ class Director:
         self._deadlines.set(Due.MAX_DURATION, config.max_duration_ms)
         self._opening_comes = config.first_sentence_mode != "none"
         """The agent has yet to open the call: that is the answer to whatever is said."""
+        self._spoken_into: tuple[Speech, int] | None = None
+        """The agent's speech into which the latest turn began, and how many frames of it had
+        left."""
         self._reply: Reply | None = None
         """The answer in the making; not spoken yet."""
         self._not_understood_from_ms: int | None = None
@@ -206,6 +216,9 @@ class Director:
     def _act_on(self, event: Signal) -> EndReason | None:
         """Act on one event; the reason when it ends the conversation."""
         match event:
+            case SpeechStarted(barge_in=barge_in):
+                speech = self._agent.speech
+                self._spoken_into = (speech, speech.played) if barge_in and speech else None
             case SpeechPaused(onset, last):
                 self._start_reply(onset, last)
             case PauseLasts(last):
@@ -328,7 +341,14 @@ class Director:
         speech = self._agent.speech
         if self._opening_comes or (speech is not None and speech.opens and not speech.played):
             return Verdict.OPENING
-        return judge(transcript, speech, self._phrases, self._min_confidence)
+        return judge(transcript, self._overlap(), self._phrases, self._min_confidence)
+
+    def _overlap(self) -> Overlap | None:
+        """What the agent was saying when the person began; it may be over meanwhile."""
+        speech = self._agent.speech
+        if self._spoken_into is not None and speech in (self._spoken_into[0], None):
+            return Overlap(*self._spoken_into, yielded=self._now.held)
+        return None if speech is None else Overlap(speech, speech.played, yielded=self._now.held)
 
     def _answer(self, reply: Reply) -> None:
         """Have a reply answered, after the result of the tool at work."""
@@ -352,6 +372,8 @@ class Director:
                     self._person_turn_over(reply, reply.transcript)
             return
         if not reply.turn_over:
+            if self._agent.speech is not None:
+                self._commands.append(Hold())
             return
         self._reply = None
         self._agent.give_way(self._now)
@@ -501,7 +523,8 @@ class Director:
         if speech is not self._agent.speech:
             return False
         reply = self._agent.reply
-        if speech.tool_call is not None and self._now.person_speaks:
+        objectionable = speech.tool_call is not None or speech.hang_up_after
+        if objectionable and not speech.last_words and self._now.person_speaks:
             # They may object.
             self._commands.append(Hold())
             return False

@@ -39,8 +39,12 @@ class FloorConfig:
     """Speech within `onset_window_ms` that makes a start, while the agent is silent."""
     onset_window_ms: int = 120
     barge_in_ms: int = 160
-    """Speech within `barge_in_window_ms` that interrupts the agent."""
+    """Speech within `barge_in_window_ms` that the agent heeds while it speaks."""
     barge_in_window_ms: int = 240
+    barge_in_lasts_ms: int = 600
+    """Speech that lasts so long takes the floor from the agent, whatever it sounds like."""
+    barge_in_probability: float = 0.5
+    """Speech takes the floor once it does so with this probability, by its sound."""
     dip_ms: int = 60
     """Silence after which the reply is prepared."""
     pause_ms: int = 180
@@ -111,6 +115,7 @@ class Floor:
         self._person = _Person.QUIET
         self._frame = -1
         self._onset = 0
+        self._since_pause = 0
         self._last_speech = 0
         self._quiet_since = 0
         window = max(config.onset_window_ms, config.barge_in_window_ms) // FRAME_MS
@@ -137,6 +142,22 @@ class Floor:
     def onset_frame(self) -> int:
         """Where the latest turn began."""
         return self._onset
+
+    @property
+    def since_pause_frame(self) -> int:
+        """Where speech began in the latest turn, or went on after its latest pause between
+        words."""
+        return self._since_pause
+
+    @property
+    def last_speech_frame(self) -> int:
+        """The latest frame with speech of the latest turn."""
+        return self._last_speech
+
+    @property
+    def word_over(self) -> bool:
+        """Whether the person is silent for longer than within a word."""
+        return self._silent_ms() >= _SAME_WORD_MS
 
     def asked(self, said: str) -> None:
         """The person begins to answer these words of the agent's."""
@@ -182,6 +203,7 @@ class Floor:
         latest = list(self._recent)[-(window // FRAME_MS) :]
         if is_speech and sum(latest) * FRAME_MS >= need:
             self._onset = self._frame - len(latest) + 1 + latest.index(True)
+            self._since_pause = self._onset
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
             return [SpeechStarted(self._onset, barge_in=agent_speaks)]
@@ -215,6 +237,8 @@ class Floor:
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
             self._dips += 1
+            if silent_ms > _SAME_WORD_MS:
+                self._since_pause = self._frame - len(latest) + 1 + latest.index(True)
             return [SpeechResumed()]
         if self._turns.turn_over(silent_ms):
             return [self._end_turn()]

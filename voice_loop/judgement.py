@@ -1,5 +1,6 @@
 """What the person's words ask of the agent, by what it was saying when they came."""
 
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from voice_loop.phrases import Phrases, consists_of, plain_words
@@ -21,32 +22,48 @@ class Verdict(Enum):
     ANSWER = auto()
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """What the agent was saying when the person began to speak."""
+
+    speech: Speech
+    played: int
+    """Its frames that had left by then."""
+    yielded: bool
+    """Whether it fell silent, by the sound of what they said."""
+
+
 def judge(
-    transcript: Transcript, speech: Speech | None, lists: Phrases, min_confidence: float
+    transcript: Transcript, overlap: Overlap | None, lists: Phrases, min_confidence: float
 ) -> Verdict:
     """Judge words, once the agent has opened the call.
 
     Args:
         transcript: what was heard.
-        speech: the agent's, that has the floor.
+        overlap: with what the agent was saying; None where it was silent.
         lists: of the call's language.
         min_confidence: a transcript below it is not acted on.
     """
     words = plain_words(transcript.text)
     if not words:
         return Verdict.NOTHING
-    if speech is not None and consists_of(words, _no_answers_to(speech, lists)):
+    if overlap is not None and consists_of(words, _no_answers_to(overlap, lists)):
         return Verdict.BACKCHANNEL
-    return Verdict.REPEAT if transcript.confidence < min_confidence else Verdict.ANSWER
+    if transcript.confidence >= min_confidence:
+        return Verdict.ANSWER
+    if overlap is None or overlap.yielded or lists.objects(words):
+        return Verdict.REPEAT
+    # Neither its sound nor its words are known for an interruption.
+    return Verdict.BACKCHANNEL
 
 
-def _no_answers_to(speech: Speech, lists: Phrases) -> frozenset[str]:
-    """Lines that, said into this speech, let it go on."""
+def _no_answers_to(overlap: Overlap, lists: Phrases) -> frozenset[str]:
+    """Lines that, said into the agent's speech, let it go on."""
+    speech = overlap.speech
     if speech.hang_up_after:
         return lists.backchannels | lists.farewells
     if speech.fills_silence:
         return lists.backchannels
-    if speech.nearly_over or not speech.in_history:
-        # What is said into the end of a question answers it.
+    if not speech.in_history or speech.is_answered_at(overlap.played):
         return frozenset()
     return lists.backchannels | lists.greetings if speech.opens else lists.backchannels

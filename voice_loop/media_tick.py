@@ -1,8 +1,8 @@
 """The media tick of one conversation: every 20 ms it hears a frame, sends one, and keeps time.
 
-It detects speech, stops the agent's audio the moment the person interrupts, and posts what
-happened. Nothing here waits for anything, and nothing here decides more than that: the rest
-comes as the director's commands.
+It detects speech, lowers the agent's voice the moment the person speaks into it, stops it the
+moment that is an interruption, and posts what happened. Nothing here waits for anything, and
+nothing here decides more than that: the rest comes as the director's commands.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import numpy as np
 
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.barge_in import BargeIn
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import Transcript
@@ -29,11 +30,16 @@ class MediaTick:
     """Trades one call's frames, both ways."""
 
     def __init__(
-        self, speech_input: SpeechInput, ambience: Ambience, post: Callable[[Signal], None]
+        self,
+        speech_input: SpeechInput,
+        barge_in: BargeIn,
+        ambience: Ambience,
+        post: Callable[[Signal], None],
     ) -> None:
         """
         Args:
             speech_input: takes what is heard.
+            barge_in: tells whether that takes the floor from the agent.
             ambience: mixes what is sent.
             post: takes what happened; never blocks.
         """
@@ -43,6 +49,7 @@ class MediaTick:
         """The person has finished, and what they said is not known yet."""
         self._speech_input = speech_input
         self._floor = speech_input.floor
+        self._barge_in = barge_in
         self._playout = Playout()
         self._ambience = ambience
         self._post = post
@@ -69,6 +76,7 @@ class MediaTick:
             voiced_at=self._speech_input.voiced_at,
             spoken_ms=(self._spoke_from * FRAME_MS, self._spoke_to * FRAME_MS),
             away_frame=self._away_frame,
+            held=self._playout.held,
         )
 
     # Commands ---------------------------------------------------------------------------
@@ -83,7 +91,7 @@ class MediaTick:
         self._playout.hold()
 
     def resume(self) -> None:
-        """Go on with the speech that is held."""
+        """Go on with the speech that is held or lowered."""
         self._playout.resume()
 
     def fall_silent(self) -> None:
@@ -148,12 +156,27 @@ class MediaTick:
         ):
             if isinstance(event, SpeechStarted):
                 self._floor.asked("" if self._said is None else self._said.heard_text)
-            if isinstance(event, SpeechStarted | SpeechResumed):
-                # An answer that is not heard yet waits too: it may answer too little.
-                self._playout.hold()
+            self._give_way(event)
             if isinstance(event, TurnEnded | Keys):
                 self._ambience.begin_turn()
             self._post(event)
+        if self._playout.lowered and self._floor.word_over:
+            self._playout.resume()
+        elif self._playout.lowered and self._barge_in.takes_floor():
+            self._playout.hold()
+
+    def _give_way(self, event: object) -> None:
+        """Make room for what the person says, as far as that is known to be wanted."""
+        match event:
+            case SpeechStarted() | SpeechResumed() if not self._playout.audible:
+                # An answer that is not heard yet waits: it may answer too little.
+                self._playout.hold()
+            case SpeechStarted() | SpeechResumed():
+                self._playout.lower()
+            case TurnEnded() if self._playout.lowered:
+                self._playout.resume()
+            case _:
+                pass
 
     def _keep_time(self) -> None:
         if self.deadline is not None and self.frame >= self.deadline:

@@ -37,8 +37,14 @@ class Phrases:
     """The same, where the person is called again."""
     backchannels: frozenset[str]
     """Said while listening; they do not ask for the floor."""
+    objections: frozenset[str]
+    """Ask the agent to stop."""
     farewells: frozenset[str]
     greetings: frozenset[str]
+
+    def objects(self, words: str) -> bool:
+        """Whether plain words have an objection in them."""
+        return any(f" {line} " in f" {words} " for line in self.objections)
 
 
 def _words(alternatives: str) -> frozenset[str]:
@@ -59,8 +65,17 @@ _ENGLISH = Phrases(
     apology="i am sorry, i have a technical problem. goodbye.",
     apology_for_now="i am sorry, i have a technical problem. we will call you again. goodbye.",
     backchannels=_words(
-        "uh huh | mm | mm hmm | mhm | hm | hmm | okay | ok | "
-        "yeah | right | i see | sure | all right | ah | oh | uh | um"
+        "uh huh | mm | mm hmm | mhm | mmhmm | mm mm | mmm | hm | hmm | okay | ok | yeah | yep | "
+        "yup | yes | right | i see | sure | all right | alright | ah | aha | oh | ooh | uh | um | "
+        "er | wow | great | good | nice | cool | fine | perfect | lovely | excellent | "
+        "exactly | absolutely | indeed | of course | got it | true | ha | haha | ha ha | heh | "
+        "that's right | that's true | that's good | that's great | sounds good | "
+        "i know | i understand | really"
+    ),
+    objections=_words(
+        "stop | no | nope | wait | hold on | hang on | hold up | one moment | one second | "
+        "just a moment | just a second | excuse me | sorry | pardon | hello | hey | listen | "
+        "what | but | actually | never mind | enough | quiet | shut up"
     ),
     farewells=_words("bye | goodbye | bye bye | thank you | thanks | thank you bye | thanks bye"),
     greetings=_words("hello | hi | yes | yeah | hey | hello hello | yes hello"),
@@ -79,7 +94,15 @@ _SPANISH = Phrases(
     at_a_loss="perdone, he perdido el hilo. ¿puede decírmelo otra vez?",
     apology="lo siento, tengo un problema técnico. adiós.",
     apology_for_now="lo siento, tengo un problema técnico. le volveremos a llamar. adiós.",
-    backchannels=_words("ajá | mm | mhm | vale | claro | ya | bueno | ah | eh | ok | de acuerdo"),
+    backchannels=_words(
+        "ajá | mm | mhm | mmm | hm | vale | claro | claro que sí | ya | ya veo | bueno | ah | eh | "
+        "oh | uh | um | ok | okay | de acuerdo | sí | bien | muy bien | perfecto | genial | "
+        "exacto | exactamente | entiendo | entendido | por supuesto | verdad | ja | jaja | ja ja"
+    ),
+    objections=_words(
+        "pare | para | no | espere | espera | un momento | un segundo | perdón | perdone | "
+        "disculpe | oiga | oye | hola | escuche | qué | cómo | pero | basta"
+    ),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),
     greetings=_words("hola | sí | diga | dígame | bueno | aló"),
 )

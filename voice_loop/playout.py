@@ -6,6 +6,7 @@ tick to the line, and knows at any moment which words have left.
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,18 @@ _CHARS_PER_SECOND = 15.0
 
 #: With less than this left to say, whoever speaks answers rather than listens.
 _NEARLY_OVER_FRAMES = 500 // FRAME_MS
+
+#: So near to the end of a question, before it and after it, whoever speaks answers it.
+_ANSWERS_BEFORE_FRAMES = 1000 // FRAME_MS
+_ANSWERS_AFTER_FRAMES = 1200 // FRAME_MS
+
+#: A speech that was stopped goes on from the quietest frame of so long before: there a word ends.
+_KEPT_FRAMES = 800 // FRAME_MS
+_REPEATED_FRAMES = 240 // FRAME_MS
+
+#: Level of a speech that somebody speaks into, as a factor (-10 dB): half as loud to the ear, and
+#: its quietest sounds still carry.
+LOWERED: Final = 0.316
 
 #: A speech holds this much audio at most; a voice that runs away is cut there.
 MAX_SPEECH_SECONDS = 120
@@ -77,6 +90,8 @@ class Speech:
     finished: bool = False
     """No more audio will come."""
     _frames: deque[Samples] = field(default_factory=deque)
+    _left: deque[Samples] = field(default_factory=lambda: deque(maxlen=_KEPT_FRAMES))
+    """The latest frames that have left."""
     _clauses: list[_Clause] = field(default_factory=list)
     _added: int = 0
     _voiced: int = 0
@@ -94,10 +109,22 @@ class Speech:
         """Whether all of it has been played."""
         return self.finished and not self._frames
 
-    @property
-    def nearly_over(self) -> bool:
-        """So little is left that speaking into it is no sign of listening."""
-        return self.finished and len(self._frames) < _NEARLY_OVER_FRAMES
+    def is_answered_at(self, played: int) -> bool:
+        """Whether who begins to speak after so many frames answers it: at its end, at a question.
+
+        Elsewhere one may speak into it as a sign of listening.
+        """
+        if self.finished and self._added - played < _NEARLY_OVER_FRAMES:
+            return True
+        question_ends = [
+            clause.first_frame + clause.voiced
+            for clause in self._clauses
+            if clause.complete and clause.text.endswith("?")
+        ]
+        return any(
+            end - _ANSWERS_BEFORE_FRAMES <= played <= end + _ANSWERS_AFTER_FRAMES
+            for end in question_ends
+        )
 
     @property
     def begun(self) -> bool:
@@ -197,7 +224,18 @@ class Speech:
         if not self._frames:
             return None
         self._played += 1
-        return self._frames.popleft()
+        self._left.append(self._frames.popleft())
+        return self._left[-1]
+
+    def step_back(self) -> None:
+        """Go back to where a word ended shortly before, so that it goes on with a whole one."""
+        peaks = [int(np.abs(frame.astype(np.int32)).max()) for frame in self._left]
+        earlier = peaks[: max(1, len(peaks) - _REPEATED_FRAMES + 1)]
+        if earlier and not self.over:
+            quietest = len(earlier) - 1 - int(np.argmin(earlier[::-1]))
+            while len(self._left) > quietest:
+                self._frames.appendleft(self._left.pop())
+                self._played -= 1
 
 
 @dataclass(frozen=True)
@@ -235,11 +273,12 @@ def is_voiced(frame: Samples) -> bool:
 
 
 class Playout:
-    """Plays one speech at a time; can hold it, resume it or drop it."""
+    """Plays one speech at a time; can lower it, hold it, resume it or drop it."""
 
     def __init__(self) -> None:
         self._speech: Speech | None = None
         self._held = False
+        self._level = self._wanted = 1.0
 
     @property
     def speech(self) -> Speech | None:
@@ -251,6 +290,11 @@ class Playout:
         return self._held
 
     @property
+    def lowered(self) -> bool:
+        """Whether the speech goes on at a lower level."""
+        return not self._held and self._wanted < 1
+
+    @property
     def audible(self) -> bool:
         """Whether the agent is heard now, short gaps between clauses included."""
         speech = self._speech
@@ -258,13 +302,22 @@ class Playout:
 
     def play(self, speech: Speech) -> None:
         self._speech, self._held = speech, False
+        self._level = self._wanted = 1.0
+
+    def lower(self) -> None:
+        """Let the speech go on at a lower level."""
+        self._wanted = LOWERED
 
     def hold(self) -> None:
         """Stop the speech at once, and keep the rest of it."""
         self._held = self._speech is not None
 
     def resume(self) -> None:
-        self._held = False
+        """Let the speech go on at its own level; one that was stopped, from the word before."""
+        if self._held and self._speech is not None:
+            self._speech.step_back()
+            self._level = 0.0
+        self._held, self._wanted = False, 1.0
 
     def take(self) -> Speech | None:
         """Give the speech up, finished or not, and fall silent."""
@@ -275,4 +328,11 @@ class Playout:
         """The frame for this tick; None is silence."""
         if self._speech is None or self._held:
             return None
-        return self._speech.next_frame()
+        frame = self._speech.next_frame()
+        if frame is None or self._level == self._wanted == 1:
+            return frame
+        # Over a frame, so that no step is heard.
+        levels = np.linspace(self._level, self._wanted, frame.size, dtype=np.float32)
+        self._level = self._wanted
+        faded: Samples = np.rint(frame * levels).astype(np.int16)
+        return faded

@@ -5,7 +5,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from voice_loop.audio import Samples
 from voice_loop.prompts import Message
@@ -170,6 +170,26 @@ class TurnEndModel(Protocol):
         ...
 
 
+class OnsetModel(Protocol):
+    """Tells by its sound whether speech into the agent's words takes the floor; shared by all
+    calls. Called in the media tick: must not block, and has half a millisecond."""
+
+    def takes_floor(self, speech: Samples, rate: int) -> float:
+        """The probability that the speaker wants the floor and does not just listen or cough.
+
+        Args:
+            speech: from `ONSET_PADDING_MS` before its first sound until now, at most
+                `ONSET_LIMIT_MS`.
+            rate: of these samples, Hz.
+        """
+        ...
+
+
+#: What an `OnsetModel` is given of the time before the speech, and in all.
+ONSET_PADDING_MS: Final = 60
+ONSET_LIMIT_MS: Final = 1000
+
+
 @dataclass(frozen=True)
 class Engines:
     """The loaded engines that one call speaks through."""
@@ -184,3 +204,5 @@ class Engines:
     turn_end: TurnEndModel | None = None
     """Hears where turns end; without it the rest of the evidence tells
     (`voice_loop.turn_detection`)."""
+    onset: OnsetModel | None = None
+    """Decides on interruptions by their sound. None: their length and their words do."""

@@ -29,6 +29,8 @@ class Moment:
     """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
     spoken_ms: tuple[int, int] = (0, 0)
     """When the speech that has the floor began, and when its latest frame ended."""
+    held: bool = False
+    """The speech that has the floor is stopped."""
     away_frame: int = -1
     """Index of the latest frame in which somebody else had the line."""
 

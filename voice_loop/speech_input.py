@@ -93,6 +93,11 @@ class SpeechInput:
             or self.floor.frame - self._digit_frame >= _KEYS_GAP_FRAMES
         )
 
+    def heard_since(self, frame: int) -> Samples:
+        """What was heard from that frame on, at most the last 30 s."""
+        count = min(self.floor.frame + 1 - max(frame, 0), len(self._heard))
+        return np.concatenate([self._heard[index] for index in range(-count, 0)])
+
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
         """Cut out what was heard in that time, edges included; the last 30 s of a longer one."""
         now = self.floor.frame + 1

@@ -18,6 +18,9 @@ from voice_loop.floor import FloorConfig
 
 _T = TypeVar("_T")
 
+#: Speech that lasts so long takes the floor from an agent that is hardly to be interrupted.
+_LONGEST_LISTENED_MS = 1200
+
 
 def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     """How the conversation of `call` is held under these settings, but for its tools.
@@ -36,6 +39,8 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         longest_pause_ms=max(FloorConfig.longest_pause_ms, voice.end_of_turn_ms),
         barge_in_ms=round(barge_in_ms),
         barge_in_window_ms=round(barge_in_ms * 1.5),
+        barge_in_lasts_ms=round(_LONGEST_LISTENED_MS * (1 - sensitivity)),
+        barge_in_probability=1 - sensitivity,
         silence_ms=round(silence_s * 1000),
     )
     return ConversationConfig(

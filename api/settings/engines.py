@@ -129,7 +129,7 @@ class Voice(Section):
         default=160,
         ge=20,
         le=5000,
-        description="Milliseconds of speech that count as an interruption.",
+        description="Milliseconds of speech that the agent heeds while it speaks.",
     )
     silence_prompt_s: float = Field(
         default=8.0,

@@ -179,6 +179,18 @@ class Detector:
         return int(frame.max()) >= _FIRST_CODE
 
 
+class Sound:
+    """Tells takers of the floor from listeners: the ones are in `takers`."""
+
+    def __init__(self, ears: Ears) -> None:
+        self.ears = ears
+        self.takers: set[str] = set()
+
+    def takes_floor(self, speech: Samples, rate: int) -> float:
+        codes = {self.ears.code(sentence) for sentence in self.takers}
+        return 0.9 if codes & set(speech.tolist()) else 0.1
+
+
 class HandSet:
     """The line of the port, which notes what is done to it."""
 
@@ -242,6 +254,7 @@ class PhoneCall:
 
     def __post_init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
+        self.sound = Sound(self.ears)
         self.line = HandSet()
         self.turns: list[Turn] = []
         #: For every tick, what left, and whether that was the agent's voice.
@@ -262,6 +275,7 @@ class PhoneCall:
             self.mouth,
             self.new_detector,
             turn_end=self.turn_end,
+            onset=self.sound,
         )
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 

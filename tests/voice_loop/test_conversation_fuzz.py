@@ -65,6 +65,7 @@ async def act_out(
             case "words":
                 words.append(f"w{said + len(words)}")
                 call.mind.answers.setdefault(words[-1], LONG if len(words) % 2 else "i see.")
+                call.sound.takers.add(words[-1])
                 code = call.ears.code(words[-1])
                 for spoken in range(FRAME_MS, step.ms + 1, FRAME_MS):
                     voiced = await call.tick(frame(code))

@@ -156,31 +156,81 @@ def test_a_speech_is_cut_short_until_it_is_known_to_be_whole() -> None:
 
 
 @pytest.mark.parametrize(("left", "nearly"), [(40, False), (25, False), (24, True), (0, True)])
-def test_the_end_is_near_when_little_is_left(left: int, nearly: bool) -> None:
+def test_who_speaks_when_little_is_left_answers(left: int, nearly: bool) -> None:
     speech = speech_of(("one two three four", tone(60)))
-    play(speech, 60 - left)
-    assert speech.nearly_over is nearly
+    assert speech.is_answered_at(60 - left) is nearly
     speech.finished = False
-    assert not speech.nearly_over
+    assert not speech.is_answered_at(60 - left)
+
+
+@pytest.mark.parametrize(
+    ("at", "answers"), [(0, False), (49, False), (50, True), (100, True), (160, True), (161, False)]
+)
+def test_who_speaks_around_the_end_of_a_question_answers(at: int, answers: bool) -> None:
+    speech = speech_of(("is that so?", tone(100)), ("we are at main street.", tone(200)))
+    assert speech.is_answered_at(at) is answers
 
 
 # Playout --------------------------------------------------------------------------------
 
 
-def test_a_held_speech_goes_on_where_it_stopped() -> None:
+def numbered(count: int, gap: int) -> Speech:
+    """Frames of their own numbers as amplitudes, from 1001 on; the one at `gap` is quiet."""
+    amplitudes = [10 if index == gap else 1001 + index for index in range(count)]
+    return speech_of(("one two", np.repeat(amplitudes, SIZE).astype(np.int16)))
+
+
+def peaks(playout: Playout, count: int) -> list[int]:
+    frames = [playout.next_frame() for _ in range(count)]
+    return [0 if frame is None else int(frame[-1]) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "gap", "goes_on"),
+    [(60, 40, 40), (60, 21, 21), (60, 52, 20), (60, 5, 20), (30, 10, 10), (8, 3, 0)],
+)
+def test_a_held_speech_goes_on_after_the_word_that_ended_before(
+    stopped: int, gap: int, goes_on: int
+) -> None:
+    """Not the last 240 ms, not more than 800 ms, and where it is quietest between."""
     playout = Playout()
-    speech = speech_of(("one two", np.arange(1000, 1000 + 10 * SIZE, dtype=np.int16)))
     assert playout.next_frame() is None
-    playout.play(speech)
-    sent = [playout.next_frame() for _ in range(4)]
+    playout.play(numbered(100, gap))
+    peaks(playout, stopped)
     playout.hold()
     assert (playout.held, playout.audible, playout.next_frame()) == (True, False, None)
     playout.resume()
     assert (playout.held, playout.audible) == (False, True)
-    sent += [playout.next_frame() for _ in range(6)]
-    whole = np.concatenate([frame for frame in sent if frame is not None])
-    np.testing.assert_array_equal(whole, np.arange(1000, 1000 + 10 * SIZE))
-    assert (playout.next_frame(), playout.audible) == (None, False)
+    expected = [10 if index == gap else 1001 + index for index in range(goes_on, 100)]
+    assert peaks(playout, 101 - goes_on) == [*expected, 0]
+    assert not playout.audible
+
+
+def test_a_speech_that_was_stopped_at_its_end_says_nothing_again() -> None:
+    playout = Playout()
+    playout.play(numbered(20, 3))
+    peaks(playout, 20)
+    playout.hold()
+    playout.resume()
+    assert playout.next_frame() is None
+
+
+def test_a_lowered_speech_goes_on_and_comes_back_without_a_step() -> None:
+    playout = Playout()
+    playout.play(speech_of(("one two", tone(10, 10_000))))
+    sent = [playout.next_frame()]
+    playout.lower()
+    assert (playout.lowered, playout.audible) == (True, True)
+    sent += [playout.next_frame() for _ in range(3)]
+    playout.resume()
+    assert not playout.lowered
+    sent += [playout.next_frame() for _ in range(3)]
+    whole = np.concatenate([frame for frame in sent if frame is not None]).astype(np.int32)
+    assert whole.size == 7 * SIZE
+    assert [int(whole[index * SIZE - 1]) for index in (1, 3, 4, 6, 7)] == pytest.approx(
+        [10_000, 3_160, 3_160, 10_000, 10_000], abs=1
+    )
+    assert np.abs(np.diff(whole)).max() < 50
 
 
 def test_a_taken_speech_is_silent_and_keeps_what_was_heard() -> None:

@@ -166,8 +166,8 @@ class AgentFields(AgentParts):
         default=None,
         ge=0,
         le=1,
-        description="How little speech interrupts the agent: a quarter of `voice.barge_in_ms` at "
-        "1, just that at 0.5, four times as much near 0. With 0 nobody interrupts.",
+        description="How readily speech interrupts the agent: at once at 1; at 0.5 unless it "
+        "sounds like listening, or after 600 ms; ever more seldom towards 0. With 0 nobody does.",
     )
     enable_recording: bool | None = None
     voicemail_message: str | None = Field(

@@ -9,20 +9,23 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from copy import copy
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from piper import PiperVoice, SynthesisConfig
+from piper import PiperVoice
 from piper.config import PiperConfig
 
+from models import vits
 from models.languages import language_of
+from models.vits import Audio, Tensors
 from models.workers import Workers
 from voice_loop.audio import FULL_SCALE, Samples
 from voice_loop.ports import EngineError
@@ -40,8 +43,8 @@ PHONEMES: Final = ("espeak", "text", "hebrew")
 
 #: The letter, which eSpeak NG takes for the article; `A-` is said as it is meant.
 _LETTER_A: Final = re.compile(r"(?:(?<=[^.!?…\s] )A(?! [A-Z][a-z])|\bA(?= [A-Z]\b))(?![\w'’.-])")
+_NEVER_TO_PIPER: Final = re.compile(r"\[\[|\]\]|\0")
 
-Audio = NDArray[np.float32]
 _Line = tuple[str, float, float]
 
 
@@ -73,41 +76,43 @@ class Piper:
         for file in (path, settings):
             if not file.is_file():
                 raise EngineError(f"the Piper voice {path} is not complete: {file} is missing")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
         try:
-            config = PiperConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
-            session = onnxruntime.InferenceSession(
-                str(path), sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        # onnxruntime's exceptions share no base but Exception; a bad JSON is ValueError, KeyError.
-        except Exception as error:
-            raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
-        if config.phoneme_type not in PHONEMES:
+            self._config = PiperConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EngineError(f"cannot load the Piper voice {path}: {error!r}") from error
+        if self._config.phoneme_type not in PHONEMES:
             raise EngineError(
-                f"for the Piper voice {path}, of `phoneme_type` {config.phoneme_type.value}, Piper "
-                "fetches more at run time, which Offhook does not allow: choose another voice"
+                f"for the Piper voice {path}, of `phoneme_type` {self._config.phoneme_type.value}, "
+                "Piper fetches more at run time, which Offhook does not allow: choose another voice"
             )
-        self._voice = PiperVoice(session=session, config=config)
-        self._length_scale = config.length_scale if length_scale is None else length_scale
+        #: It gives phonemes only, and needs no network for that.
+        self._voice = PiperVoice(session=cast(Any, None), config=self._config)
+        self._length_scale = self._config.length_scale if length_scale is None else length_scale
         self._variation = 1.0
         """Of the voice's own, in sound and in rhythm."""
         self._cache = SpeechCache(cache_bytes)
         self._workers = Workers("speech synthesis", workers, waiting, timeout_s)
-        self._gain = 1.0
-        self._calibrate(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only
+        test = self._phonemize(CALIBRATION)
+        trial = self._tensors(list(chain.from_iterable(test)))
+        try:
+            self._network = vits.load(path, options, self.rate, trial)
+        except Exception as error:  # onnxruntime's exceptions share no other base
+            raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
+        self._gain = self._calibrated(path, test)
 
     @property
     def rate(self) -> int:
         """Samples per second of what it speaks."""
-        return int(self._voice.config.sample_rate)
+        return int(self._config.sample_rate)
 
     @property
     def language(self) -> str:
         """ISO 639-1 code of the language that it speaks."""
-        return language_of(self._voice.config.espeak_voice)
+        return language_of(self._config.espeak_voice)
 
     def steadied(self, stability: float) -> "Piper":
         """As `voice_loop.ports.VaryingVoice`; model, threads and cache are shared."""
@@ -116,19 +121,25 @@ class Piper:
         return voice
 
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
-        """Speak one clause: one chunk per sentence in it; see the port."""
+        """Speak one clause, in windows where the network can; see the port."""
         line = text, speed, self._variation
         cached = self._cache.get(line)
         if cached is not None:
             yield cached
             return
         spoken: list[Samples] = []
-        for phoneme_ids in await self._workers.run(partial(self._phonemize, text)):
-            chunk = await self._workers.run(partial(self._speak, phoneme_ids, speed))
+        # One piece of work each: calls that speak at the same time take turns, and what nobody
+        # waits for any more is not made.
+        pieces = self._speak(text, speed)
+        last = False
+        while not last:
+            piece = await self._workers.run(partial(next, pieces, None))
+            if piece is None:
+                return
+            chunk, last = piece
             spoken.append(chunk)
             yield chunk
-        if spoken:
-            self._cache.put(line, np.concatenate(spoken))
+        self._cache.put(line, np.concatenate(spoken))
 
     async def render(self, text: str, speed: float = 1.0) -> Samples:
         """Speak ahead of need: the whole text at once, kept in the cache (greetings)."""
@@ -142,8 +153,9 @@ class Piper:
 
     def _phonemize(self, text: str) -> list[list[int]]:
         # Piper holds its own lock around espeak-ng, which has one state per process. Double
-        # brackets would be raw phonemes to Piper: text from outside must not reach that.
-        plain = text.replace("[[", " ").replace("]]", " ").encode(errors="replace").decode()
+        # brackets would be raw phonemes to Piper: text from outside must not reach that; and it
+        # takes no NUL.
+        plain = _NEVER_TO_PIPER.sub(" ", text).encode(errors="replace").decode()
         if self.language == "en":
             plain = _LETTER_A.sub("A-", plain)
         try:
@@ -152,31 +164,39 @@ class Piper:
         except (RuntimeError, ValueError, KeyError) as error:
             raise EngineError(f"speech synthesis cannot pronounce the text: {error}") from error
 
-    def _speak(self, phoneme_ids: list[int], speed: float) -> Samples:
-        loud = limited(self._raw(phoneme_ids, speed) * np.float32(self._gain))
-        return np.round(loud * FLOAT_PEAK).astype(np.int16)
+    def _speak(self, text: str, speed: float) -> Iterator[tuple[Samples, bool]]:
+        sentences = self._phonemize(text)
+        for count, phoneme_ids in enumerate(sentences, 1):
+            for audio, last in self._sound(phoneme_ids, speed):
+                loud = limited(audio * np.float32(self._gain))
+                whole = last and count == len(sentences)
+                yield np.round(loud * FLOAT_PEAK).astype(np.int16), whole
 
-    def _raw(self, phoneme_ids: list[int], speed: float = 1.0) -> Audio:
-        own = self._voice.config
-        manner = SynthesisConfig(
-            length_scale=self._length_scale / speed,
-            noise_scale=own.noise_scale * self._variation,
-            noise_w_scale=own.noise_w_scale * self._variation,
-            normalize_audio=False,
-        )
+    def _sound(self, phoneme_ids: list[int], speed: float = 1.0) -> Iterator[tuple[Audio, bool]]:
         try:
-            audio = self._voice.phoneme_ids_to_audio(phoneme_ids, manner)
+            yield from self._network.speak(self._tensors(phoneme_ids, speed))
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise EngineError(f"speech synthesis failed: {error}") from error
-        return np.asarray(audio, np.float32).reshape(-1)
 
-    def _calibrate(self, path: Path) -> None:
-        """Measures the voice's level, which also warms it up."""
-        spoken = [self._raw(ids) for ids in self._phonemize(CALIBRATION)]
+    def _tensors(self, phoneme_ids: list[int], speed: float = 1.0) -> Tensors:
+        own = self._config
+        noise, rhythm = own.noise_scale * self._variation, own.noise_w_scale * self._variation
+        tensors: dict[str, NDArray[Any]] = {
+            "input": np.array([phoneme_ids], np.int64),
+            "input_lengths": np.array([len(phoneme_ids)], np.int64),
+            "scales": np.array([noise, self._length_scale / speed, rhythm], np.float32),
+        }
+        if own.num_speakers > 1:
+            tensors["sid"] = np.array([own.default_speaker_id or 0], np.int64)
+        return tensors
+
+    def _calibrated(self, path: Path, test: list[list[int]]) -> float:
+        """The gain that brings the voice to its level; measuring it warms the voice up."""
+        spoken = [audio for ids in test for audio, _ in self._sound(ids)]
         level = active_level(np.concatenate(spoken), self.rate) if spoken else 0.0
         if not np.isfinite(level) or level <= 0.0:
             raise EngineError(f"the Piper voice {path} makes no sound; is the file damaged?")
-        self._gain = 10 ** (SPEECH_DBFS / 20) / level
+        return float(10 ** (SPEECH_DBFS / 20) / level)
 
 
 def active_level(audio: Audio, rate: int) -> float:

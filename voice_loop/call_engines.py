@@ -14,6 +14,7 @@ from voice_loop.ports import EngineError, Engines, Transcript, TurnEndModel
 from voice_loop.prompts import Message
 from voice_loop.reading import Reader
 from voice_loop.reasoning import Retracted
+from voice_loop.sentences import MIN_CLAUSE_CHARS
 from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import END_CALL_TOOL, ToolSpec
 from voice_loop.toolset import Toolset
@@ -24,6 +25,9 @@ _T = TypeVar("_T")
 _TOOL_CALL_TOKENS = 400
 #: How a pause sounds is of no use any more after this.
 _SOUND_TIMEOUT_S = 1.5
+#: With so much audio waiting, clauses need not be short to be there in time.
+_ENOUGH_MS = 1500
+_UNHURRIED_CHARS = 60
 #: The least temperature of a second try: the likeliest reply was none.
 _SECOND_TRY = 0.7
 
@@ -98,7 +102,9 @@ class CallEngines:
         """
         tools = self._toolset.specs if use_tools else ()
         for temperature in (self._config.temperature, max(self._config.temperature, _SECOND_TRY)):
-            async with aclosing(self._parts(messages, tools, temperature, stopwatch)) as parts:
+            async with aclosing(
+                self._parts(messages, tools, temperature, speech, stopwatch)
+            ) as parts:
                 await self._take(parts, speech, stopwatch, usable=bool(tools))
             if speech.tool_call is not None:
                 await self._recite(self._toolset.announcement(speech.tool_call), speech, stopwatch)
@@ -114,7 +120,7 @@ class CallEngines:
     async def write(self, messages: Sequence[Message]) -> str:
         """Give what the model says, voicing nothing of it. Raises EngineError."""
         said: list[str] = []
-        parts = self._parts(messages, (), self._config.temperature, None)
+        parts = self._parts(messages, (), self._config.temperature)
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Clause):
@@ -156,9 +162,10 @@ class CallEngines:
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
         temperature: float,
-        stopwatch: Stopwatch | None,
+        speech: Speech | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> AsyncGenerator[Clause | ToolCall | Retracted, None]:
-        """Stream what the model says and does."""
+        """Stream what the model says and does; `speech` is where that goes."""
         splitter = ClauseSplitter((tool.name for tool in tools), self._config.language)
         stream = self._engines.llm.stream(
             messages,
@@ -171,7 +178,9 @@ class CallEngines:
             async for piece in pieces:
                 if stopwatch is not None and piece:
                     stopwatch.mark("first_token", monotonic())
-                for part in splitter.push(piece):
+                hurried = speech is None or speech.waiting_ms < _ENOUGH_MS
+                least = MIN_CLAUSE_CHARS if hurried else _UNHURRIED_CHARS
+                for part in splitter.push(piece, least):
                     yield part
         for part in splitter.close():
             yield part

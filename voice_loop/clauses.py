@@ -1,7 +1,8 @@
 """From a stream of tokens to clauses that can be spoken, and the tool calls among them.
 
 A clause is as short as it may be without sounding chopped: the first sound comes sooner when
-the voice need not wait for a whole sentence.
+the voice need not wait for a whole sentence. Once there is sound to play, nothing is gained by
+that, and a voice speaks better what it sees more of.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from voice_loop.call_text import Ending, Opener, openers, read_calls, spoken_in_fence
 from voice_loop.markup import plain
 from voice_loop.reasoning import ReasoningFilter, Retracted, Said
-from voice_loop.sentences import clause_end
+from voice_loop.sentences import MIN_CLAUSE_CHARS, Place, clause_end
 from voice_loop.tools import END_CALL_TOOL
 from voice_loop.untrusted import holdable
 
@@ -53,9 +54,11 @@ class ClauseSplitter:
         self._openers = openers(frozenset({END_CALL_TOOL, *names}))
         self._reasoning = ReasoningFilter()
         self._over = False
+        self._least = MIN_CLAUSE_CHARS
         self._reset()
 
     def _reset(self) -> None:
+        self._opens = True
         self._buffer = ""
         self._begins_line = True
         #: Before it, nothing begins that is not for the ear.
@@ -63,8 +66,16 @@ class ClauseSplitter:
         #: The end of what begins there.
         self._ending: Ending | None = None
 
-    def push(self, piece: str) -> Iterator[Clause | ToolCall | Retracted]:
-        """Take the next piece of the model's reply."""
+    def push(
+        self, piece: str, least: int = MIN_CLAUSE_CHARS
+    ) -> Iterator[Clause | ToolCall | Retracted]:
+        """Take the next piece of the model's reply.
+
+        Args:
+            piece: a few characters of it, or all.
+            least: characters that a clause has, unless a sentence ends in it.
+        """
+        self._least = least
         yield from self._take(self._reasoning.push(piece))
 
     def close(self) -> Iterator[Clause | ToolCall | Retracted]:
@@ -95,7 +106,8 @@ class ClauseSplitter:
                 self._seek(final=final)
             text = self._buffer[: self._searched]
             ahead = self._buffer[self._searched :][:_MOST_AHEAD]
-            cut = clause_end(text, ahead, self._language, begins_line=self._begins_line)
+            place = Place(self._language, self._begins_line, self._opens, self._least)
+            cut = clause_end(text, ahead, place)
             if cut is not None:
                 self._forget(cut)
                 yield from self._say(text[:cut])
@@ -158,6 +170,7 @@ class ClauseSplitter:
         if text.strip(" "):
             self._begins_line = text.rstrip(" ").endswith("\n")
         if any(char.isalnum() or char in _NAMED_SIGNS for char in written):
+            self._opens = False
             yield Clause(written)
 
 

@@ -41,6 +41,8 @@ class Phrases:
     """Ask the agent to stop."""
     farewells: frozenset[str]
     greetings: frozenset[str]
+    openers: frozenset[str]
+    """What a reply may begin with that people say by itself, before they know how to go on."""
 
     def objects(self, words: str) -> bool:
         """Whether plain words have an objection in them."""
@@ -79,6 +81,11 @@ _ENGLISH = Phrases(
     ),
     farewells=_words("bye | goodbye | bye bye | thank you | thanks | thank you bye | thanks bye"),
     greetings=_words("hello | hi | yes | yeah | hey | hello hello | yes hello"),
+    openers=_words(
+        "sure | okay | ok | of course | certainly | absolutely | all right | alright | right | "
+        "yes | no | good | great | perfect | fine | well | i see | got it | understood | "
+        "no problem | let me see | let me check | one moment | thank you | thanks"
+    ),
 )
 
 _SPANISH = Phrases(
@@ -105,6 +112,11 @@ _SPANISH = Phrases(
     ),
     farewells=_words("adiós | gracias | gracias adiós | hasta luego | chao"),
     greetings=_words("hola | sí | diga | dígame | bueno | aló"),
+    openers=_words(
+        "claro | claro que sí | por supuesto | desde luego | de acuerdo | vale | sí | no | bien | "
+        "muy bien | bueno | perfecto | estupendo | genial | entendido | ya veo | a ver | "
+        "déjeme ver | un momento | sin problema | gracias"
+    ),
 )
 
 _BY_LANGUAGE: Mapping[str, Phrases] = {"en": _ENGLISH, "es": _SPANISH}

@@ -142,6 +142,11 @@ class Speech:
         return self._added * FRAME_MS
 
     @property
+    def waiting_ms(self) -> int:
+        """Length of the audio that is there and has not left."""
+        return len(self._frames) * FRAME_MS
+
+    @property
     def text(self) -> str:
         """All of its words so far."""
         return " ".join(clause.text for clause in self._clauses)

@@ -5,10 +5,11 @@ stays where it is however the text goes on.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from voice_loop.markup import LINK
-from voice_loop.phrases import language_code
+from voice_loop.phrases import language_code, phrases, plain_words
 
 #: Spaces are not needed behind these.
 _FULL_STOPS: Final = "。！？｡．؟۔।॥։።፧။།៖។‼⁇⁈⁉"
@@ -62,14 +63,26 @@ MIN_CLAUSE_CHARS: Final = 24
 MAX_CLAUSE_CHARS: Final = 220
 
 
-def clause_end(text: str, ahead: str, language: str, *, begins_line: bool) -> int | None:
+@dataclass(frozen=True)
+class Place:
+    """Where in a reply a clause begins, and what that asks of it."""
+
+    language: str
+    """BCP 47 tag or code."""
+    begins_line: bool = True
+    opens: bool = False
+    """It is the first: a short opening ("Sure,") is a clause by itself."""
+    least: int = MIN_CLAUSE_CHARS
+    """Characters before a comma may end it."""
+
+
+def clause_end(text: str, ahead: str, place: Place) -> int | None:
     """Index just after the first clause, or None while none is known to be whole.
 
     Args:
         text: from the beginning of the clause; it may go on.
         ahead: what is known to follow, in which nothing ends.
-        language: BCP 47 tag or code.
-        begins_line: whether a line begins with it.
+        place: where it stands.
     """
     most = _most(text)
     # What a boundary is followed by may lie one behind.
@@ -82,7 +95,7 @@ def clause_end(text: str, ahead: str, language: str, *, begins_line: bool) -> in
             break
         if any(begin < end < after for begin, after in links):
             continue
-        ends = _ends(text, ahead, found, language, begins_line=begins_line)
+        ends = _ends(text, ahead, found, place)
         if ends is None:
             # What follows is not there yet; if it comes too late, it does not count.
             break
@@ -95,24 +108,23 @@ def clause_end(text: str, ahead: str, language: str, *, begins_line: bool) -> in
     return space if space > 0 else most
 
 
-def _ends(
-    text: str, ahead: str, found: re.Match[str], language: str, *, begins_line: bool
-) -> bool | None:
+def _ends(text: str, ahead: str, found: re.Match[str], place: Place) -> bool | None:
     """Whether a clause ends there; None while that cannot be told."""
     end = found.end()
     if found["line"] or found["stop"]:
         return True
     head = text[:end].rstrip("*_~")
     tail = head[-_MOST_ABBREVIATION:]
-    after = (text[end:] + ahead).lstrip()[:1]
+    rest = (text[end:] + ahead).lstrip()
+    after = rest[:1]
     if found["sentence"]:
         if not head.endswith("."):
             return True
         if _TITLES.search(tail) or _INITIAL.search(tail):
             return False
-        if begins_line and _LIST_NUMBER.match(head):
+        if place.begins_line and _LIST_NUMBER.match(head):
             return False
-        if language_code(language) in _ORDINAL_DOT.split() and _DAY.search(tail):
+        if language_code(place.language) in _ORDINAL_DOT.split() and _DAY.search(tail):
             return False
         number, capital = _BEFORE_NUMBER.search(tail), _BEFORE_CAPITAL.search(tail)
         if number is None and capital is None:
@@ -122,11 +134,26 @@ def _ends(
         return not (number and (after.isdigit() or after in "#(+")) and not (
             capital and not after.isupper()
         )
-    if _spoken_length(head) < MIN_CLAUSE_CHARS or re.search(r"&#?\w{1,8};$", head):
+    if place.opens and plain_words(head) in phrases(place.language).openers:
+        return _goes_on(rest)
+    if _spoken_length(head) < place.least or re.search(r"&#?\w{1,8};$", head):
         return False
     if not re.search(r"\d[,:]?(?:\s[–—])?$", head):
         return True
     return None if not after else not after.isdigit()
+
+
+def _goes_on(rest: str) -> bool | None:
+    """Whether a sentence goes on after its opening, and not with a name ("Sure, Maria."); None
+    while that cannot be told."""
+    if not rest or rest == "I":
+        return None
+    return (
+        rest[0].islower()
+        or rest[0].isdigit()
+        or rest[0] in "¿¡"
+        or re.match(r"I\b", rest) is not None
+    )
 
 
 def _spoken_length(text: str) -> int:

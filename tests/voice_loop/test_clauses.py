@@ -37,7 +37,7 @@ SAMPLES = {
         Clause("wednesday at noon, or friday."),
         Clause("which one?"),
     ],
-    "well, yes": [Clause("well, yes")],
+    "well, yes": [Clause("well,"), Clause("yes")],
     "dr. smith is here at 3.30 p.m. on mondays, e.g. today.": [
         Clause("dr. smith is here at 3.30 p.m. on mondays,"),
         Clause("e.g. today."),
@@ -319,6 +319,58 @@ def test_clauses_end_where_sentences_do_in_every_script(text: str) -> None:
         assert split(text[:cut], text[cut:]) == wanted, f"cut at {cut}"
 
 
+OPENINGS = {
+    ("Sure, I can do that for you.", "en"): ["Sure,", "I can do that for you."],
+    ("Sure, I'm at it.", "en"): ["Sure,", "I'm at it."],
+    ("Of course, that works.", "en"): ["Of course,", "that works."],
+    ("Let me see, we have Monday.", "en-GB"): ["Let me see,", "we have Monday."],
+    ("**Okay**, so Monday it is.", "en"): ["Okay,", "so Monday it is."],
+    ("Yes – that works.", "en"): ["Yes –", "that works."],
+    ("Okay, 4 pm it is.", "en"): ["Okay,", "4 pm it is."],
+    ("Claro, ¿qué día le va bien?", "es"): ["Claro,", "¿qué día le va bien?"],
+    ("Muy bien, le apunto el lunes.", "es-MX"): ["Muy bien,", "le apunto el lunes."],
+    ("Sure, that works. Okay, so Monday.", "en"): ["Sure,", "that works.", "Okay, so Monday."],
+    # People say these in one go.
+    ("Sure, Maria.", "en"): ["Sure, Maria."],
+    ("Okay, Ian, so Monday.", "en"): ["Okay, Ian, so Monday."],
+    ("Right, Dr. Miller is here.", "en"): ["Right, Dr. Miller is here."],
+    ("Monday, at ten.", "en"): ["Monday, at ten."],
+    ("Dr. Miller, he is here.", "en"): ["Dr. Miller, he is here."],
+    ("No, ", "en"): ["No,"],
+    ("One, two, three.", "en"): ["One, two, three."],
+}
+
+
+@pytest.mark.parametrize(("text", "language"), OPENINGS)
+def test_a_short_opening_is_a_clause_by_itself(text: str, language: str) -> None:
+    wanted = OPENINGS[text, language]
+    assert said_in(text, language) == wanted
+    for cut in range(len(text)):
+        assert said_in(text[:cut], language, text[cut:]) == wanted, f"cut at {cut}"
+
+
+def test_an_opening_waits_for_the_next_word_only() -> None:
+    splitter = ClauseSplitter()
+    assert list(splitter.push("Of course, ")) == []
+    assert list(splitter.push("we")) == [Clause("Of course,")]
+
+
+def test_an_opening_that_was_taken_back_is_none() -> None:
+    parts = split("Okay, they want Monday. </think>Sure, we do. ")
+    assert [part.text for part in parts if isinstance(part, Clause)][-2:] == ["Sure,", "we do."]
+
+
+def test_who_has_time_gives_longer_clauses() -> None:
+    text = "we have monday at ten in the morning, tuesday at noon in the north, or friday. "
+    splitter = ClauseSplitter()
+    assert [*splitter.push(text, 60)] == [
+        Clause("we have monday at ten in the morning, tuesday at noon in the north,"),
+        Clause("or friday."),
+    ]
+    assert list(splitter.push("that is in the afternoon, ", 60)) == []
+    assert list(splitter.push("is it", 24)) == [Clause("that is in the afternoon,")]
+
+
 def test_a_dot_makes_an_ordinal_in_some_languages() -> None:
     assert said_in("Am 24.12. um 9 Uhr. Gut", "de") == ["Am 24.12. um 9 Uhr.", "Gut"]
     text = "Am 3. März geht es. Gut"
@@ -326,9 +378,9 @@ def test_a_dot_makes_an_ordinal_in_some_languages() -> None:
     assert parts == ["Am 3. März geht es.", "Gut", "Am 3.", "März geht es.", "Gut"]
 
 
-def said_in(text: str, language: str) -> list[str]:
+def said_in(text: str, language: str, more: str = "") -> list[str]:
     splitter = ClauseSplitter(language=language)
-    parts = [*splitter.push(text), *splitter.close()]
+    parts = [*splitter.push(text), *splitter.push(more), *splitter.close()]
     return [part.text for part in parts if isinstance(part, Clause)]
 
 

@@ -222,6 +222,16 @@ async def test_turns_tell_when_they_were_heard() -> None:
     assert agent.ended_ms == pytest.approx(answered - 20 + 40 * len(QUESTION), abs=40)
 
 
+async def test_clauses_are_short_until_there_is_enough_to_play() -> None:
+    begin = ["of course,", "we have monday at ten in the morning,"]
+    rest = "tuesday at noon in the north, or friday in the afternoon, as you like."
+    call = PhoneCall({"tuesday": " ".join([*begin, rest])})
+    await call.answer()
+    await call.hears_out()
+    await call.says_and_waits("tuesday")
+    assert call.mouth.said[-3:] == [*begin, rest]
+
+
 async def test_marks_of_an_answer_are_in_order() -> None:
     call = await in_conversation()
     timings = call.turns[-1].timings

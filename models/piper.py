@@ -98,8 +98,9 @@ class Piper:
         options.log_severity_level = 3  # errors only
         test = self._phonemize(CALIBRATION)
         trial = self._tensors(list(chain.from_iterable(test)))
+        space = next(iter(self._config.phoneme_id_map.get(" ", ())), None)
         try:
-            self._network = vits.load(path, options, self.rate, trial)
+            self._network = vits.load(path, options, self.rate, trial=trial, space=space)
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
         self._gain = self._calibrated(path, test)

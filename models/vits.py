@@ -1,10 +1,11 @@
 """Piper's network (VITS, Kim et al. 2021), run so that its first sound does not wait for the last.
 
-Three stages in a row: the text becomes a latent, a frame for every 12 ms or so; the flow changes
-the latent; the decoder (HiFi-GAN) makes sound of it, and takes most of the time. Flow and decoder
-are convolutions: a frame of what they give depends on a few dozen frames of what they take. So
-they work on windows, and see as many frames more on both sides: what comes out is what would have
-come out of the whole, to within rounding.
+Three stages in a row: phonemes become a latent, a frame for every 12 ms or so; the flow changes the
+latent; the decoder (HiFi-GAN) makes sound of it, and takes most of the time. Flow and decoder are
+convolutions: a frame of what they give depends on a few dozen frames of what they take. So they
+work on windows, and see as many frames more on both sides: what comes out is what would have come
+out of the whole, to within rounding. Only of a sentence of more than some seconds the phonemes,
+too, are read in windows, from word to word and with words around: that is another reading of it.
 """
 
 import logging
@@ -29,9 +30,12 @@ FIRST_S: Final = 0.37
 #: How much longer each window is than the one before, as every seam costs; and the longest.
 GROWTH: Final = 3
 LONGEST_S: Final = 1.8
-#: Frames that the flow makes at a time at least; it sees further than the decoder, so a seam costs
-#: more. It begins with less where there is much to come.
-FLOW_FRAMES: Final = 128
+#: Frames that the flow makes at a time, but for its first window: it sees further than the decoder,
+#: so a seam costs more.
+FLOW_FRAMES: Final = 256
+#: Phoneme ids that are read at a time, first and then, and what is read with them on both sides:
+#: some words, as a word is spoken by what stands around it.
+FIRST_IDS, MORE_IDS, AROUND_IDS = 160, 320, 40
 #: Frames that a network is tried on when it is loaded.
 TRIAL_FRAMES: Final = 256
 #: Share of full scale by which windows may differ from the whole.
@@ -52,7 +56,14 @@ class Network(Protocol):
         ...
 
 
-def load(path: Path, options: onnxruntime.SessionOptions, rate: int, trial: Tensors) -> Network:
+def load(
+    path: Path,
+    options: onnxruntime.SessionOptions,
+    rate: int,
+    *,
+    trial: Tensors,
+    space: int | None,
+) -> Network:
     """Load a voice's network; the log tells of one that speaks sentences whole only.
 
     Args:
@@ -60,11 +71,12 @@ def load(path: Path, options: onnxruntime.SessionOptions, rate: int, trial: Tens
         options: of onnxruntime's sessions.
         rate: Hz of its sound.
         trial: some seconds of speech to try it on.
+        space: the id of the phoneme between words; None where there is none.
 
     Raises what onnxruntime raises where it cannot load the network.
     """
     try:
-        return Streaming(path, options, rate, trial)
+        return Streaming(path, options, rate, trial, space)
     except Exception as error:  # onnxruntime's exceptions share no other base
         log.info("the voice %s cannot speak sentences window by window: %s", path, error)
     return Whole(path, options)
@@ -88,24 +100,26 @@ class Streaming:
     """
 
     def __init__(
-        self, path: Path, options: onnxruntime.SessionOptions, rate: int, trial: Tensors
+        self,
+        path: Path,
+        options: onnxruntime.SessionOptions,
+        rate: int,
+        trial: Tensors,
+        space: int | None,
     ) -> None:
         graph = Graph(path.read_bytes())
         self._prior, self._latent = _cuts(graph)
         flow = _part(graph.between(self._prior, self._latent), options)
         decoder = _part(graph.between(self._latent, graph.outputs[0]), options)
-        self._between = [tensor.name for tensor in (*flow.get_inputs(), *decoder.get_inputs())]
-        self._between.remove(self._latent)
-        self._text = _part(graph.before(self._between), options)
+        taken = [tensor.name for tensor in (*flow.get_inputs(), *decoder.get_inputs())]
+        given = [name for name in dict.fromkeys(taken) if name != self._latent]
+        durations = _durations(graph)
+        text = _part(graph.before([*given, durations]), options)
+        self._text = _Text(text, self._prior, tuple(given), durations, space)
 
-        tensors = self._read(trial)
-        frames = tensors[self._prior].shape[-1]
-        tensors = {
-            name: tensor[..., :TRIAL_FRAMES] if tensor.shape[-1] == frames else tensor
-            for name, tensor in tensors.items()
-        }
+        tensors = _clipped(self._text.read(trial), self._prior, 0, TRIAL_FRAMES)
         self._flow = _Stage.tried(flow, self._prior, tensors)
-        tensors[self._latent] = flow.run(None, {i: tensors[i] for i in self._flow.inputs})[0]
+        tensors[self._latent] = self._flow.run(tensors, 0, tensors[self._prior].shape[-1])
         self._decoder = _Stage.tried(decoder, self._latent, tensors)
         frames_per_s = rate / self._decoder.hop
         self._first = max(1, round(FIRST_S * frames_per_s))
@@ -113,46 +127,115 @@ class Streaming:
         self._compare(tensors)
 
     def speak(self, sentence: Tensors) -> Iterator[tuple[Audio, bool]]:
-        return self._sound(self._read(sentence))
+        return self._sound(self._text.windows(sentence))
 
-    def _read(self, sentence: Tensors) -> dict[str, NDArray[Any]]:
-        return dict(zip(self._between, self._text.run(self._between, sentence), strict=True))
-
-    def _sound(self, tensors: dict[str, NDArray[Any]]) -> Iterator[tuple[Audio, bool]]:
-        frames = tensors[self._prior].shape[-1]
-        made = 0
-        for begin, end in windows(frames, self._first, self._longest):
+    def _sound(self, texts: Iterator[tuple[Tensors, bool]]) -> Iterator[tuple[Audio, bool]]:
+        read: dict[str, NDArray[Any]] = {}
+        frames, whole = 0, False
+        latent = np.zeros((1, 0, 0), np.float32)
+        begin, size = 0, self._first
+        while not whole or begin < frames:
+            while not whole and frames < begin + 2 * size + self._flow.after + self._decoder.after:
+                more, whole = next(texts)
+                read = {
+                    name: np.concatenate([read[name], tensor], axis=-1)
+                    if read and name in self._flow.timed
+                    else tensor
+                    for name, tensor in more.items()
+                }
+                frames = read[self._prior].shape[-1]
+            # A short rest is not worth a seam.
+            end = frames if frames - begin < size + size // 2 else begin + size
+            made = latent.shape[-1]
+            known = frames if whole else frames - self._flow.after
             needed = min(frames, end + self._decoder.after)
             if needed > made:
-                until = min(frames, max(needed, made + 2 * FLOW_FRAMES)) if made else needed
-                if frames - until < FLOW_FRAMES:
+                until = min(known, max(needed, made + FLOW_FRAMES)) if made else needed
+                if whole and frames - until < FLOW_FRAMES // 2:
                     until = frames
-                piece = self._flow.run(tensors, made, until)
-                if not made:
-                    tensors[self._latent] = np.zeros((*piece.shape[:-1], frames), piece.dtype)
-                tensors[self._latent][..., made:until] = piece
-                made = until
-            yield self._decoder.run(tensors, begin, end).reshape(-1), end == frames
+                piece = self._flow.run(read, made, until)
+                latent = np.concatenate([latent.reshape(1, piece.shape[1], made), piece], axis=2)
+            tensors = {**read, self._latent: latent}
+            yield self._decoder.run(tensors, begin, end).reshape(-1), end == frames and whole
+            begin, size = end, min(self._longest, size * GROWTH)
 
     def _compare(self, tensors: dict[str, NDArray[Any]]) -> None:
         """Raises ValueError where windows do not sound like the whole."""
         frames = tensors[self._prior].shape[-1]
         whole = self._decoder.run(tensors, 0, frames).reshape(-1)
-        windowed = np.concatenate([piece for piece, _ in self._sound(dict(tensors))])
+        windowed = np.concatenate([piece for piece, _ in self._sound(iter([(tensors, True)]))])
         apart = float(np.abs(whole - windowed).max())
         if not apart < ROUNDING:
             raise ValueError(f"windows of it are {apart:.1e} from the whole")
 
 
-def windows(frames: int, first: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each window: `first` frames, then longer ones."""
-    begin, size = 0, first
-    while begin < frames:
-        end = begin + size
-        # A short rest is not worth a seam.
-        end = frames if frames - end < size // 2 else end
-        yield begin, end
-        begin, size = end, min(longest, size * GROWTH)
+@dataclass(frozen=True)
+class _Text:
+    """The part of the network that reads phonemes."""
+
+    session: onnxruntime.InferenceSession
+    prior: str
+    """What it gives: the latent before the flow."""
+    given: tuple[str, ...]
+    """That, and what else the later parts take."""
+    durations: str
+    """Frames of each phoneme."""
+    space: int | None
+    """The phoneme between words; None where the voice has none."""
+
+    def read(self, sentence: Tensors) -> dict[str, NDArray[Any]]:
+        return dict(zip(self.given, self.session.run(self.given, sentence), strict=True))
+
+    def windows(self, sentence: Tensors) -> Iterator[tuple[Tensors, bool]]:
+        """What becomes of the sentence, in order; each with whether it is the last."""
+        ids = sentence["input"][0]
+        for begin, end in self._cut(ids):
+            if (begin, end) == (0, ids.size):
+                yield self.read(sentence), True
+                return
+            spaces = np.flatnonzero(ids == self.space)
+            low = max((at for at in spaces if at <= begin - AROUND_IDS), default=0)
+            high = min((at for at in spaces if at >= end + AROUND_IDS), default=ids.size)
+            # It begins and ends as every sentence does.
+            head, tail = ids[: 2 if low else 0], ids[high:][-1:]
+            window = np.concatenate([head, ids[low:high], tail])
+            tensors = {
+                **sentence,
+                "input": window[None],
+                "input_lengths": np.array([window.size], np.int64),
+            }
+            *made, durations = self.session.run([*self.given, self.durations], tensors)
+            frames = np.cumsum(np.append(0, durations)).astype(int)
+            skipped = head.size - low
+            yield (
+                _clipped(
+                    dict(zip(self.given, made, strict=True)),
+                    self.prior,
+                    frames[begin + skipped],
+                    frames[end + skipped],
+                ),
+                end == ids.size,
+            )
+
+    def _cut(self, ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        begin, size = 0, FIRST_IDS
+        while ids.size - begin > size * 7 // 4:
+            spaces = np.flatnonzero(ids[begin + 1 : begin + size] == self.space)
+            if not spaces.size:
+                break
+            end = begin + 1 + int(spaces[-1])
+            yield begin, end
+            begin, size = end, MORE_IDS
+        yield begin, ids.size
+
+
+def _clipped(tensors: Tensors, by: str, begin: int, end: int) -> dict[str, NDArray[Any]]:
+    """The frames from `begin` to `end` of `by` and of what is as long."""
+    frames = tensors[by].shape[-1]
+    return {
+        name: tensor[..., begin:end] if tensor.shape[-1] == frames else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -163,6 +246,8 @@ class _Stage:
     inputs: tuple[str, ...]
     takes: str
     """The one of its inputs that it changes."""
+    timed: frozenset[str]
+    """Inputs with a place for each frame."""
     hop: int
     """Frames, or samples, that it makes of one frame."""
     before: int
@@ -176,6 +261,7 @@ class _Stage:
         inputs = tuple(tensor.name for tensor in session.get_inputs())
         given = {name: tensors[name] for name in inputs}
         frames = given[takes].shape[-1]
+        timed = frozenset(name for name in inputs if given[name].shape[-1] == frames)
         middle = frames // 2
         other = given[takes].copy()
         other[..., middle] += 1
@@ -185,18 +271,27 @@ class _Stage:
         changed = np.flatnonzero(differs.reshape(-1, made.shape[-1]).any(axis=0)) // max(1, hop)
         if rest or changed.size == 0 or changed[0] == 0 or changed[-1] == frames - 1:
             raise ValueError(f"a frame of it depends on all {frames}")
-        return cls(session, inputs, takes, hop, int(changed[-1]) - middle, middle - int(changed[0]))
+        before, after = int(changed[-1]) - middle, middle - int(changed[0])
+        return cls(session, inputs, takes, timed, hop, before, after)
 
     def run(self, tensors: Tensors, begin: int, end: int) -> Audio:
         """What becomes of the frames from `begin` to `end`."""
-        frames = tensors[self.takes].shape[-1]
-        low, high = max(0, begin - self.before), min(frames, end + self.after)
+        low = max(0, begin - self.before)
+        high = min(tensors[self.takes].shape[-1], end + self.after)
         window = {
-            name: tensor[..., low:high] if tensor.shape[-1] == frames else tensor
-            for name, tensor in ((name, tensors[name]) for name in self.inputs)
+            name: tensors[name][..., low:high] if name in self.timed else tensors[name]
+            for name in self.inputs
         }
         made: Audio = self.session.run(None, window)[0]
         return made[..., (begin - low) * self.hop : (end - low) * self.hop]
+
+
+def _durations(graph: Graph) -> str:
+    """The tensor of how many frames each phoneme has: a whole number, so it was rounded up."""
+    rounded = [node.outputs[0] for node in graph.nodes if node.op_type == "Ceil"]
+    if len(rounded) != 1:
+        raise ValueError("it does not tell the durations of its phonemes")
+    return rounded[0]
 
 
 def _cuts(graph: Graph) -> tuple[str, str]:

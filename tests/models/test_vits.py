@@ -16,12 +16,12 @@ from models import vits
 from models.load import STARTER_DIR
 from models.onnx_graph import Graph
 from models.piper import Piper
-from models.vits import ROUNDING, Streaming, Tensors, Whole, windows
+from models.vits import ROUNDING, Streaming, Tensors, Whole
 from tests.models.tiny_vits import HOP, SPEAKERS, tiny_vits
 from voice_loop.audio import Samples
 
 RATE = 8000
-SECOND = RATE // HOP
+SPACE = 3
 
 
 def options() -> onnxruntime.SessionOptions:
@@ -31,7 +31,7 @@ def options() -> onnxruntime.SessionOptions:
 
 
 def sentence(phonemes: int = 80, *, speaker: int | None = None, noise: float = 0.0) -> Tensors:
-    ids = np.random.default_rng(phonemes).integers(1, 60, (1, phonemes))
+    ids = np.random.default_rng(phonemes).integers(SPACE + 1, 60, (1, phonemes))
     tensors = {
         "input": ids,
         "input_lengths": np.array([phonemes]),
@@ -42,7 +42,7 @@ def sentence(phonemes: int = 80, *, speaker: int | None = None, noise: float = 0
 
 def loaded(path: Path, model: bytes, trial: Tensors) -> vits.Network:
     path.write_bytes(model)
-    return vits.load(path, options(), RATE, trial)
+    return vits.load(path, options(), RATE, trial=trial, space=SPACE)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_windows_sound_like_the_whole(model: bytes, speaker: int | None, tmp_pat
     voice = tmp_path / "voice.onnx"
     network = loaded(voice, model, sentence(speaker=speaker))
     assert isinstance(network, Streaming)
-    for phonemes in (1, 2, 12, 80, 400):
+    for phonemes in (1, 2, 12, 80, 400):  # none of them with a space
         said = sentence(phonemes, speaker=speaker)
         ((whole, _),) = Whole(voice, options()).speak(said)
         pieces = list(network.speak(said))
@@ -76,15 +76,30 @@ def test_the_first_window_is_short_however_long_the_sentence(tmp_path: Path) -> 
     assert first.size / RATE == pytest.approx(vits.FIRST_S, abs=HOP / RATE)
 
 
-@pytest.mark.parametrize("frames", [1, 9, 32, 47, 48, 100, 1000, 5000])
-def test_windows_follow_each_other_and_end_with_the_sentence(frames: int) -> None:
-    cut = list(windows(frames, 32, 150))
-    assert cut[0][0] == 0
-    assert cut[-1][1] == frames
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(cut))
-    sizes = [end - begin for begin, end in cut]
-    assert min(sizes) >= min(frames, 16), "a seam for a rest that is shorter than half a window"
-    assert max(sizes) <= 150 * 1.5
+def test_windows_grow_and_the_last_is_no_rest(tmp_path: Path) -> None:
+    network = loaded(tmp_path / "voice.onnx", tiny_vits(), sentence())
+    for phonemes in range(10, 400, 13):
+        seconds = [piece.size / RATE for piece, _ in network.speak(sentence(phonemes))]
+        assert all(2 * one <= other for one, other in itertools.pairwise(seconds[:-1][:2]))
+        assert max(seconds) <= 1.5 * vits.LONGEST_S + HOP / RATE
+        assert len(seconds) == 1 or min(seconds) >= vits.FIRST_S / 2
+
+
+@pytest.mark.parametrize("words", [40, 41, 60, 200])
+@pytest.mark.parametrize("speaker", [None, 1])
+def test_long_sentences_are_read_from_word_to_word(
+    words: int, speaker: int | None, tmp_path: Path
+) -> None:
+    """What surrounds a phoneme changes nothing in these networks: so it is the same reading."""
+    voice = tmp_path / "voice.onnx"
+    model = tiny_vits() if speaker is None else tiny_vits(speakers=SPEAKERS)
+    network = loaded(voice, model, sentence(speaker=speaker))
+    said = dict(sentence(words * 8, speaker=speaker))
+    said["input"][:, 5::8] = SPACE
+    ((whole, _),) = Whole(voice, options()).speak(said)
+    windowed = np.concatenate([piece for piece, _ in network.speak(said)])
+    assert windowed.size == whole.size
+    assert np.abs(windowed - whole).max() < ROUNDING
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Speech recognition of what the voice itself says; the language model's first token, cold and with
 the call's prefix kept, and replies made together against the same replies one after the other;
-the voice's first sound. `python -m bench.engines [--models SET] [--dir DIR] [--json]`
+the voice's first sound, by the length of the sentence.
+`python -m bench.engines [--models SET] [--dir DIR] [--json]`
 """
 
 import argparse
@@ -32,6 +33,11 @@ SENTENCES = (
     "can we do thursday at two p m instead?",
     "you can leave it at the front door, i will be at work until six.",
 )
+LONG_SENTENCES = (
+    "i have you down for monday the fourteenth at half past eight with doctor miller, is that so?",
+    "please bring along your insurance card and the letter from your family doctor and a list of "
+    "the medicines that you have taken within the last four weeks so that we can talk about them.",
+)
 NAMES = ("kevin", "maria", "anna", "peter", "laura", "simon", "diana", "bruno")
 ROUNDS = 5
 LINE_RATE = 8000
@@ -50,12 +56,13 @@ async def measure(engines: LoadedEngines) -> dict[str, Any]:
     """Every figure, in ms unless its name says otherwise."""
     language = engines.languages[0]
     chosen = registry_of(engines).engines(Wanted(language))
-    voice = next(one for name, one in engines.voices.items() if engines.spoken_by(name) == language)
+    name = next(name for name in engines.voices if engines.spoken_by(name) == language)
+    voice = engines.voices[name]
     return {
         "set": engines.model_set.name,
         "speech_recognition": await _recognition(chosen, voice, language),
         "language_model": await _language_model(engines.llm),
-        "voice": await _voice(voice),
+        "voice": await _voice(engines.model_set.voices[name]),
     }
 
 
@@ -135,29 +142,51 @@ def _rate(replies: Sequence[Reply], ms: float) -> float:
     return sum(reply.tokens for reply in replies) / ms * 1000
 
 
-async def _voice(voice: Piper) -> list[dict[str, float]]:
+async def _voice(path: Path) -> list[dict[str, float]]:
+    """The first sound and all of it, in CPU time: of whole sentences, and in windows."""
+    voices = [Piper(path, in_windows=in_windows, cache_bytes=0) for in_windows in (False, True)]
     rows = []
-    for sentence in SENTENCES:
-        first, whole, seconds = [], [], 0.0
-        for round_ in range(ROUNDS):
-            begun = time.perf_counter()
-            samples = 0
-            # Never the same text twice: lines spoken before come from the cache.
-            async with aclosing(voice.stream(sentence + " " * (round_ + 1))) as chunks:
-                async for chunk in chunks:
-                    if samples == 0:
-                        first.append(_since(begun))
-                    samples += chunk.size
-            whole.append(_since(begun))
-            seconds = samples / voice.rate
-        rows.append(
-            {
-                "speech_s": seconds,
-                "first_audio_ms": statistics.median(first),
-                "real_time": statistics.median(whole) / 1000 / seconds,
-            }
-        )
+    try:
+        for sentence in (*SENTENCES, *LONG_SENTENCES):
+            whole, windows = [await _spoken(voice, sentence) for voice in voices]
+            rows.append(
+                {
+                    "speech_s": windows.seconds,
+                    "first_audio_whole_ms": whole.first_ms,
+                    "first_audio_ms": windows.first_ms,
+                    "real_time": windows.all_ms / 1000 / windows.seconds,
+                    "times_whole": windows.all_ms / windows.seconds / whole.all_ms * whole.seconds,
+                }
+            )
+    finally:
+        for voice in voices:
+            voice.close()
     return rows
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """One sentence's CPU times, in ms, and its length."""
+
+    first_ms: float
+    all_ms: float
+    seconds: float
+
+
+async def _spoken(voice: Piper, sentence: str) -> _Spoken:
+    """The median of some rounds."""
+    first, whole, seconds = [], [], []
+    for _ in range(ROUNDS):
+        begun = time.process_time()
+        samples = 0
+        async with aclosing(voice.stream(sentence)) as chunks:
+            async for chunk in chunks:
+                if samples == 0:
+                    first.append((time.process_time() - begun) * 1000)
+                samples += chunk.size
+        whole.append((time.process_time() - begun) * 1000)
+        seconds.append(samples / voice.rate)
+    return _Spoken(statistics.median(first), statistics.median(whole), statistics.median(seconds))
 
 
 def _since(begun: float) -> float:
@@ -188,10 +217,15 @@ def report(figures: dict[str, Any]) -> str:
             f"{row['replies']:10}{'':18}{row['first_token_ms']:9.1f}"
             f"{row['tokens_per_s']:13.0f}{row['times_sequential']:14.2f}"
         )
-    lines += ["", f"{'voice, speaking':28}{'first ms':>9}{'x real time':>13}"]
+    lines += [
+        "",
+        f"{'voice, speaking (CPU)':28}{'first ms':>9}{'x real time':>13}{'whole: first ms':>17}"
+        f"{'windows/whole':>15}",
+    ]
     for row in figures["voice"]:
         lines.append(
             f"{row['speech_s']:8.1f} s{'':18}{row['first_audio_ms']:9.0f}{row['real_time']:13.3f}"
+            f"{row['first_audio_whole_ms']:17.0f}{row['times_whole']:15.2f}"
         )
     return "\n".join(lines)
 

@@ -59,6 +59,7 @@ class Piper:
         waiting: sentences that may wait; one more raises EngineError.
         timeout_s: seconds that one sentence may take, its wait included.
         cache_bytes: how much finished speech is kept, so that fixed lines cost nothing.
+        in_windows: whether sentences may come in pieces; it costs a tenth or two more CPU.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Piper:
         waiting: int = 64,
         timeout_s: float = 20.0,
         cache_bytes: int = 16 * 1024 * 1024,
+        in_windows: bool = True,
     ) -> None:
         settings = path.with_name(path.name + ".json")
         for file in (path, settings):
@@ -100,7 +102,11 @@ class Piper:
         trial = self._tensors(list(chain.from_iterable(test)))
         space = next(iter(self._config.phoneme_id_map.get(" ", ())), None)
         try:
-            self._network = vits.load(path, options, self.rate, trial=trial, space=space)
+            self._network = (
+                vits.load(path, options, self.rate, trial=trial, space=space)
+                if in_windows
+                else vits.Whole(path, options)
+            )
         except Exception as error:  # onnxruntime's exceptions share no other base
             raise EngineError(f"cannot load the Piper voice {path}: {error}") from error
         self._gain = self._calibrated(path, test)

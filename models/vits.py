@@ -113,9 +113,11 @@ class Streaming:
         decoder = _part(graph.between(self._latent, graph.outputs[0]), options)
         taken = [tensor.name for tensor in (*flow.get_inputs(), *decoder.get_inputs())]
         given = [name for name in dict.fromkeys(taken) if name != self._latent]
-        durations = _durations(graph)
-        text = _part(graph.before([*given, durations]), options)
-        self._text = _Text(text, self._prior, tuple(given), durations, space)
+        # Durations are whole numbers of frames, so they were rounded up.
+        rounded = [node.outputs[0] for node in graph.nodes if node.op_type == "Ceil"]
+        durations = rounded if len(rounded) == 1 and space is not None else []
+        text = _part(graph.before([*given, *durations]), options)
+        self._text = _Text(text, self._prior, tuple(given), tuple(durations), space)
 
         tensors = _clipped(self._text.read(trial), self._prior, 0, TRIAL_FRAMES)
         self._flow = _Stage.tried(flow, self._prior, tensors)
@@ -178,10 +180,10 @@ class _Text:
     """What it gives: the latent before the flow."""
     given: tuple[str, ...]
     """That, and what else the later parts take."""
-    durations: str
-    """Frames of each phoneme."""
+    durations: tuple[str, ...]
+    """Frames of each phoneme, where it tells that."""
     space: int | None
-    """The phoneme between words; None where the voice has none."""
+    """The phoneme between words."""
 
     def read(self, sentence: Tensors) -> dict[str, NDArray[Any]]:
         return dict(zip(self.given, self.session.run(self.given, sentence), strict=True))
@@ -204,7 +206,7 @@ class _Text:
                 "input": window[None],
                 "input_lengths": np.array([window.size], np.int64),
             }
-            *made, durations = self.session.run([*self.given, self.durations], tensors)
+            *made, durations = self.session.run([*self.given, *self.durations], tensors)
             frames = np.cumsum(np.append(0, durations)).astype(int)
             skipped = head.size - low
             yield (
@@ -219,7 +221,7 @@ class _Text:
 
     def _cut(self, ids: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         begin, size = 0, FIRST_IDS
-        while ids.size - begin > size * 7 // 4:
+        while self.durations and ids.size - begin > size * 7 // 4:
             spaces = np.flatnonzero(ids[begin + 1 : begin + size] == self.space)
             if not spaces.size:
                 break
@@ -284,14 +286,6 @@ class _Stage:
         }
         made: Audio = self.session.run(None, window)[0]
         return made[..., (begin - low) * self.hop : (end - low) * self.hop]
-
-
-def _durations(graph: Graph) -> str:
-    """The tensor of how many frames each phoneme has: a whole number, so it was rounded up."""
-    rounded = [node.outputs[0] for node in graph.nodes if node.op_type == "Ceil"]
-    if len(rounded) != 1:
-        raise ValueError("it does not tell the durations of its phonemes")
-    return rounded[0]
 
 
 def _cuts(graph: Graph) -> tuple[str, str]:

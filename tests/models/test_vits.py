@@ -86,13 +86,20 @@ def test_windows_grow_and_the_last_is_no_rest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [40, 41, 60, 200])
-@pytest.mark.parametrize("speaker", [None, 1])
+@pytest.mark.parametrize(
+    ("model", "speaker"),
+    [
+        (tiny_vits(), None),
+        (tiny_vits(speakers=SPEAKERS), 1),
+        (tiny_vits(tells_durations=False), None),
+    ],
+    ids=["one speaker", "speakers", "durations unknown"],
+)
 def test_long_sentences_are_read_from_word_to_word(
-    words: int, speaker: int | None, tmp_path: Path
+    words: int, model: bytes, speaker: int | None, tmp_path: Path
 ) -> None:
     """What surrounds a phoneme changes nothing in these networks: so it is the same reading."""
     voice = tmp_path / "voice.onnx"
-    model = tiny_vits() if speaker is None else tiny_vits(speakers=SPEAKERS)
     network = loaded(voice, model, sentence(speaker=speaker))
     said = dict(sentence(words * 8, speaker=speaker))
     said["input"][:, 5::8] = SPACE

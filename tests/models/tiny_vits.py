@@ -21,6 +21,7 @@ def tiny_vits(
     speakers: int = 1,
     branches: bool = False,
     sees_all: bool = False,
+    tells_durations: bool = True,
     opset: int = 15,
 ) -> bytes:
     """One network.
@@ -30,10 +31,11 @@ def tiny_vits(
         speakers: more than one makes a network that takes `sid`.
         branches: has a subgraph that takes a tensor from outside.
         sees_all: its decoder normalises over the whole sentence, as none can in windows.
+        tells_durations: they are rounded as Piper's are.
         opset: of ONNX.
     """
     net = _Network()
-    _text(net, symbols)
+    _text(net, symbols, "Ceil" if tells_durations else "Round")
     if branches:
         then = _graph([_node("Identity", ["mean0"], ["a"])], [], [], [_value("a", _FLOAT)])
         other = _graph([_node("Neg", ["mean0"], ["b"])], [], [], [_value("b", _FLOAT)])
@@ -65,7 +67,7 @@ def tiny_vits(
     return _number(1, 8) + _bytes(8, _number(2, opset)) + _bytes(7, graph)
 
 
-def _text(net: "_Network", symbols: int) -> None:
+def _text(net: "_Network", symbols: int, rounding: str) -> None:
     """Each phoneme's vector, as often as it has frames."""
     net.weights("table", symbols, CHANNELS, size=1.0)
     net.constant("zero", np.array(0))
@@ -77,7 +79,7 @@ def _text(net: "_Network", symbols: int) -> None:
     net.node("Gather", ["frames", "input"], "long0")
     net.node("Gather", ["scales", "one"], "length_scale")
     net.node("Mul", ["long0", "length_scale"], "long1")
-    net.node("Ceil", ["long1"], "long2")
+    net.node(rounding, ["long1"], "long2")
     net.node("Cast", ["long2"], "long", to=_INT64)
     net.node("CumSum", ["long", "one"], "until")
     net.node("ReduceSum", ["long"], "total", keepdims=0)

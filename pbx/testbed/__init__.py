@@ -2,7 +2,14 @@
 
 from pbx.testbed.bed import SOUNDS, Ports, TestBed
 from pbx.testbed.instance import Asterisk, Channel
-from pbx.testbed.personas import CAUSE_NUMBER, PERSONAS, SENTENCES, Persona, persona
+from pbx.testbed.personas import (
+    CAUSE_NUMBER,
+    PERSONAS,
+    SENTENCES,
+    Persona,
+    persona,
+    telephone_number,
+)
 from pbx.testbed.provide import TestBedError, cache_directory
 
 __all__ = [
@@ -18,4 +25,5 @@ __all__ = [
     "TestBedError",
     "cache_directory",
     "persona",
+    "telephone_number",
 ]

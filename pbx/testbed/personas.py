@@ -199,6 +199,15 @@ PERSONAS: Final[Sequence[Persona]] = (
 CAUSE_NUMBER: Final = "+15550199{:03d}"
 
 
+#: A telephone of the laboratory answers here: the last five digits are its UDP port on loopback.
+_TELEPHONES: Final = "+155507"
+
+
+def telephone_number(port: int) -> str:
+    """The number of the telephone that takes its audio at a UDP port from 10000 on."""
+    return f"{_TELEPHONES}{port:05}"
+
+
 def persona(name: str) -> Persona:
     """The persona of that name. Raises KeyError."""
     for one in PERSONAS:
@@ -245,6 +254,22 @@ def dialplan(sounds: str) -> str:
         "",
         "[personas]",
         f"exten => _{CAUSE_NUMBER[:9]}XXX,1,Hangup(${{EXTEN:-3}})",
+        "",
+        "; A telephone of the laboratory.",
+        f"exten => _{_TELEPHONES}XXXXX,1,Ringing()",
+        " same => n,Wait(0.2)",
+        " same => n,Answer()",
+        " same => n,Set(PORT=${EXTEN:-5})",
+        " same => n,Goto(telephones,talk,1)",
+        "",
+        "; Whoever is there is sent to its keys, and talks on when they are pressed.",
+        "[telephones]",
+        "exten => _[0-9A-D*#]!,1,SendDTMF(${EXTEN},120,120)",
+        " same => n,Goto(talk,1)",
+        "exten => talk,1,Dial(UnicastRTP/127.0.0.1:${PORT}/c(${CHANNEL(audioreadformat)}),5)",
+        " same => n,Hangup(16)",
+        "",
+        "[personas]",
     ]
     for one in PERSONAS:
         lines += ["", f"; {one.name}: {one.does}"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from api.calls.brought import with_room
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engine_watch import EngineWatch
-from api.calls.engines import engine_registry, engines_of, parts_of
+from api.calls.engines import NOTHING_BROUGHT, Brought, engine_registry, engines_of, parts_of
 from api.calls.recording_folder import FolderError, RecordingFolder, open_folder
 from api.calls.recording_keeper import RecordingKeeper
 from api.calls.retention import Housekeeper
@@ -79,12 +79,17 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterator[Server]:
+async def serving(
+    settings: Settings,
+    say: Say = lambda _: None,
+    bring: Callable[[LoadedEngines], Brought] = lambda _: NOTHING_BROUGHT,
+) -> AsyncIterator[Server]:
     """Run the whole server for the time of the `async with`.
 
     Args:
         settings: all of them.
         say: told what is being done, a line at a time.
+        bring: gives engines that calls may name beside the loaded ones.
 
     Raises StartError, and the errors of the parts: EngineError, MediaError, SealError, StoreError.
     """
@@ -105,7 +110,8 @@ async def serving(settings: Settings, say: Say = lambda _: None) -> AsyncIterato
         say(f"Loading the engines (model set {settings.models.set})")
         engines = await asyncio.to_thread(_load_engines, settings, say)
         stack.push_async_callback(asyncio.to_thread, engines.close)
-        registry = await stack.enter_async_context(engine_registry(settings, engines))
+        brought = bring(engines)
+        registry = await stack.enter_async_context(engine_registry(settings, engines, brought))
 
         async def receive(call: IncomingCall) -> Refusal | None:
             return await inbound.receive(call)

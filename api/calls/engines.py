@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
 
 import httpx
 
@@ -25,9 +27,21 @@ from voice_loop.ports import EngineError, Engines, LanguageModel, SpeechToText, 
 _LOOKUPS = 8
 
 
+@dataclass(frozen=True)
+class Brought:
+    """Engines that whoever starts the server brings along, beside those of its settings."""
+
+    llms: Sequence[Named[LanguageModel]] = ()
+    voices: Sequence[Named[TextToSpeech]] = ()
+    transcribers: Sequence[Named[SpeechToText]] = ()
+
+
+NOTHING_BROUGHT: Final = Brought()
+
+
 @asynccontextmanager
 async def engine_registry(
-    settings: Settings, loaded: LoadedEngines
+    settings: Settings, loaded: LoadedEngines, brought: Brought = NOTHING_BROUGHT
 ) -> AsyncIterator[EngineRegistry]:
     """All engines by name, with the connections to those on other machines.
 
@@ -44,9 +58,9 @@ async def engine_registry(
         llms, voices, transcribers = endpoint_engines(settings, client)
         yield registry_of(
             loaded,
-            llms=llms,
-            voices=voices,
-            transcribers=transcribers,
+            llms=[*llms, *brought.llms],
+            voices=[*voices, *brought.voices],
+            transcribers=[*transcribers, *brought.transcribers],
             custom=lambda wanted: OpenAiChat(_custom(wanted, timeout_s), guarded),
             aliases=settings.models.aliases,
         )

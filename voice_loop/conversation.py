@@ -60,6 +60,8 @@ from voice_loop.voicemail import VoicemailWatch
 from voice_loop.work import Job, Work
 
 log = logging.getLogger(__name__)
+#: What happened on the line and what was made of it, by name, at the moment of it; no words.
+decisions = logging.getLogger(f"{__name__}.decisions")
 
 #: The last frame needs to reach the far end before the line is cut.
 _HANG_UP_GRACE_S = 0.3
@@ -85,6 +87,7 @@ class Conversation:
             line_rate: Hz of the line's frames.
             on_turn: told every finished turn, in order; must not block.
         """
+        self._call_id = call_id
         self._config = config
         self._on_turn = on_turn
         # Its own object: parts that knew the conversation would keep each other, and half a minute
@@ -262,6 +265,7 @@ class Conversation:
 
     def _decide(self, event: Signal) -> End | None:
         """Have the director decide on an event, and carry out its commands; returns an `End`."""
+        decisions.debug("call %s: %s", self._call_id, type(event).__name__)
         end = self._carry_out(self._director.decide(event, self._tick.moment(monotonic())))
         self._tick.deadline = self._director.deadline
         self._tick.understanding = self._director.understanding
@@ -269,6 +273,7 @@ class Conversation:
 
     def _carry_out(self, commands: Iterable[Command]) -> End | None:
         for command in commands:
+            decisions.debug("call %s: %s", self._call_id, type(command).__name__)
             match command:
                 case Play(speech, stopwatch):
                     self._tick.play(speech, stopwatch)

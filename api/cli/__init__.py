@@ -30,6 +30,7 @@ from api.cli.console import (
 from api.cli.demo import demo
 from api.cli.dnc import dnc
 from api.cli.doctor import doctor
+from api.cli.lab import lab
 from api.cli.models import models
 from api.cli.store import backup, purge, restore, webhooks
 from api.resources.caps import KeyCaps
@@ -187,5 +188,5 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (backup, call, demo, dnc, doctor, models, purge, restore, webhooks):
+for command in (backup, call, demo, dnc, doctor, lab, models, purge, restore, webhooks):
     main.add_command(command)

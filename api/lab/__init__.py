@@ -1,0 +1,1 @@
+"""The laboratory: scripted callers made of recordings of people, and the figures of their calls."""

@@ -1,0 +1,111 @@
+"""What a caller says in one breath: samples at their level, with what is known of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from api.lab.library import DIGITS, Library, at_level, samples_of
+from api.lab.spans import Span, spoken_spans
+from models.recordings import RATE
+from voice_loop.audio import Samples, silence
+
+#: A gap that `pauses_ms` lengthens is at least this long already: between two words.
+_BETWEEN_WORDS_S: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Something to say. Times in seconds since its first sample."""
+
+    samples: Samples
+    text: str
+    words: tuple[str, ...]
+    voiced: tuple[Span, ...]
+    dictated: str = ""
+
+    def words_between(self, start: float, end: float) -> list[str]:
+        """Those whose middle is spoken in that time, each as long as its letters."""
+        words = self.text.split() or [word for one in self.words for word in one.split()]
+        voiced_s = sum(one.length for one in self.voiced)
+        letters = sum(map(len, words))
+        said, before = [], 0
+        for word in words:
+            middle = (before + len(word) / 2) / letters * voiced_s
+            before += len(word)
+            if start <= self._moment(middle) < end:
+                said.append(word)
+        return said
+
+    def _moment(self, voiced_s: float) -> float:
+        """When as many seconds of voice are over."""
+        for one in self.voiced:
+            if voiced_s <= one.length:
+                return one.start + voiced_s
+            voiced_s -= one.length
+        return self.voiced[-1].end
+
+
+def recorded(
+    library: Library, wanted: str, pick: int, dbfs: float, pauses_ms: Sequence[int] = ()
+) -> Clip:
+    """A recording, from its first word to its last.
+
+    Args:
+        library: has it.
+        wanted: which, as `Library.of` has it.
+        pick: which of several.
+        dbfs: level of the speech.
+        pauses_ms: lengths that its longest inner pauses are brought to, where they are shorter.
+
+    Raises LibraryError.
+    """
+    found = library.speech(wanted, pick)
+    samples = _trimmed(at_level(samples_of(found), dbfs))
+    samples = _with_pauses(samples, pauses_ms)
+    return Clip(samples, found.text, found.words_in_it, spoken_spans(samples))
+
+
+def dictation(library: Library, digits: str, pick: int, dbfs: float, gap_ms: int) -> Clip:
+    """Digits, one after the other, with `gap_ms` of silence between two of them.
+
+    Raises LibraryError.
+    """
+    parts: list[Samples] = []
+    voiced: list[Span] = []
+    at = 0.0
+    for index, digit in enumerate(digits):
+        one = _trimmed(at_level(samples_of(library.digit(digit, pick + index)), dbfs))
+        parts += [one, silence(RATE, gap_ms)]
+        voiced.append(Span(at, at + one.size / RATE))
+        at = voiced[-1].end + gap_ms / 1000
+    text = " ".join(DIGITS[int(digit)] for digit in digits)
+    samples = np.concatenate(parts[:-1])
+    return Clip(samples, text, tuple(text.split()), tuple(voiced), digits)
+
+
+def _trimmed(samples: Samples) -> Samples:
+    spans = spoken_spans(samples)
+    if not spans:
+        return samples
+    return samples[round(spans[0].start * RATE) : round(spans[-1].end * RATE)]
+
+
+def _with_pauses(samples: Samples, pauses_ms: Sequence[int]) -> Samples:
+    """Its longest gaps brought to these lengths, filled with what is in their middle."""
+    spans = spoken_spans(samples)
+    gaps = [Span(a.end, b.start) for a, b in pairwise(spans)]
+    longest = sorted(
+        (one for one in gaps if one.length >= _BETWEEN_WORDS_S), key=lambda g: g[0] - g[1]
+    )
+    wanted = sorted(pauses_ms, reverse=True)
+    for gap, ms in sorted(zip(longest, wanted, strict=False), reverse=True):
+        missing = round((ms / 1000 - gap.length) * RATE)
+        if missing > 0:
+            middle = round((gap.start + gap.end) / 2 * RATE)
+            quarter = max(1, round(gap.length / 4 * RATE))
+            room = np.resize(samples[middle - quarter : middle + quarter], missing)
+            samples = np.concatenate([samples[:middle], room, samples[middle:]])
+    return samples

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from api.lab.library import DIGITS, Library, at_level, samples_of
 from api.lab.spans import Span, spoken_spans
 from models.recordings import RATE
 from voice_loop.audio import Samples, silence
-
-#: A gap that `pauses_ms` lengthens is at least this long already: between two words.
-_BETWEEN_WORDS_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ def recorded(
     """
     found = library.speech(wanted, pick)
     samples = _trimmed(at_level(samples_of(found), dbfs))
-    samples = _with_pauses(samples, pauses_ms)
-    return Clip(samples, found.text, found.words_in_it, spoken_spans(samples))
+    samples, voiced = _with_pauses(samples, spoken_spans(samples), pauses_ms)
+    return Clip(samples, found.text, found.words_in_it, tuple(voiced))
 
 
 def dictation(library: Library, digits: str, pick: int, dbfs: float, gap_ms: int) -> Clip:
@@ -93,19 +89,23 @@ def _trimmed(samples: Samples) -> Samples:
     return samples[round(spans[0].start * RATE) : round(spans[-1].end * RATE)]
 
 
-def _with_pauses(samples: Samples, pauses_ms: Sequence[int]) -> Samples:
-    """Its longest gaps brought to these lengths, filled with what is in their middle."""
-    spans = spoken_spans(samples)
+def _with_pauses(
+    samples: Samples, voiced: Sequence[Span], pauses_ms: Sequence[int]
+) -> tuple[Samples, list[Span]]:
+    """The longest gaps between these spans brought to these lengths, by more of what is in them."""
+    spans = list(voiced)
     gaps = [Span(a.end, b.start) for a, b in pairwise(spans)]
-    longest = sorted(
-        (one for one in gaps if one.length >= _BETWEEN_WORDS_S), key=lambda g: g[0] - g[1]
-    )
-    wanted = sorted(pauses_ms, reverse=True)
-    for gap, ms in sorted(zip(longest, wanted, strict=False), reverse=True):
-        missing = round((ms / 1000 - gap.length) * RATE)
-        if missing > 0:
-            middle = round((gap.start + gap.end) / 2 * RATE)
-            quarter = max(1, round(gap.length / 4 * RATE))
-            room = np.resize(samples[middle - quarter : middle + quarter], missing)
-            samples = np.concatenate([samples[:middle], room, samples[middle:]])
-    return samples
+    order = sorted(range(len(gaps)), key=lambda index: -gaps[index].length)
+    wanted = dict(zip(order, sorted(pauses_ms, reverse=True), strict=False))
+    for index in sorted(wanted, reverse=True):  # the last first: what is before stays in its place
+        gap = gaps[index]
+        missing = round(wanted[index] / 1000 * RATE) - round(gap.length * RATE)
+        if missing <= 0:
+            continue
+        middle = round((gap.start + gap.end) / 2 * RATE)
+        eighth = max(1, round(gap.length / 8 * RATE))
+        room = np.resize(samples[middle - eighth : middle + eighth], missing)
+        samples = np.concatenate([samples[:middle], room, samples[middle:]])
+        later = [one.later(missing / RATE) for one in spans[index + 1 :]]
+        spans = [*spans[: index + 1], *later]
+    return samples, spans

@@ -16,14 +16,18 @@ BUILT_IN: Final = Path(__file__).with_name("scenarios")
 Ms = Annotated[int, Field(ge=0, le=60_000)]
 Named = Annotated[str, Field(min_length=1, max_length=200)]
 
+Reply = Annotated[str, Field(min_length=1, max_length=2000)]
+
+#: What may stand beside something that is said into the agent's words.
+_INTO: Final = frozenset({"after_ms", "at_most_ms", "level_db"})
 #: What a step may be, and what else may stand in it.
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = {
-    "say": frozenset({"pauses_ms"}),
-    "dictate": frozenset({"gap_ms"}),
-    "interrupt": frozenset({"after_ms", "at_most_ms"}),
-    "backchannel": frozenset({"after_ms", "at_most_ms"}),
-    "tic": frozenset({"after_ms", "at_most_ms"}),
-    "aside": frozenset({"after_ms", "at_most_ms"}),
+    "say": frozenset({"pauses_ms", "level_db"}),
+    "dictate": frozenset({"gap_ms", "level_db"}),
+    "interrupt": _INTO,
+    "backchannel": _INTO,
+    "tic": _INTO,
+    "aside": _INTO,
     "pause_ms": frozenset(),
     "listen": frozenset({"silence_ms", "at_most_ms"}),
     "press": frozenset(),
@@ -49,6 +53,7 @@ class Step(Section):
     press: Annotated[str, Field(pattern=r"^[0-9A-D*#]{1,40}$")] | None = None
     hang_up: Literal[True] | None = None
 
+    level_db: Annotated[float, Field(ge=-40, le=20)] = 0.0
     pauses_ms: tuple[Ms, ...] = ()
     gap_ms: Ms = 300
     after_ms: Ms | None = None
@@ -88,12 +93,13 @@ class LineConditions(Section):
 class Stub(Section):
     """What the stub engines say and how long they take."""
 
-    replies: Annotated[tuple[Named, ...], Field(min_length=1)] = (
+    replies: Annotated[tuple[Reply, ...], Field(min_length=1)] = (
         "thank you, i have written that down for you and it will be ready in a few minutes. "
         "is there anything else that you would like to add to it today?",
     )
     transcript_ms: Ms = 100
     first_token_ms: Ms = 150
+    word_ms: Ms = 20
     first_audio_ms: Ms = 80
 
 

@@ -24,6 +24,7 @@ def script_of(scenario: Scenario, library: Library, pick: int) -> Script:
 
 def _cue(step: Step, library: Library, pick: int, dbfs: float) -> Cue:
     action, wanted = step.action, getattr(step, step.action)
+    dbfs += step.level_db
     match action:
         case "pause_ms":
             return Pause(wanted)

@@ -23,8 +23,6 @@ from voice_loop.tools import ToolSpec
 WORD_MS: Final = 320
 #: Peak of its breath: below what counts as voiced, above what A-law sends for silence.
 _BREATH: Final = 100
-#: Time between two words of a reply as it is made: 30 tokens a second would be twice that.
-_WORD_S: Final = 0.02
 #: What a recogniser makes of a noise, sooner or later.
 NOISE_WORDS: Final = "the rest of the"
 #: The end of an utterance lies up to so long before it is asked about.
@@ -78,7 +76,7 @@ class StubLanguageModel:
         before = sum(one["role"] == "assistant" for one in messages)
         for word in self._stub.replies[before % len(self._stub.replies)].split():
             yield f"{word} "
-            await asyncio.sleep(_WORD_S)
+            await asyncio.sleep(self._stub.word_ms / 1000)
 
     def release(self, cache_key: str) -> None:
         """Nothing is kept."""

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, get_args
@@ -13,6 +14,11 @@ import httpx
 import pytest
 
 from api.base.lifecycle import EVENT_OF, TERMINAL, WEBHOOK_EVENTS
+from api.cli.lab import lab
+from api.lab.figures import Figures
+from api.lab.library import Library
+from api.lab.scenario import LineConditions, Step, Stub, load_scenario
+from api.lab.script import script_of
 from api.resources.agent_fields import AgentFields
 from api.resources.call import CreateCall
 from api.resources.returns import TYPE_NAMES
@@ -119,12 +125,36 @@ async def test_every_command_works_as_written(bench: Bench, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [one for one in PAGES if blocks(one, "toml")], ids=lambda path: path.name
+    "path",
+    [one for one in PAGES if blocks(one, "toml") and one.name != "lab.md"],
+    ids=lambda path: path.name,
 )
 def test_every_table_of_settings_is_one(path: Path, tmp_path: Path) -> None:
     for block in blocks(path, "toml"):
         (tmp_path / "offhook.toml").write_text(block, encoding="utf-8")
         load_settings(tmp_path / "offhook.toml", {})
+
+
+def test_the_page_of_the_laboratory_works_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scenario can be played, its commands are taken, and every field and figure is told."""
+    (example,) = blocks(ROOT / "docs/lab.md", "toml")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
+    (tmp_path / "agent.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "more").mkdir()
+    (block,) = blocks(ROOT / "docs/lab.md", "sh")
+    for line in block.splitlines():
+        program, command, *words = shlex.split(line, comments=True)
+        assert (program, command) == ("offhook", "lab")
+        for name in lab.make_context("lab", words).params["scenarios"]:
+            assert script_of(load_scenario(name), Library("closed"), 0).cues
+    told = set(re.findall(r"`(?:--)?([\w-]+)", page("lab.md")))
+    options = {name[2:] for one in lab.params for name in one.opts if name.startswith("--")}
+    fields_ = {name for one in (Step, LineConditions, Stub) for name in one.model_fields}
+    assert fields_ | {one.name for one in fields(Figures)} - {"calls", "listened_min"} <= told
+    assert options - {"list", "log-level"} <= told
 
 
 @pytest.mark.rows("CB-121")

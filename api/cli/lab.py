@@ -7,9 +7,9 @@ carrier's, and the server between runs as it would anywhere.
 import contextlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -46,7 +46,11 @@ if TYPE_CHECKING:
     from api.lab.laboratory import Wanted
 
 #: `--models` for engines of a known pace in place of a set's.
-STUB = "stub"
+STUB: Final = "stub"
+#: Of the table of figures.
+_TITLE_WIDTH: Final = 20
+_COLUMN_WIDTH: Final = 18
+_ANY_STEPS: Final = [{"listen": True}]
 
 
 @click.command()
@@ -70,6 +74,12 @@ STUB = "stub"
     default=STUB,
     show_default=True,
     help="Model set of the agent; `stub`: engines of a known pace.",
+)
+@click.option(
+    "--vary",
+    metavar="FIELD=VALUE,…",
+    help="Make every call once for each value of an agent's field, as "
+    "`interruption_sensitivity=0.2,0.8`.",
 )
 @click.option("--agent", help="The agent: a JSON file of its fields, or the id of a stored one.")
 @click.option(
@@ -101,6 +111,7 @@ def lab(  # noqa: PLR0917 - click gives them by name
     audio: Path | None,
     part: Part,
     model_set: str,
+    vary: str | None,
     agent: str | None,
     calls: int,
     at_once: int,
@@ -119,15 +130,13 @@ def lab(  # noqa: PLR0917 - click gives them by name
     if listed:
         _list()
         return
-    from api.lab.laboratory import LaboratoryError
-
     try:
         library = Library(part, audio)
-        wanted = _wanted(scenarios, library, agent, calls, seed)
+        wanted = _wanted(scenarios, library, _agents(agent, vary), calls, seed)
         traces = run(_run(wanted, library, model_set, at_once, codec, quiet=json_file == Path("-")))
     except (ScenarioError, LibraryError) as error:
         fail(str(error), EXIT_USAGE)
-    except (OffhookError, TestBedError, LaboratoryError) as error:
+    except (OffhookError, TestBedError) as error:
         fail(str(error))
     facts = {"models": model_set, "part": part, "codec": codec, "seed": seed, "at_once": at_once}
     _tell(facts, traces, json_file)
@@ -145,19 +154,55 @@ def _list() -> None:
 
 
 def _wanted(
-    names: Sequence[str], library: Library, agent: str | None, calls: int, seed: int
+    names: Sequence[str],
+    library: Library,
+    agents: Mapping[str, dict[str, Any]],
+    calls: int,
+    seed: int,
 ) -> list["Wanted"]:
     """The calls to be made, each looked at before any is made.
+
+    Args:
+        names: of the scenarios.
+        library: has what they say.
+        agents: those who are called, by what they are told under.
+        calls: of each scenario to each agent.
+        seed: of the first.
 
     Raises ScenarioError, LibraryError.
     """
     from api.lab.laboratory import Wanted
 
     scenarios = [load_scenario(name) for name in names or built_in()]
-    fields = {} if agent is None else _agent(agent)
     for one in scenarios:
         script_of(one, library, seed)
-    return [Wanted(one, seed + index, fields) for one in scenarios for index in range(calls)]
+    return [
+        Wanted(" ".join(filter(None, (one.name, told))), one, seed + index, fields)
+        for one in scenarios
+        for told, fields in agents.items()
+        for index in range(calls)
+    ]
+
+
+def _agents(agent: str | None, vary: str | None) -> dict[str, dict[str, Any]]:
+    """The fields of those who are called. Raises ScenarioError."""
+    fields = {} if agent is None else _agent(agent)
+    if vary is None:
+        return {"": fields}
+    field, _, values = vary.partition("=")
+    agents = {}
+    for value in values.split(","):
+        told = f"{field}={value}"
+        agents[value] = fields | {field: _json_or_text(value)}
+        scenario_of({"name": told, "agent": agents[value], "steps": _ANY_STEPS}, f"--vary {told}")
+    return agents
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _agent(named: str) -> dict[str, Any]:
@@ -173,8 +218,7 @@ def _agent(named: str) -> dict[str, Any]:
         raise ScenarioError(f"{path}: no JSON object of an agent's fields")
     for own in ("name", "type", "number_ids", "primary_number_id"):  # of a stored agent only
         fields.pop(own, None)
-    steps = [{"listen": True}]
-    scenario_of({"name": path.name, "agent": fields, "steps": steps}, str(path))
+    scenario_of({"name": path.name, "agent": fields, "steps": _ANY_STEPS}, str(path))
     return fields
 
 
@@ -237,7 +281,11 @@ def _tell(facts: dict[str, Any], traces: Sequence[CallTrace], json_file: Path | 
         print_json(document(facts, traces))
         return
     figures = by_scenario(traces)
-    out.print(table(("", *figures), list(rows(figures))))
+    names, most = list(figures), max(1, (out.width - _TITLE_WIDTH) // _COLUMN_WIDTH)
+    for start in range(0, len(names), most):
+        shown = {name: figures[name] for name in names[start : start + most]}
+        out.print(table(("", *shown), list(rows(shown))))
+        out.print()
     if json_file is not None:
         json_file.write_text(json.dumps(document(facts, traces), indent=2), encoding="utf-8")
 

@@ -105,9 +105,7 @@ class Caller:
         self._turn = 0
         self._agent_since: float | None = None
         self._agent_voiced = -10.0
-        backdrop = script.backdrop
-        start = random.Random(seed).randrange(backdrop.size) if backdrop is not None else 0
-        self._backdrop = None if backdrop is None else np.roll(backdrop, -start)
+        self._backdrop = None if script.backdrop is None else _looped(script.backdrop, seed)
 
     @property
     def now(self) -> float:
@@ -121,10 +119,7 @@ class Caller:
 
     def hear(self, samples: Samples, at: float) -> None:
         """Take what came at `at`, in seconds since its first frame."""
-        start = round(at * RATE)
-        follows = self.agent.end
-        # The network brings packets a little early or late; what follows on is put there.
-        self.agent.write(follows if abs(start - follows) < 2 * _FRAME else start, samples)
+        self.agent.write(round(at * RATE), samples)
 
     def speak(self) -> Samples:
         """The next frame for the line."""
@@ -135,7 +130,8 @@ class Caller:
         self.person.write(start, voice)
         mixed = voice.astype(np.int32)
         if self._backdrop is not None:
-            mixed += np.take(self._backdrop, range(start, start + _FRAME), mode="wrap")
+            place = start % (self._backdrop.size - _FRAME)
+            mixed += self._backdrop[place : place + _FRAME]
         conditions = self._script.conditions
         if conditions.echo_db is not None:
             back = start - round(conditions.echo_ms / 1000 * RATE)
@@ -218,3 +214,10 @@ class Caller:
                 self._saying = None
                 self._since = self.now + _FRAME_S
         return frame
+
+
+def _looped(backdrop: Samples, seed: int) -> Samples:
+    """The same from somewhere on, with its first frame once more at its end."""
+    start = random.Random(seed).randrange(backdrop.size)
+    turned = np.roll(backdrop, -start)
+    return np.concatenate([turned, turned[:_FRAME]])

@@ -27,6 +27,8 @@ _NO_ANSWER_S: Final = 2.0
 _STOPPED_S: Final = 0.2
 #: A gap that a listener notices.
 _GAP_S: Final = 0.04
+#: No turn ends in its first moments: a decision there is one about the silence before.
+_UNHEARD_S: Final = 0.15
 #: The way through two PBXs and two jitter buffers, one way, at most.
 _PATH_S: Final = 0.25
 #: Speech makes a start some time after its first sound.
@@ -193,7 +195,7 @@ def _turn_taking(trace: CallTrace, figures: Figures) -> None:
         cut = False
         for hold in turn.holds:
             # What was decided before the voice came back, or before it could be heard there.
-            taken = any(hold.start < at < hold.end + _GAP_S for at in ends)
+            taken = any(hold.start < at < hold.end + _UNHEARD_S for at in ends)
             figures.holds_cut.add(taken)
             cut = cut or taken
         figures.turns_cut.add(cut)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from api.base.lifecycle import TERMINAL
 from api.calls.engines import Brought
 from api.client import OffhookClient
@@ -34,14 +36,12 @@ _OVER_S: Final = 10.0
 _DECISIONS: Final = "voice_loop.conversation.decisions"
 
 
-class LaboratoryError(Exception):
-    """A call did not reach its telephone."""
-
-
 @dataclass(frozen=True)
 class Wanted:
     """One call to be made."""
 
+    name: str
+    """What its figures are told under."""
     scenario: Scenario
     pick: int
     """Which of several recordings, and the seed of what is left to chance."""
@@ -128,7 +128,7 @@ class Laboratory:
             at_once: calls under way at one time.
             say: told of each that is over.
 
-        Raises LaboratoryError, and OffhookError for a call that is refused.
+        Raises OffhookError for a call that is refused.
         """
         room = asyncio.Semaphore(at_once)
         with _overheard() as decisions:
@@ -162,10 +162,7 @@ class Laboratory:
             placed = await self.client.create_call(body)
             if not await telephone.rung(_RINGS_S):
                 call = await self.client.get_call(placed.id)
-                raise LaboratoryError(
-                    f"{scenario.name}: the call did not get through: {call.status}, "
-                    f"{call.error_message}"
-                )
+                return _unreached(wanted, placed.id, call.status)
             if stubs is not None:
                 stubs.recogniser.words = lambda start, end: caller.words_between(
                     start - telephone.began_at, end - telephone.began_at
@@ -180,7 +177,7 @@ class Laboratory:
             status = await self._over(placed.id)
         turns = await self.store.calls.turns(placed.id)
         return CallTrace(
-            scenario.name,
+            wanted.name,
             placed.id,
             status,
             caller.agent.whole,
@@ -222,6 +219,12 @@ class Laboratory:
             if status in TERMINAL or time.monotonic() > deadline:
                 return status
             await asyncio.sleep(0.1)
+
+
+def _unreached(wanted: Wanted, call_id: str, status: str) -> CallTrace:
+    """Of a call that did not get to its telephone."""
+    nothing = np.zeros(0, dtype=np.int16)
+    return CallTrace(wanted.name, call_id, f"not reached: {status}", *[nothing] * 3, ())
 
 
 def _heard(turn: Turn, wall: float) -> HeardTurn:

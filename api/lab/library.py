@@ -43,7 +43,7 @@ class Library:
         Raises LibraryError.
         """
         for folder in filter(None, (self.folder, SHIPPED)):
-            if found := _named(self._in(folder), wanted, self.part):
+            if found := _named(_in(folder), wanted, self.part):
                 return found
         raise LibraryError(
             f"there is no recording {wanted!r} of the part {self.part!r}: name a file of a "
@@ -72,17 +72,19 @@ class Library:
         middle = samples.size // 2
         return samples[:middle] if self.part == "tune" else samples[middle:]
 
-    def _in(self, folder: Path) -> Sequence[Recording]:
-        try:
-            return recordings(folder)
-        except (OSError, KeyError) as error:
-            raise LibraryError(
-                f"{folder} has no manifest.csv of recordings ({error}); docs/lab.md has its form"
-            ) from error
-
     def _sets(self) -> list[str]:
         folders = filter(None, (self.folder, SHIPPED))
-        return sorted({one.set for folder in folders for one in self._in(folder)})
+        return sorted({one.set for folder in folders for one in _in(folder)})
+
+
+@lru_cache(maxsize=4)
+def _in(folder: Path) -> Sequence[Recording]:
+    try:
+        return recordings(folder)
+    except (OSError, KeyError) as error:
+        raise LibraryError(
+            f"{folder} has no manifest.csv of recordings ({error}); docs/lab.md has its form"
+        ) from error
 
 
 def _named(found: Sequence[Recording], wanted: str, part: Part) -> list[Recording]:

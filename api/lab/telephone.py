@@ -16,11 +16,15 @@ from api.lab.scenario import LineConditions
 from pbx.codecs import Codec
 from pbx.framing import RtpFraming
 from pbx.pacer import Pacer
-from pbx.rtp import RtpError
+from pbx.rtp import RtpError, timestamp_delta
 
 _HOST: Final = "127.0.0.1"
 #: With no packet for so long, the call is over.
 _GONE_S: Final = 1.0
+#: Two packets do not leave at the same moment.
+_APART_S: Final = 1e-5
+#: A stream that is so far from its own clock has been begun anew.
+_RESTART_S: Final = 0.1
 
 
 class Telephone(asyncio.DatagramProtocol):
@@ -41,6 +45,7 @@ class Telephone(asyncio.DatagramProtocol):
         self._remote: tuple[str, int] | None = None
         self._picked_up = asyncio.Event()
         self._heard_at = 0.0
+        self._anchor: tuple[int, float] | None = None
         self._caller: Caller | None = None
         self._began_at = 0.0
         self._last_at = 0.0
@@ -92,15 +97,26 @@ class Telephone(asyncio.DatagramProtocol):
                 self._send(self._framing.write(self._codec.encode(caller.speak())), now)
         self._caller = None
 
+    def _placed(self, timestamp: int, at: float) -> float:
+        """When a packet that came at `at` would have come, had none been late."""
+        if self._anchor is not None:
+            passed = timestamp_delta(timestamp, self._anchor[0]) / self._codec.clock
+            due = self._anchor[1] + passed
+            if due <= at < due + _RESTART_S:
+                return due
+        self._anchor = timestamp, at
+        return at
+
     def _send(self, packet: bytes, now: float) -> None:
         if self._random.random() < self._conditions.loss:
             return
         late_s = self._random.random() * self._conditions.jitter_ms / 1000
-        self._last_at = max(self._last_at, now + late_s)
-        if self._last_at <= now:
+        # The event loop keeps no order among what is due at one moment.
+        self._last_at = max(self._last_at + _APART_S, now + late_s)
+        if self._last_at <= now + _APART_S:
             self._leave(packet)
         else:
-            asyncio.get_running_loop().call_later(self._last_at - now, self._leave, packet)
+            asyncio.get_running_loop().call_at(self._last_at, self._leave, packet)
 
     def _leave(self, packet: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -118,7 +134,8 @@ class Telephone(asyncio.DatagramProtocol):
         self._remote, self._heard_at = addr, now
         self._picked_up.set()
         if self._caller is not None and packet.payload:
-            self._caller.hear(self._codec.decode(packet.payload), now - self._began_at)
+            at = self._placed(packet.timestamp, now - self._began_at)
+            self._caller.hear(self._codec.decode(packet.payload), at)
 
     def error_received(self, exc: Exception) -> None:
         """The far end's port is closed: the silence that follows tells."""

@@ -110,16 +110,6 @@ def test_noise_is_there_all_the_time_and_not_in_the_voice() -> None:
     assert level_dbfs(caller.person.whole[: 2 * RATE]) < -90
 
 
-def test_packets_that_come_early_or_late_follow_on_each_other() -> None:
-    caller = Caller(Script([Pause(200)], LineConditions()))
-    for index, late in enumerate((0.0, 0.012, -0.009, 0.015)):
-        caller.hear(np.full(FRAME, index + 1, dtype=np.int16), 0.1 + index * 0.02 + late)
-    start = round(0.1 * RATE)
-    found = caller.agent.whole[start:]
-    assert [int(found[index * FRAME + 1]) for index in range(4)] == [1, 2, 3, 4]
-    assert found.size == 4 * FRAME
-
-
 # What it says ----------------------------------------------------------------------------
 
 

@@ -1,0 +1,209 @@
+"""Offhook's conversation as it is by default, on a folder of cases.
+
+    python -m bench.peers.run_offhook FOLDER OUTCOMES [--whisper DIR]
+
+The whole voice loop with the engines' own ears; a reply is there at once, and no longer than it
+must be. A transcript comes when it is due, as with the others.
+"""
+
+from bench.peers import simulated_time
+
+LOOP = simulated_time.begin()
+
+import argparse
+import asyncio
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bench.peers.exchange import (
+    FRAME_MS,
+    RATE,
+    TRANSCRIPT_MS,
+    About,
+    Case,
+    Outcome,
+    Span,
+    frames,
+    read_cases,
+    write_outcomes,
+)
+from models.assembly import registry_of
+from models.load import STARTER_DIR, EngineConfig, load_engines
+from models.registry import Wanted
+from voice_loop.audio import Samples
+from voice_loop.config import ConversationConfig
+from voice_loop.conversation import Conversation
+from voice_loop.floor import FloorConfig, SpeechStarted
+from voice_loop.phrases import phrases
+from voice_loop.playout import is_voiced
+from voice_loop.ports import Engines, SpeechToText, Transcript, TurnDetector
+from voice_loop.speech_input import SpeechInput
+from voice_loop.turn_detection import RuleTurnDetector
+from voice_loop.voicemail import VoicemailWatch
+
+#: What the agent says while somebody speaks into it: longer than any case.
+LONG: Final = "and then we go on with the next part of it " * 10
+LONG_CHAR_MS: Final = 60
+#: A reply is over before anybody could speak into it.
+BRIEF_CHAR_MS: Final = 1
+
+
+@dataclass
+class Punctual:
+    """Speech recognition that takes the same time whatever it hears."""
+
+    stt: SpeechToText
+    cpu_s: float = 0.0
+    """What it took: the others' has none."""
+
+    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        await asyncio.sleep(TRANSCRIPT_MS / 1000)
+        began = time.process_time()
+        transcript = await self.stt.transcribe(speech, rate, language)
+        self.cpu_s += time.process_time() - began
+        return transcript
+
+
+class Brief:
+    """A language model that is short about it."""
+
+    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[str, None]:
+        yield "ok"
+
+    def release(self, cache_key: str) -> None:
+        """Keeps nothing."""
+
+
+@dataclass(frozen=True)
+class Hum:
+    """A voice that is never silent within a sentence."""
+
+    char_ms: int
+    rate: int = RATE
+
+    async def stream(self, text: str, *_: Any) -> AsyncGenerator[Samples, None]:
+        size = len(text) * self.char_ms * RATE // 1000
+        yield (3000 * np.sin(np.arange(size) * 2 * np.pi * 180 / RATE)).astype(np.int16)
+
+
+class Line:
+    """The line of a call that nobody hangs up."""
+
+    id = "line"
+    rate = RATE
+
+    async def hang_up(self) -> None:
+        """Takes no time."""
+
+    async def send_digits(self, digits: str) -> None:
+        """Sends none."""
+
+
+async def converse(folder: Path, case: Case, engines: Engines) -> Outcome:
+    """Take one case through a conversation of its own."""
+    speaks = case.kind in ("backchannel", "interruption")
+    engines = replace(engines, tts=Hum(LONG_CHAR_MS if speaks else BRIEF_CHAR_MS))
+    config = ConversationConfig(
+        "",
+        first_sentence=LONG if speaks else "",
+        first_sentence_mode="static" if speaks else "none",
+    )
+    conversation = Conversation(case.file, config, engines, RATE, on_turn=lambda _turn: None)
+    await conversation.prepare()
+    running = asyncio.create_task(conversation.run(Line()))
+    await asyncio.sleep(0)
+    begun = time.monotonic()
+    voiced = []
+    for index, frame in enumerate(frames(folder, case)):
+        now = begun + (index + 1) * FRAME_MS / 1000
+        await asyncio.sleep(now - time.monotonic())
+        said = conversation.exchange(np.frombuffer(frame, "<i2"), now, now)
+        voiced.append(said is not None and is_voiced(said))
+    conversation.hung_up()
+    await running
+    heard = spans(voiced)
+    return Outcome(case.file, ends=tuple(begin for begin, _ in heard), agent=heard)
+
+
+def listen(folder: Path, case: Case, engines: Engines) -> Outcome:
+    """Listen to noise; nobody speaks on either side."""
+    config = FloorConfig()
+    turns: TurnDetector = (
+        RuleTurnDetector(config, phrases("en"))
+        if engines.new_turn_detector is None
+        else engines.new_turn_detector(RATE)
+    )
+    ears = SpeechInput(engines.new_detector(RATE), turns, VoicemailWatch(RATE), config)
+    starts = [
+        (index + 1) * FRAME_MS
+        for index, frame in enumerate(frames(folder, case))
+        for event in ears.listen(
+            np.frombuffer(frame, "<i2"), 0.0, agent_speaks=False, may_speak=True
+        )
+        if isinstance(event, SpeechStarted)
+    ]
+    return Outcome(case.file, starts=tuple(starts))
+
+
+def spans(voiced: Sequence[bool]) -> tuple[Span, ...]:
+    """When the agent is heard, ms; the frame that goes out with the first one heard ends it."""
+    edges = np.flatnonzero(np.diff([False, *voiced, False]))
+    times = ((edges + 1) * FRAME_MS).tolist()
+    return tuple(zip(times[::2], times[1::2], strict=True))
+
+
+def model_set(folder: Path, whisper: Path) -> EngineConfig:
+    """The starter models in a folder, with another recogniser."""
+    for file in STARTER_DIR.iterdir():
+        (folder / file.name).symlink_to(whisper if file.name == "whisper" else file)
+    return EngineConfig(set_name=folder.name, directory=folder.parent, threads=1)
+
+
+def version() -> str:
+    """The commit; empty where there is none."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+async def main(folder: Path, file: Path, whisper: Path | None) -> None:
+    """Take all cases, one after the other."""
+    with tempfile.TemporaryDirectory() as temporary:
+        config = EngineConfig(threads=1)
+        if whisper is not None:
+            config = model_set(Path(temporary), whisper)
+        loaded = load_engines(config)
+        punctual = Punctual(loaded.stt)
+        engines = replace(registry_of(loaded).engines(Wanted("en")), stt=punctual, llm=Brief())
+        cases = read_cases(folder)
+        began = time.process_time()
+        outcomes = [
+            listen(folder, case, engines)
+            if case.kind == "noise"
+            else await converse(folder, case, engines)
+            for case in cases
+        ]
+        about = About(
+            "Offhook",
+            version(),
+            f"{'Whisper base' if whisper else 'starter models'}, default settings",
+            cpu_s=time.process_time() - began - punctual.cpu_s,
+            audio_s=sum(case.length for case in cases) / 1000,
+        )
+        loaded.close()
+    write_outcomes(file, about, outcomes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("outcomes", type=Path)
+    parser.add_argument("--whisper", type=Path, help="a Whisper for CTranslate2")
+    options = parser.parse_args()
+    LOOP.run_until_complete(main(options.folder, options.outcomes, options.whisper))

@@ -5,6 +5,7 @@ than 0.4 s, one in twenty more than 1.4 s.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -80,10 +81,10 @@ def cases(
     )
     for kind, texts in kinds:
         words = [one for one in recordings(folder, ("words",), part) if one.text in texts]
-        for index, word in enumerate(words):
-            yield overlap(f"{kind}-{index}.wav", kind, word)
+        for index, (word, level) in enumerate(product(words, (LOUD, SOFT))):
+            yield overlap(f"{kind}-{index}.wav", kind, word, level)
     for index, order in enumerate(chosen[: orders // 4]):
-        yield overlap(f"interruption-order-{index}.wav", "interruption", order)
+        yield overlap(f"interruption-order-{index}.wav", "interruption", order, LOUD)
 
 
 def case(
@@ -128,9 +129,9 @@ def turn(
     return np.concatenate(parts), speech, holds
 
 
-def overlap(file: str, kind: Kind, word: Recording) -> tuple[Case, NDArray[np.int16]]:
+def overlap(file: str, kind: Kind, word: Recording, level: float) -> tuple[Case, NDArray[np.int16]]:
     """A person speaks into the agent's speech."""
-    audio = speech_at_level(word, LOUD)
+    audio = speech_at_level(word, level)
     spoken = spans(audio)
     begin, end = spoken[0][0], spoken[-1][1]
     lead = OVERLAP_LEAD_MS * RATE // 1000

@@ -40,6 +40,9 @@ SHORTEST_HOLD_MS: Final = 200
 MEDIAN_HOLD_MS: Final = 400
 HOLD_SPREAD: Final = 0.76
 
+#: What is so much less powerful than the loudest speech (-15 dB) is a breath or a click.
+BREATH: Final = 10**-1.5
+
 _HOP: Final = RATE // 100
 
 
@@ -151,8 +154,6 @@ def spans(audio: Audio, shortest_dip_ms: int = SHORTEST_DIP_MS) -> Sequence[tupl
     level = np.convolve(10 * np.log10(power + 1e-10), np.ones(3) / 3, "same")
     top, floor = np.percentile(level, (95, 10))
     loud = np.flatnonzero(level > min(max(floor + 8, top - 30), top - 12))
-    if loud.size == 0:
-        return [(0, audio.size)]
     breaks = np.flatnonzero(np.diff(loud) > 1)
     begins = loud[np.concatenate(([0], breaks + 1))]
     ends = loud[np.concatenate((breaks, [loud.size - 1]))] + 1
@@ -164,7 +165,8 @@ def spans(audio: Audio, shortest_dip_ms: int = SHORTEST_DIP_MS) -> Sequence[tupl
             found[-1] = (found[-1][0], int(end) * _HOP)
         else:
             found.append((int(begin) * _HOP, int(end) * _HOP))
-    return found or [(0, audio.size)]
+    levels = [np.mean(audio[begin:end] ** 2) for begin, end in found]
+    return [one for one, own in zip(found, levels, strict=True) if own > BREATH * max(levels)]
 
 
 def background(audio: Audio, spoken: Sequence[tuple[int, int]]) -> Audio:

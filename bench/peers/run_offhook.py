@@ -12,6 +12,7 @@ LOOP = simulated_time.begin()
 
 import argparse
 import asyncio
+import logging
 import subprocess
 import tempfile
 import time
@@ -40,14 +41,11 @@ from models.registry import Wanted
 from voice_loop.audio import Samples
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
-from voice_loop.floor import FloorConfig, SpeechStarted
-from voice_loop.phrases import phrases
+from voice_loop.floor import SpeechStarted
 from voice_loop.playout import is_voiced
-from voice_loop.ports import Engines, SpeechToText, Transcript, TurnDetector
-from voice_loop.speech_input import SpeechInput
-from voice_loop.turn_detection import RuleTurnDetector
-from voice_loop.voicemail import VoicemailWatch
+from voice_loop.ports import Engines, SpeechToText, Transcript
 
+DECISIONS: Final = logging.getLogger("voice_loop.conversation.decisions")
 #: What the agent says while somebody speaks into it: longer than any case.
 LONG: Final = "and then we go on with the next part of it " * 10
 LONG_CHAR_MS: Final = 60
@@ -93,6 +91,18 @@ class Hum:
         yield (3000 * np.sin(np.arange(size) * 2 * np.pi * 180 / RATE)).astype(np.int16)
 
 
+class Starts(logging.Handler):
+    """Notes when a conversation hears a person begin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: list[float] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().endswith(f" {SpeechStarted.__name__}"):
+            self.at.append(time.monotonic())
+
+
 class Line:
     """The line of a call that nobody hangs up."""
 
@@ -114,7 +124,10 @@ async def converse(folder: Path, case: Case, engines: Engines) -> Outcome:
         "",
         first_sentence=LONG if speaks else "",
         first_sentence_mode="static" if speaks else "none",
+        silence_prompts=100,
     )
+    starts = Starts()
+    DECISIONS.addHandler(starts)
     conversation = Conversation(case.file, config, engines, RATE, on_turn=lambda _turn: None)
     await conversation.prepare()
     running = asyncio.create_task(conversation.run(Line()))
@@ -128,28 +141,14 @@ async def converse(folder: Path, case: Case, engines: Engines) -> Outcome:
         voiced.append(said is not None and is_voiced(said))
     conversation.hung_up()
     await running
+    DECISIONS.removeHandler(starts)
     heard = spans(voiced)
-    return Outcome(case.file, ends=tuple(begin for begin, _ in heard), agent=heard)
-
-
-def listen(folder: Path, case: Case, engines: Engines) -> Outcome:
-    """Listen to noise; nobody speaks on either side."""
-    config = FloorConfig()
-    turns: TurnDetector = (
-        RuleTurnDetector(config, phrases("en"))
-        if engines.new_turn_detector is None
-        else engines.new_turn_detector(RATE)
+    return Outcome(
+        case.file,
+        starts=tuple(round((at - begun) * 1000) for at in starts.at),
+        ends=tuple(begin for begin, _ in heard),
+        agent=heard,
     )
-    ears = SpeechInput(engines.new_detector(RATE), turns, VoicemailWatch(RATE), config)
-    starts = [
-        (index + 1) * FRAME_MS
-        for index, frame in enumerate(frames(folder, case))
-        for event in ears.listen(
-            np.frombuffer(frame, "<i2"), 0.0, agent_speaks=False, may_speak=True
-        )
-        if isinstance(event, SpeechStarted)
-    ]
-    return Outcome(case.file, starts=tuple(starts))
 
 
 def spans(voiced: Sequence[bool]) -> tuple[Span, ...]:
@@ -183,12 +182,7 @@ async def main(folder: Path, file: Path, whisper: Path | None) -> None:
         engines = replace(registry_of(loaded).engines(Wanted("en")), stt=punctual, llm=Brief())
         cases = read_cases(folder)
         began = time.process_time()
-        outcomes = [
-            listen(folder, case, engines)
-            if case.kind == "noise"
-            else await converse(folder, case, engines)
-            for case in cases
-        ]
+        outcomes = [await converse(folder, case, engines) for case in cases]
         about = About(
             "Offhook",
             version(),
@@ -206,4 +200,6 @@ if __name__ == "__main__":
     parser.add_argument("outcomes", type=Path)
     parser.add_argument("--whisper", type=Path, help="a Whisper for CTranslate2")
     options = parser.parse_args()
+    DECISIONS.setLevel(logging.DEBUG)
+    DECISIONS.propagate = False
     LOOP.run_until_complete(main(options.folder, options.outcomes, options.whisper))

@@ -35,6 +35,7 @@ from voice_loop.commands import (
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.director import Director
+from voice_loop.echo import EchoCanceller
 from voice_loop.events import EndReason, Turn
 from voice_loop.faq import Faq
 from voice_loop.media_tick import MediaTick
@@ -125,7 +126,8 @@ class Conversation:
         )
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
-        self._tick = MediaTick(speech_input, barge_in, ambience, self._post)
+        echo = EchoCanceller(line_rate)
+        self._tick = MediaTick(speech_input, barge_in, echo, ambience, self._post)
         self._director = Director(
             call_id,
             config,

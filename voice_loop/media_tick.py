@@ -13,6 +13,7 @@ import numpy as np
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.barge_in import BargeIn
+from voice_loop.echo import EchoCanceller
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import Transcript
@@ -33,6 +34,7 @@ class MediaTick:
         self,
         speech_input: SpeechInput,
         barge_in: BargeIn,
+        echo: EchoCanceller,
         ambience: Ambience,
         post: Callable[[Signal], None],
     ) -> None:
@@ -40,6 +42,7 @@ class MediaTick:
         Args:
             speech_input: takes what is heard.
             barge_in: tells whether that takes the floor from the agent.
+            echo: takes our own voice out of that first.
             ambience: mixes what is sent.
             post: takes what happened; never blocks.
         """
@@ -51,6 +54,7 @@ class MediaTick:
         self._floor = speech_input.floor
         self._barge_in = barge_in
         self._playout = Playout()
+        self._echo = echo
         self._ambience = ambience
         self._post = post
         self._stopwatch: Stopwatch | None = None
@@ -137,10 +141,13 @@ class MediaTick:
         speech = self._playout.speech
         making = speech is not None and not speech.finished and not self._playout.held
         thinking = (self.understanding or making) and not self._floor.person_speaks
-        return self._ambience.mix(frame, thinking=thinking and frame is None)
+        sent = self._ambience.mix(frame, thinking=thinking and frame is None)
+        self._echo.sent(sent)
+        return sent
 
     def pass_time(self, heard: Samples, now: float) -> None:
         """One tick in which the line is somebody else's: nothing is heard, nothing said."""
+        self._echo.sent(None)
         unheard = np.zeros_like(heard)
         for event in self._speech_input.listen(unheard, now, agent_speaks=True, may_speak=True):
             self._post(event)
@@ -151,8 +158,13 @@ class MediaTick:
         speech, audible = self._playout.speech, self._playout.audible
         # An answer that cannot be interrupted is not heard yet: until then one may go on.
         may_speak = speech is None or speech.interruptible or not (speech.last_words or audible)
+        person = self._echo.hear(heard)
         for event in self._speech_input.listen(
-            heard, arrived_at, agent_speaks=audible, may_speak=may_speak
+            person.frame,
+            arrived_at,
+            agent_speaks=audible,
+            may_speak=may_speak,
+            is_echo=person.is_echo,
         ):
             if isinstance(event, SpeechStarted):
                 self._floor.asked("" if self._said is None else self._said.heard_text)

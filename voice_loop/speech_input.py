@@ -56,7 +56,13 @@ class SpeechInput:
         self._digit_at = 0.0
 
     def listen(
-        self, heard: Samples, arrived_at: float, *, agent_speaks: bool, may_speak: bool
+        self,
+        heard: Samples,
+        arrived_at: float,
+        *,
+        agent_speaks: bool,
+        may_speak: bool,
+        is_echo: bool = False,
     ) -> Iterator[FloorEvent | Keys | VoicemailTone | Beep]:
         """Take one frame.
 
@@ -65,8 +71,9 @@ class SpeechInput:
             arrived_at: when its packet came, `time.monotonic()` seconds.
             agent_speaks: whether agent audio is on the wire now.
             may_speak: whether the person's speech counts; not during last words.
+            is_echo: whether it is our own voice, come back, and nobody's else.
         """
-        is_speech = self._detector.is_speech(heard)
+        is_speech = self._detector.is_speech(heard) and not is_echo
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)

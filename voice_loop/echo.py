@@ -1,0 +1,276 @@
+"""Our own voice, coming back on the line: found, cancelled, and told from the person's.
+
+A hybrid or a loudspeaker gives back what we send, some 20 to 480 ms later and up to 30 dB weaker.
+What was sent is known, so an echo shows as correlation with it. Where there is some, a Kalman
+filter in the frequency domain (Enzner and Vary 2006, partitioned by Kuech et al. 2014) learns the
+echo's path; once it explains most of what is heard, there is an echo, and it is subtracted. What
+is then left is a person's where it is more than the filter may have missed. A line without an
+echo is passed through as it is.
+
+Sans-IO: frames of 20 ms go in and out, one each way per tick.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_loop.audio import FRAME_MS, FULL_SCALE, Samples, frame_samples
+
+_Floats = NDArray[np.floating[Any]]
+_Spectra = NDArray[np.complexfloating[Any, Any]]
+
+#: The longest delay that is looked for, and what is heard for it at most, frames.
+_LONGEST_DELAY: Final = 480 // FRAME_MS
+_WINDOW: Final = 160 // FRAME_MS
+#: A filter reaches so far, and begins so long before the strongest reflection, frames.
+_PARTITIONS: Final = 140 // FRAME_MS
+_LEAD: Final = 1
+_KEPT: Final = _LONGEST_DELAY + _PARTITIONS + _WINDOW + 1
+
+#: Power of what is too quiet to be anybody's voice (-70 dBFS).
+_QUIET: Final = (10 ** (-70 / 20) * FULL_SCALE) ** 2
+#: A frame is somebody's voice above so much of the line's noise.
+_AUDIBLE: Final = 4.0
+#: How alike two different voices rarely are, by the frames that are compared.
+_ALIKE: Final = (0.50, 0.40, 0.34, 0.30, 0.27, 0.25, 0.24, 0.23)
+#: A line has no echo once so many whole windows of voice were unlike ours; from then on, only
+#: these frames of a sound are compared.
+_CLEAR_AFTER: Final = 3
+_COMPARED_WHEN_CLEAR: Final = (3, 5, 8, 16)
+#: A filter on trial proves an echo by foreseeing so much of what is heard, by the frames that it
+#: has been tried on; it is given up after them, or below the least.
+_PROOF: Final = (0.60, 0.55, 0.45, 0.40, 0.37, 0.35, 0.35, 0.35, 0.35, 0.35)
+_LEAST: Final = 0.12
+#: A proven one is given up when it foresees none of what is heard in about a second of voice.
+_USELESS: Final = -0.02
+_LASTING: Final = 0.98
+
+#: Edges of the bands in which the rest is judged, in steps of 25 Hz.
+_EDGES: Final = (4, 8, 12, 16, 20, 26, 32, 40, 48, 58, 68, 80, 95, 110, 125, 140, 180, 220, 260)
+#: Power of the echo that no linear filter explains: loudspeakers, codecs.
+_UNEXPLAINED: Final = 0.1
+#: Power of the noise that G.711 adds to what it carries.
+_QUANTIZATION: Final = 3e-4
+#: The line's noise is the minimum over so long, once or twice.
+_NOISE_FRAMES: Final = 1000 // FRAME_MS
+#: The rest is a person's from so many dB on, mean over the bands of what exceeds the margin.
+_PERSON_DB: Final = 1.0
+_MARGIN_DB: Final = 6.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A frame of the line's, cleaned of our own voice."""
+
+    frame: Samples
+    is_echo: bool = False
+    """There is no voice in it but, as far as can be told, ours."""
+
+
+@dataclass(frozen=True)
+class _Match:
+    """Where what was heard is most like what was sent."""
+
+    delay: int
+    """Samples."""
+    likeness: float
+    """Correlation, 0 to 1."""
+    gain: float
+
+
+class EchoCanceller:
+    """Cleans one call's frames."""
+
+    def __init__(self, rate: int) -> None:
+        """`rate` of the line's frames, Hz."""
+        self._size = frame_samples(rate)
+        self._nothing = np.zeros(self._size, dtype=np.float32)
+        self._sent: deque[_Floats] = deque([self._nothing] * _KEPT, maxlen=_KEPT)
+        self._heard: deque[_Floats] = deque([self._nothing] * _WINDOW, maxlen=_WINDOW)
+        self._silent_for = _KEPT
+        self._noise = _QUIET
+        self._audible = 0
+        self._clear = 0
+        self._filter: _Filter | None = None
+
+    def sent(self, frame: Samples | None) -> None:
+        """Take what left in this tick; None is silence."""
+        if frame is None:
+            self._sent.append(self._nothing)
+            self._silent_for += 1
+            return
+        sent = frame.astype(np.float32)
+        self._sent.append(sent)
+        self._silent_for = 0 if _power(sent) > _QUIET else self._silent_for + 1
+
+    def hear(self, frame: Samples) -> Heard:
+        """Clean a frame of the line's; comes before the same tick's `sent`."""
+        if self._silent_for > _LONGEST_DELAY + _PARTITIONS:
+            self._audible = 0
+            return Heard(frame)
+        heard = frame.astype(np.float32)
+        self._heard.append(heard)
+        power = _power(heard)
+        self._noise = max(_QUIET, min(power, self._noise * 1.03))
+        audible = power > _AUDIBLE * self._noise
+        self._audible = self._audible + 1 if audible else max(0, self._audible - 1)
+        if self._filter is None:
+            return Heard(frame, is_echo=audible and self._search())
+        return self._cancel(frame, heard, audible=audible)
+
+    def _search(self) -> bool:
+        """Look for an echo; whether this frame may be one."""
+        if self._clear >= _CLEAR_AFTER and self._audible not in _COMPARED_WHEN_CLEAR:
+            return False
+        frames = min(self._audible, _WINDOW)
+        if self._audible == _WINDOW:
+            self._clear += 1
+        match = _compare(list(self._heard)[-frames:], self._sent)
+        if match.likeness < _ALIKE[frames - 1]:
+            return frames <= 2 and self._clear < _CLEAR_AFTER
+        self._filter = _Filter(self._size, match)
+        for age in range(_WINDOW - 1, -1, -1):
+            self._filter.cancel(self._heard[-1 - age], self._sent, age)
+        return self._try(self._filter)
+
+    def _try(self, filter_: "_Filter") -> bool:
+        """Look whether a filter on trial has found an echo; whether the frame may be one."""
+        filter_.tried += 1
+        filter_.proven = filter_.explained > _PROOF[filter_.tried - 1]
+        if filter_.explained < _LEAST or (not filter_.proven and filter_.tried == len(_PROOF)):
+            self._filter = None
+        return self._filter is not None
+
+    def _cancel(self, frame: Samples, heard: _Floats, *, audible: bool) -> Heard:
+        assert self._filter is not None
+        filter_ = self._filter
+        rest, is_echo = filter_.cancel(heard, self._sent)
+        if not filter_.proven:
+            return Heard(frame, is_echo=audible and self._try(filter_))
+        if audible and filter_.is_useless():
+            self._filter = None
+        return Heard(_samples(rest), is_echo)
+
+
+class _Filter:
+    """The path of an echo, and what is left of a frame without it."""
+
+    def __init__(self, size: int, match: _Match) -> None:
+        bins = size + 1
+        self.proven = False
+        self.tried = 0
+        self._use = 1.0
+        self._heard_power = self._rest_power = 1.0
+        self.heard_now = self.rest_now = 1.0
+        self._size = size
+        self._base = max(1, match.delay // size - _LEAD)
+        self._sent: _Spectra = np.zeros((_PARTITIONS, bins), dtype=np.complex64)
+        self._path: _Spectra = np.zeros((_PARTITIONS, bins), dtype=np.complex64)
+        decay = 0.5 ** np.arange(_PARTITIONS, dtype=np.float32)
+        self._doubt: _Floats = (
+            np.ones(bins, dtype=np.float32) * (match.gain**2 * decay)[:, None]
+        ).astype(np.float32)
+        self._noise: _Floats = np.zeros(bins, dtype=np.float32)
+        self._block = np.zeros(2 * size, dtype=np.float32)
+        self._edges = [edge for edge in _EDGES if edge < bins]
+        self._minima: deque[_Floats] = deque(maxlen=2)
+        self._frames = 0
+        self._tail: _Floats = np.zeros(len(self._edges), dtype=np.float32)
+
+    @property
+    def explained(self) -> float:
+        """Share of what was heard lately that the filter foresaw."""
+        return 1 - self._rest_power / self._heard_power
+
+    def is_useless(self) -> bool:
+        """Whether, over about a second of voice, it foresaw less than nothing of it."""
+        now = min(1.0, max(-1.0, 1 - self.rest_now / self.heard_now))
+        self._use = _LASTING * self._use + (1 - _LASTING) * now
+        return self._use < _USELESS
+
+    def cancel(self, heard: _Floats, sent: Sequence[_Floats], age: int = 0) -> tuple[_Floats, bool]:
+        """Cancel the echo in a frame that was heard `age` ticks ago, and learn from it."""
+        size, block = self._size, self._block
+        newest = len(sent) - self._base - age
+        block[:size], block[size:] = sent[newest - 1], sent[newest]
+        self._sent[1:] = self._sent[:-1].copy()
+        self._sent[0] = np.fft.rfft(block)
+        echo = np.fft.irfft((self._sent * self._path).sum(0))[size:]
+        rest = heard - echo
+        self.heard_now, self.rest_now = _power(heard), _power(rest)
+        self._heard_power = 0.8 * self._heard_power + self.heard_now
+        self._rest_power = 0.8 * self._rest_power + self.rest_now
+        block[:size] = 0
+        block[size:] = echo
+        echo_powers = _powers(np.fft.rfft(block))
+        block[size:] = rest
+        left = np.fft.rfft(block)
+        left_powers = _powers(left)
+        sent_powers = _powers(self._sent)
+        missed = 0.5 * (sent_powers * self._doubt).sum(0)
+        explained = missed + _UNEXPLAINED * echo_powers + _QUANTIZATION * _power(heard) * size
+        bands = np.add.reduceat(left_powers, self._edges) + 1.0
+        noise = self._follow_noise(bands)
+        is_echo = self._judge(bands, explained, noise)
+        if is_echo:
+            rest = rest * min(1.0, float(np.sqrt(2 * noise.sum() / bands.sum())))
+        self._noise = 0.5 * (self._noise + left_powers)
+        step = self._doubt / (missed + self._noise + 1.0)
+        gradient = np.fft.irfft(np.conj(self._sent) * (step * left))
+        gradient[:, size:] = 0
+        self._path = self._path + np.fft.rfft(gradient)
+        keep = 0.999**2
+        self._doubt = keep * (1 - 0.5 * step * sent_powers) * self._doubt + (1 - keep) * _powers(
+            self._path
+        )
+        return rest, is_echo
+
+    def _follow_noise(self, bands: _Floats) -> _Floats:
+        """Follow the line's noise: the minimum of each band, over one to two seconds."""
+        if self._frames % _NOISE_FRAMES == 0:
+            self._minima.append(bands)
+        self._frames += 1
+        self._minima[-1] = np.minimum(self._minima[-1], bands)
+        noise: _Floats = np.minimum.reduce(self._minima)
+        return noise
+
+    def _judge(self, bands: _Floats, explained: _Floats, noise: _Floats) -> bool:
+        """Whether what is left is no more than what the filter may have missed."""
+        self._tail = np.maximum(np.add.reduceat(explained, self._edges), 0.5 * self._tail)
+        excess = 10 * np.log10(bands / (self._tail + _AUDIBLE * noise)) - _MARGIN_DB
+        return float(np.maximum(excess, 0).mean()) < _PERSON_DB
+
+
+def _power(frame: _Floats) -> float:
+    """Power of a frame, without a constant offset."""
+    mean = float(np.add.reduce(frame)) / frame.size
+    return float(frame.dot(frame)) / frame.size - mean * mean
+
+
+def _powers(spectra: _Spectra) -> _Floats:
+    return spectra.real**2 + spectra.imag**2
+
+
+def _samples(frame: _Floats) -> Samples:
+    return np.clip(np.rint(frame), -32768, 32767).astype(np.int16)
+
+
+def _compare(heard: Sequence[_Floats], sent: Sequence[_Floats]) -> _Match:
+    """Find where these latest frames that were heard are most like what was sent."""
+    now = np.concatenate(heard)
+    before = np.concatenate(list(sent)[-(_LONGEST_DELAY + len(heard) - 1) :])
+    # Circular; of that only the lags are kept at which all of it overlaps.
+    lags = before.size - now.size + 1
+    spectrum = np.fft.rfft(before) * np.conj(np.fft.rfft(now, before.size))
+    products = np.fft.irfft(spectrum, before.size)[:lags]
+    sums = np.concatenate([[0.0], np.cumsum(np.square(before, dtype=np.float64))])
+    energies = sums[now.size :] - sums[: -now.size]
+    energies += 1e-3 * energies.max() + 1.0
+    likeness = np.abs(products) / np.sqrt(energies * (float(now.dot(now)) + 1.0))
+    best = int(np.argmax(likeness))
+    delay = lags - 1 - best + heard[0].size
+    return _Match(delay, float(likeness[best]), float(abs(products[best]) / energies[best]))

@@ -178,7 +178,7 @@ class _Filter:
         self._block = np.zeros(2 * size, dtype=np.float32)
         self._edges = [edge for edge in _EDGES if edge < bins]
         self._minima: deque[_Floats] = deque(maxlen=2)
-        self._frames = 0
+        self._frames = self._turn = 0
         self._tail: _Floats = np.zeros(len(self._edges), dtype=np.float32)
 
     @property
@@ -199,48 +199,46 @@ class _Filter:
         block[:size], block[size:] = sent[newest - 1], sent[newest]
         self._sent[1:] = self._sent[:-1].copy()
         self._sent[0] = np.fft.rfft(block)
-        echo = np.fft.irfft((self._sent * self._path).sum(0))[size:]
+        echoed = (self._sent * self._path).sum(0)
+        echo = np.fft.irfft(echoed)[size:]
         rest = heard - echo
         self.heard_now, self.rest_now = _power(heard), _power(rest)
         self._heard_power = 0.8 * self._heard_power + self.heard_now
         self._rest_power = 0.8 * self._rest_power + self.rest_now
         block[:size] = 0
-        block[size:] = echo
-        echo_powers = _powers(np.fft.rfft(block))
         block[size:] = rest
         left = np.fft.rfft(block)
         left_powers = _powers(left)
         sent_powers = _powers(self._sent)
         missed = 0.5 * (sent_powers * self._doubt).sum(0)
-        explained = missed + _UNEXPLAINED * echo_powers + _QUANTIZATION * _power(heard) * size
+        explained = missed + _UNEXPLAINED / 2 * _powers(echoed) + _QUANTIZATION * _power(heard) * size
         bands = np.add.reduceat(left_powers, self._edges) + 1.0
-        noise = self._follow_noise(bands)
-        is_echo = self._judge(bands, explained, noise)
-        if is_echo:
-            rest = rest * min(1.0, float(np.sqrt(2 * noise.sum() / bands.sum())))
+        self._tail = np.maximum(np.add.reduceat(explained, self._edges), 0.5 * self._tail)
+        is_echo = age > 0 or self._judge(bands)
+        if is_echo and age == 0:
+            noise = 2 * float(np.minimum.reduce(self._minima).sum())
+            rest = rest * min(1.0, float(np.sqrt(noise / bands.sum())))
         self._noise = 0.5 * (self._noise + left_powers)
         step = self._doubt / (missed + self._noise + 1.0)
-        gradient = np.fft.irfft(np.conj(self._sent) * (step * left))
-        gradient[:, size:] = 0
-        self._path = self._path + np.fft.rfft(gradient)
+        self._path = self._path + np.conj(self._sent) * (step * left)
+        # A partition is a frame long: what wraps around its end is taken out, of one in turn.
+        turn = self._turn = (self._turn + 1) % _PARTITIONS
+        response = np.fft.irfft(self._path[turn])
+        response[size:] = 0
+        self._path[turn] = np.fft.rfft(response)
         keep = 0.999**2
         self._doubt = keep * (1 - 0.5 * step * sent_powers) * self._doubt + (1 - keep) * _powers(
             self._path
         )
         return rest, is_echo
 
-    def _follow_noise(self, bands: _Floats) -> _Floats:
-        """Follow the line's noise: the minimum of each band, over one to two seconds."""
+    def _judge(self, bands: _Floats) -> bool:
+        """Whether what is left is no more than the line's noise and what the filter missed."""
         if self._frames % _NOISE_FRAMES == 0:
             self._minima.append(bands)
         self._frames += 1
         self._minima[-1] = np.minimum(self._minima[-1], bands)
-        noise: _Floats = np.minimum.reduce(self._minima)
-        return noise
-
-    def _judge(self, bands: _Floats, explained: _Floats, noise: _Floats) -> bool:
-        """Whether what is left is no more than what the filter may have missed."""
-        self._tail = np.maximum(np.add.reduceat(explained, self._edges), 0.5 * self._tail)
+        noise = np.minimum.reduce(self._minima)
         excess = 10 * np.log10(bands / (self._tail + _AUDIBLE * noise)) - _MARGIN_DB
         return float(np.maximum(excess, 0).mean()) < _PERSON_DB
 
@@ -252,7 +250,8 @@ def _power(frame: _Floats) -> float:
 
 
 def _powers(spectra: _Spectra) -> _Floats:
-    return spectra.real**2 + spectra.imag**2
+    powers: _Floats = np.square(np.abs(spectra))
+    return powers
 
 
 def _samples(frame: _Floats) -> Samples:

@@ -311,10 +311,8 @@ class Conversation:
 
         async def job() -> None:
             began = monotonic()
-            try:
-                transcript = await self._engines.transcribe(samples)
-            finally:
-                self._tick.recognition_took(monotonic() - began)
+            transcript = await self._engines.transcribe(samples)
+            self._tick.recognition_took(monotonic() - began)
             wanted.stopwatch.mark("transcript", monotonic())
             self._post(Transcribed(wanted.speech, transcript))
 

@@ -11,7 +11,7 @@ The person's state:
 
 Which pause ends the turn is the turn detector's to say. Work on the reply starts at the pause,
 speculatively, after a dip as short as those between words; it is spoken only once the turn is over.
-Where dips end in more speech again and again, or recognition is busy, it starts later.
+What that costs is bounded: so soon it starts again only once recognition has rested.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from voice_loop.audio import FRAME_MS
+from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND
 from voice_loop.ports import Transcript
 from voice_loop.turn_detection import TurnDetector
 
@@ -27,8 +27,11 @@ from voice_loop.turn_detection import TurnDetector
 _SAME_WORD_MS: Final = 180
 #: How far into a pause the sound of it is judged, and judged again, ms.
 _SOUND_JUDGED_MS: Final = (120, 240, 480)
-#: So many dips of one turn that end in more speech, and the next ones have to be longer.
-_DIPS_IN_VAIN: Final = 3
+#: From asking for words at a dip until asking again, in times of how long they take to come: what is
+#: asked for in vain takes so small a share of a recogniser's time at most.
+_RESTS: Final = 2
+#: Words that take longer to come are asked for at no dip, ms.
+_QUICK_MS: Final = 400
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class FloorConfig:
     """Speech that lasts so long takes the floor from the agent, whatever it sounds like."""
     barge_in_probability: float = 0.5
     """Speech takes the floor once it does so with this probability, by its sound."""
-    dip_ms: int = 60
+    dip_ms: int = 40
     """Silence after which the reply is prepared."""
     pause_ms: int = 180
     """The same, where earlier is a waste."""
@@ -110,8 +113,8 @@ class Floor:
     def __init__(self, config: FloorConfig, turns: TurnDetector) -> None:
         self._config = config
         self._turns = turns
-        self.recognition_busy = False
-        """Whether words take long to come: nothing is transcribed too early then."""
+        self.recognition_ms = 100.0
+        """How long words take to come."""
         self._person = _Person.QUIET
         self._frame = -1
         self._onset = 0
@@ -120,8 +123,8 @@ class Floor:
         self._quiet_since = 0
         window = max(config.onset_window_ms, config.barge_in_window_ms) // FRAME_MS
         self._recent: deque[bool] = deque(maxlen=window)
-        self._dips = 0
         self._judged = 0
+        self._asked = -FRAMES_PER_SECOND
 
     @property
     def frame(self) -> int:
@@ -220,9 +223,10 @@ class Floor:
             self._last_speech = self._frame
         if (self._frame - self._onset) * FRAME_MS >= config.max_turn_ms:
             return [self._end_turn()]
-        patient = self.recognition_busy or self._dips >= _DIPS_IN_VAIN
-        if self._silent_ms() >= (config.pause_ms if patient else config.dip_ms):
-            self._person, self._judged = _Person.PAUSED, 0
+        rested = (self._frame - self._asked) * FRAME_MS >= _RESTS * self.recognition_ms
+        at_dips = rested and self.recognition_ms <= _QUICK_MS
+        if self._silent_ms() >= (config.dip_ms if at_dips else config.pause_ms):
+            self._person, self._judged, self._asked = _Person.PAUSED, 0, self._frame
             self._turns.paused()
             return [SpeechPaused(self._onset, self._last_speech)]
         return []
@@ -236,7 +240,6 @@ class Floor:
             self._turns.went_on(silent_ms - FRAME_MS * enough)
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
-            self._dips += 1
             if silent_ms > _SAME_WORD_MS:
                 self._since_pause = self._frame - len(latest) + 1 + latest.index(True)
             return [SpeechResumed()]
@@ -252,7 +255,6 @@ class Floor:
         self._person = _Person.QUIET
         self._quiet_since = self._frame
         self._recent.clear()
-        self._dips = 0
         return TurnEnded(self._onset, self._last_speech)
 
     def _silent_ms(self) -> int:

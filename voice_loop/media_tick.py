@@ -21,8 +21,6 @@ from voice_loop.signals import DeadlineReached, Moment, Signal, SpeechOver
 from voice_loop.speech_input import Keys, SpeechInput
 from voice_loop.stopwatch import Stopwatch
 
-#: Words that take longer to come are not asked for at every dip.
-_QUICK_S: Final = 0.4
 #: So much of what was heard tells how a turn sounds.
 _SOUND_MS: Final = 8_000
 
@@ -115,8 +113,8 @@ class MediaTick:
         self._floor.heard_end(last_speech_frame, probability)
 
     def recognition_took(self, seconds: float) -> None:
-        """Words took so long to come."""
-        self._floor.recognition_busy = seconds > _QUICK_S
+        """Words took so long to come, or did not come in that time."""
+        self._floor.recognition_ms += (seconds * 1000 - self._floor.recognition_ms) / 2
 
     def latest_sound(self) -> Samples:
         """Cut out the latest seconds of what was heard, up to now."""

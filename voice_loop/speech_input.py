@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.audio import FRAME_MS, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
 from voice_loop.ports import SpeechDetector
 from voice_loop.turn_detection import TurnDetector
@@ -18,6 +18,9 @@ from voice_loop.voicemail import Beep, VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
 _PADDING_FRAMES = 10
+#: Speech varies by so much within a turn, dB; the loudest is forgotten by so much per frame.
+_SOFTEST_DB = 30.0
+_FALL_DB = 0.1
 _KEPT_FRAMES = 30_000 // FRAME_MS
 #: A group of keys ends after this pause, with `#`, or at the limit.
 _KEYS_GAP_FRAMES = 1500 // FRAME_MS
@@ -35,6 +38,19 @@ class Keys:
     """When the last one was pressed, `time.monotonic()` seconds."""
 
 
+class _Loudness:
+    """How loud somebody has been lately: detectors go on to call speech what follows it."""
+
+    def __init__(self) -> None:
+        self._dbfs = -96.0
+
+    def fallen(self, speech: Samples) -> bool:
+        """Whether a frame that was taken for speech is so much softer that it is none."""
+        level = level_dbfs(speech)
+        self._dbfs = max(level, self._dbfs - _FALL_DB)
+        return level < self._dbfs - _SOFTEST_DB
+
+
 class SpeechInput:
     """Listens to one call."""
 
@@ -50,6 +66,7 @@ class SpeechInput:
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
         self._voicemail = voicemail
+        self._loudness = _Loudness()
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
         self._digit_frame = 0
@@ -73,7 +90,8 @@ class SpeechInput:
             may_speak: whether the person's speech counts; not during last words.
             is_echo: whether it is our own voice, come back, and nobody's else.
         """
-        is_speech = self._detector.is_speech(heard) and not is_echo
+        fallen = self._loudness.fallen(heard)
+        is_speech = self._detector.is_speech(heard) and not fallen and not is_echo
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-ALL = ("turns", "engines", "media", "originates", "ledger", "lists", "outbox")
+ALL = ("turns", "latency", "engines", "media", "originates", "ledger", "lists", "outbox")
 #: These need the repository's tests.
 MORE = ("conversation", "dialing")
 

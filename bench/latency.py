@@ -34,6 +34,7 @@ from pbx.testbed import personas
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
+from voice_loop.events import Turn
 from voice_loop.playout import is_voiced
 from voice_loop.ports import Engines, Transcript
 from voice_loop.prompts import Message
@@ -122,7 +123,7 @@ async def measure(calls: int, turns: int) -> Result:
     tasks = []
     try:
         for number, remote in enumerate(await asyncio.to_thread(ours.recv)):
-            one = Conversation(f"call-{number}", config, engines, 8000, lambda turn: None)
+            one = Conversation(f"call-{number}", config, engines, 8000, _ignore)
             tasks.append(asyncio.create_task(one.run(OneLine(number))))
             leg = server.open_leg(PCMU)
             leg.attach(one)
@@ -143,6 +144,10 @@ async def measure(calls: int, turns: int) -> Result:
     unanswered = len(took) - len(answered)
     share = 100 * cpu / wall / calls
     return Result(calls, len(answered), unanswered, float(p50), float(p95), share)
+
+
+def _ignore(turn: Turn) -> None:
+    """Turns are of no interest here."""
 
 
 class Person:

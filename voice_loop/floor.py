@@ -27,8 +27,8 @@ from voice_loop.turn_detection import TurnDetector
 _SAME_WORD_MS: Final = 180
 #: How far into a pause the sound of it is judged, and judged again, ms.
 _SOUND_JUDGED_MS: Final = (120, 240, 480)
-#: From asking for words at a dip until asking again, in times of how long they take to come: what is
-#: asked for in vain takes so small a share of a recogniser's time at most.
+#: From asking for words at a dip until asking again, in times of how long they take to come: in
+#: vain it takes so small a share of a recogniser's time at most.
 _RESTS: Final = 2
 #: Words that take longer to come are asked for at no dip, ms.
 _QUICK_MS: Final = 400
@@ -227,7 +227,7 @@ class Floor:
         at_dips = rested and self.recognition_ms <= _QUICK_MS
         if self._silent_ms() >= (config.dip_ms if at_dips else config.pause_ms):
             self._person, self._judged, self._asked = _Person.PAUSED, 0, self._frame
-            self._turns.paused()
+            self._turns.paused((self._last_speech + 1 - self._onset) * FRAME_MS)
             return [SpeechPaused(self._onset, self._last_speech)]
         return []
 

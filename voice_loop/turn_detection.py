@@ -10,6 +10,7 @@ Sans-IO: the `floor` tells when the person pauses and goes on, and asks in every
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from statistics import median
 from typing import Final
 
@@ -25,17 +26,26 @@ from voice_loop.wording import Wording, wording
 #: negative logarithm of their share.
 _PAUSES_MS: Final = (200, 400, 600, 800, 980, 1420)
 _RARITY: Final = tuple(-math.log(share) for share in (1.0, 0.42, 0.21, 0.14, 0.10, 0.05))
-#: A turn ends once a pause within one would be rarer by so much than its odds: with even odds after
-#: `NEUTRAL_MS`.
-NEUTRAL_MS: Final = 420
-_LOG_PATIENCE: Final = float(np.interp(NEUTRAL_MS, _PAUSES_MS, _RARITY))
 #: No turn is over sooner.
 SHORTEST_MS: Final = 180
 
-_SOUND_WEIGHT: Final = 0.7
-#: A model is never believed more than this, in log-odds.
+#: The evidence in log-odds, by a regression over people's pauses and ends where there is a sound.
+_SOUND_WEIGHT: Final = 0.95
+#: A model is never believed more than this.
 _SOUND_LIMIT: Final = 3.0
-_BY_WORDS: Final = {
+_BY_SOUND_AND_WORDS: Final[Mapping[Wording | None, float]] = {
+    None: 0.3,
+    Wording.TRAILING: -3.0,
+    Wording.UNFINISHED: -1.4,
+    Wording.OPEN: -0.5,
+    Wording.PLAIN: 0.0,
+    Wording.WHOLE: 0.1,
+    Wording.QUESTION: 0.5,
+    Wording.YES_OR_NO: 0.1,
+}
+_BY_WORDS_ALONE: Final[Mapping[Wording | None, float]] = {
+    None: 0.0,
+    Wording.TRAILING: -3.0,
     Wording.UNFINISHED: -2.5,
     Wording.OPEN: -0.7,
     Wording.PLAIN: 0.6,
@@ -43,7 +53,11 @@ _BY_WORDS: Final = {
     Wording.QUESTION: 1.2,
     Wording.YES_OR_NO: 0.8,
 }
-_BY_QUESTION: Final = {Expected.STORY: -0.5, Expected.ADDRESS: -1.0}
+#: Whoever may say anything has said the more of it the longer they have spoken: the weight of the
+#: logarithm of that, in seconds, within bounds.
+_LENGTH_WEIGHT: Final = 0.8
+_LENGTHS_S: Final = (0.5, 4.0)
+_BY_QUESTION: Final = {Expected.STORY: -0.3, Expected.ADDRESS: -1.0}
 #: A yes or no to a question of that kind.
 _ANSWERED: Final = 1.2
 #: Words that take longer have no say in whether the turn is over.
@@ -71,13 +85,16 @@ class TurnDetector:
     ) -> None:
         """
         Args:
-            end_of_turn_ms: the silence that ends a turn of which nothing else is known; all waits
-                are in proportion to it.
+            end_of_turn_ms: the silence that ends a turn of which nothing else is known.
             longest_pause_ms: a longer silence ends every turn.
             language: of the call, a BCP 47 tag.
             country: where the person is, ISO 3166-1 alpha-2.
         """
-        self._scale = end_of_turn_ms / NEUTRAL_MS
+        # A turn ends once a pause within one would be rarer than its odds, by so much; even odds
+        # suffice after `end_of_turn_ms`.
+        self._patience = float(np.interp(end_of_turn_ms, _PAUSES_MS, _RARITY))
+        neutral_ms = float(np.interp(self._patience, _RARITY, _PAUSES_MS))
+        self._scale = end_of_turn_ms / neutral_ms
         self._shortest_ms = min(SHORTEST_MS, end_of_turn_ms)
         self._longest_ms = max(longest_pause_ms, end_of_turn_ms)
         self._language = language
@@ -92,6 +109,7 @@ class TurnDetector:
         self._recorded = False
         self._sound: float | None = None
         self._words_due = False
+        self._spoken_s = 1.0
 
     # What is known ------------------------------------------------------------------------
 
@@ -99,8 +117,9 @@ class TurnDetector:
         """The person begins to answer these words of the agent's; empty where there were none."""
         self._expected = expected_after(said, self._language)
 
-    def paused(self) -> None:
-        """The person pauses; nothing is known of this pause yet."""
+    def paused(self, spoken_ms: int) -> None:
+        """The person pauses after so long a turn; nothing else is known of this pause yet."""
+        self._spoken_s = spoken_ms / 1000
         self._wording, self._dictation, self._recorded = None, Dictation.NONE, False
         self._sound, self._words_due = None, False
         self._weigh()
@@ -152,7 +171,7 @@ class TurnDetector:
         return min(most, max(least, median(self._pauses) / _USUAL_PAUSE_MS))
 
     def _weigh(self) -> None:
-        rarity = _LOG_PATIENCE - self._log_odds()
+        rarity = self._patience - self._log_odds()
         wait_ms = float(np.interp(rarity, _RARITY, _PAUSES_MS))
         if self._dictation is Dictation.COMPLETE:
             wait_ms = _COMPLETE_AS_ASKED_MS if self._expected.is_dictated else _COMPLETE_MS
@@ -162,14 +181,17 @@ class TurnDetector:
         self.wait_ms = min(self._longest_ms, max(self._shortest_ms, wait_ms))
 
     def _log_odds(self) -> float:
-        odds = _BY_QUESTION.get(self._expected, 0.0)
-        if self._wording is not None:
-            odds += _BY_WORDS[self._wording]
-            if self._wording is Wording.YES_OR_NO and self._expected is Expected.YES_OR_NO:
-                odds += _ANSWERED
-        if self._sound is not None:
-            odds += _SOUND_WEIGHT * _log_odds_of(self._sound)
-        return odds
+        anything = self._expected in (Expected.ANYTHING, Expected.STORY)
+        if self._sound is None:
+            odds = _BY_WORDS_ALONE[self._wording]
+        else:
+            odds = _BY_SOUND_AND_WORDS[self._wording] + _SOUND_WEIGHT * _log_odds_of(self._sound)
+            if anything and self._wording is not Wording.YES_OR_NO:
+                least, most = _LENGTHS_S
+                odds += _LENGTH_WEIGHT * math.log(min(most, max(least, self._spoken_s)))
+        if self._wording is Wording.YES_OR_NO and self._expected is Expected.YES_OR_NO:
+            odds += _ANSWERED
+        return odds + _BY_QUESTION.get(self._expected, 0.0)
 
 
 def _log_odds_of(probability: float) -> float:

@@ -14,6 +14,8 @@ from voice_loop.phrases import language_code, plain_words
 class Wording(Enum):
     """How the words so far end."""
 
+    TRAILING = auto()
+    """In dots or a dash."""
     UNFINISHED = auto()
     """In a word that others must follow, or a hesitation."""
     OPEN = auto()
@@ -78,8 +80,13 @@ def wording(text: str, language: str, *, punctuated: bool) -> Wording | None:
     last = rest[-1] if rest else first
     begun = _BEGUN.get(code)
     ending = text.rstrip("\"' ")[-1:]
-    trails_off = ending in (",", ";", ":", "-", "–", "—", "…") or text.rstrip().endswith("..")
-    if trails_off or last in _UNFINISHED.get(code, ()) or (begun and begun.search(words)):
+    if ending in ("-", "–", "—", "…") or text.rstrip().endswith(".."):
+        return Wording.TRAILING
+    if (
+        ending in (",", ";", ":")
+        or last in _UNFINISHED.get(code, ())
+        or (begun and begun.search(words))
+    ):
         return Wording.UNFINISHED
     if first in _YES_OR_NO.get(code, ()) and len(rest) <= _AFTER_YES:
         return Wording.YES_OR_NO

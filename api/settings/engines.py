@@ -121,8 +121,8 @@ class Voice(Section):
         ge=100,
         le=5000,
         description="Milliseconds of silence that end a person's turn of which nothing else is "
-        "known: how it sounds, its words and what was asked make that less than half as long, or "
-        "up to three and a half times. All waits are in proportion to it.",
+        "known. How it sounds, its words and what was asked make that 180 at least and 1500 at "
+        "most (or what is set here); a larger value makes every turn end later.",
     )
     barge_in: bool = Field(default=True, description="Whether the person may interrupt the agent.")
     barge_in_ms: int = Field(

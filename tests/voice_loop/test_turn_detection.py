@@ -3,9 +3,10 @@
 import pytest
 
 from voice_loop.ports import Transcript
-from voice_loop.turn_detection import NEUTRAL_MS, SHORTEST_MS, TurnDetector
+from voice_loop.turn_detection import SHORTEST_MS, TurnDetector
 
 LONGEST_MS = 1_500
+NEUTRAL_MS = 420
 PHONE = "what is your phone number?"
 
 
@@ -23,7 +24,7 @@ def wait_ms(
     """The silence that ends a turn of which that is known."""
     turns = turns or detector()
     turns.asked(asked)
-    turns.paused()
+    turns.paused(1_000)
     if words is not None:
         turns.transcribed(Transcript(words, 0.9))
     if sound is not None:
@@ -44,8 +45,15 @@ def test_the_sound_decides_without_words(set_ms: int) -> None:
     waits = [wait_ms(sound=sound, turns=detector(set_ms)) for sound in (0.99, 0.7, 0.5, 0.3, 0.01)]
     assert waits == sorted(waits)
     assert waits[0] < 0.6 * set_ms
-    assert waits[2] == set_ms
-    assert waits[-1] > 2.5 * set_ms or waits[-1] == LONGEST_MS
+    assert 0.8 * set_ms < waits[2] < 1.1 * set_ms
+    assert waits[-1] > 1_300
+
+
+def test_whoever_is_set_more_patient_waits_longer_whatever_is_known() -> None:
+    for known in ({}, {"sound": 0.2}, {"sound": 0.8, "words": "Yes."}, {"words": "I come on"}):
+        waits = [wait_ms(turns=detector(ms), **known) for ms in (150, 300, 420, 800, 1_500, 3_000)]
+        assert waits == sorted(waits)
+        assert waits[-1] > 1.5 * waits[0]
 
 
 def test_words_that_others_must_follow_wait_longest_and_whole_ones_least() -> None:
@@ -62,9 +70,17 @@ def test_a_yes_is_the_answer_to_some_questions_only() -> None:
     assert asked < wait_ms("yes", asked="how can i help you?")
 
 
-def test_a_story_may_go_on() -> None:
-    words = "I have a problem with my order."
-    assert wait_ms(words, asked="how can i help you?") > wait_ms(words, asked="what is it?")
+def test_who_may_say_anything_is_given_time_until_they_have_spoken_a_while() -> None:
+    waits = []
+    for spoken_ms in (300, 1_000, 4_000):
+        turns = detector()
+        turns.asked("how can i help you?")
+        turns.paused(spoken_ms)
+        turns.transcribed(Transcript("I have a problem.", 0.9))
+        turns.heard_end(0.6)
+        waits.append(turns.wait_ms)
+    assert waits == sorted(waits, reverse=True)
+    assert waits[0] > 1.3 * waits[2]
 
 
 @pytest.mark.parametrize("words", ["415", "my number is 415 555", "four one five five"])
@@ -102,7 +118,7 @@ def test_who_pauses_long_within_turns_is_given_time_and_who_does_not_is_answered
 def test_words_due_are_waited_for_unless_they_are_late() -> None:
     for sound, late_ms in ((0.99, 800), (0.01, 1_420)):
         turns = detector()
-        turns.paused()
+        turns.paused(1_000)
         turns.heard_end(sound)
         turns.await_words()
         assert not turns.turn_over(late_ms - 20)

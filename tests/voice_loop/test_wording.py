@@ -4,7 +4,7 @@ import pytest
 
 from voice_loop.wording import Wording, wording
 
-UNFINISHED, OPEN, PLAIN, WHOLE, QUESTION, YES_OR_NO = Wording
+TRAILING, UNFINISHED, OPEN, PLAIN, WHOLE, QUESTION, YES_OR_NO = Wording
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,8 @@ UNFINISHED, OPEN, PLAIN, WHOLE, QUESTION, YES_OR_NO = Wording
         ("I would like a visit on", UNFINISHED),
         ("I want", UNFINISHED),
         ("Could you", UNFINISHED),
-        ("Um...", UNFINISHED),
+        ("Um...", TRAILING),
+        ("I would like a –", TRAILING),
         ("so let me see", UNFINISHED),
         ("On Tuesday,", UNFINISHED),
         ("I would like a visit on Tuesday.", WHOLE),

@@ -1,7 +1,8 @@
 """What the model of turn ends sees of the latest seconds: a spectrum, loudness and melody.
 
 All is relative to this person's own voice: the spectrum and the loudness to the level of their
-speech, the pitch to its median. Frames are 32 ms long, one every 16 ms.
+speech, the pitch to its median, the moment to that of their last vowel. Frames are 32 ms long, one
+every 16 ms.
 """
 
 from typing import Any, Final
@@ -18,7 +19,11 @@ RATE: Final = 8000
 SECONDS: Final = 4
 HOP: Final = RATE * 16 // 1000
 WINDOW: Final = 2 * HOP
-FRAMES: Final = SECONDS * RATE // HOP
+#: Of what is heard, and of that what is looked at.
+HEARD_FRAMES: Final = SECONDS * RATE // HOP
+FRAMES: Final = 192
+#: Of those, how many follow the last vowel.
+AFTER: Final = 32
 BANDS: Final = 32
 #: The bands, then loudness, voicing and pitch.
 CHANNELS: Final = BANDS + 3
@@ -27,13 +32,18 @@ CHANNELS: Final = BANDS + 3
 _RANGE: Final = 5.0
 #: Which share of the frames is quieter than the level of speech.
 _SPEECH_QUANTILE: Final = 0.9
-#: Fundamental frequencies that are looked for, Hz.
-_LOWEST_HZ, _HIGHEST_HZ = 65, 400
 #: The autocorrelation, of what is voiced, at its period.
 _VOICED: Final = 0.5
+#: A vowel is so periodic, and so many decades of power below the person's speech at most.
+_VOWEL: Final = 0.6
+_VOWEL_BELOW: Final = 1.3
 #: Pitch is found at half the rate, over 64 ms.
 _PITCH_RATE: Final = RATE // 2
 _PITCH_WINDOW: Final = _PITCH_RATE * 64 // 1000
+#: Periods that are looked for, of 400 to 65 Hz.
+_PERIODS: Final = np.arange(_PITCH_RATE // 400, _PITCH_RATE // 65 + 1)
+#: The lags of the autocorrelation that are needed: none, and those around the periods.
+_LAGS: Final = np.concatenate([[0], np.arange(_PERIODS[0] - 1, _PERIODS[-1] + 2)])
 
 
 def _mel(hz: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -50,15 +60,40 @@ def _filters() -> Floats:
     return np.asarray(np.maximum(0, np.minimum(rise, fall)), np.float32)
 
 
+def _at_lags() -> Floats:
+    """From a power spectrum to the autocorrelation at `_LAGS`, as if the window had not weakened
+    it."""
+    waves = np.cos(np.pi * np.arange(_PITCH_WINDOW + 1)[:, None] * _LAGS / _PITCH_WINDOW)
+    waves[1:-1] *= 2
+    own = np.correlate(_PITCH_HANN, _PITCH_HANN, "full")[_PITCH_WINDOW - 1 + _LAGS]
+    return np.asarray(waves / own * own[0] / (2 * _PITCH_WINDOW), np.float32)
+
+
 _FILTERS: Final = _filters()
 _HANN: Final = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 _PITCH_HANN: Final = np.hanning(_PITCH_WINDOW + 1)[:-1].astype(np.float32)
-#: By how much the window itself weakens the autocorrelation at each lag.
-_WEAKENED: Final = np.correlate(_PITCH_HANN, _PITCH_HANN, "full")[_PITCH_WINDOW - 1 :]
+_AT_LAGS: Final = _at_lags()
 
 
 def turn_features(speech: Samples) -> Floats:
-    """(CHANNELS, FRAMES) of the latest `SECONDS` at `RATE`; what is missing before is silence."""
+    """(CHANNELS, FRAMES) around the last vowel within the latest `SECONDS` at `RATE`; what is
+    missing before is silence, what is missing after goes on as it is."""
+    return aligned(features(speech))
+
+
+def aligned(seen: Floats) -> Floats:
+    """Of (CHANNELS, HEARD_FRAMES), those frames that are looked at."""
+    loud, voicing = 2 * (seen[BANDS] - 1), seen[BANDS + 1]
+    vowel = (voicing > _VOWEL) & (loud > -_VOWEL_BELOW)
+    # No single frame is a vowel.
+    steady = np.flatnonzero(vowel[1:] & vowel[:-1])
+    last = int(steady[-1]) + 1 if steady.size else HEARD_FRAMES - AFTER
+    frames = np.clip(np.arange(last + AFTER - FRAMES, last + AFTER), 0, HEARD_FRAMES - 1)
+    return seen[:, frames]
+
+
+def features(speech: Samples) -> Floats:
+    """(CHANNELS, HEARD_FRAMES) of the latest `SECONDS`."""
     whole = np.zeros(SECONDS * RATE + WINDOW - HOP, np.float32)
     latest = speech[-whole.size :]
     whole[whole.size - latest.size :] = latest / np.float32(FULL_SCALE)
@@ -86,18 +121,20 @@ def _melody(whole: Floats) -> tuple[Floats, Floats]:
     half = (whole[::2] + whole[1::2]) / 2
     before = (_PITCH_WINDOW - WINDOW // 2) // 2
     half = np.pad(half, (before, before))
-    frames = np.lib.stride_tricks.sliding_window_view(half, _PITCH_WINDOW)[:: HOP // 2][:FRAMES]
-    spectrum = np.fft.rfft(frames * _PITCH_HANN, 2 * _PITCH_WINDOW)
-    first, last = _PITCH_RATE // _HIGHEST_HZ, _PITCH_RATE // _LOWEST_HZ
-    lags = np.fft.irfft(_power(spectrum))[:, : last + 2]
-    likeness = lags[:, first - 1 : last + 2] / (lags[:, :1] + 1e-6)
-    likeness /= _WEAKENED[first - 1 : last + 2] / _WEAKENED[0]
+    frames = np.lib.stride_tricks.sliding_window_view(half, _PITCH_WINDOW)[:: HOP // 2][
+        :HEARD_FRAMES
+    ]
+    # Padded here: numpy's own padding takes three times as long as the transform.
+    padded = np.zeros((HEARD_FRAMES, 2 * _PITCH_WINDOW), np.float32)
+    padded[:, :_PITCH_WINDOW] = frames * _PITCH_HANN
+    lags = _power(np.fft.rfft(padded)) @ _AT_LAGS
+    likeness = lags[:, 1:] / (lags[:, :1] + 1e-6)
     # A period fits as well as its multiples: short ones are preferred a little.
-    inner = likeness[:, 1:-1] - 0.002 * np.arange(last - first + 1)
+    inner = likeness[:, 1:-1] - 0.002 * np.arange(_PERIODS.size)
     best = np.argmax(inner, axis=1) + 1
     rows = np.arange(best.size)
     left, peak, right = (likeness[rows, best + step] for step in (-1, 0, 1))
     bend = left - 2 * peak + right
     shift = np.where(bend < -1e-6, 0.5 * (left - right) / np.minimum(bend, -1e-6), 0.0)
-    period = first + best - 1 + np.clip(shift, -0.5, 0.5)
+    period = _PERIODS[best - 1] + np.clip(shift, -0.5, 0.5)
     return np.clip(peak, 0, 1), np.asarray(np.log2(_PITCH_RATE / period), np.float32)

@@ -49,7 +49,7 @@ HEADS: Final = 4
 STRIDE: Final = 4
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc, unused-ignore]
     """Looks around each moment, further with more dilation."""
 
     def __init__(self, dilation: int, dropout: float) -> None:
@@ -63,7 +63,7 @@ class Block(nn.Module):
         return x + self.dropout(self.mix(torch.relu(self.norm(self.around(x)))))
 
 
-class TurnNet(nn.Module):
+class TurnNet(nn.Module):  # type: ignore[misc, unused-ignore]
     """From features to the logit that the turn ends, (batch, 1)."""
 
     def __init__(self, dropout: float = 0.2) -> None:
@@ -73,9 +73,11 @@ class TurnNet(nn.Module):
             nn.BatchNorm1d(WIDTH),
             nn.ReLU(),
         )
-        self.blocks = nn.Sequential(*(Block(dilation, dropout) for dilation in (1, 2, 4, 8)))
+        self.blocks = nn.Sequential(*(Block(dilation, dropout) for dilation in (1, 2, 4)))
         self.attention = nn.Conv1d(WIDTH, HEADS, 1)
-        self.recency = nn.Parameter(torch.linspace(-4, 0, -(-FRAMES // STRIDE))[None, None])
+        # Each head begins by looking further back than the one before.
+        back = torch.arange(FRAMES // STRIDE).flip(0)
+        self.recency = nn.Parameter(-back * torch.tensor([[1.0], [0.3], [0.1], [0.03]])[None])
         self.head = nn.Sequential(
             nn.Dropout(1.5 * dropout),
             nn.Linear(HEADS * WIDTH, 48),
@@ -91,7 +93,7 @@ class TurnNet(nn.Module):
         return logits
 
 
-class Probability(nn.Module):
+class Probability(nn.Module):  # type: ignore[misc, unused-ignore]
     """What is exported."""
 
     def __init__(self, net: TurnNet) -> None:
@@ -173,7 +175,7 @@ def masked(rng: np.random.Generator, features: NDArray[np.float32]) -> Tensor:
     that nothing is relied upon alone."""
     for one in features:
         bands = one[:BANDS]
-        throat = rng.uniform(-2, 2) + np.arange(BANDS) * rng.uniform(0.94, 1.06)
+        throat = rng.uniform(-1, 1) + np.arange(BANDS) * rng.uniform(0.97, 1.03)
         below = np.clip(np.floor(throat).astype(int), 0, BANDS - 2)
         part = np.clip(throat - below, 0, 1)[:, None]
         bands[:] = (1 - part) * bands[below] + part * bands[below + 1]
@@ -182,7 +184,7 @@ def masked(rng: np.random.Generator, features: NDArray[np.float32]) -> Tensor:
             bands[band : band + rng.integers(1, 8)] = 0
         if rng.random() < 0.5:
             moment = rng.integers(0, FRAMES - 20)
-            one[:, moment : moment + rng.integers(2, 20)] = 0
+            one[:, moment : moment + rng.integers(2, 16)] = 0
         if rng.random() < 0.2:
             one[-2:] = 0
     return torch.from_numpy(features)
@@ -231,7 +233,8 @@ def train(
         schedule.step()
         if step % 100 == 0:
             _say(f"step {step} of {steps}: {loss.item():.3f}, {time.monotonic() - begun:.0f} s")
-    return net.eval()
+    net.eval()
+    return net
 
 
 def export(net: TurnNet, file: Path) -> None:

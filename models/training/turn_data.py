@@ -204,7 +204,7 @@ class Line:
         """At a level, through a room, with noise and a codec, all by chance."""
         power = np.sqrt(3 * np.mean(clean**2) + 1e-12)
         sound = _through(rng, clean / power)
-        if rng.random() < 0.6:
+        if rng.random() < 0.7:
             sound = sound + 10 ** (-rng.uniform(5, 30) / 20) * self._noise(rng, sound.size)
         sound *= 10 ** (rng.uniform(-40, -12) / 20)
         return _coded(rng, np.clip(sound, -1, 1))
@@ -215,7 +215,9 @@ class Line:
             waves = hz ** -rng.uniform(0, 1) * np.exp(2j * np.pi * rng.random(hz.size))
             noise = np.fft.irfft(waves, size)
         else:
-            whole = self.noises[int(rng.integers(len(self.noises)))]
+            # The longer one is, the more there is to learn of it.
+            share = np.sqrt([one.size for one in self.noises])
+            whole = self.noises[int(rng.choice(share.size, p=share / share.sum()))]
             noise = np.resize(np.roll(whole, -int(rng.integers(whole.size))), size)
         return np.asarray(noise / np.sqrt(np.mean(noise**2) + 1e-12), np.float32)
 

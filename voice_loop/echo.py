@@ -211,7 +211,8 @@ class _Filter:
         left_powers = _powers(left)
         sent_powers = _powers(self._sent)
         missed = 0.5 * (sent_powers * self._doubt).sum(0)
-        explained = missed + _UNEXPLAINED / 2 * _powers(echoed) + _QUANTIZATION * _power(heard) * size
+        quantization = _QUANTIZATION * _power(heard) * size
+        explained = missed + _UNEXPLAINED / 2 * _powers(echoed) + quantization
         bands = np.add.reduceat(left_powers, self._edges) + 1.0
         self._tail = np.maximum(np.add.reduceat(explained, self._edges), 0.5 * self._tail)
         is_echo = age > 0 or self._judge(bands)

@@ -224,7 +224,7 @@ class Laboratory:
 def _unreached(wanted: Wanted, call_id: str, status: str) -> CallTrace:
     """Of a call that did not get to its telephone."""
     nothing = np.zeros(0, dtype=np.int16)
-    return CallTrace(wanted.name, call_id, f"not reached: {status}", *[nothing] * 3, ())
+    return CallTrace(wanted.name, call_id, f"not reached: {status}", nothing, nothing, nothing, ())
 
 
 def _heard(turn: Turn, wall: float) -> HeardTurn:

@@ -34,7 +34,7 @@ ENVIRONMENT: Final = {
 }
 #: Names of these, which would have a framework use its maker's services, are taken away.
 SERVICES: Final = ("LIVEKIT_", "PIPECAT_", "DAILY_", "OPENAI_")
-TIMEOUT_S: Final = 600
+TIMEOUT_S: Final = 1800
 
 
 def run(script: str, python: str, folder: Path, more: Sequence[str] = ()) -> Path:

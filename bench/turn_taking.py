@@ -39,8 +39,10 @@ LONGER: Final = {200: 1.0, 400: 0.42, 600: 0.21, 800: 0.14, 980: 0.10, 1420: 0.0
 #: Latencies (ms) at which the share of cut pauses is told, and shares at which the latency is.
 AT_MS: Final = (300, 400, 600, 800)
 AT_SHARE: Final = (0.05, 0.10)
-#: When a pause is listened to, ms after its beginning.
+#: When a pause is listened to, ms after its beginning; by Smart Turn, which takes long, but once.
 LISTENED_MS: Final = (120, 200, 300, 400, 600)
+LISTENED_ONCE_MS: Final = (200,)
+SMART_TURN: Final = "Smart Turn"
 #: Nobody is waited for longer.
 LONGEST_MS: Final = 3000
 
@@ -196,35 +198,38 @@ def heard_silence(samples: Samples, at: int, detector: SpeechDetector) -> NDArra
     return np.array(runs)
 
 
-def by_odds(scores: NDArray[np.float64], patience: float) -> NDArray[np.float64]:
+def by_odds(
+    scores: NDArray[np.float64], patience: float, moments: Sequence[int] = LISTENED_MS
+) -> NDArray[np.float64]:
     """Waits until so few pauses of people last longer that an end is the likelier by a factor.
 
     Args:
-        scores: (cases, moments) the probability of the end at each of `LISTENED_MS`.
+        scores: (cases, moments) the probability of the end at each moment; the newest counts.
         patience: that factor's inverse; more waits longer.
+        moments: ms after the beginning of the pause.
     """
     odds = scores / (1 - scores)
-    waits = np.maximum(people_last(np.minimum(1.0, odds / patience)), LISTENED_MS[0])
+    waits = people_last(np.minimum(1.0, odds / patience))
     decided = np.full(len(scores), float(LONGEST_MS))
-    until = [*LISTENED_MS[1:], np.inf]
-    for moment in reversed(range(len(LISTENED_MS))):
-        wait = np.maximum(waits[:, moment], LISTENED_MS[moment])
-        decided = np.where(wait < until[moment], np.minimum(wait, LONGEST_MS), decided)
+    until = [*moments[1:], np.inf]
+    for index in reversed(range(len(moments))):
+        wait = np.maximum(waits[:, index], moments[index])
+        decided = np.where(wait < until[index], np.minimum(wait, LONGEST_MS), decided)
     return decided
 
 
 def scores(
-    heard: Sequence[tuple[Samples, int]], model: TurnEnd
+    heard: Sequence[tuple[Samples, int]], model: TurnEnd, moments: Sequence[int]
 ) -> tuple[NDArray[np.float64], float]:
-    """The probability of the end at each moment that a pause is listened to, and the mean ms of CPU
-    that one took."""
+    """The probability of the end at each moment of each pause, and the mean ms of CPU that one
+    took."""
     begun = time.process_time()
     found = [
-        [model.judge(samples[: at + ms * RATE // 1000], RATE) for ms in LISTENED_MS]
+        [model.judge(samples[: at + ms * RATE // 1000], RATE) for ms in moments]
         for samples, at in heard
     ]
     used = time.process_time() - begun
-    return np.clip(found, 1e-4, 1 - 1e-4), used / max(1, len(heard) * len(LISTENED_MS)) * 1000
+    return np.clip(found, 1e-4, 1 - 1e-4), used / max(1, len(heard) * len(moments)) * 1000
 
 
 def area(ends: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
@@ -284,11 +289,14 @@ def measure(
         "silence": figures(curve(own, partial(after_heard_silence, runs), waits)),
     }
     for name, model in models.items():
-        score, cpu_ms = scores(heard, model)
-        low, high = area_range(ends, score[:, 1], speakers)
+        moments = LISTENED_ONCE_MS if name == SMART_TURN else LISTENED_MS
+        score, cpu_ms = scores(heard, model, moments)
+        decided = partial(by_odds, score, moments=moments)
+        at_200 = score[:, moments.index(200)]
+        low, high = area_range(ends, at_200, speakers)
         told[name] = {
-            **figures(curve(own, partial(by_odds, score), np.geomspace(1e-4, 1e4, 400))),
-            "area": area(ends, score[:, 1]),
+            **figures(curve(own, decided, np.geomspace(1e-4, 1e4, 400))),
+            "area": area(ends, at_200),
             "area_low": low,
             "area_high": high,
             "cpu_ms": cpu_ms,
@@ -327,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     models = {"model": TurnEnd(chosen.model)}
     if chosen.smart_turn is not None:
-        models["Smart Turn"] = TurnEnd(chosen.smart_turn)
+        models[SMART_TURN] = TurnEnd(chosen.smart_turn)
     found = map(voice, recordings(chosen.audio, ["orders", "watson"], chosen.part))
     own = cases([one for one in found if one is not None])
     noise = noises(chosen.audio, chosen.part)

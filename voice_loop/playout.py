@@ -16,7 +16,7 @@ from voice_loop.clauses import ToolCall
 #: Peak of a frame, in int16 units, above which it counts as voiced (about -46 dBFS).
 VOICED_PEAK = 160
 
-#: Speaking rate assumed for a clause whose audio is not complete yet.
+#: Speaking rate assumed before the voice has said anything.
 _CHARS_PER_SECOND = 15.0
 
 #: With less than this left to say, whoever speaks answers rather than listens.
@@ -39,6 +39,26 @@ MAX_SPEECH_SECONDS = 120
 
 
 @dataclass
+class Pace:
+    """How fast a voice speaks, as it has so far; tells of a clause that is still in the making how
+    long it will be."""
+
+    _chars: float = 0.0
+    _frames: int = 0
+
+    def learn(self, chars: float, frames: int) -> None:
+        """Take in a clause that is complete: `chars` were said within `frames`."""
+        self._chars += chars
+        self._frames += frames
+
+    def frames(self, chars: float) -> int:
+        """How long it takes to say them, about."""
+        if not self._chars:
+            return int(chars / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
+        return int(chars * self._frames / self._chars)
+
+
+@dataclass
 class _Clause:
     text: str
     weights: tuple[float, ...]
@@ -49,17 +69,20 @@ class _Clause:
     """Frames up to the last voiced one: the words are over there, the silence after them is not."""
     complete: bool = False
 
-    def heard(self, played: int) -> str:
+    @property
+    def length(self) -> float:
+        """Characters that are said, with those between words."""
+        return sum(self.weights) + max(0, len(self.weights) - 1)
+
+    def heard(self, played: int, pace: Pace) -> str:
         """The words whose audio lies within the first `played` frames of the speech."""
         if played <= self.first_frame or (self.complete and not self.voiced):
             return ""
         if self.complete and played >= self.first_frame + self.voiced:
             return self.text
-        length = sum(self.weights) + max(0, len(self.weights) - 1)
-        estimate = int(length / _CHARS_PER_SECOND * FRAMES_PER_SECOND)
-        span = self.voiced if self.complete else max(self.frames, estimate)
+        span = self.voiced if self.complete else max(self.frames, pace.frames(self.length))
         share = (played - self.first_frame) / span
-        budget, spent, count = share * length, 0.0, 0
+        budget, spent, count = share * self.length, 0.0, 0
         for weight in self.weights:
             spent += weight
             if spent > budget:
@@ -75,6 +98,8 @@ class Speech:
 
     source_rate: int
     line_rate: int
+    pace: Pace = field(default_factory=Pace)
+    """Of the voice; speeches of the same voice share it."""
     interruptible: bool = True
     last_words: bool = False
     """The call ends with it: nobody may interrupt it, not even before it is heard."""
@@ -154,7 +179,9 @@ class Speech:
     @property
     def heard_text(self) -> str:
         """The words whose audio has left."""
-        return " ".join(filter(None, (clause.heard(self._played) for clause in self._clauses)))
+        return " ".join(
+            filter(None, (clause.heard(self._played, self.pace) for clause in self._clauses))
+        )
 
     @property
     def cut_short(self) -> bool:
@@ -190,13 +217,15 @@ class Speech:
         if self._rest.size:
             padding = frame_samples(self.line_rate) - self._rest.size
             self._append(np.zeros(padding, dtype=np.int16))
-        self._clauses[-1].complete = True
+        clause = self._clauses[-1]
+        clause.complete = True
+        self.pace.learn(clause.length, clause.voiced)
 
     def retract(self) -> None:
         """Take back the words that have not left."""
-        heard = [clause for clause in self._clauses if clause.heard(self._played)]
+        heard = [clause for clause in self._clauses if clause.heard(self._played, self.pace)]
         for clause in heard:
-            clause.text = clause.heard(self._played)
+            clause.text = clause.heard(self._played, self.pace)
             clause.weights = clause.weights[: len(clause.text.split())]
             clause.frames = min(clause.frames, self._played - clause.first_frame)
             clause.voiced = min(clause.voiced, clause.frames)
@@ -250,12 +279,14 @@ class SpeechFactory:
     source_rate: int
     line_rate: int
     interruptible: bool = True
+    pace: Pace = field(default_factory=Pace)
 
     def new(self, *, in_history: bool = True) -> Speech:
         """Make a speech that the person may interrupt, unless the call forbids that."""
         return Speech(
             self.source_rate,
             self.line_rate,
+            self.pace,
             interruptible=self.interruptible,
             in_history=in_history,
         )
@@ -265,6 +296,7 @@ class SpeechFactory:
         return Speech(
             self.source_rate,
             self.line_rate,
+            self.pace,
             interruptible=False,
             last_words=True,
             in_history=False,

@@ -5,7 +5,7 @@ time, which it counts in frames.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,6 +66,23 @@ Cue = Utter | Pause | Listen | Press
 
 
 @dataclass(frozen=True)
+class Said:
+    """Something is begun: its words, each with the moment of its middle."""
+
+    words: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """Keys are to be pressed."""
+
+    keys: str
+
+
+Told = Said | Pressed
+
+
+@dataclass(frozen=True)
 class Script:
     """What a caller does until it hangs up, and what else is on its line."""
 
@@ -81,9 +98,12 @@ class Caller:
     Args:
         script: what it does.
         seed: where the backdrop begins.
+        tell: told of what it begins to say, and of keys that it wants pressed.
     """
 
-    def __init__(self, script: Script, seed: int = 0) -> None:
+    def __init__(
+        self, script: Script, seed: int = 0, tell: Callable[[Told], None] = lambda _: None
+    ) -> None:
         self.agent = Timeline()
         """What was heard."""
         self.person = Timeline()
@@ -91,12 +111,9 @@ class Caller:
         self.line = Timeline()
         """What was sent."""
         self.spoken: list[Spoken] = []
-        self.clips: list[tuple[float, Clip]] = []
-        """What was begun, and when."""
         self.unplaced = 0
-        self.keys: str | None = None
-        """To be pressed now; whoever presses them takes them."""
         self._script = script
+        self._tell = tell
         self._left = list(script.cues)
         self._frames = 0
         self._since = 0.0  # when the current cue became the next one
@@ -141,14 +158,6 @@ class Caller:
         self._frames += 1
         return sent
 
-    def words_between(self, start: float, end: float) -> list[str]:
-        """What the caller said in that time, as words."""
-        return [
-            word
-            for began, clip in self.clips
-            for word in clip.words_between(start - began, end - began)
-        ]
-
     def _mind_agent(self) -> None:
         end = self._frames * _FRAME - _SETTLED
         if level_dbfs(self.agent.cut(end - _FRAME, end)) <= _VOICED_DBFS:
@@ -180,7 +189,7 @@ class Caller:
                         return
                     self._turn += 1
                 case Press():
-                    self.keys = cue.keys
+                    self._tell(Pressed(cue.keys))
             self._left.pop(0)
             self._since = self.now
 
@@ -195,7 +204,7 @@ class Caller:
         if cue.kind != "say":
             self._turn += 1
         self._saying, self._said = cue.clip, 0
-        self.clips.append((self.now, cue.clip))
+        self._tell(Said([(self.now + at, word) for at, word in cue.clip.timed_words()]))
         voiced = tuple(one.later(self.now) for one in cue.clip.voiced)
         clip = cue.clip
         self.spoken.append(

@@ -22,18 +22,16 @@ class Clip:
     voiced: tuple[Span, ...]
     dictated: str = ""
 
-    def words_between(self, start: float, end: float) -> list[str]:
-        """Those whose middle is spoken in that time, each as long as its letters."""
+    def timed_words(self) -> list[tuple[float, str]]:
+        """Its words, each with the moment of its middle, if each takes as long as its letters."""
         words = self.text.split() or [word for one in self.words for word in one.split()]
         voiced_s = sum(one.length for one in self.voiced)
         letters = sum(map(len, words))
-        said, before = [], 0
+        timed, before = [], 0
         for word in words:
-            middle = (before + len(word) / 2) / letters * voiced_s
+            timed.append((self._moment((before + len(word) / 2) / letters * voiced_s), word))
             before += len(word)
-            if start <= self._moment(middle) < end:
-                said.append(word)
-        return said
+        return timed
 
     def _moment(self, voiced_s: float) -> float:
         """When as many seconds of voice are over."""

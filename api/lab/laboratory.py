@@ -8,18 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from api.base.lifecycle import TERMINAL
 from api.calls.engines import Brought
-from api.client import OffhookClient
-from api.lab.caller import Caller
+from api.client import OffhookClient, OffhookError
+from api.lab.caller import Pressed, Said
+from api.lab.exchange import Exchange, Kept, Order, Over, PickedUp, Ready
 from api.lab.library import Library
 from api.lab.scenario import Scenario
-from api.lab.script import script_of
 from api.lab.spans import Span
 from api.lab.stub_engines import WORD_MS, StubLanguageModel, StubRecogniser, StubVoice
-from api.lab.telephone import Telephone
 from api.lab.trace import CallTrace, Decision, HeardTurn
 from api.resources.turn import Turn
 from api.store import Store
@@ -29,9 +26,7 @@ from pbx.codecs import Codec
 from pbx.testbed import Asterisk, telephone_number
 from voice_loop.audio import Samples
 
-#: How long a call may take to reach the telephone, to be talked on, and to be over.
-_RINGS_S: Final = 20.0
-_LONGEST_S: Final = 180.0
+#: How long a call may take to be over.
 _OVER_S: Final = 10.0
 _DECISIONS: Final = "voice_loop.conversation.decisions"
 
@@ -131,72 +126,87 @@ class Laboratory:
         Raises OffhookError for a call that is refused.
         """
         room = asyncio.Semaphore(at_once)
-        with _overheard() as decisions:
+        async with Exchange() as exchange:
+            with _overheard() as decisions:
 
-            async def one(index: int) -> CallTrace:
-                async with room:
-                    trace = await self._call(
-                        wanted[index], stubs[index] if stubs else None, decisions
-                    )
-                say(f"{trace.scenario}: {trace.status} after {trace.length_s:.0f} s")
-                return trace
+                async def one(index: int) -> _Made:
+                    async with room:
+                        stub = stubs[index] if stubs else None
+                        made = await self._call(exchange, index, wanted[index], stub)
+                    say(f"{wanted[index].name}: {made.status}")
+                    return made
 
-            tasks = [asyncio.create_task(one(index)) for index in range(len(wanted))]
-            try:
-                return await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
+                tasks = [asyncio.create_task(one(index)) for index in range(len(wanted))]
+                try:
+                    calls = await asyncio.gather(*tasks)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+            # Their audio comes when there is no call left that it could disturb.
+            return [
+                await self._trace(
+                    wanted[index], made, await exchange.fetch(index), decisions, bool(stubs)
+                )
+                for index, made in enumerate(calls)
+            ]
 
     async def _call(
-        self, wanted: Wanted, stubs: StubSet | None, decisions: dict[str, list[tuple[float, str]]]
+        self, exchange: Exchange, index: int, wanted: Wanted, stubs: StubSet | None
+    ) -> "_Made":
+        order = Order(index, wanted.scenario, self.library, wanted.pick, self.codec.asterisk_format)
+        inbox = exchange.order(order)
+        ready = await inbox.get()
+        if not isinstance(ready, Ready):
+            raise OffhookError("the process of the telephones has ended")
+        agent = {**wanted.scenario.agent, **wanted.agent}
+        overrides = None if stubs is None else stubs.agent
+        body = {"to": telephone_number(ready.port), "agent": agent, "overrides": overrides}
+        placed = await self.client.create_call(body)
+        wall = 0.0
+        while True:
+            match await inbox.get():
+                case PickedUp(at):
+                    wall = time.time() - (time.monotonic() - at)
+                case Said(words):
+                    if stubs is not None:
+                        stubs.recogniser.said += words
+                case Pressed(keys):
+                    await self._press(keys, ready.port)
+                case Over(reached):
+                    break
+        if not reached:
+            status = (await self.client.get_call(placed.id)).status
+            return _Made(placed.id, f"not reached: {status}", wall)
+        await self._hang_up(ready.port)
+        return _Made(placed.id, await self._over(placed.id), wall)
+
+    async def _trace(
+        self,
+        wanted: Wanted,
+        made: "_Made",
+        kept: Kept,
+        decisions: Mapping[str, Sequence[tuple[float, str]]],
+        stubbed: bool,
     ) -> CallTrace:
-        scenario = wanted.scenario
-        caller = Caller(script_of(scenario, self.library, wanted.pick), wanted.pick)
-        async with Telephone(self.codec, scenario.line, wanted.pick) as telephone:
-            body = {
-                "to": telephone_number(telephone.port),
-                "agent": {**scenario.agent, **wanted.agent},
-                "overrides": None if stubs is None else stubs.agent,
-            }
-            placed = await self.client.create_call(body)
-            if not await telephone.rung(_RINGS_S):
-                call = await self.client.get_call(placed.id)
-                return _unreached(wanted, placed.id, call.status)
-            if stubs is not None:
-                stubs.recogniser.words = lambda start, end: caller.words_between(
-                    start - telephone.began_at, end - telephone.began_at
-                )
-            wall = time.time()
-            pressing = asyncio.create_task(self._press(caller, telephone.port))
-            try:
-                await telephone.talk(caller, _LONGEST_S)
-            finally:
-                pressing.cancel()
-            await self._hang_up(telephone.port)
-            status = await self._over(placed.id)
-        turns = await self.store.calls.turns(placed.id)
+        turns = await self.store.calls.turns(made.call_id)
         return CallTrace(
             wanted.name,
-            placed.id,
-            status,
-            caller.agent.whole,
-            caller.person.whole,
-            caller.line.whole,
-            caller.spoken,
-            caller.unplaced,
-            [Decision(at - wall, name) for at, name in decisions.get(placed.id, ())],
-            [_heard(turn, wall) for turn in turns],
-            None if stubs is None else float(WORD_MS),
+            made.call_id,
+            made.status,
+            kept.agent,
+            kept.person,
+            kept.line,
+            kept.spoken,
+            kept.unplaced,
+            [Decision(at - made.wall, name) for at, name in decisions.get(made.call_id, ())],
+            [_heard(turn, made.wall) for turn in turns],
+            float(WORD_MS) if stubbed else None,
         )
 
-    async def _press(self, caller: Caller, port: int) -> None:
-        """Press the keys that the caller wants pressed."""
-        while True:
-            await asyncio.sleep(0.05)
-            keys, caller.keys = caller.keys, None
-            if keys and (channel := await self._channel("PJSIP/customer", port)):
-                await self.carrier.cli(f"channel redirect {channel} telephones,{keys},1")
+    async def _press(self, keys: str, port: int) -> None:
+        """Press keys; the line is quiet meanwhile."""
+        if channel := await self._channel("PJSIP/customer", port):
+            await self.carrier.cli(f"channel redirect {channel} telephones,{keys},1")
 
     async def _hang_up(self, port: int) -> None:
         """Put the telephone down, unless the call is over."""
@@ -221,10 +231,14 @@ class Laboratory:
             await asyncio.sleep(0.1)
 
 
-def _unreached(wanted: Wanted, call_id: str, status: str) -> CallTrace:
-    """Of a call that did not get to its telephone."""
-    nothing = np.zeros(0, dtype=np.int16)
-    return CallTrace(wanted.name, call_id, f"not reached: {status}", nothing, nothing, nothing, ())
+@dataclass(frozen=True)
+class _Made:
+    """A call that is over."""
+
+    call_id: str
+    status: str
+    wall: float
+    """When its caller began, Unix seconds."""
 
 
 def _heard(turn: Turn, wall: float) -> HeardTurn:

@@ -8,7 +8,7 @@ every silence is the agent's doing.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -28,22 +28,21 @@ NOISE_WORDS: Final = "the rest of the"
 #: The end of an utterance lies up to so long before it is asked about.
 _BEFORE_S: Final = 0.35
 
-Words = Callable[[float, float], Sequence[str]]
-
 
 class StubRecogniser:
     """Hears what the caller of one call said (`voice_loop.ports.SpeechToText`)."""
 
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
-        self.words: Words = lambda _start, _end: ()
-        """What was said between two moments of `time.monotonic()`."""
+        self.said: list[tuple[float, str]] = []
+        """All words of the call so far, each with its moment, `time.monotonic()` seconds."""
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:  # noqa: ARG002
         """Gives words for everything, as a recogniser does that is given noise."""
         end = time.monotonic()
         await asyncio.sleep(self._stub.transcript_ms / 1000)
-        words = self.words(end - speech.size / rate - _BEFORE_S, end)
+        start = end - speech.size / rate - _BEFORE_S
+        words = [word for at, word in self.said if start <= at < end]
         if not words:
             return Transcript(NOISE_WORDS, 0.5)
         return Transcript(" ".join(words), 1.0)

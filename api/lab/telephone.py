@@ -73,11 +73,6 @@ class Telephone(asyncio.DatagramProtocol):
         port: int = self._transport.get_extra_info("sockname")[1]
         return port
 
-    @property
-    def began_at(self) -> float:
-        """When its caller's first frame left, `time.monotonic()` seconds."""
-        return self._began_at
-
     async def rung(self, timeout_s: float) -> bool:
         """Whether somebody calls within that time."""
         with suppress(TimeoutError):
@@ -85,9 +80,14 @@ class Telephone(asyncio.DatagramProtocol):
                 await self._picked_up.wait()
         return self._picked_up.is_set()
 
-    async def talk(self, caller: Caller, longest_s: float) -> None:
-        """Let a caller talk, until it is done, the far end is gone or the time is up."""
-        now = time.monotonic()
+    async def talk(self, caller: Caller, now: float, longest_s: float) -> None:
+        """Let a caller talk, until it is done, the far end is gone or the time is up.
+
+        Args:
+            caller: who talks.
+            now: `time.monotonic()` seconds.
+            longest_s: the time that it has.
+        """
         self._caller, self._began_at, self._heard_at = caller, now, now
         pacer = Pacer(now)
         while not caller.done and caller.now < longest_s and now - self._heard_at < _GONE_S:

@@ -50,8 +50,13 @@ async def lab(*arguments: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(120):
-        out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(100):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.terminate()
+        await process.wait()
+        raise
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

@@ -6,7 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.lab.caller import Caller, Cue, Listen, Pause, Press, Script, Utter
+from api.lab.caller import (
+    Caller,
+    Cue,
+    Listen,
+    Pause,
+    Press,
+    Pressed,
+    Said,
+    Script,
+    Told,
+    Utter,
+)
 from api.lab.clip import Clip, dictation, recorded
 from api.lab.library import Library, LibraryError
 from api.lab.scenario import LineConditions
@@ -15,6 +26,7 @@ from models.recordings import RATE
 from voice_loop.audio import Samples, level_dbfs
 
 FRAME = RATE // 50
+LONGEST_S = 30.0
 WORD = Clip(np.full(RATE // 2, 3000, dtype=np.int16), "one two", (), (Span(0.0, 0.5),))
 
 
@@ -29,11 +41,11 @@ def play(
     agent: Callable[[float], bool] = lambda _: False,
     conditions: LineConditions | None = None,
     backdrop: Samples | None = None,
-    longest_s: float = 30.0,
+    tell: Callable[[Told], None] = lambda _: None,
 ) -> Caller:
     """Have a caller talk with an agent that speaks when `agent` says so, on a perfect line."""
-    caller = Caller(Script(cues, conditions or LineConditions(), backdrop))
-    while not caller.done and caller.now < longest_s:
+    caller = Caller(Script(cues, conditions or LineConditions(), backdrop), tell=tell)
+    while not caller.done and caller.now < LONGEST_S:
         at = caller.now
         caller.hear(tone(at) if agent(at) else np.zeros(FRAME, dtype=np.int16), at)
         caller.speak()
@@ -82,15 +94,14 @@ def test_an_agent_that_takes_breath_has_not_begun_anew() -> None:
     assert caller.spoken[0].span.start == pytest.approx(3.5, abs=0.1)
 
 
-def test_what_it_said_is_known_by_time() -> None:
-    caller = play(Pause(1000), Utter("say", WORD))
-    assert caller.words_between(0.0, 9.0) == ["one", "two"]
-    assert caller.words_between(0.0, 1.25) == ["one"]
-    assert caller.words_between(1.6, 9.0) == []
-
-
-def test_keys_are_left_for_whoever_presses_them() -> None:
-    assert play(Press("12#")).keys == "12#"
+def test_what_it_says_is_told_by_time() -> None:
+    told: list[Told] = []
+    play(Pause(1000), Utter("say", WORD), Press("12#"), tell=told.append)
+    said, pressed = told
+    assert isinstance(said, Said)
+    assert [word for _, word in said.words] == ["one", "two"]
+    assert [at for at, _ in said.words] == pytest.approx([1.125, 1.375], abs=0.03)
+    assert pressed == Pressed("12#")
 
 
 def test_the_agents_voice_comes_back_later_and_quieter() -> None:

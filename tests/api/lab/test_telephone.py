@@ -66,7 +66,7 @@ async def call(
 
         playing = asyncio.create_task(play())
         assert await telephone.rung(2.0)
-        await telephone.talk(caller, 60.0)
+        await telephone.talk(caller, time.monotonic(), 60.0)
         playing.cancel()
     return caller, came
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from models.vad import WebRtcDetector
+from models.vad import SileroDetector
 from tests.voice_loop.scripted import RATE, PhoneCall
 from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples
 
@@ -49,7 +49,7 @@ async def run() -> list[Result]:
     hiss = [random.normal(0, 30, frame_samples(RATE)).astype(np.int16) for _ in range(50)]
     results = []
     for line in ("both quiet", "agent speaks"):
-        call = await PhoneCall({"[pressed #]": LONG}, new_detector=WebRtcDetector).answer()
+        call = await PhoneCall({"[pressed #]": LONG}, new_detector=SileroDetector).answer()
         await call.hears_out()
         if line == "agent speaks":
             call.conversation.press("#", 0.0)

@@ -48,7 +48,7 @@ BUNDLED = (
     ("libev", "gevent", "BSD-2-Clause OR GPL-2.0-or-later"),
     ("libuv, c-ares", "gevent", "MIT"),
     ("OpenSSL", "cryptography", "Apache-2.0"),
-    ("Starter models, sounds", "Offhook", "GPL-3.0-or-later AND CC0-1.0"),
+    ("Starter models, speech detector, sounds", "Offhook", "GPL-3.0-or-later AND CC0-1.0"),
     ("Recordings of people (laboratory)", "Offhook", "Apache-2.0 AND CC-BY-4.0 AND MIT"),
     ("Asterisk", "image offhook-asterisk, test bed", "GPL-2.0-only"),
     ("Asterisk's English sounds", "image offhook-carrier, test bed", "CC-BY-SA-3.0"),

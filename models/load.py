@@ -17,7 +17,6 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -27,9 +26,10 @@ from models.languages import language_of
 from models.llama import LlamaCpp
 from models.piper import Piper
 from models.registry import MIN_CONFIDENCE
+from models.silero import ASSET
 from models.turn_end import SHIPPED as TURN_END
 from models.turn_end import TurnEnd
-from models.vad import WebRtcDetector
+from models.vad import SileroDetector, warm_up
 from models.whisper import FasterWhisper
 from voice_loop.ports import EngineError, SpeechDetector
 
@@ -88,8 +88,6 @@ class EngineConfig:
     """Which of llama.cpp's variants of CPU code to run; `auto` for the machine's best."""
     length_scale: float | None = None
     """Speaking pace: above 1 is slower; None for the voice's own."""
-    vad_mode: int = 2
-    """WebRTC's aggressiveness, 0 to 3."""
     timeout_s: float = 15.0
     """Seconds after which one engine request is given up."""
 
@@ -185,7 +183,6 @@ class LoadedEngines:
         voices: Mapping[str, Piper],
         turn_end: TurnEnd,
         *,
-        vad_mode: int,
         cpu_variant: str,
     ) -> None:
         self.model_set = model_set
@@ -195,7 +192,7 @@ class LoadedEngines:
         self.turn_end = turn_end
         self.cpu_variant = cpu_variant
         """Which of llama.cpp's variants of CPU code runs."""
-        self.new_detector: Callable[[int], SpeechDetector] = partial(WebRtcDetector, mode=vad_mode)
+        self.new_detector: Callable[[int], SpeechDetector] = SileroDetector
         """Makes one call's speech detector."""
 
     @property
@@ -230,6 +227,8 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
     """
     tell = progress or (lambda _text: None)
     model_set = resolve(config)
+    tell(f"speech detection: {ASSET}")
+    warm_up()
     with ExitStack() as loaded:
         turn_end = TurnEnd(model_set.turn_end)
         loaded.callback(turn_end.close)
@@ -276,7 +275,6 @@ def load_engines(config: EngineConfig, progress: Progress | None = None) -> Load
         llm,
         MappingProxyType(voices),
         turn_end,
-        vad_mode=config.vad_mode,
         cpu_variant=variant,
     )
 

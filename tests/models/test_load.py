@@ -11,6 +11,7 @@ from models.doctor import check
 from models.load import EngineConfig, load_engines, resolve
 from models.registry import MIN_CONFIDENCE, Wanted
 from models.turn_end import SHIPPED
+from voice_loop.audio import silence
 from voice_loop.ports import EngineError
 
 
@@ -82,8 +83,9 @@ def test_engines_are_loaded_per_language(pulled: Path) -> None:
     said: list[str] = []
     engines = load_engines(config(pulled), said.append)
     try:
-        assert len(said) == 5
-        assert f"llama.cpp's code for {engines.cpu_variant}" in said[2]
+        assert len(said) == 6
+        assert "speech detection" in said[0]
+        assert f"llama.cpp's code for {engines.cpu_variant}" in said[3]
         # The starter Whisper hears English only, so the Spanish voice is of no use with it.
         assert engines.languages == ("en",)
         registry = registry_of(engines)
@@ -91,7 +93,7 @@ def test_engines_are_loaded_per_language(pulled: Path) -> None:
         one = registry.engines(Wanted("en-US"))
         assert one.tts is engines.voices["en"]
         assert one.min_confidence == MIN_CONFIDENCE
-        assert one.new_detector(8000).is_speech is not None
+        assert not one.new_detector(8000).is_speech(silence(8000))
         assert one.turn_end is engines.turn_end
         assert registry.problem("llm", "mine") is None
         with pytest.raises(EngineError, match="no speech recognition for 'es'; there are: local"):

@@ -1,0 +1,115 @@
+"""Who speaks on a line, and what is only heard there: the detector of calls."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.ears import TONES, bursts, starts, tone, verdicts
+from models.sounds import load_sound
+from models.training.ears_data import Audio, as_frames, at_level
+from models.vad import SileroDetector, WebRtcDetector, ear_weights
+from tests.models.test_speech_engines import recorded
+from voice_loop.audio import FRAMES_PER_SECOND, frame_samples, resample, silence
+from voice_loop.ports import EngineError
+
+RATE = 8000
+SECONDS = 20
+
+
+def sound(name: str) -> Audio:
+    return np.resize(load_sound(name).at(RATE).astype(float), SECONDS * RATE)
+
+
+def siren() -> Audio:
+    when = np.arange(SECONDS * RATE) / RATE
+    return np.sin(2 * np.pi * np.cumsum(900 + 500 * np.sin(2 * np.pi * when / 3)) / RATE)
+
+
+def hiss(size: int) -> Audio:
+    return np.random.default_rng(1).normal(size=size)
+
+
+NOT_SPEECH: dict[str, Callable[[], Audio]] = {
+    **{name: partial(tone, name, SECONDS) for name in TONES},
+    "siren": siren,
+    "hiss": lambda: hiss(SECONDS * RATE),
+    "bursts": lambda: bursts(SECONDS),
+    "music on hold": lambda: sound("hold_music"),
+}
+
+
+@pytest.mark.parametrize("dbfs", [-25, -35])
+@pytest.mark.parametrize("name", NOT_SPEECH)
+def test_what_is_not_speech_starts_nothing(name: str, dbfs: float) -> None:
+    audio = np.concatenate([np.zeros(RATE), at_level(NOT_SPEECH[name](), dbfs)])
+    heard = verdicts(SileroDetector(RATE), as_frames(audio))
+    assert not starts(heard, agent_speaks=False)
+    assert not starts(heard, agent_speaks=True)
+
+
+def said(name: str, dbfs: float, rate: int = RATE) -> Audio:
+    """A recorded sentence, between a second and half a second of silence."""
+    spoken = at_level(resample(recorded(name), RATE, rate).astype(float), dbfs)
+    return np.concatenate([np.zeros(rate), spoken, np.zeros(rate // 2)])
+
+
+@pytest.mark.parametrize("dbfs", [-20, -30, -40])
+def test_speech_is_heard_at_every_level(dbfs: float) -> None:
+    frames = as_frames(said("leave", dbfs))
+    levels = np.sqrt(np.square(frames.astype(float)).mean(axis=1))
+    loud = levels > levels.max() / 30
+    assert verdicts(SileroDetector(RATE), frames)[loud].mean() > 0.95
+
+
+def test_speech_is_heard_in_noise() -> None:
+    clean = np.concatenate([np.zeros(RATE), said("leave", -20)])
+    frames = as_frames(clean + at_level(hiss(clean.size), -30))
+    heard = verdicts(SileroDetector(RATE), frames)
+    assert heard[2 * FRAMES_PER_SECOND : -FRAMES_PER_SECOND // 2].mean() > 0.7
+    assert not heard[: 2 * FRAMES_PER_SECOND].any()
+
+
+def test_a_pause_between_words_is_seen() -> None:
+    word = at_level(recorded("yes")[1600:4800].astype(float), -20)
+    pause = np.zeros(RATE * 160 // 1000)
+    frames = as_frames(np.concatenate([np.zeros(RATE), word, pause, word, np.zeros(RATE)]))
+    heard = verdicts(SileroDetector(RATE), frames)
+    assert (~heard[70:78]).sum() >= 4
+    assert heard[70 + 10 : 70 + 18].all()
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_the_end_of_speech_is_known_at_once(rate: int) -> None:
+    audio = said("who", -20, rate)
+    size = frame_samples(rate)
+    frames = audio[: audio.size // size * size].astype(np.int16).reshape(-1, size)
+    end = int(np.flatnonzero(np.abs(frames).max(axis=1) > 300)[-1])
+    heard = np.flatnonzero(verdicts(SileroDetector(rate), frames))
+    assert end - 3 <= heard[-1] <= end + 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK no archive"])
+def test_weights_that_are_missing_or_damaged_are_named(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "ears.npz"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(EngineError, match="install Offhook again"):
+        ear_weights(file)
+
+
+def test_frames_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="160 samples"):
+        SileroDetector(8000).is_speech(silence(8000, 10))
+    with pytest.raises(ValueError, match="8000 or 16000"):
+        SileroDetector(44100)
+
+
+def test_the_rule_alone_takes_music_for_speech() -> None:
+    """What the network is for."""
+    audio = np.concatenate([np.zeros(RATE), at_level(NOT_SPEECH["music on hold"](), -25)])
+    assert starts(verdicts(WebRtcDetector(RATE), as_frames(audio)), agent_speaks=False)

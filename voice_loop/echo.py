@@ -45,6 +45,8 @@ _COMPARED_WHEN_CLEAR: Final = (3, 5, 8, 16)
 #: has been tried on; it is given up after them, or below the least.
 _PROOF: Final = (0.60, 0.55, 0.45, 0.40, 0.37, 0.35, 0.35, 0.35, 0.35, 0.35)
 _LEAST: Final = 0.12
+#: Another is looked for when the proven one foresees less.
+_FAILING: Final = 0.5
 #: A proven one is given up when it foresees none of what is heard in about a second of voice.
 _USELESS: Final = -0.02
 _LASTING: Final = 0.98
@@ -93,9 +95,10 @@ class EchoCanceller:
         self._heard: deque[_Floats] = deque([self._nothing] * _WINDOW, maxlen=_WINDOW)
         self._silent_for = _KEPT
         self._noise = _QUIET
-        self._audible = 0
+        self._strange = 0
         self._clear = 0
         self._filter: _Filter | None = None
+        self._trial: _Filter | None = None
 
     def sent(self, frame: Samples | None) -> None:
         """Take what left in this tick; None is silence."""
@@ -110,50 +113,56 @@ class EchoCanceller:
     def hear(self, frame: Samples) -> Heard:
         """Clean a frame of the line's; comes before the same tick's `sent`."""
         if self._silent_for > _LONGEST_DELAY + _PARTITIONS:
-            self._audible = 0
+            self._strange, self._trial = 0, None
             return Heard(frame)
         heard = frame.astype(np.float32)
         self._heard.append(heard)
         power = _power(heard)
         self._noise = max(_QUIET, min(power, self._noise * 1.03))
         audible = power > _AUDIBLE * self._noise
-        self._audible = self._audible + 1 if audible else max(0, self._audible - 1)
-        if self._filter is None:
-            return Heard(frame, is_echo=audible and self._search())
-        return self._cancel(frame, heard, audible=audible)
+        is_echo = False
+        if self._filter is not None:
+            rest, is_echo = self._filter.cancel(heard, self._sent)
+            frame = _samples(rest)
+            if audible and self._filter.is_useless():
+                self._filter = None
+        if self._trial is not None:
+            self._trial.cancel(heard, self._sent)
+        strange = audible and not is_echo
+        self._strange = self._strange + 1 if strange else max(0, self._strange - 1)
+        return Heard(frame, is_echo or (strange and self._search()))
 
     def _search(self) -> bool:
-        """Look for an echo; whether this frame may be one."""
-        if self._clear >= _CLEAR_AFTER and self._audible not in _COMPARED_WHEN_CLEAR:
-            return False
-        frames = min(self._audible, _WINDOW)
-        if self._audible == _WINDOW:
+        """Look for an echo that is not known yet; whether this frame may be one."""
+        frames = min(self._strange, _WINDOW)
+        if self._trial is None:
+            if not self._compares():
+                return False
+            match = _compare(list(self._heard)[-frames:], self._sent)
+            if match.likeness < _ALIKE[frames - 1]:
+                return frames <= 2 and self._filter is None and self._clear < _CLEAR_AFTER
+            self._trial = _Filter(self._size, match)
+            for age in range(_WINDOW - 1, -1, -1):
+                self._trial.cancel(self._heard[-1 - age], self._sent, age)
+        return self._try(self._trial)
+
+    def _compares(self) -> bool:
+        """Whether this frame is worth a comparison."""
+        if self._filter is not None:
+            return self._filter.explained < _FAILING
+        if self._strange == _WINDOW:
             self._clear += 1
-        match = _compare(list(self._heard)[-frames:], self._sent)
-        if match.likeness < _ALIKE[frames - 1]:
-            return frames <= 2 and self._clear < _CLEAR_AFTER
-        self._filter = _Filter(self._size, match)
-        for age in range(_WINDOW - 1, -1, -1):
-            self._filter.cancel(self._heard[-1 - age], self._sent, age)
-        return self._try(self._filter)
+        return self._clear <= _CLEAR_AFTER or self._strange in _COMPARED_WHEN_CLEAR
 
-    def _try(self, filter_: "_Filter") -> bool:
+    def _try(self, trial: "_Filter") -> bool:
         """Look whether a filter on trial has found an echo; whether the frame may be one."""
-        filter_.tried += 1
-        filter_.proven = filter_.explained > _PROOF[filter_.tried - 1]
-        if filter_.explained < _LEAST or (not filter_.proven and filter_.tried == len(_PROOF)):
-            self._filter = None
-        return self._filter is not None
-
-    def _cancel(self, frame: Samples, heard: _Floats, *, audible: bool) -> Heard:
-        assert self._filter is not None
-        filter_ = self._filter
-        rest, is_echo = filter_.cancel(heard, self._sent)
-        if not filter_.proven:
-            return Heard(frame, is_echo=audible and self._try(filter_))
-        if audible and filter_.is_useless():
-            self._filter = None
-        return Heard(_samples(rest), is_echo)
+        trial.tried += 1
+        if trial.explained > _PROOF[trial.tried - 1]:
+            self._filter, self._trial = trial, None
+            return True
+        if trial.explained < _LEAST or trial.tried == len(_PROOF):
+            self._trial = None
+        return self._trial is not None
 
 
 class _Filter:
@@ -161,7 +170,6 @@ class _Filter:
 
     def __init__(self, size: int, match: _Match) -> None:
         bins = size + 1
-        self.proven = False
         self.tried = 0
         self._use = 1.0
         self._heard_power = self._rest_power = 1.0

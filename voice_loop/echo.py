@@ -37,6 +37,8 @@ _QUIET: Final = (10 ** (-70 / 20) * FULL_SCALE) ** 2
 _AUDIBLE: Final = 4.0
 #: How alike two different voices rarely are, by the frames that are compared.
 _ALIKE: Final = (0.50, 0.40, 0.34, 0.30, 0.27, 0.25, 0.24, 0.23)
+#: So alike are a voice and its echo only, from two frames on.
+_SAME: Final = 0.75
 #: A line has no echo once so many whole windows of voice were unlike ours; from then on, only
 #: these frames of a sound are compared.
 _CLEAR_AFTER: Final = 3
@@ -95,6 +97,7 @@ class EchoCanceller:
         self._heard: deque[_Floats] = deque([self._nothing] * _WINDOW, maxlen=_WINDOW)
         self._silent_for = _KEPT
         self._noise = _QUIET
+        self._is_echo = False
         self._strange = 0
         self._clear = 0
         self._filter: _Filter | None = None
@@ -113,7 +116,7 @@ class EchoCanceller:
     def hear(self, frame: Samples) -> Heard:
         """Clean a frame of the line's; comes before the same tick's `sent`."""
         if self._silent_for > _LONGEST_DELAY + _PARTITIONS:
-            self._strange, self._trial = 0, None
+            self._strange, self._trial, self._is_echo = 0, None, False
             return Heard(frame)
         heard = frame.astype(np.float32)
         self._heard.append(heard)
@@ -130,7 +133,9 @@ class EchoCanceller:
             self._trial.cancel(heard, self._sent)
         strange = audible and not is_echo
         self._strange = self._strange + 1 if strange else max(0, self._strange - 1)
-        return Heard(frame, is_echo or (strange and self._search()))
+        # What is not audible belongs to what was: a detector still sounds from that.
+        self._is_echo = is_echo or (self._search() if strange else self._is_echo and not audible)
+        return Heard(frame, self._is_echo)
 
     def _search(self) -> bool:
         """Look for an echo that is not known yet; whether this frame may be one."""
@@ -144,6 +149,7 @@ class EchoCanceller:
             self._trial = _Filter(self._size, match)
             for age in range(_WINDOW - 1, -1, -1):
                 self._trial.cancel(self._heard[-1 - age], self._sent, age)
+            return self._try(self._trial) or (frames > 1 and match.likeness > _SAME)
         return self._try(self._trial)
 
     def _compares(self) -> bool:

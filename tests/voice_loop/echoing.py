@@ -1,15 +1,28 @@
 """The far end of a line that gives the agent's own voice back."""
 
+import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.piper import Piper
+from models.vad import WebRtcDetector
 from pbx.codecs import PCMU, Codec
+from tests.voice_loop.scripted import RATE, PhoneCall
 from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples
+from voice_loop.config import ConversationConfig
+from voice_loop.floor import FloorConfig
+from voice_loop.ports import Transcript
+from voice_loop.prompts import CALL_ANSWERED
 
+GREETING = (
+    "hello, this is the clinic. our doctors are here from monday to friday. "
+    "what day suits you for your visit?"
+)
 FULL = 32767.0
 
 
@@ -84,6 +97,54 @@ class EchoingLine:
         mixed = echoed if person is None else echoed + person
         heard = np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
         return _through(self.echo.codec, heard)
+
+
+def frames(samples: Samples) -> list[Samples]:
+    size = frame_samples(RATE)
+    return list(samples[: samples.size // size * size].reshape(-1, size))
+
+
+class Listener:
+    """A recogniser that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.heard: list[Samples] = []
+
+    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
+        self.heard.append(speech)
+        await asyncio.sleep(0)
+        return Transcript("i want a visit", 0.9)
+
+
+class EchoingCall(PhoneCall):
+    """A call over a line that gives the agent's voice back, with its real voice and detector."""
+
+    def __init__(self, voice: Piper, echo: Echo | None, noise_dbfs: float = -65) -> None:
+        super().__init__(
+            {CALL_ANSWERED: GREETING},
+            config=ConversationConfig("book a visit", floor=FloorConfig(silence_ms=60_000)),
+            new_detector=WebRtcDetector,
+        )
+        self.mouth = voice  # type: ignore[assignment]
+        self.ears = self.listener = Listener()  # type: ignore[assignment]
+        self.connect()
+        self.echoing = None if echo is None else EchoingLine(echo, RATE)
+        self.noise = np.random.default_rng(1)
+        self.scale = 10 ** (noise_dbfs / 20) * 32768
+
+    async def tick(self, heard: Samples | None = None) -> bool:
+        person = self.noise.normal(scale=self.scale, size=frame_samples(RATE))
+        if heard is not None:
+            person += heard
+        if self.echoing is None:
+            return await super().tick(person.astype(np.int16))
+        voiced = await super().tick(self.echoing.hear(person))
+        self.echoing.send(self.sent[-1])
+        return voiced
+
+    async def says_frames(self, words: Sequence[Samples]) -> None:
+        for one in words:
+            await self.tick(one)
 
 
 def _through(codec: Codec | None, samples: Samples) -> Samples:

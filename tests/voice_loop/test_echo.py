@@ -1,30 +1,17 @@
 """An agent that hears itself: through the canceller, and in whole conversations."""
 
-import asyncio
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from models.load import STARTER_DIR
 from models.piper import Piper
-from models.vad import WebRtcDetector
 from pbx.codecs import PCMA, PCMU
-from tests.voice_loop.echoing import Echo, EchoingLine
-from tests.voice_loop.scripted import RATE, PhoneCall
-from voice_loop.audio import Samples, frame_samples, level_dbfs, resample
-from voice_loop.config import ConversationConfig
+from tests.voice_loop.echoing import GREETING, RATE, Echo, EchoingCall, frames
+from voice_loop.audio import Samples, level_dbfs, resample
 from voice_loop.echo import EchoCanceller
-from voice_loop.floor import FloorConfig
-from voice_loop.ports import Transcript
-from voice_loop.prompts import CALL_ANSWERED
 
 pytestmark = pytest.mark.bed
 
-GREETING = (
-    "hello, this is the clinic. our doctors are here from monday to friday. "
-    "what day suits you for your visit?"
-)
 ORDER = "i want a visit on monday morning please"
 
 ECHOES = [
@@ -39,60 +26,12 @@ def voice() -> Piper:
     return Piper(STARTER_DIR / "voice.onnx")
 
 
-def frames(samples: Samples) -> list[Samples]:
-    size = frame_samples(RATE)
-    return list(samples[: samples.size // size * size].reshape(-1, size))
-
-
 async def spoken(voice: Piper, text: str, level_dbfs_: float = -20.0) -> list[Samples]:
     """Frames of these words in another voice: the agent's, higher by a fourth."""
     parts = [part async for part in voice.stream(text)]
     samples = resample(np.concatenate(parts), voice.rate * 3 // 4, RATE).astype(np.float64)
     samples *= 10 ** ((level_dbfs_ - level_dbfs(samples.astype(np.int16))) / 20)
     return frames(np.clip(samples, -32768, 32767).astype(np.int16))
-
-
-class Listener:
-    """A recogniser that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.heard: list[Samples] = []
-
-    async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
-        self.heard.append(speech)
-        await asyncio.sleep(0)
-        return Transcript("i want a visit", 0.9)
-
-
-class EchoingCall(PhoneCall):
-    """A call over a line that gives the agent's voice back, with its real voice and detector."""
-
-    def __init__(self, voice: Piper, echo: Echo | None, noise_dbfs: float = -65) -> None:
-        super().__init__(
-            {CALL_ANSWERED: GREETING},
-            config=ConversationConfig("book a visit", floor=FloorConfig(silence_ms=60_000)),
-            new_detector=WebRtcDetector,
-        )
-        self.mouth = voice  # type: ignore[assignment]
-        self.ears = self.listener = Listener()  # type: ignore[assignment]
-        self.connect()
-        self.echoing = None if echo is None else EchoingLine(echo, RATE)
-        self.noise = np.random.default_rng(1)
-        self.scale = 10 ** (noise_dbfs / 20) * 32768
-
-    async def tick(self, heard: Samples | None = None) -> bool:
-        person = self.noise.normal(scale=self.scale, size=frame_samples(RATE))
-        if heard is not None:
-            person += heard
-        if self.echoing is None:
-            return await super().tick(person.astype(np.int16))
-        voiced = await super().tick(self.echoing.hear(person))
-        self.echoing.send(self.sent[-1])
-        return voiced
-
-    async def says_frames(self, words: Sequence[Samples]) -> None:
-        for one in words:
-            await self.tick(one)
 
 
 @pytest.mark.parametrize("echo", ECHOES, ids=str)

@@ -1,6 +1,7 @@
 """A few steps of the training of the model of turn ends, and what is made for it to learn from."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,3 +55,29 @@ def test_a_few_steps_make_a_model_that_tells_what_it_has_seen(
     told = np.array([model.judge(one, RATE) for one in heard])
     model.close()
     assert told[ends == 1].mean() > told[ends == 0].mean() + 0.2
+
+
+def test_a_model_in_smart_turn_s_form_is_read_too(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed (the `train` extra)")
+    pytest.importorskip("onnx", reason="onnx is not installed (the `train` extra)")
+
+    class Last(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        """How much louder the last half second is than the rest."""
+
+        def forward(self, mel: Any) -> Any:
+            return torch.sigmoid(mel[:, :, -50:].mean((1, 2)) - mel[:, :, :-50].mean((1, 2)))
+
+    file = tmp_path / "smart.onnx"
+    mel = torch.zeros(1, 80, 800)
+    names = {"input_names": ["input_features"], "output_names": ["logits"]}
+    torch.onnx.export(Last().eval(), (mel,), str(file), dynamo=False, **names)
+    noise = np.random.default_rng(0).normal(0, 3000, 6 * RATE).astype(np.int16)
+    hushed = noise.copy()
+    hushed[-RATE // 2 :] = 0
+    model = TurnEnd(file)
+    try:
+        assert model.judge(hushed, RATE) < 0.4 < model.judge(noise, RATE)
+        # What is missing before is silence: at the end it speaks.
+        assert model.judge(noise[-RATE // 2 :], RATE) > 0.6
+    finally:
+        model.close()

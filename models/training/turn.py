@@ -94,14 +94,15 @@ class TurnNet(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 class Probability(nn.Module):  # type: ignore[misc, unused-ignore]
-    """What is exported."""
+    """What is exported: what several networks say together."""
 
-    def __init__(self, net: TurnNet) -> None:
+    def __init__(self, nets: Sequence[TurnNet]) -> None:
         super().__init__()
-        self.net = net
+        self.nets = nn.ModuleList(nets)
 
     def forward(self, features: Tensor) -> Tensor:
-        return torch.sigmoid(self.net(features))
+        logits = torch.stack([net(features) for net in self.nets])
+        return torch.sigmoid(logits.mean(0))
 
 
 def gathered(folder: Path) -> list[Place]:
@@ -197,7 +198,8 @@ def train(
     *,
     epochs: float,
     rate: float = 2e-3,
-    teaching: float = 0.4,
+    teaching: float = 0.55,
+    seed: int = 0,
 ) -> TurnNet:
     """A network that has learned them.
 
@@ -208,9 +210,10 @@ def train(
         epochs: how often each is seen.
         rate: of learning, at its highest.
         teaching: the share of the teacher's word beside the truth.
+        seed: of what is left to chance.
     """
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
     # The truth is softened: some pauses do sound like an end.
     truth = 0.9 * ends + 0.05
     both = (1 - teaching) * truth + teaching * taught
@@ -237,11 +240,11 @@ def train(
     return net
 
 
-def export(net: TurnNet, file: Path) -> None:
+def export(nets: Sequence[TurnNet], file: Path) -> None:
     """Write it as ONNX: `features` (1, CHANNELS, FRAMES) to `probability` (1, 1)."""
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
-        Probability(net).eval(),
+        Probability(nets).eval(),
         (torch.zeros(1, CHANNELS, FRAMES),),
         str(file),
         input_names=["features"],
@@ -261,8 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--audio", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder, for turn.onnx")
     parser.add_argument("--teacher", type=Path, help="Smart Turn v3's ONNX")
-    parser.add_argument("--examples", type=int, default=24_000)
-    parser.add_argument("--epochs", type=float, default=6.0)
+    parser.add_argument("--examples", type=int, default=26_000)
+    parser.add_argument("--epochs", type=float, default=4.0)
+    parser.add_argument("--nets", type=int, default=2, help="which are asked together")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="left out and judged")
     chosen = parser.parse_args(arguments)
 
@@ -272,13 +276,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     taught = opinions(learned, chosen.teacher)
     seen, drawn = examples(chosen.audio, learned, chosen.examples, seed=0)
     ends = np.array([one.ends for one in learned], np.float32)
-    net = train(seen, ends[drawn], taught[drawn], epochs=chosen.epochs)
-    export(net, chosen.out / "turn.onnx")
+    nets = [
+        train(seen, ends[drawn], taught[drawn], epochs=chosen.epochs, seed=seed)
+        for seed in range(chosen.nets)
+    ]
+    export(nets, chosen.out / "turn.onnx")
     if chosen.fold is not None:
         judged = [one for one in own if fold_of(one.voice.recording) == chosen.fold]
         seen, drawn = examples(chosen.audio, judged, 1000, seed=1)
         with torch.no_grad():
-            score = net(torch.from_numpy(seen.astype(np.float32)))[:, 0].numpy()
+            score = Probability(nets)(torch.from_numpy(seen.astype(np.float32)))[:, 0].numpy()
         truth = np.array([judged[index].ends for index in drawn])
         above = score[truth][:, None] > score[~truth]
         _say(f"an end scores above what is none in {np.mean(above):.1%} of what was left out")

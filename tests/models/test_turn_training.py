@@ -50,7 +50,7 @@ def test_a_few_steps_make_a_model_that_tells_what_it_has_seen(
     seen = np.array([turn_features(one) for one in heard], np.float16)
     ends = np.array([learned[index].ends for index in drawn], np.float32)
     net = train(seen, ends, np.full(ends.size, np.nan, np.float32), epochs=20)
-    export(net, tmp_path / "turn.onnx")
+    export([net], tmp_path / "turn.onnx")
     model = TurnEnd(tmp_path / "turn.onnx")
     told = np.array([model.judge(one, RATE) for one in heard])
     model.close()

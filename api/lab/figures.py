@@ -6,6 +6,7 @@ calls are added up, so that each event weighs the same.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,6 +17,11 @@ from api.lab.spans import Span
 from api.lab.trace import CallTrace, Kind, Spoken
 from voice_loop.phrases import plain_words
 
+_TEENS: Final = (
+    *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"),
+    *("sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+_NUMBERS: Final = (*DIGITS, *_TEENS)
 #: eot-bench's rule is 100 ms and more; what is shorter than that is no silence of a person's.
 _HOLD_S: Final = 0.1
 #: τ-voice: an interruption is yielded to within that, a backchannel or tic is not to stop the agent
@@ -312,16 +318,19 @@ def _false_alarms(trace: CallTrace, figures: Figures) -> None:
 
 def _words(trace: CallTrace, figures: Figures) -> None:
     kept = [one for one in trace.turns if one.speaker == "person"]
-    heard = plain_words(" ".join(one.text for one in kept))
+    heard = _numbered(" ".join(one.text for one in kept))
+    digits = "".join(digits_of(one.text) for one in kept)
     for said in trace.spoken:
-        if said.kind in {"say", "interrupt"}:
-            for words in said.words or (said.text,):
-                wanted = plain_words(words)
-                if wanted:
-                    figures.words_heard.add(_contains(heard, wanted))
         if said.dictated:
+            matcher = SequenceMatcher(None, said.dictated, digits, autojunk=False)
+            right = sum(block.size for block in matcher.get_matching_blocks())
+            figures.words_heard += Tally(right, len(said.dictated))
             whole = any(said.dictated in digits_of(one.text) for one in kept)
             figures.dictations_whole.add(whole)
+        elif said.kind in {"say", "interrupt"}:
+            wanted = [_numbered(words) for words in said.words or (said.text,)]
+            for words in filter(None, wanted):
+                figures.words_heard.add(_contains(heard, words))
     if trace.word_ms is None:
         return
     for turn in trace.turns:
@@ -341,17 +350,22 @@ def _left(trace: CallTrace, span: Span) -> float:
     )
 
 
-def _contains(heard: str, wanted: str) -> bool:
-    return f" {wanted} " in f" {heard} "
-
-
-def digits_of(text: str) -> str:
-    """The digits of a text, as figures or as words, in order; between words there are none."""
+def _numbered(text: str) -> list[str]:
+    """The words of a text, numbers up to twenty as figures."""
     words = plain_words(text.replace("-", " ")).split()
-    return "".join(
-        str(DIGITS.index(one)) if one in DIGITS else one for one in words if _is_digit(one)
+    return [str(_NUMBERS.index(one)) if one in _NUMBERS else one for one in words]
+
+
+def _contains(heard: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether these words are heard one after the other, be it in the plural."""
+    starts = range(len(heard) - len(wanted) + 1)
+    return any(
+        all(a in (b, f"{b}s") for a, b in zip(heard[start:], wanted, strict=False))
+        for start in starts
     )
 
 
-def _is_digit(word: str) -> bool:
-    return word in DIGITS or word.isdigit()
+def digits_of(text: str) -> str:
+    """The digits of a text, as figures or as words, in order."""
+    words = _numbered(text)
+    return "".join(one for one in words if one.isdigit())

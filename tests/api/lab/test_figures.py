@@ -155,6 +155,21 @@ def test_the_callers_words_in_the_transcript() -> None:
     assert (halves.words_heard.hits, halves.words_heard.of) == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("words", "text", "heard"),
+    [
+        ("twelve ounce", "A 12-ounce latte, please.", True),
+        ("double shot", "with double-shots", True),
+        ("double shot", "a shot, double", False),
+        ("light roast", "a light coffee roast", False),
+    ],
+)
+def test_words_are_heard_however_they_are_written(words: str, text: str, heard: bool) -> None:
+    order = Spoken("say", "", (words,), (Span(1, 3),), 0)
+    found = figures_of(call([], [order], turns=[person(1, 3, text)])).words_heard
+    assert (found.hits, found.of) == (int(heard), 1)
+
+
 def test_digits_are_read_from_words_and_figures() -> None:
     assert digits_of("Four one five, 555-0132!") == "4155550132"
     assert digits_of("hello") == ""

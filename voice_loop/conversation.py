@@ -267,15 +267,19 @@ class Conversation:
 
     def _decide(self, event: Signal) -> End | None:
         """Have the director decide on an event, and carry out its commands; returns an `End`."""
-        decisions.debug("call %s: %s", self._call_id, type(event).__name__)
+        self._log(event)
         end = self._carry_out(self._director.decide(event, self._tick.moment(monotonic())))
         self._tick.deadline = self._director.deadline
         self._tick.understanding = self._director.understanding
         return end
 
+    def _log(self, what: Signal | Command) -> None:
+        frame, name = self._tick.frame, type(what).__name__
+        decisions.debug("call %s: frame %d: %s", self._call_id, frame, name)
+
     def _carry_out(self, commands: Iterable[Command]) -> End | None:
         for command in commands:
-            decisions.debug("call %s: %s", self._call_id, type(command).__name__)
+            self._log(command)
             match command:
                 case Play(speech, stopwatch):
                     self._tick.play(speech, stopwatch)

@@ -12,13 +12,12 @@ from api.base.lifecycle import TERMINAL
 from api.calls.engines import Brought
 from api.client import OffhookClient, OffhookError
 from api.lab.caller import Pressed, Said
+from api.lab.clock import AudioClock, Decided
 from api.lab.exchange import Exchange, Kept, Order, Over, PickedUp, Ready
 from api.lab.library import Library
 from api.lab.scenario import Scenario
-from api.lab.spans import Span
 from api.lab.stub_engines import WORD_MS, StubLanguageModel, StubRecogniser, StubVoice
-from api.lab.trace import CallTrace, Decision, HeardTurn
-from api.resources.turn import Turn
+from api.lab.trace import CallTrace, Decision
 from api.store import Store
 from models.load import LoadedEngines
 from models.registry import Named
@@ -185,9 +184,11 @@ class Laboratory:
         wanted: Wanted,
         made: "_Made",
         kept: Kept,
-        decisions: Mapping[str, Sequence[tuple[float, str]]],
+        decisions: Mapping[str, Sequence[Decided]],
         stubbed: bool,
     ) -> CallTrace:
+        decided = decisions.get(made.call_id, ())
+        heard = AudioClock(decided, made.wall)
         turns = await self.store.calls.turns(made.call_id)
         return CallTrace(
             wanted.name,
@@ -198,8 +199,8 @@ class Laboratory:
             kept.line,
             kept.spoken,
             kept.unplaced,
-            [Decision(at - made.wall, name) for at, name in decisions.get(made.call_id, ())],
-            [_heard(turn, made.wall) for turn in turns],
+            [Decision(one.at - made.wall, one.name) for one in decided],
+            [heard.turn(one) for one in turns],
             float(WORD_MS) if stubbed else None,
         )
 
@@ -241,21 +242,17 @@ class _Made:
     """When its caller began, Unix seconds."""
 
 
-def _heard(turn: Turn, wall: float) -> HeardTurn:
-    span = Span(turn.started_at - wall, turn.ended_at - wall)
-    return HeardTurn(turn.speaker, turn.text, span, turn.interrupted, turn.timings.get("wire_ms"))
-
-
 @contextlib.contextmanager
-def _overheard() -> Iterator[dict[str, list[tuple[float, str]]]]:
-    """Gives what conversations decide, by call, as it happens: Unix seconds and names."""
-    decisions: dict[str, list[tuple[float, str]]] = {}
+def _overheard() -> Iterator[dict[str, list[Decided]]]:
+    """Gives what conversations decide, by call, as it happens."""
+    decisions: dict[str, list[Decided]] = {}
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if isinstance(record.args, tuple):
-                call_id, name = map(str, record.args)
-                decisions.setdefault(call_id, []).append((record.created, name))
+            match record.args:
+                case (str(call_id), int(frame), str(name)):
+                    decided = Decided(record.created, frame, name)
+                    decisions.setdefault(call_id, []).append(decided)
 
     logger, ear = logging.getLogger(_DECISIONS), Ear()
     level, propagate = logger.level, logger.propagate

@@ -26,14 +26,16 @@ class AudioClock:
 
     Args:
         decided: of the call.
-        wall: when the caller began, Unix seconds.
+        answered: Unix seconds.
+        began: when the caller did, Unix seconds.
     """
 
-    def __init__(self, decided: Sequence[Decided], wall: float) -> None:
-        self._wall = wall
-        self._frames = [one.frame for one in decided] or [0]
-        self._times = [one.at for one in decided] or [wall]
-        self._began = self._times[0] - self._frames[0] * FRAME_MS / 1000
+    def __init__(self, decided: Sequence[Decided], answered: float, began: float) -> None:
+        self._answered = answered
+        self._began = began
+        self._frames = [0.0, *(float(one.frame) for one in decided)]
+        times = [answered, *(one.at for one in decided)]
+        self._behind = np.subtract(times, np.multiply(self._frames, FRAME_MS / 1000)) - answered
 
     def turn(self, turn: Turn) -> HeardTurn:
         """A turn, in seconds since the caller began."""
@@ -43,6 +45,6 @@ class AudioClock:
         )
 
     def _at(self, told: float) -> float:
-        frame = (told - self._began) * 1000 / FRAME_MS
-        behind = np.subtract(self._times, np.multiply(self._frames, FRAME_MS / 1000))
-        return told + float(np.interp(frame, self._frames, behind)) - self._began - self._wall
+        frame = (told - self._answered) * 1000 / FRAME_MS
+        behind = float(np.interp(frame, self._frames, self._behind))
+        return told + max(0.0, behind) - self._began

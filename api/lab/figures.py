@@ -333,20 +333,20 @@ def _words(trace: CallTrace, figures: Figures) -> None:
                 figures.words_heard.add(_contains(heard, words))
     if trace.word_ms is None:
         return
-    for turn in trace.turns:
-        if turn.speaker == "agent":
-            left = _left(trace, turn.span)
-            most = round(left * 1000 / trace.word_ms)
-            count = len(turn.text.split())
-            figures.unheard_words_kept += Tally(max(0, count - most), count)
+    agent = [one for one in trace.turns if one.speaker == "agent"]
+    # What is sent before the next turn begins belongs to this one, however late it is heard.
+    ends = [*(one.span.start for one in agent[1:]), trace.length_s]
+    for turn, end in zip(agent, ends, strict=False):
+        left = _left(trace, Span(turn.span.start - _PATH_S, end))
+        most = round(left * 1000 / trace.word_ms)
+        count = len(turn.text.split())
+        figures.unheard_words_kept += Tally(max(0, count - most), count)
 
 
 def _left(trace: CallTrace, span: Span) -> float:
-    """Seconds of the agent's voice that left in the time of a turn."""
-    around = Span(span.start - _PATH_S, span.end + _PATH_S)
+    """Seconds of the agent's voice in that time."""
     return sum(
-        max(0.0, min(one.end, around.end) - max(one.start, around.start))
-        for one in trace.agent_speaks
+        max(0.0, min(one.end, span.end) - max(one.start, span.start)) for one in trace.agent_speaks
     )
 
 

@@ -188,7 +188,8 @@ class Laboratory:
         stubbed: bool,
     ) -> CallTrace:
         decided = decisions.get(made.call_id, ())
-        heard = AudioClock(decided, made.wall)
+        answered = (await self.store.calls.get(made.call_id)).answered_at or made.wall
+        clock = AudioClock(decided, answered, made.wall)
         turns = await self.store.calls.turns(made.call_id)
         return CallTrace(
             wanted.name,
@@ -200,7 +201,7 @@ class Laboratory:
             kept.spoken,
             kept.unplaced,
             [Decision(one.at - made.wall, one.name) for one in decided],
-            [heard.turn(one) for one in turns],
+            [clock.turn(one) for one in turns],
             float(WORD_MS) if stubbed else None,
         )
 

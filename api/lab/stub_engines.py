@@ -26,7 +26,7 @@ _BREATH: Final = 100
 #: What a recogniser makes of a noise, sooner or later.
 NOISE_WORDS: Final = "the rest of the"
 #: The end of an utterance lies up to so long before it is asked about.
-_BEFORE_S: Final = 0.35
+_BEFORE_S: Final = 0.5
 
 
 class StubRecogniser:

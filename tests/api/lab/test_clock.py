@@ -16,7 +16,7 @@ def test_ticks_that_were_left_out_are_made_up_for() -> None:
         Decided(ANSWERED + 12.5, 600, "TurnEnded"),
         Decided(ANSWERED + 20.5, 1000, "Over"),
     ]
-    clock = AudioClock(decided, ANSWERED + 0.5)
+    clock = AudioClock(decided, ANSWERED, ANSWERED + 0.5)
     before, after = (
         clock.turn(Turn("person", "yes", ANSWERED + start, ANSWERED + start + 2.0)).span
         for start in (4.0, 14.0)
@@ -26,7 +26,7 @@ def test_ticks_that_were_left_out_are_made_up_for() -> None:
 
 
 def test_without_decisions_turns_stay_as_they_are_told() -> None:
-    turn = AudioClock([], ANSWERED).turn(
+    turn = AudioClock([], ANSWERED, ANSWERED).turn(
         Turn("agent", "yes", ANSWERED + 1, ANSWERED + 2, timings={"wire_ms": 400.0})
     )
     assert turn.span == pytest.approx((1.0, 2.0))

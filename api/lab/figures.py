@@ -277,7 +277,7 @@ def _gaps(trace: CallTrace, one: Spoken, least_s: float) -> list[Span]:
     with them: the transcript tells whether it had more to say.
     """
     window = Span(one.span.start, max(one.span.start + _NO_YIELD_S, one.span.end + _PATH_S))
-    silent = trace.agent_gaps if trace.word_ms is not None else _between(trace.agent_speaks)
+    silent = trace.agent_gaps if trace.letter_ms is not None else _between(trace.agent_speaks)
     found = [
         gap for gap in silent if gap.length > least_s and window.start < gap.start < window.end
     ]
@@ -331,16 +331,18 @@ def _words(trace: CallTrace, figures: Figures) -> None:
             wanted = [_numbered(words) for words in said.words or (said.text,)]
             for words in filter(None, wanted):
                 figures.words_heard.add(_contains(heard, words))
-    if trace.word_ms is None:
+    if trace.letter_ms is None:
         return
     agent = [one for one in trace.turns if one.speaker == "agent"]
     # What is sent before the next turn begins belongs to this one, however late it is heard.
     ends = [*(one.span.start for one in agent[1:]), trace.length_s]
     for turn, end in zip(agent, ends, strict=False):
         left = _left(trace, Span(turn.span.start - _PATH_S, end))
-        most = round(left * 1000 / trace.word_ms)
-        count = len(turn.text.split())
-        figures.unheard_words_kept += Tally(max(0, count - most), count)
+        letters = left * 1000 / trace.letter_ms
+        before = 0
+        for word in turn.text.split():
+            figures.unheard_words_kept.add(before + len(word) / 2 > letters)
+            before += len(word) + 1
 
 
 def _left(trace: CallTrace, span: Span) -> float:

@@ -16,7 +16,7 @@ from api.lab.clock import AudioClock, Decided
 from api.lab.exchange import Exchange, Kept, Order, Over, PickedUp, Ready
 from api.lab.library import Library
 from api.lab.scenario import Scenario
-from api.lab.stub_engines import WORD_MS, StubLanguageModel, StubRecogniser, StubVoice
+from api.lab.stub_engines import LETTER_MS, StubLanguageModel, StubRecogniser, StubVoice
 from api.lab.trace import CallTrace, Decision
 from api.store import Store
 from models.load import LoadedEngines
@@ -202,7 +202,7 @@ class Laboratory:
             kept.unplaced,
             [Decision(one.at - made.wall, one.name) for one in decided],
             [clock.turn(one) for one in turns],
-            float(WORD_MS) if stubbed else None,
+            float(LETTER_MS) if stubbed else None,
         )
 
     async def _press(self, keys: str, port: int) -> None:

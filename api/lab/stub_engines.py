@@ -1,7 +1,7 @@
 """Engines of a known pace, so that the figures of turn-taking do not hang on models.
 
 The recogniser gives the words that the caller said in the time that it is asked about, the language
-model its replies in turn. The voice speaks the words of a real one, each as long as every other,
+model its replies in turn. The voice speaks the words of a real one, each as long as its letters,
 over a breath that never stops: so whoever hears the line can tell how many words have left, and
 every silence is the agent's doing.
 """
@@ -19,8 +19,8 @@ from voice_loop.ports import TextToSpeech, Transcript
 from voice_loop.prompts import Message
 from voice_loop.tools import ToolSpec
 
-#: How long each word of the stub voice lasts.
-WORD_MS: Final = 320
+#: How long each letter of the stub voice lasts, and each space.
+LETTER_MS: Final = 64
 #: Peak of its breath: below what counts as voiced, above what A-law sends for silence.
 _BREATH: Final = 100
 #: What a recogniser makes of a noise, sooner or later.
@@ -119,18 +119,24 @@ class StubVoice:
     async def _word(self, word: str) -> Samples:
         if word not in self._words:
             chunks = [one async for one in self._voice.stream(word)]
-            self._words[word] = _of_length(np.concatenate(chunks), self.rate)
+            self._words[word] = _of_length(
+                np.concatenate(chunks), self.rate * length_ms(word) // 1000
+            )
         return self._words[word]
 
 
-def _of_length(word: Samples, rate: int) -> Samples:
-    """A word's loudest stretch of that length, faded at its ends, on the breath."""
-    size = rate * WORD_MS // 1000
+def length_ms(word: str) -> int:
+    """How long the stub voice takes for a word and the space after it."""
+    return LETTER_MS * (len(word) + 1)
+
+
+def _of_length(word: Samples, size: int) -> Samples:
+    """A word's loudest stretch of that size, faded at its ends, on the breath."""
     energy = np.cumsum(np.concatenate([[0.0], np.square(word.astype(np.float64))]))
     start = int(np.argmax(energy[size:] - energy[:-size])) if word.size > size else 0
     part = np.zeros(size)
     part[: min(size, word.size)] = word[start : start + size]
-    fade = rate // 100
+    fade = size // 16
     part[:fade] *= np.linspace(0, 1, fade)
     part[-fade:] *= np.linspace(1, 0, fade)
     breath = np.random.default_rng(1).integers(-_BREATH, _BREATH, size)

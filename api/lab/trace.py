@@ -76,8 +76,8 @@ class CallTrace:
     """Steps whose moment did not come: the agent said too little to be interrupted."""
     decisions: Sequence[Decision] = ()
     turns: Sequence[HeardTurn] = ()
-    word_ms: float | None = None
-    """How long each word of the agent's lasts, where all last as long (the stub voice)."""
+    letter_ms: float | None = None
+    """How long the agent takes for each letter and space, where that is known (the stub voice)."""
     agent_speaks: tuple[Span, ...] = field(init=False)
     """Where the agent's voice is heard; gaps of 200 ms and more are told."""
     agent_gaps: tuple[Span, ...] = field(init=False)

@@ -40,12 +40,12 @@ def call(
     spoken: Sequence[Spoken] = (),
     decisions: Sequence[tuple[float, str]] = (),
     turns: Sequence[HeardTurn] = (),
-    word_ms: float | None = 500.0,
+    letter_ms: float | None = 125.0,
 ) -> CallTrace:
     person = voice(span for one in spoken for span in one.voiced)
     made = [Decision(at, name) for at, name in decisions]
     return CallTrace(
-        "made", "1", "completed", voice(agent), person, person, spoken, 0, made, turns, word_ms
+        "made", "1", "completed", voice(agent), person, person, spoken, 0, made, turns, letter_ms
     )
 
 
@@ -124,7 +124,7 @@ def test_a_short_gap_is_told_apart_from_a_stop() -> None:
 
 
 def test_an_agent_that_has_finished_has_not_been_stopped() -> None:
-    turns = [agent(2.0, 5.3, "one two three four five six")]
+    turns = [agent(2.0, 5.3, "one two six ten two one")]
     found = figures_of(call([(2.0, 5.3)], [said("backchannel", (5.0, 5.2))], turns=turns))
     assert found.backchannels_ignored.hits == 1
 
@@ -177,12 +177,12 @@ def test_digits_are_read_from_words_and_figures() -> None:
 
 def test_words_kept_that_were_never_heard() -> None:
     """Two seconds of half a second each are four words."""
-    kept = [agent(2.0, 4.0, "one two three four five six", interrupted=True)]
+    kept = [agent(2.0, 4.0, "one two six ten two one", interrupted=True)]
     found = figures_of(call([(2.0, 4.0)], turns=kept)).unheard_words_kept
     assert (found.hits, found.of) == (2, 6)
-    right = [agent(2.0, 4.0, "one two three four", interrupted=True)]
+    right = [agent(2.0, 4.0, "one two six ten", interrupted=True)]
     assert figures_of(call([(2.0, 4.0)], turns=right)).unheard_words_kept.hits == 0
-    real = figures_of(call([(2.0, 4.0)], turns=kept, word_ms=None))
+    real = figures_of(call([(2.0, 4.0)], turns=kept, letter_ms=None))
     assert real.unheard_words_kept.of == 0
 
 

@@ -15,6 +15,7 @@ from copy import copy
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, cast
 
 import numpy as np
@@ -138,13 +139,15 @@ class Piper:
         # One piece of work each: calls that speak at the same time take turns, and what nobody
         # waits for any more is not made.
         pieces = self._speak(text, speed)
-        last = False
+        due, last = None, False
         while not last:
-            piece = await self._workers.run(partial(next, pieces, None))
+            piece = await self._workers.run(partial(next, pieces, None), due)
             if piece is None:
                 return
             chunk, last = piece
             spoken.append(chunk)
+            # The next piece is not needed before this one has been played.
+            due = (due or monotonic()) + chunk.size / self.rate
             yield chunk
         self._cache.put(line, np.concatenate(spoken))
 

@@ -7,7 +7,9 @@ import shutil
 import threading
 import wave
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -380,6 +382,52 @@ async def test_waiting_work_is_bounded_and_dropped_when_cancelled() -> None:
     await workers.run(lambda: done.append("fourth"))
     assert done == ["first", "fourth"]
     workers.close()
+
+
+async def test_what_is_needed_first_is_done_first() -> None:
+    workers = Workers("the engine", threads=1, waiting=8, timeout_s=10)
+    gate, begun = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def first() -> None:
+        begun.set()
+        gate.wait(10)
+
+    running = asyncio.create_task(workers.run(first))
+    await asyncio.to_thread(begun.wait, 10)
+    now = monotonic()
+    dues = {"in a minute": now + 60, "now": None, "now, too": None, "long ago": now - 60}
+    others = [
+        asyncio.create_task(workers.run(partial(done.append, name), due))
+        for name, due in dues.items()
+    ]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(running, *others)
+    assert done == ["long ago", "now", "now, too", "in a minute"]
+    workers.close()
+
+
+async def test_closing_drops_what_waits() -> None:
+    workers = Workers("the engine", threads=1, waiting=2, timeout_s=10)
+    gate, begun = threading.Event(), threading.Event()
+
+    def first() -> None:
+        begun.set()
+        gate.wait(10)
+
+    running = asyncio.create_task(workers.run(first))
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = asyncio.create_task(workers.run(lambda: None))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(workers.close))
+    await asyncio.sleep(0.05)
+    gate.set()
+    await asyncio.gather(running, closing)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with pytest.raises(EngineError, match="has been closed"):
+        await workers.run(lambda: None)
 
 
 async def test_work_that_takes_too_long_is_an_engine_error() -> None:

@@ -126,6 +126,7 @@ class Streaming:
         frames_per_s = rate / self._decoder.hop
         self._first = max(1, round(FIRST_S * frames_per_s))
         self._longest = max(1, round(LONGEST_S * frames_per_s))
+        self._timed = self._flow.timed | self._decoder.timed
         self._compare(tensors)
 
     def speak(self, sentence: Tensors) -> Iterator[tuple[Audio, bool]]:
@@ -141,7 +142,7 @@ class Streaming:
                 more, whole = next(texts)
                 read = {
                     name: np.concatenate([read[name], tensor], axis=-1)
-                    if read and name in self._flow.timed
+                    if read and name in self._timed
                     else tensor
                     for name, tensor in more.items()
                 }

@@ -8,8 +8,10 @@ runs on this machine, on one thread, in simulated time.
 """
 
 import argparse
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,7 @@ def run(script: str, python: str, folder: Path, more: Sequence[str] = ()) -> Pat
 
     Raises subprocess.CalledProcessError, and TimeoutExpired after `TIMEOUT_S`.
     """
+    sys.stderr.write(f"{script}\n")
     outcomes = folder / f"{script}.jsonl"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(SERVICES)}
     subprocess.run(
@@ -53,6 +56,18 @@ def run(script: str, python: str, folder: Path, more: Sequence[str] = ()) -> Pat
         timeout=TIMEOUT_S,
     )
     return outcomes
+
+
+def keep(folder: Path, kept: Path) -> Path:
+    """Move a folder of cases to where the same ones would be already; gives that."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        digest.update(file.read_bytes())
+    target = kept / digest.hexdigest()[:16]
+    if not target.is_dir():
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, target)
+    return target
 
 
 def figures(cases: Sequence[Case], about: About, outcomes: dict[str, Outcome]) -> dict[str, Any]:
@@ -138,22 +153,26 @@ def main() -> None:
     parser.add_argument("--livekit", help="the Python of an environment with livekit-agents")
     parser.add_argument("--orders", type=int, default=60, help="turns under clean conditions")
     parser.add_argument("--part", choices=PARTS, default="closed")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder for the audio, and for what the others made of it"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     whisper = ["--whisper", str(options.whisper.resolve())] if options.whisper else []
-    scripts = [("run_offhook", sys.executable, whisper)]
-    scripts += [
-        (script, python, [])
-        for script, python in (("run_pipecat", options.pipecat), ("run_livekit", options.livekit))
-        if python
-    ]
+    others = [("run_pipecat", options.pipecat), ("run_livekit", options.livekit)]
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+        folder = Path(temporary) / "cases"
+        folder.mkdir()
         made = write_cases(folder, cases(options.audio, options.orders, options.part))
-        found = []
-        for script, python, more in scripts:
-            sys.stderr.write(f"{script}: {len(made)} cases\n")
-            found.append(figures(made, *read_outcomes(run(script, python, folder, more))))
+        if options.keep is not None:
+            folder = keep(folder, options.keep.resolve())
+        outcomes = [run("run_offhook", sys.executable, folder, whisper)]
+        for script, python in others:
+            if python:
+                made_before = folder / f"{script}.jsonl"
+                again = not made_before.is_file()
+                outcomes.append(run(script, python, folder) if again else made_before)
+        found = [figures(made, *read_outcomes(file)) for file in outcomes]
     sys.stdout.write((json.dumps(found, indent=2) if options.json else table(found)) + "\n")
 
 

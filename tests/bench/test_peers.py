@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.peers import exchange, simulated_time
-from bench.peers.__main__ import figures, table
+from bench.peers.__main__ import figures, keep, table
 from bench.peers.cases import case, cases
 from bench.peers.exchange import RATE, About, Case, Outcome
 from bench.peers.figures import (
@@ -211,6 +211,19 @@ def write_wav(path: Path, audio: NDArray[np.float64]) -> None:
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes((np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def test_the_same_cases_are_kept_once(tmp_path: Path) -> None:
+    kept = []
+    for name, amplitude in (("a", 1), ("b", 1), ("c", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        exchange.write_cases(folder, [(NOISE, np.full(1600, amplitude, np.int16))])
+        kept.append(keep(folder, tmp_path / "kept"))
+        (kept[0] / "run_pipecat.jsonl").touch()
+    assert kept[0] == kept[1] != kept[2]
+    assert (kept[1] / "run_pipecat.jsonl").is_file()
+    assert not (kept[2] / "run_pipecat.jsonl").is_file()
 
 
 def test_time_leaps_to_what_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def table(systems: Sequence[dict[str, Any]]) -> str:
             [f"{conditions}: holds cut", *(_of(one["cut"], one["holds"]) for one in taken)],
             [
                 f"{conditions}: latency, mean (median, 95 %)",
-                *("{mean_ms:.0f} ms ({p50_ms:.0f}, {p95_ms:.0f})".format(**one) for one in taken),
+                *(_ms(one["mean_ms"], one["p50_ms"], one["p95_ms"]) for one in taken),
             ],
             [f"{conditions}: turns missed", *(_of(one["missed"], one["turns"]) for one in taken)],
         ]
@@ -126,10 +126,7 @@ def table(systems: Sequence[dict[str, Any]]) -> str:
         ],
         [
             "and after, median (95 %)",
-            *(
-                "{silent_after_p50_ms:.0f} ms ({silent_after_p95_ms:.0f})".format(**one)
-                for one in systems
-            ),
+            *(_ms(one["silent_after_p50_ms"], one["silent_after_p95_ms"]) for one in systems),
         ],
         [
             "starts in a minute of noise",
@@ -142,7 +139,13 @@ def table(systems: Sequence[dict[str, Any]]) -> str:
 
 
 def _of(some: int, count: int) -> str:
-    return f"{some} of {count} ({some / count:.0%})"
+    return f"{some} of {count} ({some / max(1, count):.0%})"
+
+
+def _ms(first: float | None, *more: float | None) -> str:
+    if first is None:
+        return "–"
+    return f"{first:.0f} ms ({', '.join(f'{one:.0f}' for one in more)})"
 
 
 def main() -> None:

@@ -32,8 +32,8 @@ class Turns:
     """Of the turns that were not missed, ms."""
 
     @property
-    def mean(self) -> float:
-        return fmean(self.latencies) if self.latencies else float("nan")
+    def mean(self) -> float | None:
+        return fmean(self.latencies) if self.latencies else None
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Overlaps:
     """From the person's onset to the beginning of that gap, ms."""
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """A quantile of some values; NaN of none."""
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """A quantile of some values; None of none."""
     if not values:
-        return float("nan")
+        return None
     if len(values) == 1:
         return values[0]
     return quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]

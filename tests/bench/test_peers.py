@@ -88,7 +88,7 @@ def test_turns_are_counted_by_condition() -> None:
     assert (clean.conditions, clean.holds, clean.cut, clean.missed) == ("clean", 2, 1, 0)
     assert (clean.mean, clean.latencies) == (500, (500,))
     assert (kitchen.conditions, kitchen.holds, kitchen.cut, kitchen.missed) == ("kitchen", 2, 0, 1)
-    assert np.isnan(kitchen.mean)
+    assert kitchen.mean is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_starts_are_counted_by_the_minute() -> None:
 def test_a_quantile_of_few() -> None:
     assert quantile([1, 2, 3], 0.5) == 2
     assert quantile([7], 0.95) == 7
-    assert np.isnan(quantile([], 0.5))
+    assert quantile([], 0.5) is None
 
 
 def test_the_table_has_a_column_for_each() -> None:
@@ -149,6 +149,14 @@ def test_the_table_has_a_column_for_each() -> None:
     assert "| clean: holds cut | 1 of 2 (50%) | 1 of 2 (50%) |" in lines
     assert "| backchannels that silence the agent | 1 of 1 (100%) | 1 of 1 (100%) |" in lines
     assert {line.count("|") for line in lines} == {4}
+
+
+def test_what_nobody_did_has_no_time() -> None:
+    silent = {case.file: Outcome(case.file) for case in (TURN, NOISE)}
+    about = About("Offhook", "abc", "by default", cpu_s=1.0, audio_s=20.0)
+    one = figures([TURN, NOISE], about, silent)
+    assert one["turns"]["clean"]["mean_ms"] is None
+    assert "| clean: latency, mean (median, 95 %) | – |" in table([one])
 
 
 def test_a_case_is_made_of_whole_frames() -> None:

@@ -38,6 +38,7 @@ def registry_of(
         [ears, *transcribers],
         new_detector=loaded.new_detector,
         custom=custom,
+        onset=loaded.onset,
         aliases={loaded.model_set.name: LOCAL, **(aliases or {})},
         turn_end=loaded.turn_end,
     )

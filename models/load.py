@@ -24,6 +24,7 @@ from typing import Final
 from models.cpu_variant import BEST, load_variant
 from models.languages import language_of
 from models.llama import LlamaCpp
+from models.onset import OnsetNet
 from models.piper import Piper
 from models.registry import MIN_CONFIDENCE
 from models.silero import ASSET
@@ -194,6 +195,8 @@ class LoadedEngines:
         """Which of llama.cpp's variants of CPU code runs."""
         self.new_detector: Callable[[int], SpeechDetector] = SileroDetector
         """Makes one call's speech detector."""
+        self.onset = OnsetNet()
+        """Decides on interruptions by their sound."""
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from voice_loop.ports import (
     EngineError,
     Engines,
     LanguageModel,
+    OnsetModel,
     SpeechDetector,
     SpeechToText,
     TextToSpeech,
@@ -105,6 +106,7 @@ class EngineRegistry:
         custom: Callable[[CustomModel], LanguageModel],
         aliases: Mapping[str, str] | None = None,
         turn_end: TurnEndModel | None = None,
+        onset: OnsetModel | None = None,
     ) -> None:
         """
         Args:
@@ -115,6 +117,7 @@ class EngineRegistry:
             custom: reaches a model that an agent brings along.
             aliases: other names; each is that of an engine of any kind.
             turn_end: hears whether a pause ends a turn.
+            onset: decides on interruptions by their sound.
 
         Raises EngineError for a name that two engines of a kind have, and for an alias of none.
         """
@@ -122,6 +125,7 @@ class EngineRegistry:
         self._voices = _by_name("voice", voices)
         self._transcribers = _by_name("transcriber", transcribers)
         self._new_detector = new_detector
+        self._onset = onset
         self._custom = custom
         self._turn_end = turn_end
         self._aliases = dict(aliases or {})
@@ -202,6 +206,7 @@ class EngineRegistry:
             self._new_detector,
             ears.min_confidence,
             turn_end=self._turn_end,
+            onset=self._onset,
         )
 
     def parts(self, wanted: Wanted) -> list[Part]:

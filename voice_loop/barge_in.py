@@ -6,7 +6,7 @@ known, may decide otherwise.
 
 from voice_loop.audio import FRAME_MS
 from voice_loop.floor import FloorConfig
-from voice_loop.ports import ONSET_LIMIT_MS, ONSET_PADDING_MS, OnsetModel
+from voice_loop.ports import ONSET_LEAST_MS, ONSET_LIMIT_MS, ONSET_PADDING_MS, OnsetModel
 from voice_loop.speech_input import SpeechInput
 
 
@@ -34,7 +34,7 @@ class BargeIn:
         spoken_frames = floor.last_speech_frame + 1 - floor.since_pause_frame
         if spoken_frames * FRAME_MS >= config.barge_in_lasts_ms:
             return True
-        if self._onset is None:
+        if self._onset is None or spoken_frames * FRAME_MS < ONSET_LEAST_MS:
             return False
         padded = floor.since_pause_frame - ONSET_PADDING_MS // FRAME_MS
         heard = self._speech_input.heard_since(padded)[: self._rate * ONSET_LIMIT_MS // 1000]

@@ -15,7 +15,7 @@ What that costs is bounded: so soon it starts again only once recognition has re
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -60,6 +60,18 @@ class FloorConfig:
     """A turn is ended here at the latest (the recogniser hears 30 s at most)."""
     silence_ms: int = 8_000
     """Quiet on both sides after which the person is asked whether they are there."""
+
+    def interrupted(self, sensitivity: float) -> "FloorConfig":
+        """The same, but interrupted as readily as that: by hardly anything near 0, by any speech
+        at once at 1; 0.5 leaves `barge_in_ms` as it is."""
+        heeded_ms = self.barge_in_ms * 4 ** (1 - 2 * sensitivity)
+        return replace(
+            self,
+            barge_in_ms=round(heeded_ms),
+            barge_in_window_ms=round(heeded_ms * 1.5),
+            barge_in_lasts_ms=round(2 * self.barge_in_lasts_ms * (1 - sensitivity)),
+            barge_in_probability=1 - sensitivity,
+        )
 
 
 @dataclass(frozen=True)

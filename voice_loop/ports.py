@@ -185,9 +185,10 @@ class OnsetModel(Protocol):
         ...
 
 
-#: What an `OnsetModel` is given of the time before the speech, and in all.
+#: What an `OnsetModel` is given of the time before the speech, of the speech at least, and in all.
 ONSET_PADDING_MS: Final = 60
-ONSET_LIMIT_MS: Final = 1000
+ONSET_LEAST_MS: Final = 200
+ONSET_LIMIT_MS: Final = 860
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,6 @@ from voice_loop.floor import FloorConfig
 
 _T = TypeVar("_T")
 
-#: Speech that lasts so long takes the floor from an agent that is hardly to be interrupted.
-_LONGEST_LISTENED_MS = 1200
-
 
 def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     """How the conversation of `call` is held under these settings, but for its tools.
@@ -32,17 +29,12 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
     agent = effective(call, now, settings.calls.default_timezone)
     llm, agent_voice = agent.llm or LlmField(), agent.voice or VoiceField()
     silence_s = _given(agent.silence_timeout_seconds, voice.silence_prompt_s)
-    sensitivity = _given(agent.interruption_sensitivity, 0.5)
-    barge_in_ms = voice.barge_in_ms * 4 ** (1 - 2 * sensitivity)
     floor = FloorConfig(
         end_of_turn_ms=voice.end_of_turn_ms,
         longest_pause_ms=max(FloorConfig.longest_pause_ms, voice.end_of_turn_ms),
-        barge_in_ms=round(barge_in_ms),
-        barge_in_window_ms=round(barge_in_ms * 1.5),
-        barge_in_lasts_ms=round(_LONGEST_LISTENED_MS * (1 - sensitivity)),
-        barge_in_probability=1 - sensitivity,
+        barge_in_ms=voice.barge_in_ms,
         silence_ms=round(silence_s * 1000),
-    )
+    ).interrupted(_given(agent.interruption_sensitivity, 0.5))
     return ConversationConfig(
         task=agent.instructions or "",
         context=call.context,

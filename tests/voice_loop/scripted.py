@@ -18,7 +18,14 @@ from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
 from voice_loop.events import EndReason, Turn
 from voice_loop.playout import is_voiced
-from voice_loop.ports import EngineError, Engines, SpeechDetector, Transcript, TurnEndModel
+from voice_loop.ports import (
+    EngineError,
+    Engines,
+    OnsetModel,
+    SpeechDetector,
+    Transcript,
+    TurnEndModel,
+)
 from voice_loop.prompts import CALL_ANSWERED, Message
 from voice_loop.tools import ToolResult, ToolSpec
 
@@ -255,6 +262,7 @@ class PhoneCall:
     def __post_init__(self) -> None:
         self.ears, self.mind, self.mouth = Ears(), Mind(self.answers), Mouth()
         self.sound = Sound(self.ears)
+        self.onset: OnsetModel | None = self.sound
         self.line = HandSet()
         self.turns: list[Turn] = []
         #: For every tick, what left, and whether that was the agent's voice.
@@ -275,7 +283,7 @@ class PhoneCall:
             self.mouth,
             self.new_detector,
             turn_end=self.turn_end,
-            onset=self.sound,
+            onset=self.onset,
         )
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 

@@ -432,7 +432,7 @@ def gaps(call: PhoneCall, from_ms: int) -> int:
 async def test_who_sounds_like_a_taker_silences_the_agent_in_that_frame() -> None:
     call = await interrupted_call()
     call.sound.takers.add("stop")
-    await call.says("stop", 140)
+    await call.says("stop", 180)
     assert call.voiced[-1]
     await call.says("stop", 20)
     assert not call.voiced[-1]
@@ -528,9 +528,9 @@ async def test_after_an_interruption_only_what_was_heard_is_remembered() -> None
     await call.hears_out()
     heard = call.turns[2]
     assert heard.interrupted
-    # 1000 ms and the 160 ms of the person's first words, at 40 ms a character.
+    # 1000 ms and the 200 ms of the person's first words, at 40 ms a character.
     assert heard.text == "our doctors are here from"
-    assert heard.ended_ms - heard.started_ms == pytest.approx(1_160, abs=40)
+    assert heard.ended_ms - heard.started_ms == pytest.approx(1_200, abs=40)
     assert call.said[2:] == [
         ("agent", "our doctors are here from…"),
         ("person", "stop please"),

@@ -501,10 +501,9 @@ async def test_a_yes_to_a_question_within_a_sentence_answers_it() -> None:
     await call.until(lambda: call.voiced[-1])
     await call.quiet(40 * len("is that right for"))
     await call.says("yes", 300)
-    await call.quiet(800)
-    assert ("person", "yes") in call.said
+    await call.until(lambda: len(call.turns) == 5)
+    assert call.said[-2:] == [("person", "yes"), ("agent", "i see.")]
     assert call.turns[2].interrupted
-    assert call.said[-1] == ("agent", "i see.")
 
 
 async def test_who_objects_to_the_goodbye_while_it_ends_is_answered() -> None:

@@ -42,7 +42,8 @@ from models.training.ears_data import (
 from models.vad import SileroDetector, WebRtcDetector
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, SpeechStarted
-from voice_loop.ports import SpeechDetector, Transcript
+from voice_loop.ports import SpeechDetector
+from voice_loop.turn_detection import TurnDetector
 
 Verdicts = NDArray[np.bool_]
 
@@ -143,25 +144,11 @@ def verdicts(detector: SpeechDetector, frames: Samples) -> Verdicts:
     return np.array([detector.is_speech(frame) for frame in frames])
 
 
-class SilenceEnds:
-    """A turn detector that goes by silence alone."""
-
-    def hear(self, frame: Samples) -> None:
-        pass
-
-    def paused(self) -> None:
-        pass
-
-    def transcribed(self, transcript: Transcript) -> None:
-        pass
-
-    def turn_over(self, silent_ms: int) -> bool:
-        return silent_ms >= FloorConfig.end_of_turn_ms
-
-
 def starts(heard: Verdicts, *, agent_speaks: bool) -> Sequence[int]:
     """Frames in which the floor says that somebody began to speak."""
-    floor = Floor(FloorConfig(), SilenceEnds())
+    config = FloorConfig()
+    turns = TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en")
+    floor = Floor(config, turns)
     return [
         index
         for index, is_speech in enumerate(heard.tolist())

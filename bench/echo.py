@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -29,8 +30,8 @@ from models.recordings import PARTS, Recording, recordings
 from models.vad import WebRtcDetector
 from models.whisper import FasterWhisper
 from pbx.codecs import PCMA, PCMU
-from tests.voice_loop.echoing import GREETING, RATE, Echo, EchoingCall, EchoingLine, frames
-from tests.voice_loop.scripted import end_all
+from tests.voice_loop.echoing import GREETING, Echo, EchoingCall, EchoingLine, frames
+from tests.voice_loop.scripted import RATE, end_all
 from voice_loop.audio import FRAME_MS, FULL_SCALE, Samples, frame_samples, resample
 from voice_loop.echo import EchoCanceller, Heard
 from voice_loop.floor import FloorConfig
@@ -66,7 +67,7 @@ async def alone(voice: Piper, canceller: type[EchoCanceller]) -> list[dict[str, 
                 with patch("voice_loop.conversation.EchoCanceller", canceller):
                     call = EchoingCall(voice, Echo(level, delay, room, drive, codec), NOISE_DBFS)
                 await call.answer()
-                await call.until(lambda call=call: any(call.voiced))
+                await call.until(partial(any, call.voiced))
                 await call.quiet(14_000)
                 calls += 1
                 stopped += any(turn.interrupted for turn in call.turns if turn.speaker == "agent")
@@ -89,7 +90,8 @@ def at_level(samples: Samples, dbfs: float) -> NDArray[np.float64]:
     """Speech at that level, of its louder 40 %."""
     floats = samples.astype(np.float64)
     louder = np.sort(floats**2)[-int(0.4 * floats.size) :]
-    return floats * 10 ** (dbfs / 20) * FULL_SCALE / np.sqrt(louder.mean())
+    scaled: NDArray[np.float64] = floats * 10 ** (dbfs / 20) * FULL_SCALE / np.sqrt(louder.mean())
+    return scaled
 
 
 def speak(

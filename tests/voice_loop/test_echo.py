@@ -6,7 +6,8 @@ import pytest
 from models.load import STARTER_DIR
 from models.piper import Piper
 from pbx.codecs import PCMA, PCMU
-from tests.voice_loop.echoing import GREETING, RATE, Echo, EchoingCall, frames
+from tests.voice_loop.echoing import GREETING, Echo, EchoingCall, frames
+from tests.voice_loop.scripted import RATE
 from voice_loop.audio import Samples, level_dbfs, resample
 from voice_loop.echo import EchoCanceller
 

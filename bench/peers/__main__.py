@@ -108,12 +108,15 @@ def table(systems: Sequence[dict[str, Any]]) -> str:
     for conditions in systems[0]["turns"]:
         taken = [one["turns"][conditions] for one in systems]
         rows += [
-            [f"{conditions}: holds cut", *(_of(one["cut"], one["holds"]) for one in taken)],
+            [f"pauses cut, {conditions}", *(_of(one["cut"], one["holds"]) for one in taken)],
             [
-                f"{conditions}: latency, mean (median, 95 %)",
+                f"mean latency (median, 95 %), {conditions}",
                 *(_ms(one["mean_ms"], one["p50_ms"], one["p95_ms"]) for one in taken),
             ],
-            [f"{conditions}: turns missed", *(_of(one["missed"], one["turns"]) for one in taken)],
+            [
+                f"turns not answered, {conditions}",
+                *(_of(one["missed"], one["turns"]) for one in taken),
+            ],
         ]
     rows += [
         [
@@ -132,14 +135,14 @@ def table(systems: Sequence[dict[str, Any]]) -> str:
             "starts in a minute of noise",
             *(f"{one['noise_starts_per_minute']:.1f}" for one in systems),
         ],
-        ["CPU, share of a core", *(f"{one['cpu_share']:.1%}" for one in systems)],
+        ["CPU, share of a core", *(f"{100 * one['cpu_share']:.1f} %" for one in systems)],
     ]
     rows.insert(1, ["---", *("---:" for _ in systems)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _of(some: int, count: int) -> str:
-    return f"{some} of {count} ({some / max(1, count):.0%})"
+    return f"{some} of {count} ({100 * some / max(1, count):.0f} %)"
 
 
 def _ms(first: float | None, *more: float | None) -> str:

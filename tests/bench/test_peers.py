@@ -146,8 +146,8 @@ def test_the_table_has_a_column_for_each() -> None:
     one = figures([TURN, WORD, stop, NOISE], about, outcomes)
     lines = table([one, {**one, "name": "Pipecat"}]).splitlines()
     assert lines[0] == "|  | Offhook abc | Pipecat abc |"
-    assert "| clean: holds cut | 1 of 2 (50%) | 1 of 2 (50%) |" in lines
-    assert "| backchannels that silence the agent | 1 of 1 (100%) | 1 of 1 (100%) |" in lines
+    assert "| pauses cut, clean | 1 of 2 (50 %) | 1 of 2 (50 %) |" in lines
+    assert "| backchannels that silence the agent | 1 of 1 (100 %) | 1 of 1 (100 %) |" in lines
     assert {line.count("|") for line in lines} == {4}
 
 
@@ -156,7 +156,7 @@ def test_what_nobody_did_has_no_time() -> None:
     about = About("Offhook", "abc", "by default", cpu_s=1.0, audio_s=20.0)
     one = figures([TURN, NOISE], about, silent)
     assert one["turns"]["clean"]["mean_ms"] is None
-    assert "| clean: latency, mean (median, 95 %) | – |" in table([one])
+    assert "| mean latency (median, 95 %), clean | – |" in table([one])
 
 
 def test_a_case_is_made_of_whole_frames() -> None:

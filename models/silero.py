@@ -108,12 +108,14 @@ class Silero:
         self._inputs = np.zeros(2 * _WIDTH, np.float32)
         self._cell = np.zeros(_WIDTH, np.float32)
 
-    def hear(self, frame: Samples) -> None:
-        """Take the next frame."""
+    def hear(self, frame: Samples) -> Array:
+        """Take the next frame. Returns it, full scale being 1, until the next one comes."""
         w, heard = self._weights, self._heard
         end = w.context + w.step
         heard[: end - frame.size] = heard[frame.size : end]
-        np.multiply(frame, np.float32(1 / FULL_SCALE), out=heard[end - frame.size : end])
+        latest = heard[end - frame.size : end]
+        np.multiply(frame, np.float32(1 / FULL_SCALE), out=latest)
+        return latest
 
     def think(self) -> Array:
         """Tell what the network makes of the latest frame and what it remembers from now on.

@@ -12,6 +12,7 @@ it, and is 100 ms late at both ends of a word.
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
+from math import log10
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -21,7 +22,7 @@ import webrtcvad
 from numpy.typing import NDArray
 
 from models.silero import LINE_RATES, Silero, weights_for
-from voice_loop.audio import FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples, level_dbfs
+from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples, level_dbfs
 from voice_loop.ports import EngineError
 
 Array = NDArray[np.float32]
@@ -41,8 +42,10 @@ MARGIN_DB: Final = 6.0
 STIRRING_DB: Final = 3.0
 LOUD_DB: Final = 10.0
 LISTENING_FRAMES: Final = 20
-#: Somebody speaks above this logit.
-THRESHOLD: Final = 0.0
+#: Somebody speaks above this logit, unless Silero itself is sure of the opposite: it has heard more
+#: of the world, music on hold say, than the judge.
+THRESHOLD: Final = -0.25
+DOUBT: Final = -4.0
 
 EARS: Final = Path(__file__).with_name("ears") / "ears.npz"
 FEATURES: Final = 262
@@ -132,17 +135,17 @@ class SpeechSenses:
         self._silero = Silero(weights_for(rate))
         self._features = np.zeros(FEATURES, np.float32)
         self._listening = 0
+        self.silero_logit = 0.0
+        """What Silero itself makes of the latest frame that it was asked about."""
 
     def hear(self, frame: Samples) -> Array | None:
         """Take a frame. Returns `FEATURES` numbers, which the next call overwrites, or None for one
         in which nobody can be speaking."""
         sounds_like_speech = self._webrtc.is_speech(frame)
-        self._silero.hear(frame)
-        halves = frame.reshape(2, -1) * np.float32(1 / FULL_SCALE)
-        power = np.einsum("ij,ij->i", halves, halves) / np.float32(halves.shape[1])
-        power += np.float32(1e-10)
-        first, second = (10 * np.log10(power)).tolist()
-        level = 10 * float(np.log10(power.mean()))
+        heard = self._silero.hear(frame)
+        half = frame.size // 2
+        powers = [float(part @ part) / half + 1e-10 for part in (heard[:half], heard[half:])]
+        first, second, level = (10 * log10(power) for power in (*powers, sum(powers) / 2))
         self._noise.hear(level)
         noise = self._noise.dbfs
         if level > noise + (STIRRING_DB if sounds_like_speech else LOUD_DB):
@@ -153,8 +156,9 @@ class SpeechSenses:
             return None
         features = self._features
         np.minimum(self._silero.think(), 8, out=features[:-6])
+        self.silero_logit = self._silero.logit
         features[-6:] = (
-            self._silero.logit / 4,
+            self.silero_logit / 4,
             (first - noise) / 20,
             (second - noise) / 20,
             (level + 50) / 20,
@@ -212,7 +216,9 @@ class SileroDetector:
     def is_speech(self, frame: Samples) -> bool:
         """Whether one 20 ms frame holds speech. Frames must come in order."""
         features = self._senses.hear(frame)
-        return features is not None and self._logit(features) > THRESHOLD
+        if features is None:
+            return False
+        return self._logit(features) > THRESHOLD and self._senses.silero_logit > DOUBT
 
     def _logit(self, features: Array) -> float:
         w, size = self._weights, self._memory.size

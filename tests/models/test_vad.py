@@ -38,6 +38,7 @@ NOT_SPEECH: dict[str, Callable[[], Audio]] = {
     "hiss": lambda: hiss(SECONDS * RATE),
     "bursts": lambda: bursts(SECONDS),
     "music on hold": lambda: sound("hold_music"),
+    "a crowd": lambda: sound("crowded-room"),
 }
 
 
@@ -73,12 +74,14 @@ def test_speech_is_heard_in_noise() -> None:
 
 
 def test_a_pause_between_words_is_seen() -> None:
-    word = at_level(recorded("yes")[1600:4800].astype(float), -20)
-    pause = np.zeros(RATE * 160 // 1000)
+    said = recorded("no")
+    loud = np.flatnonzero(np.abs(said) > 500)
+    word = at_level(said[loud[0] : loud[0] + 20 * 160].astype(float), -20)
+    pause = np.zeros(8 * 160)
     frames = as_frames(np.concatenate([np.zeros(RATE), word, pause, word, np.zeros(RATE)]))
     heard = verdicts(SileroDetector(RATE), frames)
     assert (~heard[70:78]).sum() >= 4
-    assert heard[70 + 10 : 70 + 18].all()
+    assert heard[78:98].mean() > 0.8
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_loop.audio import FRAME_MS, FULL_SCALE, Samples, frame_samples
+from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples
 
 _Floats = NDArray[np.floating[Any]]
 _Spectra = NDArray[np.complexfloating[Any, Any]]
@@ -39,10 +39,13 @@ _AUDIBLE: Final = 4.0
 _ALIKE: Final = (0.50, 0.40, 0.34, 0.30, 0.27, 0.25, 0.24, 0.23)
 #: So alike are a voice and its echo only, from two frames on.
 _SAME: Final = 0.75
-#: A line has no echo once so many whole windows of voice were unlike ours; from then on, only
-#: these frames of a sound are compared.
-_CLEAR_AFTER: Final = 3
+#: A line has no echo once what was heard was unlike ours so often. From then on these frames of a
+#: sound are compared only, and of a long one those every second.
+_CLEAR_AFTER: Final = 24
 _COMPARED_WHEN_CLEAR: Final = (3, 5, 8, 16)
+#: Frames of quiet that end a sound.
+_PAUSE: Final = 200 // FRAME_MS
+
 #: A filter on trial proves an echo by foreseeing so much of what is heard, by the frames that it
 #: has been tried on; it is given up after them, or below the least.
 _PROOF: Final = (0.60, 0.55, 0.45, 0.40, 0.37, 0.35, 0.35, 0.35, 0.35, 0.35)
@@ -98,8 +101,9 @@ class EchoCanceller:
         self._silent_for = _KEPT
         self._noise = _QUIET
         self._is_echo = False
+        self._quiet_for = 0
         self._strange = 0
-        self._clear = 0
+        self._unlike = 0
         self._filter: _Filter | None = None
         self._trial: _Filter | None = None
 
@@ -116,6 +120,7 @@ class EchoCanceller:
     def hear(self, frame: Samples) -> Heard:
         """Clean a frame of the line's; comes before the same tick's `sent`."""
         if self._silent_for > _LONGEST_DELAY + _PARTITIONS:
+            self._heard.append(self._nothing)
             self._strange, self._trial, self._is_echo = 0, None, False
             return Heard(frame)
         heard = frame.astype(np.float32)
@@ -132,7 +137,8 @@ class EchoCanceller:
         if self._trial is not None:
             self._trial.cancel(heard, self._sent)
         strange = audible and not is_echo
-        self._strange = self._strange + 1 if strange else max(0, self._strange - 1)
+        self._quiet_for = 0 if strange else self._quiet_for + 1
+        self._strange = 0 if self._quiet_for > _PAUSE else self._strange + strange
         # What is not audible belongs to what was: a detector still sounds from that.
         self._is_echo = is_echo or (self._search() if strange else self._is_echo and not audible)
         return Heard(frame, self._is_echo)
@@ -145,9 +151,10 @@ class EchoCanceller:
                 return False
             match = _compare(list(self._heard)[-frames:], self._sent)
             if match.likeness < _ALIKE[frames - 1]:
-                return frames <= 2 and self._filter is None and self._clear < _CLEAR_AFTER
+                self._unlike += 1
+                return frames <= 2 and self._filter is None and self._unlike < _CLEAR_AFTER
             self._trial = _Filter(self._size, match)
-            for age in range(_WINDOW - 1, -1, -1):
+            for age in range(min(frames, _WINDOW - 1), -1, -1):
                 self._trial.cancel(self._heard[-1 - age], self._sent, age)
             return self._try(self._trial) or (frames > 1 and match.likeness > _SAME)
         return self._try(self._trial)
@@ -156,9 +163,11 @@ class EchoCanceller:
         """Whether this frame is worth a comparison."""
         if self._filter is not None:
             return self._filter.explained < _FAILING
-        if self._strange == _WINDOW:
-            self._clear += 1
-        return self._clear <= _CLEAR_AFTER or self._strange in _COMPARED_WHEN_CLEAR
+        return (
+            self._unlike < _CLEAR_AFTER
+            or self._strange in _COMPARED_WHEN_CLEAR
+            or self._strange % FRAMES_PER_SECOND == 0
+        )
 
     def _try(self, trial: "_Filter") -> bool:
         """Look whether a filter on trial has found an echo; whether the frame may be one."""
@@ -168,6 +177,7 @@ class EchoCanceller:
             return True
         if trial.explained < _LEAST or trial.tried == len(_PROOF):
             self._trial = None
+            self._unlike += 1
         return self._trial is not None
 
 

@@ -50,6 +50,7 @@ AHEAD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("survey", SURVEY),
     ("delivery", DELIVERY),
     ("echo", {"max_duration_seconds": 8}),
+    ("echo", {"max_duration_seconds": 15}),
     ("noise", {"max_duration_seconds": 8}),
     ("key presser", {"max_duration_seconds": 8}),
     ("stutterer", {"max_duration_seconds": 20}),
@@ -210,6 +211,14 @@ async def test_who_does_not_converse(
     call = await phone.call(called, max_duration_seconds=seconds)
     assert talked(phone, call, reason or call["end_reason"])
     assert call["billed_duration_seconds"] <= seconds + 1
+
+
+async def test_echo(phone: Phone) -> None:
+    """The agent's voice comes back as loud as it was: it is neither stopped nor answered."""
+    call = await phone.call("echo", max_duration_seconds=15)
+    opening, *others = await phone.turns(call["id"])
+    assert not opening["interrupted"]
+    assert {turn["speaker"] for turn in (opening, *others)} == {"agent"}
 
 
 async def test_interrupter(phone: Phone) -> None:

@@ -182,6 +182,26 @@ async def test_calls_that_speak_at_a_time_take_turns(tiny: Piper) -> None:
     assert order[-1] == "long"
 
 
+async def test_a_call_without_a_sound_goes_before_those_with_some_in_hand(tiny: Piper) -> None:
+    order: list[str] = []
+    begun = asyncio.Event()
+
+    async def call(name: str, text: str) -> None:
+        async with aclosing(tiny.stream(text)) as chunks:
+            async for _ in chunks:
+                order.extend([name])
+                if len(set(order)) == 5:
+                    begun.set()
+
+    calls = [asyncio.create_task(call(f"long {n}", f"{n}. {LONG}")) for n in range(5)]
+    await begun.wait()
+    before = len(order)
+    await call("new", "Hello there, how are you today?")
+    await asyncio.gather(*calls)
+    assert order.index("new") - before <= 2, "what was in work, and what was asked for before"
+    assert order[-1].startswith("long")
+
+
 @pytest.mark.parametrize("text", ["", " ", "…", "-", "a", "I.", "?!", "\x00", "ok"])
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
 async def test_next_to_nothing_is_said(tiny: Piper, text: str, speed: float) -> None:

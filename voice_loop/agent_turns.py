@@ -3,6 +3,8 @@
 Sans-IO: what is to be done on the line is added to the director's commands.
 """
 
+from collections.abc import Callable
+
 from voice_loop.commands import Command, FallSilent, GiveUp, Hold, Play, ReadOut, Report
 from voice_loop.playout import Speech
 from voice_loop.reply import Reply
@@ -13,17 +15,21 @@ from voice_loop.transcript_log import TranscriptLog
 class AgentTurns:
     """Gives the floor to one speech at a time, and takes it."""
 
-    def __init__(self, log: TranscriptLog, commands: list[Command]) -> None:
+    def __init__(
+        self, log: TranscriptLog, commands: list[Command], note_question: Callable[[], None]
+    ) -> None:
         """
         Args:
             log: makes turns of what was heard.
             commands: takes what is to be done.
+            note_question: notes what is answered, which comes before the answer.
         """
         self.speech: Speech | None = None
         """The speech that has the floor, held or not."""
         self.reply: Reply | None = None
         """The answer that the speech belongs to, if it is one."""
         self._log = log
+        self._note_question = note_question
         self._commands = commands
 
     def play(self, speech: Speech) -> None:
@@ -54,6 +60,7 @@ class AgentTurns:
 
     def note(self, speech: Speech, now: Moment) -> None:
         """Take the floor from a speech, and report what was heard of it."""
+        self._note_question()
         self.speech = None
         self._commands.append(FallSilent())
         if speech.heard_text:

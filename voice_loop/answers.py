@@ -34,7 +34,7 @@ class Answers:
         if reply.transcript is not None:
             if not reply.settled:
                 if held is not None and held.in_history:
-                    dialogue.agent_said(held.heard_text, interrupted=held.cut_short)
+                    dialogue.agent_said(held.heard_text, held.cut_short, held.unheard_text)
                 dialogue.person_said(reply.transcript.text)
             dialogue.recall(self._faq.about(reply.transcript.text))
             if not reply.keys and is_read_back(reply.transcript.text, self._language):

@@ -14,6 +14,7 @@ from voice_loop.prompts import (
     recalled_text,
     tool_call_text,
     tool_response_text,
+    unheard_text,
 )
 
 
@@ -51,11 +52,19 @@ class Dialogue:
         self._append({"role": "assistant", "content": tool_call_text(name, arguments)})
         self._append({"role": "user", "content": tool_response_text(output)})
 
-    def agent_said(self, heard: str, interrupted: bool) -> None:
-        """Add the words that were heard; nothing when none was."""
+    def agent_said(self, heard: str, interrupted: bool, unheard: str = "") -> None:
+        """Add the words that were heard; nothing when none was.
+
+        Args:
+            heard: the words.
+            interrupted: whether more was to come.
+            unheard: what that was, as far as it was made.
+        """
         if heard:
             content = heard + CUT_OFF if interrupted else heard
             self._append({"role": "assistant", "content": content})
+            if unheard:
+                self._append({"role": "user", "content": unheard_text(unheard)})
 
     def messages(self) -> list[Message]:
         return list(self._messages)

@@ -14,7 +14,7 @@ history, and an answer to what they said meanwhile waits for it.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from voice_loop.agent_turns import AgentTurns
@@ -60,6 +60,7 @@ from voice_loop.signals import (
     Moment,
     Over,
     Signal,
+    SpeechHeard,
     SpeechOver,
     TimeUpRendered,
     Told,
@@ -74,6 +75,8 @@ from voice_loop.voicemail import Beep, VoicemailTone
 
 log = logging.getLogger(__name__)
 
+#: What lets an answer go on.
+_GOES_ON: Final = (Verdict.NOTHING, Verdict.BACKCHANNEL)
 #: A silence this long while a tool works is filled.
 _TOOL_SLOW_MS: Final = 700
 #: Between the last words of the longest conversation and its limit: they leave, and some slack.
@@ -125,7 +128,7 @@ class Director:
         self._log = TranscriptLog(dialogue)
         self._now = Moment()
         self._commands: list[Command] = []
-        self._agent = AgentTurns(self._log, self._commands)
+        self._agent = AgentTurns(self._log, self._commands, self._note_question)
         self._answers = Answers(dialogue, faq, self._phrases, config.language)
         self._deadlines = Deadlines()
         self._deadlines.set(Due.OPENING, config.opening_delay_ms)
@@ -137,8 +140,11 @@ class Director:
         left."""
         self._reply: Reply | None = None
         """The answer in the making; not spoken yet."""
-        self._not_understood_from_ms: int | None = None
-        """Where the turn before the one under way began, if the two are one."""
+        self._answered: Reply | None = None
+        """The answer that was spoken last, as long as what it answers may yet go on."""
+        self._not_understood: tuple[int, int] | None = None
+        """Where the turn before the one under way began, if the two are one, with and without what
+        was answered last, ms."""
         self._tool: _ToolAtWork | None = None
         self._tool_awaited_from = 0
         """Index of the frame from which on the person has waited for it."""
@@ -147,6 +153,8 @@ class Director:
         it is not answered."""
         self._cut_off_ms = 0
         """Where the latest of it ended."""
+        self._begun = self._given_up = 0
+        """Answers, and those of them at a pause after which the person went on."""
         self._silences = 0
         self._ending = False
         """Last words are being said."""
@@ -189,7 +197,12 @@ class Director:
         """Fall silent and give every answer up. Only results are decided on from now on."""
         self._now = now
         self._over = True
+        log.debug(
+            "call %s: %d of %d answers were begun in vain",
+            *(self._call_id, self._given_up, self._begun),
+        )
         self._cut_off_words()
+        self._note_question()
         self._drop_reply()
         self._agent.give_way(self._now)
         return self._take_commands()
@@ -224,6 +237,7 @@ class Director:
             case PauseLasts(last):
                 self._commands.append(JudgeSound(last))
             case SpeechResumed():
+                self._given_up += self._reply is not None
                 self._drop_reply()
             case TurnEnded(onset, last):
                 self._turn_ended(onset, last)
@@ -252,6 +266,9 @@ class Director:
                 return self._tool_done(result)
             case Failed(error, speech):
                 return self._failed(error, speech)
+            case SpeechHeard(speech):
+                if self._answered is not None and speech is self._answered.speech:
+                    self._note_question()
             case SpeechOver(speech):
                 return self._end_reason if self._speech_over(speech) else None
             case Over(reason):
@@ -285,12 +302,13 @@ class Director:
             self._opening_comes = False
             now_ms = self._now_ms
             opening = self._prepared.opening
-            self._speak(Reply(opening, Stopwatch(0.0), now_ms, now_ms, settled=True))
+            self._speak(Reply(opening, Stopwatch(0.0), now_ms, now_ms, now_ms, settled=True))
 
     def _start_reply(self, onset: int, last: int) -> None:
         """Begin, speculatively, to answer what was said in these frames."""
         if self._ending:
             return
+        self._begun += 1
         reply = self._new_reply(onset, last)
         self._drop_reply()
         self._reply = reply
@@ -299,12 +317,20 @@ class Director:
     def _new_reply(self, onset: int, last: int) -> Reply:
         if self._reply is not None and self._reply.turn_over:
             # The turn before is not understood yet: the two are one, whatever pauses follow.
-            self._not_understood_from_ms = self._reply.started_ms
-        started_ms = onset * FRAME_MS
-        if self._not_understood_from_ms is not None:
-            started_ms = self._not_understood_from_ms
-        stopwatch = Stopwatch(self._now.voiced_at)
-        return Reply(self._speeches.new(), stopwatch, started_ms, (last + 1) * FRAME_MS)
+            self._not_understood = self._reply.started_ms, self._reply.onset_ms
+        started_ms = onset_ms = onset * FRAME_MS
+        if self._not_understood is not None:
+            started_ms, onset_ms = self._not_understood
+        elif self._answered is not None:
+            started_ms = self._answered.started_ms
+        return Reply(
+            self._speeches.new(),
+            Stopwatch(self._now.voiced_at),
+            started_ms,
+            onset_ms,
+            (last + 1) * FRAME_MS,
+            continues=self._answered,
+        )
 
     def _transcribe(self, reply: Reply) -> None:
         self._commands.append(
@@ -314,7 +340,7 @@ class Director:
     def _turn_ended(self, onset: int, last: int) -> None:
         if self._reply is None or self._reply.turn_over:
             self._start_reply(onset, last)
-        self._not_understood_from_ms = None
+        self._not_understood = None
         if self._reply is not None:
             self._reply.turn_over = True
             self._reply.stopwatch.mark("endpoint", self._now.at)
@@ -328,14 +354,28 @@ class Director:
         reply = self._reply
         if reply is None or speech is not reply.speech:
             return
-        self._commands.append(TellTurnDetector(transcript))
-        reply.transcript, reply.verdict = transcript, self._judge(transcript)
+        reply.transcript, reply.verdict = self._judge_turn(reply, transcript)
+        self._commands.append(TellTurnDetector(reply.transcript))
         if reply.verdict is Verdict.REPEAT:
             speech.in_history = False
             self._commands.append(ReadOut(speech, self._phrases.repeat, reply.stopwatch))
         elif reply.verdict is Verdict.ANSWER:
             self._answer(reply)
         self._settle(reply)
+
+    def _judge_turn(self, reply: Reply, transcript: Transcript) -> tuple[Transcript, Verdict]:
+        """Judge what was said; of words that only let an answer go on, those before it are taken
+        off."""
+        answered = reply.continues
+        if answered is not None and answered.transcript is not None:
+            before = plain_words(answered.transcript.text).split()
+            words = transcript.text.split()
+            if plain_words(" ".join(words[: len(before)])).split() == before:
+                rest = replace(transcript, text=" ".join(words[len(before) :]))
+                verdict = self._judge(rest)
+                if verdict in _GOES_ON:
+                    return rest, verdict
+        return transcript, self._judge(transcript)
 
     def _judge(self, transcript: Transcript) -> Verdict:
         speech = self._agent.speech
@@ -363,7 +403,7 @@ class Director:
         """
         if reply.verdict is None or reply.transcript is None:
             return
-        if reply.verdict in (Verdict.NOTHING, Verdict.BACKCHANNEL):
+        if reply.verdict in _GOES_ON:
             if not self._now.talking:
                 self._commands.append(Resume())
             if reply.turn_over:
@@ -376,16 +416,41 @@ class Director:
                 self._commands.append(Hold())
             return
         self._reply = None
+        if reply.continues is self._answered:
+            self._answered = None
         self._agent.give_way(self._now)
-        reply.settled = True
-        if plain_words(reply.transcript.text):
-            self._person_turn_over(reply, reply.transcript)
-            if reply.verdict is not Verdict.REPEAT:
-                self._dialogue.person_said(reply.transcript.text)
+        self._answered = reply
         if reply.verdict is Verdict.OPENING:
+            self._note_question()
             self._opening_comes = False
             reply.speech = self._prepared.opening
         self._speak(reply)
+
+    def _note_question(self) -> None:
+        """Note what was answered last: it does not go on any more."""
+        answered, self._answered = self._answered, None
+        if answered is None or answered.transcript is None:
+            return
+        answered.settled = True
+        if plain_words(answered.transcript.text):
+            self._person_turn_over(answered, answered.transcript)
+            if answered.verdict is not Verdict.REPEAT:
+                self._dialogue.person_said(answered.transcript.text)
+        if self._not_understood is not None:
+            _, onset_ms = self._not_understood
+            self._not_understood = onset_ms, onset_ms
+        reply = self._reply
+        if reply is not None and reply.continues is answered and reply.verdict not in _GOES_ON:
+            self._reply = replace(
+                reply,
+                speech=self._speeches.new(),
+                started_ms=reply.onset_ms,
+                transcript=None,
+                verdict=None,
+                continues=None,
+            )
+            self._commands.append(GiveUp(reply.speech))
+            self._transcribe(self._reply)
 
     def _speak(self, reply: Reply) -> None:
         """Give the answer the floor, once the person leaves it."""
@@ -400,7 +465,9 @@ class Director:
             # Made without knowing of the keys; the end of the turn makes another.
             self._drop_reply()
         pressed_ms = frame * FRAME_MS
-        reply = Reply(self._speeches.new(), Stopwatch(at), pressed_ms, pressed_ms, keys=True)
+        reply = Reply(
+            self._speeches.new(), Stopwatch(at), pressed_ms, pressed_ms, pressed_ms, keys=True
+        )
         reply.transcript = Transcript(digits, 1.0)
         self._agent.give_way(self._now)
         self._person_turn_over(reply, reply.transcript)
@@ -409,10 +476,13 @@ class Director:
     def _answer_note(self, note: str) -> None:
         if self._ending:
             return
+        self._note_question()
         self._drop_reply()
         self._agent.give_way(self._now)
         now_ms, stopwatch = self._now_ms, Stopwatch(self._now.voiced_at)
-        self._answer_at_once(Reply(self._speeches.new(), stopwatch, now_ms, now_ms), f"[{note}]")
+        self._answer_at_once(
+            Reply(self._speeches.new(), stopwatch, now_ms, now_ms, now_ms), f"[{note}]"
+        )
 
     def _answer_at_once(self, reply: Reply, told: str) -> None:
         self._opening_comes = False
@@ -425,6 +495,7 @@ class Director:
 
     def _leave_voicemail(self) -> EndReason | None:
         """Do what the call is to do at an answering machine's tone."""
+        self._note_question()
         if self._config.voicemail == "ignore" or self._ending or self._log.conversed:
             return None
         self.voicemail = True
@@ -488,6 +559,7 @@ class Director:
         self._end_reason = reason
         cut_off = self._cut_off_words()
         self._drop_reply()
+        self._note_question()
         self._agent.give_way(self._now)
         if cut_off is not None:
             self._note_cut_off(cut_off)
@@ -498,6 +570,13 @@ class Director:
         if self._now.talking:
             reply = self._new_reply(self._now.onset_frame, self._now.frame)
             reply.started_ms = max(reply.started_ms, self._cut_off_ms)
+        if reply is not None and reply.continues is not None and reply.continues is self._answered:
+            if reply.transcript is None:
+                # Its own words alone, whatever has been asked for of them by now.
+                started_ms = max(reply.onset_ms, self._cut_off_ms)
+                reply = replace(reply, speech=self._speeches.new(), started_ms=started_ms)
+            elif reply.verdict not in _GOES_ON:
+                self._answered = None
         if reply is None or reply.started_ms >= reply.ended_ms:
             return None
         self._cut_off[reply.speech] = reply
@@ -539,6 +618,7 @@ class Director:
         return speech.hang_up_after
 
     def _person_turn_over(self, reply: Reply, transcript: Transcript) -> None:
+        self._note_question()
         self._silences = 0
         span_ms = reply.started_ms, reply.ended_ms
         beeped = self._beeped_ms is not None and self._beeped_ms >= reply.started_ms
@@ -594,6 +674,7 @@ class Director:
 
     def _note_tool(self, result: ToolResult) -> Reply:
         """Note what came of the tool at work; returns the answer that asked for it."""
+        self._note_question()
         assert self._tool is not None
         tool, self._tool = self._tool, None
         span_ms = tool.started_ms, self._now_ms

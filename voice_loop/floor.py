@@ -135,6 +135,8 @@ class Floor:
         self._quiet_since = 0
         window = max(config.onset_window_ms, config.barge_in_window_ms) // FRAME_MS
         self._recent: deque[bool] = deque(maxlen=window)
+        self._unanswered = False
+        """Nothing has been said to the latest turn: what follows it is more of it."""
         self._judged = 0
         self._asked = -FRAMES_PER_SECOND
 
@@ -219,9 +221,13 @@ class Floor:
         if is_speech and sum(latest) * FRAME_MS >= need:
             self._onset = self._frame - len(latest) + 1 + latest.index(True)
             self._since_pause = self._onset
+            if self._unanswered:
+                self._turns.went_on((self._onset - self._last_speech) * FRAME_MS)
             self._last_speech = self._frame
             self._person = _Person.SPEAKING
             return [SpeechStarted(self._onset, barge_in=agent_speaks)]
+        if agent_speaks:
+            self._unanswered = False
         if agent_speaks or is_speech:
             self._quiet_since = self._frame
         elif (self._frame - self._quiet_since) * FRAME_MS >= config.silence_ms:
@@ -266,6 +272,7 @@ class Floor:
     def _end_turn(self) -> TurnEnded:
         self._person = _Person.QUIET
         self._quiet_since = self._frame
+        self._unanswered = True
         self._recent.clear()
         return TurnEnded(self._onset, self._last_speech)
 

@@ -17,10 +17,12 @@ from voice_loop.echo import EchoCanceller
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import Transcript
-from voice_loop.signals import DeadlineReached, Moment, Signal, SpeechOver
+from voice_loop.signals import DeadlineReached, Moment, Signal, SpeechHeard, SpeechOver
 from voice_loop.speech_input import Keys, SpeechInput
 from voice_loop.stopwatch import Stopwatch
 
+#: Whoever speaks up so soon after an answer began had not finished: their first 160 ms included.
+_HEARD_FRAMES: Final = 460 // FRAME_MS
 #: So much of what was heard tells how a turn sounds.
 _SOUND_MS: Final = 8_000
 
@@ -202,6 +204,8 @@ class MediaTick:
             self._said = speech
             if speech.played == 1:
                 self._spoke_from = self.frame
+            if speech.played == _HEARD_FRAMES:
+                self._post(SpeechHeard(speech))
             self._spoke_to = self.frame + 1
         if frame is not None and self._stopwatch is not None and is_voiced(frame):
             self._stopwatch.mark("wire", now)

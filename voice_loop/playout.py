@@ -184,6 +184,12 @@ class Speech:
         )
 
     @property
+    def unheard_text(self) -> str:
+        """The words whose audio has not left, as far as they are made."""
+        heard = len(self.heard_text.split())
+        return " ".join(self.text.split()[heard:])
+
+    @property
     def cut_short(self) -> bool:
         """Whether words of it have not left."""
         return not self.finished or self._played < self._voiced

@@ -8,6 +8,7 @@ the system prompt: only what the operator configured does.
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, get_args
@@ -49,6 +50,9 @@ READ_BACK = "[repeat that back, and ask whether it is right]"
 
 #: Ends an agent turn in the history when the person interrupted it there.
 CUT_OFF = " --"
+
+#: So much is told of what comes after that.
+_UNHEARD_CHARS: Final = 100
 
 TOOL_CALL_OPEN = "<tool_call>"
 TOOL_CALL_CLOSE = "</tool_call>"
@@ -113,6 +117,12 @@ def tool_response_text(output: str) -> str:
 def recalled_text(faq: Iterable[tuple[str, str]]) -> str:
     """What the agent knows of what was said last."""
     return "[you know: " + " ".join(f"{question} {answer}" for question, answer in faq) + "]"
+
+
+def unheard_text(words: str) -> str:
+    """What the person did not hear of the agent's words, as they cut them off; its beginning."""
+    shortened = textwrap.shorten(words, _UNHEARD_CHARS, placeholder="…")
+    return f'[not heard: "{inert(shortened)}"]'
 
 
 def opening_text(first_sentence: str) -> str:

@@ -22,6 +22,8 @@ class Reply:
     stopwatch: Stopwatch
     started_ms: int
     """When the person began to say what it answers, ms since the answer in audio time."""
+    onset_ms: int
+    """The same, without what the answer before that answers (`continues`)."""
     ended_ms: int
     transcript: Transcript | None = None
     verdict: Verdict | None = None
@@ -30,6 +32,8 @@ class Reply:
     """What it answers is in the dialogue."""
     waits_for_tool: bool = False
     """It is to be answered once the tool at work has given its result."""
+    continues: "Reply | None" = None
+    """What it answers goes on from what that one answers, which is withdrawn if this is spoken."""
     tools_used: int = 0
     spoke: bool = False
     """Something of it was heard."""

@@ -43,6 +43,13 @@ class SpeechOver:
 
 
 @dataclass(frozen=True)
+class SpeechHeard:
+    """A speech has been heard for a while: who speaks now speaks after it, or into it."""
+
+    speech: Speech
+
+
+@dataclass(frozen=True)
 class Transcribed:
     """What the person said is known."""
 
@@ -106,6 +113,7 @@ Signal = (
     | VoicemailTone
     | Beep
     | SpeechOver
+    | SpeechHeard
     | Transcribed
     | Failed
     | DeadlineReached

@@ -33,7 +33,7 @@ class TranscriptLog:
         """Make the agent's turn of what was heard of a speech."""
         heard = speech.heard_text
         if speech.in_history:
-            self._dialogue.agent_said(heard, interrupted=speech.cut_short)
+            self._dialogue.agent_said(heard, speech.cut_short, speech.unheard_text)
         self._heard_out = not speech.cut_short
         return Turn("agent", heard, *span_ms, interrupted=speech.cut_short, timings=timings)
 

@@ -30,17 +30,17 @@ _RARITY: Final = tuple(-math.log(share) for share in (1.0, 0.42, 0.21, 0.14, 0.1
 SHORTEST_MS: Final = 180
 
 #: The evidence in log-odds, by a regression over people's pauses and ends where there is a sound.
-_SOUND_WEIGHT: Final = 0.95
+_SOUND_WEIGHT: Final = 0.9
 #: A model is never believed more than this.
 _SOUND_LIMIT: Final = 3.0
 _BY_SOUND_AND_WORDS: Final[Mapping[Wording | None, float]] = {
-    None: 0.3,
-    Wording.TRAILING: -3.0,
-    Wording.UNFINISHED: -1.4,
-    Wording.OPEN: -0.5,
+    None: -0.1,
+    Wording.TRAILING: -1.5,
+    Wording.UNFINISHED: -0.7,
+    Wording.OPEN: -0.4,
     Wording.PLAIN: 0.0,
-    Wording.WHOLE: 0.1,
-    Wording.QUESTION: 0.5,
+    Wording.WHOLE: 0.0,
+    Wording.QUESTION: 0.3,
     Wording.YES_OR_NO: 0.1,
 }
 _BY_WORDS_ALONE: Final[Mapping[Wording | None, float]] = {
@@ -54,8 +54,9 @@ _BY_WORDS_ALONE: Final[Mapping[Wording | None, float]] = {
     Wording.YES_OR_NO: 0.8,
 }
 #: Whoever may say anything has said the more of it the longer they have spoken: the weight of the
-#: logarithm of that, in seconds, within bounds.
-_LENGTH_WEIGHT: Final = 0.8
+#: logarithm of that, in proportion to what is usual; within bounds, in seconds.
+_LENGTH_WEIGHT: Final = 0.9
+_USUAL_LENGTH_S: Final = 2.7
 _LENGTHS_S: Final = (0.5, 4.0)
 _BY_QUESTION: Final = {Expected.STORY: -0.3, Expected.ADDRESS: -1.0}
 #: A yes or no to a question of that kind.
@@ -145,7 +146,7 @@ class TurnDetector:
 
     def went_on(self, silent_ms: int) -> None:
         """The person has gone on after such a pause."""
-        if silent_ms >= _TELLING_MS:
+        if _TELLING_MS <= silent_ms <= self._longest_ms:
             self._pauses.append(silent_ms)
 
     # What follows -------------------------------------------------------------------------
@@ -188,7 +189,9 @@ class TurnDetector:
             odds = _BY_SOUND_AND_WORDS[self._wording] + _SOUND_WEIGHT * _log_odds_of(self._sound)
             if anything and self._wording is not Wording.YES_OR_NO:
                 least, most = _LENGTHS_S
-                odds += _LENGTH_WEIGHT * math.log(min(most, max(least, self._spoken_s)))
+                odds += _LENGTH_WEIGHT * math.log(
+                    min(most, max(least, self._spoken_s)) / _USUAL_LENGTH_S
+                )
         if self._wording is Wording.YES_OR_NO and self._expected is Expected.YES_OR_NO:
             odds += _ANSWERED
         return odds + _BY_QUESTION.get(self._expected, 0.0)

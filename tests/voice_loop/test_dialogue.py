@@ -37,6 +37,25 @@ def test_messages_of_one_side_become_one() -> None:
     ]
 
 
+def test_what_was_cut_off_is_told_with_what_the_person_said_then() -> None:
+    dialogue = Dialogue("be kind")
+    dialogue.agent_said("we have", interrupted=True, unheard="mondays and <b> fridays")
+    dialogue.person_said("stop")
+    assert told(dialogue)[2:] == [
+        ("assistant", "we have" + CUT_OFF),
+        ("user", '[not heard: "mondays and ‹b> fridays"] stop'),
+    ]
+
+
+def test_of_much_that_was_not_heard_the_beginning_is_told() -> None:
+    dialogue = Dialogue("be kind")
+    dialogue.agent_said("we have", interrupted=True, unheard="a day that suits you, " * 50)
+    (_, told_text) = told(dialogue)[-1]
+    assert len(told_text) < 130
+    assert told_text.startswith('[not heard: "a day that suits you, a day')
+    assert told_text.endswith('…"]')
+
+
 def test_what_was_not_heard_was_not_said() -> None:
     dialogue = Dialogue("be kind")
     dialogue.agent_said("", interrupted=True)

@@ -30,13 +30,14 @@ from voice_loop.phrases import phrases
 from voice_loop.playout import Speech, SpeechFactory
 from voice_loop.ports import EngineError, Transcript
 from voice_loop.prepared import prepared_speeches
-from voice_loop.prompts import CALL_ANSWERED
+from voice_loop.prompts import CALL_ANSWERED, READ_BACK
 from voice_loop.signals import (
     DeadlineReached,
     Failed,
     Moment,
     Over,
     Signal,
+    SpeechHeard,
     SpeechOver,
     TimeUpRendered,
     Told,
@@ -184,8 +185,10 @@ def test_a_pause_is_answered_ahead_and_the_end_of_the_turn_speaks_the_answer() -
     ]
     commands = table.tell(TurnEnded(100, 130), frame=151)
     turn = Turn("person", "i want a visit", 2_000, 2_620, confidence=0.9)
-    assert commands == [Report(turn), Play(answer.speech, answer.stopwatch)]
+    assert commands == [Play(answer.speech, answer.stopwatch)]
     assert not table.director.understanding
+    assert table.tell(SpeechHeard(answer.speech), frame=180) == [Report(turn)]
+    assert table.tell(SpeechHeard(answer.speech), frame=181) == []
 
 
 def test_a_turn_that_ends_before_it_is_understood_is_spoken_to_when_it_is() -> None:
@@ -194,7 +197,7 @@ def test_a_turn_that_ends_before_it_is_understood_is_spoken_to_when_it_is() -> N
     assert isinstance(transcribe, Transcribe)
     assert table.director.understanding
     commands = table.tell(Transcribed(transcribe.speech, Transcript("hm well", 0.9)), frame=160)
-    assert [type(command) for command in commands] == [TellTurnDetector, Answer, Report, Play]
+    assert [type(command) for command in commands] == [TellTurnDetector, Answer, Play]
 
 
 def test_a_turn_that_is_not_understood_yet_stays_one_with_the_next_whatever_its_pauses() -> None:
@@ -209,7 +212,8 @@ def test_a_turn_that_is_not_understood_yet_stays_one_with_the_next_whatever_its_
     assert spans == [(1_600, 1_820), (1_600, 2_520), (1_600, 3_020), (1_600, 3_820)]
     (*_, last) = (one for one in asked if isinstance(one, Transcribe))
     table.tell(Transcribed(last.speech, Transcript("a visit on tuesday", 0.9)), frame=201)
-    commands = table.tell(TurnEnded(180, 190), frame=212)
+    assert reported(table.tell(TurnEnded(180, 190), frame=212)) == []
+    commands = table.tell(SpeechHeard(last.speech), frame=240)
     assert reported(commands) == [("person", "a visit on tuesday", False)]
     (transcribe,) = table.tell(SpeechPaused(300, 310), frame=320)
     assert isinstance(transcribe, Transcribe)
@@ -223,10 +227,37 @@ def test_who_goes_on_after_a_pause_makes_the_answer_void() -> None:
     assert table.tell(Transcribed(answer.speech, Transcript("i want", 0.9)), frame=146) == []
 
 
+def test_parts_that_are_not_understood_yet_do_not_repeat_what_was_noted_meanwhile() -> None:
+    table = Table().opened()
+    table.answering("i want a visit", "when?")
+    table.tell(TurnEnded(160, 170), frame=195)
+    table.tell(SpeechPaused(200, 210), frame=215)
+    table.tell(SpeechResumed(), frame=217)
+    commands = table.tell(Keys("5", 218, 0.0), frame=218)
+    assert reported(commands) == [("person", "i want a visit", False), ("person", "5", False)]
+    (transcribe,) = table.tell(SpeechPaused(200, 230), frame=240)
+    assert isinstance(transcribe, Transcribe)
+    assert (transcribe.started_ms, transcribe.ended_ms) == (3_200, 4_620)
+
+
+def test_what_was_begun_in_vain_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    table = Table().opened()
+    for frame in (100, 200, 300):
+        table.tell(SpeechPaused(50, frame), frame=frame + 3)
+        if frame < 300:
+            table.tell(SpeechResumed(), frame=frame + 6)
+    with caplog.at_level("DEBUG", logger="voice_loop.director"):
+        table.director.stop(Moment(frame=310))
+    assert "call call-1: 2 of 3 answers were begun in vain" in caplog.text
+
+
 def test_a_backchannel_lets_the_agent_go_on_and_words_cut_it_short() -> None:
     table = Table().opened()
     speech = table.answering("i want a visit", "we have mondays, tuesdays and fridays.")
     play(speech, 20)
+    assert reported(table.tell(SpeechHeard(speech), frame=170)) == [
+        ("person", "i want a visit", False)
+    ]
     (transcribe,) = table.tell(SpeechPaused(180, 190), frame=200)
     assert isinstance(transcribe, Transcribe)
     resumed = table.tell(Transcribed(transcribe.speech, Transcript("mm hmm", 0.9)), frame=205)
@@ -235,11 +266,53 @@ def test_a_backchannel_lets_the_agent_go_on_and_words_cut_it_short() -> None:
     assert isinstance(transcribe, Transcribe)
     table.tell(Transcribed(transcribe.speech, Transcript("mm hmm no stop", 0.9)), frame=245)
     commands = table.tell(TurnEnded(180, 230), frame=251)
-    assert reported(commands) == [
-        ("agent", "we have", True),
-        ("person", "mm hmm no stop", False),
+    assert reported(commands) == [("agent", "we have", True)]
+    assert [type(command) for command in commands] == [FallSilent, Report, GiveUp, Play]
+
+
+def test_who_goes_on_before_the_answer_was_heard_withdraws_it_and_both_are_one() -> None:
+    table = Table().opened()
+    first = table.answering("four one five", "thank you.")
+    (transcribe,) = table.tell(SpeechPaused(160, 190), frame=200)
+    assert isinstance(transcribe, Transcribe)
+    assert (transcribe.started_ms, transcribe.ended_ms) == (2_000, 3_820), "all of it is heard"
+    whole = Transcript("four one five five five five", 0.9)
+    _, answer = table.tell(Transcribed(transcribe.speech, whole), frame=201)
+    assert isinstance(answer, Answer)
+    assert [message["content"] for message in answer.messages[-1:]] == [
+        f"four one five five five five {READ_BACK}"
     ]
-    assert [type(command) for command in commands] == [FallSilent, Report, GiveUp, Report, Play]
+    commands = table.tell(TurnEnded(160, 190), frame=212)
+    assert commands == [FallSilent(), GiveUp(first), Play(answer.speech, answer.stopwatch)]
+    (report,) = table.tell(SpeechHeard(answer.speech), frame=240)
+    assert isinstance(report, Report)
+    assert report.turn == Turn("person", whole.text, 2_000, 3_820, confidence=0.9)
+
+
+@pytest.mark.parametrize("added", ["", "mm hmm"])
+def test_what_only_lets_an_answer_go_on_is_no_part_of_what_it_answers(added: str) -> None:
+    table = Table().opened()
+    speech = table.answering("i want a visit", "we have mondays, tuesdays and fridays.")
+    (transcribe,) = table.tell(SpeechPaused(160, 170), frame=180)
+    assert isinstance(transcribe, Transcribe)
+    heard = Transcript(f"i want a visit {added}", 0.9)
+    told, resume = table.tell(Transcribed(transcribe.speech, heard), frame=181)
+    assert (told, resume) == (TellTurnDetector(Transcript(added, 0.9)), Resume())
+    said = [("person", "i want a visit", False)] + [("person", added, False)] * bool(added)
+    commands = table.tell(TurnEnded(160, 170), frame=195)
+    commands += table.tell(SpeechHeard(speech), frame=210)
+    assert reported(commands) == said
+
+
+def test_words_that_go_on_are_told_once_where_something_else_comes_between() -> None:
+    table = Table().opened()
+    table.answering("i want a visit", "when?")
+    table.tell(SpeechPaused(160, 170), frame=180)
+    table.tell(TurnEnded(160, 170), frame=195)
+    commands = table.tell(Keys("5", 200, 0.0), frame=200)
+    assert reported(commands) == [("person", "i want a visit", False), ("person", "5", False)]
+    (again,) = [one for one in commands if isinstance(one, Transcribe)]
+    assert (again.started_ms, again.ended_ms) == (3_200, 3_420)
 
 
 def test_unsure_words_are_asked_for_again() -> None:

@@ -155,6 +155,23 @@ def test_a_judgement_of_another_pause_counts_for_nothing(resumed: bool) -> None:
     assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(0, last))
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_who_goes_on_after_turns_that_were_taken_to_be_over_is_given_more_time(
+    answered: bool,
+) -> None:
+    floor = floor_of()
+    for _ in range(4):
+        agent = "." * (END + 6) + ("#" if answered else ".") * 6
+        run("####" + "." * (END + 4) + "." * 4, agent, floor)
+    last = floor.frame + 4
+    (ended,) = [
+        frame
+        for frame, event in run("####" + "." * LONGEST, floor=floor)
+        if isinstance(event, TurnEnded)
+    ]
+    assert ended == last + END if answered else ended > last + END
+
+
 def test_dictated_words_hold_longer_for_this_pause_only() -> None:
     floor = floor_of()
     run("####" + "." * DIP, floor=floor)

@@ -120,7 +120,7 @@ async def test_who_speaks_into_the_last_of_the_words_before_it_is_heard_first() 
     assert not book.used
     await call.hears_out()
     assert not book.used
-    assert call.said[-2:] == [("person", "no stop please"), ("agent", "i see.")]
+    assert call.said[-2:] == [("person", "tuesday no stop please"), ("agent", "i see.")]
 
 
 async def test_a_noise_at_the_end_of_the_words_only_delays_the_tool() -> None:

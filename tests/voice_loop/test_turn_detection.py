@@ -24,7 +24,7 @@ def wait_ms(
     """The silence that ends a turn of which that is known."""
     turns = turns or detector()
     turns.asked(asked)
-    turns.paused(1_000)
+    turns.paused(2_700)
     if words is not None:
         turns.transcribed(Transcript(words, 0.9))
     if sound is not None:
@@ -118,7 +118,7 @@ def test_who_pauses_long_within_turns_is_given_time_and_who_does_not_is_answered
 def test_words_due_are_waited_for_unless_they_are_late() -> None:
     for sound, late_ms in ((0.99, 800), (0.01, 1_420)):
         turns = detector()
-        turns.paused(1_000)
+        turns.paused(2_700)
         turns.heard_end(sound)
         turns.await_words()
         assert not turns.turn_over(late_ms - 20)

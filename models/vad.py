@@ -43,9 +43,12 @@ STIRRING_DB: Final = 3.0
 LOUD_DB: Final = 10.0
 LISTENING_FRAMES: Final = 20
 #: Somebody speaks above this logit, unless Silero itself is sure of the opposite: it has heard more
-#: of the world, music on hold say, than the judge.
+#: of the world, music on hold say, than the judge. Nor does anybody who stands out of the noise go
+#: unheard of whom Silero is sure.
 THRESHOLD: Final = -0.25
 DOUBT: Final = -4.0
+CERTAINTY: Final = 0.0
+OUTSTANDING_DB: Final = 15.0
 
 EARS: Final = Path(__file__).with_name("ears") / "ears.npz"
 FEATURES: Final = 262
@@ -137,6 +140,8 @@ class SpeechSenses:
         self._listening = 0
         self.silero_logit = 0.0
         """What Silero itself makes of the latest frame that it was asked about."""
+        self.above_noise_db = 0.0
+        """How much louder that frame was than the line's noise."""
 
     def hear(self, frame: Samples) -> Array | None:
         """Take a frame. Returns `FEATURES` numbers, which the next call overwrites, or None for one
@@ -156,7 +161,7 @@ class SpeechSenses:
             return None
         features = self._features
         np.minimum(self._silero.think(), 8, out=features[:-6])
-        self.silero_logit = self._silero.logit
+        self.silero_logit, self.above_noise_db = self._silero.logit, level - noise
         features[-6:] = (
             self.silero_logit / 4,
             (first - noise) / 20,
@@ -218,7 +223,10 @@ class SileroDetector:
         features = self._senses.hear(frame)
         if features is None:
             return False
-        return self._logit(features) > THRESHOLD and self._senses.silero_logit > DOUBT
+        senses = self._senses
+        judged = self._logit(features) > THRESHOLD and senses.silero_logit > DOUBT
+        certain = senses.silero_logit > CERTAINTY and senses.above_noise_db > OUTSTANDING_DB
+        return judged or certain
 
     def _logit(self, features: Array) -> float:
         w, size = self._weights, self._memory.size

@@ -152,8 +152,10 @@ class Curve:
         return float(np.interp(ms, self.latency_ms, np.minimum.accumulate(self.cut)))
 
     def latency_at(self, share: float) -> float:
-        """At a share of cut pauses, the lowest mean latency, ms."""
+        """At a share of cut pauses, the lowest mean latency, ms; infinite where none is as low."""
         falling = np.minimum.accumulate(self.cut)
+        if falling[-1] > share:
+            return float("inf")
         return float(np.interp(-share, -falling, self.latency_ms))
 
 

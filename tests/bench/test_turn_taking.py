@@ -128,3 +128,8 @@ def test_what_is_heard_later_counts_once_it_is_heard() -> None:
     late = np.full((1, len(LISTENED_MS)), 0.001)
     late[0, -1] = 0.999
     assert by_odds(late, 1.0) == pytest.approx([LISTENED_MS[-1]])
+
+
+def test_a_share_that_is_never_reached_has_no_latency() -> None:
+    impatient = curve(made(), partial(after_silence, made()), [200, 400])
+    assert impatient.latency_at(0.10) == np.inf

@@ -17,12 +17,12 @@ from api.lab.scenario import LineConditions
 from api.lab.timeline import Timeline
 from api.lab.trace import Kind, Spoken
 from models.recordings import RATE
-from voice_loop.audio import FRAME_MS, Samples, frame_samples, level_dbfs
+from voice_loop.audio import FRAME_MS, Samples, frame_samples
 
 _FRAME: Final = frame_samples(RATE)
 _FRAME_S: Final = FRAME_MS / 1000
-#: Level above which a frame of the agent's is speech, dBFS.
-_VOICED_DBFS: Final = -50.0
+#: Peak above which a frame of the agent's is speech: about -46 dBFS.
+_VOICED_PEAK: Final = 160
 #: The agent's sentences are further apart than that only where it has said what it wanted to.
 _BREATH_S: Final = 0.5
 #: Packets are judged this long after their time, so that late ones are in.
@@ -145,22 +145,28 @@ class Caller:
         voice = self._voice()
         start = self._frames * _FRAME
         self.person.write(start, voice)
-        mixed = voice.astype(np.int32)
-        if self._backdrop is not None:
-            place = start % (self._backdrop.size - _FRAME)
-            mixed += self._backdrop[place : place + _FRAME]
-        conditions = self._script.conditions
-        if conditions.echo_db is not None:
-            back = start - round(conditions.echo_ms / 1000 * RATE)
-            mixed += scaled(self.agent.cut(back, back + _FRAME), conditions.echo_db)
-        sent = np.clip(mixed, -32768, 32767).astype(np.int16)
+        sent = self._mixed(voice, start)
         self.line.write(start, sent)
         self._frames += 1
         return sent
 
+    def _mixed(self, voice: Samples, start: int) -> Samples:
+        """The voice with what else is on the line."""
+        conditions = self._script.conditions
+        if self._backdrop is None and conditions.echo_db is None:
+            return voice
+        mixed = voice.astype(np.int32)
+        if self._backdrop is not None:
+            place = start % (self._backdrop.size - _FRAME)
+            mixed += self._backdrop[place : place + _FRAME]
+        if conditions.echo_db is not None:
+            back = start - round(conditions.echo_ms / 1000 * RATE)
+            mixed += scaled(self.agent.cut(back, back + _FRAME), conditions.echo_db)
+        return np.clip(mixed, -32768, 32767).astype(np.int16)
+
     def _mind_agent(self) -> None:
         end = self._frames * _FRAME - _SETTLED
-        if level_dbfs(self.agent.cut(end - _FRAME, end)) <= _VOICED_DBFS:
+        if not self.agent.is_louder(end - _FRAME, end, _VOICED_PEAK):
             return
         if self._agent_since is None or self.now - self._agent_voiced > _BREATH_S:
             self._agent_since = self.now

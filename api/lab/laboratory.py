@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from api.base.lifecycle import TERMINAL
@@ -26,7 +26,7 @@ from pbx.testbed import Asterisk, telephone_number
 from voice_loop.audio import Samples
 
 #: How long a call may take to be over.
-_OVER_S: Final = 10.0
+_OVER_S: Final = 30.0
 _DECISIONS: Final = "voice_loop.conversation.decisions"
 
 
@@ -106,6 +106,7 @@ class Laboratory:
     carrier: Asterisk
     library: Library
     codec: Codec
+    _console: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     async def run(
         self,
@@ -207,13 +208,21 @@ class Laboratory:
 
     async def _press(self, keys: str, port: int) -> None:
         """Press keys; the line is quiet meanwhile."""
-        if channel := await self._channel("PJSIP/customer", port):
-            await self.carrier.cli(f"channel redirect {channel} telephones,{keys},1")
+        command = f"channel redirect {{}} telephones,{keys},1"
+        await self._tell_carrier("PJSIP/customer", port, command)
 
     async def _hang_up(self, port: int) -> None:
         """Put the telephone down, unless the call is over."""
-        if channel := await self._channel("UnicastRTP/", port):
-            await self.carrier.cli(f"channel request hangup {channel}")
+        await self._tell_carrier("UnicastRTP/", port, "channel request hangup {}")
+
+    async def _tell_carrier(self, technology: str, port: int, command: str) -> None:
+        """Give the carrier's console a command with a telephone's channel, if it is there.
+
+        Few at a time: each starts a process, and many calls may end at once.
+        """
+        async with self._console:
+            if channel := await self._channel(technology, port):
+                await self.carrier.cli(command.format(channel))
 
     async def _channel(self, technology: str, port: int) -> str | None:
         """The carrier's channel of a telephone."""

@@ -41,3 +41,8 @@ class Timeline:
         inside = self._samples[max(0, start) : max(0, end)]
         part[max(0, -start) : max(0, -start) + inside.size] = inside
         return part
+
+    def is_louder(self, start: int, end: int, peak: int) -> bool:
+        """Whether a sample in that time is above the peak, either way."""
+        inside = self._samples[max(0, start) : max(0, end)]
+        return inside.size > 0 and bool(inside.max() > peak or inside.min() < -peak)

@@ -179,8 +179,11 @@ class MediaTick:
 
     def _give_way(self, event: object) -> None:
         """Make room for what the person says, as far as that is known to be wanted."""
+        speech, heard = self._playout.speech, self._playout.audible
+        if speech is not None and speech.in_history and not speech.opens:
+            heard = heard and speech.played >= _HEARD_FRAMES
         match event:
-            case SpeechStarted() | SpeechResumed() if not self._playout.audible:
+            case SpeechStarted() | SpeechResumed() if not heard:
                 # An answer that is not heard yet waits: it may answer too little.
                 self._playout.hold()
             case SpeechStarted() | SpeechResumed():

@@ -277,7 +277,8 @@ def test_who_goes_on_before_the_answer_was_heard_withdraws_it_and_both_are_one()
     assert isinstance(transcribe, Transcribe)
     assert (transcribe.started_ms, transcribe.ended_ms) == (2_000, 3_820), "all of it is heard"
     whole = Transcript("four one five five five five", 0.9)
-    _, answer = table.tell(Transcribed(transcribe.speech, whole), frame=201)
+    _, answer, hold = table.tell(Transcribed(transcribe.speech, whole), frame=201)
+    assert hold == Hold()
     assert isinstance(answer, Answer)
     assert [message["content"] for message in answer.messages[-1:]] == [
         f"four one five five five five {READ_BACK}"

@@ -68,7 +68,7 @@ async def test_what_was_heard_and_when_is_reckoned_without_the_sounds() -> None:
         call = await call_with(ambience).answer()
         await call.quiet(2_500)
         await call.says("i want a visit")
-        await call.quiet(500)
+        await call.quiet(750)
         call.sound.takers.add("no, listen")
         await call.says("no, listen")
         await call.quiet(3_000)

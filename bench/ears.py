@@ -75,7 +75,7 @@ LINES: Final[Sequence[tuple[str, float, float]]] = (
 BEFORE_S: Final = 2.0
 AFTER_S: Final = 0.7
 #: Every so many of the orders.
-STEP: Final = 3
+STEP: Final = 4
 LONGEST_S: Final = 12
 
 

@@ -114,8 +114,8 @@ class Scenes:
         random, size = self._random, self._size
         level = random.uniform(-48, -12)
         kind = random.random()
-        if kind < 0.28:  # without noise, the quiet ones are the hard ones
-            audio, labels = self._talk(random.uniform(-52, -20))
+        if kind < 0.28:
+            audio, labels = self._talk(level)
         elif kind < 0.72:
             speech, labels = self._talk(level)
             audio = speech + self._sometimes(at_level(self._noise(), level - random.uniform(0, 28)))

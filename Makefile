@@ -80,7 +80,7 @@ bench: setup $(DEV_STAMP) ## Measure: turn latency, engines, media path, origina
 
 test-training: .venv-train/.installed ## A few steps of each training, as a smoke test
 	@.venv-train/bin/python -m pytest tests/models/test_speech_training.py tests/models/test_llama_training.py \
-		tests/models/test_turn_training.py
+		tests/models/test_turn_training.py tests/models/test_ears_training.py
 
 train: .venv-train/.installed ## Train the starter models anew (about three hours on two cores)
 	@.venv-train/bin/python -m models.training.voice --out models/starter

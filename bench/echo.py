@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from models.load import STARTER_DIR
 from models.piper import Piper
 from models.recordings import PARTS, Recording, recordings
-from models.vad import WebRtcDetector
+from models.vad import SileroDetector
 from models.whisper import FasterWhisper
 from pbx.codecs import PCMA, PCMU
 from tests.voice_loop.echoing import GREETING, Echo, EchoingCall, EchoingLine, frames
@@ -43,7 +42,7 @@ DELAYS_MS: Final = (60, 200)
 PATHS: Final = ((0, 0, PCMU), (40, 0.5, PCMA), (100, 0.5, PCMU))
 NOISE_DBFS: Final = -60
 SINGLE_WORDS: Final = ("no", "stop", "yes", "right")
-ORDERS_STEP: Final = 8
+ORDERS_STEP: Final = 12
 #: When the person begins, ms after the agent.
 BEGINS_MS: Final = (400, 2600)
 SPOKEN_DBFS: Final = (-20, -30)
@@ -67,8 +66,7 @@ async def alone(voice: Piper, canceller: type[EchoCanceller]) -> list[dict[str, 
                 with patch("voice_loop.conversation.EchoCanceller", canceller):
                     call = EchoingCall(voice, Echo(level, delay, room, drive, codec), NOISE_DBFS)
                 await call.answer()
-                await call.until(partial(any, call.voiced))
-                await call.quiet(14_000)
+                await call.quiet(15_000)
                 calls += 1
                 stopped += any(turn.interrupted for turn in call.turns if turn.speaker == "agent")
                 turns += sum(turn.speaker == "person" for turn in call.turns)
@@ -100,7 +98,7 @@ def speak(
     """Speak into the opening from that frame on; the agent falls silent once it heeds that."""
     size, config = frame_samples(RATE), FloorConfig()
     need, window = config.barge_in_ms // FRAME_MS, config.barge_in_window_ms // FRAME_MS
-    canceller, detector = EchoCanceller(RATE), WebRtcDetector(RATE)
+    canceller, detector = EchoCanceller(RATE), SileroDetector(RATE)
     line = EchoingLine(echo or Echo(-200), RATE)
     noise = np.random.default_rng(1)
     first = begin + int(np.flatnonzero(np.abs(theirs) > 0.1 * np.abs(theirs).max())[0]) // size

@@ -126,7 +126,7 @@ class Conversation:
         )
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
-        echo = EchoCanceller(line_rate)
+        echo = EchoCanceller(line_rate, call_id)
         self._tick = MediaTick(speech_input, barge_in, echo, ambience, self._post)
         self._director = Director(
             call_id,

@@ -10,6 +10,7 @@ echo is passed through as it is.
 Sans-IO: frames of 20 ms go in and out, one each way per tick.
 """
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples
+
+log = logging.getLogger(__name__)
 
 _Floats = NDArray[np.floating[Any]]
 _Spectra = NDArray[np.complexfloating[Any, Any]]
@@ -92,8 +95,13 @@ class _Match:
 class EchoCanceller:
     """Cleans one call's frames."""
 
-    def __init__(self, rate: int) -> None:
-        """`rate` of the line's frames, Hz."""
+    def __init__(self, rate: int, call_id: str = "") -> None:
+        """
+        Args:
+            rate: of the line's frames, Hz.
+            call_id: names the call in logs.
+        """
+        self._call_id = call_id
         self._size = frame_samples(rate)
         self._nothing = np.zeros(self._size, dtype=np.float32)
         self._sent: deque[_Floats] = deque([self._nothing] * _KEPT, maxlen=_KEPT)
@@ -174,6 +182,13 @@ class EchoCanceller:
         trial.tried += 1
         if trial.explained > _PROOF[trial.tried - 1]:
             self._filter, self._trial = trial, None
+            match, ms = trial.match, FRAME_MS / self._size
+            log.info(
+                "call %s: our own voice comes back after %.0f ms, at about %.0f dB",
+                self._call_id,
+                match.delay * ms,
+                20 * np.log10(match.gain + 1e-6),
+            )
             return True
         if trial.explained < _LEAST or trial.tried == len(_PROOF):
             self._trial = None
@@ -186,6 +201,7 @@ class _Filter:
 
     def __init__(self, size: int, match: _Match) -> None:
         bins = size + 1
+        self.match = match
         self.tried = 0
         self._use = 1.0
         self._heard_power = self._rest_power = 1.0
@@ -235,7 +251,7 @@ class _Filter:
         left_powers = _powers(left)
         sent_powers = _powers(self._sent)
         missed = 0.5 * (sent_powers * self._doubt).sum(0)
-        quantization = _QUANTIZATION * _power(heard) * size
+        quantization = _QUANTIZATION * self.heard_now * size
         explained = missed + _UNEXPLAINED / 2 * _powers(echoed) + quantization
         bands = np.add.reduceat(left_powers, self._edges) + 1.0
         self._tail = np.maximum(np.add.reduceat(explained, self._edges), 0.5 * self._tail)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.piper import Piper
-from models.vad import WebRtcDetector
+from models.vad import SileroDetector
 from pbx.codecs import PCMU, Codec
 from tests.voice_loop.scripted import RATE, PhoneCall
 from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples
@@ -123,7 +123,7 @@ class EchoingCall(PhoneCall):
         super().__init__(
             {CALL_ANSWERED: GREETING},
             config=ConversationConfig("book a visit", floor=FloorConfig(silence_ms=60_000)),
-            new_detector=WebRtcDetector,
+            new_detector=SileroDetector,
         )
         self.mouth = voice  # type: ignore[assignment]
         self.ears = self.listener = Listener()  # type: ignore[assignment]

@@ -76,3 +76,25 @@ async def test_a_line_without_an_echo_is_passed_through_as_it_is(voice: Piper) -
             person += theirs[index - 40]
         assert canceller.hear(person).frame is person
         canceller.sent(sent)
+
+
+@pytest.mark.parametrize(("before", "after"), [(60, 80), (200, 140), (120, 127)])
+async def test_an_echo_may_change_its_delay(voice: Piper, before: float, after: float) -> None:
+    call = EchoingCall(voice, Echo(-6, before, 40, 0.5))
+    await call.answer()
+    await call.quiet(2500)
+    assert call.echoing is not None
+    call.echoing.delay_ms = after
+    await call.quiet(10_000)
+    assert call.said == [("agent", GREETING)]
+
+
+async def test_an_echo_that_is_found_is_told_in_the_log(
+    voice: Piper, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = EchoingCall(voice, Echo(-12, 200))
+    await call.answer()
+    with caplog.at_level("INFO", "voice_loop.echo"):
+        await call.quiet(2500)
+    (found,) = caplog.messages
+    assert found.startswith("call call-1: our own voice comes back after 200 ms, at about -1")

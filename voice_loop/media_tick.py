@@ -120,8 +120,7 @@ class MediaTick:
 
     def latest_sound(self) -> Samples:
         """Cut out the latest seconds of what was heard, up to now."""
-        now_ms = (self.frame + 1) * FRAME_MS
-        return self.utterance(max(0, now_ms - _SOUND_MS), now_ms)
+        return self._speech_input.latest(_SOUND_MS)
 
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
         """Cut out what was heard in that time (`SpeechInput.utterance`)."""

@@ -124,8 +124,16 @@ class SpeechInput:
         return np.concatenate([self._heard[index] for index in range(-count, 0)])
 
     def utterance(self, started_ms: int, ended_ms: int) -> Samples:
-        """Cut out what was heard in that time, edges included; the last 30 s of a longer one."""
+        """Cut out what was heard in that time, edges included; the last 30 s of a longer one.
+
+        Recognisers mishear what ends abruptly: silence stands in for what has not come yet.
+        """
         now = self.floor.frame + 1
         first = max(started_ms // FRAME_MS - _PADDING_FRAMES, now - len(self._heard), 0)
-        end = min(ended_ms // FRAME_MS + _PADDING_FRAMES, now)
-        return np.concatenate(list(self._heard)[first - now :][: end - first])
+        end = ended_ms // FRAME_MS + _PADDING_FRAMES
+        heard = list(self._heard)[first - now :][: end - first]
+        return np.concatenate([*heard, *[np.zeros_like(heard[-1])] * (end - now)])
+
+    def latest(self, ms: int) -> Samples:
+        """Cut out what was heard last, up to now."""
+        return np.concatenate(list(self._heard)[-(ms // FRAME_MS) :])

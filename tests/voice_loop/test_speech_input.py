@@ -51,6 +51,22 @@ def test_a_pause_begins_with_the_silence_whatever_the_detector_makes_of_that(lou
     ]
 
 
+def test_silence_stands_in_for_what_has_not_come_yet() -> None:
+    speech = SpeechInput(
+        Lingering(1), TurnDetector(420, 1_500, "en"), VoicemailWatch(RATE), FloorConfig()
+    )
+    for level in [-20.0] * 20 + [-50.0] * 3:
+        list(speech.listen(sound(level), 0.0, agent_speaks=False, may_speak=True))
+    early = speech.utterance(0, 400)
+    assert early.size == RATE * 600 // 1000
+    assert early[RATE * 460 // 1000 - 50 :][:50].any()
+    assert not early[RATE * 460 // 1000 :].any()
+    assert speech.latest(8_000).size == RATE * 460 // 1000, "what has come, and no more"
+    for _ in range(20):
+        list(speech.listen(sound(-50.0), 0.0, agent_speaks=False, may_speak=True))
+    assert speech.utterance(0, 400)[RATE * 460 // 1000 :].any(), "it has come"
+
+
 def test_who_grows_soft_is_heard_still() -> None:
     levels = [-15.0] * 20 + [-40.0] * 50 + [-15.0] * 10 + [-38.0] * 60
     assert heard(levels, lingers=1) == [(2, SpeechStarted(0, barge_in=False))]

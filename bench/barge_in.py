@@ -83,13 +83,22 @@ class Recogniser:
         self._call = call
         self._said = said
         self._whisper = whisper
+        self.idle = asyncio.Event()
+        """Cleared while audio time has to stand still for it."""
+        self.idle.set()
+        self.late = False
+        """Nobody waits for audio time any more."""
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         due_ms = self._call.ms + RECOGNITION_MS
         transcript = Transcript(self._said.text, 0.9 if self._said.text else 0.0)
         if self._whisper is not None:
-            transcript = await self._whisper.transcribe(speech, rate, language)
-        while self._call.ms < due_ms:  # noqa: ASYNC110 - audio time passes with the ticks
+            self.idle.clear()
+            try:
+                transcript = await self._whisper.transcribe(speech, rate, language)
+            finally:
+                self.idle.set()
+        while self._call.ms < due_ms and not self.late:  # noqa: ASYNC110 - audio time passes with the ticks
             await asyncio.sleep(0)
         return transcript
 
@@ -152,7 +161,8 @@ async def hear(
     config = ConversationConfig("talk", floor=floor, first_sentence_mode="none")
     call = PhoneCall({f"{CALL_ANSWERED} [pressed #]": SENTENCE}, config, WebRtcDetector)
     call.onset = onset
-    call.ears = Recogniser(call, said, whisper)  # type: ignore[assignment]
+    ears = Recogniser(call, said, whisper)
+    call.ears = ears  # type: ignore[assignment]
     call.connect()
     random = np.random.default_rng(1)
     size = frame_samples(RATE)
@@ -167,6 +177,7 @@ async def hear(
     heard: Samples = np.clip(np.rint(noisy), -32768, 32767).astype(np.int16)
     for at in range(0, heard.size - size + 1, size):
         await call.tick(heard[at : at + size])
+        await ears.idle.wait()
     voiced = np.array(call.voiced[begun + 1 :])
     first_ms = BEFORE_MS + said.onset / RATE * 1000
     frames = np.arange(voiced.size)
@@ -176,6 +187,7 @@ async def hear(
     again = frames[voiced & (frames > silent[0])] if silent.size else frames[:0]
     end = int(again[0]) if again.size else voiced.size
     gap_ms = 0 if not silent.size else (end - int(silent[0])) * FRAME_MS
+    ears.late = True
     call.conversation.hung_up()
     await call.end()
     return Result(said, silent_ms, gap_ms, not gave_up)

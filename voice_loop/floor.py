@@ -44,7 +44,7 @@ class FloorConfig:
     barge_in_ms: int = 160
     """Speech within `barge_in_window_ms` that the agent heeds while it speaks."""
     barge_in_window_ms: int = 240
-    barge_in_lasts_ms: int = 600
+    barge_in_lasts_ms: int = 700
     """Speech that lasts so long takes the floor from the agent, whatever it sounds like."""
     barge_in_probability: float = 0.5
     """Speech takes the floor once it does so with this probability, by its sound."""

@@ -67,7 +67,7 @@ here. Keys are ours, `sk_…`; there are none for browsers.
   another. `credits_used` is `duration_seconds` / 60. `room_name` and `twilio_call_sid` are null.
 - `interruption_sensitivity` s: speech of `voice.barge_in_ms` × 4^(1 − 2s) lowers the agent's voice,
   and interrupts it once it takes the floor with a probability of 1 − s, or has lasted
-  1200 × (1 − s) ms; 0 lets nobody interrupt.
+  1400 × (1 − s) ms; 0 lets nobody interrupt.
   `end_call_phrases` and `voicemail_detection` are refused with 422.
 - `webhook_url` is told `{"event", "call_id", …the call as it is then}`, with the headers of
   [Standard Webhooks](https://www.standardwebhooks.com/), signed with the deployment's secret

@@ -273,7 +273,7 @@ class AgentFields(Body):
         le=1,
         description="How readily speech interrupts. From `voice.barge_in_ms` × 4^(1 − 2s) of it on "
         "the agent's voice is lowered. It falls silent once the speech takes the floor with a "
-        "probability of 1 − s, by its sound, or has lasted 1200 × (1 − s) ms: at 1 any speech "
+        "probability of 1 − s, by its sound, or has lasted 1400 × (1 − s) ms: at 1 any speech "
         'interrupts at once, at 0.5 (the default) listeners ("mm-hmm") do not, at 0 nobody does.',
         examples=[0.5],
     )

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.onset import BANDS, FRAMES, HOP, RATE, SAMPLES, WINDOW, mel_frames, net_input
-from models.recordings import Part, Recording, recordings
+from models.recordings import PARTS, Part, Recording, recordings
 from models.training.speech import (
     TRAINING_VARIANTS,
     Espeak,
@@ -270,6 +270,19 @@ class OnsetModule(nn.Module):  # type: ignore[misc, unused-ignore]
         return self.taker(seen)[:, 0], self.phonemes(seen)
 
 
+class Answer(nn.Module):  # type: ignore[misc, unused-ignore]
+    """The probability that the speaker takes the floor; what the net takes for `threshold` becomes
+    a half."""
+
+    def __init__(self, module: OnsetModule, threshold: float = 0.5) -> None:
+        super().__init__()
+        self.module = module
+        self.shift = float(np.log(threshold / (1 - threshold)))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.sigmoid(self.module(frames)[0] - self.shift)
+
+
 def batch_input(frames: Tensor, known: Tensor) -> Tensor:
     """`models.onset.net_input` of many: frames (n, FRAMES, BANDS), of which `known` are known."""
     mask = torch.arange(FRAMES)[None, :] < known[:, None]
@@ -347,7 +360,7 @@ def train(
     return module
 
 
-def probabilities(module: OnsetModule, clip: Clip, jitter: int = 0) -> Floats:
+def probabilities(answer: Answer, clip: Clip, jitter: int = 0) -> Floats:
     """The probability after each number of frames, of the clip as it is."""
     begin = _LEAD - _PADDING + jitter
     heard = np.pad(clip.audio[begin : begin + SAMPLES], (0, max(0, begin + SAMPLES - _CLIP)))
@@ -355,7 +368,7 @@ def probabilities(module: OnsetModule, clip: Clip, jitter: int = 0) -> Floats:
     frames = mel_frames((np.clip(heard * scale, -1, 1) * (FULL_SCALE - 1)).astype(np.int16))
     given = np.stack([net_input(frames[:count]) for count in range(1, FRAMES + 1)])
     with torch.no_grad():
-        found: Floats = torch.sigmoid(module(torch.from_numpy(given))[0]).numpy()
+        found: Floats = answer(torch.from_numpy(given)).numpy()
     return found
 
 
@@ -364,9 +377,9 @@ def frames_at(ms: float) -> int:
     return int((ms / 1000 * RATE + _PADDING - WINDOW) // HOP + 1)
 
 
-def judge(module: OnsetModule, clips: Sequence[Clip]) -> None:
+def judge(answer: Answer, clips: Sequence[Clip]) -> None:
     """Print how many listeners are kept and takers are silenced, by threshold and time."""
-    courses = {id(clip): probabilities(module, clip) for clip in clips}
+    courses = {id(clip): probabilities(answer, clip) for clip in clips}
     for ms in (160, 200, 240, 320):
         at = frames_at(ms) - 1
         pairs = [
@@ -390,21 +403,11 @@ def judge(module: OnsetModule, clips: Sequence[Clip]) -> None:
         print(f"  p >= {threshold}: {'  '.join(row)}")
 
 
-def export(module: OnsetModule, path: Path, threshold: float) -> None:
-    """Write the net for `models.onset`; what it takes for `threshold` becomes a half."""
-    shift = float(np.log(threshold / (1 - threshold)))
-
-    class Answer(nn.Module):  # type: ignore[misc, unused-ignore]
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
-        def forward(self, frames: Tensor) -> Tensor:
-            return torch.sigmoid(self.module(frames)[0] - shift)
-
+def export(answer: Answer, path: Path) -> None:
+    """Write the net for `models.onset`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
-        Answer().eval(),
+        answer.eval(),
         (torch.zeros(1, BANDS + 1, FRAMES),),
         str(path),
         input_names=["frames"],
@@ -454,11 +457,13 @@ def main() -> None:
     parser.add_argument("--words", type=Path, help="words of the orders with their times")
     parser.add_argument("--align", type=Path, help="a Whisper: write --words, and no more")
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--copies", type=int, default=3)
-    parser.add_argument("--each", type=int, default=12, help="renderings of a synthetic line")
-    parser.add_argument("--threshold", type=float, default=0.6, help="becomes a half")
-    parser.add_argument("--folds", type=int, default=0, help="judge by speakers left out, too")
+    parser.add_argument("--epochs", type=int, default=36)
+    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--each", type=int, default=14, help="renderings of a synthetic line")
+    parser.add_argument("--threshold", type=float, default=0.8, help="becomes a half")
+    parser.add_argument(
+        "--folds", type=int, default=0, help="judge by speakers of both parts left out, and no more"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.align:
@@ -466,23 +471,24 @@ def main() -> None:
         return
     clips = learned(options.audio, options.words, options.each)
     phonemes = Phonemes([clip.said for clip in clips])
-    own = list(human_words(options.audio, "tune"))
-    for fold in range(options.folds):
-        speakers = sorted({clip.speaker for clip in own})[fold :: options.folds]
-        module = train(
-            [clip for clip in clips if clip.speaker not in speakers],
-            phonemes,
-            epochs=options.epochs,
-            copies=options.copies,
-        )
-        print(f"fold {fold}, speakers left out:")
-        judge(module, [clip for clip in own if clip.speaker in speakers])
-    module = train(clips, phonemes, epochs=options.epochs, copies=options.copies)
+
+    def trained(on: Sequence[Clip]) -> OnsetModule:
+        return train(on, phonemes, epochs=options.epochs, copies=options.copies)
+
+    if options.folds:
+        own = [one for part in PARTS for one in human_words(options.audio, part)]
+        everything = clips + list(human_words(options.audio, "closed"))
+        for fold in range(options.folds):
+            speakers = sorted({clip.speaker for clip in own})[fold :: options.folds]
+            module = trained([clip for clip in everything if clip.speaker not in speakers])
+            print(f"fold {fold}, speakers left out:")
+            judge(Answer(module), [clip for clip in own if clip.speaker in speakers])
+        return
+    module = trained(clips)
     print("closed part:")
-    judge(module, list(human_words(options.audio, "closed")))
+    judge(Answer(module), list(human_words(options.audio, "closed")))
     if options.out:
-        torch.save(module, options.out.with_suffix(".pt"))
-        export(module, options.out, options.threshold)
+        export(Answer(module, options.threshold), options.out)
 
 
 if __name__ == "__main__":

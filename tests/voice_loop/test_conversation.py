@@ -495,7 +495,7 @@ async def test_who_sounds_like_a_taker_silences_the_agent_in_that_frame() -> Non
 
 async def test_speech_that_lasts_takes_the_floor_whatever_it_sounds_like() -> None:
     call = await interrupted_call()
-    await call.says("well you know", 580)
+    await call.says("well you know", 680)
     assert call.voiced[-1]
     await call.says("well you know", 20)
     assert not call.voiced[-1]

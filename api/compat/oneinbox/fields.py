@@ -167,7 +167,7 @@ class AgentFields(AgentParts):
         ge=0,
         le=1,
         description="How readily speech interrupts the agent: at once at 1; at 0.5 unless it "
-        "sounds like listening, or after 600 ms; ever more seldom towards 0. With 0 nobody does.",
+        "sounds like listening, or after 700 ms; ever more seldom towards 0. With 0 nobody does.",
     )
     enable_recording: bool | None = None
     voicemail_message: str | None = Field(

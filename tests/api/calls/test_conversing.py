@@ -117,16 +117,16 @@ async def test_every_field_of_the_conversation_is_honoured(bench: Bench) -> None
 @pytest.mark.rows("X-OI-9")
 async def test_how_little_speech_interrupts(bench: Bench) -> None:
     """`voice.barge_in_ms` at 0.5, four times as much near 0, a quarter at 1; who speaks takes the
-    floor at once at 1, after 600 ms at 0.5, after 1200 ms near 0, or when it sounds like it."""
+    floor at once at 1, after 700 ms at 0.5, after 1400 ms near 0, or when it sounds like it."""
     default = (await held(bench)).floor
     assert (default.barge_in_ms, default.barge_in_window_ms) == (160, 240)
-    assert (default.barge_in_lasts_ms, default.barge_in_probability) == (600, 0.5)
+    assert (default.barge_in_lasts_ms, default.barge_in_probability) == (700, 0.5)
     for sensitivity, ms in ((0.01, 622), (0.25, 320), (0.5, 160), (0.75, 80), (1, 40)):
         config = await held(bench, interruption_sensitivity=sensitivity)
         assert config.interruptible
         assert config.floor.barge_in_ms == ms
         assert ms < config.floor.barge_in_window_ms <= ms * 1.5 + 1
-        assert config.floor.barge_in_lasts_ms == round(1200 * (1 - sensitivity))
+        assert config.floor.barge_in_lasts_ms == round(1400 * (1 - sensitivity))
         assert config.floor.barge_in_probability == 1 - sensitivity
     assert not (await held(bench, interruption_sensitivity=0)).interruptible
     assert not (await held(bench, interruption_sensitivity=0, interruptible=True)).interruptible

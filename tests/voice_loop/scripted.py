@@ -17,6 +17,7 @@ from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
 from voice_loop.events import EndReason, Turn
+from voice_loop.phrases import phrases
 from voice_loop.playout import is_voiced
 from voice_loop.ports import (
     EngineError,
@@ -187,15 +188,18 @@ class Detector:
 
 
 class Sound:
-    """Tells takers of the floor from listeners: the ones are in `takers`."""
+    """Tells takers of the floor from listeners, who make noises or say one of `listeners`."""
 
     def __init__(self, ears: Ears) -> None:
         self.ears = ears
+        lines = phrases("en")
+        self.listeners = {NOISE, *lines.backchannels, *lines.greetings, *lines.farewells}
         self.takers: set[str] = set()
 
     def takes_floor(self, speech: Samples, rate: int) -> float:
-        codes = {self.ears.code(sentence) for sentence in self.takers}
-        return 0.9 if codes & set(speech.tolist()) else 0.1
+        said = {self.ears.code(one): one for one in list(self.ears.sentences)}
+        heard = {said[code] for code in set(speech.tolist()) if code in said}
+        return 0.9 if heard & self.takers or heard - self.listeners else 0.1
 
 
 class HandSet:

@@ -495,6 +495,7 @@ async def test_who_sounds_like_a_taker_silences_the_agent_in_that_frame() -> Non
 
 async def test_speech_that_lasts_takes_the_floor_whatever_it_sounds_like() -> None:
     call = await interrupted_call()
+    call.sound.listeners.add("well you know")
     await call.says("well you know", 680)
     assert call.voiced[-1]
     await call.says("well you know", 20)
@@ -516,6 +517,7 @@ async def test_the_voice_is_lowered_without_a_click_while_one_speaks_into_it() -
 
 async def test_words_that_the_sound_did_not_give_away_silence_the_agent_at_the_pause() -> None:
     call = await interrupted_call()
+    call.sound.listeners.add("no")
     await call.says("no", 240)
     assert call.voiced[-1]
     await call.until(lambda: not call.voiced[-1], limit_ms=220)
@@ -539,6 +541,7 @@ async def test_a_listener_who_sounded_like_a_taker_is_told_the_word_again() -> N
 async def test_unsure_words_that_do_not_sound_like_a_taker_are_no_interruption() -> None:
     call = await interrupted_call()
     call.ears.confidence |= {"bye": 0.2, "stop it": 0.2}
+    call.sound.listeners |= {"bye", "stop it"}
     began = call.ms
     await call.says("bye", 300)
     await call.quiet(600)
@@ -567,6 +570,7 @@ async def test_who_objects_to_the_goodbye_while_it_ends_is_answered() -> None:
     await call.says("when")
     await call.until(lambda: call.voiced[-1])
     await call.quiet(40 * len(GOODBYE) - 300)
+    call.sound.listeners.add("wait")
     await call.says("wait", 280)
     await call.quiet(1_000)
     assert not call.is_over
@@ -606,6 +610,7 @@ async def test_the_rest_of_an_interrupted_answer_is_not_made() -> None:
     await call.says("when")
     await call.until(lambda: call.voiced[-1])
     assert (call.mind.open, call.mouth.open) == (1, 1)
+    call.sound.takers.add("stop please")
     await call.says("stop please")
     await call.hears_out()
     assert call.said[-1] == ("agent", "i see.")
@@ -646,6 +651,7 @@ async def test_a_backchannel_that_becomes_an_objection_yields() -> None:
     await call.says("yeah", 300)
     await call.quiet(200)
     assert call.voiced[-1]
+    call.sound.takers.add("but not saturday")
     await call.says("but not saturday")
     await call.quiet(1_000)
     assert call.said[-4::3] == [("person", "yeah"), ("agent", "i see.")]
@@ -810,6 +816,7 @@ async def test_an_objection_to_the_goodbye_is_answered() -> None:
     await call.says("tuesday")
     await call.until(lambda: call.voiced[-1])
     await call.quiet(460)
+    call.sound.takers.add("wait one question")
     await call.says("wait one question")
     await call.hears_out()
     assert not call.is_over

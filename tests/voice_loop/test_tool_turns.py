@@ -262,8 +262,8 @@ async def test_a_backchannel_into_the_phrase_lets_it_go_on() -> None:
     gate.set()
     await call.hears_out()
     assert call.said[2:] == [
-        ("person", "okay"),
         ("agent", PHRASES.one_moment),
+        ("person", "okay"),
         ("tool", "booked"),
         ("agent", DONE),
     ]

@@ -256,9 +256,9 @@ async def test_a_backchannel_into_the_phrase_lets_it_go_on() -> None:
     call = await calling(ANSWERS, book)
     await call.says("tuesday")
     await call.until(lambda: call.voiced[-1])
-    await call.quiet(100)
+    await call.quiet(400)
     await call.says("okay", 300)
-    await call.hears_out()
+    await call.quiet(400)
     gate.set()
     await call.hears_out()
     assert call.said[2:] == [

@@ -24,7 +24,7 @@ import numpy as np
 
 from models.onset import OnsetNet
 from models.recordings import PARTS, RATE, Recording, recordings
-from models.vad import WebRtcDetector
+from models.vad import SileroDetector
 from models.whisper import FasterWhisper
 from tests.voice_loop.scripted import PhoneCall
 from voice_loop.audio import FRAME_MS, Samples, frame_samples, level_dbfs
@@ -159,7 +159,7 @@ async def hear(
 ) -> Result:
     """Say it into the agent's sentence."""
     config = ConversationConfig("talk", floor=floor, first_sentence_mode="none")
-    call = PhoneCall({f"{CALL_ANSWERED} [pressed #]": SENTENCE}, config, WebRtcDetector)
+    call = PhoneCall({f"{CALL_ANSWERED} [pressed #]": SENTENCE}, config, SileroDetector)
     call.onset = onset
     ears = Recogniser(call, said, whisper)
     call.ears = ears  # type: ignore[assignment]

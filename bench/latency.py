@@ -5,7 +5,7 @@
 A person who is a process of its own speaks a recorded sentence over RTP, is answered, and speaks
 again. From the last packet in which its voice is loud to the first loud one that comes back.
 Speech recognition takes 100 ms, the language model 150 ms to its first word and 20 ms for each
-further one, the voice 80 ms to its first sound.
+further one, the voice 80 ms to its first sound. What hears speech, turns and interruptions is real.
 """
 
 import argparse
@@ -25,7 +25,9 @@ from typing import Any, Final
 import numpy as np
 
 from bench.media import LOOPBACK, SLOTS, Address
-from models.vad import WebRtcDetector
+from models.onset import OnsetNet
+from models.turn_end import TurnEnd
+from models.vad import SileroDetector
 from pbx.codecs import PCMU
 from pbx.framing import framing_of
 from pbx.media import MediaServer
@@ -118,7 +120,12 @@ async def measure(calls: int, turns: int) -> Result:
     people.start()
     server = MediaServer(LOOPBACK, 44000, 44999, max_legs=calls)
     await server.start()
-    engines = Engines(StubEars(), StubMind(), StubMouth(), WebRtcDetector)
+    turn_end = TurnEnd()
+    engines = Engines(
+        *(StubEars(), StubMind(), StubMouth(), SileroDetector),
+        turn_end=turn_end,
+        onset=OnsetNet(),
+    )
     config = ConversationConfig("Confirm the visit.", first_sentence_mode="none")
     tasks = []
     try:
@@ -137,6 +144,7 @@ async def measure(calls: int, turns: int) -> Result:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.close()
+        turn_end.close()
         people.terminate()
         people.join(5)
     answered = [one for one in took if one is not None]

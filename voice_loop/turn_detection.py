@@ -11,7 +11,7 @@ Sans-IO: the `floor` tells when the person pauses and goes on, and asks in every
 import math
 from collections import deque
 from collections.abc import Mapping
-from statistics import median
+from statistics import fmean, median
 from typing import Final
 
 import numpy as np
@@ -108,7 +108,8 @@ class TurnDetector:
         self._wording: Wording | None = None
         self._dictation = Dictation.NONE
         self._recorded = False
-        self._sound: float | None = None
+        self._sounds: list[float] = []
+        """Log-odds, one for each time that the sound of this pause was judged."""
         self._words_due = False
         self._spoken_s = 1.0
 
@@ -122,7 +123,7 @@ class TurnDetector:
         """The person pauses after so long a turn; nothing else is known of this pause yet."""
         self._spoken_s = spoken_ms / 1000
         self._wording, self._dictation, self._recorded = None, Dictation.NONE, False
-        self._sound, self._words_due = None, False
+        self._sounds, self._words_due = [], False
         self._weigh()
 
     def await_words(self) -> None:
@@ -141,7 +142,7 @@ class TurnDetector:
 
     def heard_end(self, probability: float) -> None:
         """So probable it is by the sound of this pause that the turn is over, 0 to 1."""
-        self._sound = probability
+        self._sounds.append(_log_odds_of(probability))
         self._weigh()
 
     def went_on(self, silent_ms: int) -> None:
@@ -183,10 +184,11 @@ class TurnDetector:
 
     def _log_odds(self) -> float:
         anything = self._expected in (Expected.ANYTHING, Expected.STORY)
-        if self._sound is None:
+        if not self._sounds:
             odds = _BY_WORDS_ALONE[self._wording]
         else:
-            odds = _BY_SOUND_AND_WORDS[self._wording] + _SOUND_WEIGHT * _log_odds_of(self._sound)
+            # In noise, all moments of the pause together know better than the latest alone.
+            odds = _BY_SOUND_AND_WORDS[self._wording] + _SOUND_WEIGHT * fmean(self._sounds)
             if anything and self._wording is not Wording.YES_OR_NO:
                 least, most = _LENGTHS_S
                 odds += _LENGTH_WEIGHT * math.log(

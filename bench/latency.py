@@ -2,8 +2,9 @@
 
     python -m bench.latency [--calls 1 20 100] [--turns 6] [--json]
 
-A person who is a process of its own speaks a recorded sentence over RTP, is answered, and speaks
-again. From the last packet in which its voice is loud to the first loud one that comes back.
+A person who is a process of its own orders a coffee over RTP (the closed part of the laboratory's
+recordings), is answered, and speaks again. From the last packet in which its voice is loud to the
+first loud one that comes back.
 Speech recognition takes 100 ms, the language model 150 ms to its first word and 20 ms for each
 further one, the voice 80 ms to its first sound. What hears speech, turns and interruptions is real.
 """
@@ -15,7 +16,6 @@ import multiprocessing
 import socket
 import sys
 import time
-import wave
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -24,15 +24,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from api import lab
 from bench.media import LOOPBACK, SLOTS, Address
 from models.onset import OnsetNet
+from models.recordings import recordings
 from models.turn_end import TurnEnd
 from models.vad import SileroDetector
 from pbx.codecs import PCMU
 from pbx.framing import framing_of
 from pbx.media import MediaServer
 from pbx.rtp import parse
-from pbx.testbed import personas
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Samples, silence
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
@@ -50,7 +51,9 @@ ANSWER: Final = "Good. Then we see you on Monday at ten."
 #: Between the answer's first word and the person's next.
 LISTENS_S: Final = 1.5
 GIVES_UP_S: Final = 5.0
-SENTENCE: Final = Path(personas.__file__).with_name("sounds") / "confirm.wav"
+#: A peak above it is speech, and no noise of the recording.
+LOUD: Final = 600
+PEOPLE: Final = Path(lab.__file__).with_name("recordings")
 
 
 class StubEars:
@@ -161,13 +164,13 @@ def _ignore(turn: Turn) -> None:
 class Person:
     """One far end, frame by frame."""
 
-    def __init__(self, sentence: list[Samples], turns: int, begins_s: float) -> None:
+    def __init__(self, sentences: Sequence[Sequence[Samples]], turns: int, begins_s: float) -> None:
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.udp.bind((LOOPBACK, 0))
         self.took: list[float | None] = []
         """Milliseconds to each answer; None where none came."""
         self._framing = framing_of(PCMU)
-        self._sentence = sentence
+        self._sentences = sentences
         self._turns = turns
         self._speaks_at = begins_s
         self._next: int | None = None
@@ -183,11 +186,12 @@ class Person:
             self._next = 0
         frame = silence(PCMU.rate)
         if self._next is not None:
-            frame = self._sentence[self._next]
+            sentence = self._sentences[len(self.took) % len(self._sentences)]
+            frame = sentence[self._next]
             self._next += 1
-            if is_voiced(frame):
+            if np.abs(frame).max() > LOUD:
                 self._voiced_at = now
-            if self._next == len(self._sentence):
+            if self._next == len(sentence):
                 self._next = None
         self.udp.sendto(self._framing.write(PCMU.encode(frame)), target)
 
@@ -206,15 +210,21 @@ class Person:
             self._voiced_at, self._speaks_at = None, now + LISTENS_S
 
 
+def in_frames(samples: Samples) -> list[Samples]:
+    """From the first loud frame to the last."""
+    size = PCMU.rate // FRAMES_PER_SECOND
+    frames = list(samples[: samples.size // size * size].reshape(-1, size))
+    loud = [index for index, frame in enumerate(frames) if np.abs(frame).max() > LOUD]
+    return frames[loud[0] : loud[-1] + 1]
+
+
 def converse(parent: Connection, calls: int, turns: int) -> None:
     """The far ends of all calls, in real time. Runs in a process of its own."""
-    with wave.open(str(SENTENCE)) as file:
-        whole = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
-    size = PCMU.rate // FRAMES_PER_SECOND
-    loud = np.flatnonzero(np.abs(whole) > 300)
-    whole = whole[loud[0] : loud[-1] // size * size]
-    sentence = [whole[at : at + size] for at in range(0, whole.size - size + 1, size)]
-    people = [Person(sentence, turns, 1 + 0.037 * number) for number in range(calls)]
+    sentences = [in_frames(one.samples()) for one in recordings(PEOPLE, ["orders"], "closed")]
+    people = [
+        Person(sentences[number % 5 :] + sentences[: number % 5], turns, 1 + 0.037 * number)
+        for number in range(calls)
+    ]
     parent.send([person.udp.getsockname() for person in people])
     target = parent.recv()
     begin, slot = time.monotonic(), 0

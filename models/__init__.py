@@ -7,6 +7,8 @@ their makers.
 import os
 from typing import Final
 
+import voice_loop  # noqa: F401 - before numpy
+
 #: What those libraries read when they are imported, which nothing outside this package does. It
 #: stands whatever the environment said before: that nothing leaves the premises is promised.
 #: `models.pull` uses none of them.

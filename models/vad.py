@@ -22,7 +22,7 @@ import webrtcvad
 from numpy.typing import NDArray
 
 from models.silero import LINE_RATES, Silero, weights_for
-from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples, level_dbfs
+from voice_loop.audio import FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples, level_dbfs
 from voice_loop.ports import EngineError
 
 Array = NDArray[np.float32]
@@ -43,12 +43,13 @@ STIRRING_DB: Final = 3.0
 LOUD_DB: Final = 10.0
 LISTENING_FRAMES: Final = 20
 #: Somebody speaks above this logit, unless Silero itself is sure of the opposite: it has heard more
-#: of the world, music on hold say, than the judge. Nor does anybody who stands out of the noise go
-#: unheard of whom Silero is sure.
+#: of the world, music on hold say, than the judge.
 THRESHOLD: Final = -0.25
-DOUBT: Final = -4.0
-CERTAINTY: Final = 0.0
-OUTSTANDING_DB: Final = 15.0
+DOUBT: Final = -3.25
+
+#: Level of the noise that is added to what is heard, dBFS: a line that is silent to the last bit,
+#: as between a softphone's words, is like none that the networks were taught on.
+DITHER_DBFS: Final = -70.0
 
 EARS: Final = Path(__file__).with_name("ears") / "ears.npz"
 FEATURES: Final = 262
@@ -125,6 +126,14 @@ class WebRtcDetector:
         return sounds_like_speech and level > self.noise_dbfs + MARGIN_DB
 
 
+@cache
+def _dither(samples: int) -> NDArray[np.int16]:
+    """A second of noise in frames of so many samples."""
+    level = FULL_SCALE * 10 ** (DITHER_DBFS / 20)
+    noise = np.random.default_rng(1).normal(0, level, (FRAMES_PER_SECOND, samples))
+    return np.rint(noise).astype(np.int16)
+
+
 class SpeechSenses:
     """What the frames of one call can be judged by. Frames must come in order.
 
@@ -138,14 +147,16 @@ class SpeechSenses:
         self._silero = Silero(weights_for(rate))
         self._features = np.zeros(FEATURES, np.float32)
         self._listening = 0
+        self._frames = 0
         self.silero_logit = 0.0
         """What Silero itself makes of the latest frame that it was asked about."""
-        self.above_noise_db = 0.0
-        """How much louder that frame was than the line's noise."""
 
     def hear(self, frame: Samples) -> Array | None:
         """Take a frame. Returns `FEATURES` numbers, which the next call overwrites, or None for one
         in which nobody can be speaking."""
+        self._frames += 1
+        dither = _dither(frame.size)[self._frames % FRAMES_PER_SECOND].astype(np.int32)
+        frame = np.clip(frame + dither, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         sounds_like_speech = self._webrtc.is_speech(frame)
         heard = self._silero.hear(frame)
         half = frame.size // 2
@@ -161,7 +172,7 @@ class SpeechSenses:
             return None
         features = self._features
         np.minimum(self._silero.think(), 8, out=features[:-6])
-        self.silero_logit, self.above_noise_db = self._silero.logit, level - noise
+        self.silero_logit = self._silero.logit
         features[-6:] = (
             self.silero_logit / 4,
             (first - noise) / 20,
@@ -223,10 +234,7 @@ class SileroDetector:
         features = self._senses.hear(frame)
         if features is None:
             return False
-        senses = self._senses
-        judged = self._logit(features) > THRESHOLD and senses.silero_logit > DOUBT
-        certain = senses.silero_logit > CERTAINTY and senses.above_noise_db > OUTSTANDING_DB
-        return judged or certain
+        return self._logit(features) > THRESHOLD and self._senses.silero_logit > DOUBT
 
     def _logit(self, features: Array) -> float:
         w, size = self._weights, self._memory.size

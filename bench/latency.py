@@ -46,7 +46,7 @@ HEARS_S: Final = 0.100
 THINKS_S: Final = 0.150
 WORD_S: Final = 0.020
 SPEAKS_S: Final = 0.080
-SAID: Final = "Yes, that works for me."
+SAID: Final = "I would like a large coffee with milk, please."
 ANSWER: Final = "Good. Then we see you on Monday at ten."
 #: Between the answer's first word and the person's next.
 LISTENS_S: Final = 1.5

@@ -6,5 +6,5 @@ Knows no PBX, no HTTP, no disk and no engine; `ports` names what it needs of the
 import os
 
 # The networks that hear calls are so small that a second thread of numpy's only burns a core, half
-# of all CPU at 20 calls. Read when numpy is imported, so every package of ours imports this first.
+# of all CPU at 20 calls. It is read when numpy is imported, so what uses numpy imports this first.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

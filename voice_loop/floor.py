@@ -26,7 +26,7 @@ from voice_loop.turn_detection import TurnDetector
 #: Speech this soon after the last is part of the same word: a single frame of it resumes.
 _SAME_WORD_MS: Final = 180
 #: How far into a pause the sound of it is judged, and judged again, ms.
-_SOUND_JUDGED_MS: Final = (120, 240, 480)
+_SOUND_JUDGED_MS: Final = (120, 300)
 #: From asking for words at a dip until asking again, in times of how long they take to come: in
 #: vain it takes so small a share of a recogniser's time at most.
 _RESTS: Final = 2

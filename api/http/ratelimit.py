@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _WINDOW_S: Final = 60
+#: Refilling in parts may miss a whole token by a rounding.
+_WHOLE: Final = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ class TokenBuckets:
         per_second = limit / _WINDOW_S
         tokens, since = self._buckets.pop(name, (float(limit), now))
         tokens = min(float(limit), tokens + max(0.0, now - since) * per_second)
-        taken = tokens >= 1.0
+        taken = tokens >= _WHOLE
         if taken:
-            tokens -= 1.0
+            tokens = max(0.0, tokens - 1.0)
         self._buckets[name] = (tokens, now)
         if len(self._buckets) > self._max_names:
             self._buckets.popitem(last=False)

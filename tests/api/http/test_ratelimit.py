@@ -4,7 +4,7 @@ import logging
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.http.auth import FAILURES_PER_MINUTE
@@ -55,6 +55,7 @@ def test_a_limit_may_change() -> None:
     st.integers(1, 100_000),
     st.lists(st.floats(0, 120, allow_nan=False), min_size=1, max_size=200),
 )
+@example(1, [0.0, 0.0, 1.6723761048041865, 75.36060247519444, 0.0])
 def test_never_more_than_the_limit_and_what_time_has_refilled(
     limit: int, pauses: list[float]
 ) -> None:

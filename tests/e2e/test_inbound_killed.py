@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from api.cli.example import CALLER_NUMBER
 from api.settings import Settings
 from api.store import Store
 from pbx.testbed import TestBed
+from pbx.testbed.loopback import free_ports
 from tests.e2e.conftest import settings_on
 from tests.e2e.mortal import Mortal
 from tests.e2e.test_inbound import no_channels, ring
@@ -23,11 +25,13 @@ from tests.e2e.test_killed import environment
 
 def taking_calls(bed: TestBed, folder: Path) -> Settings:
     base = settings_on(bed, folder)
+    # The next server has the same one; other workers have others.
+    (port,) = free_ports(socket.SOCK_DGRAM, 1)
     return base.model_copy(
         update={
             "pbx": base.pbx.model_copy(update={"inbound": True}),
             "recordings": base.recordings.model_copy(update={"enabled": False}),
-            "rtp": base.rtp.model_copy(update={"port_min": 14000, "port_max": 14000}),
+            "rtp": base.rtp.model_copy(update={"port_min": port, "port_max": port}),
         }
     )
 

@@ -16,6 +16,7 @@ import argparse
 import json
 import re
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -406,15 +407,18 @@ def judge(answer: Answer, clips: Sequence[Clip]) -> None:
 def export(answer: Answer, path: Path) -> None:
     """Write the net for `models.onset`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        answer.eval(),
-        (torch.zeros(1, BANDS + 1, FRAMES),),
-        str(path),
-        input_names=["frames"],
-        output_names=["taker"],
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The tracing exporter, which needs no further package, announces its end.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            answer.eval(),
+            (torch.zeros(1, BANDS + 1, FRAMES),),
+            str(path),
+            input_names=["frames"],
+            output_names=["taker"],
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def align(folder: Path, whisper: Path) -> dict[str, list[tuple[str, float, float, float]]]:

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -243,15 +244,18 @@ def train(
 def export(nets: Sequence[TurnNet], file: Path) -> None:
     """Write it as ONNX: `features` (1, CHANNELS, FRAMES) to `probability` (1, 1)."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        Probability(nets).eval(),
-        (torch.zeros(1, CHANNELS, FRAMES),),
-        str(file),
-        input_names=["features"],
-        output_names=["probability"],
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The tracing exporter, which needs no further package, announces its end.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            Probability(nets).eval(),
+            (torch.zeros(1, CHANNELS, FRAMES),),
+            str(file),
+            input_names=["features"],
+            output_names=["probability"],
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def _say(line: str) -> None:

@@ -22,8 +22,8 @@ _MIX = (
     *("busy", "hasty", "wrong number", "talker"),
 )
 _ANSWERED = ("hasty", "quitter", "stutterer", "talker")
-#: Growth allowed after the warm-up, MB: SQLite's caches, the networks' arenas, the allocators' slack.
-#: Seen: 20 alone, 30 beside other tests.
+#: Growth allowed after the warm-up, MB: SQLite's caches, the networks' arenas, the allocators'
+#: slack. Seen: 20 alone, 30 beside other tests.
 _GROWTH_MB = 40
 
 

@@ -57,6 +57,7 @@ def test_a_few_steps_make_a_model_that_tells_what_it_has_seen(
     assert told[ends == 1].mean() > told[ends == 0].mean() + 0.2
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the tracing exporter
 def test_a_model_in_smart_turn_s_form_is_read_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed (the `train` extra)")
     pytest.importorskip("onnx", reason="onnx is not installed (the `train` extra)")

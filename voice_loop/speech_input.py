@@ -90,8 +90,8 @@ class SpeechInput:
             may_speak: whether the person's speech counts; not during last words.
             is_echo: whether it is our own voice, come back, and nobody's else.
         """
-        is_speech = self._detector.is_speech(heard) and not is_echo
-        is_speech = is_speech and not self._loudness.fallen(heard)
+        voiced = self._detector.is_speech(heard) and not is_echo
+        is_speech = voiced and not self._loudness.fallen(heard)
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)

@@ -6,8 +6,9 @@ Times in ms from the beginning of the audio.
 """
 
 import json
+import time
 import wave
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -129,3 +130,28 @@ def _spans(record: dict[str, Any], *names: str) -> dict[str, Any]:
         for name in names
     }
     return {**record, **tuples}
+
+
+async def take_all(
+    framework: tuple[str, str, str],
+    converse: Callable[[Path, Case], Awaitable[Outcome]],
+    folder: Path,
+    file: Path,
+) -> None:
+    """Take all cases of a folder, one after the other, and write what came out.
+
+    Args:
+        framework: its name, version and setup.
+        converse: takes one case through it.
+        folder: of the cases.
+        file: of the outcomes.
+    """
+    cases = read_cases(folder)
+    began = time.process_time()
+    outcomes = [await converse(folder, case) for case in cases]
+    about = About(
+        *framework,
+        cpu_s=time.process_time() - began,
+        audio_s=sum(case.length for case in cases) / 1000,
+    )
+    write_outcomes(file, about, outcomes)

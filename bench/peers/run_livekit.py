@@ -30,12 +30,10 @@ from bench.peers.exchange import (
     FRAME_MS,
     RATE,
     TRANSCRIPT_MS,
-    About,
     Case,
     Outcome,
     frames,
-    read_cases,
-    write_outcomes,
+    take_all,
 )
 
 SIZE = RATE * FRAME_MS // 1000
@@ -202,21 +200,12 @@ async def converse(folder: Path, case: Case) -> Outcome:
     )
 
 
-async def main(folder: Path, file: Path) -> None:
-    """Take all cases, one after the other."""
-    cases = read_cases(folder)
-    began = time.process_time()
-    outcomes = [await converse(folder, case) for case in cases]
-    about = About(
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)
+    framework = (
         "LiveKit Agents",
         version("livekit-agents"),
         "its Silero VAD and v1-mini, default delays; interruptions by duration",
-        cpu_s=time.process_time() - began,
-        audio_s=sum(case.length for case in cases) / 1000,
     )
-    write_outcomes(file, about, outcomes)
-
-
-if __name__ == "__main__":
-    logging.disable(logging.WARNING)
-    LOOP.run_until_complete(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    taking = take_all(framework, converse, Path(sys.argv[1]), Path(sys.argv[2]))
+    LOOP.run_until_complete(taking)

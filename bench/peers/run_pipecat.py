@@ -44,12 +44,10 @@ from bench.peers.exchange import (
     FRAME_MS,
     RATE,
     TRANSCRIPT_MS,
-    About,
     Case,
     Outcome,
     frames,
-    read_cases,
-    write_outcomes,
+    take_all,
 )
 
 
@@ -140,21 +138,8 @@ async def converse(folder: Path, case: Case) -> Outcome:
     return Outcome(case.file, ms(starts), ms(ends), agent)
 
 
-async def main(folder: Path, file: Path) -> None:
-    """Take all cases, one after the other."""
-    cases = read_cases(folder)
-    began = time.process_time()
-    outcomes = [await converse(folder, case) for case in cases]
-    about = About(
-        "Pipecat",
-        version("pipecat-ai"),
-        "Silero VAD, Smart Turn v3.2, default strategies",
-        cpu_s=time.process_time() - began,
-        audio_s=sum(case.length for case in cases) / 1000,
-    )
-    write_outcomes(file, about, outcomes)
-
-
 if __name__ == "__main__":
     logger.remove()
-    LOOP.run_until_complete(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    framework = "Pipecat", version("pipecat-ai"), "Silero VAD, Smart Turn v3.2, default strategies"
+    taking = take_all(framework, converse, Path(sys.argv[1]), Path(sys.argv[2]))
+    LOOP.run_until_complete(taking)

@@ -120,6 +120,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._refer_code: int | None = None
         self._doubtful = False
         self._fading = False
+        self._leaves_media = False
         self._call_id = sip_call_id
         self._beneath_id: str | None = None
         self._beneath_channel: str | None = None
@@ -274,7 +275,9 @@ class AsteriskCore(AttemptCore[Output]):
         referred = self._phase == "referring"
         if self._tell(Transferred(now + self._epoch)):
             if not self._unwanted:
-                self._deadline = now + HANG_UP_S if referred else None
+                self._leaves_media = not referred and self._media_channel is not None
+                late = referred or self._leaves_media
+                self._deadline = now + HANG_UP_S if late else None
             if referred:
                 self._outputs.append(ReferAnswered(True))
 
@@ -333,6 +336,8 @@ class AsteriskCore(AttemptCore[Output]):
             if self._far_channel is not None and not self._far_gone:
                 self._outputs.append(HangUpChannel(self._far_channel))
             self._finish(now)
+        elif self._leaves_media:
+            self._drop_media()
         elif self._fading:
             self._on_far_gone(now)
         elif self._give_up_at is not None and self._hang_ups == 0 and not self._far_gone:
@@ -507,7 +512,11 @@ class AsteriskCore(AttemptCore[Output]):
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
         left = self._media_channel not in (None, event.get("Channel"))
-        if left or self._closed:
+        if left:
+            return
+        if self._leaves_media:
+            self._media_left()
+        if self._closed:
             return
         if self._away and not self._far_gone:
             self._media_channel = self._connected_id = None
@@ -542,12 +551,27 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_gone = True
         if self._phase == "referring" and not self._unwilling:
             self.transfer(now)
+        if self._leaves_media:
+            self._drop_media()
         alone = self._media_channel is None and (self._far_leads or self._away)
         if self._closed or alone:
             self._finish(now)
         else:
             # Dial ends by itself now; the deadline is for the day when it does not.
             self._deadline = now + HANG_UP_S
+
+    def _drop_media(self) -> None:
+        """Hang up the media leg of which the far leg was taken before Dial had bridged them.
+
+        Nothing else ends it: Dial does not see that it has nobody.
+        """
+        self._outputs.append(HangUpChannel(self._media_channel or self.id))
+        self._media_left()
+
+    def _media_left(self) -> None:
+        self._leaves_media, self._media_channel = False, None
+        if not self._unwanted:
+            self._deadline = None
 
     @property
     def _unwilling(self) -> bool:

@@ -1,6 +1,7 @@
 """What tests of real calls share: an audio peer, and waiting for an attempt."""
 
 import asyncio
+import contextlib
 import random
 import uuid
 
@@ -106,9 +107,13 @@ async def heard(ear: "Ear", frames: int = 45, level: float = 4000) -> None:
 
 async def no_channels(bed: TestBed) -> None:
     """Wait until neither Asterisk has a channel left."""
-    async with asyncio.timeout(PATIENCE_S):
-        while await bed.ours.channels() or await bed.carrier.channels():
-            await asyncio.sleep(0.05)
+    left: tuple[object, object] = (None, None)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while any(left := (await bed.ours.channels(), await bed.carrier.channels())):
+                await asyncio.sleep(0.05)
+            return
+    raise AssertionError(f"channels are left, ours and the carrier's: {left}")
 
 
 def kinds(events: list[Progress]) -> list[type]:

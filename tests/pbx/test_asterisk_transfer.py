@@ -183,9 +183,10 @@ def test_a_stream_that_breaks_off_anywhere_ends_once(name: str, twice: bool) -> 
     for length in range(len(tail) + 1):
         core, events = begin(name)
         outputs = feed(core, [one for one in events[:length] for _ in range(1 + twice)])
-        if not core.over and core.deadline is None:
-            core.hang_up(events[-1][0])
         outputs += run_out(core)
+        if not core.over:
+            core.hang_up(events[-1][0])
+            outputs += run_out(core)
         assert core.over
         kinds = told(outputs)
         assert kinds.count(Ended) == 1
@@ -216,6 +217,17 @@ def test_a_join(name: str, answer_comes_late: bool) -> None:
 
     assert told(outputs) == [Ended]
     assert end_of(outputs) == ("completed", "normal_clearing")
+
+
+@pytest.mark.parametrize("far_ends_first", [False, True])
+def test_a_media_leg_that_a_join_left_behind_is_hung_up(far_ends_first: bool) -> None:
+    """Asterisk may move the far leg before Dial has bridged it; Dial then waits for ever."""
+    core, tail = begin("join_older")
+    core.transfer(1.0)
+    outputs = core.take()
+    outputs += feed(core, tail[1:]) if far_ends_first else run_out(core)
+    assert HangUpChannel(tail[0][1]["Channel"]) in outputs
+    assert core.over is far_ends_first
 
 
 def test_hanging_up_a_joined_attempt_hangs_its_far_leg_up() -> None:

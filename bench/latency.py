@@ -29,7 +29,7 @@ from bench.media import LOOPBACK, SLOTS, Address
 from models.onset import OnsetNet
 from models.recordings import recordings
 from models.turn_end import TurnEnd
-from models.vad import SileroDetector
+from models.vad import Ears
 from pbx.codecs import PCMU
 from pbx.framing import framing_of
 from pbx.media import MediaServer
@@ -125,7 +125,7 @@ async def measure(calls: int, turns: int) -> Result:
     await server.start()
     turn_end = TurnEnd()
     engines = Engines(
-        *(StubEars(), StubMind(), StubMouth(), SileroDetector),
+        *(StubEars(), StubMind(), StubMouth(), Ears().detector),
         turn_end=turn_end,
         onset=OnsetNet(),
     )

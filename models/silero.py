@@ -9,14 +9,13 @@ faster-whisper brings its weights, as an ONNX graph for 16 kHz and steps of 32 m
 - Nothing is loaded but weights, once for all calls; a step costs half of what onnxruntime takes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import faster_whisper
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from voice_loop.audio import FULL_SCALE, Samples
@@ -62,7 +61,7 @@ class Weights:
             input_weights, hidden_weights = (tensors[f"onnx::LSTM_{n}"][0] for n in (209, 210))
             gate_bias = tensors["onnx::LSTM_211"][0].reshape(2, -1).sum(axis=0)
             self.decoder = tensors["decoder.conv1d.weight"][0, :, 0]
-            self.decoder_bias = float(tensors["decoder.conv1d.bias"][0])
+            self.decoder_bias = tensors["decoder.conv1d.bias"][0]
         except (KeyError, IndexError) as error:
             raise EngineError(f"{path} is another network than Silero v6: {error!r}") from error
         real, imaginary = transform[: self.bins], transform[_TAPS // 2 + 1 :][: self.bins]
@@ -89,73 +88,81 @@ def weights_for(rate: int) -> Weights:
 
 
 class Silero:
-    """What the network makes of one call.
+    """What the network has heard of one call, and remembers of it.
 
     Args:
         weights: shared by all calls of that rate.
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._weights = w = weights
-        reflected = w.context
-        self._heard = np.zeros(w.context + w.step + reflected, np.float32)
-        self._windows = _rows(self._heard, 4, w.taps, w.taps // 2)
-        # What the convolutions pad with stays nothing: a row before and after, a row before.
-        self._spectrum = np.zeros((6, w.bins), np.float32)
-        self._first = np.zeros((5, _WIDTH), np.float32)
-        self._by_three = _rows(self._spectrum, 4, 3 * w.bins, w.bins)
-        self._by_two = _rows(self._first, 2, 3 * _WIDTH, 2 * _WIDTH)
-        self._inputs = np.zeros(2 * _WIDTH, np.float32)
-        self._cell = np.zeros(_WIDTH, np.float32)
+        self.weights = weights
+        self.heard = np.zeros(weights.context + weights.step, np.float32)
+        self.memory = np.zeros(2 * _WIDTH, np.float32)
+        """What it says of the latest frame that it thought about, and what it keeps of all."""
 
-    def hear(self, frame: Samples) -> Array:
-        """Take the next frame. Returns it, full scale being 1, until the next one comes."""
-        w, heard = self._weights, self._heard
-        end = w.context + w.step
-        heard[: end - frame.size] = heard[frame.size : end]
-        latest = heard[end - frame.size : end]
+    def hear(self, frame: Samples | Array) -> Array:
+        """Take the next frame, full scale being 32768. Returns it, full scale being 1, until the
+        next one comes."""
+        heard = self.heard
+        heard[: -frame.size] = heard[frame.size :]
+        latest = heard[-frame.size :]
         np.multiply(frame, np.float32(1 / FULL_SCALE), out=latest)
         return latest
 
-    def think(self) -> Array:
-        """Tell what the network makes of the latest frame and what it remembers from now on.
 
-        Returns 128 numbers of each, which the next call overwrites.
-        """
-        w, bins = self._weights, self._weights.bins
-        end = w.context + w.step
-        self._heard[end:] = self._heard[end - 2 : end - 2 - w.context : -1]
-        spectrum = self._windows @ w.transform
-        np.square(spectrum, out=spectrum)
-        np.sqrt(spectrum[:, :bins] + spectrum[:, bins:], out=self._spectrum[1:5])
-        np.maximum(self._by_three @ w.layers[0] + w.biases[0], 0, out=self._first[1:])
-        second = np.maximum(self._by_two @ w.layers[1] + w.biases[1], 0)
-        third = np.maximum(second.ravel() @ w.layers[2] + w.biases[2], 0)
-        np.maximum(third @ w.layers[3] + w.biases[3], 0, out=self._inputs[:_WIDTH])
-        gates = np.tanh(self._inputs @ w.gates + w.gate_bias)
-        gates[: 3 * _WIDTH] *= 0.5
-        gates[: 3 * _WIDTH] += 0.5
-        take, give, keep, new = gates.reshape(4, _WIDTH)
-        self._cell *= keep
-        self._cell += take * new
-        np.multiply(give, np.tanh(self._cell), out=self._inputs[_WIDTH:])
-        return self._inputs
+def think(calls: Sequence[Silero]) -> tuple[Array, Array]:
+    """Tell what the network makes of the latest frame of each call, of one rate all of them.
 
-    @property
-    def logit(self) -> float:
-        """Of the probability that somebody speaks, as the network itself sees it."""
-        w, hidden = self._weights, self._inputs[_WIDTH:]
-        return float(np.maximum(hidden, 0) @ w.decoder) + w.decoder_bias
+    All at once: the matrices, and the way through Python, are then paid for once.
+
+    Returns 128 numbers of the sound and 128 of what is remembered from now on, for each call; and
+    of each the logit of the probability that somebody speaks, as the network itself sees it.
+    """
+    w, count = calls[0].weights, len(calls)
+    size = w.context + w.step
+    heard = np.empty((count, size + w.context), np.float32)
+    np.stack([call.heard for call in calls], out=heard[:, :size])
+    heard[:, size:] = heard[:, size - 2 : size - 2 - w.context : -1]
+    halves = heard.reshape(count, 5, w.taps // 2)
+    windows = np.concatenate([halves[:, :4], halves[:, 1:]], axis=2)
+    waves = windows.reshape(count * 4, w.taps) @ w.transform
+    np.square(waves, out=waves)
+    # What the convolutions pad with is nothing: a row before and after, a row before.
+    spectrum = np.zeros((count, 6, w.bins), np.float32)
+    powers = np.add(waves[:, : w.bins], waves[:, w.bins :]).reshape(count, 4, w.bins)
+    np.sqrt(powers, out=spectrum[:, 1:5])
+    by_three = np.concatenate([spectrum[:, :4], spectrum[:, 1:5], spectrum[:, 2:]], axis=2)
+    first = np.zeros((count, 5, _WIDTH), np.float32)
+    first[:, 1:] = _layer(by_three.reshape(count * 4, -1), w, 0).reshape(count, 4, _WIDTH)
+    by_two = np.concatenate([first[:, :4:2], first[:, 1:4:2], first[:, 2::2]], axis=2)
+    second = _layer(by_two.reshape(count * 2, -1), w, 1)
+    third = _layer(second.reshape(count, -1), w, 2)
+    memory = np.stack([call.memory for call in calls])
+    said, cell = np.empty((count, 2 * _WIDTH), np.float32), memory[:, _WIDTH:]
+    said[:, :_WIDTH] = _layer(third, w, 3)
+    said[:, _WIDTH:] = memory[:, :_WIDTH]
+    gates = np.tanh(said @ w.gates + w.gate_bias)
+    gates[:, : 3 * _WIDTH] *= 0.5
+    gates[:, : 3 * _WIDTH] += 0.5
+    take, give, keep, new = (gates[:, n * _WIDTH : (n + 1) * _WIDTH] for n in range(4))
+    cell *= keep
+    cell += take * new
+    hidden = np.multiply(give, np.tanh(cell), out=said[:, _WIDTH:])
+    memory[:, :_WIDTH] = hidden
+    for call, kept in zip(calls, memory, strict=True):
+        call.memory[:] = kept
+    return said, np.maximum(hidden, 0) @ w.decoder + w.decoder_bias
+
+
+def _layer(rows: Array, weights: Weights, number: int) -> Array:
+    """A convolution of the encoder's, as a product."""
+    product: Array = rows @ weights.layers[number]
+    product += weights.biases[number]
+    return np.maximum(product, 0, out=product)
 
 
 def _matrix(values: Array) -> Array:
     return np.ascontiguousarray(values, np.float32)
-
-
-def _rows(buffer: Array, rows: int, size: int, step: int) -> Array:
-    """A view of so many rows of `size` numbers, each `step` after the one before."""
-    item = buffer.itemsize
-    return as_strided(buffer.reshape(-1), (rows, size), (step * item, item))
 
 
 def read_weights(path: Path) -> Mapping[str, Array]:

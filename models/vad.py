@@ -10,6 +10,7 @@ it, and is 100 ms late at both ends of a word.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import log10
@@ -21,7 +22,7 @@ import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
 
-from models.silero import LINE_RATES, Silero, weights_for
+from models.silero import LINE_RATES, Silero, think, weights_for
 from voice_loop.audio import FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples, level_dbfs
 from voice_loop.ports import EngineError
 
@@ -51,6 +52,9 @@ DOUBT: Final = -3.25
 #: as between a softphone's words, is like none that the networks were taught on.
 DITHER_DBFS: Final = -70.0
 
+#: Calls that are judged at once: more gain nothing, and leave the processor's cache.
+_AT_ONCE: Final = 16
+
 EARS: Final = Path(__file__).with_name("ears") / "ears.npz"
 FEATURES: Final = 262
 
@@ -70,17 +74,22 @@ class NoiseFloor:
                 not become the noise.
         """
         frames = WINDOW_S * FRAMES_PER_SECOND
-        self._quietest = quietest_dbfs
+        self._quietest = self._least = quietest_dbfs
         self._levels = deque([quietest_dbfs] * frames, maxlen=frames)
 
     def hear(self, dbfs: float) -> None:
         """Take the level of the next frame."""
+        oldest = self._levels[0]
         self._levels.append(dbfs)
+        if dbfs <= self._least:
+            self._least = dbfs
+        elif oldest <= self._least:
+            self._least = min(self._levels)
 
     @property
     def dbfs(self) -> float:
         """The noise level that this line is taken to have."""
-        return min(LOUDEST_DBFS, max(self._quietest, min(self._levels)))
+        return min(LOUDEST_DBFS, max(self._quietest, self._least))
 
 
 class _WebRtc:
@@ -127,11 +136,11 @@ class WebRtcDetector:
 
 
 @cache
-def _dither(samples: int) -> NDArray[np.int16]:
+def _dither(samples: int) -> Array:
     """A second of noise in frames of so many samples."""
     level = FULL_SCALE * 10 ** (DITHER_DBFS / 20)
     noise = np.random.default_rng(1).normal(0, level, (FRAMES_PER_SECOND, samples))
-    return np.rint(noise).astype(np.int16)
+    return np.rint(noise).astype(np.float32)
 
 
 class SpeechSenses:
@@ -144,21 +153,23 @@ class SpeechSenses:
     def __init__(self, rate: int) -> None:
         self._webrtc = _WebRtc(rate, mode=2)
         self._noise = NoiseFloor(SILENT_DBFS)
-        self._silero = Silero(weights_for(rate))
-        self._features = np.zeros(FEATURES, np.float32)
+        self._dither = _dither(frame_samples(rate))
         self._listening = 0
         self._frames = 0
-        self.silero_logit = 0.0
-        """What Silero itself makes of the latest frame that it was asked about."""
+        self.silero = Silero(weights_for(rate))
+        self.levels: tuple[float, ...] = ()
+        """Of the latest frame and of the noise, as the judge takes them, and what WebRTC says."""
 
-    def hear(self, frame: Samples) -> Array | None:
-        """Take a frame. Returns `FEATURES` numbers, which the next call overwrites, or None for one
-        in which nobody can be speaking."""
+    def hear(self, frame: Samples) -> bool:
+        """Take a frame. Returns whether anybody can be speaking in it."""
+        if frame.shape != self._dither[0].shape:
+            raise ValueError(f"a frame has {self._dither[0].size} samples, not {frame.size}")
         self._frames += 1
-        dither = _dither(frame.size)[self._frames % FRAMES_PER_SECOND].astype(np.int32)
-        frame = np.clip(frame + dither, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-        sounds_like_speech = self._webrtc.is_speech(frame)
-        heard = self._silero.hear(frame)
+        noisy = frame + self._dither[self._frames % FRAMES_PER_SECOND]
+        np.maximum(noisy, -FULL_SCALE, out=noisy)
+        np.minimum(noisy, FULL_SCALE - 1, out=noisy)
+        sounds_like_speech = self._webrtc.is_speech(noisy.astype(np.int16))
+        heard = self.silero.hear(noisy)
         half = frame.size // 2
         powers = [float(part @ part) / half + 1e-10 for part in (heard[:half], heard[half:])]
         first, second, level = (10 * log10(power) for power in (*powers, sum(powers) / 2))
@@ -168,20 +179,25 @@ class SpeechSenses:
             self._listening = LISTENING_FRAMES
         elif self._listening:
             self._listening -= 1
-        if not self._listening:
-            return None
-        features = self._features
-        np.minimum(self._silero.think(), 8, out=features[:-6])
-        self.silero_logit = self._silero.logit
-        features[-6:] = (
-            self.silero_logit / 4,
+        self.levels = (
             (first - noise) / 20,
             (second - noise) / 20,
             (level + 50) / 20,
             (noise + 50) / 20,
             sounds_like_speech,
         )
-        return features
+        return self._listening > 0
+
+
+def features_of(calls: Sequence[SpeechSenses]) -> tuple[Array, Array]:
+    """What the judge goes by in the latest frame of each call, where anybody can be speaking: a row
+    of `FEATURES` for each; and what Silero itself makes of it, a logit."""
+    said, logits = think([call.silero for call in calls])
+    features = np.empty((len(calls), FEATURES), np.float32)
+    np.minimum(said, 8, out=features[:, :-6])
+    features[:, -6] = logits / 4
+    features[:, -5:] = [call.levels for call in calls]
+    return features, logits
 
 
 @dataclass(frozen=True)
@@ -218,32 +234,82 @@ def warm_up() -> None:
 
 
 class SileroDetector:
-    """The speech detector of one call (`voice_loop.ports.SpeechDetector`).
+    """The speech detector of one call (`voice_loop.ports.BatchedDetector`).
 
     Args:
         rate: the line's rate, 8000 or 16000 Hz.
+        batch: those that are judged at once; of the same rate, and used by one thread.
     """
 
-    def __init__(self, rate: int) -> None:
-        self._senses = SpeechSenses(rate)
-        self._weights = ear_weights()
-        self._memory = np.zeros(self._weights.memory.shape[0], np.float32)
+    def __init__(self, rate: int, batch: "_Batch | None" = None) -> None:
+        self._batch = batch or _Batch()
+        self._expected: Samples | None = None
+        self.senses = SpeechSenses(rate)
+        self.memory = np.zeros(self._batch.weights.memory.shape[0], np.float32)
+        """What the judge remembers."""
+        self.verdict: bool | None = False
+        """On the latest frame; None while it waits for the batch to be judged."""
+
+    def expect(self, frame: Samples) -> None:
+        """Take the frame that `is_speech` is asked about next, for all that wait to be judged at
+        once."""
+        if self.verdict is None:
+            self._batch.judge()
+        self._expected = frame
+        self.verdict = False
+        if self.senses.hear(frame):
+            self.verdict = None
+            self._batch.waiting.append(self)
 
     def is_speech(self, frame: Samples) -> bool:
         """Whether one 20 ms frame holds speech. Frames must come in order."""
-        features = self._senses.hear(frame)
-        if features is None:
-            return False
-        return self._logit(features) > THRESHOLD and self._senses.silero_logit > DOUBT
+        if self._expected is not frame:
+            self.expect(frame)
+        self._expected = None
+        if self.verdict is None:
+            self._batch.judge()
+        return bool(self.verdict)
 
-    def _logit(self, features: Array) -> float:
-        w, size = self._weights, self._memory.size
+
+class _Batch:
+    """The calls of one rate in whose latest frame somebody can be speaking."""
+
+    def __init__(self) -> None:
+        self.weights = ear_weights()
+        self.waiting: list[SileroDetector] = []
+
+    def judge(self) -> None:
+        """Judge all that wait."""
+        waiting, self.waiting = self.waiting, []
+        for first in range(0, len(waiting), _AT_ONCE):
+            self._judge(waiting[first : first + _AT_ONCE])
+
+    def _judge(self, calls: Sequence[SileroDetector]) -> None:
+        features, logits = features_of([one.senses for one in calls])
+        w, size = self.weights, len(self.weights.memory)
+        memory = np.stack([one.memory for one in calls])
         narrow = np.maximum(features @ w.narrow + w.narrow_bias, 0)
         new = narrow @ w.gates + w.gates_bias
-        old = self._memory @ w.memory + w.memory_bias
-        reset, keep = (0.5 + 0.5 * np.tanh(0.5 * (new[: 2 * size] + old[: 2 * size]))).reshape(
-            2, size
-        )
-        candidate = np.tanh(new[2 * size :] + reset * old[2 * size :])
-        self._memory = candidate + keep * (self._memory - candidate)
-        return float(self._memory @ w.readout + w.readout_bias[0])
+        old = memory @ w.memory + w.memory_bias
+        both = 0.5 + 0.5 * np.tanh(0.5 * (new[:, : 2 * size] + old[:, : 2 * size]))
+        reset, keep = both[:, :size], both[:, size:]
+        candidate = np.tanh(new[:, 2 * size :] + reset * old[:, 2 * size :])
+        memory = candidate + keep * (memory - candidate)
+        verdicts = (memory @ w.readout + w.readout_bias[0] > THRESHOLD) & (logits > DOUBT)
+        for one, kept, verdict in zip(calls, memory, verdicts.tolist(), strict=True):
+            one.memory[:] = kept
+            one.verdict = verdict
+
+
+class Ears:
+    """Makes the speech detectors of all calls of a process; those of one rate are a batch.
+
+    Used by one thread, that of the media.
+    """
+
+    def __init__(self) -> None:
+        self._batches = {rate: _Batch() for rate in LINE_RATES}
+
+    def detector(self, rate: int) -> SileroDetector:
+        """One call's, at 8000 or 16000 Hz. Raises ValueError for another rate."""
+        return SileroDetector(rate, self._batches.get(rate))

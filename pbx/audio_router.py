@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from voice_loop.audio import Samples
-from voice_loop.ports import AudioPeer
+from voice_loop.ports import AudioPeer, ForewarnedPeer
 
 
 class Owner(AudioPeer, Protocol):
@@ -19,11 +19,16 @@ class AudioRouter:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
+        self._forewarned = owner if isinstance(owner, ForewarnedPeer) else None
         self._stand_in: AudioPeer | None = None
 
     def attach(self, stand_in: AudioPeer | None) -> None:
         """Let another have the audio; None gives it back to the owner."""
         self._stand_in = stand_in
+
+    def expect(self, heard: Samples) -> None:
+        if self._stand_in is None and self._forewarned is not None:
+            self._forewarned.expect(heard)
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         if self._stand_in is None:

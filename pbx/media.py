@@ -26,13 +26,13 @@ from typing import Final, Literal
 from pbx import source_filter
 from pbx.codecs import Encoding
 from pbx.framing import FrameSizeError, Framing, framing_of
-from pbx.jitter import JitterBuffer
+from pbx.jitter import Heard, JitterBuffer
 from pbx.pacer import Lateness, Pacer
 from pbx.rtp import RtpError
 from pbx.source_filter import SourceAddress
 from pbx.switch import Finding, MediaStats
 from voice_loop.audio import frame_samples
-from voice_loop.ports import AudioPeer
+from voice_loop.ports import AudioPeer, ForewarnedPeer
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class MediaLeg:
         self._source: SourceAddress | None = None
         self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
         self._peer: AudioPeer | None = None
+        self._forewarned: ForewarnedPeer | None = None
+        self._frame: Heard | None = None  # that this tick hears
         self._closed = False
         self._heard = False
         self._heard_at = 0.0
@@ -172,13 +174,14 @@ class MediaLeg:
     def attach(self, peer: AudioPeer | None) -> None:
         """Trade frames with `peer` from the next tick on; None sends silence."""
         self._peer = peer
+        self._forewarned = peer if isinstance(peer, ForewarnedPeer) else None
 
     def close(self) -> None:
         """Stop sending and forget the far end. Does nothing on a closed leg."""
         if self._closed:
             return
         self._closed = True
-        self._peer = None
+        self.attach(None)
         self.disconnect()
         self._news.set()
         self._strays = self._server.stray_packets - self._strays_before
@@ -228,14 +231,26 @@ class MediaLeg:
             self._news.set()
             self._server.note_heard()
 
-    def tick(self, now: float, skipped: int) -> None:
-        """Hear, trade and send one frame."""
+    def hear(self, now: float, skipped: int) -> None:
+        """Hear one frame, for `tick`."""
         self._taken = 0
+        self._frame = None
         if self._source is None:
             return
         if skipped:
             self._framing.skip(skipped)
-        heard = self._buffer.pop(now)
+        self._frame = self._buffer.pop(now)
+        if self._forewarned is not None:
+            try:
+                self._forewarned.expect(self._frame.frame)
+            except Exception:
+                self._detach_failed()
+
+    def tick(self, now: float) -> None:
+        """Trade the frame that was heard, and send one."""
+        heard = self._frame
+        if heard is None or self._source is None:
+            return
         payload = self._silence
         peer = self._peer
         if peer is not None:
@@ -246,9 +261,12 @@ class MediaLeg:
                         raise ValueError(f"a frame of {self._samples} samples, not {reply.shape}")
                     payload = self.codec.encode(reply)
             except Exception:
-                _log.exception("%r: its peer failed and is detached; silence from here on", self)
-                self._peer = None
+                self._detach_failed()
         self._send(payload)
+
+    def _detach_failed(self) -> None:
+        _log.exception("%r: its peer failed and is detached; silence from here on", self)
+        self.attach(None)
 
     def _send(self, payload: bytes) -> None:
         if self._source is None:  # its peer let go of it
@@ -537,8 +555,11 @@ class MediaServer:
                 if self._filter_is_stale:
                     self._renew_filter()
                 self._drain(now)
-                for leg in self._connected:
-                    leg.tick(now, skipped)
+                connected = self._connected
+                for leg in connected:
+                    leg.hear(now, skipped)
+                for leg in connected:
+                    leg.tick(now)
                 self._watch(now)
         except Exception:
             # One leg's fault must not silence every call.

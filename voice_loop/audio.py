@@ -6,6 +6,7 @@ engines have rates of their own, and `Resampler` is the bridge.
 
 import io
 import wave
+from math import log10
 from typing import Final
 
 import numpy as np
@@ -36,8 +37,9 @@ def level_dbfs(samples: Samples) -> float:
     """RMS level in dBFS; -96 for digital silence and for no samples."""
     if samples.size == 0:
         return -96.0
-    rms = float(np.sqrt(np.mean(np.square(samples.astype(np.float32)))))
-    return max(-96.0, 20.0 * float(np.log10(max(rms, 1e-9) / FULL_SCALE)))
+    sound = samples.astype(np.float32)
+    power = float(sound @ sound) / sound.size
+    return max(-96.0, 10.0 * log10(max(power, 1e-9) / FULL_SCALE**2))
 
 
 def wav_bytes(samples: Samples, rate: int) -> bytes:

@@ -162,6 +162,11 @@ class Conversation:
         if self._config.first_sentence_mode != "generated":
             await self._engines.warm_up(self._dialogue.messages())
 
+    def expect(self, heard: Samples) -> None:
+        """See `voice_loop.ports.ForewarnedPeer`."""
+        if self._answered and not self._held:
+            self._tick.expect(heard)
+
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
         if not self._answered:

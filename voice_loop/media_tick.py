@@ -13,7 +13,7 @@ import numpy as np
 from voice_loop.ambience import Ambience
 from voice_loop.audio import FRAME_MS, Samples
 from voice_loop.barge_in import BargeIn
-from voice_loop.echo import EchoCanceller
+from voice_loop.echo import EchoCanceller, Heard
 from voice_loop.floor import SpeechResumed, SpeechStarted, TurnEnded
 from voice_loop.playout import Playout, Speech, is_voiced
 from voice_loop.ports import Transcript
@@ -61,6 +61,8 @@ class MediaTick:
         self._spoke_from = 0
         self._spoke_to = 0
         self._away_frame = -1
+        self._person: Heard | None = None
+        """The frame that is expected, cleaned of our own voice."""
         self._said: Speech | None = None
         """What the agent has spoken last, or speaks."""
 
@@ -132,6 +134,11 @@ class MediaTick:
 
     # The tick ---------------------------------------------------------------------------
 
+    def expect(self, heard: Samples) -> None:
+        """Take the frame of the next tick (`voice_loop.ports.ForewarnedPeer`)."""
+        self._person = self._echo.hear(heard)
+        self._speech_input.expect(self._person.frame)
+
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """One tick (`voice_loop.ports.AudioPeer`)."""
         self._listen(heard, arrived_at)
@@ -147,6 +154,7 @@ class MediaTick:
     def pass_time(self, heard: Samples, now: float) -> None:
         """One tick in which the line is somebody else's: nothing is heard, nothing said."""
         self._echo.sent(None)
+        self._person = None
         unheard = np.zeros_like(heard)
         for event in self._speech_input.listen(unheard, now, agent_speaks=True, may_speak=True):
             self._post(event)
@@ -157,7 +165,7 @@ class MediaTick:
         speech, audible = self._playout.speech, self._playout.audible
         # An answer that cannot be interrupted is not heard yet: until then one may go on.
         may_speak = speech is None or speech.interruptible or not (speech.last_words or audible)
-        person = self._echo.hear(heard)
+        person, self._person = self._person or self._echo.hear(heard), None
         for event in self._speech_input.listen(
             person.frame,
             arrived_at,

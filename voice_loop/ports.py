@@ -39,6 +39,15 @@ class AudioPeer(Protocol):
         ...
 
 
+@runtime_checkable
+class ForewarnedPeer(AudioPeer, Protocol):
+    """One that has work to do on what it hears which is cheaper for all lines at once."""
+
+    def expect(self, heard: Samples) -> None:
+        """Take the frame that `exchange` brings in this tick; every line's comes before that."""
+        ...
+
+
 class Line(Protocol):
     """An answered attempt as the voice loop sees it. Frames come through `AudioPeer`."""
 
@@ -152,6 +161,16 @@ class SpeechDetector(Protocol):
 
     def is_speech(self, frame: Samples) -> bool:
         """Whether one 20 ms frame at the line's rate holds speech."""
+        ...
+
+
+@runtime_checkable
+class BatchedDetector(SpeechDetector, Protocol):
+    """One that judges the frames of many calls at once."""
+
+    def expect(self, frame: Samples) -> None:
+        """Take the frame that `is_speech` is asked about next; the first question asked judges
+        every call's."""
         ...
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from voice_loop.audio import FRAME_MS, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
-from voice_loop.ports import SpeechDetector
+from voice_loop.ports import BatchedDetector, SpeechDetector
 from voice_loop.turn_detection import TurnDetector
 from voice_loop.voicemail import Beep, VoicemailTone, VoicemailWatch
 
@@ -65,12 +65,18 @@ class SpeechInput:
         self.voiced_at = 0.0
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
+        self._batched = detector if isinstance(detector, BatchedDetector) else None
         self._voicemail = voicemail
         self._loudness = _Loudness()
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
         self._digit_frame = 0
         self._digit_at = 0.0
+
+    def expect(self, heard: Samples) -> None:
+        """Take the frame that `listen` brings next, to be judged with every call's at once."""
+        if self._batched is not None:
+            self._batched.expect(heard)
 
     def listen(
         self,

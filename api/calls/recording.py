@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from voice_loop.audio import Samples, frame_samples
-from voice_loop.ports import AudioPeer
+from voice_loop.ports import AudioPeer, ForewarnedPeer
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class RecordedPeer:
             rate: Hz of the frames.
         """
         self._peer = peer
+        self._forewarned = peer if isinstance(peer, ForewarnedPeer) else None
         self._path = path
         self._rate = rate
         self._silence = np.zeros(frame_samples(rate), dtype=np.int16)
@@ -61,6 +62,10 @@ class RecordedPeer:
     def name_kept(self) -> None:
         """The ledger names the file: it may be made now."""
         self._named = True
+
+    def expect(self, heard: Samples) -> None:
+        if self._forewarned is not None:
+            self._forewarned.expect(heard)
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         said = self._peer.exchange(heard, arrived_at, now)

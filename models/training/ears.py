@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from models.recordings import RATE
 from models.training.ears_data import SCENE_S, Labels, Scenes
-from models.vad import FEATURES, Array, SpeechSenses
+from models.vad import FEATURES, Array, SpeechSenses, features_of
 from voice_loop.audio import FRAMES_PER_SECOND
 
 FRAMES: Final = SCENE_S * FRAMES_PER_SECOND
@@ -75,8 +75,8 @@ def heard(scenes: Scenes, count: int) -> Iterator[tuple[NDArray[np.float16], Lab
         seen = np.full(FRAMES, -1, np.int8)
         size = 0
         for frame, label in zip(frames, labels, strict=True):
-            if (found := senses.hear(frame)) is not None:
-                features[size], seen[size] = found, label
+            if senses.hear(frame):
+                features[size], seen[size] = features_of([senses])[0][0], label
                 size += 1
         yield features, seen
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models.silero import ASSET, Silero, Weights, read_weights, weights_for
+from models.silero import ASSET, Silero, Weights, read_weights, think, weights_for
 from tests.models.test_speech_engines import recorded
 from voice_loop.audio import FULL_SCALE, Samples, frame_samples, resample
 from voice_loop.ports import EngineError
@@ -23,8 +23,8 @@ def probabilities(samples: Samples, rate: int) -> list[float]:
     found = []
     for frame in frames_of(samples, rate):
         silero.hear(frame)
-        silero.think()
-        found.append(1 / (1 + math.exp(-silero.logit)))
+        _, logits = think([silero])
+        found.append(1 / (1 + math.exp(-float(logits[0]))))
     return found
 
 
@@ -66,7 +66,7 @@ def test_it_hears_what_it_did_not_think_about() -> None:
         idle.hear(frame)
     for one in (idle, late):
         one.hear(after[0])
-    assert not np.array_equal(idle.think(), late.think())
+    assert not np.array_equal(think([idle])[0], think([late])[0])
 
 
 def test_weights_are_read_once() -> None:

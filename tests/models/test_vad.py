@@ -10,9 +10,9 @@ import pytest
 from bench.ears import TONES, bursts, starts, tone, verdicts
 from models.sounds import load_sound
 from models.training.ears_data import Audio, as_frames, at_level
-from models.vad import SileroDetector, WebRtcDetector, ear_weights
+from models.vad import Ears, SileroDetector, WebRtcDetector, ear_weights
 from tests.models.test_speech_engines import recorded
-from voice_loop.audio import FRAMES_PER_SECOND, frame_samples, resample, silence
+from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples, resample, silence
 from voice_loop.ports import EngineError
 
 RATE = 8000
@@ -116,3 +116,47 @@ def test_the_rule_alone_takes_music_for_speech() -> None:
     """What the network is for."""
     audio = np.concatenate([np.zeros(RATE), at_level(NOT_SPEECH["music on hold"](), -25)])
     assert starts(verdicts(WebRtcDetector(RATE), as_frames(audio)), agent_speaks=False)
+
+
+@pytest.mark.parametrize("calls", [3, 20])
+def test_calls_that_are_judged_at_once_are_judged_as_each_alone(calls: int) -> None:
+    """Each hears something else, from another moment on, and some hear nothing."""
+    random = np.random.default_rng(calls)
+    sentences = [said(name, -20) for name in ("leave", "who", "no")]
+    heard: list[Samples] = []
+    for call in range(calls):
+        audio = np.roll(sentences[call % 3], 997 * call) * (call % 4 > 0)
+        heard.append(as_frames(np.resize(audio, 2 * RATE) + random.normal(0, call, 2 * RATE)))
+    ears = Ears()
+    together = [ears.detector(RATE) for _ in range(calls)]
+    alone = [SileroDetector(RATE) for _ in range(calls)]
+    spoke = 0
+    for tick in range(len(heard[0])):
+        frames = [one[tick] for one in heard]
+        for detector, frame in zip(together, frames, strict=True):
+            detector.expect(frame)
+        expected = [one.is_speech(frame) for one, frame in zip(alone, frames, strict=True)]
+        # Asked in another order than they heard in.
+        verdicts = [
+            one.is_speech(frame) for one, frame in list(zip(together, frames, strict=True))[::-1]
+        ]
+        assert verdicts[::-1] == expected
+        for one, other in zip(together, alone, strict=True):
+            assert one.memory == pytest.approx(other.memory, abs=1e-4)
+        spoke += sum(expected)
+    assert spoke > 10 * calls
+
+
+def test_a_frame_that_was_expected_in_vain_is_heard_all_the_same() -> None:
+    ears = Ears()
+    detector, alone = ears.detector(RATE), SileroDetector(RATE)
+    frames = list(as_frames(said("leave", -20)))
+    heard: list[bool] = []
+    for frame in frames:
+        detector.expect(frame)
+        if len(heard) % 3:
+            detector.is_speech(frame)
+        heard.append(alone.is_speech(frame))
+    assert detector.is_speech(frames[0]) == alone.is_speech(frames[0])
+    assert detector.memory == pytest.approx(alone.memory, abs=1e-4)
+    assert any(heard)

@@ -121,6 +121,24 @@ class Broken:
         return self._answer(heard)
 
 
+class Forewarned(Speaker):
+    """A peer that notes, in a list of all peers', what came when; it may fail early."""
+
+    def __init__(self, rate: int, came: list[tuple[str, Samples]], *, fails: bool = False) -> None:
+        super().__init__(rate)
+        self._came = came
+        self._fails = fails
+
+    def expect(self, heard: Samples) -> None:
+        if self._fails:
+            raise RuntimeError("unforeseen")
+        self._came.append(("expect", heard))
+
+    def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
+        self._came.append(("exchange", heard))
+        return super().exchange(heard, arrived_at, now)
+
+
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -445,6 +463,36 @@ async def test_a_broken_peer_is_detached_and_hurts_nobody(
     assert b"\xff" * 160 not in {packet.payload for packet in speech}
     assert len(caplog.records) == 1
     assert str(ill.address[1]) in caplog.text
+
+
+async def test_every_line_is_forewarned_before_any_is_heard(
+    server: MediaServer, far_ends: FarEnds
+) -> None:
+    came: list[tuple[str, Samples]] = []
+    peers = [Forewarned(8000, came) for _ in range(3)]
+    for peer in peers:
+        leg = server.open_leg(PCMU)
+        leg.attach(peer)
+        leg.connect(far_ends().address)
+    await peers[-1].has_heard(4)
+    for tick in (came[at : at + 6] for at in range(0, 24, 6)):
+        assert [name for name, _ in tick] == 3 * ["expect"] + 3 * ["exchange"]
+        assert all(tick[at][1] is tick[3 + at][1] for at in range(3)), "the very frame"
+
+
+async def test_a_peer_that_fails_when_forewarned_hurts_nobody(
+    server: MediaServer, far_ends: FarEnds
+) -> None:
+    failing, good = (Forewarned(8000, [], fails=fails) for fails in (True, False))
+    ends = [far_ends(), far_ends()]
+    for far, peer in zip(ends, (failing, good), strict=True):
+        leg = server.open_leg(PCMU)
+        leg.attach(peer)
+        leg.connect(far.address)
+    silence, speech = await ends[0].hear(5), await ends[1].hear(5)
+    assert not failing.heard
+    assert {packet.payload for packet in silence} == {b"\xff" * 160}
+    assert b"\xff" * 160 not in {packet.payload for packet in speech}
 
 
 async def test_malformed_and_foreign_payloads_are_survived(

@@ -307,9 +307,9 @@ class PhoneCall:
         """One frame each way; whether the agent's voice left in it."""
         now = monotonic()
         arrived_at = now if heard is None else now - self.voiced_before_s
-        sent = self.conversation.exchange(
-            silence(RATE) if heard is None else heard, arrived_at, now
-        )
+        frame = silence(RATE) if heard is None else heard
+        self.conversation.expect(frame)
+        sent = self.conversation.exchange(frame, arrived_at, now)
         self.sent.append(sent)
         self.voiced.append(sent is not None and is_voiced(sent))
         await settle()

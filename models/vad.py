@@ -47,6 +47,10 @@ LISTENING_FRAMES: Final = 20
 #: of the world, music on hold say, than the judge.
 THRESHOLD: Final = -0.25
 DOUBT: Final = -3.25
+#: Nor does anybody go unheard of whom Silero is sure, and who stands so far out of the noise, dB:
+#: where a noise comes with each word, and none between, the judge takes both for noise in the end.
+CERTAINTY: Final = 0.0
+OUTSTANDING_DB: Final = 30.0
 
 #: Level of the noise that is added to what is heard, dBFS: a line that is silent to the last bit,
 #: as between a softphone's words, is like none that the networks were taught on.
@@ -159,6 +163,8 @@ class SpeechSenses:
         self.silero = Silero(weights_for(rate))
         self.levels: tuple[float, ...] = ()
         """Of the latest frame and of the noise, as the judge takes them, and what WebRTC says."""
+        self.above_noise_db = 0.0
+        """How much louder the latest frame was than the line's noise."""
 
     def hear(self, frame: Samples) -> bool:
         """Take a frame. Returns whether anybody can be speaking in it."""
@@ -179,6 +185,7 @@ class SpeechSenses:
             self._listening = LISTENING_FRAMES
         elif self._listening:
             self._listening -= 1
+        self.above_noise_db = level - noise
         self.levels = (
             (first - noise) / 20,
             (second - noise) / 20,
@@ -295,7 +302,9 @@ class _Batch:
         reset, keep = both[:, :size], both[:, size:]
         candidate = np.tanh(new[:, 2 * size :] + reset * old[:, 2 * size :])
         memory = candidate + keep * (memory - candidate)
-        verdicts = (memory @ w.readout + w.readout_bias[0] > THRESHOLD) & (logits > DOUBT)
+        judged = (memory @ w.readout + w.readout_bias[0] > THRESHOLD) & (logits > DOUBT)
+        outstanding = np.array([one.senses.above_noise_db > OUTSTANDING_DB for one in calls])
+        verdicts = judged | (outstanding & (logits > CERTAINTY))
         for one, kept, verdict in zip(calls, memory, verdicts.tolist(), strict=True):
             one.memory[:] = kept
             one.verdict = verdict

@@ -33,8 +33,8 @@ _NO_ANSWER_S: Final = 2.0
 _STOPPED_S: Final = 0.2
 #: A gap that a listener notices.
 _GAP_S: Final = 0.04
-#: No turn ends in its first moments: a decision there is one about the silence before.
-_UNHEARD_S: Final = 0.15
+#: Who speaks, or speaks again, is heard from then on: what is decided before is about the silence.
+_HEARD: Final = ("SpeechStarted", "SpeechResumed")
 #: The way through two PBXs and two jitter buffers, one way, at most.
 _PATH_S: Final = 0.25
 #: Speech makes a start some time after its first sound.
@@ -196,12 +196,16 @@ def total(traces: Iterable[CallTrace]) -> Figures:
 
 def _turn_taking(trace: CallTrace, figures: Figures) -> None:
     ends = [one.at for one in trace.decisions if one.name == "TurnEnded"]
+    heard_at = [one.at for one in trace.decisions if one.name in _HEARD]
     turns = person_turns(trace)
     for index, turn in enumerate(turns):
         cut = False
-        for hold in turn.holds:
-            # What was decided before the voice came back, or before it could be heard there.
-            taken = any(hold.start < at < hold.end + _UNHEARD_S for at in ends)
+        holds = turn.holds
+        for hold, until in zip(
+            holds, [*(one.start for one in holds[1:]), turn.span.end], strict=True
+        ):
+            heard = next((at for at in heard_at if at > hold.end), until)
+            taken = any(hold.start < at < min(heard, until) for at in ends)
             figures.holds_cut.add(taken)
             cut = cut or taken
         figures.turns_cut.add(cut)

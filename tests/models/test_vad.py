@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.lab.clip import dictation
+from api.lab.library import Library
 from bench.ears import TONES, bursts, starts, tone, verdicts
 from models.sounds import load_sound
 from models.training.ears_data import Audio, as_frames, at_level
@@ -71,6 +73,17 @@ def test_speech_is_heard_in_noise() -> None:
     heard = verdicts(SileroDetector(RATE), frames)
     assert heard[2 * FRAMES_PER_SECOND : -FRAMES_PER_SECOND // 2].mean() > 0.7
     assert not heard[: 2 * FRAMES_PER_SECOND].any()
+
+
+@pytest.mark.parametrize("gap_ms", [200, 300, 600])
+def test_digits_go_on_to_be_heard_where_a_noise_comes_with_each_of_them(gap_ms: int) -> None:
+    """As from a telephone that sends nothing between words."""
+    dictated = dictation(Library("closed"), "555555", 0, -20, gap_ms)
+    audio = np.concatenate([silence(RATE, 1000), dictated.samples, silence(RATE, 500)])
+    heard = verdicts(SileroDetector(RATE), as_frames(audio.astype(float)))
+    for span in dictated.voiced:
+        begin, end = (FRAMES_PER_SECOND + round(at * FRAMES_PER_SECOND) for at in span)
+        assert heard[begin:end].sum() > 20, "of 41 frames"
 
 
 def test_a_pause_between_words_is_seen() -> None:

@@ -80,6 +80,24 @@ def test_an_inner_pause_that_is_taken_for_the_end() -> None:
     assert found.responded.hits == 0
 
 
+@pytest.mark.parametrize(
+    ("decisions", "cut"),
+    [
+        ([(3.0, "TurnEnded")], [1, 2]),
+        ([(2.7, "SpeechResumed"), (3.3, "TurnEnded")], [0, 2]),
+        ([(2.7, "SpeechResumed"), (4.4, "TurnEnded")], [1, 2]),
+        ([(2.7, "SpeechResumed"), (4.1, "SpeechResumed"), (4.9, "TurnEnded")], [0, 2]),
+    ],
+    ids=["unheard", "heard", "the last unheard", "the last heard"],
+)
+def test_a_turn_that_ends_while_its_voice_goes_unheard_is_cut(
+    decisions: Sequence[tuple[float, str]], cut: list[int]
+) -> None:
+    order = said("say", (1.0, 2.0), (2.6, 3.5), (4.0, 5.0))
+    holds = figures_of(call([], [order], [(1.1, "SpeechStarted"), *decisions])).holds_cut
+    assert [holds.hits, holds.of] == cut
+
+
 def test_a_gap_of_less_than_a_tenth_of_a_second_is_no_pause() -> None:
     order = said("say", (1.0, 2.0), (2.08, 3.5))
     assert figures_of(call([], [order])).holds_cut.of == 0

@@ -201,9 +201,8 @@ def _turn_taking(trace: CallTrace, figures: Figures) -> None:
     for index, turn in enumerate(turns):
         cut = False
         holds = turn.holds
-        for hold, until in zip(
-            holds, [*(one.start for one in holds[1:]), turn.span.end], strict=True
-        ):
+        untils = [*(one.start for one in holds[1:]), turn.span.end]
+        for hold, until in zip(holds, untils, strict=False):
             heard = next((at for at in heard_at if at > hold.end), until)
             taken = any(hold.start < at < min(heard, until) for at in ends)
             figures.holds_cut.add(taken)

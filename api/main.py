@@ -140,6 +140,7 @@ async def serving(
                     settings, with_room(call, registry, time.time(), zone)
                 ),
                 recordings=folder,
+                recording_format=settings.recordings.format,
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,

@@ -1,22 +1,26 @@
 """Two-channel recording of a conversation: the person on the left, the agent on the right.
 
-`RecordedPeer` sits between the media leg and the conversation and copies what passes; the disk is
-touched only by `flush`, off the event loop, and not before the ledger names the file. The file is
-private, and a valid WAV after every flush, so a crash loses the last second, not the call.
+`RecordedPeer` sits between the media leg and the conversation and copies what passes, on the time
+line of the call: what is not recorded, and ticks that a stall cost us, is silence of the same
+length. The disk is touched only by `flush`, off the event loop, and not before the ledger names
+the file. The file is private, and playable after every flush, so a crash loses the last second,
+not the call.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
-import wave
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from voice_loop.audio import Samples, frame_samples
+from api.calls.recording_formats import FORMATS, AudioWriter, Format
+from voice_loop.audio import FRAME_MS, Samples, frame_samples, silence
 from voice_loop.ports import AudioPeer, ForewarnedPeer
 
 log = logging.getLogger(__name__)
@@ -24,40 +28,91 @@ log = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0
 #: Unwritten audio beyond this is dropped, oldest first: a stuck disk must not eat the memory.
 _MAX_PENDING_FRAMES = 3000
+#: So many ticks the media server makes up for at once after a stall; more are lost (`pbx.pacer`).
+_CAUGHT_UP: Final = 3
+#: Silence is written in pieces of so many frames: ten seconds.
+_SILENT_FRAMES: Final = 500
+_FRAME_S: Final = FRAME_MS / 1000
+
+
+class _Frame(NamedTuple):
+    """What passed in one tick, after so many frames of silence."""
+
+    silent: int
+    heard: Samples
+    said: Samples
 
 
 class RecordedPeer:
     """An `AudioPeer` that passes everything on to another and records both directions."""
 
-    def __init__(self, peer: AudioPeer, path: Path, rate: int) -> None:
+    def __init__(self, peer: AudioPeer, path: Path, rate: int, kept_as: Format = "wav") -> None:
         """
         Args:
             peer: the conversation.
-            path: the WAV file; its folder is made when absent.
+            path: the file; its folder is made when absent.
             rate: Hz of the frames.
+            kept_as: the file's format.
         """
         self._peer = peer
         self._forewarned = peer if isinstance(peer, ForewarnedPeer) else None
         self._path = path
         self._rate = rate
-        self._silence = np.zeros(frame_samples(rate), dtype=np.int16)
-        self._pending: list[tuple[Samples, Samples]] = []
-        self._recording = False
+        self._format = FORMATS[kept_as]
+        self._silence = silence(rate)
+        self._pending: deque[_Frame] = deque()
+        self._frames = 0
+        """Since the answer, silent ones included."""
+        self._silent = 0
+        """Of them, those after the latest that was recorded."""
+        self._answered_at: float | None = None
+        """`time.monotonic()` seconds; None before, and once the recording is over."""
+        self._lasted: int | None = None
+        """Frames from the answer to where the recording is to end, once that is known."""
+        self._listens = False
         self._named = False
         self._raw: BinaryIO | None = None
-        self._file: wave.Wave_write | None = None
+        self._writer: AudioWriter | None = None
         self._broken = False
-        self._closing = asyncio.Event()
+        self._discarded = False
+        self._wake = asyncio.Event()
+        self._closing = False
         self._writing = asyncio.Lock()
+        self._began_at = 0.0
+        self._ticked_at = 0.0
         self.dropped_frames = 0
         self.seconds = 0.0
         """Written so far."""
         self.bytes = 0
         """Size of the file, once it is closed."""
 
-    def start(self) -> None:
-        """Record from here on (the answer)."""
-        self._recording = True
+    def start(self, at: float, *, listen: bool = True) -> None:
+        """The call is answered: the recording begins there.
+
+        Args:
+            at: Unix seconds.
+            listen: whether what passes is recorded, from now on.
+        """
+        self._began_at = at
+        self._answered_at = time.monotonic() - max(0.0, time.time() - at)
+        self._listens = listen
+
+    def listen(self, listens: bool) -> None:
+        """Record what passes from now on; or silence in its place, of which nothing is kept."""
+        self._listens = listens
+
+    def stop(self, at: float) -> None:
+        """End the recording there, at `at` Unix seconds, whatever comes after; once."""
+        if self._lasted is None and self._answered_at is not None:
+            self._lasted = round((at - self._began_at) / _FRAME_S)
+        self._answered_at = None
+
+    def discard(self) -> None:
+        """Delete what there is, and record nothing more."""
+        self._answered_at = None
+        self._discarded = True
+        self._pending.clear()
+        self._wake.set()
 
     def name_kept(self) -> None:
         """The ledger names the file: it may be made now."""
@@ -69,38 +124,78 @@ class RecordedPeer:
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         said = self._peer.exchange(heard, arrived_at, now)
-        if self._recording:
-            if len(self._pending) >= _MAX_PENDING_FRAMES:
-                self._pending.pop(0)
-                self.dropped_frames += 1
-            self._pending.append((heard, self._silence if said is None else said))
+        if self._answered_at is not None:
+            self._pass_silence(self._lost(now, now - self._answered_at))
+            if self._listens:
+                self._keep(heard, self._silence if said is None else said)
+            else:
+                self._pass_silence(1)
         return said
+
+    def _lost(self, now: float, since_answer: float) -> int:
+        """How many ticks there should have been before this one, and will not be."""
+        between, self._ticked_at = now - self._ticked_at, now
+        missed = max(0, int(since_answer / _FRAME_S) - self._frames)
+        in_pace = abs(between - _FRAME_S) < _FRAME_S / 2  # none is being made up for
+        return missed if missed > (1 if in_pace else _CAUGHT_UP) or not self._frames else 0
+
+    def _pass_silence(self, frames: int) -> None:
+        self._frames += frames
+        self._silent += frames
+
+    def _keep(self, heard: Samples, said: Samples) -> None:
+        self._pending.append(_Frame(self._silent, heard, said))
+        self._frames += 1
+        self._silent = 0
+        if len(self._pending) > _MAX_PENDING_FRAMES:
+            dropped, after = self._pending.popleft(), self._pending[0]
+            self._pending[0] = after._replace(silent=dropped.silent + 1 + after.silent)
+            self.dropped_frames += 1
 
     async def write(self) -> None:
         """Write what has been recorded about once a second, until `close`."""
-        while not self._closing.is_set():
+        while not self._closing:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), _FLUSH_SECONDS)
+                await asyncio.wait_for(self._wake.wait(), _FLUSH_SECONDS)
+            self._wake.clear()
             async with self._writing:
-                await self._flush()
+                await (self._delete() if self._discarded else self._flush())
 
-    async def close(self) -> bool:
+    async def close(self, at: float) -> bool:
         """Write the rest and close the file; True when there is a recording: one that a full disk
-        cut short is kept, and one with nothing in it is not."""
-        self._recording = False
-        self._closing.set()
+        cut short is kept, and one with nothing in it is not.
+
+        Args:
+            at: when the call ended, Unix seconds; without effect after `stop`.
+        """
+        self.stop(at)
+        self._closing = True
+        self._wake.set()
         async with self._writing:
+            if self._discarded:
+                await self._delete()
+                return False
             await self._flush()
             if self._raw is not None:
+                await self._on_disk(self._fill_up)
                 await self._on_disk(self._close_file)
                 await self._on_disk(self._measure)
         return self.bytes > 0
 
+    def _fill_up(self) -> None:
+        """Make it as long as the call."""
+        missing = 0 if self._lasted is None else self._lasted - self._frames
+        if not self._broken:
+            self._write_silence(self._silent + max(0, missing))
+
     def _close_file(self) -> None:
         assert self._raw is not None
-        with self._raw:
-            if self._file is not None:
-                self._file.close()
+        raw, self._raw = self._raw, None
+        with raw:
+            if self._writer is not None:
+                # A file that could not be written cannot be finished either.
+                with contextlib.suppress(*((Exception,) if self._broken else ())):
+                    self._writer.close()
 
     def _measure(self) -> None:
         if self.seconds:
@@ -108,9 +203,16 @@ class RecordedPeer:
         else:
             self._path.unlink()
 
+    async def _delete(self) -> None:
+        if self._raw is not None:
+            self._broken = True
+            await self._on_disk(self._close_file)
+            await self._on_disk(self._path.unlink)
+            self.seconds = 0.0
+
     async def _flush(self) -> None:
         if self._named and not self._broken and self._pending:
-            pending, self._pending = self._pending, []
+            pending, self._pending = self._pending, deque()
             await self._on_disk(lambda: self._append(pending))
 
     async def _on_disk(self, work: Callable[[], None]) -> None:
@@ -118,25 +220,42 @@ class RecordedPeer:
         try:
             await asyncio.to_thread(work)
         except Exception as error:
-            self._recording = False
+            self._answered_at = None
             self._broken = True
             is_disk = isinstance(error, OSError)
             log.error("recording %s is given up: %r", self._path.name, error, exc_info=not is_disk)
 
-    def _append(self, pending: list[tuple[Samples, Samples]]) -> None:
-        if self._file is None:
+    def _append(self, pending: Iterable[_Frame]) -> None:
+        if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Outlives this call on purpose: `_close_file` ends it. `wave.open` of a path that
-            # cannot be written would complain once more when it is collected.
+            # Outlives this call on purpose: `_close_file` ends it.
             self._raw = open(self._path, "wb", opener=_private)  # noqa: SIM115
-            self._file = wave.open(self._raw, "wb")  # noqa: SIM115
-            self._file.setnchannels(2)
-            self._file.setsampwidth(2)
-            self._file.setframerate(self._rate)
-        left = np.concatenate([heard for heard, _ in pending])
-        right = np.concatenate([said for _, said in pending])
-        self._file.writeframes(np.stack([left, right], axis=1).astype("<i2").tobytes())
-        self.seconds += len(left) / self._rate
+            self._writer = self._format.writer(self._raw, self._rate)
+        together: list[_Frame] = []
+        for frame in pending:
+            if frame.silent:
+                self._write_frames(together)
+                together = []
+                self._write_silence(frame.silent)
+            together.append(frame)
+        self._write_frames(together)
+
+    def _write_frames(self, frames: list[_Frame]) -> None:
+        if frames:
+            left = np.concatenate([frame.heard for frame in frames])
+            right = np.concatenate([frame.said for frame in frames])
+            self._write(np.stack([left, right], axis=1))
+
+    def _write_silence(self, frames: int) -> None:
+        while frames > 0:
+            piece = min(frames, _SILENT_FRAMES)
+            self._write(np.zeros((piece * frame_samples(self._rate), 2), dtype=np.int16))
+            frames -= piece
+
+    def _write(self, samples: Samples) -> None:
+        assert self._writer is not None
+        self._writer.write(samples)
+        self.seconds += len(samples) / self._rate
 
 
 def _private(path: str, flags: int) -> int:

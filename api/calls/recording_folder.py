@@ -12,20 +12,29 @@ import secrets
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 from api.base.private_files import make_once
+from api.calls.recording_formats import FORMATS
 
 #: Says whose the folder is: `{"node": …, "store": …}`.
 MARK: Final = ".offhook-node.json"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_OURS: Final = re.compile(rf"{_UUID}(?:-\d+)?\.wav")
+_ENDINGS: Final = tuple(kept_as.ending for kept_as in FORMATS.values())
+_OURS: Final = re.compile(rf"{_UUID}(?:-\d+)?(?:{'|'.join(map(re.escape, _ENDINGS))})")
 
 
-def recording_name(call_id: str, attempt: int) -> str:
+def recording_name(call_id: str, attempt: int, ending: str = ".wav") -> str:
     """What the recording of an attempt is called."""
-    return f"{call_id}.wav" if attempt == 1 else f"{call_id}-{attempt}.wav"
+    return f"{call_id}{ending}" if attempt == 1 else f"{call_id}-{attempt}{ending}"
+
+
+def media_type(name: str) -> str:
+    """Of a recording of that name."""
+    kinds = {kept_as.ending: kept_as.media_type for kept_as in FORMATS.values()}
+    return kinds[Path(name).suffix]
 
 
 def recording_file(folder: Path, name: str) -> Path | None:
@@ -72,7 +81,8 @@ class RecordingFolder:
 
     def delete_call(self, call_id: str, attempts: int) -> None:
         """Delete whatever was recorded of a call's attempts. Raises OSError."""
-        self.delete(recording_name(call_id, number) for number in range(1, max(1, attempts) + 1))
+        numbers = range(1, max(1, attempts) + 1)
+        self.delete(recording_name(call_id, *one) for one in product(numbers, _ENDINGS))
 
 
 def open_folder(path: Path, store_id: str) -> RecordingFolder:

@@ -13,6 +13,7 @@ from api.base.lifecycle import AnsweredBy
 from api.calls.call_log import CallLog
 from api.calls.recording import RecordedPeer
 from api.calls.recording_folder import RecordingFolder, recording_name
+from api.calls.recording_formats import FORMATS, Format
 from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
@@ -92,6 +93,7 @@ class RunnerConfig:
     """How one is held, but for its tools."""
     recordings: RecordingFolder | None
     """None when no call is recorded."""
+    recording_format: Format = "wav"
     calls: Calls = _CALLS
     """What calls may be placed, and what is made of them."""
     tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
@@ -325,7 +327,8 @@ class CallRunner:
             beside = [task for task in (prepare, writing, self._talk) if task is not None]
             for task in beside:
                 task.cancel()
-            recorded = recorder is not None and await recorder.close()
+            ended_at = time.time() if end is None else end.at
+            recorded = recorder is not None and await recorder.close(ended_at)
             if recording is not None:
                 await recording
             await asyncio.gather(*beside, return_exceptions=True)
@@ -357,7 +360,7 @@ class CallRunner:
                             self._answered_at = at
                             self._story.answered(sip_call_id)
                             if recorder is not None:
-                                recorder.start()
+                                recorder.start(at)
                             self._talk = asyncio.create_task(conversation.run(attempt))
                             # Without it the store would not take the end of the call.
                             self._scribe.note(
@@ -377,6 +380,8 @@ class CallRunner:
                             conversation.hold(False)
                             self._scribe.note(partial(calls.record_hold, call_id, at, held=False))
                         case Transferred(at):
+                            if recorder is not None:
+                                recorder.stop(at)
                             await self._over_to(at, conversation)
                         case Ended():
                             return event
@@ -427,11 +432,14 @@ class CallRunner:
         folder = self._config.recordings
         if folder is None or not self._config.records(self._call):
             return None
-        return RecordedPeer(peer, folder.path / self._file_name, rate)
+        return RecordedPeer(
+            peer, folder.path / self._file_name, rate, self._config.recording_format
+        )
 
     @property
     def _file_name(self) -> str:
-        return recording_name(self._call.id, self._claimed.number)
+        ending = FORMATS[self._config.recording_format].ending
+        return recording_name(self._call.id, self._claimed.number, ending)
 
     def _at_machine(self) -> bool:
         """Whether an answering machine took the call. Where an operator ended it, that is no reason

@@ -87,7 +87,7 @@ class Calls(Transport):
     async def get_recording(
         self, call_id: str, file: Path | str, *, attempt: int | None = None
     ) -> Path:
-        """Write a recording to `file`: WAV, the person left, the agent right.
+        """Write a recording to `file`: WAV or Opus, the person left, the agent right.
 
         Args:
             call_id: the call.

@@ -1,4 +1,4 @@
-"""The recordings of a call: WAV, callee left, agent right."""
+"""The recordings of a call: callee left, agent right."""
 
 import asyncio
 import time
@@ -9,6 +9,7 @@ from starlette.responses import FileResponse, Response
 
 from api.base.problems import FieldError, Problem, invalid
 from api.base.times import rfc3339
+from api.calls.recording_folder import media_type
 from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
 from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
 from api.resources.attempt import Attempt
@@ -42,8 +43,8 @@ _EXPIRES_IN = Parameter(
 _ELSEWHERE: Final = "It lies on another node, which is named."
 _NONE: Final = "No such call, or no recording of it."
 _FILES: Final[Mapping[int, Answer | str]] = {
-    200: Answer("Two channels: callee left, agent right.", media_type="audio/wav"),
-    206: Answer("The range asked for.", media_type="audio/wav"),
+    200: Answer("Two channels: callee left, agent right.", media_type="audio/*"),
+    206: Answer("The range asked for.", media_type="audio/*"),
     404: _NONE,
     416: Answer("No such range.", media_type="text/plain"),
     421: _ELSEWHERE,
@@ -62,8 +63,9 @@ route = EndpointTable("calls", CALL_ID, _NUMBER)
     query=(_ATTEMPT, _RANGE),
 )
 async def get_recording(exchange: Exchange) -> Response:
-    """Two channels: the person left, the agent right. It is there once the attempt is over; the
-    call's and its attempts' `recording_available` say so. Ranges work.
+    """Two channels: the person left, the agent right; WAV (`audio/wav`) or Opus in Ogg
+    (`audio/ogg`), as `recordings.format` was when it was made. It is there once the attempt is
+    over; the call's and its attempts' `recording_available` say so. Ranges work.
     """
     call = await find_call(exchange)
     return await _file(exchange, await _recorded(exchange, call, _asked(exchange)))
@@ -126,7 +128,7 @@ async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     path = await asyncio.to_thread(folder.file, attempt.recording_path)
     if path is None:
         raise Problem(404, "no_recording", "the recording's file is no longer there")
-    return FileResponse(path, media_type="audio/wav", filename=path.name)
+    return FileResponse(path, media_type=media_type(path.name), filename=path.name)
 
 
 def _require_here(exchange: Exchange, attempt: Attempt) -> None:

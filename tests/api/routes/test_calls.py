@@ -643,6 +643,23 @@ async def test_a_recording_is_served_with_ranges_and_from_its_folder_only(bench:
     assert response.status_code == 404
 
 
+async def test_a_recording_in_opus_is_served_as_such(bench: Bench) -> None:
+    call = await bench.create()
+    await run_to_answer(bench, call["id"])
+    (bench.recordings / "a.opus").write_bytes(b"OggS" + bytes(range(100)))
+    ended = Ended(time.time(), NORMAL, "agent_hangup", recording_path="a.opus")
+    await bench.store.calls.record_ended(call["id"], ended)
+    path, asked = f"/v1/calls/{call['id']}/recording", {"Range": "bytes=0-3"}
+    whole = await bench.client.get(path)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/ogg")
+    assert 'filename="a.opus"' in whole.headers["content-disposition"]
+    part = await bench.client.get(path, headers=asked)
+    assert (part.status_code, part.content) == (206, b"OggS")
+    link = (await bench.client.get(f"{path}_link")).json()["url"]
+    linked = await bench.client.get("/" + link.partition("//")[2].partition("/")[2])
+    assert (linked.status_code, linked.headers["content-type"]) == (200, "audio/ogg")
+
+
 @pytest.mark.both_stores
 async def test_an_idempotency_key_gets_one_call_and_one_answer(bench: Bench) -> None:
     body = {"to": "+15551234567", "prompt": "hi"}

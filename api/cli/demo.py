@@ -107,9 +107,10 @@ def _keep_recording(settings: Settings, ended: CallObject) -> Path | None:
     """Copy the recording, if there is one, from the folder that ends with the demo."""
     if not ended.recording_available:
         return None
-    kept = Path(f"offhook-data/demo/{ended.id}.wav").resolve()
+    (recorded,) = settings.recordings.dir.glob(f"{ended.id}.*")
+    kept = Path("offhook-data/demo", recorded.name).resolve()
     kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copy(settings.recordings.dir / kept.name, kept)
+    shutil.copy(recorded, kept)
     return kept
 
 

@@ -99,6 +99,11 @@ class UseTool:
 
 
 @dataclass(frozen=True)
+class Announced:
+    """Tell the outside that the announcement has left, to its end."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Tell the outside of a finished turn."""
 
@@ -126,6 +131,7 @@ Command = (
     | ReadOut
     | GiveUp
     | UseTool
+    | Announced
     | Report
     | End
 )

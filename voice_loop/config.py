@@ -30,6 +30,8 @@ class ConversationConfig:
     first_sentence_mode: Literal["generated", "static", "none"] = "generated"
     """`generated`: the model opens the call, with `first_sentence` as an instruction; `static`:
     it is said word for word; `none`: the person speaks first."""
+    announcement: str = ""
+    """Said before everything else, to its end, if there is one: that the call is recorded."""
     end_sentence: str = ""
     """Said when the agent ends the call, after the words of its own."""
     time_up_message: str | None = None

@@ -17,6 +17,7 @@ from voice_loop.barge_in import BargeIn
 from voice_loop.call_engines import CallEngines
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
+    Announced,
     Answer,
     Command,
     End,
@@ -79,6 +80,8 @@ class Conversation:
         engines: Engines,
         line_rate: int,
         on_turn: Callable[[Turn], None],
+        *,
+        on_announced: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
@@ -87,10 +90,12 @@ class Conversation:
             engines: the loaded engines for the call's language.
             line_rate: Hz of the line's frames.
             on_turn: told every finished turn, in order; must not block.
+            on_announced: told when the announcement was said; must not block.
         """
         self._call_id = call_id
         self._config = config
         self._on_turn = on_turn
+        self._on_announced = on_announced
         # Its own object: parts that knew the conversation would keep each other, and half a minute
         # of audio, until the garbage collector comes.
         self._inbox = _Inbox(call_id)
@@ -155,6 +160,8 @@ class Conversation:
         )
 
     async def _prepare(self) -> None:
+        if self._config.announcement:
+            await self._work.see_through(self._prepared.announcement, self._render.announcement)
         await self._work.see_through(
             self._prepared.opening, lambda: self._render.opening(self._dialogue)
         )
@@ -309,6 +316,8 @@ class Conversation:
                     self._work.give_up(speech)
                 case UseTool(call, speech):
                     self._work.start(speech, self._tool_use(call))
+                case Announced():
+                    self._on_announced()
                 case Report(turn):
                     self._on_turn(turn)
                 case End():

@@ -22,6 +22,7 @@ from voice_loop.answers import Answers
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
+    Announced,
     Command,
     End,
     GiveUp,
@@ -135,6 +136,8 @@ class Director:
         self._deadlines.set(Due.MAX_DURATION, config.max_duration_ms)
         self._opening_comes = config.first_sentence_mode != "none"
         """The agent has yet to open the call: that is the answer to whatever is said."""
+        self._announcing = bool(config.announcement)
+        """Until the announcement was said, nothing else is."""
         self._spoken_into: tuple[Speech, int] | None = None
         """The agent's speech into which the latest turn began, and how many frames of it had
         left."""
@@ -228,6 +231,8 @@ class Director:
 
     def _act_on(self, event: Signal) -> EndReason | None:
         """Act on one event; the reason when it ends the conversation."""
+        if self._announcing and not self._ending and self._set_aside(event):
+            return None
         match event:
             case SpeechStarted(barge_in=barge_in):
                 speech = self._agent.speech
@@ -294,9 +299,46 @@ class Director:
                     return "max_duration"
         return None
 
+    # The announcement -------------------------------------------------------------------
+
+    def _set_aside(self, event: Signal) -> bool:
+        """Take what the person does before the announcement was said: it is noted, not answered.
+        False where the event is of another kind."""
+        match event:
+            case SpeechStarted() | SpeechPaused() | PauseLasts() | SpeechResumed():
+                pass
+            case NobodySpeaks() | Told():
+                pass
+            case TurnEnded(onset, last):
+                said = self._new_reply(onset, last)
+                self._cut_off[said.speech] = said
+                self._note_cut_off(said)
+                self._announce()
+            case Keys(digits, frame, at):
+                pressed = frame * FRAME_MS
+                reply = Reply(
+                    self._speeches.new(), Stopwatch(at), pressed, pressed, pressed, keys=True
+                )
+                self._person_turn_over(reply, Transcript(digits, 1.0))
+            case SpeechOver(speech) if speech is self._prepared.announcement:
+                self._announcing = False
+                self._agent.note(speech, self._now)
+                self._commands.append(Announced())
+                self._open()
+            case _:
+                return False
+        return True
+
+    def _announce(self) -> None:
+        if self._agent.speech is None and not self._now.person_speaks:
+            self._agent.play(self._prepared.announcement)
+
     # Answers ----------------------------------------------------------------------------
 
     def _open(self) -> None:
+        if self._announcing:
+            self._announce()
+            return
         engaged = self._ending or self._now.person_speaks or self._reply is not None
         if not engaged and self._opening_comes:
             self._opening_comes = False
@@ -549,6 +591,8 @@ class Director:
         """Whether someone still counts on this speech."""
         if self._over:
             return False
+        if speech is self._prepared.announcement:
+            return self._announcing and not self._ending
         if speech is self._prepared.opening and self._opening_comes:
             return not self._ending
         replies = [reply.speech for reply in (self._reply, self._agent.reply) if reply is not None]

@@ -165,6 +165,7 @@ class MediaTick:
         speech, audible = self._playout.speech, self._playout.audible
         # An answer that cannot be interrupted is not heard yet: until then one may go on.
         may_speak = speech is None or speech.interruptible or not (speech.last_words or audible)
+        may_speak = may_speak or (speech is not None and speech.announces)
         person, self._person = self._person or self._echo.hear(heard), None
         for event in self._speech_input.listen(
             person.frame,
@@ -187,6 +188,8 @@ class MediaTick:
     def _give_way(self, event: object) -> None:
         """Make room for what the person says, as far as that is known to be wanted."""
         speech, heard = self._playout.speech, self._playout.audible
+        if speech is not None and speech.announces:
+            return
         if speech is not None and speech.in_history and not speech.opens:
             heard = heard and speech.played >= _HEARD_FRAMES
         match event:

@@ -106,6 +106,8 @@ class Speech:
     in_history: bool = True
     """Whether the language model is told of it; fixed lines are not its words."""
     hang_up_after: bool = False
+    announces: bool = False
+    """Nobody may interrupt it, but what they say meanwhile is heard."""
     opens: bool = False
     """It is the opening of the call."""
     fills_silence: bool = False

@@ -9,6 +9,7 @@ from voice_loop.playout import Speech, SpeechFactory
 class Prepared:
     """The prepared speeches of one call."""
 
+    announcement: Speech
     opening: Speech
     apology: Speech
     time_up: Speech
@@ -19,7 +20,10 @@ def prepared_speeches(speeches: SpeechFactory) -> Prepared:
     """Make the prepared speeches, empty."""
     opening = speeches.new()
     opening.opens = True
+    announcement = speeches.new(in_history=False)
+    announcement.announces = True
     return Prepared(
+        announcement,
         opening,
         apology=speeches.last_words(),
         time_up=speeches.last_words(),

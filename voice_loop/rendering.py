@@ -37,6 +37,10 @@ class Renderer:
                 dialogue.messages(), self._prepared.opening, fallback=self._phrases.greeting
             )
 
+    async def announcement(self) -> None:
+        """Render what is said before everything else. Raises EngineError."""
+        await self._engines.read_out(self._config.announcement, self._prepared.announcement)
+
     async def time_up(self) -> int:
         """Render the last words of the longest conversation. Raises EngineError.
 

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -291,7 +291,7 @@ class PhoneCall:
         )
         self.conversation = Conversation("call-1", self.config, engines, RATE, self.turns.append)
 
-    async def answer(self, *, prepared: bool = True) -> "PhoneCall":
+    async def answer(self, *, prepared: bool = True) -> Self:
         """Pick up; with `prepared`, after the opening was rendered."""
         if prepared:
             await self.conversation.prepare()

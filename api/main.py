@@ -140,7 +140,7 @@ async def serving(
                     settings, with_room(call, registry, time.time(), zone)
                 ),
                 recordings=folder,
-                recording_format=settings.recordings.format,
+                recording=settings.recordings,
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,

@@ -14,6 +14,7 @@ _TEXTS: Final = (
     "persona",
     "instructions",
     "first_sentence",
+    "recording_announcement",
     "end_of_call_sentence",
     "max_duration_end_message",
     "voicemail_message",

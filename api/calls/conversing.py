@@ -1,9 +1,10 @@
 """How a call's conversation is held: its agent's configuration over the deployment's settings."""
 
+import logging
 import time
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from phonenumbers import NumberParseException, parse, region_code_for_country_code
 
@@ -15,8 +16,16 @@ from api.resources.call_facts import callee_zone
 from api.settings import Settings
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
+from voice_loop.phrases import language_code
 
 _T = TypeVar("_T")
+
+log = logging.getLogger(__name__)
+
+_OBJECTIONS: Final = (
+    "The call is recorded, and the person was told so. If they do not want that, the recording is "
+    "ended and deleted without your doing: tell them so, and go on."
+)
 
 
 def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
@@ -35,8 +44,11 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         barge_in_ms=voice.barge_in_ms,
         silence_ms=round(silence_s * 1000),
     ).interrupted(_given(agent.interruption_sensitivity, 0.5))
+    announced = None
+    if is_recorded(settings, call):
+        announced = agent.recording_announcement or _announcement(settings, call)
     return ConversationConfig(
-        task=agent.instructions or "",
+        task=_task(agent, announced),
         context=call.context,
         language=call.language,
         country=_country(call),
@@ -45,6 +57,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         faq=tuple((item.question, item.answer) for item in agent.faq_items or ()),
         first_sentence=agent.first_sentence or "",
         first_sentence_mode=agent.first_sentence_mode or "generated",
+        announcement=announced or "",
         end_sentence=agent.end_of_call_sentence or "",
         time_up_message=agent.max_duration_end_message,
         voicemail=_at_voicemail(call, agent),
@@ -89,6 +102,27 @@ def _given(value: _T | None, default: _T) -> _T:
 
 
 def is_recorded(settings: Settings, call: Call) -> bool:
-    """Whether a call is recorded: as its agent says, else as the settings do."""
+    """Whether a call is recorded: as its agent says, else as the settings do; never where the
+    person is to be told so, and no words are there for it."""
     wanted: bool | None = call.agent.get("recording")
-    return _given(wanted, settings.recordings.enabled)
+    if not _given(wanted, settings.recordings.enabled):
+        return False
+    told = not settings.recordings.announce or call.agent.get("recording_announcement")
+    if told or _announcement(settings, call):
+        return True
+    log.warning(
+        "call %s is not recorded: recordings.announce has nothing in %r", call.id, call.language
+    )
+    return False
+
+
+def _announcement(settings: Settings, call: Call) -> str | None:
+    """What everybody is told in the call's language before they are recorded."""
+    texts = {tag.lower(): text for tag, text in settings.recordings.announce.items()}
+    return texts.get(call.language.lower()) or texts.get(language_code(call.language))
+
+
+def _task(agent: AgentFields, announced: str | None) -> str:
+    """What the agent is to do; and to say, where somebody objects to what they are told."""
+    task = agent.instructions or ""
+    return task if announced is None else f"{task}\n\n{_OBJECTIONS}"

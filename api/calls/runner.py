@@ -11,9 +11,11 @@ from typing import Literal
 
 from api.base.lifecycle import AnsweredBy
 from api.calls.call_log import CallLog
+from api.calls.objections import objection_in
 from api.calls.recording import RecordedPeer
+from api.calls.recording_control import RecordingControl
 from api.calls.recording_folder import RecordingFolder, recording_name
-from api.calls.recording_formats import FORMATS, Format
+from api.calls.recording_formats import FORMATS
 from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
@@ -23,12 +25,15 @@ from api.resources.attempt import Ended as Ending
 from api.resources.attempt import RecordingFile
 from api.resources.call import Call
 from api.resources.claim import Claim
+from api.resources.recording import Objecting, RecordingFacts, RecordingWish
 from api.resources.transfer import Transfer, TransferWish
 from api.resources.turn import Turn
 from api.settings.calling import Calls
+from api.settings.server import Recordings
 from api.store import Store
 from api.store.dial_facts import called_again
 from api.store.ledger_writer import LedgerWriter, insist
+from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter
 from pbx.switch import (
@@ -78,6 +83,7 @@ LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were l
 
 
 _CALLS = Calls()
+_RECORDINGS = Recordings()
 
 
 async def _as_it_is(call: Call) -> Call:
@@ -93,10 +99,11 @@ class RunnerConfig:
     """How one is held, but for its tools."""
     recordings: RecordingFolder | None
     """None when no call is recorded."""
-    recording_format: Format = "wav"
+    recording: Recordings = _RECORDINGS
+    """How they are recorded that are."""
     calls: Calls = _CALLS
     """What calls may be placed, and what is made of them."""
-    tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = lambda *_: ()
+    tools: Callable[[Call, Line, HandOver, PauseRecording], tuple[Tool, ...]] = lambda *_: ()
     """What the agent can do on an attempt."""
     records: Callable[[Call], bool] = lambda _: True
     """Whether a call is recorded, where there is a folder."""
@@ -153,6 +160,8 @@ class CallRunner:
         self._scribe = LedgerWriter(claim.call.id)
         self._story = CallLog(claim)
         self._transferring: Transferring | None = None
+        self._recording: RecordingControl | None = None
+        """None where nothing is recorded."""
         self._transferred = False
         self._left = False
         self._limit: asyncio.Timeout | None = None
@@ -177,6 +186,16 @@ class CallRunner:
         if self._transferring is not None:
             self._transferring.take_up(transfer)
 
+    def take_up_recording(self, wish: RecordingWish) -> None:
+        """Pause the recording, or go on, as the store has noted, unless that is done already."""
+        if self._recording is not None:
+            self._recording.obey(wish)
+
+    def _pause_recording(self, paused: bool) -> None:
+        """The agent's wish (`api.tools.recording.PauseRecording`)."""
+        if self._recording is not None:
+            (self._recording.pause if paused else self._recording.resume)("agent")
+
     async def _hand_over(self, wish: TransferWish) -> str | None:
         """The agent's wish (`api.tools.transfer.HandOver`)."""
         assert self._transferring is not None
@@ -190,7 +209,7 @@ class CallRunner:
             await self._hang_up()
             # The conversation knows us and holds half a minute of audio, and what transfers it
             # knows the conversation: do not wait for the garbage collector to find the circle.
-            self._conversation = self._transferring = None
+            self._conversation = self._transferring = self._recording = None
         if over is not None:
             async with self._analysis():
                 await extract_results(self._store, over, self._engines, self._config.calls)
@@ -275,7 +294,7 @@ class CallRunner:
 
     async def _attend(self, attempt: Attempt, engines: Engines) -> Call | None:
         """Follow the attempt to its end, with the conversation beside it from the answer on."""
-        tools = self._config.tools(self._call, attempt, self._hand_over)
+        tools = self._config.tools(self._call, attempt, self._hand_over, self._pause_recording)
         config = replace(
             self._config.conversation(self._call),
             tools=tools,
@@ -287,9 +306,13 @@ class CallRunner:
             engines,
             attempt.rate,
             self._on_turn,
+            on_announced=self._on_announced,
         )
         desk = AudioRouter(conversation)
         recorder = self._recorder(desk, attempt.rate)
+        if recorder is not None:
+            note = self._note_recording
+            self._recording = RecordingControl(recorder, config.announcement, note)
         attempt.attach(recorder or desk)
         self._transferring = transferring = Transferring(
             self._call,
@@ -320,6 +343,8 @@ class CallRunner:
                 await self._hang_up()
                 if self._talk is not None:
                     self._end_reason = await self._reason(self._talk)
+                if self._recording is not None:
+                    self._recording.end(time.time() if end is None else end.at)
                 await self._scribe.close()
                 await asyncio.wait([writing])
         finally:
@@ -327,8 +352,7 @@ class CallRunner:
             beside = [task for task in (prepare, writing, self._talk) if task is not None]
             for task in beside:
                 task.cancel()
-            ended_at = time.time() if end is None else end.at
-            recorded = recorder is not None and await recorder.close(ended_at)
+            recorded = recorder is not None and await recorder.close(time.time())
             if recording is not None:
                 await recording
             await asyncio.gather(*beside, return_exceptions=True)
@@ -359,17 +383,23 @@ class CallRunner:
                         case Answered(at, sip_call_id):
                             self._answered_at = at
                             self._story.answered(sip_call_id)
-                            if recorder is not None:
-                                recorder.start(at)
+                            if self._recording is not None:
+                                self._recording.answered(at)
                             self._talk = asyncio.create_task(conversation.run(attempt))
                             # Without it the store would not take the end of the call.
                             self._scribe.note(
-                                partial(self._record_answered, at, sip_call_id, recorder),
+                                partial(
+                                    self._record_answered,
+                                    *(at, sip_call_id, self._recording_file(), recorder),
+                                ),
                                 vital=True,
                             )
                         case Digit(at, digit, duration_ms):
                             self._pressed = True
-                            conversation.press(digit, time.monotonic())
+                            if digit == self._config.recording.objection_key:
+                                self._object("key", digit)
+                            else:
+                                conversation.press(digit, time.monotonic())
                             self._scribe.note(
                                 partial(calls.record_digit, call_id, at, digit, duration_ms)
                             )
@@ -380,8 +410,8 @@ class CallRunner:
                             conversation.hold(False)
                             self._scribe.note(partial(calls.record_hold, call_id, at, held=False))
                         case Transferred(at):
-                            if recorder is not None:
-                                recorder.stop(at)
+                            if self._recording is not None:
+                                self._recording.end(at)
                             await self._over_to(at, conversation)
                         case Ended():
                             return event
@@ -392,14 +422,21 @@ class CallRunner:
             self._limit = None
         return None
 
+    def _recording_file(self) -> RecordingFile | None:
+        folder, recording = self._config.recordings, self._recording
+        if folder is None or recording is None:
+            return None
+        return RecordingFile(folder.node, self._file_name, recording.facts)
+
     async def _record_answered(
-        self, at: float, sip_call_id: str | None, recorder: RecordedPeer | None
+        self,
+        at: float,
+        sip_call_id: str | None,
+        file: RecordingFile | None,
+        recorder: RecordedPeer | None,
     ) -> None:
         """The ledger names the recording before it is made: no crash leaves a file of which
         nobody knows."""
-        folder, file = self._config.recordings, None
-        if recorder is not None and folder is not None:
-            file = RecordingFile(folder.node, self._file_name)
         await self._store.calls.record_answered(self._call.id, at, file, sip_call_id)
         if recorder is not None:
             recorder.name_kept()
@@ -433,12 +470,24 @@ class CallRunner:
         if folder is None or not self._config.records(self._call):
             return None
         return RecordedPeer(
-            peer, folder.path / self._file_name, rate, self._config.recording_format
+            peer, folder.path / self._file_name, rate, self._config.recording.format
         )
+
+    def _on_announced(self) -> None:
+        if self._recording is not None:
+            self._recording.announced()
+
+    def _object(self, by: Objecting, words: str) -> None:
+        if self._recording is not None:
+            self._recording.object(by, words)
+
+    def _note_recording(self, facts: RecordingFacts, at: float, event: str | None) -> None:
+        note = self._store.recordings.note
+        self._scribe.note(partial(note, self._call.id, facts, at, event))
 
     @property
     def _file_name(self) -> str:
-        ending = FORMATS[self._config.recording_format].ending
+        ending = FORMATS[self._config.recording.format].ending
         return recording_name(self._call.id, self._claimed.number, ending)
 
     def _at_machine(self) -> bool:
@@ -467,6 +516,10 @@ class CallRunner:
 
     def _on_turn(self, turn: events.Turn) -> None:
         assert self._answered_at is not None
+        if turn.speaker == "person" and self._config.recording.objections:
+            words = objection_in(turn.text, self._call.language)
+            if words is not None:
+                self._object("words", words)
         if turn.speaker != "tool" and not turn.keys:
             self._said.append((turn.speaker, turn.text))
         timings = {} if turn.timings is None else asdict(turn.timings)

@@ -99,6 +99,17 @@ class Calls(Transport):
         query = "" if attempt is None else f"?attempt={attempt}"
         return await self._save(at("calls", call_id, "recording") + query, file)
 
+    async def pause_recording(self, call_id: str) -> CallObject:
+        """Record silence until `resume_recording`.
+
+        Raises ApiError `not_in_progress`, `not_recorded`.
+        """
+        return await self._post(CallObject, at("calls", call_id, "recording", "pause"))
+
+    async def resume_recording(self, call_id: str) -> CallObject:
+        """Record what is said again. Raises ApiError `not_in_progress`, `not_recorded`."""
+        return await self._post(CallObject, at("calls", call_id, "recording", "resume"))
+
     async def get_recording_link(
         self, call_id: str, *, attempt: int | None = None, expires_in: int | None = None
     ) -> RecordingLink:

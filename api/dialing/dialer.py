@@ -26,6 +26,7 @@ from api.resources.attempt import Attempt as Recorded
 from api.resources.attempt import Ended
 from api.resources.call import Call, transfer_of
 from api.resources.claim import Claim, Claimed, Unfinished
+from api.resources.recording import RecordingWish
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
 from pbx.switch import Attempt, Cause, Switch, SwitchError, SwitchRefused
@@ -291,10 +292,11 @@ class Dialer:
     async def _obey(self, call_id: str, reason: _EndReason | None = None) -> None:
         """End a call for that reason; without one, do what the store has noted of it."""
         try:
-            transfer = None
+            transfer, recording = None, None
             if reason is None:
                 call = await insist(call_id, partial(self._store.calls.get, call_id))
                 transfer = transfer_of(call)
+                recording = call.recording_wish
                 if call.cancel_requested_at is not None:
                     reason = "canceled"
                 elif call.hangup_requested_at is not None:
@@ -303,7 +305,10 @@ class Dialer:
                 return
             if reason is not None:
                 await runner.end(reason)
-            elif transfer is not None:
+                return
+            if recording is not None:
+                runner.take_up_recording(RecordingWish(**recording))
+            if transfer is not None:
                 runner.take_up_transfer(transfer)
         except Exception as error:
             # Whoever runs the call goes on, and closes it.

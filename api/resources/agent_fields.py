@@ -27,6 +27,7 @@ FREE_TEXT: Final = frozenset(
         "variables",
         "faq_items",
         "first_sentence",
+        "recording_announcement",
         "end_of_call_sentence",
         "max_duration_end_message",
         "prompt_flow",
@@ -279,6 +280,14 @@ class AgentFields(Body):
     )
     recording: bool | None = Field(
         default=None, description="False: the call is not recorded. Default `recordings.enabled`."
+    )
+    recording_announcement: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_SENTENCE,
+        description="Said first, and not to be interrupted, before anything is recorded; default "
+        "`recordings.announce` of the call's language.",
+        examples=["This call is recorded. If you do not want that, just say so."],
     )
     background_sound: Sound | None = Field(
         default=None, description="Played under the whole call; one of `/v1/sounds`."

@@ -1,6 +1,6 @@
 """Attempts: times that the PBX dialled, or was rung."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -9,6 +9,7 @@ from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy
 from api.base.times import Timestamp
 from api.resources.answer import Resource
+from api.resources.recording import RecordingFacts, RecordingObject, recording_facts
 
 if TYPE_CHECKING:
     from pbx.switch import Cause  # which needs the audio; clients of the API do not
@@ -49,11 +50,18 @@ class Attempt:
     amount_milli_cents: int | None
     recording_node: str | None
     """Whose folder; None of what an earlier release recorded, until its node claims it."""
+    recording: JsonObject | None
+    """As `api.resources.recording.RecordingFacts` writes it; None where nothing is recorded."""
 
     @property
     def recorded(self) -> bool:
         """Whether there is a recording to be fetched."""
         return self.recording_path is not None and self.ended_at is not None
+
+    @property
+    def recording_facts(self) -> RecordingFacts | None:
+        """How it is recorded."""
+        return recording_facts(self.recording)
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class RecordingFile:
     node: str
     name: str
     """In that node's recordings folder."""
+    facts: RecordingFacts = field(default_factory=RecordingFacts)
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,9 @@ class AttemptObject(Resource):
     sip_call_id: str | None
     unknown: bool = Field(description="Nobody can say how it ended, so there is no other one.")
     recording_available: bool = Field(validation_alias="recorded")
+    recording_details: RecordingObject | None = Field(
+        validation_alias="recording_facts", description="Null where nothing is recorded."
+    )
     media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
     billing_amount_milli_cents: int | None = Field(
         validation_alias="amount_milli_cents",

@@ -20,6 +20,7 @@ from api.resources.attempt import Attempt
 from api.resources.caps import Caps
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
+from api.resources.recording import RecordingFacts, RecordingObject, recording_facts
 from api.resources.sip import SipObject, sip_of
 from api.resources.transfer import Transfer, TransferObject
 
@@ -155,6 +156,11 @@ class Call:
     dialect: Dialect | None
     transfer: JsonObject | None
     """The last transfer of the latest attempt, as `api.resources.transfer.Transfer` writes it."""
+    recording: JsonObject | None
+    """Of the latest attempt, as `api.resources.recording.RecordingFacts` writes it; None where
+    nothing is recorded."""
+    recording_wish: JsonObject | None
+    """What was asked for last, as `api.resources.recording.RecordingWish` writes it."""
     webhook_status: WebhookStatus
     webhook_error: str | None
 
@@ -212,6 +218,11 @@ class Call:
     @property
     def recording_available(self) -> bool:
         return self.recording_path is not None
+
+    @property
+    def recording_facts(self) -> RecordingFacts | None:
+        """How its latest attempt is recorded."""
+        return recording_facts(self.recording)
 
     @property
     def concurrency(self) -> Concurrency | None:
@@ -397,6 +408,10 @@ class CallObject(Resource):
         "`{{sip_argument_1}}`."
     )
     recording_available: bool
+    recording_details: RecordingObject | None = Field(
+        validation_alias="recording_facts",
+        description="Of the last attempt that was answered; null where nothing is recorded.",
+    )
     latency: dict[str, Any] = Field(
         examples=[{"first_voiced": {"p50": 479, "max": 612}}],
         description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end.",

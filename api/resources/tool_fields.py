@@ -10,7 +10,7 @@ from api.base.text import NAME
 #: Names that no HTTP tool may take.
 RESERVED: Final = frozenset(
     {"end_call", "skip_turn", "send_digits", "transfer_call", "send_sms", "send_email"}
-    | {"find_free_slots", "book_slot"}
+    | {"find_free_slots", "book_slot", "pause_recording", "resume_recording"}
 )
 
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
@@ -151,7 +151,20 @@ class SkipTurnTool(Body):
     type: Literal["skip_turn"]
 
 
+class PauseRecordingTool(Body):
+    """Pauses the recording and has it go on, around what is not to be kept: a card number."""
+
+    type: Literal["pause_recording"]
+
+
 ToolField = Annotated[
-    HttpTool | TransferTool | SmsTool | EmailTool | CalendarTool | DigitsTool | SkipTurnTool,
+    HttpTool
+    | TransferTool
+    | SmsTool
+    | EmailTool
+    | CalendarTool
+    | DigitsTool
+    | SkipTurnTool
+    | PauseRecordingTool,
     Field(discriminator="type"),
 ]

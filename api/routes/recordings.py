@@ -8,12 +8,14 @@ from typing import Final
 from starlette.responses import FileResponse, Response
 
 from api.base.problems import FieldError, Problem, invalid
+from api.base.refusals import Conflict
 from api.base.times import rfc3339
 from api.calls.recording_folder import media_type
 from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
 from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
+from api.resources.answer import Accepted
 from api.resources.attempt import Attempt
-from api.resources.call import Call
+from api.resources.call import Call, CallObject
 from api.resources.recording import RecordingLink
 from api.routes.calls import CALL_ID, find_call
 
@@ -50,6 +52,15 @@ _FILES: Final[Mapping[int, Answer | str]] = {
     421: _ELSEWHERE,
 }
 
+_SWITCHED: Final[Mapping[int, Answer | str]] = {
+    200: Answer("It is so from now on.", CallObject),
+    202: Answer("It is noted; an event tells when it is so.", CallObject),
+    409: "The call is not in progress, or nothing is recorded of it.",
+}
+#: So long what is asked is awaited, and between two looks, seconds.
+_EFFECT_S: Final = 2.0
+_LOOK_S: Final = 0.01
+
 _NUMBER = Parameter("attempt", "path", "Number of the attempt.", example="1")
 
 route = EndpointTable("calls", CALL_ID, _NUMBER)
@@ -69,6 +80,48 @@ async def get_recording(exchange: Exchange) -> Response:
     """
     call = await find_call(exchange)
     return await _file(exchange, await _recorded(exchange, call, _asked(exchange)))
+
+
+@route(
+    "POST",
+    "/v1/calls/{call_id}/recording/pause",
+    "Pause the recording",
+    _SWITCHED,
+    scope="call",
+)
+async def pause_recording(exchange: Exchange) -> CallObject | Accepted[CallObject]:
+    """For what is not to be kept, as a card number. Until `…/recording/resume` the recording has
+    silence of the same length; no byte of what is said is written. Again: nothing happens.
+    """
+    return await _switched(exchange, paused=True)
+
+
+@route(
+    "POST",
+    "/v1/calls/{call_id}/recording/resume",
+    "Resume the recording",
+    _SWITCHED,
+    scope="call",
+)
+async def resume_recording(exchange: Exchange) -> CallObject | Accepted[CallObject]:
+    """Ends every pause, the agent's too (`pause_recording` among its tools). Again: nothing
+    happens.
+    """
+    return await _switched(exchange, paused=False)
+
+
+async def _switched(exchange: Exchange, *, paused: bool) -> CallObject | Accepted[CallObject]:
+    """Ask whoever runs the call, and wait until it is so."""
+    call = await exchange.store.recordings.ask(exchange.named("call_id"), paused=paused)
+    given_up = time.monotonic() + _EFFECT_S
+    while (facts := call.recording_facts) is not None and not facts.over:
+        if facts.paused is paused:
+            return call.shown
+        if time.monotonic() > given_up:
+            return Accepted(call.shown)
+        await asyncio.sleep(_LOOK_S)
+        call = await exchange.store.calls.get(call.id)
+    raise Conflict("not_recorded", "nothing is recorded of the call any more")
 
 
 @route(

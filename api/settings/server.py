@@ -139,6 +139,22 @@ class Recordings(Section):
         description="What new ones are: `wav` (PCM of 16 bits), or `opus` (in Ogg): about a tenth "
         "of the size, for half a percent of a core per call.",
     )
+    announce: dict[str, str] = Field(
+        default={},
+        description="What the person is told before anything is recorded, by language (`en`, or "
+        "`en-GB`): said first, to its end. Empty: nothing, unless an agent has a "
+        "`recording_announcement`. A call in a language that is not there is not recorded.",
+    )
+    objections: bool = Field(
+        default=True,
+        description="Whether a person who says that they do not want to be recorded is heeded: "
+        "the recording ends, and what there is of it is deleted.",
+    )
+    objection_key: str | None = Field(
+        default=None,
+        pattern="^[0-9*#A-D]$",
+        description="A key that says the same, as `*`; choose one that nobody needs otherwise.",
+    )
 
 
 class Retention(Section):

@@ -35,6 +35,7 @@ from api.store.postgres import Postgres, PostgresDatabase
 from api.store.purge import Purge
 from api.store.queries import Calls
 from api.store.rates import Rates
+from api.store.recordings import Recordings
 from api.store.secrets import Secrets
 from api.store.signing_secret import SigningSecret
 from api.store.sqlite import SqliteDatabase
@@ -79,6 +80,7 @@ class Store:
         self.secrets = Secrets(database, clock)
         self.calendars = Calendars(database, clock)
         self.transfers = Transfers(database, signals)
+        self.recordings = Recordings(database, signals)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

@@ -167,8 +167,9 @@ class CallLedger:
             recording: the file that is going to be made.
             sip_call_id: of the trunk's leg, where it is known.
         """
-        place = {}
+        place, facts = {}, None
         if recording is not None:
+            facts = recording.facts.json()
             place = {"recording_path": recording.name, "recording_node": recording.node}
 
         async def work(transaction: Transaction) -> None:
@@ -185,6 +186,7 @@ class CallLedger:
                 call.attempt_count,
                 state="in_progress",
                 answered_at=answered,
+                recording=facts,
                 **_call_id(sip_call_id),
                 **place,
             )
@@ -193,6 +195,7 @@ class CallLedger:
                 answered,
                 started_at=answered if call.started_at is None else call.started_at,
                 answered_at=answered,
+                recording=facts,
                 **_call_id(sip_call_id),
             )
             await change.save()

@@ -71,6 +71,8 @@ _FRESH: Final = {
     "media": None,
     "hangup_requested_at": None,
     "transfer": None,
+    "recording": None,
+    "recording_wish": None,
     "next_attempt_at": None,
     "waiting_for": None,
 }

@@ -402,6 +402,8 @@ calls = Table(
     Column("variables", Json, nullable=False, server_default=text("'{}'")),
     Column("dialect", String(16)),
     Column("transfer", Json),
+    Column("recording", Json),
+    Column("recording_wish", Json),
     one_of("status", STATUSES),
     one_of("direction", ("outbound", "inbound")),
     one_of("result_status", ("pending", "completed", "failed")),
@@ -493,6 +495,7 @@ attempts = Table(
     Column("recording_path", Text),
     Column("amount_milli_cents", BigInteger),
     Column("recording_node", String(64)),
+    Column("recording", Json),
     UniqueConstraint("call_id", "number"),
     one_of(
         "state",

@@ -20,6 +20,7 @@ from api.resources.tool_fields import (
     DigitsTool,
     EmailTool,
     HttpTool,
+    PauseRecordingTool,
     SkipTurnTool,
     SmsTool,
     ToolField,
@@ -30,6 +31,7 @@ from api.store import Store
 from api.tools.calendar import BookSlot, CalendarOfCall, FindFreeSlots
 from api.tools.http import HttpRequest
 from api.tools.messaging import SendEmail, SendSms
+from api.tools.recording import PauseRecording, SwitchRecording
 from api.tools.transfer import HandOver, TransferCall
 from voice_loop.built_in import SendDigits, SkipTurn
 from voice_loop.ports import Line
@@ -79,7 +81,11 @@ class Toolbox:
         await self._client.aclose()
 
     def tools_for(
-        self, call: Call, line: Line, hand_over: HandOver | None = None
+        self,
+        call: Call,
+        line: Line,
+        hand_over: HandOver | None = None,
+        pause_recording: PauseRecording | None = None,
     ) -> tuple[Tool, ...]:
         """What the agent can do on this call.
 
@@ -87,6 +93,7 @@ class Toolbox:
             call: whose configuration names them.
             line: its attempt.
             hand_over: transfers its person; None where that cannot be done.
+            pause_recording: of its attempt; None where that cannot be done.
 
         Raises SealError and UnknownVariableError.
         """
@@ -101,7 +108,9 @@ class Toolbox:
         return tuple(
             made
             for tool in config.tools or ()
-            for made in self._made(tool, call, line, values, now, hand_over=hand_over)
+            for made in self._made(
+                tool, call, line, values, now, hand_over=hand_over, pause=pause_recording
+            )
         )
 
     def _made(
@@ -113,6 +122,7 @@ class Toolbox:
         now: Callable[[], datetime],
         *,
         hand_over: HandOver | None,
+        pause: PauseRecording | None,
     ) -> Iterator[Tool]:
         match tool:
             case HttpTool():
@@ -150,6 +160,9 @@ class Toolbox:
                 yield SendDigits(line)
             case SkipTurnTool():
                 yield SkipTurn()
+            case PauseRecordingTool() if pause is not None:
+                yield SwitchRecording(True, pause)
+                yield SwitchRecording(False, pause)
 
     async def _secrets(self, names: Collection[str]) -> dict[str, str]:
         sealed = await self._store.secrets.sealed(names)

@@ -67,6 +67,7 @@ AGENT: Final[Body] = {
     "interruptible": False,
     "interruption_sensitivity": 0.4,
     "recording": False,
+    "recording_announcement": "We record this for {{patient}}.",
     "background_sound": "audio/office.ogg",
     "background_sound_volume": 0.25,
     "thinking_sound": "keyboard-typing.ogg",
@@ -124,6 +125,7 @@ AGENT: Final[Body] = {
         },
         {"type": "send_digits"},
         {"type": "skip_turn"},
+        {"type": "pause_recording"},
     ],
     "retry": {
         "allowed_days": ["monday", "sunday"],

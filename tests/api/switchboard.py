@@ -17,8 +17,10 @@ from api.dialing.dialer import Dialer
 from api.resources.call import Call
 from api.resources.claim import Claim
 from api.settings.calling import Calls
+from api.settings.server import Recordings as RecordingSettings
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
+from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
 from pbx.switch import (
     Answered,
@@ -275,7 +277,11 @@ class Office:
     records: Callable[[Call], bool] = field(default=lambda _: True)
     max_transferred_s: int = 3600
     calls: Calls = field(default_factory=Calls)
-    tools: Callable[[Call, Line, HandOver], tuple[Tool, ...]] = field(default=lambda *_: ())
+    tools: Callable[[Call, Line, HandOver, PauseRecording], tuple[Tool, ...]] = field(
+        default=lambda *_: ()
+    )
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
+    announcement: str = ""
     new_detector: Callable[[int], SpeechDetector] = field(default=lambda rate: Detector())
     engines_fault: EngineError | None = None
 
@@ -290,12 +296,13 @@ class Office:
             self._conversation,
             None if self.recordings is None else RecordingFolder(self.recordings, "here"),
             calls=self.calls.model_copy(update={"max_transferred_s": self.max_transferred_s}),
+            recording=self.recording,
             records=self.records,
             tools=self.tools,
         )
 
     def _conversation(self, call: Call) -> ConversationConfig:
-        return ConversationConfig(call.prompt, engine_timeout_s=1.0)
+        return ConversationConfig(call.prompt, announcement=self.announcement, engine_timeout_s=1.0)
 
     def engines(self, call: Call) -> Engines:
         assert call.language == "en"

@@ -83,6 +83,7 @@ CASES: Final[Mapping[str, Given]] = {
     "interruptible": Given(False),
     "interruption_sensitivity": Given(0.4),
     "recording": Given(False),
+    "recording_announcement": Given("We record this."),
     "background_sound": Given("audio/office.ogg"),
     "background_sound_volume": Given(0.9, {"background_sound": "audio/office.ogg"}),
     "thinking_sound": Given("keyboard-typing.ogg"),
@@ -197,7 +198,8 @@ async def effects(bench: Bench, agent: Mapping[str, Any]) -> str:
     async with Toolbox(
         settings, bench.store, SEAL, ways_out(settings, PlayedSwitch()), lambda: 0.0
     ) as toolbox:
-        tools = [tool.spec for tool in toolbox.tools_for(call, line, hand_over)]
+        made = toolbox.tools_for(call, line, hand_over, lambda _: None)
+        tools = [tool.spec for tool in made]
     asked = wanted(call, SEAL)
     await bench.store.calls.request_cancel(call.id)
     return repr(

@@ -23,7 +23,7 @@ SOUNDS: Final = Path(personas.__file__).with_name("sounds")
 
 def decoded(path: Path, rate: int) -> Samples:
     """By FFmpeg's own decoder, which is another one than the encoder's library has."""
-    with av.open(io.BytesIO(path.read_bytes())) as file:
+    with av.open(io.BytesIO(path.read_bytes()), "r") as file:
         (stream,) = file.streams.audio
         assert (stream.codec_context.name, stream.channels) == ("opus", 2)
         resampler = av.AudioResampler("s16", "stereo", rate)
@@ -32,8 +32,7 @@ def decoded(path: Path, rate: int) -> Samples:
             for one in [*file.decode(stream), None]
             for part in resampler.resample(one)
         ]
-    samples: Samples = np.concatenate(parts, axis=1).reshape(-1, 2)
-    return samples
+    return np.concatenate(parts, axis=1).astype(np.int16).reshape(-1, 2)
 
 
 def conversation(rate: int) -> Samples:

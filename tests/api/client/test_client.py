@@ -182,6 +182,10 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     handed = await client.transfer_call(call.id, TransferCall(number="+15550100200", mode="warm"))
     assert handed.transfer is not None
     assert (handed.transfer.status, handed.transfer.mode) == ("dialing", "warm")
+    with pytest.raises(ApiError, match="nothing is recorded"):
+        await client.pause_recording(call.id)
+    with pytest.raises(ApiError, match="nothing is recorded"):
+        await client.resume_recording(call.id)
     assert (await client.end_call(call.id)).status == "in_progress"
     assert bench.asked == [call.id, f"{call.id}:hangup"]
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100_000))

@@ -1,6 +1,9 @@
 """The PBX that the settings name, as a `Switch`."""
 
+import ssl
+
 from api.settings import Settings
+from api.settings.pbx import Ami
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.codecs import PCMA, PCMU
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
@@ -33,6 +36,7 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
     return AsteriskConfig(
         host=pbx.ami.host,
         port=pbx.ami.port,
+        tls=_tls(pbx.ami),
         username=pbx.ami.username,
         secret=pbx.ami.secret.get_secret_value(),
         trunk=pbx.trunk,
@@ -65,3 +69,13 @@ def freeswitch_config(settings: Settings) -> FreeSwitchConfig:
         connect_timeout_s=pbx.esl.timeout_s,
         command_timeout_s=pbx.esl.timeout_s,
     )
+
+
+def _tls(ami: Ami) -> ssl.SSLContext | None:
+    if ami.tls == "off":
+        return None
+    context = ssl.create_default_context(cafile=ami.ca_file)
+    if ami.tls == "unverified":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

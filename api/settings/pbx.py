@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
-from api.settings.section import Port, Section
+from api.settings.section import Certificates, Port, Section
 
 _PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
@@ -22,7 +22,20 @@ class Ami(Section):
     """The Asterisk Manager Interface of the PBX."""
 
     host: str = Field(default="127.0.0.1", description="Host of Asterisk's manager interface.")
-    port: Port = Field(default=5038, description="Its TCP port.")
+    port: Port = Field(
+        default=5038, description="Its TCP port; for TLS that of `tlsbindaddr`, mostly 5039."
+    )
+    tls: Literal["off", "verified", "unverified"] = Field(
+        default="off",
+        description="`verified`: over TLS, to a manager whose certificate names `host` and holds. "
+        "`unverified`: encrypted, to whoever answers. `off`: in the clear, for loopback and for "
+        "networks that encrypt.",
+    )
+    ca_file: Certificates | None = Field(
+        default=None,
+        description="Certificates (PEM) to trust, such as the manager's own if nobody else signed "
+        "it; unset means those that the system trusts.",
+    )
     username: str = Field(default="offhook", description="Manager user, as in manager.conf.")
     secret: SecretStr = Field(default=SecretStr(""), description="The manager user's secret.")
     timeout_s: float = Field(

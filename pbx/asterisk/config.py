@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from ssl import SSLContext
 
 from pbx.codecs import PCMA, PCMU, Codec
 from pbx.config import PbxConfig
@@ -13,6 +14,8 @@ class AsteriskConfig(PbxConfig):
 
     port: int = 5038
     """`pbx.ami.port`."""
+    tls: SSLContext | None = field(default=None, repr=False)
+    """`pbx.ami.tls`, `pbx.ami.ca_file`: None speaks in the clear."""
     username: str = "offhook"
     """`pbx.ami.username`."""
     secret: str = field(default="", repr=False)

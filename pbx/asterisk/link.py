@@ -9,6 +9,7 @@ be reconciled before anything else happens.
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -36,6 +37,7 @@ class _Connection(Manager):  # type: ignore[misc]
             loop=asyncio.get_running_loop(),
             host=config.host,
             port=config.port,
+            ssl=config.tls,
             ping_delay=_NEVER_S,
             log=_log,
         )
@@ -133,6 +135,16 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
                 transport, _ = await connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise SwitchUnavailable(
+                f"the certificate of AMI at {self._address} does not hold "
+                f"({error.verify_message}): mend pbx.ami.ca_file or the names in the certificate"
+            ) from error
+        except ssl.SSLError as error:
+            raise SwitchUnavailable(
+                f"what answers at {self._address} does not speak TLS ({error.reason}): mend "
+                "pbx.ami.port (`tlsbindaddr` in manager.conf) or pbx.ami.tls"
+            ) from error
         except (OSError, TimeoutError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise SwitchUnavailable(
@@ -153,7 +165,8 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
             ) from error
         except SwitchUnavailable as error:
             raise SwitchUnavailable(
-                f"what answers at {self._address} is no AMI: mend pbx.ami.host and pbx.ami.port"
+                f"what answers at {self._address} is no AMI: mend pbx.ami.host and pbx.ami.port, "
+                "or pbx.ami.tls"
             ) from error
 
     async def _end(self, connection: _Connection) -> None:

@@ -20,7 +20,7 @@ from api.calls.recording_folder import FolderError, RecordingFolder, open_folder
 from api.calls.recording_keeper import RecordingKeeper
 from api.calls.retention import Housekeeper
 from api.calls.runner import RunnerConfig
-from api.calls.switches import make_switch
+from api.calls.switches import control_address, make_switch
 from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
 from api.deployment import Deployment
@@ -44,6 +44,7 @@ from api.tools.toolbox import Toolbox
 from api.webhooks.deliverer import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from models.trial import try_engines
+from pbx.addresses import local_address
 from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
@@ -188,7 +189,14 @@ async def serving(
 def media_server(settings: Settings) -> MediaServer:
     """The RTP side under these settings, not started."""
     rtp = settings.rtp
-    return MediaServer(rtp.bind, rtp.port_min, rtp.port_max, max_legs=rtp.max_legs, latch=rtp.latch)
+    return MediaServer(
+        rtp.bind or local_address(*control_address(settings)),
+        rtp.port_min,
+        rtp.port_max,
+        max_legs=rtp.max_legs,
+        latch=rtp.latch,
+        sources=rtp.sources,
+    )
 
 
 def engine_config(settings: Settings) -> EngineConfig:

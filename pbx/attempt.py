@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any, Final, Generic, Protocol
 
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
-from pbx.media import MediaError, MediaLeg
+from pbx.audio_port import MediaError
+from pbx.media import MediaLeg
 from pbx.switch import (
     Answered,
     Attempt,
@@ -42,6 +43,11 @@ UNHEARD_S: Final = 3.0
 
 class Driver(Protocol[CoreT]):
     """What an attempt asks of the switch that made it."""
+
+    @property
+    def audio_host(self) -> str | None:
+        """Where the PBX's audio is reached, whatever the PBX says; None believes it."""
+        ...
 
     def carry_out(self, attempt: "LiveAttempt[CoreT]", command: Any) -> None:
         """Begin to do what the core asks of the PBX; must not block."""
@@ -179,7 +185,7 @@ class LiveAttempt(Generic[CoreT]):
             match output:
                 case ConnectMedia(host, port):
                     try:
-                        self.leg.connect((host, port))
+                        self.leg.connect((self._driver.audio_host or host, port))
                     except MediaError as error:
                         _log.error("%s: no audio: %s", self.id, error)
                         self.core.fail(f"There was no audio: {error}", time.monotonic())

@@ -7,12 +7,25 @@ one among 65536. Asterisk's wideband `slin16` is linear samples in network byte 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_loop.audio import Samples, frame_samples
+from pbx.g722 import G722Coder
+from voice_loop.audio import Doubler, Halver, Samples, frame_samples
+
+
+class Coder(Protocol):
+    """Reads and writes the payloads of one leg."""
+
+    def decode(self, payload: bytes) -> Samples:
+        """Samples of the next payload."""
+        ...
+
+    def encode(self, samples: Samples) -> bytes:
+        """Payload of the next int16 samples. Raises ValueError for other than int16."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +42,10 @@ class Encoding:
     """Byte order of linear samples: RTP's is the network's (RFC 3551 §4.5.11)."""
     _decoding: NDArray[np.int16] | None = field(default=None, repr=False, kw_only=True)
     _encoding: NDArray[np.uint8] | None = field(default=None, repr=False, kw_only=True)
+
+    def coder(self) -> Coder:
+        """For one leg. Where no payload depends on another, this serves them all."""
+        return self
 
     @property
     def frame_bytes(self) -> int:
@@ -63,6 +80,29 @@ class Codec(Encoding):
     def clock(self) -> int:
         """RTP timestamp units per second."""
         return self.rate
+
+
+class G722Codec(Codec):
+    """G.722, whose RTP clock is half its rate by an old mistake (RFC 3551 §4.5.2)."""
+
+    @property
+    def frame_bytes(self) -> int:
+        return super().frame_bytes // 2
+
+    @property
+    def clock(self) -> int:
+        return self.rate // 2
+
+    def coder(self) -> Coder:
+        return G722Coder()
+
+    def decode(self, payload: bytes) -> Samples:
+        """Samples of a first payload."""
+        return self.coder().decode(payload)
+
+    def encode(self, samples: Samples) -> bytes:
+        """A first payload."""
+        return self.coder().encode(samples)
 
 
 def _mu_law_decoding() -> NDArray[np.int16]:
@@ -111,16 +151,45 @@ PCMA: Final = Codec(
     "PCMA", 8000, 1, 8, "alaw", _decoding=_A_LAW, _encoding=_nearest(_A_LAW, zero=0xD5)
 )
 SLIN16: Final = Codec("L16", 16000, 2, 118, "slin16")
+G722: Final = G722Codec("G722", 16000, 1, 9, "g722")
 
 #: Every RTP codec by the name that Asterisk gives it.
-CODECS: Final = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16)}
+CODECS: Final = {codec.asterisk_format: codec for codec in (PCMU, PCMA, SLIN16, G722)}
 
 
-def telephone_codec(formats: Iterable[str]) -> Codec:
-    """The first G.711 codec among formats, as Asterisk names them; µ-law where there is none."""
-    return next((CODECS[one] for one in formats if one in ("ulaw", "alaw")), PCMU)
+def line_codec(formats: Iterable[str], *, wideband: bool = False) -> Codec:
+    """What to speak with a channel of those formats, as Asterisk names them: the first of G.711,
+    µ-law where there is none; with `wideband` G.722 before those, where it is one of them."""
+    names = tuple(formats)
+    if wideband and G722.asterisk_format in names:
+        return G722
+    return next((CODECS[one] for one in names if one in ("ulaw", "alaw")), PCMU)
+
+
+class _WidenedCoder:
+    """8 kHz on the wire, 16 kHz for those who hear and speak."""
+
+    def __init__(self, wire: Encoding) -> None:
+        self._wire = wire
+        self._doubler = Doubler()
+        self._halver = Halver()
+
+    def decode(self, payload: bytes) -> Samples:
+        return self._doubler.push(self._wire.decode(payload))
+
+    def encode(self, samples: Samples) -> bytes:
+        return self._wire.encode(self._halver.push(samples))
+
+
+class WidenedEncoding(Encoding):
+    """Linear samples at 8 kHz, of which each is two at 16 kHz for those who hear and speak."""
+
+    def coder(self) -> Coder:
+        return _WidenedCoder(UNICAST8)
 
 
 #: FreeSWITCH's `unicast` beside a channel whose codec runs at 8 kHz, and at 16 kHz.
 UNICAST8: Final = Encoding("unicast8", 8000, 2, linear=np.dtype("<i2"))
 UNICAST16: Final = Encoding("unicast16", 16000, 2, linear=np.dtype("<i2"))
+#: The first of them, on a call that was to be at 16 kHz.
+UNICAST8_WIDENED: Final = WidenedEncoding("unicast8", 16000, 1, linear=np.dtype("<i2"))

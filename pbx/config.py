@@ -22,6 +22,9 @@ class PbxConfig:
     media_host: str | None = None
     """`rtp.advertise`: where the PBX reaches our audio port; None is the media server's own
     address, and where that is a wildcard, the address that we reach the PBX from."""
+    audio_host: str | None = None
+    """`pbx.ami.audio_host`, `pbx.esl.unicast_host`: the PBX's own address for its end of the audio;
+    None is the one that it names, or is reached at."""
     invite_timeout_s: float = INVITE_TIMEOUT_S
     """`pbx.invite_timeout_s`: for how long the PBX sends an INVITE that nobody answers."""
     connect_timeout_s: float = 5.0

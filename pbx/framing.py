@@ -54,14 +54,20 @@ class RtpFraming:
     def __init__(self, codec: Codec) -> None:
         self._payload_type = codec.payload_type
         self._step = frame_samples(codec.clock)
+        self._scale = codec.rate // codec.clock
         self._ssrc = random.getrandbits(32)
         self._sequence = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
         self._marker = 0x80  # a talk spurt begins (RFC 3551 §4.1)
 
     def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:  # noqa: ARG002
-        """Raises RtpError. Other payload types (telephone events, comfort noise) are no audio."""
+        """Raises RtpError. Other payload types (telephone events, comfort noise) are no audio.
+
+        The timestamp counts samples, whatever the clock.
+        """
         packet = parse(datagram)
+        if self._scale != 1:
+            packet = packet._replace(timestamp=packet.timestamp * self._scale & 0xFFFFFFFF)
         return packet if packet.payload_type == self._payload_type else packet._replace(payload=b"")
 
     def write(self, payload: bytes) -> bytes:
@@ -94,6 +100,7 @@ class UnicastFraming:
 
     def __init__(self, encoding: Encoding) -> None:
         self._size = encoding.frame_bytes
+        self._sample_bytes = encoding.sample_bytes
         self._rate = encoding.rate
         self._step = frame_samples(encoding.rate)
         self._nothing = b"\xff" * self._size
@@ -118,7 +125,7 @@ class UnicastFraming:
         if self._missing > _LATE_FRAMES:
             step += self._missing * self._step
         self._missing = 0
-        self._last_step = len(datagram) // 2
+        self._last_step = len(datagram) // self._sample_bytes
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + step) & 0xFFFFFFFF
         return RtpPacket(0, self._sequence, self._timestamp, 0, datagram)

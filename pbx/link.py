@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from pbx.addresses import bracketed, plain_address
 from pbx.config import PbxConfig
 from pbx.switch import SwitchNotReachedError, SwitchRefused, SwitchUnavailable
 
@@ -65,6 +66,12 @@ class Link(ABC, Generic[ConfigT, ConnectionT]):
         """The IP address that the PBX was reached at."""
 
     @property
+    def leaves_the_host(self) -> bool:
+        """Whether others than this machine could read along."""
+        peer = self.peer_host
+        return peer not in (None, self.local_host) and not plain_address(peer).is_loopback
+
+    @property
     def connected(self) -> bool:
         """Logged in and reconciled."""
         connection = self._connection
@@ -104,8 +111,7 @@ class Link(ABC, Generic[ConfigT, ConnectionT]):
 
     @property
     def _address(self) -> str:
-        host = self._config.host
-        return f"[{host}]:{self._config.port}" if ":" in host else f"{host}:{self._config.port}"
+        return f"{bracketed(self._config.host)}:{self._config.port}"
 
     def _live(self) -> ConnectionT:
         """The connection; raises SwitchNotReachedError when there is none that is logged in."""

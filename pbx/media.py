@@ -1,12 +1,15 @@
 """The media server: one UDP socket and one 20 ms ticker for the audio of every call.
 
-Datagrams are told apart by their exact source address, which is also the lock: what comes from
-anywhere else is counted and dropped, by a filter in the kernel already, so that a flood takes
-neither room nor time from the calls. One that comes in the name of a far end is that call's alone:
-each leg takes in so many datagrams a tick, and the ticker spends no more than a part of it on
-taking in. Each tick first takes in what has arrived; then every
-connected leg plays one frame out of its jitter buffer, trades it with its peer, and sends the
-reply at once (silence while there is no peer), so that the far end hears us from the first moment.
+Datagrams are told apart by their exact source address, and strangers' are dropped by the kernel
+(`pbx.audio_port`), so that a flood takes neither room nor time from the calls. One that comes in
+the name of a far end is that call's alone: each leg takes in so many datagrams a tick, and the
+ticker spends no more than a part of it on taking in. Each tick first takes in what has arrived;
+then every connected leg plays one frame out of its jitter buffer, trades it with its peer, and
+sends the reply at once (silence while there is no peer), so that the far end hears us from the
+first moment.
+
+Where a far end may come from elsewhere than was said (`latch`), each leg has a port of its own:
+that alone tells then whose audio it is.
 
 Between ticks nothing wakes: a frame could not be played any sooner, and being woken for each
 packet was most of the cost. The kernel stamps each datagram, so its arrival is known all the same.
@@ -17,13 +20,15 @@ A socket and a task per call take about twice the CPU and lose their pace long b
 import asyncio
 import ipaddress
 import logging
-import socket
-import struct
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal
 
-from pbx import source_filter
+from pbx.addresses import plain_address
+from pbx.audio_port import Arrived, AudioPort, MediaError
 from pbx.codecs import Encoding
 from pbx.framing import FrameSizeError, Framing, framing_of
 from pbx.jitter import Heard, JitterBuffer
@@ -36,38 +41,32 @@ from voice_loop.ports import AudioPeer, ForewarnedPeer
 
 _log = logging.getLogger(__name__)
 
-_DATAGRAM_BYTES: Final = 2048  # above any Ethernet frame
 _DRAIN: Final = 256  # datagrams taken in per tick in any case, and 8 more for each leg
 _DRAIN_PER_LEG: Final = 8
 _DRAIN_S: Final = 0.008  # beyond them, as many as there is time for
 _MOST_PER_TICK: Final = 256  # of one leg: five seconds of audio after a stall
-_RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024  # the kernel gives what its own limit allows
-_SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; the socket module does not name it
-_TIMESPEC: Final = struct.Struct("@ll")
-_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
-_GREATEST_AGE_S: Final = 1.0  # a datagram that seems older was stamped before a clock was set
 _FLOOD: Final = 1000  # stray datagrams within a second that are worth a line in the log
 _TOLD_EVERY_S: Final = 60.0
+_MOST_STRANGERS: Final = 16
 _LATCH_S: Final = 0.5  # in which the far end is waited for where it should be
-_EXPEDITED: Final = 0xB8  # traffic class byte of DSCP EF, telephony in RFC 4594
-
 
 Latch = Literal["off", "host", "any"]
-
-
-class MediaError(Exception):
-    """The media server cannot do what was asked; the message says why and how to mend it."""
 
 
 class MediaLeg:
     """The audio of one call at our end. Made by `MediaServer.open_leg`."""
 
-    def __init__(self, server: "MediaServer", codec: Encoding, framing: Framing) -> None:
-        self.codec = codec
+    def __init__(
+        self,
+        server: "MediaServer",
+        codec: Encoding,
+        port: "AudioPort[MediaLeg]",
+    ) -> None:
+        self.port = port
+        """Where it is heard; its own, or that of all."""
         self._server = server
-        self._framing = framing
         self._buffer = JitterBuffer(codec.rate)
-        self._silence = codec.encode(self._buffer.silence)
+        self.recode(codec)
         self._samples = frame_samples(codec.rate)
         self._source: SourceAddress | None = None
         self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
@@ -83,7 +82,7 @@ class MediaLeg:
         self._taken = 0  # datagrams since the last tick
         self._excess = 0
         self._send_failures = 0
-        self._strays_before = server.stray_packets
+        self._strays_before = port.strays
         self._strays: int | None = None  # while it was open
 
     def __repr__(self) -> str:
@@ -93,6 +92,11 @@ class MediaLeg:
     def heard(self) -> bool:
         """Whether its far end was heard since the last `connect`."""
         return self._heard
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a far end."""
+        return self._source is not None
 
     @property
     def rate(self) -> int:
@@ -109,24 +113,34 @@ class MediaLeg:
         """
         if self._closed:
             raise MediaError(f"{self!r} is closed")
-        source = self._server.source_address(remote)
+        source = self.port.source_address(remote)
         if source == self._told:
             return
-        self._server.lock(self, self._source, source)
+        self.port.lock(self, self._source, source)
         self._source, self._told = source, None
         self._taken = 0
         self._heard = False
         self._heard_at = self._server.now()
         self._news.clear()
+        self._server.reconnected(self)
 
-    def waits_for(self, source: SourceAddress, latch: Latch) -> bool:
-        """Whether audio from there may be its far end's, which was not heard for a while."""
-        if self._source is None or self._heard or self.unheard_s() < _LATCH_S:
-            return False
-        return latch == "any" or source[0] == self._source[0]
+    def recode(self, codec: Encoding) -> None:
+        """Have another encoding on the wire from now on; of the same rate."""
+        self.codec = codec
+        self._framing: Framing = framing_of(codec)
+        self._coder = codec.coder()
+        # What was said before may matter to how the same samples are written.
+        self._silence = codec.encode(self._buffer.silence) if self._coder is codec else None
 
     def latch(self, source: SourceAddress, datagram: bytes, now: float) -> bool:
-        """Take `source` for the far end from now on, if that is audio; whether it is."""
+        """Take `source` for the far end from now on, if that is audio of its; whether it is.
+
+        Once a far end was heard, it is not given up for another.
+        """
+        if self._source is None or self._heard or self.unheard_s() < _LATCH_S:
+            return False
+        if not self._server.may_be_latched(source, self._source):
+            return False
         try:
             packet = framing_of(self.codec).read(datagram, now)
         except (RtpError, FrameSizeError):
@@ -134,7 +148,7 @@ class MediaLeg:
         if packet is None or not packet.payload:
             return False
         told = self._source
-        self._server.lock(self, told, source)
+        self.port.lock(self, told, source)
         self._source, self._told = source, told
         _log.warning("%r: its audio comes from there, not from %s (rtp.latch)", self, told)
         return True
@@ -166,10 +180,11 @@ class MediaLeg:
         Its peer waits meanwhile, with no frame missed. Does nothing without a far end.
         """
         if self._source is not None:
-            self._server.unlock(self._source)
+            self.port.unlock(self._source)
             self._source = self._told = None
             self._heard = False
             self._news.set()
+            self._server.reconnected(self)
 
     def attach(self, peer: AudioPeer | None) -> None:
         """Trade frames with `peer` from the next tick on; None sends silence."""
@@ -184,7 +199,7 @@ class MediaLeg:
         self.attach(None)
         self.disconnect()
         self._news.set()
-        self._strays = self._server.stray_packets - self._strays_before
+        self._strays = self.port.strays - self._strays_before
         self._server.release(self)
 
     def stats(self) -> MediaStats:
@@ -193,7 +208,7 @@ class MediaLeg:
         reception = buffer.reception
         strays = self._strays
         if strays is None:
-            strays = self._server.stray_packets - self._strays_before
+            strays = self.port.strays - self._strays_before
         return MediaStats(
             received=reception.received,
             sent=self._sent,
@@ -224,12 +239,12 @@ class MediaLeg:
             self._malformed += 1
             return
         if packet is not None:
-            self._buffer.push(packet, self.codec.decode(packet.payload), now)
+            self._buffer.push(packet, self._coder.decode(packet.payload), now)
         self._heard_at = now
         if not self._heard:
             self._heard = True
             self._news.set()
-            self._server.note_heard()
+            self._server.note_heard(self)
 
     def hear(self, now: float, skipped: int) -> None:
         """Hear one frame, for `tick`."""
@@ -259,10 +274,10 @@ class MediaLeg:
                 if reply is not None:
                     if reply.shape != (self._samples,):
                         raise ValueError(f"a frame of {self._samples} samples, not {reply.shape}")
-                    payload = self.codec.encode(reply)
+                    payload = self._coder.encode(reply)
             except Exception:
                 self._detach_failed()
-        self._send(payload)
+        self._send(self._coder.encode(self._buffer.silence) if payload is None else payload)
 
     def _detach_failed(self) -> None:
         _log.exception("%r: its peer failed and is detached; silence from here on", self)
@@ -272,7 +287,7 @@ class MediaLeg:
         if self._source is None:  # its peer let go of it
             return
         try:
-            self._server.send(self._framing.write(payload), self._source)
+            self.port.send(self._framing.write(payload), self._source)
             self._sent += 1
         except OSError as error:
             if self._send_failures == 0:
@@ -281,16 +296,17 @@ class MediaLeg:
 
 
 class MediaServer:
-    """Every media leg of this process, on one UDP port.
+    """Every media leg of this process, on one UDP port, or with a port for each (`latch`).
 
     Args:
-        bind: IP address to listen on, and that the PBX sends to.
+        bind: IP address to listen on, and that the PBX sends to; `::` is IPv4, too.
         port_min: first port that may be taken; even ones are tried first (RFC 3550 §11).
         port_max: last port that may be taken.
         max_legs: legs open at a time.
         latch: whether a leg whose far end is silent where it should be takes the first source of
-            audio for it that is no other call's: `off`, on the same `host`, or on `any`. Only while
-            one such leg waits, and never once it was heard.
+            audio that comes to its port for it: `off`, on the same `host`, or on `any` of
+            `sources`. Never once it was heard.
+        sources: networks that `any` means; none means every one.
         clock: seconds of a steady clock, the one that `arrived_at` and `now` are told in.
     """
 
@@ -302,21 +318,22 @@ class MediaServer:
         *,
         max_legs: int = 1000,
         latch: Latch = "off",
+        sources: Sequence[IPv4Network | IPv6Network] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bind = bind
-        self._ports = range(port_min, port_max + 1)
+        self._range = range(port_min, port_max + 1)
         self._max_legs = max_legs
         self._latch = latch
+        self._networks = tuple(sources)
         self._clock = clock
-        self._legs: set[MediaLeg] = set()
-        self._by_source: dict[SourceAddress, MediaLeg] = {}
+        self._legs: dict[MediaLeg, None] = {}
         self._connected: tuple[MediaLeg, ...] = ()
-        self._socket: socket.socket | None = None
-        self._filter_is_stale = False
-        self._filter_failed = False
-        self._strays = 0
-        self._kernel_drops = 0  # as the kernel counts
+        self._shared: AudioPort[MediaLeg] | None = None
+        self._own: list[AudioPort[MediaLeg]] = []
+        self._next_own = 0
+        self._strays = 0  # of ports that were given back
+        self._strangers: set[SourceAddress] | None = None
         self._watched_at = 0.0
         self._strays_watched = 0
         self._told_at = -_TOLD_EVERY_S
@@ -328,9 +345,7 @@ class MediaServer:
 
         Raises MediaError when the address or every port of the range cannot be had.
         """
-        self._socket = self._open_socket()
-        self._kernel_drops = 0
-        self._renew_filter()
+        self._shared = self._open(sorted(self._range, key=lambda port: port % 2))
         self._pacer = Pacer(self._clock())
         self._watched_at = self._clock()
         self._schedule()
@@ -338,19 +353,23 @@ class MediaServer:
     @property
     def address(self) -> tuple[str, int]:
         """The IP address and port that the PBX is to send to."""
-        if self._socket is None:
-            raise MediaError("the media server is not started")
-        host, port = self._socket.getsockname()[:2]
-        return host, port
+        return self._main().address
 
-    def address_for(self, told: str | None, local_host: str | None) -> tuple[str, int]:
+    def has_port(self, port: int) -> bool:
+        """Whether that port is of this server's, or could be."""
+        return port in self._range if self._latch != "off" else port == self.address[1]
+
+    def address_for(
+        self, told: str | None, local_host: str | None, leg: MediaLeg | None = None
+    ) -> tuple[str, int]:
         """As `address`, for a PBX that may be elsewhere.
 
         Args:
             told: where the operator says that the PBX reaches us; None for nothing said.
             local_host: our address on the way to the PBX, for where we listen on all of ours.
+            leg: whose port; None for that of all.
         """
-        host, port = self.address
+        host, port = self.address if leg is None else leg.port.address
         if told is not None:
             host = told
         elif ipaddress.ip_address(host).is_unspecified:
@@ -377,19 +396,28 @@ class MediaServer:
         """
         if len(self._legs) >= self._max_legs:
             raise MediaError(f"all {self._max_legs} media legs are in use; wait for a call to end")
-        leg = MediaLeg(self, codec, framing_of(codec))
-        self._legs.add(leg)
+        port = self._main() if self._latch == "off" else self._open_own()
+        leg = MediaLeg(self, codec, port)
+        self._legs[leg] = None
         return leg
 
     @property
     def stray_packets(self) -> int:
         """Datagrams dropped unread: no leg is connected to their source, or a flood from one left
         them no room."""
-        if self._socket is not None:
-            drops = source_filter.dropped(self._socket)
-            self._strays += (drops - self._kernel_drops) & 0xFFFFFFFF
-            self._kernel_drops = drops
-        return self._strays
+        return self._strays + sum(port.strays for port in self._ports())
+
+    @contextmanager
+    def noting_strangers(self) -> Iterator[Collection[SourceAddress]]:
+        """While it lasts, the sources of strays are noted; for `offhook doctor`: meanwhile the
+        kernel lets a flood through."""
+        self._strangers = noted = set[SourceAddress]()
+        self._main().wait_for_strangers(True)
+        try:
+            yield noted
+        finally:
+            self._strangers = None
+            self._main().wait_for_strangers(False)
 
     def now(self) -> float:
         """Seconds of its clock."""
@@ -403,93 +431,66 @@ class MediaServer:
         """Close every leg and give the port back. Does nothing on a closed server."""
         for leg in list(self._legs):
             leg.close()
-        self._strays = self.stray_packets
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._shared is not None:
+            self._strays += self._shared.strays
+            self._shared.close()
+            self._shared = None
 
-    def send(self, datagram: bytes, remote: SourceAddress) -> None:
-        """Send at once or not at all: raises OSError, a full socket buffer included."""
-        if self._socket is not None:
-            self._socket.sendto(datagram, remote)
+    def reconnected(self, leg: MediaLeg) -> None:
+        """A leg has another far end, or none."""
+        self._connected = tuple(one for one in self._legs if one.connected)
+        if self._latch != "off":
+            leg.port.wait_for_strangers(leg.connected)
 
-    def source_address(self, remote: tuple[str, int]) -> SourceAddress:
-        """`remote` as the kernel will name it. Raises MediaError for what is no address."""
-        host, port = remote
-        try:
-            ip = ipaddress.ip_address(host)
-        except ValueError as error:
-            raise MediaError(f"{host!r} is not an IP address to send audio to") from error
-        if not 0 < port < 65536:
-            raise MediaError(f"{port} is not a UDP port to send audio to")
-        if ip.version != ipaddress.ip_address(self._bind).version:
-            raise MediaError(f"audio for {host} cannot be sent from {self._bind} (rtp.bind)")
-        return (str(ip), port) if ip.version == 4 else (str(ip), port, 0, 0)
-
-    def lock(self, leg: MediaLeg, old: SourceAddress | None, new: SourceAddress) -> None:
-        """Hear `new` for `leg`, and `old` no more. Raises MediaError if another leg has it."""
-        if self._by_source.get(new, leg) is not leg:
-            raise MediaError(f"another call's audio already comes from {new[0]}:{new[1]}")
-        if old is not None:
-            del self._by_source[old]
-        self._by_source[new] = leg
-        self._connected = tuple(self._by_source.values())
-        self._renew_filter()
-
-    def unlock(self, source: SourceAddress) -> None:
-        """Hear `source` no more."""
-        del self._by_source[source]
-        self._connected = tuple(self._by_source.values())
-        self._filter_is_stale = True
-
-    def note_heard(self) -> None:
+    def note_heard(self, leg: MediaLeg) -> None:
         """A leg has been heard for the first time: no stranger can be its far end any more."""
-        self._filter_is_stale = self._filter_is_stale or self._latch != "off"
+        if self._latch != "off":
+            leg.port.wait_for_strangers(False)
+
+    def may_be_latched(self, source: SourceAddress, told: SourceAddress) -> bool:
+        """Whether the far end that was to be at `told` may be at `source` instead."""
+        if self._latch == "host" or not self._networks:
+            return self._latch == "any" or source[0] == told[0]
+        address = plain_address(str(source[0]))
+        return any(address in network for network in self._networks)
 
     def release(self, leg: MediaLeg) -> None:
         """Forget a leg that closes."""
-        self._legs.discard(leg)
+        self._legs.pop(leg, None)
+        if leg.port in self._own:
+            self._own.remove(leg.port)
+            self._strays += leg.port.strays
+            leg.port.close()
 
-    def _open_socket(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET
-        reason = "the range is empty"
-        for port in sorted(self._ports, key=lambda port: port % 2):
-            udp = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            try:
-                udp.bind((self._bind, port))
-            except OSError as error:
-                udp.close()
-                reason = error.strerror or str(error)
-                continue
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            udp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            if family == socket.AF_INET:
-                udp.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
-            else:
-                udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
-            return udp
-        raise MediaError(
-            f"no UDP port from {self._ports.start} to {self._ports.stop - 1} can be had on "
-            f"{self._bind} ({reason}): widen rtp.port_min and rtp.port_max, or mend rtp.bind"
-        )
+    def _main(self) -> AudioPort[MediaLeg]:
+        if self._shared is None:
+            raise MediaError("the media server is not started")
+        return self._shared
 
-    def _renew_filter(self) -> None:
-        """Have the kernel let through what comes from the connected sources, and no more."""
-        self._filter_is_stale = False
-        if self._socket is None:
-            return
-        if self._latch != "off" and not all(leg.heard for leg in self._connected):
-            source_filter.detach(self._socket)
-            return
+    def _ports(self) -> Iterable[AudioPort[MediaLeg]]:
+        return self._own if self._shared is None else [self._shared, *self._own]
+
+    def _open(self, ports: Iterable[int]) -> AudioPort[MediaLeg]:
         try:
-            source_filter.attach(self._socket, self._by_source)
-        except OSError as error:
-            if not self._filter_failed:
-                _log.warning("strangers' datagrams are dropped here, not in the kernel: %s", error)
-            self._filter_failed = True
+            return AudioPort(self._bind, ports)
+        except MediaError as error:
+            raise MediaError(
+                f"no UDP port from {self._range.start} to {self._range.stop - 1} can be had on "
+                f"{self._bind} ({error}): widen rtp.port_min and rtp.port_max, or mend rtp.bind"
+            ) from None
+
+    def _open_own(self) -> AudioPort[MediaLeg]:
+        """A port for one leg: each in turn, so that one given back rests the longest, and nobody
+        latches on to the end of an earlier call."""
+        even = [port for port in self._range if port % 2 == 0] or list(self._range)
+        start = self._next_own % len(even)
+        own = self._open([*even[start:], *even[:start]])
+        self._next_own = even.index(own.address[1]) + 1
+        self._own.append(own)
+        return own
 
     def _watch(self, now: float) -> None:
         """Tell of a flood of strays, once a minute."""
@@ -508,40 +509,39 @@ class MediaServer:
 
     def _drain(self, now: float) -> None:
         """Hand on what has arrived; what there is no time for waits, or finds no room."""
-        udp = self._socket
-        if udp is None:
-            return
-        steady, wall = self._clock(), time.time()
-        taken, least = 0, _DRAIN + _DRAIN_PER_LEG * len(self._connected)
-        while taken < least or self._clock() < steady + _DRAIN_S:
-            taken += 1
-            try:
-                datagram, ancillary, _, source = udp.recvmsg(_DATAGRAM_BYTES, _ANCILLARY_BYTES)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                _log.warning("cannot receive audio: %s", error)
-                return
-            leg = self._by_source.get(source) or self._latched(source, datagram, now)
-            if leg is None:
-                self._strays += 1
-                continue
-            age = 0.0
-            if ancillary:
-                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-                age = wall - seconds - nanoseconds * 1e-9
-                if not 0 <= age < _GREATEST_AGE_S:
-                    age = 0.0
-            leg.receive(datagram, min(steady - age, now))
+        wall = time.time()
+        steady = self._clock()
+        for port in self._ports():
+            # A flood of one leg's own port takes nothing from the others.
+            own = port is not self._shared
+            least = _DRAIN_PER_LEG if own else _DRAIN + _DRAIN_PER_LEG * len(self._connected)
+            most = _MOST_PER_TICK if own else sys.maxsize
+            taken = 0
+            while taken < least or (taken < most and self._clock() < steady + _DRAIN_S):
+                try:
+                    arrived = port.receive(wall)
+                except OSError as error:
+                    _log.warning("cannot receive audio: %s", error)
+                    break
+                if arrived is None:
+                    break
+                taken += 1
+                leg = port.owners.get(arrived.source) or self._latched(port, arrived, now)
+                if leg is None:
+                    port.drop()
+                    if self._strangers is not None and len(self._strangers) < _MOST_STRANGERS:
+                        self._strangers.add(arrived.source)
+                else:
+                    leg.receive(arrived.datagram, min(steady - arrived.age_s, now))
 
-    def _latched(self, source: SourceAddress, datagram: bytes, now: float) -> MediaLeg | None:
-        """The leg whose far end that is, as it turns out."""
+    def _latched(self, port: AudioPort[MediaLeg], arrived: Arrived, now: float) -> MediaLeg | None:
+        """The leg of that port, if that turns out to be its far end."""
         if self._latch == "off":
             return None
-        waiting = [leg for leg in self._connected if leg.waits_for(source, self._latch)]
-        if len(waiting) != 1 or not waiting[0].latch(source, datagram, now):
+        leg = next(iter(port.owners.values()), None)
+        if leg is None or not leg.latch(arrived.source, arrived.datagram, now):
             return None
-        return waiting[0]
+        return leg
 
     def _schedule(self) -> None:
         delay = max(0.0, self._pacer.deadline - self._clock())
@@ -552,8 +552,8 @@ class MediaServer:
         try:
             if now >= self._pacer.deadline:
                 skipped = self._pacer.tick(now)
-                if self._filter_is_stale:
-                    self._renew_filter()
+                for port in self._ports():
+                    port.settle()
                 self._drain(now)
                 connected = self._connected
                 for leg in connected:
@@ -565,5 +565,5 @@ class MediaServer:
             # One leg's fault must not silence every call.
             _log.exception("a fault in the media tick")
         finally:
-            if self._socket is not None:
+            if self._shared is not None:
                 self._schedule()

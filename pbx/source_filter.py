@@ -7,12 +7,13 @@ from strangers costs the process nothing (`SO_ATTACH_FILTER` in socket(7), linux
 import contextlib
 import ctypes
 import heapq
-import ipaddress
 import socket
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+from pbx.addresses import plain_address
 
 #: As `socket.recvfrom` gives it: two fields for IPv4, four for IPv6.
 SourceAddress = tuple[Any, ...]
@@ -26,8 +27,10 @@ _SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h; the socket module names n
 _SO_DETACH_FILTER: Final = 27
 _SO_MEMINFO: Final = 55
 
+_LOAD_BYTE: Final = 0x30
 _LOAD_WORD: Final = 0x20
 _LOAD_HALF: Final = 0x28
+_MASK: Final = 0x54
 _SKIP: Final = 0x05
 _IF_EQUAL: Final = 0x15
 _IF_GREATER: Final = 0x25
@@ -38,6 +41,7 @@ _DROP: Final[Instruction] = (0x06, 0, 0, 0)
 #: Offsets from here on begin at the IP header (SKF_NET_OFF), others at UDP's.
 _IP_HEADER: Final = 0xFFF00000
 _SOURCE_ADDRESS: Final = {4: _IP_HEADER + 12, 6: _IP_HEADER + 8}
+_VERSION_BITS: Final = 0xF0  # of the IP header's first byte
 _LOAD_SOURCE_PORT: Final[Instruction] = (_LOAD_HALF, 0, 0, 0)
 #: All addresses' ranges of ports. Older kernels let a socket have some 1,200 instructions, and a
 #: filter and its successor count together.
@@ -95,8 +99,12 @@ def program(sources: Iterable[SourceAddress]) -> Sequence[Instruction]:
 
 def _if_from(host: str, then: Sequence[Instruction]) -> Iterable[Instruction]:
     """`then` for what comes from `host`; anything else goes on behind it."""
-    address = ipaddress.ip_address(host)
+    address = plain_address(host)  # a packet of IPv4 has no mapped address, whatever the socket
     words = struct.unpack(f"!{len(address.packed) // 4}I", address.packed)
+    yield _LOAD_BYTE, 0, 0, _IP_HEADER
+    yield _MASK, 0, 0, _VERSION_BITS
+    yield _IF_EQUAL, 1, 0, address.version << 4
+    yield _SKIP, 0, 0, 3 * len(words) + len(then)
     for index, word in enumerate(words):
         yield _LOAD_WORD, 0, 0, _SOURCE_ADDRESS[address.version] + 4 * index
         yield _IF_EQUAL, 1, 0, word

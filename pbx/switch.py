@@ -233,6 +233,8 @@ class Finding:
     ok: bool
     message: str
     """What was seen; where it is wrong, also how to mend it."""
+    warning: bool = False
+    """Whether that works, but should be looked at."""
 
 
 class Switch(Protocol):

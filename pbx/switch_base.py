@@ -8,12 +8,13 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pbx.attempt import UNHEARD_S, Driver, LiveAttempt
 from pbx.attempt_core import CoreT
+from pbx.audio_port import MediaError
 from pbx.codecs import Encoding
 from pbx.config import PbxConfig
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.link import Link
 from pbx.live_attempts import LiveAttempts
-from pbx.media import MediaError, MediaServer
+from pbx.media import MediaServer
 from pbx.switch import (
     Attempt,
     Dial,
@@ -78,6 +79,10 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
     def connected(self) -> bool:
         """Whether there is a working link to the PBX now."""
         return self._link.connected
+
+    @property
+    def audio_host(self) -> str | None:
+        return self._config.audio_host
 
     async def start(self) -> None:
         """Connect and log in; raises SwitchUnavailable. Reconnects by itself afterwards."""

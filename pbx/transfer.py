@@ -115,11 +115,10 @@ async def _answer(
             case Ringing() if attach is not None and not relayed:
                 attach(Ringback(rate))
             case EarlyMedia() | Answered() if attach is not None and not relayed:
-                if rate == other.rate:
-                    relay = Relay()
-                    attach(relay.first)
-                    other.attach(relay.second)
-                    relayed = True
+                relay = Relay(rate, other.rate)
+                attach(relay.first)
+                other.attach(relay.second)
+                relayed = True
             case Ended(cause=cause):
                 return cause
         if isinstance(event, Answered):

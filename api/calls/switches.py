@@ -30,6 +30,14 @@ def make_switch(
     return AsteriskSwitch(asterisk_config(settings), media, taker)
 
 
+def control_address(settings: Settings) -> tuple[str, int]:
+    """Where the PBX is driven."""
+    pbx = settings.pbx
+    return (
+        (pbx.esl.host, pbx.esl.port) if pbx.kind == "freeswitch" else (pbx.ami.host, pbx.ami.port)
+    )
+
+
 def asterisk_config(settings: Settings) -> AsteriskConfig:
     """Asterisk's share of the settings."""
     pbx = settings.pbx
@@ -37,11 +45,13 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
         host=pbx.ami.host,
         port=pbx.ami.port,
         tls=_tls(pbx.ami),
+        audio_host=pbx.ami.audio_host,
         username=pbx.ami.username,
         secret=pbx.ami.secret.get_secret_value(),
         trunk=pbx.trunk,
         invite_timeout_s=pbx.invite_timeout_s,
         codec=_CODECS[pbx.codec],
+        wideband=pbx.wideband,
         media_host=settings.rtp.advertise,
         connect_timeout_s=pbx.ami.timeout_s,
         action_timeout_s=pbx.ami.timeout_s,
@@ -62,8 +72,9 @@ def freeswitch_config(settings: Settings) -> FreeSwitchConfig:
         trunk=pbx.trunk,
         invite_timeout_s=pbx.invite_timeout_s,
         codec=_CODECS[pbx.codec],
+        wideband=pbx.wideband,
         media_host=settings.rtp.advertise,
-        unicast_host=pbx.esl.unicast_host,
+        audio_host=pbx.esl.unicast_host,
         unicast_port_min=pbx.esl.unicast_port_min,
         unicast_port_max=pbx.esl.unicast_port_max,
         connect_timeout_s=pbx.esl.timeout_s,

@@ -99,7 +99,7 @@ async def started(server: contextlib.AbstractAsyncContextManager[T]) -> AsyncIte
     from api.egress.sealing import SealError
     from api.main import StartError
     from api.store import StoreError
-    from pbx.media import MediaError
+    from pbx.audio_port import MediaError
     from voice_loop.ports import EngineError
 
     async with contextlib.AsyncExitStack() as stack:

@@ -37,7 +37,9 @@ def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
+            mark = "[red]FAIL[/]"
+            if finding.ok:
+                mark = "[yellow]warn[/]" if finding.warning else "[green]ok  [/]"
             out.print(f"{mark}  {finding.check:<13}", end="")
             out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
     if not all(finding.ok for finding in findings):
@@ -81,7 +83,8 @@ async def examine(settings: Settings) -> Sequence[Finding]:
 async def _pbx(settings: Settings) -> Sequence[Finding]:
     from api.calls.switches import make_switch
     from api.main import media_server
-    from pbx.media import MediaError, MediaServer
+    from pbx.audio_port import MediaError
+    from pbx.media import MediaServer
     from pbx.switch import SwitchError
 
     media = media_server(settings)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
-from api.settings.section import Certificates, Port, Section
+from api.settings.section import Certificates, Host, Port, Section
 
 _PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
@@ -21,7 +21,7 @@ def _agi_secret(secret: SecretStr) -> SecretStr:
 class Ami(Section):
     """The Asterisk Manager Interface of the PBX."""
 
-    host: str = Field(default="127.0.0.1", description="Host of Asterisk's manager interface.")
+    host: Host = Field(default="127.0.0.1", description="Host of Asterisk's manager interface.")
     port: Port = Field(
         default=5038, description="Its TCP port; for TLS that of `tlsbindaddr`, mostly 5039."
     )
@@ -41,12 +41,18 @@ class Ami(Section):
     timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
     )
+    audio_host: Host | None = Field(
+        default=None,
+        description="Asterisk's own IP address for its end of the audio, where it names one that "
+        "only its own network knows (a NAT that hands its ports on, a cloud's public address); "
+        "unset means the one that it names.",
+    )
 
 
 class FastAgi(Section):
     """Where Asterisk's dialplan asks about inbound calls."""
 
-    host: str = Field(
+    host: Host = Field(
         default="127.0.0.1",
         description="Local address that FastAGI listens on. Keep it where only Asterisk gets to.",
     )
@@ -77,7 +83,7 @@ class FastAgi(Section):
 class Esl(Section):
     """The Event Socket of the PBX."""
 
-    host: str = Field(default="127.0.0.1", description="Host of FreeSWITCH's event socket.")
+    host: Host = Field(default="127.0.0.1", description="Host of FreeSWITCH's event socket.")
     port: Port = Field(default=8021, description="Its TCP port.")
     password: SecretStr = Field(
         default=SecretStr(""), description="Its password, as in event_socket.conf.xml."
@@ -85,7 +91,7 @@ class Esl(Section):
     timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for a connection, a login or an answer."
     )
-    unicast_host: str | None = Field(
+    unicast_host: Host | None = Field(
         default=None,
         description="FreeSWITCH's own IP address for its end of the audio; unset means the one "
         "that its event socket is reached at.",
@@ -126,6 +132,11 @@ class Pbx(Section):
         "that nothing is transcoded. FreeSWITCH: the codec that the trunk is offered first; `auto` "
         "is `ulaw`.",
     )
+    wideband: bool = Field(
+        default=False,
+        description="Whether calls are heard and spoken at 16 kHz where the trunk speaks G.722; "
+        "others keep `pbx.codec`.",
+    )
     invite_timeout_s: float = Field(
         default=32.0,
         ge=1,
@@ -157,17 +168,35 @@ class Pbx(Section):
 class Rtp(Section):
     """Audio between Offhook and the PBX."""
 
-    bind: str = Field(default="127.0.0.1", description="Local address that RTP is received on.")
-    advertise: str | None = Field(
-        default=None, description="Address that the PBX sends RTP to; unset means `rtp.bind`."
+    bind: Host | None = Field(
+        default=None,
+        description="Local IP address that RTP is received on; `0.0.0.0` is every one of IPv4, "
+        "`::` of both. Unset means the one that the PBX is reached from, so loopback where it is "
+        "on this machine.",
+    )
+    advertise: Host | None = Field(
+        default=None,
+        description="Address that the PBX sends RTP to, where another one than `rtp.bind` leads "
+        "here: a NAT, a container's host. Unset means `rtp.bind`, or the address that the PBX is "
+        "reached from where that is every one.",
     )
     latch: Literal["off", "host", "any"] = Field(
         default="off",
         description="Whether audio that comes from elsewhere than the PBX said is taken for that "
         "of a call (symmetric RTP, as behind a NAT): from another port of the same `host`, or from "
-        "`any` host. Only while a single call has not been heard for half a second; the first "
-        "source wins, and keeps it.",
+        "`any` host of `rtp.sources`. Each call then has a port of its own in the range. Only what "
+        "was not heard for half a second where it should be is looked for elsewhere; the first "
+        "source of its audio wins, and keeps it.",
     )
-    port_min: Port = Field(default=12000, description="First UDP port of the range.")
+    sources: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description='Networks (CIDR) from which `rtp.latch = "any"` takes audio, as '
+        "`192.0.2.7/32`; unset means every one, which is for networks without strangers.",
+    )
+    port_min: Port = Field(
+        default=12000,
+        description="First UDP port of the range: one is taken, or with `rtp.latch` one for each "
+        "call.",
+    )
     port_max: Port = Field(default=12999, description="Last UDP port of the range.")
     max_legs: int = Field(default=200, ge=1, description="Most media legs open at one time.")

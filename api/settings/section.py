@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from api.base.numbers import is_e164, is_prefix
+from pbx.addresses import unbracketed
 
 
 def _e164(number: str) -> str:
@@ -30,6 +31,8 @@ def _certificates(path: Path) -> Path:
     return path
 
 
+#: A name or an IP address; one of IPv6 with brackets, as in a URL, or without.
+Host = Annotated[str, AfterValidator(unbracketed)]
 E164 = Annotated[str, AfterValidator(_e164)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -24,9 +24,13 @@ class AsteriskConfig(PbxConfig):
     """`pbx.codec`: between Asterisk and us, PCMU or PCMA. None is what the trunk's channel speaks,
     as far as we do, so that packets pass untouched: where Asterisk transcodes, it drops what comes
     out of order, and numbers the rest anew.
+    """
+    wideband: bool = False
+    """`pbx.wideband`: whether that is G.722 where the trunk's channel speaks it, both ways.
 
     Not linear 16 kHz: UnicastRTP (Asterisk 22.10) sends it as payload type 118 but does not
-    understand that type itself, so the far end would hear nothing.
+    understand that type itself, so the far end would hear nothing. G.722 has a type of its own
+    in RFC 3551.
     """
     fastagi_host: str = "127.0.0.1"
     """`pbx.fastagi.host`: where FastAGI listens for inbound calls."""

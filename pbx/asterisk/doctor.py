@@ -7,24 +7,30 @@ from urllib.parse import urlsplit
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.incoming import knows_secret
 from pbx.asterisk.link import AmiLink
-from pbx.asterisk.loopback_call import make_loopback_call
+from pbx.asterisk.loopback_call import Address, make_loopback_call
 from pbx.asterisk.transfers import CONTEXT, dialplan_has
 from pbx.asterisk.trunk import look_at_trunk
-from pbx.media import MediaError, MediaServer
+from pbx.audio_port import MediaError
+from pbx.codecs import G722, PCMU
+from pbx.media import MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
+_IN_THE_CLEAR: Final = (
+    "what is said to {} is not encrypted: who is on the way can read the password and drive the "
+    "PBX. Set pbx.ami.tls, or lead it through a tunnel"
+)
 #: Where an AGI URL without a port leads.
 _AGI_PORT: Final = 4573
 
 
 async def examine(
-    config: AsteriskConfig, link: AmiLink, media: MediaServer, audio: tuple[str, int]
+    config: AsteriskConfig, link: AmiLink, media: MediaServer, audio: Address
 ) -> Sequence[Finding]:
     """Findings on the AMI link, Asterisk's modules, the trunk and the audio.
 
     Args:
-        audio: where Asterisk is told to send it.
+        audio: where Asterisk is told to send that of a leg.
     """
     findings = [media.look()]
     try:
@@ -34,13 +40,16 @@ async def examine(
     version = status[0].get("AsteriskVersion", "of an unknown version")
     address = f"{config.host}:{config.port}"
     findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
+    if link.leaves_the_host and config.tls is None:
+        findings.insert(1, Finding("ami", True, _IN_THE_CLEAR.format(address), warning=True))
     for check in (_modules, _trunk, _registrations, _inbound, _transfer, _messages):
         try:
             findings += await check(config, link)
         except SwitchError as error:
             findings.append(Finding("ami", False, str(error)))
+    codec = G722 if config.wideband else config.codec or PCMU
     try:
-        findings.append(await make_loopback_call(link, media, audio))
+        findings.append(await make_loopback_call(link, media, codec, audio, config.audio_host))
     except (SwitchError, MediaError) as error:
         findings.append(Finding("audio", False, str(error)))
     return findings

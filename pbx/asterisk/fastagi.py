@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Generic, TypeVar
 
+from pbx.addresses import bracketed
 from pbx.rare_log import RareLog
 from pbx.switch import SwitchUnavailable
 from pbx.values import refuse_control_characters
@@ -125,13 +126,16 @@ class FastAgiServer(Generic[CallT]):
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one. Raises SwitchUnavailable."""
+        """Listen; at `::` for IPv4 as well. Port 0 takes a free one. Raises SwitchUnavailable."""
+        hosts = ["0.0.0.0", "::"] if host == "::" else host  # noqa: S104 - as the operator said
         try:
-            self._server = await asyncio.start_server(self._serve, host, port, limit=_REQUEST_BYTES)
+            self._server = await asyncio.start_server(
+                self._serve, hosts, port, limit=_REQUEST_BYTES
+            )
         except OSError as error:
             raise SwitchUnavailable(
-                f"FastAGI cannot listen at {host}:{port} ({error.strerror or error}): mend "
-                "pbx.fastagi.host and pbx.fastagi.port"
+                f"FastAGI cannot listen at {bracketed(host)}:{port} ({error.strerror or error}): "
+                "mend pbx.fastagi.host and pbx.fastagi.port"
             ) from error
 
     async def close(self) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Any, Final
 
+from pbx.addresses import bracketed, plain_address
 from pbx.asterisk.attempt import AsteriskCore, is_pjsip
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
@@ -34,9 +35,9 @@ from pbx.asterisk.outputs import (
 from pbx.asterisk.transfers import AsteriskTransfers, dialplan_has
 from pbx.asterisk.trunk import Trunk, formats_of, look_at_trunk
 from pbx.attempt import LiveAttempt
-from pbx.codecs import Codec, telephone_codec
+from pbx.codecs import G722, Codec, line_codec
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
-from pbx.media import MediaServer
+from pbx.media import MediaLeg, MediaServer
 from pbx.rare_log import RareLog
 from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
 from pbx.switch_base import SwitchBase, Unheard, clocks
@@ -126,14 +127,14 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     async def check(self) -> Sequence[Finding]:
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
-        return await examine(self._config, self._link, self._media, self._media_address())
+        return await examine(self._config, self._link, self._media, self._media_address)
 
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:
         channel = attempt.core.sip_channel or ""
         formats = ", ".join(await self._formats(channel))
         address = await self._variable(channel, "CHANNEL(rtp,dest)")
         if whole_number(await self._variable(channel, "CHANNEL(rtcp,rxcount)")):
-            host, port = self._media_address()
+            host, port = self._media_address(attempt.leg)
             return Unheard(
                 f"Asterisk gets the trunk's, and is to send it to {host}:{port}, where it does not "
                 "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two"
@@ -150,7 +151,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         )
 
     def _encoding_for(self, trunk: Trunk) -> Codec:
-        return self._config.codec or telephone_codec(trunk.formats)
+        return self._codec_for(trunk.formats)
 
     def _core_of(self, dial: Dial) -> AsteriskCore:
         return AsteriskCore(
@@ -195,10 +196,11 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     def _admits(self, host: str) -> bool:
         """Whether FastAGI requests are taken from that address."""
-        address, networks = ip_address(host), self._config.fastagi_networks
+        address, networks = plain_address(host), self._config.fastagi_networks
         if networks:
             return any(address in one for one in networks)
-        return address.is_loopback or host == self._link.peer_host
+        pbx = self._link.peer_host
+        return address.is_loopback or (pbx is not None and address == plain_address(pbx))
 
     async def _identify(self, headers: Mapping[str, str]) -> Presented | None:
         """The inbound call whose FastAGI request that is; None when there is no such call."""
@@ -272,22 +274,26 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
     async def _look_at_trunk(self, name: str) -> Trunk:
         return await look_at_trunk(self._link, name)
 
-    def _media_address(self) -> tuple[str, int]:
-        host, port = self._media.address_for(self._config.media_host, self._link.local_host)
-        return (f"[{host}]" if ":" in host else host), port
+    def _media_address(self, leg: MediaLeg | None = None) -> tuple[str, int]:
+        host, port = self._media.address_for(self._config.media_host, self._link.local_host, leg)
+        return bracketed(host), port
 
     def _audio(self, attempt: LiveCall) -> str:
         """What Asterisk dials to reach our audio of that call."""
-        host, port = self._media_address()
+        host, port = self._media_address(attempt.leg)
         codec = attempt.leg.codec
         assert isinstance(codec, Codec)
         return f"UnicastRTP/{host}:{port}/c({codec.asterisk_format})"
 
     async def _codec_of(self, channel: str) -> Codec:
         """What our audio of a call that came in is to be."""
-        if self._config.codec is not None:
+        if self._config.codec is not None and not self._config.wideband:
             return self._config.codec
-        return telephone_codec(await self._formats(channel))
+        return self._codec_for(await self._formats(channel))
+
+    def _codec_for(self, formats: Sequence[str]) -> Codec:
+        codec = line_codec(formats, wideband=self._config.wideband)
+        return codec if codec is G722 else self._config.codec or codec
 
     async def _formats(self, channel: str) -> Sequence[str]:
         """What a channel speaks, best first, by Asterisk's names; empty where it is gone."""
@@ -338,15 +344,17 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
         """Channels to hang up: the condemned, and media legs to our port that nobody owns."""
-        host, port = self._media_address()
-        ours = f"UnicastRTP/{host}:{port}-"
+        host, _ = self._media_address()
+        ours = re.compile(rf"UnicastRTP/{re.escape(host)}:(\d+)-")
         # Of a Local channel's media leg nobody knows whose it is until its dialling is told.
         awaited = any(one.core.awaits_media for one in self._attempts)
         strays = []
         for one in channels:
             unique_id, linked = one.get("Uniqueid", ""), one.get("Linkedid", "")
+            leg = ours.match(one.get("Channel", ""))
             orphan = (
-                one.get("Channel", "").startswith(ours)
+                leg is not None
+                and self._media.has_port(int(leg[1]))
                 and linked not in self._attempts
                 and unique_id not in self._followed
                 and not unique_id.startswith(ID_PREFIX)

@@ -43,6 +43,7 @@ _DTMF_CLOCK_KHZ: Final = 8
 #: What the audio must have: milliseconds of a packet, samples per second.
 _PTIME: Final = "20"
 _RATE: Final = "8000"
+_WIDE: Final = "16000"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class OpenAudio:
 
     turn: int
     """Which opening this is; the answer names it."""
+    rate: int = 8000
+    """Of the channel, Hz."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class FreeSwitchCore(AttemptCore[Output]):
         epoch: what to add to that clock for Unix seconds.
         ring_timeout_s: from the originate to the answer; then it is hung up.
         inbound: whether the channel called us.
+        wideband: whether it may be at 16 kHz.
     """
 
     def __init__(
@@ -104,7 +108,9 @@ class FreeSwitchCore(AttemptCore[Output]):
         *,
         ring_timeout_s: float = 30,
         inbound: bool = False,
+        wideband: bool = False,
     ) -> None:
+        self._rates = (_RATE, _WIDE) if wideband else (_RATE,)
         patience_s = _PARK_S if inbound else _START_S
         super().__init__(id, epoch, now + patience_s, ring_timeout_s, inbound)
         self._audio: StateMachine[Audio, str] = StateMachine(f"{id}, audio", _AUDIO, "none")
@@ -316,16 +322,16 @@ class FreeSwitchCore(AttemptCore[Output]):
         elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
             ptime = event["variable_rtp_use_codec_ptime"]
             self.fail(f"There was no audio: the trunk speaks packets of {ptime} ms, not 20.", now)
-        elif event.get("Channel-Read-Codec-Rate", _RATE) != _RATE:
-            rate = event["Channel-Read-Codec-Rate"]
+        elif (rate := event.get("Channel-Read-Codec-Rate", _RATE)) not in self._rates:
+            hint = "" if _WIDE in self._rates else ", or set pbx.wideband for 16 kHz"
             self.fail(
-                f"There was no audio: the trunk speaks at {rate} Hz, not {_RATE}; "
-                "let it offer PCMU or PCMA only.",
+                f"There was no audio: the trunk speaks at {rate} Hz, not {' or '.join(self._rates)}"
+                f"; let it offer PCMU or PCMA only{hint}.",
                 now,
             )
         elif self._audio.step("begin"):
             self._turn += 1
-            self._outputs.append(OpenAudio(self._turn))
+            self._outputs.append(OpenAudio(self._turn, int(rate)))
 
     def _end_audio(self, how: str) -> bool:
         ended = self._audio.step(how)

@@ -17,9 +17,8 @@ class FreeSwitchConfig(PbxConfig):
     """`pbx.esl.port`."""
     password: str = field(default="", repr=False)
     """`pbx.esl.password`."""
-    unicast_host: str | None = None
-    """`pbx.esl.unicast_host`: FreeSWITCH's own address for its end of the audio; None is the
-    address that ESL is reached at."""
+    wideband: bool = False
+    """`pbx.wideband`: whether a trunk is offered G.722 first, and may be at 16 kHz."""
     unicast_port_min: int = 20000
     """`pbx.esl.unicast_port_min`: first UDP port that FreeSWITCH binds for our audio."""
     unicast_port_max: int = 21999

@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 from typing import Final
 
+from pbx.audio_port import MediaError
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.gateway import look_at_gateway
 from pbx.freeswitch.link import EslLink
+from pbx.freeswitch.loopback_call import make_loopback_call
 from pbx.media import MediaServer
 from pbx.switch import Finding, SwitchError
 
 _MODULES: Final = ("mod_sofia", "mod_commands", "mod_dptools")
+_IN_THE_CLEAR: Final = (
+    "what is said to {} is not encrypted, as ESL knows no TLS: who is on the way can read the "
+    "password and drive the PBX. Lead it through a tunnel"
+)
 
 
 async def examine(config: FreeSwitchConfig, link: EslLink, media: MediaServer) -> Sequence[Finding]:
-    """Findings on the ESL link, FreeSWITCH's modules, the gateway and the audio port."""
+    """Findings on the ESL link, FreeSWITCH's modules, the gateway and the audio."""
     findings = [media.look()]
     try:
         version = (await link.api("version")).split(" ~")[0].removeprefix("FreeSWITCH ")
@@ -21,11 +27,17 @@ async def examine(config: FreeSwitchConfig, link: EslLink, media: MediaServer) -
         return [Finding("esl", False, str(error)), *findings]
     address = f"{config.host}:{config.port}"
     findings.insert(0, Finding("esl", True, f"logged in at {address}, FreeSWITCH {version}"))
+    if link.leaves_the_host:
+        findings.insert(1, Finding("esl", True, _IN_THE_CLEAR.format(address), warning=True))
     for check in (_modules, _trunk):
         try:
             findings.append(await check(config, link))
         except SwitchError as error:
             findings.append(Finding("trunk" if check is _trunk else "esl", False, str(error)))
+    try:
+        findings.append(await make_loopback_call(config, link, media))
+    except (SwitchError, MediaError) as error:
+        findings.append(Finding("audio", False, str(error)))
     return findings
 
 

@@ -34,6 +34,23 @@ _FILTERS: Final = (
 _SLACK_S: Final = 1.0
 
 
+def unicast(theirs: tuple[str, int], ours: tuple[str, int]) -> Mapping[str, str]:
+    """The `sendmsg` that has a parked channel exchange its audio with us.
+
+    Args:
+        theirs: what FreeSWITCH is to bind.
+        ours: where it sends to.
+    """
+    return {
+        "call-command": "unicast",
+        "local-ip": theirs[0],
+        "local-port": str(theirs[1]),
+        "remote-ip": ours[0],
+        "remote-port": str(ours[1]),
+        "transport": "udp",
+    }
+
+
 class EslLink(Link[FreeSwitchConfig, EslConnection]):
     """An Event Socket connection that comes back."""
 

@@ -16,6 +16,8 @@ from pbx.switch import Dial
 
 #: Seconds that FreeSWITCH lets it ring beyond what we do, should our word not reach it.
 _RING_GRACE_S: Final = 5
+#: G.722's rate is 8000 Hz in SDP, so by name only; L16 where the far end is a PBX.
+_WIDEBAND: Final = ("G722@20i", "L16@16000h@20i")
 _SEPARATOR: Final = "|"
 _FULL_WIDTH: Final = 0xFEE0  # from an ASCII character to its full-width form in Unicode
 _LOOK_ALIKE: Final = str.maketrans(
@@ -41,7 +43,7 @@ def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
         "execute_on_originate": f"sched_hangup +{longest_s}",
         # A callee's 302 is not followed: to wherever it says, past the trunk.
         "outbound_redirect_fatal": "true",
-        "absolute_codec_string": _offer(config.codec),
+        "absolute_codec_string": _offer(config.codec, wideband=config.wideband),
         "hangup_after_bridge": "true",
         **_caller_id(dial),
     }
@@ -49,10 +51,14 @@ def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
     return f"'{{^^{_SEPARATOR}{written}}}sofia/gateway/{trunk}/{dial.number}' &park()"
 
 
-def _offer(preferred: Codec | None) -> str:
-    """Eight kilohertz and 20 ms, or the datagrams of `unicast` would have another size."""
+def _offer(preferred: Codec | None, *, wideband: bool) -> str:
+    """Eight kilohertz and 20 ms, or the datagrams of `unicast` would have another size.
+
+    With `wideband` also what has 16 kHz; FreeSWITCH leaves out what it has no module for.
+    """
     codecs = (PCMA, PCMU) if preferred is PCMA else (PCMU, PCMA)
-    return ",".join(f"{codec.name}@8000h@20i" for codec in codecs)
+    narrow = [f"{codec.name}@8000h@20i" for codec in codecs]
+    return ",".join([*(_WIDEBAND if wideband else ()), *narrow])
 
 
 def _caller_id(dial: Dial) -> Mapping[str, str]:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pbx.attempt import LiveAttempt
-from pbx.codecs import UNICAST8, Encoding
+from pbx.audio_port import MediaError
+from pbx.codecs import UNICAST8, UNICAST8_WIDENED, UNICAST16, Encoding
 from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_gateway
-from pbx.freeswitch.link import EslLink
+from pbx.freeswitch.link import EslLink, unicast
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
 from pbx.freeswitch.transfers import TRANSFERRED, FreeSwitchTransfers
@@ -27,7 +28,7 @@ from pbx.incoming import (
     brought,
     one_line,
 )
-from pbx.media import MediaError, MediaServer
+from pbx.media import MediaServer
 from pbx.switch import Dial, Ended, Finding, SwitchError, SwitchRefused, SwitchUnavailable
 from pbx.switch_base import SwitchBase, Unheard, clocks
 from pbx.values import ID_PREFIX, check_channel_id, is_id
@@ -108,8 +109,8 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
                 self._attempts.spawn(self._kill(attempt.id, cause))
             case Park(answer):
                 self._attempts.spawn(self._park(attempt.id, answer=answer))
-            case OpenAudio(turn):
-                self._attempts.spawn(self._open_audio(attempt, turn))
+            case OpenAudio(turn, rate):
+                self._attempts.spawn(self._open_audio(attempt, turn, rate))
 
     async def limit(self, attempt: LiveCall, seconds: int) -> None:
         await self._link.api("sched_del", attempt.id)
@@ -136,10 +137,19 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         )
 
     def _encoding_for(self, trunk: Gateway) -> Encoding:  # noqa: ARG002
-        return UNICAST8
+        return self._encoding
+
+    @property
+    def _encoding(self) -> Encoding:
+        return UNICAST16 if self._config.wideband else UNICAST8
 
     def _core_of(self, dial: Dial) -> FreeSwitchCore:
-        return FreeSwitchCore(dial.id, *clocks(), ring_timeout_s=dial.ring_timeout_s)
+        return FreeSwitchCore(
+            dial.id,
+            *clocks(),
+            ring_timeout_s=dial.ring_timeout_s,
+            wideband=self._config.wideband,
+        )
 
     async def _require_free(self, channel_id: str) -> None:
         if await self._link.job("uuid_exists", channel_id) == "true":
@@ -184,27 +194,21 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     async def _look_at_trunk(self, name: str) -> Gateway:
         return await look_at_gateway(self._link, name)
 
-    async def _open_audio(self, attempt: LiveCall, turn: int) -> None:
+    async def _open_audio(self, attempt: LiveCall, turn: int, rate: int) -> None:
         """`unicast`, which says +OK to everything: only audio that comes is a success."""
         if attempt.finished.is_set() or not attempt.core.awaits_audio(turn):
             return  # events that came at once with the CHANNEL_PARK have overtaken it
         problem = "FreeSWITCH sent none: are its `unicast` ports free, and is ours reachable?"
         try:
             port = self._ports.take(attempt.id)
-            theirs = self._config.unicast_host or self._link.peer_host or self._config.host
-            host, our_port = self._media.address_for(self._config.media_host, self._link.local_host)
-            attempt.leg.connect((theirs, port))
-            await self._link.message(
-                attempt.id,
-                {
-                    "call-command": "unicast",
-                    "local-ip": theirs,
-                    "local-port": str(port),
-                    "remote-ip": host,
-                    "remote-port": str(our_port),
-                    "transport": "udp",
-                },
+            theirs = self._config.audio_host or self._link.peer_host or self._config.host
+            ours = self._media.address_for(
+                self._config.media_host, self._link.local_host, attempt.leg
             )
+            if self._config.wideband:
+                attempt.leg.recode(UNICAST8_WIDENED if rate == UNICAST8.rate else UNICAST16)
+            attempt.leg.connect((theirs, port))
+            await self._link.message(attempt.id, unicast((theirs, port), ours))
             heard = await attempt.leg.wait_heard(_FIRST_AUDIO_S)
         except SwitchUnavailable as error:
             # The link is gone; once it is back, the reconciliation parks the channel anew.
@@ -251,7 +255,10 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
             )
             return
         try:
-            attempt = self._begin(FreeSwitchCore(channel_id, *clocks(), inbound=True), UNICAST8)
+            core = FreeSwitchCore(
+                channel_id, *clocks(), inbound=True, wideband=self._config.wideband
+            )
+            attempt = self._begin(core, self._encoding)
         except SwitchRefused as error:
             _log.warning("no room for an inbound call: %s", error)
             refusal = Refusal.NORMAL_CIRCUIT_CONGESTION

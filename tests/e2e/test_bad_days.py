@@ -14,7 +14,7 @@ from api.cli.doctor import examine
 from api.client import OffhookClient
 from api.main import serving
 from api.settings import Settings
-from pbx.media import MediaError
+from pbx.audio_port import MediaError
 from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import command, settings_on
 from voice_loop.ports import EngineError

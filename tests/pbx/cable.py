@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -28,9 +29,17 @@ class Cable:
         host: the PBX's address.
         port: its TCP port.
         tap: hears everything.
+        alter: what the PBX says becomes what it makes of that, as a NAT on the way would have it.
     """
 
-    def __init__(self, host: str, port: int, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tap: Tap | None = None,
+        alter: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        self._alter = alter
         self._target = (host, port)
         self._tap = tap
         self._server: asyncio.Server | None = None
@@ -85,7 +94,7 @@ class Cable:
                         continue
                     if self._tap is not None:
                         self._tap.passed(number, data, ours=ours)
-                    sink.write(data)
+                    sink.write(data if ours else self._alter(data))
                     await sink.drain()
         except asyncio.CancelledError:
             ended_by_us = True

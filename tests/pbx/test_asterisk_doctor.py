@@ -1,13 +1,22 @@
 """What `offhook doctor` says of an Asterisk that is not set up as it should be."""
 
 import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
-from pbx.media import MediaServer
-from pbx.switch import SwitchRefused
+from pbx.asterisk.loopback_call import make_loopback_call
+from pbx.codecs import SLIN16
+from pbx.media import Latch, MediaLeg, MediaServer
+from pbx.switch import Finding, SwitchRefused
 from pbx.testbed import TestBed
-from tests.pbx.calls import PATIENCE_S, dial
+from tests.pbx.cable import Cable
+from tests.pbx.calls import PATIENCE_S, Ear, dial, heard, no_channels
+from tests.pbx.conftest import plugged
 from tests.pbx.kinds import AsteriskPbx, Pbx
 
 
@@ -94,24 +103,125 @@ async def test_the_doctor_wants_a_secret_for_inbound_calls(
     assert "set pbx.fastagi.secret" in finding.message
 
 
-async def test_a_test_call_is_heard_both_ways(bed: TestBed, pbx: Pbx, media: MediaServer) -> None:
-    switch = pbx.make(media)
+async def audio_finding(pbx: Pbx, media: MediaServer, **settings: Any) -> Finding:
+    """What the doctor says of the audio; nothing is left of its calls."""
+    switch = pbx.make(media, **settings)
     await switch.start()
     (audio,) = [one for one in await switch.check() if one.check == "audio"]
-    assert audio.ok, audio
     assert media.open_legs == 0
     await pbx.until_calls(0)
     await switch.close()
+    return audio
+
+
+@pytest.mark.parametrize("latch", ["off", "any"])
+async def test_a_test_call_is_heard_both_ways(bed: TestBed, pbx: Pbx, latch: Latch) -> None:
+    async with listening(latch) as media:
+        audio = await audio_finding(pbx, media)
+    assert audio.ok, audio
 
 
 async def test_audio_that_is_sent_elsewhere_is_found(
     bed: TestBed, pbx: Pbx, media: MediaServer
 ) -> None:
-    switch = pbx.make(media, media_host="127.0.0.9")
-    await switch.start()
-    (audio,) = [one for one in await switch.check() if one.check == "audio"]
+    audio = await audio_finding(pbx, media, media_host="127.0.0.9")
     assert not audio.ok
+    assert audio.message.startswith("nothing of a test call came back")
     assert "127.0.0.9" in audio.message
     assert "rtp.advertise" in audio.message
+    assert "we reach Asterisk from 127.0.0.1" in audio.message
+
+
+async def test_audio_that_gets_through_one_way_only_is_found(
+    bed: TestBed, pbx: AsteriskPbx, media: MediaServer
+) -> None:
+    """Asterisk sends linear 16 kHz, and does not understand it."""
+    switch = pbx.make(media)
+    await switch.start()
+    link = switch._link
+
+    def address(leg: MediaLeg) -> tuple[str, int]:
+        return leg.port.address
+
+    audio = await make_loopback_call(link, media, SLIN16, address)
     await pbx.until_calls(0)
     await switch.close()
+    assert not audio.ok
+    assert audio.message.startswith("one way only: Asterisk is heard at 127.0.0.1:")
+    assert "rtp.conf" in audio.message
+
+
+#: What a PBX behind a NAT says of itself is an address of its own network.
+INSIDE = "127.0.0.77"
+
+
+def of_the_inside(data: bytes) -> bytes:
+    """What such an Asterisk tells of its ends of the audio."""
+    return re.sub(
+        rb"(UNICASTRTP_LOCAL_ADDRESS\r\nValue: )127\.0\.0\.1", rb"\g<1>" + INSIDE.encode(), data
+    )
+
+
+@asynccontextmanager
+async def behind_nat(bed: TestBed) -> AsyncIterator[AsteriskPbx]:
+    async with plugged(Cable(bed.host, bed.ports.ami, alter=of_the_inside)) as cable:
+        yield AsteriskPbx(bed, cable)
+
+
+@asynccontextmanager
+async def listening(latch: Latch, *networks: str) -> AsyncIterator[MediaServer]:
+    sources = [ip_network(one) for one in networks]
+    server = MediaServer("127.0.0.1", 40000, 40999, latch=latch, sources=sources)
+    await server.start()
+    yield server
+    await server.close()
+
+
+async def test_a_nat_before_the_pbx_is_found(bed: TestBed, media: MediaServer) -> None:
+    async with behind_nat(bed) as pbx:
+        audio = await audio_finding(pbx, media)
+    assert not audio.ok
+    assert f"audio is at {INSIDE}:" in audio.message
+    assert "sends it from 127.0.0.1" in audio.message
+    assert "rtp.sources" in audio.message
+
+
+async def test_a_pbx_whose_public_address_is_known_needs_no_latching(
+    bed: TestBed, media: MediaServer
+) -> None:
+    async with behind_nat(bed) as pbx:
+        audio = await audio_finding(pbx, media, audio_host="127.0.0.1")
+        assert audio.ok, audio
+        switch = pbx.make(media, audio_host="127.0.0.1")
+        await switch.start()
+        attempt = await switch.originate(dial("echo"))
+        ear = Ear(attempt.rate, tone_hz=500)
+        attempt.attach(ear)
+        await heard(ear)
+        await switch.close()
+    await no_channels(bed)
+
+
+async def test_calls_through_a_nat_are_heard_at_once_and_both_ways(bed: TestBed) -> None:
+    async with behind_nat(bed) as pbx, listening("any", "127.0.0.1/32") as media:
+        audio = await audio_finding(pbx, media)
+        assert audio.ok, audio
+        switch = pbx.make(media)
+        await switch.start()
+        before = len(bed.carrier.log())
+        # Who is behind the NAT speaks first; then both are heard.
+        attempts = [await switch.originate(dial(name)) for name in ("noise", "voicemail", "noise")]
+        ears = [Ear(attempt.rate, tone_hz=500) for attempt in attempts]
+        for attempt, ear in zip(attempts, ears, strict=True):
+            attempt.attach(ear)
+        for ear in ears:
+            await heard(ear)
+        assert round(ears[0].pitch(), -1) == round(ears[2].pitch(), -1) == 1000
+        async with asyncio.timeout(PATIENCE_S):
+            while "voicemail NOISE" not in bed.carrier.log()[before:]:
+                await asyncio.sleep(0.1)
+        assert [attempt.media_stats().lost for attempt in attempts] == [0, 0, 0]
+        for attempt in attempts:
+            await attempt.hang_up()
+        await switch.close()
+    await no_channels(bed)

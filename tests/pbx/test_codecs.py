@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, UNICAST8, UNICAST16, Codec, Encoding
+from pbx.codecs import (
+    CODECS,
+    G722,
+    PCMA,
+    PCMU,
+    SLIN16,
+    UNICAST8,
+    UNICAST16,
+    Codec,
+    Encoding,
+    line_codec,
+)
 from voice_loop.audio import frame_samples, silence
 
 EVERY = pytest.mark.parametrize(
@@ -74,8 +85,8 @@ def test_datagrams_of_unicast_have_the_sizes_that_freeswitch_sends() -> None:
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
-def test_the_rtp_clock_is_the_sampling_rate(codec: Codec) -> None:
-    assert codec.clock == codec.rate
+def test_the_rtp_clock_is_the_sampling_rate_but_for_one(codec: Codec) -> None:
+    assert codec.clock == (8000 if codec is G722 else codec.rate)  # RFC 3551 section 4.5.2
 
 
 @EVERY
@@ -99,4 +110,41 @@ def test_what_asterisk_calls_them() -> None:
         "ulaw": 0,
         "alaw": 8,
         "slin16": 118,
+        "g722": 9,
     }
+
+
+def test_g722_carries_what_a_telephone_cannot() -> None:
+    """A tone of 5 kHz, frame by frame, and what follows is not what it would be alone."""
+    coders = G722.coder(), G722.coder()
+    time = np.arange(16000) / 16000
+    said = (8000 * np.sin(2 * np.pi * 5000 * time)).astype(np.int16).reshape(-1, 320)
+    payloads = [coders[0].encode(frame) for frame in said]
+    assert {len(one) for one in payloads} == {160}
+    heard = np.concatenate([coders[1].decode(one) for one in payloads]).astype(float)
+    spectrum = np.abs(np.fft.rfft(heard[8000:] * np.hanning(8000)))
+    assert np.argmax(spectrum) * 2 == 5000
+    assert np.sqrt(np.mean(heard[8000:] ** 2)) == pytest.approx(8000 / np.sqrt(2), rel=0.1)
+    assert G722.encode(said[-1]) != payloads[-1]
+
+
+def test_g722_takes_packets_of_any_length_and_none() -> None:
+    coder = G722.coder()
+    assert [coder.decode(bytes(count)).size for count in (80, 0, 160, 1, 480)] == [
+        160, 0, 320, 2, 960
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("formats", "wideband", "codec"),
+    [
+        ("g722 alaw ulaw", True, G722),
+        ("alaw g722 ulaw", True, G722),
+        ("g722 alaw ulaw", False, PCMA),
+        ("opus alaw", True, PCMA),
+        ("g722", False, PCMU),
+        ("", True, PCMU),
+    ],
+)
+def test_what_is_spoken_with_a_trunk(formats: str, wideband: bool, codec: Codec) -> None:
+    assert line_codec(formats.split(), wideband=wideband) is codec

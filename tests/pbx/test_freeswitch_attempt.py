@@ -727,3 +727,16 @@ def test_whatever_comes_it_ends_once_and_never_crashes_freeswitch(
     )
     assert isinstance(told[-1], Ended)
     assert kinds(told).count(CloseMedia) == 1
+
+
+@pytest.mark.parametrize(("rate", "wideband", "opens"), [
+    ("8000", False, True), ("16000", False, False), ("16000", True, True), ("8000", True, True),
+    ("48000", True, False),
+])  # fmt: skip
+def test_audio_of_the_rates_that_are_wanted(rate: str, wideband: bool, opens: bool) -> None:
+    core = FreeSwitchCore("offhook-1", 0.0, UNIX, wideband=wideband)
+    park = {"Answer-State": "answered", "Channel-Read-Codec-Rate": rate}
+    for name in ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_PARK"):
+        core.on_event({"Event-Name": name, **park}, 1.0)
+    outputs = core.take()
+    assert (OpenAudio(1, int(rate)) in outputs) is opens

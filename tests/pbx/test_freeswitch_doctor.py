@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from pbx.freeswitch import FreeSwitchSwitch
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_gateway
 from pbx.freeswitch.link import EslLink
-from pbx.media import MediaServer
+from pbx.media import Latch, MediaServer
 from pbx.switch import Finding
+from tests.pbx.conftest import LiveFreeSwitch
 from tests.pbx.test_freeswitch_link import Peer, Script, linked
 
 # As `sofia xmlstatus gateway` writes it, without what does not matter here.
@@ -27,6 +29,7 @@ _PROXY = "sip:192.0.2.7:5080"
 GOOD = {
     "version": "FreeSWITCH Version 1.11.2-release~64bit ( 64bit)",
     "sofia xmlstatus gateway trunk": _XML.format(proxy=_PROXY, state="NOREG", status="UP"),
+    "module_exists mod_loopback": "false",
 }
 
 
@@ -53,8 +56,9 @@ async def found(answers: Mapping[str, str], media: MediaServer) -> Mapping[str, 
 async def test_all_is_well(media: MediaServer) -> None:
     findings = await found(GOOD, media)
     assert {name: one.ok for name, one in findings.items()} == dict.fromkeys(
-        ["esl", "rtp", "modules", "trunk"], True
+        ["esl", "rtp", "modules", "trunk", "audio"], True
     )
+    assert [name for name, one in findings.items() if one.warning] == ["audio"]
     assert "1.11.2" in findings["esl"].message
     assert "'trunk' at 192.0.2.7:5080 (UP, registration NOREG)" in findings["trunk"].message
 
@@ -121,3 +125,24 @@ async def test_the_link_is_down(media: MediaServer) -> None:
         link: EslLink = watched.link
     findings = await examine(FreeSwitchConfig(), link, media)
     assert [one.check for one in findings if not one.ok] == ["esl"]
+
+
+@pytest.mark.parametrize("latch", ["off", "any"])
+async def test_a_test_call_is_heard_both_ways(
+    freeswitch: LiveFreeSwitch | None, latch: Latch
+) -> None:
+    if freeswitch is None or await freeswitch.server.api("module_exists mod_loopback") != "true":
+        pytest.skip("a real FreeSWITCH with mod_loopback only")
+    server = freeswitch.server
+    for told, ok in ((None, True), ("127.0.0.9", False)):
+        config = FreeSwitchConfig(port=server.port, password=server.password, media_host=told)
+        media = MediaServer("127.0.0.1", 40000, 40999, latch=latch)
+        await media.start()
+        switch = FreeSwitchSwitch(config, media)
+        await switch.start()
+        (audio,) = [one for one in await switch.check() if one.check == "audio"]
+        await switch.close()
+        await media.close()
+        assert (audio.ok, audio.warning) == (ok, False), audio
+        assert told is None or "rtp.advertise" in audio.message
+    assert await server.channels() == []

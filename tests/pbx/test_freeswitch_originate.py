@@ -87,6 +87,13 @@ def test_the_configured_codec_is_offered_first() -> None:
     assert variables["absolute_codec_string"] == "PCMA@8000h@20i,PCMU@8000h@20i"
 
 
+def test_wideband_is_offered_before_the_rest() -> None:
+    config = FreeSwitchConfig(codec=PCMA, wideband=True)
+    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), "trunk", config))
+    wide = "G722@20i,L16@16000h@20i"
+    assert variables["absolute_codec_string"] == f"{wide},PCMA@8000h@20i,PCMU@8000h@20i"
+
+
 def test_without_a_name_the_number_is_the_name() -> None:
     assert parts(argument(None))[0]["origination_caller_id_name"] == "+15550199"
     assert "origination_caller_id_name" not in parts(argument(None, None))[0]

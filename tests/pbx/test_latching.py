@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 import numpy as np
 import pytest
 
+from pbx.audio_port import MediaError
 from pbx.codecs import PCMU
 from pbx.media import Latch, MediaLeg, MediaServer
 from tests.pbx.test_media import FarEnd
@@ -16,19 +18,22 @@ PATIENCE_S = 10.0
 
 
 @asynccontextmanager
-async def latching(latch: Latch) -> AsyncIterator[MediaServer]:
-    server = MediaServer("0.0.0.0", 43000, 43999, latch=latch)
+async def latching(
+    latch: Latch, *networks: str, ports: tuple[int, int] = (43000, 43999)
+) -> AsyncIterator[MediaServer]:
+    sources = [ip_network(one) for one in networks]
+    server = MediaServer("0.0.0.0", *ports, latch=latch, sources=sources)
     await server.start()
     yield server
     await server.close()
 
 
-async def say_until(ends: list[FarEnd], server: MediaServer, over: Callable[[], bool]) -> None:
-    """Each says something every 20 ms."""
+async def say_until(ends: list[FarEnd], leg: MediaLeg, over: Callable[[], bool]) -> None:
+    """Each says something to that leg's port every 20 ms."""
     async with asyncio.timeout(PATIENCE_S):
         while not over():
             for one in ends:
-                one.say(server, np.full(160, 5000, dtype=np.int16))
+                one.say(leg.port, np.full(160, 5000, dtype=np.int16))
             await asyncio.sleep(0.02)
 
 
@@ -39,23 +44,29 @@ def silent_leg(server: MediaServer, told: FarEnd) -> MediaLeg:
 
 
 @pytest.mark.parametrize(
-    ("latch", "host", "heard"),
+    ("latch", "networks", "host", "heard"),
     [
-        ("off", "127.0.0.1", False),
-        ("host", "127.0.0.1", True),
-        ("host", ELSEWHERE, False),
-        ("any", ELSEWHERE, True),
+        ("off", [], "127.0.0.1", False),
+        ("off", ["127.0.0.0/8"], ELSEWHERE, False),
+        ("host", [], "127.0.0.1", True),
+        ("host", [], ELSEWHERE, False),
+        ("host", ["127.0.0.0/8"], ELSEWHERE, False),
+        ("any", [], ELSEWHERE, True),
+        ("any", ["192.0.2.0/24", "127.0.0.2/32"], ELSEWHERE, True),
+        ("any", ["192.0.2.0/24", "127.0.0.3/32", "::/0"], ELSEWHERE, False),
     ],
 )
-async def test_where_audio_may_come_from(latch: Latch, host: str, heard: bool) -> None:
+async def test_where_audio_may_come_from(
+    latch: Latch, networks: list[str], host: str, heard: bool
+) -> None:
     told, real = FarEnd(), FarEnd(host=host)
-    async with latching(latch) as server:
+    async with latching(latch, *networks) as server:
         leg = silent_leg(server, told)
         if heard:
-            await say_until([real], server, lambda: leg.heard)
+            await say_until([real], leg, lambda: leg.heard)
             assert (await real.hear(1))[0].payload_type == PCMU.payload_type
         else:
-            await say_until([real], server, lambda: leg.unheard_s() > 1)
+            await say_until([real], leg, lambda: leg.unheard_s() > 1)
             assert leg.stats().received == 0
             assert leg.stats().strays > 10
     told.close()
@@ -66,10 +77,10 @@ async def test_who_is_heard_where_it_should_be_is_not_displaced() -> None:
     told, stranger = FarEnd(), FarEnd()
     async with latching("any") as server:
         leg = silent_leg(server, told)
-        await say_until([told], server, lambda: leg.heard)
-        await say_until([stranger], server, lambda: leg.unheard_s() > 1)
+        await say_until([told], leg, lambda: leg.heard)
+        await say_until([stranger], leg, lambda: leg.unheard_s() > 1)
         received = leg.stats().received
-        await say_until([told, stranger], server, lambda: leg.stats().received > received + 5)
+        await say_until([told, stranger], leg, lambda: leg.stats().received > received + 5)
         assert leg.stats().duplicate == 0, "the stranger has its sequence numbers, too"
     told.close()
     stranger.close()
@@ -79,25 +90,67 @@ async def test_the_first_source_wins_and_keeps_it() -> None:
     told, first, second = FarEnd(), FarEnd(), FarEnd()
     async with latching("any") as server:
         leg = silent_leg(server, told)
-        await say_until([first], server, lambda: leg.heard)
+        await say_until([first], leg, lambda: leg.heard)
         strays = leg.stats().strays
-        await say_until([second, told], server, lambda: leg.stats().strays > strays + 20)
+        await say_until([second, told], leg, lambda: leg.stats().strays > strays + 20)
         leg.connect(told.address)  # PBXs repeat themselves
         before = leg.stats().received
-        await say_until([first], server, lambda: leg.stats().received > before + 5)
+        await say_until([first], leg, lambda: leg.stats().received > before + 5)
     for end in (told, first, second):
         end.close()
 
 
-async def test_of_two_silent_calls_neither_is_guessed() -> None:
-    ends = [FarEnd() for _ in range(3)]
+async def test_each_of_two_silent_calls_takes_what_comes_to_its_own_port() -> None:
+    told, real = [FarEnd() for _ in range(2)], [FarEnd(host=ELSEWHERE) for _ in range(2)]
     async with latching("any") as server:
-        legs = [silent_leg(server, told) for told in ends[:2]]
-        await say_until(ends[2:], server, lambda: min(leg.unheard_s() for leg in legs) > 1)
-        assert [leg.stats().received for leg in legs] == [0, 0]
-        legs[0].close()
-        await say_until(ends[2:], server, lambda: legs[1].heard)
-    for end in ends:
+        legs = [silent_leg(server, one) for one in told]
+        assert legs[0].port.address != legs[1].port.address
+        assert all(server.has_port(leg.port.address[1]) for leg in legs)
+        for end, leg in zip(real, legs, strict=True):
+            await say_until([end], leg, lambda leg=leg: leg.heard)  # type: ignore[misc]
+        # What the one has latched on to is nothing to the other.
+        strays = legs[1].stats().strays
+        await say_until([real[0]], legs[1], lambda: legs[1].stats().strays > strays + 5)
+        for end in real:
+            assert len(await end.hear(3)) == 3
+    for end in (*told, *real):
+        end.close()
+
+
+async def test_a_port_rests_before_another_call_has_it() -> None:
+    """Or that call would latch on to what a PBX still sends of the last one."""
+    async with latching("any", ports=(43000, 43007)) as server:
+        first = server.open_leg(PCMU)
+        ports = [first.port.address[1]]
+        first.close()
+        for _ in range(2):
+            leg = server.open_leg(PCMU)
+            ports.append(leg.port.address[1])
+            leg.close()
+        assert len(set(ports)) == 3
+        for _ in range(3):  # the fourth of the even ones is the server's own
+            server.open_leg(PCMU)
+        with pytest.raises(MediaError, match=r"rtp\.port_min"):
+            server.open_leg(PCMU)
+    assert server.stray_packets == 0
+
+
+async def test_a_flood_of_one_calls_port_takes_nothing_from_another() -> None:
+    told, stranger = [FarEnd(), FarEnd()], FarEnd(host=ELSEWHERE)
+    async with latching("host") as server:
+        flooded, other = (silent_leg(server, one) for one in told)
+        await say_until(told[1:], other, lambda: other.heard)
+        before = other.stats()
+        for _ in range(25):
+            for _ in range(300):
+                stranger.say(flooded.port, np.full(160, 30000, dtype=np.int16))
+            told[1].say(other.port, np.full(160, 5000, dtype=np.int16))
+            await asyncio.sleep(0.02)
+        await say_until(told[1:], other, lambda: other.stats().received >= before.received + 25)
+        assert other.stats().lost == before.lost
+        assert not flooded.heard
+        assert flooded.stats().strays > 1000
+    for end in (*told, stranger):
         end.close()
 
 
@@ -108,7 +161,7 @@ async def test_nothing_but_audio_is_latched_on() -> None:
         async with asyncio.timeout(PATIENCE_S):
             while leg.unheard_s() < 1:
                 for junk in (b"", b"x", b"\x80\x00", b"\x80\x60" + bytes(170)):
-                    stranger.socket.sendto(junk, ("127.0.0.1", server.address[1]))
+                    stranger.socket.sendto(junk, leg.port.address)
                 await asyncio.sleep(0.02)
         assert not leg.heard
     told.close()

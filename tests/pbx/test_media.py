@@ -7,12 +7,24 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pbx.codecs import CODECS, PCMA, PCMU, SLIN16, UNICAST8, UNICAST16, Codec, Encoding
-from pbx.media import MediaError, MediaServer
+from pbx.audio_port import AudioPort, MediaError
+from pbx.codecs import (
+    CODECS,
+    PCMA,
+    PCMU,
+    SLIN16,
+    UNICAST8,
+    UNICAST8_WIDENED,
+    UNICAST16,
+    Codec,
+    Encoding,
+)
+from pbx.media import MediaServer
 from pbx.pacer import Pacer
 from pbx.relay import Relay
 from pbx.rtp import RtpPacket, parse, serialize, timestamp_delta
@@ -29,6 +41,7 @@ class FarEnd:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.socket.bind((host, 0))
+        self._coder = codec.coder()
         self._sequence = 0
 
     @property
@@ -36,14 +49,14 @@ class FarEnd:
         host, port = self.socket.getsockname()[:2]
         return host, port
 
-    def say(self, server: MediaServer, samples: Samples) -> None:
+    def say(self, server: MediaServer | AudioPort[Any], samples: Samples) -> None:
         self._sequence += 1
         packet = RtpPacket(
             self.codec.payload_type,
             self._sequence,
-            self._sequence * frame_samples(self.codec.rate),
+            self._sequence * frame_samples(self.codec.clock),
             7,
-            self.codec.encode(samples),
+            self._coder.encode(samples),
         )
         self.socket.sendto(serialize(packet), server.address)
 
@@ -194,11 +207,16 @@ async def test_audio_goes_both_ways(server: MediaServer, far_ends: FarEnds, code
         far.say(server, said)
         packets += await far.hear(1)
     await peer.has_heard(12)
+    far_coder = codec.coder()
+    heard = [far_coder.decode(packet.payload) for packet in packets]
 
     assert {packet.payload_type for packet in packets} == {codec.payload_type}
     assert {len(packet.payload) for packet in packets} == {codec.frame_bytes}
-    assert abs(int(codec.decode(packets[-1].payload)[0]) - 8000) < 300
-    assert min(int(frame[0]) for frame in peer.heard) == pytest.approx(-4000, abs=150)
+    assert {timestamp_delta(b.timestamp, a.timestamp) for a, b in itertools.pairwise(packets)} == {
+        codec.clock // 50
+    }
+    assert abs(int(heard[-1][-1]) - 8000) < 300
+    assert min(int(frame[-1]) for frame in peer.heard) == pytest.approx(-4000, abs=150)
     stats = leg.stats()
     assert (stats.received, stats.lost, stats.late, stats.duplicate) == (10, 0, 0, 0)
     assert stats.sent >= 10
@@ -583,6 +601,29 @@ async def test_ipv6(far_ends: FarEnds) -> None:
     await server.close()
 
 
+async def test_one_port_takes_ipv4_and_ipv6(far_ends: FarEnds) -> None:
+    server = MediaServer("::", 42000, 42999)
+    try:
+        await server.start()
+        far = [far_ends(PCMU, host) for host in ("::1", LOOPBACK)]
+    except (MediaError, OSError) as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    legs, peers = [server.open_leg(PCMU) for _ in far], [Speaker(8000) for _ in far]
+    for leg, end, peer in zip(legs, far, peers, strict=True):
+        leg.attach(peer)
+        leg.connect(end.address)
+        await end.hear(1)
+    strangers = [far_ends(PCMU, host) for host in ("::1", LOOPBACK)]
+    for end in (*strangers, *far):
+        packet = serialize(RtpPacket(0, 1, 160, 7, PCMU.encode(np.full(160, 1000, np.int16))))
+        end.socket.sendto(packet, (end.address[0], server.address[1]))
+    for peer in peers:
+        await peer.has_heard(5)
+    assert [leg.stats().received for leg in legs] == [1, 1]
+    assert server.stray_packets == 2, "dropped before they are read"
+    await server.close()
+
+
 async def test_closing_under_load_leaves_nothing(far_ends: FarEnds) -> None:
     far = [far_ends() for _ in range(20)]
     before = open_files()
@@ -622,6 +663,28 @@ async def test_headerless_audio_goes_both_ways(
     assert min(int(frame.min()) for frame in peer.heard) == -4001, "linear samples arrive exactly"
     stats = leg.stats()
     assert (stats.received, stats.lost, stats.late, stats.duplicate) == (10, 0, 0, 0)
+
+
+async def test_a_narrow_channel_on_a_wideband_call(
+    server: MediaServer, bare_ends: BareEnds
+) -> None:
+    """A channel's rate is known at the answer only; who hears and speaks has 16 kHz before."""
+    far, leg, peer = bare_ends(UNICAST8), server.open_leg(UNICAST16), Speaker(16000, 8001)
+    leg.attach(peer)
+    leg.recode(UNICAST8_WIDENED)
+    leg.connect(far.address)
+    datagrams = []
+    for _ in range(15):
+        far.say(server, -4001)
+        datagrams += await far.hear(1)
+    await peer.has_heard(17)
+    assert leg.rate == 16000
+    assert {len(datagram) for datagram in datagrams} == {320}
+    assert int(UNICAST8.decode(datagrams[-1])[-1]) == pytest.approx(8001, abs=40)
+    assert {frame.size for frame in peer.heard} == {320}
+    assert min(int(frame[-1]) for frame in peer.heard) == pytest.approx(-4001, abs=40)
+    stats = leg.stats()
+    assert (stats.received, stats.lost, stats.late, stats.dropped_frames) == (15, 0, 0, 0)
 
 
 async def test_headerless_silence_is_sent_whole_and_never_as_an_empty_datagram(

@@ -59,3 +59,16 @@ def test_silence_is_played_while_the_other_says_nothing() -> None:
     relay = Relay()
     say(relay.first, 7)
     assert [say(relay.second, 0) for _ in range(3)] == [7, None, None]
+
+
+def test_legs_of_two_rates_hear_each_other() -> None:
+    relay = Relay(16000, 8000)
+    wide, narrow = np.full(320, 4000, np.int16), np.full(160, -4000, np.int16)
+    for _ in range(5):
+        to_narrow = relay.second.exchange(narrow, 0.0, 0.0)
+        to_wide = relay.first.exchange(wide, 0.0, 0.0)
+    assert to_wide is not None
+    assert to_narrow is not None
+    assert (to_wide.size, to_narrow.size) == (320, 160)
+    assert to_wide.max() < -3900
+    assert to_narrow.min() > 3900

@@ -1,11 +1,21 @@
 """Frames, levels and rates."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_loop.audio import Resampler, frame_samples, level_dbfs, resample, silence
+from voice_loop.audio import (
+    Doubler,
+    Halver,
+    Resampler,
+    frame_samples,
+    level_dbfs,
+    resample,
+    silence,
+)
 
 
 def test_frames_are_20_ms() -> None:
@@ -39,3 +49,41 @@ def test_streaming_resamples_like_one_piece(sizes: list[int], target: int) -> No
 def test_equal_rates_pass_through() -> None:
     tone = np.arange(100, dtype=np.int16)
     assert resample(tone, 8000, 8000) is tone
+
+
+def tone_of(rate: int, hertz: float) -> np.ndarray:
+    """A second of it, in frames."""
+    wave = 8000 * np.sin(2 * np.pi * hertz / rate * np.arange(rate))
+    return wave.astype(np.int16).reshape(-1, frame_samples(rate))
+
+
+def level_after(frames: np.ndarray, push: Callable[[np.ndarray], np.ndarray]) -> float:
+    """dB by which a tone is louder behind it."""
+    heard = np.concatenate([push(frame) for frame in frames])
+    return level_dbfs(heard[heard.size // 2 :]) - level_dbfs(frames.reshape(-1))
+
+
+@pytest.mark.parametrize("hertz", [100, 1000, 3000, 3400])
+def test_half_the_rate_keeps_what_a_telephone_carries(hertz: int) -> None:
+    assert level_after(tone_of(16000, hertz), Halver().push) == pytest.approx(0, abs=0.5)
+    assert level_after(tone_of(8000, hertz), Doubler().push) == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.parametrize("hertz", [4700, 6000, 7900])
+def test_half_the_rate_leaves_out_what_it_cannot_carry(hertz: int) -> None:
+    assert level_after(tone_of(16000, hertz), Halver().push) < -45
+
+
+def test_twice_the_rate_has_no_image() -> None:
+    heard = np.concatenate([*map(Doubler().push, tone_of(8000, 1000))])[8000:].astype(float)
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(heard.size)))
+    peak = int(np.argmax(spectrum))
+    assert peak * 16000 / heard.size == 1000
+    assert spectrum[4000 * heard.size // 16000 :].max() < spectrum[peak] / 200
+
+
+def test_each_frame_comes_out_whole() -> None:
+    full = np.full(320, 32767, np.int16)
+    assert Halver().push(full).size == 160
+    assert Doubler().push(full).size == 640
+    assert Halver().push(full).dtype == np.int16

@@ -1,0 +1,43 @@
+"""IP addresses as they come from sockets, settings and PBXs."""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+
+def plain_address(text: str) -> IPv4Address | IPv6Address:
+    """An address, as IPv4 where it is that written as IPv6 (`::ffff:192.0.2.1`).
+
+    Raises ValueError for what is none.
+    """
+    address = ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def unbracketed(host: str) -> str:
+    """`[2001:db8::1]`, as in a URL, without its brackets; any other host as it is."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a colon and a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def local_address(host: str, port: int) -> str:
+    """Our IP address on the way there, by this machine's routes; nothing is sent.
+
+    Every one of ours (`::`, or `0.0.0.0` without IPv6) where the way is not known (yet).
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError:
+        found = []
+    for family, kind, _, _, address in found:
+        with socket.socket(family, kind) as udp:
+            try:
+                udp.connect(address)
+            except OSError:
+                continue
+            return str(udp.getsockname()[0])
+    return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - strangers are not heard

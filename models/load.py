@@ -23,6 +23,7 @@ from typing import Final
 
 from models.cpu_variant import BEST, load_variant
 from models.languages import language_of
+from models.line_detector import LineDetectors
 from models.llama import LlamaCpp
 from models.onset import OnsetNet
 from models.piper import Piper
@@ -30,7 +31,7 @@ from models.registry import MIN_CONFIDENCE
 from models.silero import ASSET
 from models.turn_end import SHIPPED as TURN_END
 from models.turn_end import TurnEnd
-from models.vad import Ears, warm_up
+from models.vad import warm_up
 from models.whisper import FasterWhisper
 from voice_loop.ports import EngineError, SpeechDetector
 
@@ -193,7 +194,7 @@ class LoadedEngines:
         self.turn_end = turn_end
         self.cpu_variant = cpu_variant
         """Which of llama.cpp's variants of CPU code runs."""
-        self.new_detector: Callable[[int], SpeechDetector] = Ears().detector
+        self.new_detector: Callable[[int], SpeechDetector] = LineDetectors().detector
         """Makes one call's speech detector."""
         self.onset = OnsetNet()
         """Decides on interruptions by their sound."""

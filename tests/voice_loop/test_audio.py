@@ -11,6 +11,7 @@ from voice_loop.audio import (
     Doubler,
     Halver,
     Resampler,
+    Samples,
     frame_samples,
     level_dbfs,
     resample,
@@ -51,13 +52,14 @@ def test_equal_rates_pass_through() -> None:
     assert resample(tone, 8000, 8000) is tone
 
 
-def tone_of(rate: int, hertz: float) -> np.ndarray:
+def tone_of(rate: int, hertz: float) -> Samples:
     """A second of it, in frames."""
     wave = 8000 * np.sin(2 * np.pi * hertz / rate * np.arange(rate))
-    return wave.astype(np.int16).reshape(-1, frame_samples(rate))
+    frames: Samples = wave.astype(np.int16).reshape(-1, frame_samples(rate))
+    return frames
 
 
-def level_after(frames: np.ndarray, push: Callable[[np.ndarray], np.ndarray]) -> float:
+def level_after(frames: Samples, push: Callable[[Samples], Samples]) -> float:
     """dB by which a tone is louder behind it."""
     heard = np.concatenate([push(frame) for frame in frames])
     return level_dbfs(heard[heard.size // 2 :]) - level_dbfs(frames.reshape(-1))

@@ -20,7 +20,8 @@ from api.calls.recording_folder import FolderError, RecordingFolder, open_folder
 from api.calls.recording_keeper import RecordingKeeper
 from api.calls.retention import Housekeeper
 from api.calls.runner import RunnerConfig
-from api.calls.switches import control_address, make_switch
+from api.calls.several_pbxs import SeveralPbxs
+from api.calls.switches import listening_address, make_switch
 from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
 from api.deployment import Deployment
@@ -44,7 +45,6 @@ from api.tools.toolbox import Toolbox
 from api.webhooks.deliverer import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
 from models.trial import try_engines
-from pbx.addresses import local_address
 from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError
@@ -105,6 +105,8 @@ async def serving(
         secret = await _webhook_secret(settings, store)
         folder = await _recording_folder(settings, store)
         await store.numbers.seed(settings.pbx.trunk, settings.calls.numbers)
+        for name, pbx in settings.pbxs.items():
+            await store.trunks.belongs(pbx.trunk, name)
         media = media_server(settings)
         await media.start()
         stack.push_async_callback(media.close)
@@ -117,7 +119,10 @@ async def serving(
         async def receive(call: IncomingCall) -> Refusal | None:
             return await inbound.receive(call)
 
-        switch = make_switch(settings, media, receive)
+        async def pbx_of(trunk: str) -> str | None:
+            return (await store.trunks.get(trunk)).pbx
+
+        switch = make_switch(settings, media, receive, pbx_of)
         stack.push_async_callback(switch.close)
         ways = _ways_out(settings, switch)
         stack.push_async_callback(ways.close)
@@ -190,7 +195,7 @@ def media_server(settings: Settings) -> MediaServer:
     """The RTP side under these settings, not started."""
     rtp = settings.rtp
     return MediaServer(
-        rtp.bind or local_address(*control_address(settings)),
+        listening_address(settings),
         rtp.port_min,
         rtp.port_max,
         max_legs=rtp.max_legs,
@@ -326,9 +331,23 @@ async def _trunks(store: Store) -> Mapping[str, Check]:
     return {"trunks": Check(True, told)}
 
 
+def _pbx_health(switch: Switch) -> Check:
+    """Good as long as there is one to dial over."""
+    if isinstance(switch, SeveralPbxs):
+        told = [
+            f"{name}: {f'connected, {one.calls} calls' if one.connected else 'no link'}"
+            for name, one in switch.parts.items()
+        ]
+        hint = (
+            "" if all(one.connected for one in switch.parts.values()) else "; see `offhook doctor`"
+        )
+        return Check(switch.connected, ", ".join(told) + hint)
+    told_one = "connected" if switch.connected else "no link to the PBX; see `offhook doctor`"
+    return Check(switch.connected, told_one)
+
+
 async def _health(server: Server, watch: EngineWatch) -> Mapping[str, Check]:
-    connected = server.switch.connected
-    pbx = Check(connected, "connected" if connected else "no link to the PBX; see `offhook doctor`")
+    pbx = _pbx_health(server.switch)
     wrong, model_set = watch.look(), server.settings.models.set
     lateness = server.media.lateness()
     return {

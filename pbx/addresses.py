@@ -40,4 +40,9 @@ def local_address(host: str, port: int) -> str:
             except OSError:
                 continue
             return str(udp.getsockname()[0])
+    return any_address()
+
+
+def any_address() -> str:
+    """That of all of this machine's, of IPv6 as well where it has that."""
     return "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - strangers are not heard

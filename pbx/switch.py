@@ -251,6 +251,11 @@ class Switch(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def calls(self) -> int:
+        """Attempts under way."""
+        ...
+
     async def originate(self, dial: Dial) -> Attempt:
         """Dial. Returns once the PBX has the request; never retries.
 

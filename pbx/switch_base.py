@@ -81,6 +81,11 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         return self._link.connected
 
     @property
+    def calls(self) -> int:
+        """Attempts under way."""
+        return sum(1 for _ in self._attempts)
+
+    @property
     def audio_host(self) -> str | None:
         return self._config.audio_host
 

@@ -1,13 +1,17 @@
-"""The PBX that the settings name, as a `Switch`."""
+"""The PBXs that the settings name, as a `Switch`."""
 
 import ssl
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 
-from api.settings import Settings
-from api.settings.pbx import Ami
+from api.calls.several_pbxs import PbxOf, SeveralPbxs
+from api.settings import FIRST_PBX, Settings
+from api.settings.pbx import Ami, Pbx
+from pbx.addresses import any_address, local_address
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.codecs import PCMA, PCMU
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
-from pbx.incoming import OnIncoming
+from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch
 
@@ -15,32 +19,77 @@ _CODECS = {"auto": None, "ulaw": PCMU, "alaw": PCMA}
 
 
 def make_switch(
-    settings: Settings, media: MediaServer, on_incoming: OnIncoming | None = None
+    settings: Settings,
+    media: MediaServer,
+    on_incoming: OnIncoming | None = None,
+    pbx_of: PbxOf | None = None,
 ) -> Switch:
-    """The switch that `pbx.kind` names, not started.
+    """The PBXs that the settings name, as one switch, not started.
 
     Args:
         settings: all of them.
         media: every attempt opens a leg of it.
         on_incoming: asked about inbound calls, unless the settings want none.
+        pbx_of: which PBX has a trunk; only where there are several.
     """
-    taker = on_incoming if settings.pbx.inbound else None
-    if settings.pbx.kind == "freeswitch":
-        return FreeSwitchSwitch(freeswitch_config(settings), media, taker)
-    return AsteriskSwitch(asterisk_config(settings), media, taker)
+    switches = switches_of(settings, media, on_incoming)
+    if len(switches) == 1:
+        return switches[FIRST_PBX]
+    assert pbx_of is not None
+    return SeveralPbxs(switches, pbx_of)
 
 
-def control_address(settings: Settings) -> tuple[str, int]:
-    """Where the PBX is driven."""
-    pbx = settings.pbx
+def switches_of(
+    settings: Settings, media: MediaServer, on_incoming: OnIncoming | None = None
+) -> Mapping[str, Switch]:
+    """Each PBX by its name, that of `[pbx]` first; none started. As `make_switch`."""
+    first = _one_switch(settings, settings.pbx, media, on_incoming)
+    named = {
+        name: _one_switch(settings, pbx, media, on_incoming and _of_trunk(pbx.trunk, on_incoming))
+        for name, pbx in settings.pbxs.items()
+    }
+    return {FIRST_PBX: first, **named}
+
+
+def _of_trunk(trunk: str, on_incoming: OnIncoming) -> OnIncoming:
+    """As `on_incoming`, for a PBX that may not tell which trunk brought a call."""
+
+    def take(call: IncomingCall) -> Awaitable[Refusal | None]:
+        return on_incoming(replace(call, trunk=call.trunk or trunk))
+
+    return take
+
+
+def _pbxs(settings: Settings) -> Mapping[str, Pbx]:
+    return {FIRST_PBX: settings.pbx, **settings.pbxs}
+
+
+def _one_switch(
+    settings: Settings, pbx: Pbx, media: MediaServer, on_incoming: OnIncoming | None
+) -> Switch:
+    taker = on_incoming if pbx.inbound else None
+    if pbx.kind == "freeswitch":
+        return FreeSwitchSwitch(freeswitch_config(settings, pbx), media, taker)
+    return AsteriskSwitch(asterisk_config(settings, pbx), media, taker)
+
+
+def listening_address(settings: Settings) -> str:
+    """Where audio is received: as the settings say, else at the one address from which every PBX
+    is reached, or at all of ours."""
+    if settings.rtp.bind is not None:
+        return settings.rtp.bind
+    facing = {local_address(*_control_address(pbx)) for pbx in _pbxs(settings).values()}
+    return facing.pop() if len(facing) == 1 else any_address()
+
+
+def _control_address(pbx: Pbx) -> tuple[str, int]:
     return (
         (pbx.esl.host, pbx.esl.port) if pbx.kind == "freeswitch" else (pbx.ami.host, pbx.ami.port)
     )
 
 
-def asterisk_config(settings: Settings) -> AsteriskConfig:
+def asterisk_config(settings: Settings, pbx: Pbx) -> AsteriskConfig:
     """Asterisk's share of the settings."""
-    pbx = settings.pbx
     return AsteriskConfig(
         host=pbx.ami.host,
         port=pbx.ami.port,
@@ -52,7 +101,7 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
         invite_timeout_s=pbx.invite_timeout_s,
         codec=_CODECS[pbx.codec],
         wideband=pbx.wideband,
-        media_host=settings.rtp.advertise,
+        media_host=pbx.advertise or settings.rtp.advertise,
         connect_timeout_s=pbx.ami.timeout_s,
         action_timeout_s=pbx.ami.timeout_s,
         fastagi_host=pbx.fastagi.host,
@@ -62,9 +111,8 @@ def asterisk_config(settings: Settings) -> AsteriskConfig:
     )
 
 
-def freeswitch_config(settings: Settings) -> FreeSwitchConfig:
+def freeswitch_config(settings: Settings, pbx: Pbx) -> FreeSwitchConfig:
     """FreeSWITCH's share of the settings."""
-    pbx = settings.pbx
     return FreeSwitchConfig(
         host=pbx.esl.host,
         port=pbx.esl.port,
@@ -73,7 +121,7 @@ def freeswitch_config(settings: Settings) -> FreeSwitchConfig:
         invite_timeout_s=pbx.invite_timeout_s,
         codec=_CODECS[pbx.codec],
         wideband=pbx.wideband,
-        media_host=settings.rtp.advertise,
+        media_host=pbx.advertise or settings.rtp.advertise,
         audio_host=pbx.esl.unicast_host,
         unicast_port_min=pbx.esl.unicast_port_min,
         unicast_port_max=pbx.esl.unicast_port_max,

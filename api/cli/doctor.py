@@ -14,7 +14,7 @@ from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, se
 from api.http.disk import MEGABYTE, folders, free_bytes
 from api.resources.dialect import Dialect
 from api.settings import Settings, StoreSection, settings_file
-from pbx.switch import Finding
+from pbx.switch import Finding, Switch
 
 
 @click.command()
@@ -81,11 +81,11 @@ async def examine(settings: Settings) -> Sequence[Finding]:
 
 
 async def _pbx(settings: Settings) -> Sequence[Finding]:
-    from api.calls.switches import make_switch
+    from api.calls.several_pbxs import named
+    from api.calls.switches import switches_of
     from api.main import media_server
     from pbx.audio_port import MediaError
     from pbx.media import MediaServer
-    from pbx.switch import SwitchError
 
     media = media_server(settings)
     findings = []
@@ -96,17 +96,29 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
         # The PBX can be looked at all the same, with any port.
         media = MediaServer("127.0.0.1", 0, 0)
         await media.start()
-    link = "esl" if settings.pbx.kind == "freeswitch" else "ami"
-    switch = make_switch(settings, media)
+    no_port = bool(findings)
+    try:
+        for name, switch in switches_of(settings, media).items():
+            checked = await _one_pbx(name, settings, switch)
+            findings += [
+                named(name, one) for one in checked if not (no_port and one.check == "rtp")
+            ]
+    finally:
+        await media.close()
+    return findings
+
+
+async def _one_pbx(name: str, settings: Settings, switch: Switch) -> Sequence[Finding]:
+    from pbx.switch import SwitchError
+
+    pbx = settings.pbxs.get(name, settings.pbx)
     try:
         await switch.start()
-        checked = await switch.check()
-        return [*findings, *(one for one in checked if not (findings and one.check == "rtp"))]
+        return await switch.check()
     except SwitchError as error:
-        return [*findings, Finding(link, ok=False, message=str(error))]
+        return [Finding("esl" if pbx.kind == "freeswitch" else "ami", ok=False, message=str(error))]
     finally:
         await switch.close()
-        await media.close()
 
 
 def store_exists(where: StoreSection) -> bool:

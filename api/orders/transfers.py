@@ -29,7 +29,7 @@ async def order_transfer(store: Store, calls: Calls, call: Call, wish: TransferW
     if (refusal := calls.destinations.refusal(wish.number, call.our_number)) is not None:
         raise Invalid(refusal, field="number", code="destination_not_allowed")
     try:
-        route = await store.numbers.route(wish.number, call.our_number)
+        route = await store.numbers.route(wish.number, call.our_number, beside=call.trunk)
         rate = await store.rates.price(wish.number)
     except Invalid as refused:
         if refused.field == "from_number":

@@ -30,6 +30,8 @@ class NewTrunk:
     """Whether it may be sent a REFER (RFC 3515)."""
     priority: int = 10
     """Of trunks that fit equally well, the lowest goes first."""
+    pbx: str | None = None
+    """Which of several PBXs has it; None is that of `[pbx]`."""
 
 
 T = TypeVar("T", bound=NewTrunk)
@@ -96,6 +98,10 @@ _PRIORITY = (
     "Of trunks whose prefixes fit a number equally well, the lowest goes first; the others are "
     "tried where it fails."
 )
+_PBX = (
+    "Which PBX has it: a name of `[pbxs.NAME]` in the settings; null: that of `[pbx]`. Its calls "
+    "wait for no other one."
+)
 _DESCRIPTION = Field(default="", max_length=500, description="Yours.", examples=["Berlin"])
 
 
@@ -113,6 +119,7 @@ class _TrunkFields(Body):
     )
     allow_refer: bool = Field(default=False, description=_REFER)
     priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
+    pbx: str | None = Field(default=None, max_length=63, description=_PBX, examples=["berlin"])
 
 
 class CreateTrunk(_TrunkFields):
@@ -136,6 +143,7 @@ class TrunkObject(Resource):
     calls_per_second: int | None = Field(description=_RATE, examples=[5])
     allow_refer: bool = Field(description=_REFER)
     priority: int = Field(description=_PRIORITY, examples=[10])
+    pbx: str | None = Field(description=_PBX, examples=["berlin"])
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
     failures: int = Field(description="Calls in a row that it failed.", examples=[0])
     resting_until: Timestamp | None = Field(

@@ -1,5 +1,6 @@
 """Trunks: over which ways calls go out, and how many at a time."""
 
+from api.base.problems import FieldError, invalid, pointer
 from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.resources.answer import Created, Page
 from api.resources.page import PageOf
@@ -18,8 +19,9 @@ route = EndpointTable("trunks", NAME)
 async def create_trunk(exchange: Exchange, asked: CreateTrunk) -> Created[TrunkObject]:
     """The PBX must know it by this name; Offhook does not configure the PBX.
 
-    `pbx.trunk` of the settings is added by itself at the start.
+    `pbx.trunk` of the settings, and that of each of `pbxs`, is added by itself at the start.
     """
+    _check_pbx(exchange, asked)
     trunk = await exchange.store.trunks.create(NewTrunk(**asked.model_dump()))
     return Created(TrunkObject.of(trunk), f"{PATH}/{trunk.name}")
 
@@ -39,6 +41,7 @@ async def get_trunk(exchange: Exchange) -> TrunkObject:
 @route("PATCH", ONE, "Change, stop or start a trunk")
 async def change_trunk(exchange: Exchange, asked: ChangeTrunk) -> TrunkObject:
     """A limit holds for what is dialled from now on; calls under way go on. A rest ends."""
+    _check_pbx(exchange, asked)
     trunks = exchange.store.trunks
     return TrunkObject.of(await trunks.change(exchange.named("name"), asked.changes()))
 
@@ -47,6 +50,14 @@ async def change_trunk(exchange: Exchange, asked: ChangeTrunk) -> TrunkObject:
 async def delete_trunk(exchange: Exchange) -> None:
     """`pbx.trunk` of the settings is there again after the next start."""
     await exchange.store.trunks.delete(exchange.named("name"))
+
+
+def _check_pbx(exchange: Exchange, asked: CreateTrunk | ChangeTrunk) -> None:
+    """Raise Problem for a PBX that the settings do not name."""
+    named = exchange.services.settings.pbxs
+    if asked.pbx is not None and asked.pbx not in named:
+        known = ", ".join(named) or "none"
+        raise invalid([FieldError(f"is none of `pbxs` ({known})", pointer("pbx"))])
 
 
 ENDPOINTS = route.endpoints

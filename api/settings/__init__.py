@@ -10,6 +10,7 @@ from api.settings.engines import EngineEndpoint, LlmEndpoint, Models
 from api.settings.loading import (
     CONFIG_VARIABLE,
     DEFAULT_FILE,
+    FIRST_PBX,
     Settings,
     SettingsError,
     env_name,
@@ -25,6 +26,7 @@ __all__ = [
     "ANY_NAME",
     "CONFIG_VARIABLE",
     "DEFAULT_FILE",
+    "FIRST_PBX",
     "EngineEndpoint",
     "LlmEndpoint",
     "Models",

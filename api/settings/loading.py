@@ -6,21 +6,23 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, Final, Self, get_origin
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from api.settings.calling import Calls, Tools, Webhooks
 from api.settings.engines import Models, Voice
 from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
-from api.settings.section import ANY_NAME, Section, section_of
+from api.settings.section import ANY_NAME, Name, Section, section_of
 from api.settings.server import Recordings, Retention, Server, StoreSection
 
 ENV_PREFIX = "OFFHOOK_"
 CONFIG_VARIABLE = "OFFHOOK_CONFIG"
 DEFAULT_FILE = "offhook.toml"
+#: What `[pbx]` is called beside those of `[pbxs.NAME]`.
+FIRST_PBX: Final = "pbx"
 
 
 class SettingsError(Exception):
@@ -33,6 +35,7 @@ class Settings(Section):
     server: Server = Server()
     store: StoreSection = StoreSection()
     pbx: Pbx = Pbx()
+    pbxs: Mapping[Name, Pbx] = {}
     rtp: Rtp = Rtp()
     models: Models = Models()
     voice: Voice = Voice()
@@ -43,6 +46,22 @@ class Settings(Section):
     smtp: Smtp = Smtp()
     recordings: Recordings = Recordings()
     retention: Retention = Retention()
+
+    @model_validator(mode="after")
+    def _pbxs_are_apart(self) -> Self:
+        if FIRST_PBX in self.pbxs:
+            raise ValueError(f"pbxs.{FIRST_PBX}: that one is [pbx]; take another name")
+        asked: dict[tuple[str, int], str] = {}
+        trunks: dict[str, str] = {}
+        for name, pbx in {FIRST_PBX: self.pbx, **self.pbxs}.items():
+            key = name if name == FIRST_PBX else f"pbxs.{name}"
+            if pbx.kind == "asterisk" and pbx.inbound:
+                other = asked.setdefault((pbx.fastagi.host, pbx.fastagi.port), key)
+                if other != key:
+                    raise ValueError(f"{key}.fastagi.port is that of {other}: choose another one")
+            if trunks.setdefault(pbx.trunk, key) != key:
+                raise ValueError(f"{key}.trunk has the name of {trunks[pbx.trunk]}'s trunk")
+        return self
 
 
 def iter_fields(

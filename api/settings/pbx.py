@@ -145,6 +145,10 @@ class Pbx(Section):
         "B), as it is set there: Asterisk's `timer_b`, FreeSWITCH's `timer-T1X64`. No other trunk "
         "is tried before.",
     )
+    advertise: Host | None = Field(
+        default=None,
+        description="In place of `rtp.advertise`, for this PBX alone.",
+    )
     inbound: bool = Field(
         default=True,
         description="Whether calls that the trunk brings are taken: by the inbound agent of the "

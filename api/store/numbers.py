@@ -147,9 +147,13 @@ class Numbers:
         await self._database.write(work)
 
     async def route(
-        self, to: str, from_number: str | None = None, agent: Agent | None = None
+        self,
+        to: str,
+        from_number: str | None = None,
+        agent: Agent | None = None,
+        beside: str | None = None,
     ) -> Route:
-        """How an order to `to` goes out.
+        """How an order to `to` goes out; where `beside` names a trunk, over its PBX.
 
         Without `from_number`, the agent's primary number is shown, else the oldest active one, if
         a fitting trunk takes it. An agent that has numbers shows no other. The trunk is the
@@ -176,6 +180,9 @@ class Numbers:
 
         async def work(connection: AsyncConnection) -> Route:
             ways = [NewTrunk(**row._mapping) for row in await connection.execute(_WAYS)]
+            if beside is not None:
+                pbx = await connection.scalar(select(trunks.c.pbx).where(trunks.c.name == beside))
+                ways = [way for way in ways if way.pbx == pbx]
             names = [trunk.name for trunk in trunks_for(to, ways)]
             if len(names) > 1:
                 rests = set(await connection.scalars(_RESTS, {"now": now}))
@@ -185,7 +192,8 @@ class Numbers:
             if row is not None and names:
                 return Route(row.number, row.trunk or names[0])
             if (await connection.execute(wanted)).one_or_none() is not None:
-                detail = "no active trunk takes this number (/v1/trunks)"
+                of_it = "" if beside is None else " of the call's PBX"
+                detail = f"no active trunk{of_it} takes this number (/v1/trunks)"
                 raise Invalid(detail, field="to", code="no_trunk")
             raise _not_shown(from_number, agent)
 

@@ -161,6 +161,7 @@ trunks = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("resting_until", Double),
     Column("rest_reason", FreeText),
+    Column("pbx", String(63)),
     one_of("status", ("active", "inactive")),
 )
 

@@ -15,6 +15,7 @@ from api.store.database import Database, Transaction
 from api.store.existing import load_existing
 from api.store.legs import legs_by_trunk
 from api.store.tables import attempts, calls, numbers, trunks
+from api.store.upsert import insert_for
 from api.store.ways import wake_trunk
 
 #: The dialer looks at each of them whenever it claims.
@@ -48,6 +49,19 @@ class Trunks:
         except IntegrityError as error:
             detail = "there is a trunk with this name already"
             raise Conflict("trunk_taken", detail) from error
+
+    async def belongs(self, name: str, pbx: str) -> None:
+        """Have a trunk of that PBX, new or not."""
+        row = new_trunk_row(NewTrunk(name, pbx=pbx), self._clock())
+
+        async def work(transaction: Transaction) -> None:
+            connection = transaction.connection
+            new = insert_for(connection, trunks).values(row)
+            await connection.execute(
+                new.on_conflict_do_update(index_elements=["name"], set_={"pbx": pbx})
+            )
+
+        await self._database.write(work)
 
     async def list(self) -> list[Trunk]:
         """All of them, oldest first."""

@@ -31,6 +31,8 @@ SETTINGS = {
     "OFFHOOK_WEBHOOKS__ALLOWED_NETWORKS": "127.0.0.0/8",
     "OFFHOOK_SERVER__SSE_HEARTBEAT_S": "0.2",
     "OFFHOOK_SERVER__MAX_BODY_BYTES": "65536",
+    "OFFHOOK_PBXS__BERLIN__TRUNK": "berlin",
+    "OFFHOOK_PBXS__BERLIN__INBOUND": "false",
 }
 
 #: Ways to send messages, for agents that have them sent.

@@ -176,6 +176,7 @@ TRUNK: Final[Body] = {
     "calls_per_second": 5,
     "allow_refer": True,
     "priority": 20,
+    "pbx": "berlin",
 }
 ENDPOINT: Final[Body] = {
     "url": "https://hook.example.org/events",

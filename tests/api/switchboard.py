@@ -167,6 +167,7 @@ class PlayedSwitch:
 
     def __init__(self) -> None:
         self.connected = True
+        self.calls = 0
         self.attempts: list[PlayedAttempt] = []
         self.obeys = True
         self.fault: Exception | None = None

@@ -75,6 +75,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "*.number_id": _OURS,
     "*.number_ids": "holds the primary one",
     "*.number_ids[[][]]": _OURS,
+    "*.pbx": "must be one that the settings name",
     "*.phone_number": _NUMBER,
     "*.primary_number_id": "is one of number_ids",
     "*.retry": _RETRY,

@@ -31,7 +31,8 @@ class Secured:
     def config(self, **ami: str) -> AsteriskConfig:
         told = {"host": "localhost", "port": str(self.port), "secret": self.bed.secret, **ami}
         env = {f"OFFHOOK_PBX__AMI__{name.upper()}": value for name, value in told.items()}
-        return asterisk_config(load_settings(None, env))
+        settings = load_settings(None, env)
+        return asterisk_config(settings, settings.pbx)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -54,6 +54,27 @@ async def test_a_trunk_that_takes_refer_is_asked_for_it(bench: Bench) -> None:
     assert told["transfer"]["method"] == "refer"
 
 
+async def test_a_transfer_stays_on_the_pbx_that_has_the_call(bench: Bench) -> None:
+    """Another one cannot join the two."""
+    await bench.store.trunks.create(NewTrunk("better", priority=1, pbx="berlin"))
+    call = await on_the_line(bench)
+    await ask(bench, call, 202, number=THIRD)
+    kept = (await bench.store.calls.get(call.id)).transfer
+    assert kept is not None
+    assert kept["trunk"] == "trunk"
+
+    there = await answered(bench.store, trunk="better")
+    await ask(bench, there, 202, number=THIRD)
+    kept = (await bench.store.calls.get(there.id)).transfer
+    assert kept is not None
+    assert kept["trunk"] == "better"
+    await bench.client.patch("/v1/trunks/better", json={"allowed_prefixes": ["+49"]})
+    third = await answered(bench.store, trunk="better")
+    problem = await ask(bench, third, 422, number=THIRD)
+    assert problem["code"] == "no_trunk"
+    assert "of the call's PBX" in problem["detail"]
+
+
 @pytest.mark.rows("RV-56", "RV-95")
 async def test_a_warm_one_keeps_what_the_briefing_is_to_hold(bench: Bench) -> None:
     call = await on_the_line(bench)

@@ -88,6 +88,7 @@ WRONG_TRUNKS: list[tuple[dict[str, Any], str, str]] = [
     ({"max_channels": 0}, "/max_channels", "greater than or equal to 1"),
     ({"calls_per_second": 1001}, "/calls_per_second", "less than or equal to 1000"),
     ({"calls_per_second": 0.5}, "/calls_per_second", "integer"),
+    ({"pbx": "munich"}, "/pbx", "none of `pbxs` (berlin)"),
     ({"chanels": 3}, "/chanels", "unknown key"),
 ]
 

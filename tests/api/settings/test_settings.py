@@ -172,3 +172,31 @@ def load_or_error(env: dict[str, str]) -> str:
     except SettingsError as error:
         return str(error)
     return ""
+
+
+def test_several_pbxs_each_have_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "offhook.toml"
+    path.write_text(
+        '[pbxs.berlin]\ntrunk = "b"\n[pbxs.berlin.ami]\nhost = "[2001:db8::1]"\n'
+        "[pbxs.berlin.fastagi]\nport = 4574\n"
+    )
+    settings = load_settings(path, {"OFFHOOK_PBXS__BERLIN__AMI__PORT": "5039"})
+    assert (settings.pbx.trunk, settings.pbxs["berlin"].trunk) == ("trunk", "b")
+    assert settings.pbxs["berlin"].ami.host == "2001:db8::1"
+    assert settings.pbxs["berlin"].ami.port == 5039
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ('[pbxs.berlin]\ntrunk = "b"', "pbxs.berlin.fastagi.port is that of pbx"),
+        ("[pbxs.berlin]\ninbound = false", "pbxs.berlin.trunk has the name of pbx's trunk"),
+        ('[pbxs.pbx]\ntrunk = "b"', "that one is [pbx]"),
+    ],
+)
+def test_pbxs_that_are_not_apart_are_refused(tables: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "offhook.toml"
+    path.write_text(tables)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(path, {})
+    assert told in str(refused.value)

@@ -17,14 +17,15 @@ _RATE: Final = 8000
 _TELEPHONE_EVENT: Final = 101
 _COMFORT_NOISE: Final = 13
 _G729: Final = 18
-_KEYS: Final = "0123456789*#"
-#: Of the keys that the scenario of in-band tones presses (ITU-T Q.23).
+_KEYS: Final = "0123456789*#ABCD"
+#: Of the keys (ITU-T Q.23): a row's frequency and a column's.
 _TONES: Final[Mapping[str, Sequence[float]]] = {
-    "1": (697, 1209),
-    "2": (697, 1336),
-    "5": (770, 1336),
-    "#": (941, 1477),
+    key: (row, column)
+    for row, keys in ((697, "123A"), (770, "456B"), (852, "789C"), (941, "*0#D"))
+    for column, key in zip((1209, 1336, 1477, 1633), keys, strict=True)
 }
+#: Of a called fax (CED, ITU-T T.30).
+_CED_HZ: Final = 2100
 #: Ethernet type IPv4 without addresses, an IPv4 and a UDP header: SIPp puts its own in their place.
 _FILE_HEADER: Final = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 
@@ -70,14 +71,23 @@ class Stream:
         self.at += seconds
         self.timestamp += round(_RATE * seconds)
 
-    def press(self, key: str, milliseconds: int = 120) -> None:
-        """A telephone event (RFC 4733), its end told three times."""
+    def press(
+        self, key: str, milliseconds: int = 120, *, ends: int = 3, aloud: bool = False
+    ) -> None:
+        """A telephone event (RFC 4733), its end told three times, or as often as `ends` says.
+
+        With `aloud` its tones are heard as well, between its packets.
+        """
         event, stamp = _KEYS.index(key), self.timestamp
+        tones = _tone(_TONES[key], milliseconds / 1000)
         for step in range(milliseconds // 20):
             event_payload = struct.pack("!BBH", event, 10, 160 * (step + 1))
             self.packet(event_payload, _TELEPHONE_EVENT, stamp, marker=step == 0)
-            self.pause(0.02)
-        for _ in range(3):
+            if aloud:
+                self.say(tones[160 * step : 160 * step + 160])
+            else:
+                self.pause(0.02)
+        for _ in range(ends):
             end = struct.pack("!BBH", event, 0x80 | 10, 8 * milliseconds)
             self.packet(end, _TELEPHONE_EVENT, stamp)
             self.at += 0.002
@@ -91,7 +101,7 @@ def make(folder: Path) -> None:
         stream = Stream(name, codec)
         stream.say(talk)
         _write(folder / f"{name}.pcap", stream)
-    for ptime_ms in (30, 60):
+    for ptime_ms in (10, 30, 40, 60):
         stream = Stream(f"p{ptime_ms}")
         stream.say(talk, ptime_ms)
         _write(folder / f"talk_p{ptime_ms}.pcap", stream)
@@ -99,6 +109,9 @@ def make(folder: Path) -> None:
         stream = Stream(name)
         stream.say(samples)
         _write(folder / f"{name}.pcap", stream)
+    for name, stream in _further(talk).items():
+        _write(folder / f"{name}.pcap", stream)
+    _write(folder / "sources.pcap", *_many_sources())
     _write(folder / "dtmf.pcap", _keys())
     _write(folder / "cn.pcap", _comfort_noise())
     _write(folder / "ssrc.pcap", *_new_sources())
@@ -147,6 +160,9 @@ def _speeches() -> Mapping[str, Samples]:
         "open": [_quiet(0.5), _sound("hello"), _quiet(6.5), _sound("wait")],
         "back": [_quiet(0.5), _sound("speaking"), _quiet(7), _sound("confirm"), _quiet(8)],
         "music": music,
+        "quiet": [_quiet(20)],
+        "short": [_quiet(0.5), _sound("hello"), _quiet(1)],
+        "fax_called": [_quiet(0.5), _tone((_CED_HZ,), 3), _quiet(6)],
         "chat": [*chat, _quiet(10)],
     }
     return {name: np.concatenate(parts) for name, parts in speeches.items()}
@@ -167,6 +183,54 @@ def _keys() -> Stream:
     stream.press("9", 2000)
     stream.say(_quiet(8))
     return stream
+
+
+def _further(talk: Samples) -> Mapping[str, Stream]:
+    """What lines do in one thing at a time."""
+    wrap, noise = Stream("wrap"), Stream("noise")
+    wrap.sequence, wrap.timestamp = 0xFFFF - 40, 0xFFFFFFFF - 8000
+    wrap.say(talk)
+    for _ in range(100):
+        noise.packet(b"\x48", _COMFORT_NOISE)
+        noise.pause(0.4)
+    return {"wrap": wrap, "only_noise": noise, **_presses()}
+
+
+def _presses() -> Mapping[str, Stream]:
+    """Keys as RFC 4733 may bring them."""
+    names = ("lost_ends", "all", "repeated", "overlap", "doubled")
+    made = {name: Stream(f"keys {name}") for name in names}
+    for stream in made.values():
+        stream.say(_quiet(1))
+    for key in "12345":  # one end in two is lost, and then all three
+        made["lost_ends"].press(key, ends={"2": 1, "4": 0}.get(key, 2))
+        made["lost_ends"].say(_quiet(0.4))
+    for key, milliseconds in zip("*#ABCD7", (40, 3000, 120, 60, 240, 100, 40), strict=True):
+        made["all"].press(key, milliseconds)
+        made["all"].say(_quiet(0.2))
+    for key in "1155":  # the same key anew, hardly a pause between
+        made["repeated"].press(key)
+        made["repeated"].say(_quiet(0.06))
+    for key in "123":  # the next begins while the ends of the one before are still being told
+        made["overlap"].press(key, 80)
+    for key in "159#":
+        made["doubled"].press(key, 200, aloud=True)
+        made["doubled"].say(_quiet(0.4))
+    for stream in made.values():
+        stream.say(_quiet(8))
+    return {f"keys_{name}": stream for name, stream in made.items()}
+
+
+def _many_sources() -> Sequence[Stream]:
+    """A new SSRC, sequence number and timestamp for each of five words."""
+    streams = []
+    at = 0.0
+    for name in ("hello", "speaking", "confirm", "wait", "who"):
+        stream = Stream(f"source {name}", at=at)
+        stream.say(np.concatenate([_quiet(0.5), _sound(name), _quiet(2)]))
+        streams.append(stream)
+        at = stream.at
+    return streams
 
 
 def _comfort_noise() -> Stream:

@@ -18,6 +18,7 @@ from typing import Final
 from pbx.testbed import TestBed
 from pbx.testbed.process import end, spawn
 from tests.pbx import pcaps
+from tests.pbx.far_ends import SHORT
 from tests.pbx.kinds import OUR_NUMBER
 
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
@@ -40,6 +41,11 @@ class Sipp:
         """Wait until it ends by itself; its exit code is 0 where all went as in the scenario."""
         async with asyncio.timeout(limit_s):
             return await self.process.wait()
+
+    def errors(self) -> str:
+        """What did not go as in the scenario."""
+        path = self.home / "errors"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def messages(self) -> str:
         """Every SIP message that it has sent or received."""
@@ -79,7 +85,7 @@ class SippLab:
         """A far end that takes what is dialled through `trunk`.
 
         Args:
-            scenario: the file's name, without its ending.
+            scenario: one of `far_ends.py`, or a file's name without its ending.
             codecs: of the trunk, as in `pjsip.conf`.
             calls: how many it takes before it ends.
             limit_s: seconds after which it ends in any case.
@@ -97,13 +103,26 @@ class SippLab:
         *,
         number: str = OUR_NUMBER,
         codecs: str = "alaw,ulaw",
+        calls: int = 1,
+        rate: float = 10.0,
         limit_s: int = 60,
         extra: str = "",
     ) -> AsyncIterator[Sipp]:
-        """A caller that dials `number` at once, through a trunk of its own."""
-        target = (f"{self.bed.host}:{self.bed.ports.sip}", "-s", number)
+        """A caller that dials `number` at once, through a trunk of its own.
+
+        Args:
+            scenario: as in `answering`.
+            number: what is dialled.
+            codecs: of the trunk, as in `pjsip.conf`.
+            calls: how many it makes before it ends.
+            rate: how many of them it begins in a second.
+            limit_s: seconds after which it ends in any case.
+            extra: further lines of the trunk's endpoint.
+        """
+        every_ms = str(round(1000 / rate))
+        target = (f"{self.bed.host}:{self.bed.ports.sip}", "-s", number, "-r", "1", "-rp", every_ms)
         async with self._running(
-            scenario, target, codecs=codecs, extra=extra, limit_s=limit_s
+            scenario, target, codecs=codecs, extra=extra, calls=calls, limit_s=limit_s
         ) as one:
             yield one
 
@@ -123,6 +142,14 @@ class SippLab:
         place = self.bed.host, _free_port(self.bed.host)
         async with self._process(scenario, target, place, "", limit_s=limit_s) as one:
             yield one
+
+    @contextlib.asynccontextmanager
+    async def trunk_to(self, host: str, port: int, codecs: str = "alaw,ulaw") -> AsyncIterator[str]:
+        """The name of a trunk of our Asterisk that leads to what listens there."""
+        self._trunk_count += 1
+        name = f"sipp-{self._trunk_count}"
+        async with self._trunk(name, (host, port), codecs, ""):
+            yield name
 
     @contextlib.asynccontextmanager
     async def _running(
@@ -162,7 +189,8 @@ class SippLab:
         (home / "log").mkdir(parents=True)
         (home / "pcap").symlink_to(self._folder / "pcap")
         # SIPp looks for what is to be played beside the scenario.
-        shutil.copy(SCENARIOS / f"{scenario}.xml", home / "scenario.xml")
+        text = SHORT.get(scenario) or (SCENARIOS / f"{scenario}.xml").read_text()
+        (home / "scenario.xml").write_text(text)
         host, port = place
         command = (
             *(_PROGRAM, *target, "-sf", str(home / "scenario.xml")),

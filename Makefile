@@ -54,7 +54,7 @@ PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
 PURE_WORKERS ?= $(shell expr $$(nproc) + 1)
 
 test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
-	@bash docker/system-packages $(PYTHON) postgresql strace sipp || echo "==> Leaving their tests out"
+	@bash docker/system-packages $(PYTHON) postgresql strace sipp baresip || echo "==> Leaving their tests out"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else

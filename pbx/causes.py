@@ -121,12 +121,19 @@ _REQUEST_TERMINATED: Final = 487
 _OK: Final = 200
 _REDIRECTION: Final = 23
 _TIMER_EXPIRED: Final = 102
+_INCOMPATIBLE: Final = 88
 
 
 def completed(q850: int | None, sip_call_id: str | None = None) -> Cause:
     """An answered call that was hung up by either side."""
     _, name, message = _Q850.get(q850 or 16, _Q850[16])
     return Cause("completed", name, message, q850 or 16, _OK, sip_call_id)
+
+
+def without_codec(sip_call_id: str | None = None) -> Cause:
+    """A call that was answered with nothing to talk by, so that the PBX hung up."""
+    state, name, message = _Q850[_INCOMPATIBLE]
+    return Cause(state, name, message, _INCOMPATIBLE, None, sip_call_id)
 
 
 def canceled(*, dialled: bool, sip_call_id: str | None = None) -> Cause:

@@ -45,6 +45,7 @@ from pbx.attempt_core import (
 )
 from pbx.config import INVITE_TIMEOUT_S
 from pbx.incoming import NUMBER_LENGTH, one_line
+from pbx.rtp import sequence_delta
 from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
 
@@ -65,6 +66,11 @@ _SIP_FAILURE: Final = 300
 _SIP_SERVER_ERROR: Final = 500
 #: What a redirection that Dial did not follow passes for, where its own code is not told.
 _MOVED_TEMPORARILY: Final = 302
+#: With these Asterisk itself hangs up on an answer that has no description, or none of use.
+_NO_CODEC: Final = frozenset({406, 415, 488, 606})
+#: Its shortest key (AST_MIN_DTMF_DURATION), and time in which no such one can be pressed again.
+_SHORTEST_KEY_MS: Final = 80
+_DOUBLED_S: Final = 0.06
 #: What is the matter with a call that comes no further.
 _TOO_LATE: Final[Mapping[Phase, str]] = {
     "starting": "Asterisk did not begin to dial in time.",
@@ -117,6 +123,8 @@ class AsteriskCore(AttemptCore[Output]):
         self._invite_timeout_s = invite_timeout_s
         self._invite_over_at = 0.0
         self._redirected = False
+        self._last_key: tuple[str, float] | None = None
+        self._no_codec = False
         self._refer_code: int | None = None
         self._doubtful = False
         self._fading = False
@@ -508,7 +516,12 @@ class AsteriskCore(AttemptCore[Output]):
         digit = event.get("Digit", "")
         if event.get("Direction") == "Received" and len(digit) == 1:
             duration_ms = whole_number(event.get("DurationMs", "")) or 0
-            self._tell(Digit(now + self._epoch, digit, duration_ms))
+            last, self._last_key = self._last_key, (digit, now)
+            # A key that follows the one before at once is told twice, the second time stretched to
+            # the shortest that Asterisk knows: longer than what has passed.
+            doubled = last is not None and last[0] == digit and now - last[1] < _DOUBLED_S
+            if not (doubled and duration_ms <= _SHORTEST_KEY_MS):
+                self._tell(Digit(now + self._epoch, digit, duration_ms))
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
         left = self._media_channel not in (None, event.get("Channel"))
@@ -531,6 +544,9 @@ class AsteriskCore(AttemptCore[Output]):
             self._deadline = now + LAST_WORD_S
 
     def _finish(self, now: float) -> None:
+        if self._no_codec:
+            self._end(causes.without_codec(self._call_id), now)
+            return
         # A CANCEL must wait for a provisional response (RFC 3261 section 9.1): until its INVITE is
         # given up, a trunk that was silent may yet ring the number. Another one has to wait.
         if self._silent and not self._wanted_over and now < self._invite_over_at:
@@ -583,6 +599,8 @@ class AsteriskCore(AttemptCore[Output]):
         return refused or self._unwanted
 
     def _note_cause(self, event: Event) -> None:
+        if self._phase == "answered" and self._is_far(event) and not self._unwanted:
+            self._no_codec = whole_number(event.get("TechCause", "")) in _NO_CODEC
         self._q850 = self._q850 or whole_number(event.get("Cause", ""))
         self._sip_code = self._sip_code or whole_number(event.get("TechCause", ""))
 
@@ -634,9 +652,13 @@ class AsteriskCore(AttemptCore[Output]):
 
 
 def lost_packets(quality: str) -> int:
-    """Packets lost before Asterisk, of its summary of a stream: `ssrc=…;lp=3;rxjitter=…`."""
+    """Packets lost before Asterisk, of its summary of a stream: `ssrc=…;lp=3;rxjitter=…`.
+
+    A far end that begins its numbers anew, as some do after a hold, is taken by Asterisk for one
+    that lost all those between: that shows as nearly 65536, which no real line loses.
+    """
     found = re.search(r"(?:^|;)lp=(\d+)", quality)
-    return 0 if found is None else int(found[1])
+    return 0 if found is None else max(0, sequence_delta(int(found[1]), 0))
 
 
 def is_pjsip(channel: str | None) -> TypeGuard[str]:

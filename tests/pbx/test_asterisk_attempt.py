@@ -564,6 +564,50 @@ def test_what_the_trunk_lost_is_known_in_the_end() -> None:
     assert core.trunk_lost == 57
 
 
+def key(core: AsteriskCore, at: float, digit: str, duration_ms: int) -> tuple[float, Event]:
+    told = {"Digit": digit, "DurationMs": str(duration_ms), "Direction": "Received"}
+    return at, from_far(core, "DTMFEnd", **told)
+
+
+def test_a_key_that_asterisk_tells_twice_is_one() -> None:
+    """As it does of one whose events begin while the ends of the one before still come."""
+    core = answered()
+    pressed = [key(core, 2.61, "2", 80), key(core, 2.7, "3", 80), key(core, 2.74, "3", 80)]
+    assert [one.digit for one in feed(core, pressed) if isinstance(one, Digit)] == ["2", "3"]
+
+
+@pytest.mark.parametrize(("pause_s", "duration_ms"), [(0.125, 80), (0.04, 120)])
+def test_a_key_that_is_pressed_twice_is_two(pause_s: float, duration_ms: int) -> None:
+    core = answered()
+    pressed = [key(core, 2.0 + at * pause_s, "1", duration_ms) for at in range(2)]
+    assert len([one for one in feed(core, pressed) if isinstance(one, Digit)]) == 2
+
+
+@pytest.mark.parametrize(("code", "state"), [("406", "failed"), ("200", "completed")])
+def test_an_answer_without_a_description_fails(code: str, state: str) -> None:
+    core = answered()
+    over = {"Cause": "16", "TechCause": code}
+    told = feed(
+        core,
+        [
+            (2.0, from_far(core, "HangupRequest", **over)),
+            (2.0, from_far(core, "Hangup", **over)),
+            (2.0, {"Event": "Hangup", "Cause": "16", **MEDIA}),
+        ],
+    )
+    end = cause(told)
+    assert end.state == state
+    assert (end.name == "incompatible_destination") == (state == "failed")
+
+
+def test_numbers_that_began_anew_are_no_loss() -> None:
+    """As Asterisk tells of a far end that sent 252 packets, and then from the first one again."""
+    core = answered()
+    quality = "ssrc=1;themssrc=2;lp=65284;rxjitter=0.02;rxcount=453"
+    feed(core, [(2.0, from_far(core, "VarSet", Variable="RTPAUDIOQOS", Value=quality))])
+    assert core.trunk_lost == 0
+
+
 def test_what_only_the_trunks_channel_beneath_a_local_one_tells() -> None:
     beneath = {"Uniqueid": "0.9", "Channel": "PJSIP/trunk-00000009"}
     known = beneath["Uniqueid"], beneath["Channel"]

@@ -14,9 +14,13 @@ from typing import Any, Final, Generic, Protocol
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.audio_port import MediaError
 from pbx.media import MediaLeg
+from pbx.audio_watch import AudioWatch
+from pbx.media import MediaError, MediaLeg
 from pbx.switch import (
     Answered,
     Attempt,
+    AudioLost,
+    AudioRestored,
     Dialing,
     Digit,
     EarlyMedia,
@@ -37,8 +41,8 @@ _log = logging.getLogger(__name__)
 #: Digits beyond this many unread ones are dropped: nobody presses so many keys.
 _QUEUE: Final = 256
 _RESERVED: Final = 16
-#: Seconds after the answer within which a far end is heard, or something is wrong.
-UNHEARD_S: Final = 3.0
+#: Seconds between two looks at whether it is heard.
+_LOOK_S: Final = 1.0
 
 
 class Driver(Protocol[CoreT]):
@@ -61,8 +65,16 @@ class Driver(Protocol[CoreT]):
         """Press keys (checked already) on the far end's channel."""
         ...
 
+    def ask_trunk(self, attempt: "LiveAttempt[CoreT]") -> None:
+        """Begin to ask the PBX how many packets the trunk brought; `trunk_received` is told."""
+        ...
+
+    def renew_audio(self, attempt: "LiveAttempt[CoreT]") -> None:
+        """Begin to free what is stuck in the PBX: it has audio from the trunk, and we have none."""
+        ...
+
     def unheard(self, attempt: "LiveAttempt[CoreT]") -> None:
-        """Called where an answered attempt has brought no audio for a while."""
+        """Called where an answered attempt has brought no audio at all for a while."""
         ...
 
     async def refer(self, attempt: "LiveAttempt[CoreT]", number: str) -> None:
@@ -101,6 +113,8 @@ class LiveAttempt(Generic[CoreT]):
         self._queue: asyncio.Queue[Progress] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_for: float | None = None
+        self._watch: AudioWatch | None = None
+        self._next_look: asyncio.TimerHandle | None = None
         self.pump()
 
     @property
@@ -159,7 +173,15 @@ class LiveAttempt(Generic[CoreT]):
         stats, core = self.leg.stats(), self.core
         # Where the PBX transcodes, it makes a new stream without gaps.
         lost = max(stats.lost, core.trunk_lost)
-        return replace(stats, lost=lost, holds=core.holds, held_s=round(core.held_s, 2))
+        return replace(
+            stats,
+            lost=lost,
+            holds=core.holds,
+            held_s=round(core.held_s, 2),
+            gaps=core.gaps,
+            gap_s=round(core.gap_s, 2),
+            comfort_noise=self._watch is not None and self._watch.comfort_noise,
+        )
 
     def reconcile(self, found: Any) -> None:
         """Compare it with what the PBX has of it now, as its core takes that."""
@@ -176,6 +198,7 @@ class LiveAttempt(Generic[CoreT]):
     def discard(self) -> None:
         """Give everything back without a word: it never began."""
         self._cancel_timer()
+        self._stop_looking()
         self.leg.close()
         self.finished.set()
 
@@ -197,17 +220,21 @@ class LiveAttempt(Generic[CoreT]):
                     self.leg.close()
                 case Ended():
                     self._queue.put_nowait(output)
+                    self._stop_looking()
                     self.leg.close()
                     self.finished.set()
                     self._driver.attempt_ended(self, output)
-                case Digit() | Held() | Resumed() if self._queue.qsize() >= _QUEUE - _RESERVED:
+                case Digit() | Held() | Resumed() | AudioLost() | AudioRestored() if (
+                    self._queue.qsize() >= _QUEUE - _RESERVED
+                ):
                     _log.warning("%s: too many unread events; %r is dropped", self.id, output)
                 case Dialing() | Ringing() | EarlyMedia() | Transferred():
                     self._queue.put_nowait(output)
                 case Answered():
                     self._queue.put_nowait(output)
-                    asyncio.get_running_loop().call_later(UNHEARD_S, self._listen)
-                case Digit() | Held() | Resumed():
+                    self._watch = AudioWatch(time.monotonic())
+                    self._look_later()
+                case Digit() | Held() | Resumed() | AudioLost() | AudioRestored():
                     self._queue.put_nowait(output)
                 case _:
                     self._driver.carry_out(self, output)
@@ -219,9 +246,47 @@ class LiveAttempt(Generic[CoreT]):
         if not self.core.answered:
             raise SwitchRefused("nobody is on the line: the call is not answered or over", field)
 
-    def _listen(self) -> None:
-        if self.core.answered and self.core.holds == 0 and self.leg.stats().received == 0:
-            self._driver.unheard(self)
+    def trunk_received(self, packets: int | None) -> None:
+        """The answer to `Driver.ask_trunk`; None where the PBX cannot tell."""
+        watch, now = self._watch, time.monotonic()
+        if watch is None or not self._expects_audio:
+            return
+        match watch.trunk_received(packets, now):
+            case "renew":
+                self._driver.renew_audio(self)
+            case "lost":
+                self.core.lose_audio(watch.since, now)
+                if not self.leg.received:
+                    self._driver.unheard(self)
+            case "restored":
+                self.core.restore_audio(now)
+        self.pump()
+
+    @property
+    def _expects_audio(self) -> bool:
+        return self.core.answered and not self.core.on_hold
+
+    def _look(self) -> None:
+        watch, now = self._watch, time.monotonic()
+        assert watch is not None
+        if not self._expects_audio:
+            watch.pause(now)
+        else:
+            match watch.look(self.leg.received, now):
+                case "ask":
+                    self._driver.ask_trunk(self)
+                case "restored":
+                    self.core.restore_audio(now)
+                    self.pump()
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def _stop_looking(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
 
     def _set_timer(self, deadline: float | None) -> None:
         if deadline is not None:

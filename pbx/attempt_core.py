@@ -14,6 +14,8 @@ from pbx import causes
 from pbx.state_machine import StateMachine
 from pbx.switch import (
     Answered,
+    AudioLost,
+    AudioRestored,
     Cause,
     Dialing,
     Digit,
@@ -93,6 +95,8 @@ PHASES: Final[Mapping[Phase, Mapping[Step, Phase]]] = {
         Digit: "answered",
         Held: "answered",
         Resumed: "answered",
+        AudioLost: "answered",
+        AudioRestored: "answered",
         Transferred: "transferred",
         Ended: "over",
     },
@@ -155,6 +159,10 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._held_from: float | None = None
         self.holds = 0
         self.held_s = 0.0
+        """Seconds of those that are over."""
+        self._lost_from: float | None = None
+        self.gaps = 0
+        self.gap_s = 0.0
         """Seconds of those that are over."""
         self._hang_ups = 0
         self._wanted_over = False
@@ -230,11 +238,29 @@ class AttemptCore(ABC, Generic[OutputT]):
         """The far end puts us on hold, or takes us off; PBXs tell either more than once."""
         if held and self._held_from is None:
             if self._tell(Held(now + self._epoch)):
+                self._note_gap(now)
                 self._held_from = now
                 self.holds += 1
         elif not held and self._held_from is not None:
             self._note_hold(now)
             self._tell(Resumed(now + self._epoch))
+
+    @property
+    def on_hold(self) -> bool:
+        return self._held_from is not None
+
+    def lose_audio(self, since: float, now: float) -> None:
+        """Nothing has come from the far end since then."""
+        told = AudioLost(now + self._epoch, since + self._epoch)
+        if self._lost_from is None and self._tell(told):
+            self._lost_from = since
+            self.gaps += 1
+
+    def restore_audio(self, now: float) -> None:
+        """There is audio from it again."""
+        if self._lost_from is not None:
+            self._note_gap(now)
+            self._tell(AudioRestored(now + self._epoch))
 
     def on_deadline(self, now: float) -> None:
         """Force what did not come by itself."""
@@ -292,7 +318,7 @@ class AttemptCore(ABC, Generic[OutputT]):
     def _tell(self, progress: Progress) -> bool:
         """Tell that, if it is news in this phase; whether it is."""
         kind = type(progress)
-        once = kind not in (Digit, Held, Resumed)
+        once = kind not in (Digit, Held, Resumed, AudioLost, AudioRestored)
         if (once and kind in self._told) or not self._phases.step(kind):
             return False
         self._told.add(kind)
@@ -301,6 +327,7 @@ class AttemptCore(ABC, Generic[OutputT]):
             progress = replace(progress, sip_call_id=self._call_id)
         if kind in (Transferred, Ended):
             self._note_hold(progress.at - self._epoch)
+            self._note_gap(progress.at - self._epoch)
             self._close_media()
         self._outputs.append(progress)
         return True
@@ -309,6 +336,11 @@ class AttemptCore(ABC, Generic[OutputT]):
         if self._held_from is not None:
             self.held_s += now - self._held_from
             self._held_from = None
+
+    def _note_gap(self, now: float) -> None:
+        if self._lost_from is not None:
+            self.gap_s += now - self._lost_from
+            self._lost_from = None
 
     def _close_media(self) -> None:
         if not self._closed:

@@ -99,6 +99,11 @@ class MediaLeg:
         return self._source is not None
 
     @property
+    def received(self) -> int:
+        """Packets that its far end has sent."""
+        return self._buffer.reception.received
+
+    @property
     def rate(self) -> int:
         """Samples per second of its frames."""
         return self.codec.rate

@@ -111,6 +111,22 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class AudioLost:
+    """No audio has come from the far end for a while: not even comfort noise, nor is it a hold."""
+
+    at: float
+    since: float
+    """When there was some last, or the answer."""
+
+
+@dataclass(frozen=True)
+class AudioRestored:
+    """Audio comes from the far end again, or for the first time."""
+
+    at: float
+
+
+@dataclass(frozen=True)
 class Transferred:
     """The far end talks to somebody else now, not to us; `Ended` tells when we are out of it."""
 
@@ -125,7 +141,19 @@ class Ended:
     cause: Cause
 
 
-Progress = Dialing | Ringing | EarlyMedia | Answered | Digit | Held | Resumed | Transferred | Ended
+Progress = (
+    Dialing
+    | Ringing
+    | EarlyMedia
+    | Answered
+    | Digit
+    | Held
+    | Resumed
+    | AudioLost
+    | AudioRestored
+    | Transferred
+    | Ended
+)
 
 
 class SwitchError(Exception):
@@ -169,6 +197,12 @@ class MediaStats:
     """How often the far end put us on hold."""
     held_s: float = 0.0
     """Seconds on hold."""
+    gaps: int = 0
+    """How often audio from the far end was lost (`AudioLost`)."""
+    gap_s: float = 0.0
+    """Seconds without any."""
+    comfort_noise: bool = False
+    """Whether the trunk brought comfort noise (RFC 3389) that the PBX did not hand on to us."""
 
 
 class Attempt(Protocol):

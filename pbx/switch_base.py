@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from pbx.attempt import UNHEARD_S, Driver, LiveAttempt
+from pbx.attempt import Driver, LiveAttempt
 from pbx.attempt_core import CoreT
 from pbx.audio_port import MediaError
+from pbx.audio_watch import LOST_S
 from pbx.codecs import Encoding
 from pbx.config import PbxConfig
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
@@ -130,6 +131,19 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
     def attempt_ended(self, attempt: LiveAttempt[CoreT], ended: Ended) -> None:
         self._attempts.ended(attempt, ended)
 
+    def ask_trunk(self, attempt: LiveAttempt[CoreT]) -> None:
+        self._attempts.spawn(self._tell_trunk_received(attempt))
+
+    async def _tell_trunk_received(self, attempt: LiveAttempt[CoreT]) -> None:
+        attempt.trunk_received(await self._trunk_received(attempt))
+
+    @abstractmethod
+    async def _trunk_received(self, attempt: LiveAttempt[CoreT]) -> int | None:
+        """How many packets the PBX has had from the trunk; None where it cannot tell."""
+
+    def renew_audio(self, attempt: LiveAttempt[CoreT]) -> None:
+        """Where nothing can be stuck, nothing is done."""
+
     def unheard(self, attempt: LiveAttempt[CoreT]) -> None:
         self._attempts.spawn(self._tell_unheard(attempt))
 
@@ -138,7 +152,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         cause = why.cause
         if (strays := attempt.leg.stats().strays) > 0:
             cause += f"; {strays} packets came from addresses of no call (rtp.latch)"
-        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, UNHEARD_S, cause)
+        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, LOST_S, cause)
 
         if why.hopeless:
             attempt.core.fail(f"There was no audio: {why.cause}.", time.monotonic())

@@ -44,6 +44,9 @@ EVENT_OF: Final[Mapping[CallStatus, str]] = {
     status: "call.answered" if status == "in_progress" else f"call.{status}" for status in STATUSES
 }
 
+#: What becomes of an answered call's audio.
+AudioEvent = Literal["call.held", "call.resumed", "call.audio_lost", "call.audio_restored"]
+
 #: What webhooks are told: CallingBox's eight lifecycle events.
 WEBHOOK_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) - {"call.initiated"}
 
@@ -51,8 +54,7 @@ WEBHOOK_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) - {"call.in
 CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
     "call.early_media",
     "call.digit",
-    "call.held",
-    "call.resumed",
+    *get_args(AudioEvent),
     "call.turn",
     "call.transfer_started",
     "call.transferred",

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Literal
 
-from api.base.lifecycle import AnsweredBy
+from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.calls.call_log import CallLog
 from api.calls.objections import objection_in
 from api.calls.recording import RecordedPeer
@@ -40,6 +40,8 @@ from pbx.switch import (
     LIMIT_MARGIN_S,
     Answered,
     Attempt,
+    AudioLost,
+    AudioRestored,
     Cause,
     Dial,
     Dialing,
@@ -77,6 +79,7 @@ _TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too
 _VOICEMAIL = "An answering machine took the call."
 #: Of a call that was answered and brought no audio within this many seconds, or longer.
 _NO_MEDIA_S = 3.0
+_MEDIA_LOST = "No audio came from the far end any more, so we hung up; the log tells more."
 _NO_MEDIA = "It was answered, but no audio came from the far end; the log tells the likely cause."
 #: Of a call whose person was joined with somebody else when the server stopped.
 LEFT = Cause("completed", "normal_clearing", "The server stopped; the two were left talking.")
@@ -166,6 +169,9 @@ class CallRunner:
         self._left = False
         self._limit: asyncio.Timeout | None = None
         """How long the call may take, while it is followed."""
+        self._audio_lost = False
+        self._audio_limit: asyncio.TimerHandle | None = None
+        """While no audio comes from the far end: when we hang up."""
 
     async def end(self, reason: Literal["canceled", "operator_hangup", "server_shutdown"]) -> None:
         """End the call wherever it is: before the answer it is canceled, then hung up."""
@@ -405,10 +411,17 @@ class CallRunner:
                             )
                         case Held(at):
                             conversation.hold(True)
-                            self._scribe.note(partial(calls.record_hold, call_id, at, held=True))
+                            self._expect_audio()
+                            self._note_audio("call.held", at)
                         case Resumed(at):
                             conversation.hold(False)
-                            self._scribe.note(partial(calls.record_hold, call_id, at, held=False))
+                            self._note_audio("call.resumed", at)
+                        case AudioLost(at, since):
+                            self._limit_gap(at - since)
+                            self._note_audio("call.audio_lost", at)
+                        case AudioRestored(at):
+                            self._expect_audio()
+                            self._note_audio("call.audio_restored", at)
                         case Transferred(at):
                             if self._recording is not None:
                                 self._recording.end(at)
@@ -420,6 +433,7 @@ class CallRunner:
                 log.error("call %s: no end in time; hanging up", call_id)
         finally:
             self._limit = None
+            self._clear_audio_limit()
         return None
 
     def _recording_file(self) -> RecordingFile | None:
@@ -427,6 +441,30 @@ class CallRunner:
         if folder is None or recording is None:
             return None
         return RecordingFile(folder.node, self._file_name, recording.facts)
+
+    def _note_audio(self, event: AudioEvent, at: float) -> None:
+        self._scribe.note(partial(self._store.calls.record_audio, self._call.id, at, event))
+
+    def _limit_gap(self, passed_s: float) -> None:
+        """No audio has come for so long: hang up if that goes on."""
+        self._audio_lost = True
+        left_s = max(0.0, self._config.calls.max_without_audio_s - passed_s)
+        self._audio_limit = asyncio.get_running_loop().call_later(left_s, self._give_up_audio)
+
+    def _expect_audio(self) -> None:
+        """There is audio, or there need be none."""
+        self._audio_lost = False
+        self._clear_audio_limit()
+
+    def _clear_audio_limit(self) -> None:
+        if self._audio_limit is not None:
+            self._audio_limit.cancel()
+            self._audio_limit = None
+
+    def _give_up_audio(self) -> None:
+        if self._talk is not None and self._conversation is not None and not self._talk.done():
+            self._end_reason = self._end_reason or "media_lost"
+            self._conversation.stop()
 
     async def _record_answered(
         self,
@@ -507,7 +545,7 @@ class CallRunner:
         """Whether a call that nobody broke off brought not one packet of audio, nor a key."""
         if self._answered_at is None or self._transferred or self._canceled:
             return False
-        answerer = media.received or media.holds or self._pressed
+        answerer = media.received or media.holds or media.comfort_noise or self._pressed
         return not answerer and at - self._answered_at >= _NO_MEDIA_S
 
     def _heard(self) -> bool:
@@ -558,11 +596,15 @@ class CallRunner:
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)
         media = attempt.media_stats()
+        if self._audio_lost and reason == "silence":
+            reason = "media_lost"
         mute = self._mute(at, media) and reason != "engine_error"
         if mute:
             reason = "no_media"
             if cause.state == "completed":
                 cause = replace(cause, state="failed", message=_NO_MEDIA)
+        elif reason == "media_lost":
+            cause = replace(cause, message=_MEDIA_LOST)
         machine = self._at_machine()
         if machine and cause.state == "completed":
             cause = replace(cause, state="no_answer", message=_VOICEMAIL)

@@ -31,6 +31,9 @@ Stopping = Literal[
     "policy_unreadable",
 ]
 
+#: How a call ends whose person was not to be heard.
+_UNHEARD: Final = frozenset({"silence", "no_media", "media_lost"})
+
 _SENTENCES: Final[Mapping[Waiting | Stopping, str]] = {
     "attempt_under_way": "An attempt is under way.",
     "scheduled_at": "The call is scheduled for later.",
@@ -137,7 +140,7 @@ class AttemptFacts:
             return False
         if self.end_reason == "engine_error":
             return False
-        if self.end_reason in {"silence", "no_media"} and self.answered_by != "human":
+        if self.end_reason in _UNHEARD and self.answered_by != "human":
             return False
         return self.answered_by != "ivr" or self.end_reason != "ivr_no_navigate"
 

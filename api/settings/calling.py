@@ -116,6 +116,13 @@ class Calls(Section):
         description="How long two people may talk whom a transfer has joined, in seconds; then "
         "they are hung up.",
     )
+    max_without_audio_s: float = Field(
+        default=30.0,
+        ge=6,
+        le=3600,
+        description="Seconds without any audio from the far end, comfort noise included, after "
+        "which the agent hangs up; on hold it waits for `voice.max_hold_s`.",
+    )
 
     @cached_property
     def destinations(self) -> Destinations:

@@ -12,7 +12,7 @@ from sqlalchemy import exists, insert, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.json_object import JsonObject
-from api.base.lifecycle import LIVE, MOVES, IllegalMoveError, check_move
+from api.base.lifecycle import LIVE, MOVES, AudioEvent, IllegalMoveError, check_move
 from api.base.numbers import is_e164
 from api.base.refusals import Conflict
 from api.policy.decide import DialNow, Stop, WaitUntil
@@ -212,12 +212,12 @@ class CallLedger:
 
         await self._database.write(work)
 
-    async def record_hold(self, call_id: str, at: float, *, held: bool) -> None:
-        """The far end put the agent on hold, or took it off."""
+    async def record_audio(self, call_id: str, at: float, event: AudioEvent) -> None:
+        """The far end put the agent on hold or took it off, or its audio ceased or came back."""
 
         async def work(transaction: Transaction) -> None:
             change = await CallChange.of(transaction, call_id, self._signals)
-            change.tell("call.held" if held else "call.resumed", at, {})
+            change.tell(event, at, {})
             await change.save()
 
         await self._database.write(work)

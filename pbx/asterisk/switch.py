@@ -129,6 +129,18 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media, self._media_address)
 
+    async def _trunk_received(self, attempt: LiveCall) -> int | None:
+        channel = attempt.core.sip_channel
+        if not is_pjsip(channel):
+            return None
+        count = await self._variable(channel, "CHANNEL(rtcp,rxcount)")
+        return int(count) if count.isdecimal() else None
+
+    def renew_audio(self, attempt: LiveCall) -> None:
+        # Its jitter buffer lets nothing through once SSRC and timestamps have jumped.
+        if (channel := attempt.core.far_channel) is not None:
+            self._attempts.spawn(self._smooth(attempt, channel))
+
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:
         channel = attempt.core.sip_channel or ""
         formats = ", ".join(await self._formats(channel))

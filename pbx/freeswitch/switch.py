@@ -44,6 +44,8 @@ _DIGIT_MS: Final = 120
 #: Seconds after which the result of an originate will not come any more.
 _LONGEST_RING_S: Final = 660.0
 _GONE: Final = "-ERR No such channel"
+#: The variable that `uuid_set_media_stats` counts the trunk's packets in.
+_RECEIVED: Final = "rtp_audio_in_packet_count"
 #: How FreeSWITCH names the variables that hold an INVITE's headers.
 _HEADER: Final = "variable_sip_h_"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -129,6 +131,15 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     def attempt_ended(self, attempt: LiveCall, ended: Ended) -> None:
         super().attempt_ended(attempt, ended)
         self._ports.give_back(attempt.id)
+
+    async def _trunk_received(self, attempt: LiveCall) -> int | None:
+        await self._quietly("uuid_set_media_stats", attempt.id)
+        try:
+            count = await self._link.api("uuid_getvar", f"{attempt.id} {_RECEIVED}")
+        except SwitchError as error:
+            _log.debug("%s: what the trunk brought is not known: %s", attempt.id, error)
+            return None
+        return int(count) if count.isdecimal() else None
 
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:  # noqa: ARG002
         return Unheard(

@@ -1,5 +1,6 @@
 """What the record tells of audio: calls without any, and holds."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ import pytest
 
 from api.resources.call import Call, billable_seconds
 from api.store import Store
-from pbx.switch import Answered, Digit, Held, Resumed
+from pbx.switch import Answered, AudioLost, AudioRestored, Digit, Held, Resumed
 from tests.api.calls.test_runner import Running, running
-from tests.api.switchboard import Office, story, until
+from tests.api.switchboard import Office, PlayedAttempt, story, until
 from tests.voice_loop.scripted import frame
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -39,8 +40,13 @@ async def test_an_answer_without_audio_is_no_conversation(office: Office) -> Non
 
 @pytest.mark.parametrize(
     ("seconds", "media"),
-    [(30, {"received": 1}), (1, {"received": 0}), (30, {"received": 0, "holds": 1})],
-    ids=["a packet came", "hung up at once", "on hold"],
+    [
+        (30, {"received": 1}),
+        (1, {"received": 0}),
+        (30, {"received": 0, "holds": 1}),
+        (30, {"received": 0, "comfort_noise": True}),
+    ],
+    ids=["a packet came", "hung up at once", "on hold", "comfort noise"],
 )
 async def test_who_was_heard_or_hung_up_at_once_was_there(
     office: Office, seconds: float, media: dict[str, int]
@@ -90,3 +96,43 @@ async def test_holds_are_told_and_music_is_not_talked_to(office: Office, store: 
     ]
     assert over.media is not None
     assert (over.media["holds"], over.media["held_s"]) == (1, 4.0)
+
+
+async def lost(office: Office, since_s: float) -> tuple[Running, PlayedAttempt]:
+    """A call whose audio ceased so many seconds ago, as is told now."""
+    office.calls = office.calls.model_copy(update={"max_without_audio_s": 6.0})
+    call = await running(office)
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    now = time.time()
+    attempt.tell(AudioLost(now, now - since_s))
+    await until(office.store, call.id, "audio_lost")
+    return call, attempt
+
+
+async def test_audio_that_is_lost_for_too_long_ends_the_call(office: Office, store: Store) -> None:
+    call, attempt = await lost(office, since_s=5.9)
+    over = await call.over()
+    assert (over.status, over.end_reason) == ("completed", "media_lost")
+    assert "No audio came" in (over.error_message or "")
+    assert attempt.hang_ups
+    assert billable_seconds(over) is not None
+    assert "audio_lost" in await story(store, call.id)
+
+
+async def test_audio_that_comes_again_does_not(office: Office, store: Store) -> None:
+    call, attempt = await lost(office, since_s=5.5)
+    attempt.tell(AudioRestored(time.time()))
+    await until(store, call.id, "audio_restored")
+    await asyncio.sleep(0.6)
+    attempt.end()
+    assert (await call.over()).end_reason == "person_hangup"
+
+
+async def test_a_hold_is_waited_for_longer(office: Office, store: Store) -> None:
+    call, attempt = await lost(office, since_s=5.5)
+    attempt.tell(Held(time.time()))
+    await until(store, call.id, "held")
+    await asyncio.sleep(0.6)
+    attempt.end()
+    assert (await call.over()).end_reason == "person_hangup"

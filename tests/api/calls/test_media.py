@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left")
 MUSIC = frame(1000)
 
 
-async def answered_for(call: Running, seconds: float, **media: int) -> Call:
+async def answered_for(call: Running, seconds: float, **media: Any) -> Call:
     """A call that was answered so long ago, and then hangs up."""
     attempt = await call.dialed()
     attempt.media = replace(attempt.media, **media)

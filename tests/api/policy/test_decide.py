@@ -142,6 +142,20 @@ def ended(attempt: AttemptFacts, at: float) -> AttemptFacts:
         ),
         pytest.param(
             RETRIED,
+            [replace(TALKED, answered_by="unknown", end_reason="media_lost")],
+            NOON,
+            LATER,
+            id="the line went dead before anybody was known to be there",
+        ),
+        pytest.param(
+            RETRIED,
+            [replace(TALKED, end_reason="media_lost")],
+            NOON,
+            Stop("reached", "completed"),
+            id="the line went dead in the midst of a talk",
+        ),
+        pytest.param(
+            RETRIED,
             [replace(TALKED, end_reason="silence")],
             NOON,
             Stop("reached", "completed"),

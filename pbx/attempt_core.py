@@ -36,6 +36,8 @@ _HANG_UP_TRIES: Final = 3
 SILENCE_S: Final = 6.0
 #: The share of a shorter ring timeout, or time of an INVITE, after which it is asked about.
 SILENCE_SHARE: Final = 0.9
+#: What an answered call ends with that nobody has hung up.
+_BY_PBX: Final = "The PBX ended the call by itself: its operator, a limit of its own, or a restart."
 #: Seconds to wait for the PBX's last word about what is gone already.
 LAST_WORD_S: Final = 1.0
 
@@ -294,6 +296,11 @@ class AttemptCore(ABC, Generic[OutputT]):
         """Why it ended before the answer, where neither we nor a caller ended it."""
 
     @property
+    @abstractmethod
+    def _by_pbx(self) -> bool:
+        """Whether the far end's channel ended without its having asked for that."""
+
+    @property
     def _phase(self) -> Phase:
         return self._phases.state
 
@@ -364,6 +371,8 @@ class AttemptCore(ABC, Generic[OutputT]):
         if not self._before_answer and self._complaint is None:
             cause = causes.completed(self._q850, self._call_id)
             cause = replace(cause, message=self._parting or cause.message)
+            if self._phase == "answered" and not self._unwanted and self._by_pbx:
+                cause = replace(cause, message=_BY_PBX, by_pbx=True)
         elif self._wanted_over or (self._inbound and self._complaint is None):
             cause = causes.canceled(dialled=self._alerted, sip_call_id=self._call_id)
         elif self._complaint is not None:

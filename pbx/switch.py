@@ -56,6 +56,8 @@ class Cause:
     sip_call_id: str | None = None
     trunk_fault: TrunkFault | None = None
     """Only where nothing rang: the number was not reached, and another trunk may be tried."""
+    by_pbx: bool = False
+    """The PBX hung up by itself, as neither side had asked: its operator, a limit, a restart."""
 
 
 @dataclass(frozen=True)

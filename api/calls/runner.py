@@ -590,6 +590,8 @@ class CallRunner:
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.
             reason = cause.state
+        if cause.by_pbx and reason == "person_hangup":
+            reason = "pbx_hangup"
         if reason == "engine_error":
             self._config.doubt(self._call)
         if answered and reason == "engine_error":

@@ -118,6 +118,7 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_id: str | None = id if self._inbound else None
         self._far_channel = far_channel
         self._far_gone = False
+        self._far_asked = False
         self._dial_status: str | None = None
         self._give_up_at: float | None = None
         self._invite_timeout_s = invite_timeout_s
@@ -210,6 +211,7 @@ class AsteriskCore(AttemptCore[Output]):
             case "DTMFEnd":
                 self._on_digit(event, now)
             case "HangupRequest":
+                self._far_asked = True
                 self._note_cause(event)
             case "Hangup":
                 self._note_cause(event)
@@ -615,6 +617,12 @@ class AsteriskCore(AttemptCore[Output]):
     def _is_trunk(self, event: Event) -> bool:
         """Whether the event is about the far leg, or the trunk's beneath it."""
         return self._is_far(event) or event.get("Uniqueid") == self._beneath_id is not None
+
+    @property
+    def _by_pbx(self) -> bool:
+        # Of a channel that stands for another one, or has come by, less is told.
+        alone = is_pjsip(self._far_channel) and self._beneath_id is None and not self._moved
+        return alone and self._far_gone and not self._far_asked
 
     @property
     def _away(self) -> bool:

@@ -121,6 +121,7 @@ class FreeSwitchCore(AttemptCore[Output]):
         self._gone_by: float | None = None
         self._cause_name: str | None = None
         self._responded = False
+        self._disposition: str | None = None
         self._answering = False
         self._bridged = False
 
@@ -351,7 +352,12 @@ class FreeSwitchCore(AttemptCore[Output]):
             clocks = whole_number(event.get("DTMF-Duration", "")) or 0
             self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
 
+    @property
+    def _by_pbx(self) -> bool:
+        return self._disposition == "send_bye"
+
     def _note_cause(self, event: Event) -> None:
+        self._disposition = event.get("variable_sip_hangup_disposition") or self._disposition
         self._cause_name = event.get("Hangup-Cause") or self._cause_name
         self._q850 = whole_number(event.get("variable_hangup_cause_q850", "")) or self._q850
         # Where the answer came from, which one of FreeSWITCH's own, such as a timeout's, did not.

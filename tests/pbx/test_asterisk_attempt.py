@@ -600,6 +600,24 @@ def test_an_answer_without_a_description_fails(code: str, state: str) -> None:
     assert (end.name == "incompatible_destination") == (state == "failed")
 
 
+@pytest.mark.parametrize("asked", [True, False], ids=["by a BYE", "by Asterisk itself"])
+def test_who_hung_up_is_known(asked: bool) -> None:
+    """`core restart now` and `channel request hangup` come with no request of the far end's."""
+    core = answered()
+    events = [from_far(core, "Hangup", Cause="16"), {"Event": "Hangup", "Cause": "16", **MEDIA}]
+    if asked:
+        events.insert(0, from_far(core, "HangupRequest", Cause="16"))
+    end = cause(feed(core, [(2.0, one) for one in events]))
+    assert (end.state, end.by_pbx) == ("completed", not asked)
+
+
+def test_a_call_that_we_end_is_not_ended_by_asterisk() -> None:
+    core = answered()
+    core.hang_up(1.9)
+    events = [{"Event": "Hangup", "Cause": "16", **MEDIA}, from_far(core, "Hangup", Cause="16")]
+    assert not cause(feed(core, [(2.0, one) for one in events])).by_pbx
+
+
 def test_numbers_that_began_anew_are_no_loss() -> None:
     """As Asterisk tells of a far end that sent 252 packets, and then from the first one again."""
     core = answered()

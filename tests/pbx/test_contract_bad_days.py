@@ -341,6 +341,7 @@ async def test_the_operator_hangs_a_leg_up_on_the_console(pbx: Pbx, switch: Swit
 
         assert kinds(events) == [Ended]
         assert cause(events).state == "completed"
+        assert cause(events).by_pbx
 
 
 async def test_closing_hangs_everything_up(pbx: Pbx, media: MediaServer) -> None:

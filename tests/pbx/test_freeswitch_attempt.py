@@ -241,6 +241,18 @@ def test_a_trunk_that_speaks_otherwise_is_told_of(
     assert (cause.name, told in cause.message) == ("pbx_lost_call", True)
 
 
+@pytest.mark.parametrize("disposition", ["recv_bye", "send_bye"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_who_hung_up_is_known(disposition: str, ours: bool) -> None:
+    life = Life.answered()
+    if ours:
+        life.core.hang_up(3.0)
+        life.core.take()
+    life.on("CHANNEL_HANGUP", variable_sip_hangup_disposition=disposition)
+    end = life.end("NORMAL_CLEARING")
+    assert (end.state, end.by_pbx) == ("completed", disposition == "send_bye" and not ours)
+
+
 def test_holds_are_told_and_counted() -> None:
     life = Life.answered()
     assert life.on("CHANNEL_HOLD") == [Held(UNIX)]

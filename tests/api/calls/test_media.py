@@ -11,7 +11,7 @@ from api.resources.call import Call, billable_seconds
 from api.store import Store
 from pbx.switch import Answered, AudioLost, AudioRestored, Digit, Held, Resumed
 from tests.api.calls.test_runner import Running, running
-from tests.api.switchboard import Office, PlayedAttempt, story, until
+from tests.api.switchboard import NORMAL, Office, PlayedAttempt, story, until
 from tests.voice_loop.scripted import frame
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -137,3 +137,12 @@ async def test_a_hold_is_waited_for_longer(office: Office, store: Store) -> None
     await asyncio.sleep(0.6)
     attempt.end()
     assert (await call.over()).end_reason == "person_hangup"
+
+
+async def test_a_pbx_that_ends_a_call_is_not_taken_for_the_person(office: Office) -> None:
+    call = await running(office)
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    attempt.end(replace(NORMAL, by_pbx=True))
+    over = await call.over()
+    assert (over.status, over.end_reason) == ("completed", "pbx_hangup")

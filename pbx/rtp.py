@@ -212,8 +212,9 @@ class ReceptionStats:
             arrival = Arrival.REORDERED
         self._unique += 1
         spacing = timestamp_delta(packet.timestamp, self._last_timestamp)
-        difference = (now - self._last_arrival) * self._clock - spacing
-        self._jitter += (abs(difference) - self._jitter) / 16
+        difference = abs((now - self._last_arrival) * self._clock - spacing)
+        if difference < self._clock:  # more than a second is another clock's time
+            self._jitter += (difference - self._jitter) / 16
         self._last_timestamp = packet.timestamp
         self._last_arrival = now
         return arrival

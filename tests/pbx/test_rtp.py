@@ -252,3 +252,13 @@ def test_jitter_ignores_the_timestamp_wrap_and_pauses_that_the_clock_counts() ->
 
 def test_the_layout_is_big_endian() -> None:
     assert struct.unpack("!BBHII", serialize(parse(PLAIN))[:12])[2] == 0x1234
+
+
+def test_jitter_ignores_a_clock_that_jumps() -> None:
+    """As where a PBX hands a new source on under its own SSRC."""
+    reception = ReceptionStats(8000)
+    for number in range(200):
+        jumped = 0x7000_0000 if number >= 100 else 0
+        one = packet(number)._replace(timestamp=(number * 160 + jumped) & 0xFFFFFFFF)
+        reception.update(one, number * 0.02)
+    assert reception.jitter_ms < 1

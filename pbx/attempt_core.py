@@ -36,6 +36,10 @@ _HANG_UP_TRIES: Final = 3
 SILENCE_S: Final = 6.0
 #: The share of a shorter ring timeout, or time of an INVITE, after which it is asked about.
 SILENCE_SHARE: Final = 0.9
+#: Of how long a key is believed that it lasted, as INFO may tell of any length; and the shortest
+#: pause between two keys (ETSI ES 201 235-2 has 65 ms, PBXs make 45 of it).
+_KEY_S: Final = 0.16
+_KEY_GAP_S: Final = 0.045
 #: What an answered call ends with that nobody has hung up.
 _BY_PBX: Final = "The PBX ended the call by itself: its operator, a limit of its own, or a restart."
 #: Seconds to wait for the PBX's last word about what is gone already.
@@ -162,6 +166,7 @@ class AttemptCore(ABC, Generic[OutputT]):
         self.holds = 0
         self.held_s = 0.0
         """Seconds of those that are over."""
+        self._last_key: tuple[str, float] | None = None
         self._lost_from: float | None = None
         self.gaps = 0
         self.gap_s = 0.0
@@ -338,6 +343,17 @@ class AttemptCore(ABC, Generic[OutputT]):
             self._close_media()
         self._outputs.append(progress)
         return True
+
+    def _press(self, digit: str, duration_ms: int, now: float) -> None:
+        """Tell of a key, but not twice of one.
+
+        A far end may send each both as telephone event and as INFO, and PBXs tell some keys twice
+        by themselves: then the second began before, or just as, the first was over.
+        """
+        last, self._last_key = self._last_key, (digit, now)
+        lasted_s = min(duration_ms / 1000, _KEY_S)
+        if last is None or digit != last[0] or now - lasted_s >= last[1] + _KEY_GAP_S:
+            self._tell(Digit(now + self._epoch, digit, duration_ms))
 
     def _note_hold(self, now: float) -> None:
         if self._held_from is not None:

@@ -46,7 +46,7 @@ from pbx.attempt_core import (
 from pbx.config import INVITE_TIMEOUT_S
 from pbx.incoming import NUMBER_LENGTH, one_line
 from pbx.rtp import sequence_delta
-from pbx.switch import Answered, Cause, Dialing, Digit, EarlyMedia, Ringing, Transferred
+from pbx.switch import Answered, Cause, Dialing, EarlyMedia, Ringing, Transferred
 from pbx.values import whole_number
 
 _MEDIA: Final = "UnicastRTP/"
@@ -68,9 +68,6 @@ _SIP_SERVER_ERROR: Final = 500
 _MOVED_TEMPORARILY: Final = 302
 #: With these Asterisk itself hangs up on an answer that has no description, or none of use.
 _NO_CODEC: Final = frozenset({406, 415, 488, 606})
-#: Its shortest key (AST_MIN_DTMF_DURATION), and time in which no such one can be pressed again.
-_SHORTEST_KEY_MS: Final = 80
-_DOUBLED_S: Final = 0.06
 #: What is the matter with a call that comes no further.
 _TOO_LATE: Final[Mapping[Phase, str]] = {
     "starting": "Asterisk did not begin to dial in time.",
@@ -124,7 +121,6 @@ class AsteriskCore(AttemptCore[Output]):
         self._invite_timeout_s = invite_timeout_s
         self._invite_over_at = 0.0
         self._redirected = False
-        self._last_key: tuple[str, float] | None = None
         self._no_codec = False
         self._refer_code: int | None = None
         self._doubtful = False
@@ -518,12 +514,7 @@ class AsteriskCore(AttemptCore[Output]):
         digit = event.get("Digit", "")
         if event.get("Direction") == "Received" and len(digit) == 1:
             duration_ms = whole_number(event.get("DurationMs", "")) or 0
-            last, self._last_key = self._last_key, (digit, now)
-            # A key that follows the one before at once is told twice, the second time stretched to
-            # the shortest that Asterisk knows: longer than what has passed.
-            doubled = last is not None and last[0] == digit and now - last[1] < _DOUBLED_S
-            if not (doubled and duration_ms <= _SHORTEST_KEY_MS):
-                self._tell(Digit(now + self._epoch, digit, duration_ms))
+            self._press(digit, duration_ms, now)
 
     def _on_media_hang_up(self, event: Event, now: float) -> None:
         left = self._media_channel not in (None, event.get("Channel"))

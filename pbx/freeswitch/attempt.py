@@ -19,7 +19,6 @@ from pbx.switch import (
     Answered,
     Cause,
     Dialing,
-    Digit,
     EarlyMedia,
     Progress,
     Ringing,
@@ -350,7 +349,7 @@ class FreeSwitchCore(AttemptCore[Output]):
         digit = event.get("DTMF-Digit", "")
         if len(digit) == 1:
             clocks = whole_number(event.get("DTMF-Duration", "")) or 0
-            self._tell(Digit(now + self._epoch, digit, clocks // _DTMF_CLOCK_KHZ))
+            self._press(digit, clocks // _DTMF_CLOCK_KHZ, now)
 
     @property
     def _by_pbx(self) -> bool:

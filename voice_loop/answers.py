@@ -36,6 +36,8 @@ class Answers:
                 if held is not None and held.in_history:
                     dialogue.agent_said(held.heard_text, held.cut_short, held.unheard_text)
                 dialogue.person_said(reply.transcript.text)
+            if reply.menu_again:
+                dialogue.menu_again()
             dialogue.recall(self._faq.about(reply.transcript.text))
             if not reply.keys and is_read_back(reply.transcript.text, self._language):
                 dialogue.ask_to_read_back()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from voice_loop.ambience import AmbienceConfig
+from voice_loop.answering.watch import AnswerConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.prompts import JsonValue
 from voice_loop.tools import Tool
@@ -37,9 +38,13 @@ class ConversationConfig:
     time_up_message: str | None = None
     """Said when `max_duration_ms` is nearly up; None is our phrase, nothing if empty."""
     voicemail: Literal["ignore", "hangup", "leave_message"] = "hangup"
-    """What to do at an answering machine's tone: nothing, hang up, or say a message and hang up."""
+    """What to do where an answering machine took the call: hang up, or say a message and hang up;
+    `ignore` takes whoever is there for a person."""
     voicemail_message: str = ""
     """Said to it; if empty, what the model writes for it."""
+    screening_message: str = ""
+    """Said to whoever asks who calls and why; if empty, what the model says."""
+    answering: AnswerConfig = field(default_factory=AnswerConfig)
     tools: tuple[Tool, ...] = ()
     temperature: float = 0.0
     """Of the language model's sampling; 0 is greedy."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 
 from voice_loop.ambience import Ambience
+from voice_loop.answering.watch import Answerer, AnswerWatch
 from voice_loop.audio import Samples
 from voice_loop.barge_in import BargeIn
 from voice_loop.call_engines import CallEngines
@@ -58,7 +59,6 @@ from voice_loop.signals import (
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
 from voice_loop.turn_detection import TurnDetector
-from voice_loop.voicemail import VoicemailWatch
 from voice_loop.work import Job, Work
 
 log = logging.getLogger(__name__)
@@ -126,8 +126,9 @@ class Conversation:
             config.language,
             config.country,
         )
+        self._watch = AnswerWatch(line_rate, config.answering, lines.greetings)
         speech_input = SpeechInput(
-            engines.new_detector(line_rate), turns, VoicemailWatch(line_rate), config.floor
+            engines.new_detector(line_rate), turns, self._watch, config.floor
         )
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
@@ -140,6 +141,7 @@ class Conversation:
             prepared=self._prepared,
             dialogue=self._dialogue,
             faq=faq,
+            answering=self._watch,
             say=self._toolset.say,
             min_confidence=engines.min_confidence,
         )
@@ -219,6 +221,11 @@ class Conversation:
     def took_voicemail(self) -> bool:
         """Whether an answering machine took the call."""
         return self._director.voicemail
+
+    @property
+    def answerer(self) -> Answerer:
+        """Who answered, as far as that is known by now."""
+        return self._watch.answerer
 
     @property
     def with_human(self) -> bool:

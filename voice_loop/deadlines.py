@@ -10,6 +10,10 @@ class Due(Enum):
 
     OPENING = auto()
     """The person had their time to say hello."""
+    ANSWERER = auto()
+    """It is to be looked at again who answered."""
+    NOBODY_CAME = auto()
+    """A queue, a screener or a ringing tone has been waited for long enough."""
     TOOL_SLOW = auto()
     """A tool takes so long that the person should hear of it."""
     TIME_UP = auto()

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voice_loop.prompts import (
+    ANSWER_SCREENING,
     CALL_ANSWERED,
     CUT_OFF,
     LEAVE_MESSAGE,
+    MENU_AGAIN,
     READ_BACK,
     Message,
     inert,
@@ -37,6 +39,14 @@ class Dialogue:
     def leave_message(self) -> None:
         """Ask for what is left on an answering machine."""
         self._append({"role": "user", "content": LEAVE_MESSAGE})
+
+    def answer_screening(self) -> None:
+        """Ask for what is said to a call screener."""
+        self._append({"role": "user", "content": ANSWER_SCREENING})
+
+    def menu_again(self) -> None:
+        """Tell that a menu was heard before."""
+        self._append({"role": "user", "content": MENU_AGAIN})
 
     def recall(self, faq: Sequence[tuple[str, str]]) -> None:
         """Remind the agent of answers to what was said."""

@@ -18,6 +18,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from voice_loop.agent_turns import AgentTurns
+from voice_loop.answering.menus import Menus
+from voice_loop.answering.watch import (
+    MACHINES,
+    Answerer,
+    AnswerWatch,
+    Beep,
+    GreetingGoesOn,
+    GreetingOver,
+)
 from voice_loop.answers import Answers
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
@@ -72,7 +81,6 @@ from voice_loop.speech_input import Keys
 from voice_loop.stopwatch import Stopwatch
 from voice_loop.tools import ToolResult
 from voice_loop.transcript_log import TranscriptLog
-from voice_loop.voicemail import Beep, VoicemailTone
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +90,13 @@ _GOES_ON: Final = (Verdict.NOTHING, Verdict.BACKCHANNEL)
 _TOOL_SLOW_MS: Final = 700
 #: Between the last words of the longest conversation and its limit: they leave, and some slack.
 _TIME_UP_SLACK_MS: Final = 600
+#: So often it is looked whether whoever runs on is somebody to be answered, and whether whoever
+#: does not listen has gone.
+_LOOK_AGAIN_MS: Final = 100
+_LOOK_AGAIN_AT_MACHINE_MS: Final = 500
+#: So often a message to a machine that goes on talking is begun, and a screener answered, at most.
+_MOST_MESSAGES: Final = 4
+_MOST_INTRODUCTIONS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,7 @@ class Director:
         prepared: Prepared,
         dialogue: Dialogue,
         faq: Faq,
+        answering: AnswerWatch,
         say: Callable[[ToolCall], str | None],
         min_confidence: float,
     ) -> None:
@@ -115,6 +131,7 @@ class Director:
             prepared: speeches that are rendered before they are needed.
             dialogue: as the language model is told it; grows here.
             faq: answers that the agent is reminded of.
+            answering: tells who answered; it hears the line, and is given the words here.
             say: tells what is said while a tool works; None for a phrase of ours.
             min_confidence: a transcript below it is asked for again.
         """
@@ -126,6 +143,12 @@ class Director:
         self._dialogue = dialogue
         self._say = say
         self._min_confidence = min_confidence
+        self._answering = answering
+        self._menus = Menus()
+        self._messages = self._introductions = 0
+        """Begun so far, to a voicemail and to a screener."""
+        self._noted_ms = 0
+        """Up to here a machine's words are noted."""
         self._log = TranscriptLog(dialogue)
         self._now = Moment()
         self._commands: list[Command] = []
@@ -245,14 +268,20 @@ class Director:
                 self._given_up += self._reply is not None
                 self._drop_reply()
             case TurnEnded(onset, last):
-                self._turn_ended(onset, last)
+                return self._turn_ended(onset, last)
             case Transcribed(speech, transcript):
-                self._transcribed(speech, transcript)
+                return self._transcribed(speech, transcript)
             case Keys(digits, frame, at):
                 self._answer_keys(digits, frame, at)
-            case VoicemailTone():
-                self._beeped_ms = self._now_ms
-                return self._leave_voicemail()
+            case Answerer():
+                return self._answered_by(event)
+            case GreetingOver(beeped):
+                if beeped:
+                    self._beeped_ms = self._now_ms
+                return self._greeting_over()
+            case GreetingGoesOn():
+                if self._agent.speech is self._prepared.voicemail:
+                    self._agent.note(self._prepared.voicemail, self._now)
             case Beep():
                 self._beeped_ms = self._now_ms
             case Told(note):
@@ -260,7 +289,7 @@ class Director:
             case HoldChanged(held):
                 self._hold_changed(held)
             case NobodySpeaks():
-                self._nobody_speaks()
+                return self._nobody_speaks()
             case TimeUpRendered(length_ms) if length_ms:
                 limit_ms = self._config.max_duration_ms
                 lead_ms = min(length_ms + _TIME_UP_SLACK_MS, limit_ms // 2)
@@ -287,6 +316,11 @@ class Director:
             match due:
                 case Due.OPENING:
                     self._open()
+                case Due.ANSWERER if self._reply is not None and self._reply.turn_over:
+                    if (reason := self._settle(self._reply)) is not None:
+                        return reason
+                case Due.NOBODY_CAME:
+                    return self._nobody_came()
                 case Due.TOOL_SLOW:
                     self._fill_silence()
                 case Due.TIME_UP:
@@ -297,6 +331,8 @@ class Director:
                     return "silence"
                 case Due.MAX_DURATION:
                     return "max_duration"
+                case _:
+                    pass
         return None
 
     # The announcement -------------------------------------------------------------------
@@ -340,7 +376,9 @@ class Director:
             self._announce()
             return
         engaged = self._ending or self._now.person_speaks or self._reply is not None
-        if not engaged and self._opening_comes:
+        if self._opening_comes and not engaged and self._listens and self._answering.suspicious:
+            self._deadlines.set(Due.OPENING, self._now_ms + _LOOK_AGAIN_AT_MACHINE_MS)
+        elif not engaged and self._opening_comes:
             self._opening_comes = False
             now_ms = self._now_ms
             opening = self._prepared.opening
@@ -379,23 +417,28 @@ class Director:
             Transcribe(reply.speech, reply.started_ms, reply.ended_ms, reply.stopwatch)
         )
 
-    def _turn_ended(self, onset: int, last: int) -> None:
+    def _turn_ended(self, onset: int, last: int) -> EndReason | None:
         if self._reply is None or self._reply.turn_over:
             self._start_reply(onset, last)
         self._not_understood = None
         if self._reply is not None:
             self._reply.turn_over = True
             self._reply.stopwatch.mark("endpoint", self._now.at)
-            self._settle(self._reply)
+            return self._settle(self._reply)
+        return None
 
-    def _transcribed(self, speech: Speech, transcript: Transcript) -> None:
+    def _transcribed(self, speech: Speech, transcript: Transcript) -> EndReason | None:
         """Judge what was said, and have it answered as that asks."""
         if (cut_off := self._cut_off.get(speech)) is not None:
             cut_off.transcript = transcript
             self._note_cut_off(cut_off)
         reply = self._reply
         if reply is None or speech is not reply.speech:
-            return
+            return None
+        if (reason := self._tell_words(transcript, whole=False)) is not None:
+            return reason
+        if self._reply is not reply:
+            return None
         reply.transcript, reply.verdict = self._judge_turn(reply, transcript)
         self._commands.append(TellTurnDetector(reply.transcript))
         if reply.verdict is Verdict.REPEAT:
@@ -403,7 +446,7 @@ class Director:
             self._commands.append(ReadOut(speech, self._phrases.repeat, reply.stopwatch))
         elif reply.verdict is Verdict.ANSWER:
             self._answer(reply)
-        self._settle(reply)
+        return self._settle(reply)
 
     def _judge_turn(self, reply: Reply, transcript: Transcript) -> tuple[Transcript, Verdict]:
         """Judge what was said; of words that only let an answer go on, those before it are taken
@@ -421,6 +464,9 @@ class Director:
 
     def _judge(self, transcript: Transcript) -> Verdict:
         speech = self._agent.speech
+        if self._listens and self._answering.answerer.who == "menu":
+            # What opens the call is for a person.
+            return judge(transcript, None, self._phrases, self._min_confidence)
         if self._opening_comes or (speech is not None and speech.opens and not speech.played):
             return Verdict.OPENING
         return judge(transcript, self._overlap(), self._phrases, self._min_confidence)
@@ -438,13 +484,25 @@ class Director:
         if not reply.waits_for_tool:
             self._commands.append(self._answers.to(reply, self._agent.speech))
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: Reply) -> EndReason | None:
         """Act on what was said, once it is known, and once the turn is over if that matters.
 
         When the person speaks again already, what they say now decides whether it is spoken.
         """
         if reply.verdict is None or reply.transcript is None:
-            return
+            return None
+        if reply.turn_over and self._listens:
+            if self._answering.waits:
+                self._deadlines.set(Due.ANSWERER, self._now_ms + _LOOK_AGAIN_MS)
+                return None
+            if (reason := self._tell_words(reply.transcript, whole=True)) is not None:
+                return reason
+            if self._reply is not reply:
+                return None
+            if self._answering.suspicious and not self._ending:
+                return self._heard_machine(reply, reply.transcript)
+            if self._opening_comes:
+                reply.verdict = Verdict.OPENING
         if reply.verdict in _GOES_ON:
             if not self._now.talking:
                 self._commands.append(Resume())
@@ -452,11 +510,16 @@ class Director:
                 self._reply = None
                 if reply.verdict is Verdict.BACKCHANNEL:
                     self._person_turn_over(reply, reply.transcript)
-            return
+            return None
         if not reply.turn_over:
             if self._agent.speech is not None:
                 self._commands.append(Hold())
-            return
+            return None
+        self._begin_answer(reply)
+        return None
+
+    def _begin_answer(self, reply: Reply) -> None:
+        """Give the answer to a whole turn the floor."""
         self._reply = None
         if reply.continues is self._answered:
             self._answered = None
@@ -535,22 +598,133 @@ class Director:
 
     # Fixed lines, and the end -----------------------------------------------------------
 
-    def _leave_voicemail(self) -> EndReason | None:
-        """Do what the call is to do at an answering machine's tone."""
-        self._note_question()
-        if self._config.voicemail == "ignore" or self._ending or self._log.conversed:
+    @property
+    def _listens(self) -> bool:
+        """Whether it matters who answered."""
+        return self._config.voicemail != "ignore"
+
+    def _tell_words(self, transcript: Transcript, *, whole: bool) -> EndReason | None:
+        """Have words tell who says them."""
+        sure = transcript.confidence >= self._min_confidence
+        found = self._answering.words(transcript.text, sure=sure, whole=whole)
+        return None if found is None else self._answered_by(found)
+
+    def _answered_by(self, answerer: Answerer) -> EndReason | None:
+        """Do what the call is to do now that it is known who answered."""
+        if not self._listens or self._ending or self._log.conversed:
             return None
-        self.voicemail = True
-        if self._config.voicemail == "hangup":
+        self.voicemail = answerer.who == "voicemail"
+        evidence = ", ".join(answerer.evidence)
+        log.info(
+            "call %s: %s after %d ms: %s",
+            *(self._call_id, answerer.who, answerer.at_ms, evidence),
+        )
+        if answerer.who not in MACHINES:
+            self._deadlines.clear(Due.NOBODY_CAME)
+            return None
+        if answerer.who == "fax":
+            return "unavailable"
+        if answerer.who == "voicemail" and (answerer.full or self._config.voicemail == "hangup"):
+            self._note_question()
             return "voicemail"
-        self._begin_ending("voicemail")
-        self._agent.play(self._prepared.voicemail)
+        waits_ms = {
+            "screening": self._config.answering.screening_ms,
+            "ringing": self._config.answering.ringing_ms,
+        }.get(answerer.who, self._config.max_hold_ms)
+        self._deadlines.set(Due.NOBODY_CAME, self._now_ms + waits_ms)
+        if answerer.who != "menu":
+            self._agent.give_way(self._now)
         return None
 
-    def _nobody_speaks(self) -> None:
-        engaged = self._ending or self._reply is not None or self._agent.speech is not None
-        if engaged or self._opening_comes:
+    def _greeting_over(self) -> EndReason | None:
+        """Say what is to be said to whatever has just begun to listen."""
+        if not self._listens or self._log.conversed:
+            return None
+        message = self._prepared.voicemail
+        match self._answering.answerer.who:
+            case "unavailable":
+                return "unavailable"
+            case "screening" if not self._ending:
+                self._introduce()
+            case "voicemail" if not self._ending or self._end_reason == "voicemail":
+                if self._messages >= _MOST_MESSAGES:
+                    return None
+                if not self._ending:
+                    self._begin_ending("voicemail")
+                elif self._agent.speech is message:
+                    self._agent.note(message, self._now)
+                self._messages += 1
+                message.rewind()
+                self._agent.play(message)
+            case _:
+                pass
+        return None
+
+    def _introduce(self) -> None:
+        """Tell a screener who calls and why; what opens the call is for the person."""
+        if self._introductions >= _MOST_INTRODUCTIONS:
             return
+        self._introductions += 1
+        asked = self._reply
+        if asked is not None and asked.transcript is not None:
+            self._note_machine(asked, asked.transcript)
+            self._noted_ms = asked.ended_ms
+        self._deadlines.set(Due.NOBODY_CAME, self._now_ms + self._config.answering.screening_ms)
+        if self._config.screening_message:
+            self._agent.play_line(self._speeches.new(), self._config.screening_message)
+            return
+        self._dialogue.answer_screening()
+        now_ms = self._now_ms
+        introduction = Reply(
+            self._speeches.new(), Stopwatch(self._now.at), now_ms, now_ms, now_ms, settled=True
+        )
+        self._answer(introduction)
+        self._agent.reply = introduction
+        self._agent.play(introduction.speech)
+
+    def _heard_machine(self, reply: Reply, transcript: Transcript) -> EndReason | None:
+        """Let what a machine said pass; a menu is answered, unless it leads nowhere."""
+        if self._answering.answerer.who != "menu":
+            self._note_machine(reply, transcript)
+            return None
+        times = self._menus.hear(transcript.text)
+        if times > self._config.answering.menu_repeats:
+            self._note_machine(reply, transcript)
+            return "ivr_no_navigate"
+        if times > 1:
+            reply.menu_again = True
+            self._answer(reply)
+        if reply.verdict in _GOES_ON:
+            self._note_machine(reply, transcript)
+        else:
+            self._begin_answer(reply)
+        return None
+
+    def _note_machine(self, reply: Reply, transcript: Transcript) -> None:
+        """Note what a machine said, and that nobody answers it."""
+        self._drop_reply()
+        if plain_words(transcript.text) and reply.ended_ms > self._noted_ms:
+            self._person_turn_over(reply, transcript)
+            self._dialogue.person_said(transcript.text)
+
+    def _nobody_came(self) -> EndReason:
+        """The end of a call in which no person took over from a machine."""
+        who = self._answering.answerer.who
+        if who == "menu":
+            return "ivr_no_navigate"
+        return "voicemail" if who == "voicemail" else "silence"
+
+    def _nobody_speaks(self) -> EndReason | None:
+        engaged = self._ending or self._reply is not None or self._agent.speech is not None
+        if engaged:
+            return None
+        if self._listens and self._answering.suspicious:
+            if self._answering.answerer.who != "menu":
+                return None
+            self._silences += 1
+            return "ivr_no_navigate" if self._silences > self._config.silence_prompts else None
+        if self._opening_comes:
+            return None
         self._silences += 1
         if self._silences > self._config.silence_prompts:
             self._begin_ending("silence")
@@ -560,6 +734,7 @@ class Director:
             self._agent.play_line(self._speeches.last_words(), line)
         else:
             self._agent.play_line(self._speeches.new(in_history=False), self._phrases.are_you_there)
+        return None
 
     def _hold_changed(self, held: bool) -> None:
         if held:
@@ -646,7 +821,8 @@ class Director:
         if speech is not self._agent.speech:
             return False
         reply = self._agent.reply
-        objectionable = speech.tool_call is not None or speech.hang_up_after
+        who = self._answering.answerer.who if self._listens else "unknown"
+        objectionable = who != "menu" and (speech.tool_call is not None or speech.hang_up_after)
         if objectionable and not speech.last_words and self._now.person_speaks:
             # They may object.
             self._commands.append(Hold())
@@ -659,15 +835,20 @@ class Director:
             self._use_tool(reply, speech.tool_call)
             return False
         self._agent.reply = None
-        return speech.hang_up_after
+        return speech.hang_up_after and (speech.last_words or who != "screening")
 
     def _person_turn_over(self, reply: Reply, transcript: Transcript) -> None:
         self._note_question()
         self._silences = 0
         span_ms = reply.started_ms, reply.ended_ms
         beeped = self._beeped_ms is not None and self._beeped_ms >= reply.started_ms
-        sure = reply.keys or (transcript.confidence >= self._min_confidence and not beeped)
+        machine = self._listens and self._answering.suspicious
+        sure = reply.keys or (
+            transcript.confidence >= self._min_confidence and not beeped and not machine
+        )
         turn = self._log.person(transcript, span_ms, keys=reply.keys, sure=sure)
+        if self._log.conversed:
+            self._answering.conversed()
         self._commands.append(Report(turn))
 
     def _drop_reply(self) -> None:

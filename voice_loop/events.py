@@ -13,6 +13,8 @@ EndReason = Literal[
     "max_duration",
     "engine_error",
     "voicemail",  # an answering machine took the call
+    "unavailable",  # an announcement, a busy tone or a fax machine took the call
+    "ivr_no_navigate",  # a menu led nowhere
     "operator_hangup",  # asked for through the API
     "transferred",  # the person talks to somebody else now
 ]

@@ -271,13 +271,21 @@ class Speech:
 
     def step_back(self) -> None:
         """Go back to where a word ended shortly before, so that it goes on with a whole one."""
-        peaks = [int(np.abs(frame.astype(np.int32)).max()) for frame in self._left]
+        kept = list(self._left)[-_KEPT_FRAMES:]
+        peaks = [int(np.abs(frame.astype(np.int32)).max()) for frame in kept]
         earlier = peaks[: max(1, len(peaks) - _REPEATED_FRAMES + 1)]
         if earlier and not self.over:
             quietest = len(earlier) - 1 - int(np.argmin(earlier[::-1]))
-            while len(self._left) > quietest:
-                self._frames.appendleft(self._left.pop())
-                self._played -= 1
+            self._go_back(len(kept) - quietest)
+
+    def rewind(self) -> None:
+        """Go back to the beginning; of a speech that keeps what has left (`kept_whole`)."""
+        self._go_back(len(self._left))
+
+    def _go_back(self, frames: int) -> None:
+        for _ in range(frames):
+            self._frames.appendleft(self._left.pop())
+        self._played -= frames
 
 
 @dataclass(frozen=True)
@@ -299,8 +307,13 @@ class SpeechFactory:
             in_history=in_history,
         )
 
-    def last_words(self) -> Speech:
-        """Make a speech that cannot be interrupted and ends the call."""
+    def last_words(self, *, kept_whole: bool = False) -> Speech:
+        """Make a speech that cannot be interrupted and ends the call.
+
+        Args:
+            kept_whole: whether it may have to be said again from its beginning.
+        """
+        left: deque[Samples] = deque(maxlen=None if kept_whole else _KEPT_FRAMES)
         return Speech(
             self.source_rate,
             self.line_rate,
@@ -309,6 +322,7 @@ class SpeechFactory:
             last_words=True,
             in_history=False,
             hang_up_after=True,
+            _left=left,
         )
 
 

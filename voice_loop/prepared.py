@@ -27,5 +27,5 @@ def prepared_speeches(speeches: SpeechFactory) -> Prepared:
         opening,
         apology=speeches.last_words(),
         time_up=speeches.last_words(),
-        voicemail=speeches.last_words(),
+        voicemail=speeches.last_words(kept_whole=True),
     )

@@ -45,6 +45,12 @@ CALL_ANSWERED = "[call answered]"
 #: Asks for the message that is left on an answering machine.
 LEAVE_MESSAGE = "[an answering machine took the call: leave a message and say goodbye]"
 
+#: Asks for what is said to a call screener.
+ANSWER_SCREENING = "[a machine screens the call: say in one sentence who calls and why]"
+
+#: After a menu that was heard before.
+MENU_AGAIN = "[you have heard this menu before: choose something else, or ask for a person]"
+
 #: After something that was dictated.
 READ_BACK = "[repeat that back, and ask whether it is right]"
 

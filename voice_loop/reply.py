@@ -39,6 +39,8 @@ class Reply:
     """Something of it was heard."""
     keys: bool = False
     """The person pressed keys instead of speaking."""
+    menu_again: bool = False
+    """What it answers is a menu that was heard before."""
 
     def heard(self) -> Timings | None:
         """Note that words of it were heard; returns its times the first time, if it has any."""

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from voice_loop.answering.watch import AnswerEvent
 from voice_loop.events import EndReason
 from voice_loop.floor import FloorEvent
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Transcript
 from voice_loop.speech_input import Keys
 from voice_loop.tools import ToolResult
-from voice_loop.voicemail import Beep, VoicemailTone
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ class Over:
 Signal = (
     FloorEvent
     | Keys
-    | VoicemailTone
-    | Beep
+    | AnswerEvent
     | SpeechOver
     | SpeechHeard
     | Transcribed

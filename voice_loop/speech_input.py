@@ -1,4 +1,4 @@
-"""What comes in on one call, frame by frame: speech, keys and an answering machine's tone.
+"""What comes in on one call, frame by frame: speech, keys, and what shows who answered.
 
 Runs in the media tick. It keeps the last half minute of audio for the recogniser, turns the
 detector's verdicts into floor events, and gathers keys (DTMF) into groups.
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voice_loop.answering.watch import AnswerEvent, AnswerWatch
 from voice_loop.audio import FRAME_MS, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
 from voice_loop.ports import BatchedDetector, SpeechDetector
 from voice_loop.turn_detection import TurnDetector
-from voice_loop.voicemail import Beep, VoicemailTone, VoicemailWatch
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
 _PADDING_FRAMES = 10
@@ -58,7 +58,7 @@ class SpeechInput:
         self,
         detector: SpeechDetector,
         turns: TurnDetector,
-        voicemail: VoicemailWatch,
+        answering: AnswerWatch,
         config: FloorConfig,
     ) -> None:
         self.floor = Floor(config, turns)
@@ -66,7 +66,7 @@ class SpeechInput:
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
         self._batched = detector if isinstance(detector, BatchedDetector) else None
-        self._voicemail = voicemail
+        self._answering = answering
         self._loudness = _Loudness()
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
         self._digits = ""
@@ -86,7 +86,7 @@ class SpeechInput:
         agent_speaks: bool,
         may_speak: bool,
         is_echo: bool = False,
-    ) -> Iterator[FloorEvent | Keys | VoicemailTone | Beep]:
+    ) -> Iterator[FloorEvent | Keys | AnswerEvent]:
         """Take one frame.
 
         Args:
@@ -101,8 +101,7 @@ class SpeechInput:
         if is_speech:
             self.voiced_at = arrived_at
         self._heard.append(heard)
-        if (tone := self._voicemail.listen(heard, is_speech=is_speech)) is not None:
-            yield tone
+        yield from self._answering.listen(heard, is_speech=is_speech, agent_speaks=agent_speaks)
         if may_speak:
             yield from self.floor.push(is_speech, agent_speaks)
         else:
@@ -115,7 +114,7 @@ class SpeechInput:
         """A key was pressed; `at` is `time.monotonic()` seconds."""
         self._digits = (self._digits + digit)[:_KEYS_LIMIT]
         self._digit_frame, self._digit_at = self.floor.frame, at
-        self._voicemail.press()
+        self._answering.press()
 
     def _keys_complete(self) -> bool:
         return (

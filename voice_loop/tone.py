@@ -15,10 +15,11 @@ from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, FULL_SCALE, Samples
 
 #: Where beeps are, Hz.
 LOWEST_HZ: Final = 350.0
-HIGHEST_HZ: Final = 2100.0
+HIGHEST_HZ: Final = 2120.0
+#: What is found by itself, without words that announce it, ms.
+SURE_MS: Final = 180
 
-#: Whole frames of the shortest and the longest tone; it seldom begins and ends with one.
-_SHORTEST_FRAMES = 180 // FRAME_MS
+#: Whole frames of the longest tone; it seldom begins and ends with one.
 _LONGEST_FRAMES = 2000 // FRAME_MS
 #: Mean square of the quietest tone: -40 dBFS.
 _QUIETEST = (FULL_SCALE * 0.01) ** 2
@@ -39,7 +40,8 @@ _ROWS = (697.0, 770.0, 852.0, 941.0)
 _COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
 _KEY_TOLERANCE = 0.03
 
-_Pitches = tuple[float, ...]
+#: Frequencies, Hz, lower first.
+Pitches = tuple[float, ...]
 
 
 class ToneDetector:
@@ -47,11 +49,17 @@ class ToneDetector:
 
     Args:
         rate: Hz.
+        shortest_ms: whole frames of the shortest tone that is found.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, shortest_ms: int = SURE_MS) -> None:
+        self._shortest_frames = shortest_ms // FRAME_MS
+        self.pitches: Pitches = ()
+        """The one or two frequencies, Hz, lower first, that the latest frame consists of."""
+        self.found: tuple[Pitches, int] = ((), 0)
+        """The frequencies of the tone that ended last, and how long it was, ms."""
         self._window = np.hanning(rate // FRAMES_PER_SECOND).astype(np.float32)
-        self._pitches: _Pitches = ()
+        self._pitches: Pitches = ()
         self._frames = 0
         self._power = 0.0
         """The mean of the tone that lasts, or of the one that ended."""
@@ -68,13 +76,14 @@ class ToneDetector:
         """Take one frame; whether it shows that there was a tone, once for each."""
         sound = frame.astype(np.float32)
         power = float(sound @ sound) / sound.size
-        pitches = self._pitches_of(sound) if power >= _QUIETEST else ()
+        pitches = self.pitches = self._pitches_of(sound) if power >= _QUIETEST else ()
         if self._goes_on(pitches, power):
             self._frames += 1
             self._power += (power - self._power) / self._frames
             return False
-        if _SHORTEST_FRAMES <= self._frames <= _LONGEST_FRAMES:
+        if self._shortest_frames <= self._frames <= _LONGEST_FRAMES:
             self._waited, self._quiet = 0, 0
+            self.found = self._pitches, self._frames * FRAME_MS
         self._frames = 0
         if self._waited is not None:
             return self._is_followed_by_silence(power)
@@ -82,7 +91,7 @@ class ToneDetector:
             self._pitches, self._power, self._frames = pitches, power, 1
         return False
 
-    def _goes_on(self, pitches: _Pitches, power: float) -> bool:
+    def _goes_on(self, pitches: Pitches, power: float) -> bool:
         """Whether this is the tone of the frames before."""
         return (
             self._frames > 0
@@ -103,24 +112,33 @@ class ToneDetector:
             self._waited = None
         return found
 
-    def _pitches_of(self, sound: NDArray[np.float32]) -> _Pitches:
-        """The one or two frequencies, Hz, lower first, that a frame consists of; else none."""
-        spectrum = np.fft.rfft(sound * self._window)
-        powers = spectrum.real**2 + spectrum.imag**2
-        pure = _PUREST * float(powers.sum())
-        pitch, power = _take_peak(powers)
-        if power >= pure:
-            return (pitch,) if LOWEST_HZ <= pitch <= HIGHEST_HZ else ()
-        if power < pure / 2:
-            return ()
-        other, other_power = _take_peak(powers)
-        low, high = sorted((pitch, other))
-        if power + other_power < pure or low < LOWEST_HZ or high > HIGHEST_HZ:
-            return ()
-        return () if _near(low, _ROWS) and _near(high, _COLUMNS) else (low, high)
+    def _pitches_of(self, sound: NDArray[np.float32]) -> Pitches:
+        return pitches_of(sound * self._window, FRAMES_PER_SECOND)
 
 
-def _take_peak(powers: NDArray[np.floating]) -> tuple[float, float]:
+def pitches_of(windowed: NDArray[np.float32], bin_hz: float) -> Pitches:
+    """The one or two frequencies, Hz, lower first, that a sound consists of; else none.
+
+    Args:
+        windowed: the sound, by a Hann window.
+        bin_hz: one over its length in seconds.
+    """
+    spectrum = np.fft.rfft(windowed)
+    powers = spectrum.real**2 + spectrum.imag**2
+    pure = _PUREST * float(powers.sum())
+    pitch, power = _take_peak(powers, bin_hz)
+    if power >= pure:
+        return (pitch,) if LOWEST_HZ <= pitch <= HIGHEST_HZ else ()
+    if power < pure / 2:
+        return ()
+    other, other_power = _take_peak(powers, bin_hz)
+    low, high = sorted((pitch, other))
+    if power + other_power < pure or low < LOWEST_HZ or high > HIGHEST_HZ:
+        return ()
+    return () if _near(low, _ROWS) and _near(high, _COLUMNS) else (low, high)
+
+
+def _take_peak(powers: NDArray[np.floating], bin_hz: float) -> tuple[float, float]:
     """The highest peak of a spectrum, Hz, and its power; it is taken out."""
     index = min(max(_LOBE, int(powers.argmax())), powers.size - _LOBE - 1)
     lobe = powers[index - _LOBE : index + _LOBE + 1]
@@ -129,7 +147,7 @@ def _take_peak(powers: NDArray[np.floating]) -> tuple[float, float]:
     curve = left - 2 * top + right
     offset = 0.5 * (left - right) / curve if curve else 0.0
     lobe[:] = 0
-    return (index + offset) * FRAMES_PER_SECOND, power
+    return (index + offset) * bin_hz, power
 
 
 def _near(pitch: float, keys: tuple[float, ...]) -> bool:

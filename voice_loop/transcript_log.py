@@ -1,12 +1,12 @@
 """The transcript of a conversation: every finished turn, kept in the dialogue as it is told."""
 
+from voice_loop.answering.phrases import sounds_recorded
 from voice_loop.clauses import ToolCall
 from voice_loop.dialogue import Dialogue
 from voice_loop.events import Timings, ToolUse, Turn
 from voice_loop.playout import Speech
 from voice_loop.ports import Transcript
 from voice_loop.tools import MAX_OUTPUT, ToolResult
-from voice_loop.voicemail import sounds_recorded
 
 
 class TranscriptLog:

@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
+from voice_loop.answering.phrases import sounds_recorded
 from voice_loop.dictation import Dictation, dictation
 from voice_loop.expectations import Expected, expected_after
 from voice_loop.ports import Transcript
-from voice_loop.voicemail import sounds_recorded
 from voice_loop.wording import Wording, wording
 
 #: How long people's pauses within turns last, ms, and how rare it is that they last longer: the

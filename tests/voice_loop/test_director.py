@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from voice_loop.answering.watch import AnswerConfig, AnswerWatch
 from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
@@ -67,6 +68,7 @@ class Table:
             prepared=self.prepared,
             dialogue=Dialogue("system"),
             faq=Faq(()),
+            answering=AnswerWatch(RATE, AnswerConfig()),
             say=lambda call: None,
             min_confidence=0.4,
         )

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from voice_loop.answering.watch import AnswerConfig, Answerer, AnswerWatch
 from voice_loop.audio import FRAME_MS, Samples, frame_samples
 from voice_loop.floor import FloorConfig, PauseLasts, SpeechPaused, SpeechStarted, TurnEnded
 from voice_loop.speech_input import SpeechInput
 from voice_loop.turn_detection import TurnDetector
-from voice_loop.voicemail import VoicemailWatch
 
 RATE = 8000
 
@@ -32,12 +32,12 @@ def sound(dbfs: float) -> Samples:
 def heard(levels_dbfs: list[float], lingers: int) -> list[tuple[int, object]]:
     config = FloorConfig()
     turns = TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en")
-    speech = SpeechInput(Lingering(lingers), turns, VoicemailWatch(RATE), config)
+    speech = SpeechInput(Lingering(lingers), turns, AnswerWatch(RATE, AnswerConfig()), config)
     return [
         (speech.floor.frame, event)
         for level in levels_dbfs
         for event in speech.listen(sound(level), 0.0, agent_speaks=False, may_speak=True)
-        if not isinstance(event, PauseLasts)
+        if not isinstance(event, PauseLasts | Answerer)
     ]
 
 
@@ -53,7 +53,10 @@ def test_a_pause_begins_with_the_silence_whatever_the_detector_makes_of_that(lou
 
 def test_silence_stands_in_for_what_has_not_come_yet() -> None:
     speech = SpeechInput(
-        Lingering(1), TurnDetector(420, 1_500, "en"), VoicemailWatch(RATE), FloorConfig()
+        Lingering(1),
+        TurnDetector(420, 1_500, "en"),
+        AnswerWatch(RATE, AnswerConfig()),
+        FloorConfig(),
     )
     for level in [-20.0] * 20 + [-50.0] * 3:
         list(speech.listen(sound(level), 0.0, agent_speaks=False, may_speak=True))

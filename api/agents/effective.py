@@ -18,6 +18,7 @@ _TEXTS: Final = (
     "end_of_call_sentence",
     "max_duration_end_message",
     "voicemail_message",
+    "screening_message",
 )
 
 

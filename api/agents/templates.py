@@ -28,6 +28,7 @@ _TEXTS: Final = (
     "end_of_call_sentence",
     "max_duration_end_message",
     "voicemail_message",
+    "screening_message",
     "voicemail_sms_prompt",
     "after_call_sms_prompt",
 )

@@ -10,10 +10,11 @@ from phonenumbers import NumberParseException, parse, region_code_for_country_co
 
 from api.agents.effective import effective
 from api.calls.ambience import ambience_of
-from api.resources.agent_fields import AgentFields, LlmField, VoiceField
+from api.resources.agent_fields import AgentFields, AnswerDetection, LlmField, VoiceField
 from api.resources.call import Call
 from api.resources.call_facts import callee_zone
 from api.settings import Settings
+from voice_loop.answering.watch import AnswerConfig
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 from voice_loop.phrases import language_code
@@ -62,6 +63,8 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         time_up_message=agent.max_duration_end_message,
         voicemail=_at_voicemail(call, agent),
         voicemail_message=agent.voicemail_message or "",
+        screening_message=agent.screening_message or "",
+        answering=_answering(agent.answer_detection or AnswerDetection()),
         temperature=_given(llm.temperature, 0.0),
         speed=_given(agent_voice.speed, 1.0),
         ambience=ambience_of(call),
@@ -95,6 +98,24 @@ def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup",
     if call.direction == "inbound":
         return "ignore"
     return agent.voicemail_action or ("leave_message" if agent.voicemail_message else "hangup")
+
+
+def _answering(asked: AnswerDetection) -> AnswerConfig:
+    config = AnswerConfig()
+    return AnswerConfig(
+        short_ms=_given(asked.short_ms, config.short_ms),
+        pause_ms=_given(asked.pause_ms, config.pause_ms),
+        long_ms=_given(asked.long_ms, config.long_ms),
+        greeting_pause_ms=_given(asked.greeting_pause_ms, config.greeting_pause_ms),
+        tone_wait_ms=_given(asked.tone_wait_ms, config.tone_wait_ms),
+        screening_ms=_milliseconds(asked.screening_seconds, config.screening_ms),
+        ringing_ms=_milliseconds(asked.ringing_seconds, config.ringing_ms),
+        menu_repeats=_given(asked.menu_repeats, config.menu_repeats),
+    )
+
+
+def _milliseconds(seconds: float | None, default: int) -> int:
+    return default if seconds is None else round(seconds * 1000)
 
 
 def _given(value: _T | None, default: _T) -> _T:

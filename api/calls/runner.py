@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
+from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.calls.call_log import CallLog
 from api.calls.objections import objection_in
@@ -59,6 +60,7 @@ from pbx.switch import (
     Transferred,
 )
 from voice_loop import events
+from voice_loop.answering.watch import Answerer, Who
 from voice_loop.briefing import Said
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
@@ -76,7 +78,18 @@ _REACH_AGAIN_S = 0.5
 _LAST_TURN_S = 5.0
 _NOT_TOLD = Cause("failed", "unknown", "The PBX did not tell how the call ended.")
 _TALKED_LONG = Cause("completed", "normal_clearing", "The two had talked for too long.")
-_VOICEMAIL = "An answering machine took the call."
+#: Why nobody was reached, where something else answered.
+_MACHINES: Final[Mapping[Who, str]] = {
+    "voicemail": "An answering machine took the call.",
+    "unavailable": "An announcement or a busy tone took the call.",
+    "fax": "A fax machine took the call.",
+}
+_ANSWERED_BY: Final[Mapping[Who, AnsweredBy]] = {
+    **dict.fromkeys(_MACHINES, "machine"),
+    "menu": "ivr",
+    "hold_queue": "ivr",
+    "screening": "screening",
+}
 #: Of a call that was answered and brought no audio within this many seconds, or longer.
 _NO_MEDIA_S = 3.0
 _MEDIA_LOST = "No audio came from the far end any more, so we hung up; the log tells more."
@@ -114,6 +127,15 @@ class RunnerConfig:
     """Told of a call that failed for want of an engine."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
+
+
+def _told(answerer: Answerer) -> JsonObject:
+    """Who answered, as the attempt's record keeps it."""
+    return {
+        "who": answerer.who,
+        "evidence": list(answerer.evidence),
+        "decided_ms": answerer.at_ms,
+    }
 
 
 class CallRunner:
@@ -529,17 +551,19 @@ class CallRunner:
         return recording_name(self._call.id, self._claimed.number, ending)
 
     def _at_machine(self) -> bool:
-        """Whether an answering machine took the call. Where an operator ended it, that is no reason
-        to call again, and not told."""
-        talked = self._conversation
-        return talked is not None and talked.took_voicemail and not self._canceled
+        """Whether a machine took the call that leads nowhere."""
+        return self._answerer() == "machine"
 
     def _answerer(self) -> AnsweredBy:
         """Who took an answered call."""
-        if self._at_machine():
-            return "machine"
         talked = self._conversation
-        return "human" if talked is not None and talked.with_human else "unknown"
+        if talked is None:
+            return "unknown"
+        if talked.with_human and not talked.took_voicemail:
+            return "human"
+        # Where an operator ended it, a machine is no reason to call again, and not told.
+        by = "machine" if talked.took_voicemail else _ANSWERED_BY.get(talked.answerer.who)
+        return "unknown" if by is None or self._canceled else by
 
     def _mute(self, at: float, media: MediaStats) -> bool:
         """Whether a call that nobody broke off brought not one packet of audio, nor a key."""
@@ -608,8 +632,10 @@ class CallRunner:
         elif reason == "media_lost":
             cause = replace(cause, message=_MEDIA_LOST)
         machine = self._at_machine()
-        if machine and cause.state == "completed":
-            cause = replace(cause, state="no_answer", message=_VOICEMAIL)
+        answerer = None if self._conversation is None else self._conversation.answerer
+        if machine and answerer is not None and cause.state == "completed":
+            message = _MACHINES.get(answerer.who, _MACHINES["voicemail"])
+            cause = replace(cause, state="no_answer", message=message)
         return await self._over(
             Ending(
                 at=at,
@@ -622,6 +648,7 @@ class CallRunner:
                 and (bool(self._call.returns) or (self._config.calls.analysis and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
+                answerer=None if answerer is None or not answered else _told(answerer),
                 media=asdict(media),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),

@@ -13,6 +13,7 @@ from api.client.errors import ApiError, OffhookError, UnreachableError
 from api.client.reading import parse, read
 from api.client.sse import EventStreamReader
 from api.client.transport import Json, Transport, at
+from api.resources.answering import Answering, ChangeCall
 from api.resources.attempt import AttemptObject
 from api.resources.call import CallObject, CreateCall, Direction
 from api.resources.event import EventObject
@@ -128,6 +129,14 @@ class Calls(Transport):
         path = f"/recordings/{quote(call_id, safe='')}/{attempt}"
         query = urlencode({"expires": expires, "signature": signature})
         return await self._save(f"{path}?{query}", file)
+
+    async def change_call(self, call_id: str, body: ChangeCall | Json) -> CallObject:
+        """Correct who answered. Raises ApiError `not_answered`."""
+        return await self._write(CallObject, "PATCH", at("calls", call_id), body)
+
+    async def get_answering(self) -> Answering:
+        """Count who answered, as found and as corrected."""
+        return await self._get(Answering, at("answering"))
 
     async def cancel_call(self, call_id: str) -> CallObject:
         """End it before the answer. Raises ApiError `already_answered`, `already_ended`."""

@@ -36,6 +36,7 @@ FREE_TEXT: Final = frozenset(
         "source",
         "tools",
         "voicemail_message",
+        "screening_message",
         "voicemail_sms_prompt",
         "after_call_sms_prompt",
         "metadata",
@@ -187,6 +188,65 @@ class FaqItem(Body):
     id: str | None = Field(default=None, max_length=64, description=_ECHOED)
     needs_human_answer: bool | None = Field(default=None, description=_ECHOED)
     source: Literal["human", "ai"] | None = Field(default=None, description=_ECHOED)
+
+
+class AnswerDetection(Body):
+    """When somebody or something is taken to have answered; what is left out is the default."""
+
+    short_ms: int | None = Field(
+        default=None,
+        ge=300,
+        le=10_000,
+        description="First words up to this length with a pause after them are a person's; who "
+        "runs on is listened to before the agent speaks. Default 1800.",
+        examples=[1800],
+    )
+    pause_ms: int | None = Field(
+        default=None,
+        ge=300,
+        le=5_000,
+        description="Who ran on without a machine's words and then is silent for so long is "
+        "answered. Default 1000.",
+    )
+    long_ms: int | None = Field(
+        default=None,
+        ge=2_000,
+        le=60_000,
+        description="Speech at the answer, none of which is understood, is a machine's once it has "
+        "lasted so long. Default 7000.",
+    )
+    greeting_pause_ms: int | None = Field(
+        default=None,
+        ge=300,
+        le=10_000,
+        description="A machine's greeting that did not end in its invitation is over after this "
+        "silence. Default 1500.",
+    )
+    tone_wait_ms: int | None = Field(
+        default=None,
+        ge=500,
+        le=30_000,
+        description="So long a tone that was announced is waited for. Default 4000.",
+    )
+    screening_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=600,
+        description="So long the person is waited for whom a call screener asks. Default 45.",
+    )
+    ringing_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=600,
+        description="So long a call may ring on that something has answered. Default 60.",
+    )
+    menu_repeats: int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="A menu that is heard more often than this is a dead end, and hung up on. "
+        "Default 3.",
+    )
 
 
 class AgentFields(Body):
@@ -349,14 +409,24 @@ class AgentFields(Body):
     )
     voicemail_action: Literal["hangup", "leave_message"] | None = Field(
         default=None,
-        description="At the tone of an answering machine: hang up, or say `voicemail_message` "
+        description="Where an answering machine took the call: hang up, or say `voicemail_message` "
         "first. Default: leave a message if there is one.",
     )
     voicemail_message: str | None = Field(
         default=None,
         max_length=MAX_SENTENCE,
-        description="Said after the tone of an answering machine; default what the language "
+        description="Said to an answering machine, once it listens; default what the language "
         "model writes by the instructions, never what opens the call.",
+    )
+    screening_message: str | None = Field(
+        default=None,
+        max_length=MAX_SENTENCE,
+        description="Said to a call screener that asks who calls and why; default what the "
+        "language model says by the instructions.",
+        examples=["This is Ada of the Lopez dental practice, about tomorrow's appointment."],
+    )
+    answer_detection: AnswerDetection | None = Field(
+        default=None, description="Thresholds of who answered."
     )
     voicemail_sms_prompt: str | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy
@@ -48,6 +48,10 @@ class Attempt:
     recording_path: str | None
     """File name in the recordings folder; on disk before the file is."""
     amount_milli_cents: int | None
+    answerer: JsonObject | None
+    """Who answered, with the evidence, as the line showed it."""
+    found_answered_by: AnsweredBy | None
+    """What `answered_by` was before it was corrected; None where it was not."""
     recording_node: str | None
     """Whose folder; None of what an earlier release recorded, until its node claims it."""
     recording: JsonObject | None
@@ -89,11 +93,27 @@ class Ended:
     """Nobody can say what became of the attempt, so the number is not dialled again."""
     answered_by: AnsweredBy | None = None
     media: JsonObject | None = None
+    answerer: JsonObject | None = None
+    """As `Attempt.answerer`."""
     recording_path: str | None = None
     """Relative to the recordings folder."""
     recording_seconds: float = 0.0
     recording_bytes: int | None = 0
     """Of the file; None: a crash cut it short, and it is not announced."""
+
+
+class AnswererObject(BaseModel):
+    """Who or what answered."""
+
+    who: str = Field(
+        description="`human`, `voicemail`, `menu`, `screening`, `hold_queue`, `unavailable`, "
+        "`ringing`, `fax`, `silence` or `unknown`, as it stood at the end.",
+        examples=["voicemail"],
+    )
+    evidence: list[str] = Field(
+        description="What spoke for it.", examples=[["invite phrase", "tone phrase"]]
+    )
+    decided_ms: int = Field(description="When that was decided, after the answer.", examples=[4180])
 
 
 class AttemptObject(Resource):
@@ -113,6 +133,12 @@ class AttemptObject(Resource):
     answered_at: Timestamp | None
     ended_at: Timestamp | None
     answered_by: AnsweredBy | None
+    answerer: AnswererObject | None = Field(
+        description="Who answered in detail; null where nobody did."
+    )
+    found_answered_by: AnsweredBy | None = Field(
+        description="What `answered_by` was before somebody corrected it; null where nobody did."
+    )
     end_reason: str | None
     hangup_cause: str | None = Field(description="Q.850 cause in lower snake case.")
     message: str | None

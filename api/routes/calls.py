@@ -11,6 +11,7 @@ from api.http.endpoint import LOCATION, Answer, EndpointTable, Exchange, Paramet
 from api.http.paging import Filters, PageQuery, page_parameters, read_page_query
 from api.orders.place import read_order
 from api.resources.answer import Accepted, Created, Page
+from api.resources.answering import Answering, ChangeCall
 from api.resources.attempt import AttemptObject
 from api.resources.call import Call, CallObject, CreateCall, Direction
 from api.resources.turn import Transcript, TurnObject
@@ -150,6 +151,24 @@ async def get_call(exchange: Exchange) -> CallObject:
     `result` follows when `result_status` is no longer `pending`.
     """
     return (await find_call(exchange)).shown
+
+
+@route(
+    "PATCH", ONE, "Correct who answered", {409: "It is not over, or nobody answered."}, scope="call"
+)
+async def change_call(exchange: Exchange, asked: ChangeCall) -> CallObject:
+    """Sets `answered_by`, where what was found is wrong; `/v1/answering` counts that. The call is
+    neither billed nor tried again for it.
+    """
+    call_id = exchange.named("call_id")
+    call = await exchange.store.amendments.correct_answered_by(call_id, asked.answered_by)
+    return call.shown
+
+
+@route("GET", "/v1/answering", "Count who answered")
+async def get_answering(exchange: Exchange) -> Answering:
+    """Over all attempts that are kept: what was found, and what that was corrected to."""
+    return await exchange.store.amendments.answering()
 
 
 @route("GET", ONE + "/transcript", "Read what was said")

@@ -1,10 +1,17 @@
 """What is set right of a call beside its story: its configuration when it is first dialled, its
 outcome afterwards."""
 
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.base.lifecycle import AnsweredBy
 from api.base.refusals import Conflict
+from api.resources.answering import Answering, AnsweringCount
 from api.resources.call import Call, NewCall
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
+from api.store.rows import load_attempts, update_attempt
+from api.store.tables import attempts
 
 
 class Amendments:
@@ -56,3 +63,50 @@ class Amendments:
             return await change.save()
 
         return await self._database.write(work)
+
+    async def correct_answered_by(self, call_id: str, answered_by: AnsweredBy) -> Call:
+        """Say who answered the last attempt of a call, in place of what was found.
+
+        It is neither billed nor tried again for that. Raises NotFound, or Conflict for a call that
+        is not over or was not answered.
+        """
+
+        async def work(transaction: Transaction) -> Call:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            call, connection = change.call, transaction.connection
+            if not call.over or call.answered_by is None:
+                raise Conflict("not_answered", "nobody answered the call, or it is not over yet")
+            last = (await load_attempts(connection, call_id))[-1]
+            found = last.found_answered_by or last.answered_by
+            await update_attempt(
+                connection,
+                call_id,
+                last.number,
+                answered_by=answered_by,
+                found_answered_by=None if found == answered_by else found,
+            )
+            updated_at = max(self._signals.clock(), call.updated_at)
+            change.set(answered_by=answered_by, updated_at=updated_at)
+            return await change.save()
+
+        return await self._database.write(work)
+
+    async def answering(self) -> Answering:
+        """Count who answered, as it was found and as it was corrected."""
+        found = func.coalesce(attempts.c.found_answered_by, attempts.c.answered_by)
+        wanted = (
+            select(found.label("found"), attempts.c.answered_by, func.count().label("attempts"))
+            .where(attempts.c.answered_by.is_not(None))
+            .group_by(found, attempts.c.answered_by)
+            .order_by(found, attempts.c.answered_by)
+        )
+
+        async def work(connection: AsyncConnection) -> Answering:
+            rows = await connection.execute(wanted)
+            counts = [AnsweringCount(**row._mapping) for row in rows]
+            wrong = sum(one.attempts for one in counts if one.found != one.answered_by)
+            return Answering(
+                attempts=sum(one.attempts for one in counts), corrected=wrong, counts=counts
+            )
+
+        return await self._database.read(work)

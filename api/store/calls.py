@@ -290,6 +290,7 @@ class CallLedger:
                 "message": ended.cause.message,
                 "unknown": ended.unknown,
                 "recording_path": ended.recording_path,
+                "answerer": None if ended.answerer is None else dict(ended.answerer),
             }
             over = replace(mine, **storable(values))
             amount = change.cost_of(over)

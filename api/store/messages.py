@@ -37,7 +37,8 @@ async def add_after_attempt(
     Each is sent once for a call, however many attempts it takes.
     """
     purpose: MessagePurpose
-    if ended.answered_by == "machine" and call.agent.get("voicemail_sms_prompt"):
+    voicemail = ended.answered_by == "machine" and ended.end_reason != "unavailable"
+    if voicemail and call.agent.get("voicemail_sms_prompt"):
         purpose = "voicemail"
     elif (
         ended.answered_by != "machine"

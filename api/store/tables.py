@@ -497,6 +497,8 @@ attempts = Table(
     Column("amount_milli_cents", BigInteger),
     Column("recording_node", String(64)),
     Column("recording", Json),
+    Column("answerer", Json),
+    Column("found_answered_by", String(16)),
     UniqueConstraint("call_id", "number"),
     one_of(
         "state",

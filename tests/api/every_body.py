@@ -1,10 +1,12 @@
 """For each operation that takes JSON: bodies that hold every field, and where answers show them."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from api.resources.attempt import Ended
 from tests.api import story
 from tests.api.conftest import Bench
 from tests.api.revox_examples import ASSISTANT
@@ -138,6 +140,17 @@ AGENT: Final[Body] = {
     "webhook_url": "https://hook.example.org/x",
     "voicemail_action": "leave_message",
     "voicemail_message": "Please call back.",
+    "screening_message": "It is Ada.",
+    "answer_detection": {
+        "short_ms": 1500,
+        "pause_ms": 900,
+        "long_ms": 9000,
+        "greeting_pause_ms": 2000,
+        "tone_wait_ms": 3000,
+        "screening_seconds": 20.5,
+        "ringing_seconds": 30.5,
+        "menu_repeats": 4,
+    },
     "voicemail_sms_prompt": "Please call back.",
     "after_call_sms_prompt": "Thank them.",
     "email_notification_address": "frontdesk@example.org",
@@ -281,6 +294,11 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
     async def in_progress() -> Mapping[str, str]:
         return {"call_id": (await story.answered(bench.store)).id}
 
+    async def answered_and_over() -> Mapping[str, str]:
+        call = await story.answered(bench.store)
+        ended = Ended(time.time(), story.NORMAL, "voicemail", answered_by="machine")
+        return {"call_id": (await bench.store.calls.record_ended(call.id, ended)).id}
+
     async def new_draft() -> Mapping[str, str]:
         return {"campaign_id": await made("/v1/campaigns", draft)}
 
@@ -369,6 +387,12 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
             {"agent_id": changed_id},
             native_agent,
             {"/number_id": "/answer/primary_number_id"},
+        ),
+        "PATCH /v1/calls/{call_id}": Case(
+            ({"answered_by": "human"},),
+            {"call_id": (await answered_and_over())["call_id"]},
+            native_call,
+            renew=answered_and_over,
         ),
         "POST /v1/calls/{call_id}/transfer": Case(
             (

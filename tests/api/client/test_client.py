@@ -189,11 +189,16 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     assert (await client.end_call(call.id)).status == "in_progress"
     assert bench.asked == [call.id, f"{call.id}:hangup"]
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100_000))
-    ended = Ended(time.time(), NORMAL, "agent_hangup", recording_path="a.wav")
+    ended = Ended(
+        time.time(), NORMAL, "agent_hangup", answered_by="unknown", recording_path="a.wav"
+    )
     await bench.store.calls.record_ended(call.id, ended)
     over = await client.wait_until_over(call.id, timeout_s=20)
     assert (over.status, over.metadata) == ("completed", {"customer": "42"})
     assert await client.get_call(call.id) == over
+    assert (await client.change_call(call.id, {"answered_by": "human"})).answered_by == "human"
+    counted = await client.get_answering()
+    assert (counted.attempts, counted.corrected) == (1, 1)
     (attempt,) = await all_of(client.list_attempts(call.id))
     assert (attempt.number, attempt.sip_code) == (1, 200)
     assert [turn.text for turn in (await client.get_transcript(call.id)).turns] == ["hello"]

@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 from pbx.testbed.instance import Asterisk
 from pbx.testbed.loopback import HOST, RTP_PORTS, SHIPPED, free_block, free_ports, render
+from pbx.testbed.music import write_music
 from pbx.testbed.personas import dialplan
 from pbx.testbed.provide import Installation, Say, TestBedError, provide
 
@@ -85,6 +86,12 @@ class TestBed:
         if self._carrier is None:
             raise TestBedError("the test bed is not up")
         return self._carrier
+
+    @property
+    def carrier_sounds(self) -> Path:
+        """The folder of the carrier's own recordings, English ones. Raises TestBedError."""
+        folders = dict(() if self._installation is None else self._installation.directories)
+        return folders.get("astdatadir", Path("/usr/share/asterisk")) / "sounds/en"
 
     @property
     def version(self) -> str:
@@ -166,6 +173,9 @@ class TestBed:
         # A phone whose owner waits sends silence, not nothing.
         silence = "transmit_silence = yes"
         asterisk = Asterisk("the carrier", installation, home, (silence,))
+        music = home / "music"
+        music.mkdir()
+        write_music(music / "music.wav")
         render(
             _PREFIX,
             _CARRIER,
@@ -176,6 +186,7 @@ class TestBed:
             TRUNK_HOST=HOST,
             TRUNK_PORT=self.ports.sip,
             CODECS=self._codecs,
+            MUSIC=str(music),
         )
         (asterisk.etc / "extensions.conf").write_text(dialplan(str(SOUNDS)))
         return asterisk

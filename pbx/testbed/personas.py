@@ -187,6 +187,48 @@ PERSONAS: Final[Sequence[Persona]] = (
         steps=("Transfer(PJSIP/sip:+1555010021@${CHANNEL(pjsip,local_addr)})", "Hangup(16)"),
     ),
     Persona(
+        "+1555010031",
+        "mailbox",
+        "is Asterisk's own voicemail: a greeting, a beep, and it keeps what is said",
+        steps=(*_ANSWER, "VoiceMail(31@default,u)", "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010032",
+        "silent mailbox",
+        "is a voicemail that greets and then listens without a beep, and keeps what is said",
+        steps=(*_ANSWER, "Playback(vm-nobodyavail)", "Playback(vm-intro)",
+               "WaitForNoise(200,1,20)", "Log(NOTICE,voicemail ${WAITSTATUS})", "Wait(30)",
+               "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010033",
+        "menus",
+        "is a menu of three levels, 0 and 0 and 2 lead to somebody who confirms",
+        steps=(*_ANSWER, "Read(KEY,vm-opts,1,,3,6)", "Log(NOTICE,menu 1 key ${KEY})",
+               'ExecIf($["${KEY}" != "0"]?Hangup(16))',
+               "Read(KEY,vm-reachoper,1,,3,6)", "Log(NOTICE,menu 2 key ${KEY})",
+               'ExecIf($["${KEY}" != "0"]?Hangup(16))',
+               "Read(KEY,vm-tocallback,1,,3,6)", "Log(NOTICE,menu 3 key ${KEY})",
+               'ExecIf($["${KEY}" != "2"]?Hangup(16))',
+               "Wait(1)", _play("hello"), *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)",
+               "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010034",
+        "screener",
+        "asks who calls and why, then somebody comes and confirms",
+        steps=(*_ANSWER, _play("screening"), "WaitForNoise(200,1,10)",
+               "Log(NOTICE,screener ${WAITSTATUS})", "WaitForSilence(1200,1,20)", "Wait(3)",
+               _play("hello"), *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)"),
+    ),
+    Persona(
+        "+1555010035",
+        "queue",
+        "is a queue with music; after a while somebody comes and confirms",
+        steps=(*_ANSWER, "Playback(queue-periodic-announce)", "Queue(front-desk,,,,90)",
+               "Hangup(16)"),
+    ),
+    Persona(
         "+1555010027",
         "listener",
         "says nothing, and logs that it hears something once it does",
@@ -194,6 +236,13 @@ PERSONAS: Final[Sequence[Persona]] = (
                "Wait(600)"),
     ),
 )  # fmt: skip
+
+#: Seconds of music in the queue.
+QUEUE_S: Final = 12
+_AT_THE_DESK: Final = (
+    "Answer()",
+    *("Wait(0.5)", _play("hello"), *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)"),
+)
 
 #: `CAUSE_NUMBER.format(cause)` is refused with that Q.850 cause.
 CAUSE_NUMBER: Final = "+15550199{:03d}"
@@ -226,6 +275,7 @@ def dialplan(sounds: str) -> str:
         "[globals]",
         f"SOUNDS = {sounds}",
         "TRANSFER_CONTEXT = referred",
+        f"QUEUE_SECONDS = {QUEUE_S}",
         "",
         "; What Offhook's Asterisk dials. Every call leaves one line in the log before anything",
         "; else: the witness against double dialling.",
@@ -246,6 +296,11 @@ def dialplan(sounds: str) -> str:
         "[rooms]",
         "exten => echo,1,Answer()",
         " same => n,Echo()",
+        "",
+        "; Who takes a call from the queue, after a while.",
+        "[queue-agents]",
+        "exten => desk,1,Wait(${QUEUE_SECONDS})",
+        *(f" same => n,{step}" for step in _AT_THE_DESK),
         "",
         "; Text messages (SIP MESSAGE), each one line in the log.",
         "[messages]",

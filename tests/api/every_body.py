@@ -296,7 +296,7 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
 
     async def answered_and_over() -> Mapping[str, str]:
         call = await story.answered(bench.store)
-        ended = Ended(time.time(), story.NORMAL, "voicemail", answered_by="machine")
+        ended = Ended(time.time(), story.NORMAL, "agent_hangup", answered_by="human")
         return {"call_id": (await bench.store.calls.record_ended(call.id, ended)).id}
 
     async def new_draft() -> Mapping[str, str]:
@@ -389,7 +389,7 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
             {"/number_id": "/answer/primary_number_id"},
         ),
         "PATCH /v1/calls/{call_id}": Case(
-            ({"answered_by": "human"},),
+            ({"answered_by": "machine"},),
             {"call_id": (await answered_and_over())["call_id"]},
             native_call,
             renew=answered_and_over,

@@ -1,9 +1,10 @@
 """What the side of every PBX needs to be told."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from pbx.codecs import Codec
+from pbx.dial_string import DEFAULTS, PbxKind, Way
 
 #: RFC 3261 section 17.1.1.2: timer B, 64 times T1, which is half a second.
 INVITE_TIMEOUT_S: Final = 32.0
@@ -13,10 +14,14 @@ INVITE_TIMEOUT_S: Final = 32.0
 class PbxConfig:
     """Settings of one PBX; times are in seconds. The setting's name stands beside each."""
 
+    kind: ClassVar[PbxKind]
+
     port: int
     host: str = "127.0.0.1"
     trunk: str = "trunk"
     """`pbx.trunk`: what numbers are dialled through, by the name that the PBX has for it."""
+    dial_string: str = ""
+    """`pbx.dial_string`: what the PBX dials where the trunk says nothing else."""
     codec: Codec | None = None
     """`pbx.codec`; None leaves it to the trunk."""
     media_host: str | None = None
@@ -36,3 +41,7 @@ class PbxConfig:
     """How long calls outlive a lost link before they are given up."""
     reconcile_interval_s: float = 30.0
     """How often the calls are compared with the PBX's channels while all is well."""
+
+    def way(self, trunk: str | None = None, dial_string: str | None = None) -> Way:
+        """How numbers are dialled over a trunk; None is as configured."""
+        return Way(trunk or self.trunk, dial_string or self.dial_string or DEFAULTS[self.kind])

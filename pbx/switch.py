@@ -30,13 +30,15 @@ class Dial:
     id: str
     """The channel id, chosen by us, unique for ever: `offhook-<uuid>`."""
     number: str
-    """E.164, with the plus sign."""
+    """As the PBX takes it: E.164 with the plus sign, or what a dial plan made of that."""
     caller_number: str | None = None
-    """Caller ID number, E.164."""
+    """Caller ID number, likewise."""
     caller_name: str | None = None
     ring_timeout_s: int = 30
     trunk: str | None = None
     """Name of the trunk; None is the configured default."""
+    dial_string: str | None = None
+    """What the PBX dials, as a template (`pbx.dial_string`); None is the configured default."""
     limit_s: int = 14_400
     """Seconds of talk after which the PBX itself hangs up, whatever has become of us; at most a
     week."""

@@ -12,6 +12,7 @@ from pbx.audio_port import MediaError
 from pbx.audio_watch import LOST_S
 from pbx.codecs import Encoding
 from pbx.config import PbxConfig
+from pbx.dial_string import Way
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.link import Link
 from pbx.live_attempts import LiveAttempts
@@ -24,7 +25,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from pbx.values import check_dial
+from pbx.values import check_dial, check_way
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         self._media = media
         self._on_incoming = on_incoming
         self._attempts: LiveAttempts[CoreT] = LiveAttempts(config.link_grace_s)
-        self._good_trunks: dict[str, tuple[float, TrunkT]] = {}
+        self._good_trunks: dict[Way, tuple[float, TrunkT]] = {}
 
     @property
     def connected(self) -> bool:
@@ -103,20 +104,21 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
 
     async def originate(self, dial: Dial) -> Attempt:
         """Dial. Returns once the PBX has the request; raises SwitchError, never retries."""
-        trunk = dial.trunk or self._config.trunk
-        check_dial(dial, trunk)
+        way = self._config.way(dial.trunk, dial.dial_string)
+        check_dial(dial)
+        check_way(way, self._config.kind)
         if dial.id in self._attempts:
             raise SwitchRefused(f"{dial.id} is being dialled already", "id")
         try:
-            its = await self._trunk(trunk)
+            its = await self._trunk(way)
             if its.problem is not None:
                 raise SwitchRefused(its.problem, "trunk")
             await self._require_free(dial.id)
         except SwitchUnavailable as error:
             raise SwitchNotReachedError(str(error)) from error  # only looked at, so far
-        attempt = self._begin(self._core_of(dial), self._encoding_for(its), trunk)
+        attempt = self._begin(self._core_of(dial), self._encoding_for(its), way.trunk)
         try:
-            await self._place(attempt, dial, trunk)
+            await self._place(attempt, dial, way)
         except (SwitchRefused, SwitchNotReachedError):
             self._forget(attempt)
             raise
@@ -171,7 +173,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         """The life of an attempt that is about to be dialled."""
 
     @abstractmethod
-    async def _place(self, attempt: LiveAttempt[CoreT], dial: Dial, trunk: str) -> None:
+    async def _place(self, attempt: LiveAttempt[CoreT], dial: Dial, way: Way) -> None:
         """Send the one request to dial, and wait until the PBX has taken it up.
 
         Raises SwitchRefused where there is no channel; anything else where there may be one.
@@ -182,7 +184,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         """Hang that up if it is there; the attempts' deadlines mind the rest."""
 
     @abstractmethod
-    async def _look_at_trunk(self, name: str) -> TrunkT:
+    async def _look_at_trunk(self, way: Way) -> TrunkT:
         """Ask the PBX. Raises SwitchRefused for a trunk that it does not know, SwitchError."""
 
     @abstractmethod
@@ -220,14 +222,14 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
             self._forget(attempt)
         return refusal
 
-    async def _trunk(self, name: str) -> TrunkT:
+    async def _trunk(self, way: Way) -> TrunkT:
         """How a trunk is. Raises as `_look_at_trunk`."""
         now = time.monotonic()
-        until, trunk = self._good_trunks.get(name, (0.0, None))
+        until, trunk = self._good_trunks.get(way, (0.0, None))
         if trunk is None or until <= now:
-            trunk = await self._look_at_trunk(name)
+            trunk = await self._look_at_trunk(way)
             if trunk.problem is None:
-                self._good_trunks[name] = (now + _TRUNK_TRUST_S, trunk)
+                self._good_trunks[way] = (now + _TRUNK_TRUST_S, trunk)
         return trunk
 
     def _on_link_down(self) -> None:

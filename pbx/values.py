@@ -3,14 +3,17 @@
 import re
 from typing import Final
 
+from pbx.dial_string import PbxKind, Way, check_dial_string
 from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 
 ID_PREFIX: Final = "offhook-"
 _ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
 _CHANNEL_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
-_CHANNEL_NAME: Final = re.compile(r"[0-9A-Za-z][\x21-\x7e]{0,149}")
+_CHANNEL_NAME: Final = re.compile(r"[0-9A-Za-z](?:[\x20-\x7e]{0,148}[\x21-\x7e])?")
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
-_TRUNK: Final = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+#: What a dial plan makes of a number: keys of a telephone, after a plus sign at most.
+_DIALLED: Final = re.compile(r"\+?[0-9*#]{1,40}")
+_TRUNK: Final = re.compile(r"[0-9A-Za-z_.-](?:[0-9A-Za-z_. -]{0,62}[0-9A-Za-z_.-])?")
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
 _NAME_LENGTH: Final = 80
 _LONGEST_S: Final = 7 * 86_400
@@ -57,8 +60,8 @@ def check_digits(digits: str) -> None:
 
 def check_number(number: str) -> None:
     """Raises SwitchRefused for what is no number."""
-    if not _NUMBER.fullmatch(number):
-        raise SwitchRefused("the number must be a plus sign and digits", "number")
+    if not _DIALLED.fullmatch(number):
+        raise SwitchRefused("the number must be digits, * and #, or a plus sign first", "number")
 
 
 def check_limit(seconds: int) -> None:
@@ -67,14 +70,27 @@ def check_limit(seconds: int) -> None:
         raise SwitchRefused(f"a call's limit must be 1 to {_LONGEST_S} seconds", "limit_s")
 
 
-def check_dial(dial: Dial, trunk: str) -> None:
+def check_way(way: Way, kind: PbxKind) -> None:
+    """Raises SwitchRefused for what a PBX of that kind does not dial by."""
+    if not _TRUNK.fullmatch(way.trunk) or (kind == "freeswitch" and " " in way.trunk):
+        raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
+    try:
+        dialled_by = check_dial_string(way.dial_string)
+    except ValueError as error:
+        raise SwitchRefused(f"the trunk's dial string {error}", "trunk") from error
+    if dialled_by != kind:
+        detail = f"the trunk's dial string {way.dial_string!r} is one of another kind of PBX"
+        raise SwitchRefused(detail, "trunk")
+
+
+def check_dial(dial: Dial) -> None:
     """Refuse what could be more than a value to a PBX: `&`, `,`, `@`, line breaks, …
 
     Raises SwitchRefused with the field's name.
     """
     check_id(dial.id)
     check_number(dial.number)
-    if dial.caller_number is not None and not _NUMBER.fullmatch(dial.caller_number):
+    if dial.caller_number is not None and not _DIALLED.fullmatch(dial.caller_number):
         raise SwitchRefused("the caller number must be a plus sign and digits", "caller_number")
     if dial.caller_name is not None:
         refuse_control_characters("caller_name", dial.caller_name)
@@ -82,8 +98,6 @@ def check_dial(dial: Dial, trunk: str) -> None:
             raise SwitchRefused(
                 f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
             )
-    if not _TRUNK.fullmatch(trunk):
-        raise SwitchRefused("the trunk must be the name of a trunk of the PBX", "trunk")
     if not 1 <= dial.ring_timeout_s <= 600:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
     check_limit(dial.limit_s)

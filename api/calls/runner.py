@@ -13,6 +13,7 @@ from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.calls.call_log import CallLog
 from api.calls.objections import objection_in
+from api.calls.dial_plan import planned
 from api.calls.recording import RecordedPeer
 from api.calls.recording_control import RecordingControl
 from api.calls.recording_folder import RecordingFolder, recording_name
@@ -291,16 +292,16 @@ class CallRunner:
         async with self._turn():
             if self._cancel_requested():
                 return None
-            self._attempt = await self._originate(
-                Dial(
-                    id=self._claimed.channel_id,
-                    number=self._call.to_number,
-                    caller_number=self._call.from_number,
-                    ring_timeout_s=self._config.ring_timeout_s,
-                    trunk=self._call.trunk,
-                    limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
-                )
+            dial = Dial(
+                id=self._claimed.channel_id,
+                number=self._call.to_number,
+                caller_number=self._call.from_number,
+                ring_timeout_s=self._config.ring_timeout_s,
+                trunk=self._call.trunk,
+                limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
             )
+            planned_dial = await planned(self._store, self._call.id, dial)
+            self._attempt = await self._originate(planned_dial)
         if self._attempt is not None and self._cancel_requested():
             await self._attempt.hang_up()
         return self._attempt

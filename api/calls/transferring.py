@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from api.base.refusals import Conflict, Refused
+from api.calls.dial_plan import planned
 from api.orders.transfers import order_transfer
 from api.resources.call import Call
 from api.resources.transfer import Transfer, TransferWish, leg_id
@@ -162,7 +163,8 @@ class Transferring:
         if transfer.method == "refer":
             self._desk.attach(Quiet())
             try:
-                await self._attempt.refer(transfer.number)
+                dial = await self._dial(transfer)
+                await self._attempt.refer(dial.number)
                 return None
             except SwitchRefused as error:
                 if not transfer.falls_back:
@@ -174,7 +176,7 @@ class Transferring:
         cause = await self._bridge(transfer)
         return None if cause is None else _REASONS.get(cause.state, cause.message)
 
-    async def _bridge(self, transfer: Transfer) -> Cause | None:
+    async def _dial(self, transfer: Transfer) -> Dial:
         dial = Dial(
             id=leg_id(self._channel_id, transfer.seq),
             number=transfer.number,
@@ -183,6 +185,10 @@ class Transferring:
             trunk=transfer.trunk,
             limit_s=self._calls.max_transferred_s + LIMIT_MARGIN_S,
         )
+        return await planned(self._store, self._call.id, dial)
+
+    async def _bridge(self, transfer: Transfer) -> Cause | None:
+        dial = await self._dial(transfer)
         if transfer.mode == "cold":
             return await bridge(self._switch, self._attempt, dial, attach=self._desk.attach)
         composing = asyncio.create_task(self._compose(transfer))

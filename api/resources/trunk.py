@@ -1,15 +1,18 @@
 """Trunks: over which ways calls go out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from api.base.fields import Body, Change
 from api.base.numbers import Prefix
 from api.base.times import Timestamp
+from api.policy.rewriting import Rule
 from api.resources.answer import Resource
+from pbx.dial_string import LONGEST, check_dial_string
 
 Activity = Literal["active", "inactive"]
 
@@ -32,6 +35,12 @@ class NewTrunk:
     """Of trunks that fit equally well, the lowest goes first."""
     pbx: str | None = None
     """Which of several PBXs has it; None is that of `[pbx]`."""
+    dial_string: str | None = None
+    """What the PBX dials, as a template; None is `pbx.dial_string`."""
+    number_rules: Sequence[Mapping[str, str]] = ()
+    """How the PBX takes the number that is called; each as `Rule`."""
+    caller_rules: Sequence[Mapping[str, str]] = ()
+    """How it takes the number that is shown."""
 
 
 T = TypeVar("T", bound=NewTrunk)
@@ -83,9 +92,31 @@ def _match(number: str, trunk: NewTrunk) -> int | None:
     return max(fitting, default=None)
 
 
-TRUNK_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+def rules_of(told: Sequence[Mapping[str, str]]) -> list[Rule]:
+    """A trunk's rules as what applies them."""
+    return [Rule(**one) for one in told]
 
-_NAME = "Name of the trunk on the PBX: Asterisk's PJSIP endpoint, FreeSWITCH's gateway."
+
+def _dial_string(template: str) -> str:
+    try:
+        check_dial_string(template)
+    except ValueError as error:
+        raise PydanticCustomError("dial_string", "{reason}", {"reason": str(error)}) from error
+    return template
+
+
+TRUNK_NAME = r"^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?$"
+_KEYS: Final = r"^\+?[0-9*#]{0,20}$"
+_PATTERN: Final = r"^([0-9*#+XZN]|\[([0-9](-[0-9])?)+\])*[.!]?$"
+
+DialString = Annotated[
+    str, AfterValidator(_dial_string), WithJsonSchema({"type": "string", "maxLength": LONGEST})
+]
+
+_NAME = (
+    "Name of the trunk on the PBX: Asterisk's PJSIP endpoint, FreeSWITCH's gateway; `{trunk}` of "
+    "its `dial_string`."
+)
 _STATUS = "`inactive`: nothing more is dialled on it; calls that wait for it go on waiting."
 _PREFIXES = "Only numbers that begin with one of these are dialled on it; none: every number."
 _CHANNELS = "Most calls on it at one time; null: as many as `calls.max_concurrent` allows."
@@ -102,7 +133,42 @@ _PBX = (
     "Which PBX has it: a name of `[pbxs.NAME]` in the settings; null: that of `[pbx]`. Its calls "
     "wait for no other one."
 )
+_DIAL_STRING = (
+    "What the PBX dials, with `{number}` and, if need be, `{trunk}`: `PJSIP/{number}@{trunk}`, "
+    "`Local/{number}@from-internal/n`, `SIP/{trunk}/{number}`; over FreeSWITCH "
+    "`sofia/gateway/{trunk}/{number}`, `loopback/{number}/default`, `user/{number}`. null: "
+    "`pbx.dial_string`, else the first of these."
+)
+_NUMBER_RULES = (
+    "How the PBX takes the number that is called: the first rule that fits is applied; where none "
+    "does, the number goes as it is, in E.164 form with the plus sign."
+)
+_RULE: Final = {"prefix": "+49", "match": ".", "prepend": "0"}
+_CALLER_RULES = "How it takes the caller number that is shown, likewise."
 _DESCRIPTION = Field(default="", max_length=500, description="Yours.", examples=["Berlin"])
+
+
+class NumberRule(Body):
+    """As FreePBX's dial patterns: `prepend` + `prefix` | `match`."""
+
+    prefix: str = Field(
+        default="",
+        pattern=_KEYS,
+        description="What the number begins with; it is taken off.",
+        examples=["+49"],
+    )
+    match: str = Field(
+        default=".",
+        min_length=1,
+        max_length=60,
+        pattern=_PATTERN,
+        description="What the rest is, all of it: digits, `*`, `#`, `+`; `X` a digit, `Z` 1 to 9, "
+        "`N` 2 to 9, `[13-5]` one of those; at the end `.` one or more of any, `!` any number.",
+        examples=["."],
+    )
+    prepend: str = Field(
+        default="", pattern=_KEYS, description="What is put in front of the rest.", examples=["0"]
+    )
 
 
 class _TrunkFields(Body):
@@ -120,6 +186,15 @@ class _TrunkFields(Body):
     allow_refer: bool = Field(default=False, description=_REFER)
     priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
     pbx: str | None = Field(default=None, max_length=63, description=_PBX, examples=["berlin"])
+    dial_string: DialString | None = Field(
+        default=None, description=_DIAL_STRING, examples=["Local/{number}@from-internal/n"]
+    )
+    number_rules: list[NumberRule] = Field(
+        default=[], max_length=50, description=_NUMBER_RULES, examples=[[_RULE]]
+    )
+    caller_rules: list[NumberRule] = Field(
+        default=[], max_length=50, description=_CALLER_RULES, examples=[[_RULE]]
+    )
 
 
 class CreateTrunk(_TrunkFields):
@@ -144,6 +219,11 @@ class TrunkObject(Resource):
     allow_refer: bool = Field(description=_REFER)
     priority: int = Field(description=_PRIORITY, examples=[10])
     pbx: str | None = Field(description=_PBX, examples=["berlin"])
+    dial_string: str | None = Field(
+        description=_DIAL_STRING, examples=["Local/{number}@from-internal/n"]
+    )
+    number_rules: list[NumberRule] = Field(description=_NUMBER_RULES, examples=[[_RULE]])
+    caller_rules: list[NumberRule] = Field(description=_CALLER_RULES, examples=[[_RULE]])
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
     failures: int = Field(description="Calls in a row that it failed.", examples=[0])
     resting_until: Timestamp | None = Field(

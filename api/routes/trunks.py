@@ -5,6 +5,7 @@ from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.resources.answer import Created, Page
 from api.resources.page import PageOf
 from api.resources.trunk import TRUNK_NAME, ChangeTrunk, CreateTrunk, NewTrunk, TrunkObject
+from pbx.dial_string import check_dial_string
 
 PATH = "/v1/trunks"
 ONE = PATH + "/{name}"
@@ -21,7 +22,7 @@ async def create_trunk(exchange: Exchange, asked: CreateTrunk) -> Created[TrunkO
 
     `pbx.trunk` of the settings, and that of each of `pbxs`, is added by itself at the start.
     """
-    _check_pbx(exchange, asked)
+    _check(exchange, asked.pbx, asked.dial_string)
     trunk = await exchange.store.trunks.create(NewTrunk(**asked.model_dump()))
     return Created(TrunkObject.of(trunk), f"{PATH}/{trunk.name}")
 
@@ -41,7 +42,7 @@ async def get_trunk(exchange: Exchange) -> TrunkObject:
 @route("PATCH", ONE, "Change, stop or start a trunk")
 async def change_trunk(exchange: Exchange, asked: ChangeTrunk) -> TrunkObject:
     """A limit holds for what is dialled from now on; calls under way go on. A rest ends."""
-    _check_pbx(exchange, asked)
+    await _check_change(exchange, asked)
     trunks = exchange.store.trunks
     return TrunkObject.of(await trunks.change(exchange.named("name"), asked.changes()))
 
@@ -52,12 +53,23 @@ async def delete_trunk(exchange: Exchange) -> None:
     await exchange.store.trunks.delete(exchange.named("name"))
 
 
-def _check_pbx(exchange: Exchange, asked: CreateTrunk | ChangeTrunk) -> None:
-    """Raise Problem for a PBX that the settings do not name."""
-    named = exchange.services.settings.pbxs
-    if asked.pbx is not None and asked.pbx not in named:
+async def _check_change(exchange: Exchange, asked: ChangeTrunk) -> None:
+    given = asked.changes()
+    if "pbx" in given or "dial_string" in given:
+        kept = await exchange.store.trunks.get(exchange.named("name"))
+        _check(exchange, given.get("pbx", kept.pbx), given.get("dial_string", kept.dial_string))
+
+
+def _check(exchange: Exchange, pbx: str | None, dial_string: str | None) -> None:
+    """Raise Problem for a PBX that the settings do not name, and a dial string of another kind."""
+    settings = exchange.services.settings
+    named = settings.pbxs
+    if pbx is not None and pbx not in named:
         known = ", ".join(named) or "none"
         raise invalid([FieldError(f"is none of `pbxs` ({known})", pointer("pbx"))])
+    kind = (settings.pbx if pbx is None else named[pbx]).kind
+    if dial_string is not None and check_dial_string(dial_string) != kind:
+        raise invalid([FieldError(f"is none that {kind} dials by", pointer("dial_string"))])
 
 
 ENDPOINTS = route.endpoints

@@ -7,8 +7,15 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from api.settings.section import Certificates, Host, Port, Section
+from api.settings.section import Port, Section
+from pbx.dial_string import check_dial_string
 
 _PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
+
+
+def _dial_string(template: str) -> str:
+    check_dial_string(template)
+    return template
 
 
 def _agi_secret(secret: SecretStr) -> SecretStr:
@@ -122,9 +129,15 @@ class Pbx(Section):
     )
     trunk: str = Field(
         default="trunk",
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        pattern=r"^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?$",
         description="Name of the SIP trunk: Asterisk's PJSIP endpoint, FreeSWITCH's gateway. It is "
         "added to `/v1/trunks` where it is not there.",
+    )
+    dial_string: Annotated[str, AfterValidator(_dial_string)] | None = Field(
+        default=None,
+        description="What the PBX dials, where a trunk has no `dial_string` of its own, as "
+        "`Local/{number}@from-internal/n`; unset is `PJSIP/{number}@{trunk}`, over FreeSWITCH "
+        "`sofia/gateway/{trunk}/{number}`.",
     )
     codec: Literal["auto", "ulaw", "alaw"] = Field(
         default="auto",
@@ -157,6 +170,12 @@ class Pbx(Section):
     ami: Ami = Ami()
     fastagi: FastAgi = FastAgi()
     esl: Esl = Esl()
+
+    @model_validator(mode="after")
+    def _dials_so(self) -> Self:
+        if self.dial_string is not None and check_dial_string(self.dial_string) != self.kind:
+            raise ValueError(f"dial_string is none of {self.kind}")
+        return self
 
     @model_validator(mode="after")
     def _agi_is_ours_alone(self) -> Self:

@@ -162,6 +162,9 @@ trunks = Table(
     Column("resting_until", Double),
     Column("rest_reason", FreeText),
     Column("pbx", String(63)),
+    Column("dial_string", Text),
+    Column("number_rules", Json, nullable=False, server_default="[]"),
+    Column("caller_rules", Json, nullable=False, server_default="[]"),
     one_of("status", ("active", "inactive")),
 )
 

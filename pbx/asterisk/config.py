@@ -3,14 +3,18 @@
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from ssl import SSLContext
+from typing import ClassVar
 
 from pbx.codecs import PCMA, PCMU, Codec
 from pbx.config import PbxConfig
+from pbx.dial_string import PbxKind
 
 
 @dataclass(frozen=True)
 class AsteriskConfig(PbxConfig):
     """Settings of one Asterisk, whose trunk is a PJSIP endpoint; `host` is `pbx.ami.host`."""
+
+    kind: ClassVar[PbxKind] = "asterisk"
 
     port: int = 5038
     """`pbx.ami.port`."""

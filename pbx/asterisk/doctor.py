@@ -13,6 +13,10 @@ from pbx.asterisk.trunk import look_at_trunk
 from pbx.audio_port import MediaError
 from pbx.codecs import G722, PCMU
 from pbx.media import MediaServer
+from pbx.asterisk.loopback_call import make_loopback_call
+from pbx.asterisk.transfers import CONTEXT
+from pbx.asterisk.trunk import dialplan_has, look_at_trunk, look_at_way
+from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
@@ -70,11 +74,13 @@ async def _modules(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]: 
 
 async def _trunk(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
     try:
-        trunk = await look_at_trunk(link, config.trunk)
+        trunk = await look_at_way(link, config.way())
     except SwitchRefused as error:
         return [Finding("trunk", False, str(error))]
     if trunk.problem is not None:
         return [Finding("trunk", False, trunk.problem)]
+    if trunk.contacts is None:
+        return [Finding("trunk", True, f"{trunk.name!r} dials {config.way().fill('NUMBER')}")]
     contacts = ", ".join(f"{uri} ({status})" for uri, status in trunk.contacts)
     return [Finding("trunk", True, f"{trunk.name!r} at {contacts}")]
 

@@ -16,7 +16,7 @@ _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _ARGUMENTS: Final = [f"agi_arg_{number}" for number in range(1, 9)]
 #: Names of headers that are looked at.
 _NAMES: Final = 16
-_PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_.-]{1,64})-[0-9a-f]{8}")
+_PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_. -]{1,64})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)

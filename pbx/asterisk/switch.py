@@ -32,10 +32,12 @@ from pbx.asterisk.outputs import (
     ReferAnswered,
     Smooth,
 )
-from pbx.asterisk.transfers import AsteriskTransfers, dialplan_has
-from pbx.asterisk.trunk import Trunk, formats_of, look_at_trunk
+from pbx.asterisk.transfers import AsteriskTransfers
+from pbx.asterisk.trunk import Trunk, dialplan_has, formats_of, look_at_way
 from pbx.attempt import LiveAttempt
 from pbx.codecs import G722, Codec, line_codec
+from pbx.codecs import Codec, telephone_codec
+from pbx.dial_string import Way, pjsip_parts
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaLeg, MediaServer
 from pbx.rare_log import RareLog
@@ -173,15 +175,17 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             invite_timeout_s=self._config.invite_timeout_s,
         )
 
-    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:
+    async def _place(self, attempt: LiveCall, dial: Dial, way: Way) -> None:
         # i: a callee's 302 is not followed: it would call itself in, through our own context.
         # S: from the answer on, in seconds.
         ring_s, options = dial.ring_timeout_s, f"iS({dial.limit_s})"
-        way = {"Application": "Dial", "Data": f"PJSIP/{dial.number}@{trunk},{ring_s},{options}"}
-        if self._has_dialplan:
-            way = {
+        dialled = way.fill(dial.number)
+        does = {"Application": "Dial", "Data": f"{dialled},{ring_s},{options}"}
+        if self._has_dialplan and (parts := pjsip_parts(dialled)) is not None:
+            number, endpoint = parts
+            does = {
                 **{"Context": _DIAL, "Exten": "dial", "Priority": "1"},
-                "Variable": f"OFFHOOK_NUMBER={dial.number},OFFHOOK_TRUNK={trunk},"
+                "Variable": f"OFFHOOK_NUMBER={number},OFFHOOK_TRUNK={endpoint},"
                 f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}",
             }
         fields = {
@@ -189,7 +193,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             "Channel": self._audio(attempt),
             "ChannelId": dial.id,
             "Async": "true",
-            **way,
+            **does,
         }
         if dial.caller_number is not None or dial.caller_name is not None:
             fields["CallerID"] = _caller_id(dial.caller_name, dial.caller_number)
@@ -283,8 +287,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             "chan_rtp loaded? See `offhook doctor`"
         )
 
-    async def _look_at_trunk(self, name: str) -> Trunk:
-        return await look_at_trunk(self._link, name)
+    async def _look_at_trunk(self, way: Way) -> Trunk:
+        return await look_at_way(self._link, way)
 
     def _media_address(self, leg: MediaLeg | None = None) -> tuple[str, int]:
         host, port = self._media.address_for(self._config.media_host, self._link.local_host, leg)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pbx.asterisk.attempt import AsteriskCore
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.outputs import ReferAnswered
-from pbx.asterisk.trunk import look_at_trunk
+from pbx.asterisk.trunk import dialplan_has, look_at_trunk
 from pbx.attempt import LiveAttempt
 from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchError, SwitchRefused, SwitchUnavailable
@@ -29,15 +29,6 @@ _SIP_URI: Final = re.compile(
 )
 
 LiveCall = LiveAttempt[AsteriskCore]
-
-
-async def dialplan_has(link: AmiLink, context: str) -> bool:
-    """Whether Asterisk's dialplan has that context. Raises SwitchUnavailable."""
-    try:
-        await link.act("ShowDialPlan", {"Context": context}, listing=True)
-    except SwitchRefused:
-        return False
-    return True
 
 
 def refer_to(number: str, contact: str) -> str | None:
@@ -135,7 +126,7 @@ class AsteriskTransfers:
         if endpoint is None:
             raise SwitchRefused("the far end is no SIP call of a trunk", "transfer")
         trunk = await look_at_trunk(self._link, endpoint[1])
-        targets = [refer_to(number, uri) for uri, _ in trunk.contacts]
+        targets = [refer_to(number, uri) for uri, _ in trunk.contacts or ()]
         target = next((one for one in targets if one is not None), None)
         if target is None:
             raise SwitchRefused(f"the trunk {trunk.name!r} has no SIP contact", "transfer")

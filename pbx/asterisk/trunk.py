@@ -1,20 +1,22 @@
-"""Whether a trunk can be dialled through, from what `PJSIPShowEndpoint` answers."""
+"""Whether a trunk can be dialled through, from what Asterisk tells of it before it dials."""
 
 import re
 from dataclasses import dataclass
 
 from pbx.asterisk.link import AmiLink
+from pbx.dial_string import Way
 from pbx.switch import SwitchRefused
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """A PJSIP endpoint as Asterisk sees it now."""
+    """A trunk as Asterisk sees it now: mostly a PJSIP endpoint."""
 
     name: str
-    contacts: tuple[tuple[str, str], ...]
-    """(SIP URI, status): `Reachable`, `Unreachable`, or not asked (yet)."""
-    context: str
+    contacts: tuple[tuple[str, str], ...] | None = None
+    """(SIP URI, status): `Reachable`, `Unreachable`, or not asked (yet). None of what is no PJSIP
+    endpoint: how its calls fare is told only by them."""
+    context: str = ""
     """Of the dialplan, where its calls come in."""
     formats: tuple[str, ...] = ()
     """What it may speak, best first, by Asterisk's names."""
@@ -22,6 +24,8 @@ class Trunk:
     @property
     def problem(self) -> str | None:
         """Why it cannot carry a call, and how to mend that; None when nothing is known."""
+        if self.contacts is None:
+            return None
         if not self.contacts:
             return (
                 f"the trunk {self.name!r} has no contact: give its aor in pjsip.conf one, "
@@ -33,6 +37,28 @@ class Trunk:
                 "check that address and the firewall"
             )
         return None
+
+
+async def dialplan_has(link: AmiLink, context: str) -> bool:
+    """Whether Asterisk's dialplan has that context. Raises SwitchUnavailable."""
+    try:
+        await link.act("ShowDialPlan", {"Context": context}, listing=True)
+    except SwitchRefused:
+        return False
+    return True
+
+
+async def look_at_way(link: AmiLink, way: Way) -> Trunk:
+    """The trunk of a way to dial. Raises as `look_at_trunk`, and so for a missing context."""
+    if way.endpoint is not None:
+        return await look_at_trunk(link, way.endpoint)
+    if way.context is not None and not await dialplan_has(link, way.context):
+        raise SwitchRefused(
+            f"Asterisk's dialplan has no context {way.context!r}: mend the dial string of the "
+            f"trunk {way.trunk!r} or extensions.conf",
+            "trunk",
+        )
+    return Trunk(way.trunk)
 
 
 async def look_at_trunk(link: AmiLink, name: str) -> Trunk:

@@ -1,9 +1,11 @@
 """What the FreeSWITCH side needs to be told."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pbx.codecs import PCMA, PCMU
 from pbx.config import PbxConfig
+from pbx.dial_string import PbxKind
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,8 @@ class FreeSwitchConfig(PbxConfig):
 
     `host` is `pbx.esl.host`: a name, or an IPv4 or IPv6 address.
     """
+
+    kind: ClassVar[PbxKind] = "freeswitch"
 
     port: int = 8021
     """`pbx.esl.port`."""

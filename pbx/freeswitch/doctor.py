@@ -5,7 +5,7 @@ from typing import Final
 
 from pbx.audio_port import MediaError
 from pbx.freeswitch.config import FreeSwitchConfig
-from pbx.freeswitch.gateway import look_at_gateway
+from pbx.freeswitch.gateway import look_at_way
 from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.loopback_call import make_loopback_call
 from pbx.media import MediaServer
@@ -50,9 +50,12 @@ async def _modules(config: FreeSwitchConfig, link: EslLink) -> Finding:  # noqa:
 
 
 async def _trunk(config: FreeSwitchConfig, link: EslLink) -> Finding:
-    gateway = await look_at_gateway(link, config.trunk)
+    way = config.way()
+    gateway = await look_at_way(link, way)
     if gateway.problem is not None:
         return Finding("trunk", False, gateway.problem)
+    if way.gateway is None:
+        return Finding("trunk", True, f"{way.trunk!r} dials {way.fill('NUMBER')}")
     return Finding(
         "trunk",
         True,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
+from pbx.dial_string import Way
 from pbx.freeswitch.link import EslLink
 from pbx.switch import SwitchRefused
 
@@ -39,6 +40,14 @@ class Gateway:
                 "check that address and the firewall"
             )
         return None
+
+
+async def look_at_way(link: EslLink, way: Way) -> Gateway:
+    """The gateway of a way to dial, or one of which nothing is known where it needs none.
+    Raises as `look_at_gateway`."""
+    if way.gateway is None:
+        return Gateway(way.trunk, "", "", "")
+    return await look_at_gateway(link, way.gateway)
 
 
 async def look_at_gateway(link: EslLink, name: str) -> Gateway:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pbx.codecs import PCMA, PCMU, Codec
+from pbx.dial_string import Way
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.switch import Dial
 
@@ -26,12 +27,12 @@ _LOOK_ALIKE: Final = str.maketrans(
 )
 
 
-def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
+def originate_argument(dial: Dial, way: Way, config: FreeSwitchConfig) -> str:
     """What follows the word `originate`.
 
     Args:
         dial: checked by `pbx.values.check_dial`.
-        trunk: name of the gateway, checked as well.
+        way: checked by `pbx.values.check_way`.
         config: see there.
     """
     longest_s = dial.ring_timeout_s + _RING_GRACE_S + dial.limit_s
@@ -48,7 +49,7 @@ def originate_argument(dial: Dial, trunk: str, config: FreeSwitchConfig) -> str:
         **_caller_id(dial),
     }
     written = _SEPARATOR.join(f"{name}={value}" for name, value in variables.items())
-    return f"'{{^^{_SEPARATOR}{written}}}sofia/gateway/{trunk}/{dial.number}' &park()"
+    return f"'{{^^{_SEPARATOR}{written}}}{way.fill(dial.number)}' &park()"
 
 
 def _offer(preferred: Codec | None, *, wideband: bool) -> str:

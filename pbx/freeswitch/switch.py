@@ -16,6 +16,13 @@ from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_gateway
 from pbx.freeswitch.link import EslLink, unicast
+from pbx.codecs import UNICAST8, Encoding
+from pbx.dial_string import Way
+from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
+from pbx.freeswitch.config import FreeSwitchConfig
+from pbx.freeswitch.doctor import examine
+from pbx.freeswitch.gateway import Gateway, look_at_way
+from pbx.freeswitch.link import EslLink
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
 from pbx.freeswitch.transfers import TRANSFERRED, FreeSwitchTransfers
@@ -122,7 +129,7 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         await self._link.api("uuid_send_dtmf", f"{attempt.id} {digits}@{_DIGIT_MS}")
 
     async def refer(self, attempt: LiveCall, number: str) -> None:
-        gateway = await self._trunk(attempt.trunk or self._config.trunk)
+        gateway = await self._trunk(self._config.way(attempt.trunk))
         await self._transfers.refer(attempt, number, gateway.host)
 
     async def join(self, attempt: LiveCall, other: LiveCall) -> None:
@@ -166,8 +173,8 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         if await self._link.job("uuid_exists", channel_id) == "true":
             raise SwitchRefused(f"FreeSWITCH has a channel {channel_id} already", "id")
 
-    async def _place(self, attempt: LiveCall, dial: Dial, trunk: str) -> None:
-        argument = originate_argument(dial, trunk, self._config)
+    async def _place(self, attempt: LiveCall, dial: Dial, way: Way) -> None:
+        argument = originate_argument(dial, way, self._config)
         created = self._created[attempt.id] = asyncio.Event()
         job = asyncio.create_task(self._link.job("originate", argument, limit_s=_LONGEST_RING_S))
         waiting = asyncio.create_task(created.wait())
@@ -202,8 +209,8 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         attempt.core.on_originate(failure, time.monotonic())
         attempt.pump()
 
-    async def _look_at_trunk(self, name: str) -> Gateway:
-        return await look_at_gateway(self._link, name)
+    async def _look_at_trunk(self, way: Way) -> Gateway:
+        return await look_at_way(self._link, way)
 
     async def _open_audio(self, attempt: LiveCall, turn: int, rate: int) -> None:
         """`unicast`, which says +OK to everything: only audio that comes is a success."""

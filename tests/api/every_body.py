@@ -190,6 +190,9 @@ TRUNK: Final[Body] = {
     "allow_refer": True,
     "priority": 20,
     "pbx": "berlin",
+    "dial_string": "Local/{number}@from-internal/n",
+    "number_rules": [{"prefix": "+49", "match": "ZX.", "prepend": "0"}],
+    "caller_rules": [{"prefix": "+1", "match": "NXXNXXXXXX", "prepend": "1"}],
 }
 ENDPOINT: Final[Body] = {
     "url": "https://hook.example.org/events",

@@ -57,6 +57,7 @@ _RETRY: Final = "must be hours, days and a zone in which calls can be made"
 REFUSED: Final[Mapping[str, str]] = {
     "*.agent_id": "must be an agent",
     "*.connection_id": "must be a connection, here",
+    "*.dial_string": "must be what the PBX dials by",
     "*.email_notification_address": "must be a mail address",
     "*.enabled_events[[][]]": "must be an event",
     "*.enum_options": _OPTIONS,

@@ -79,14 +79,15 @@ async def operated(bed: TestBed) -> AsyncIterator[None]:
     names["REPLACES"] = "${CALL}%3Bto-tag%3D${THEIRS}%3Bfrom-tag%3D${MINE}"
     names["ours"] = f"{bed.host}:{bed.ports.sip}"
     async with (
-        _extended(bed.ours, _DIALPLAN.format(**names)),
-        _extended(bed.carrier, _CARRIER.format(**names)),
+        extended(bed.ours, _DIALPLAN.format(**names)),
+        extended(bed.carrier, _CARRIER.format(**names)),
     ):
         yield
 
 
 @asynccontextmanager
-async def _extended(asterisk: Asterisk, dialplan: str) -> AsyncIterator[None]:
+async def extended(asterisk: Asterisk, dialplan: str) -> AsyncIterator[None]:
+    """That Asterisk with more dialplan beside its own."""
     extensions = asterisk.etc / "extensions.conf"
     own = extensions.read_text()
     extensions.write_text(own + dialplan)

@@ -17,6 +17,7 @@ from pbx.freeswitch.originate import originate_argument
 from pbx.switch import Dial, SwitchRefused
 from pbx.values import check_dial
 
+WAY = FreeSwitchConfig().way()
 ID = "offhook-00000000-0000-4000-8000-000000000000"
 
 
@@ -60,8 +61,8 @@ def parts(line: str) -> tuple[Mapping[str, str], str, str]:
 
 def argument(caller_name: str | None, caller_number: str | None = "+15550199") -> str:
     wish = Dial(ID, "+15550100", caller_number, caller_name, 30, limit_s=100)
-    check_dial(wish, "trunk")
-    return originate_argument(wish, "trunk", FreeSwitchConfig())
+    check_dial(wish)
+    return originate_argument(wish, WAY, FreeSwitchConfig())
 
 
 def test_the_parts() -> None:
@@ -83,7 +84,7 @@ def test_the_parts() -> None:
 
 def test_the_configured_codec_is_offered_first() -> None:
     config = FreeSwitchConfig(codec=PCMA)
-    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), "trunk", config))
+    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), WAY, config))
     assert variables["absolute_codec_string"] == "PCMA@8000h@20i,PCMU@8000h@20i"
 
 

@@ -79,7 +79,8 @@ async def test_a_trunk_is_made_read_changed_and_deleted(bench: Bench) -> None:
 
 
 WRONG_TRUNKS: list[tuple[dict[str, Any], str, str]] = [
-    ({"name": "a b"}, "/name", "pattern"),
+    ({"name": "a b "}, "/name", "pattern"),
+    ({"name": "a&b"}, "/name", "pattern"),
     ({"name": "x\r\nAction: Originate"}, "/name", "U+000D"),
     ({"name": "a" * 65}, "/name", "pattern"),
     ({"status": "broken"}, "/status", "'active' or 'inactive'"),
@@ -90,6 +91,16 @@ WRONG_TRUNKS: list[tuple[dict[str, Any], str, str]] = [
     ({"calls_per_second": 0.5}, "/calls_per_second", "integer"),
     ({"pbx": "munich"}, "/pbx", "none of `pbxs` (berlin)"),
     ({"chanels": 3}, "/chanels", "unknown key"),
+    ({"dial_string": "PJSIP/{number}@a&PJSIP/1@b"}, "/dial_string", "one channel"),
+    ({"dial_string": "PJSIP/{number}@a,30,g"}, "/dial_string", "one channel"),
+    ({"dial_string": "PJSIP/${EXTEN}{number}@a"}, "/dial_string", "placeholders"),
+    ({"dial_string": "PJSIP/1@a"}, "/dial_string", "{number} once"),
+    ({"dial_string": "Local/{number}"}, "/dial_string", "@context"),
+    ({"dial_string": "system/{number}"}, "/dial_string", "begin with"),
+    ({"dial_string": "user/{number}"}, "/dial_string", "asterisk"),
+    ({"number_rules": [{"prefix": "+x"}]}, "/number_rules/0/prefix", "pattern"),
+    ({"number_rules": [{"match": "(a)"}]}, "/number_rules/0/match", "pattern"),
+    ({"caller_rules": [{"prepend": "1@x"}]}, "/caller_rules/0/prepend", "pattern"),
 ]
 
 

@@ -1,0 +1,28 @@
+"""How an order's number and caller number are told to the PBX: by the trunk's own dial plan."""
+
+from dataclasses import replace
+
+from api.policy.rewriting import rewrite
+from api.resources.trunk import NewTrunk, rules_of
+from api.store import Store
+from api.store.ledger_writer import insist
+from pbx.switch import Dial
+
+
+def as_dialled(dial: Dial, trunk: NewTrunk) -> Dial:
+    """What the PBX is asked for in place of E.164."""
+    shown = dial.caller_number
+    return replace(
+        dial,
+        number=rewrite(dial.number, rules_of(trunk.number_rules)),
+        caller_number=None if shown is None else rewrite(shown, rules_of(trunk.caller_rules)),
+        dial_string=trunk.dial_string,
+    )
+
+
+async def planned(store: Store, call_id: str, dial: Dial) -> Dial:
+    """`as_dialled`, by the plan that its trunk has now."""
+    name = dial.trunk
+    if name is None:
+        return dial
+    return as_dialled(dial, await insist(call_id, lambda: store.trunks.get(name)))

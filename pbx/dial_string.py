@@ -1,0 +1,101 @@
+"""What a PBX is told to dial: an operator's template, with room for a number and a trunk's name.
+
+Whoever fills it in cannot reach beyond the two: a template names one channel of one technology, and
+neither value can hold a character that means something to a PBX (`pbx.values`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+PbxKind = Literal["asterisk", "freeswitch"]
+
+LONGEST: Final = 200
+_NUMBER: Final = "{number}"
+_TRUNK: Final = "{trunk}"
+_LITERAL: Final = re.compile(r"[A-Za-z0-9_.:@/*#+;= -]*")
+#: By the word before the first slash.
+_TECHNOLOGIES: Final[Mapping[str, PbxKind]] = {
+    "PJSIP": "asterisk",
+    "SIP": "asterisk",
+    "IAX2": "asterisk",
+    "DAHDI": "asterisk",
+    "Local": "asterisk",
+    "sofia": "freeswitch",
+    "loopback": "freeswitch",
+    "user": "freeswitch",
+}
+_LOCAL: Final = re.compile(r"Local/[^@/]+@([^@/]+)(?:/[nj]{1,2})?")
+_PJSIP: Final = re.compile(r"PJSIP/([^@/]+)@([^@/]+)")
+_GATEWAY: Final = re.compile(r"sofia/gateway/([^@/]+)/[^/]+")
+
+#: What is dialled where nobody says otherwise.
+DEFAULTS: Final[Mapping[PbxKind, str]] = {
+    "asterisk": "PJSIP/{number}@{trunk}",
+    "freeswitch": "sofia/gateway/{trunk}/{number}",
+}
+
+
+def check_dial_string(template: str) -> PbxKind:
+    """Which PBX dials so. Raises ValueError with what is wrong, as a predicate to the template."""
+    technology, slash, rest = template.partition("/")
+    if not slash or technology not in _TECHNOLOGIES:
+        raise ValueError(f"must begin with one of {', '.join(f'{one}/' for one in _TECHNOLOGIES)}")
+    if len(template) > LONGEST:
+        raise ValueError(f"must have at most {LONGEST} characters")
+    if template.count(_NUMBER) != 1:
+        raise ValueError(f"must hold {_NUMBER} once")
+    literal = rest.replace(_NUMBER, "").replace(_TRUNK, "")
+    if "{" in literal or "}" in literal:
+        raise ValueError(f"may hold no placeholders but {_NUMBER} and {_TRUNK}")
+    if not _LITERAL.fullmatch(literal):
+        raise ValueError("must be one channel: letters, digits, spaces and _ . : @ / * # + ; = -")
+    if technology == "Local" and not _LOCAL.fullmatch(template):
+        raise ValueError(f"must be Local/{_NUMBER}@context, or that and /n")
+    kind = _TECHNOLOGIES[technology]
+    if kind == "freeswitch" and " " in template:
+        raise ValueError("may hold no space, at which FreeSWITCH takes it apart")
+    return kind
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a PBX dials numbers over one trunk."""
+
+    trunk: str
+    """Its name, checked by `pbx.values`."""
+    dial_string: str
+    """A template, checked by `check_dial_string`."""
+
+    def fill(self, number: str) -> str:
+        """What the PBX is to dial for a number that `pbx.values` has checked."""
+        return self._filled.replace(_NUMBER, number)
+
+    @property
+    def context(self) -> str | None:
+        """The context of Asterisk's dialplan that a Local channel goes to; None of others."""
+        found = _LOCAL.fullmatch(self._filled)
+        return None if found is None else found[1]
+
+    @property
+    def endpoint(self) -> str | None:
+        """The PJSIP endpoint; None by another way, or where the number tells it."""
+        found = _PJSIP.fullmatch(self._filled)
+        return None if found is None or _NUMBER in found[2] else found[2]
+
+    @property
+    def gateway(self) -> str | None:
+        """FreeSWITCH's gateway; None by another way."""
+        found = _GATEWAY.fullmatch(self._filled)
+        return None if found is None or _NUMBER in found[1] else found[1]
+
+    @property
+    def _filled(self) -> str:
+        return self.dial_string.replace(_TRUNK, self.trunk)
+
+
+def pjsip_parts(dialled: str) -> tuple[str, str] | None:
+    """Number and endpoint of `PJSIP/number@endpoint`; None of any other dial string."""
+    found = _PJSIP.fullmatch(dialled)
+    return None if found is None else (found[1], found[2])

@@ -13,9 +13,8 @@ from typing import Any, Final, Generic, Protocol
 
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.audio_port import MediaError
-from pbx.media import MediaLeg
 from pbx.audio_watch import AudioWatch
-from pbx.media import MediaError, MediaLeg
+from pbx.media import MediaLeg
 from pbx.switch import (
     Answered,
     Attempt,

@@ -32,6 +32,8 @@ class PbxConfig:
     None is the one that it names, or is reached at."""
     invite_timeout_s: float = INVITE_TIMEOUT_S
     """`pbx.invite_timeout_s`: for how long the PBX sends an INVITE that nobody answers."""
+    headers_in: tuple[str, ...] = ("X-*",)
+    """`pbx.headers_in`: patterns of the `X-` headers of inbound calls that are handed on."""
     connect_timeout_s: float = 5.0
     """For the connection and the login together."""
     ping_interval_s: float = 10.0

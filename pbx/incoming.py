@@ -4,10 +4,14 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from fnmatch import fnmatchcase
 from typing import Final
 
 from pbx.switch import Attempt
 
+#: Headers of an INVITE that tell of the call, beside those of one's own.
+TOLD: Final = ("Diversion", "P-Asserted-Identity", "Remote-Party-ID", "Privacy")
+ALL_HEADERS: Final = ("X-*",)
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 NAME_LENGTH: Final = 80
 NUMBER_LENGTH: Final = 40
@@ -15,6 +19,14 @@ _HEADER: Final = re.compile(r"[Xx]-[0-9A-Za-z.!%*_+`'~-]{1,60}")
 _HEADERS: Final = 16
 _ARGUMENTS: Final = 8
 _VALUE_LENGTH: Final = 200
+#: The user of a SIP URI, the number of a tel URI, or one without either (as FreeSWITCH tells it);
+#: what stands in quotes is a name.
+_USER: Final = re.compile(r"(?:(?:sips?|tel):|^)(\+?[0-9]{1,40})(?=[@;>,]|$)", re.IGNORECASE)
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"?')
+#: Values of Privacy (`id`, `user`, `header`: RFC 3323 section 4.2, RFC 3325 section 9.3) and of
+#: Remote-Party-ID's parameter by which a caller is not to be shown.
+_PRIVATE: Final = frozenset({"id", "user", "header", "full", "uri", "yes"})
+_RPID_PRIVACY: Final = re.compile(r";\s*privacy\s*=\s*\"?([a-z-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -23,10 +35,27 @@ class Brought:
 
     diversion: str | None = None
     """Who the call was meant for before it was forwarded: the SIP header of RFC 5806."""
+    asserted: str | None = None
+    """Who calls as the network says: the SIP header P-Asserted-Identity (RFC 3325), or what there
+    was before, Remote-Party-ID. It is worth what the trunk is worth."""
+    privacy: str | None = None
+    """Whether they want that to be kept from who is called: the SIP header of RFC 3323, or what
+    Remote-Party-ID says of it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The SIP headers `X-…`, names in lower case: at most 16, of 200 characters each."""
     arguments: Sequence[str] = ()
     """What the dialplan told beside: at most 8, of 200 characters each."""
+
+    @property
+    def private(self) -> bool:
+        """Whether who calls is not to be shown."""
+        return not _PRIVATE.isdisjoint(re.findall(r"[a-z]+", (self.privacy or "").lower()))
+
+    @property
+    def asserted_number(self) -> str | None:
+        """What is dialled to reach who calls, as the network says."""
+        found = _USER.search(_QUOTED.sub("", self.asserted or ""))
+        return None if found is None else found[1]
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,8 @@ class IncomingCall:
     dialled: str | None = None
     """What was dialled at first, where the dialplan went on to another extension."""
     brought: Brought = field(default_factory=Brought)
+    sip_call_id: str | None = None
+    """Of the trunk's leg."""
 
 
 class Refusal(IntEnum):
@@ -70,13 +101,40 @@ def is_custom_header(name: str) -> bool:
     return _HEADER.fullmatch(name) is not None
 
 
+def is_allowed(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns, in which `*` is any characters, is of that header."""
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+
 def brought(
-    diversion: str | None, headers: Iterable[tuple[str, str]], arguments: Iterable[str] = ()
+    headers: Mapping[str, str],
+    own: Iterable[tuple[str, str]] = (),
+    arguments: Iterable[str] = (),
+    allowed: Sequence[str] = ALL_HEADERS,
 ) -> Brought:
-    """What came from the outside, as bounded lines; what is no `X-` header is left out."""
-    named = [(name.lower(), value) for name, value in headers if is_custom_header(name)]
+    """What came from the outside, as bounded lines.
+
+    Args:
+        headers: those of `TOLD` that the INVITE has.
+        own: its `X-` headers; what is none is left out.
+        arguments: of the dialplan.
+        allowed: patterns of the `X-` headers that are wanted.
+    """
+
+    def line(name: str) -> str | None:
+        return one_line(headers.get(name), _VALUE_LENGTH)
+
+    remote = line("Remote-Party-ID")
+    hidden = None if remote is None else _RPID_PRIVACY.search(remote)
+    named = [
+        (name.lower(), value)
+        for name, value in own
+        if is_custom_header(name) and is_allowed(name, allowed)
+    ]
     return Brought(
-        one_line(diversion, _VALUE_LENGTH),
+        line("Diversion"),
+        line("P-Asserted-Identity") or remote,
+        line("Privacy") or (None if hidden is None else hidden[1].lower()),
         {name: one_line(value, _VALUE_LENGTH) or "" for name, value in named[:_HEADERS]},
         tuple(one_line(one, _VALUE_LENGTH) or "" for one in [*arguments][:_ARGUMENTS]),
     )

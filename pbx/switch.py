@@ -3,8 +3,8 @@
 The rest of Offhook sees a `Switch` and `Attempt`s only; `pbx/asterisk/` implements them.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from voice_loop.ports import AudioPeer
@@ -42,6 +42,14 @@ class Dial:
     limit_s: int = 14_400
     """Seconds of talk after which the PBX itself hangs up, whatever has become of us; at most a
     week."""
+    hide_number: bool = False
+    """Whether the carrier is asked not to show name and number to whom we call (CLIR)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers `X-…` of the INVITE."""
+    forwarded_from: str | None = None
+    """The number, E.164, whose call this one passes on: the header `Diversion` (RFC 5806)."""
+    account: str | None = None
+    """Account code of the PBX's call detail record."""
 
 
 @dataclass(frozen=True)

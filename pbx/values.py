@@ -1,6 +1,7 @@
 """Values on their way to a PBX, checked whatever its protocol; and what one writes, read."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from pbx.dial_string import PbxKind, Way, check_dial_string
@@ -16,6 +17,12 @@ _DIALLED: Final = re.compile(r"\+?[0-9*#]{1,40}")
 _TRUNK: Final = re.compile(r"[0-9A-Za-z_.-](?:[0-9A-Za-z_. -]{0,62}[0-9A-Za-z_.-])?")
 _DIGITS: Final = re.compile(r"[0-9A-Da-d*#]{1,64}")
 _NAME_LENGTH: Final = 80
+_HEADER: Final = re.compile(r"[Xx]-[0-9A-Za-z-]{1,60}")
+_ACCOUNT: Final = re.compile(r"[0-9A-Za-z._:-]{1,64}")
+#: Headers of a call, and the UTF-8 bytes of one's value and of all: an INVITE goes in one datagram.
+MAX_HEADERS: Final = 10
+MAX_HEADER_BYTES: Final = 256
+MAX_HEADERS_BYTES: Final = 1024
 _LONGEST_S: Final = 7 * 86_400
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
@@ -83,6 +90,46 @@ def check_way(way: Way, kind: PbxKind) -> None:
         raise SwitchRefused(detail, "trunk")
 
 
+def check_caller_name(name: str) -> None:
+    """Raises SwitchRefused for what is no display name."""
+    refuse_control_characters("caller_name", name)
+    if len(name) > _NAME_LENGTH:
+        raise SwitchRefused(
+            f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
+        )
+
+
+def check_account(code: str) -> None:
+    """Raises SwitchRefused for what is no account code."""
+    if not _ACCOUNT.fullmatch(code):
+        raise SwitchRefused(
+            "an account code is 1 to 64 letters, digits, dots, colons, - and _", "account"
+        )
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises SwitchRefused for what are no headers of one's own for an INVITE."""
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name):
+            raise SwitchRefused(
+                f"{name[:70]!r} is no header: X- and 1 to 60 letters, digits and -", "headers"
+            )
+        refuse_control_characters("headers", value)
+        if value != value.strip() or not 1 <= len(value.encode()) <= MAX_HEADER_BYTES:
+            raise SwitchRefused(
+                f"{name} must have 1 to {MAX_HEADER_BYTES} bytes, without spaces around them",
+                "headers",
+            )
+    if len({name.lower() for name in headers}) != len(headers):
+        raise SwitchRefused("a header is there twice", "headers")
+    total = sum(len(name) + len(value.encode()) for name, value in headers.items())
+    if len(headers) > MAX_HEADERS or total > MAX_HEADERS_BYTES:
+        raise SwitchRefused(
+            f"a call has at most {MAX_HEADERS} headers, of {MAX_HEADERS_BYTES} bytes in all",
+            "headers",
+        )
+
+
 def check_dial(dial: Dial) -> None:
     """Refuse what could be more than a value to a PBX: `&`, `,`, `@`, line breaks, …
 
@@ -93,11 +140,12 @@ def check_dial(dial: Dial) -> None:
     if dial.caller_number is not None and not _DIALLED.fullmatch(dial.caller_number):
         raise SwitchRefused("the caller number must be a plus sign and digits", "caller_number")
     if dial.caller_name is not None:
-        refuse_control_characters("caller_name", dial.caller_name)
-        if len(dial.caller_name) > _NAME_LENGTH:
-            raise SwitchRefused(
-                f"the caller name has more than {_NAME_LENGTH} characters", "caller_name"
-            )
+        check_caller_name(dial.caller_name)
+    check_headers(dial.headers)
+    if dial.account is not None:
+        check_account(dial.account)
+    if dial.forwarded_from is not None and not _NUMBER.fullmatch(dial.forwarded_from):
+        raise SwitchRefused("who forwards must be a plus sign and digits", "forwarded_from")
     if not 1 <= dial.ring_timeout_s <= 600:
         raise SwitchRefused("the ring timeout must be 1 to 600 seconds", "ring_timeout_s")
     check_limit(dial.limit_s)

@@ -8,15 +8,12 @@ from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.incoming import knows_secret
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.loopback_call import Address, make_loopback_call
-from pbx.asterisk.transfers import CONTEXT, dialplan_has
-from pbx.asterisk.trunk import look_at_trunk
+from pbx.asterisk.originate import DIAL_CONTEXT, HEADERS_EXTENSION
+from pbx.asterisk.transfers import CONTEXT
+from pbx.asterisk.trunk import dialplan_has, look_at_trunk, look_at_way
 from pbx.audio_port import MediaError
 from pbx.codecs import G722, PCMU
 from pbx.media import MediaServer
-from pbx.asterisk.loopback_call import make_loopback_call
-from pbx.asterisk.transfers import CONTEXT
-from pbx.asterisk.trunk import dialplan_has, look_at_trunk, look_at_way
-from pbx.media import MediaError, MediaServer
 from pbx.switch import Finding, SwitchError, SwitchRefused
 
 _MODULES: Final = ("chan_rtp", "chan_pjsip", "app_dial", "app_senddtmf", "res_agi")
@@ -46,7 +43,7 @@ async def examine(
     findings.insert(0, Finding("ami", True, f"logged in at {address}, Asterisk {version}"))
     if link.leaves_the_host and config.tls is None:
         findings.insert(1, Finding("ami", True, _IN_THE_CLEAR.format(address), warning=True))
-    for check in (_modules, _trunk, _registrations, _inbound, _transfer, _messages):
+    for check in (_modules, _trunk, _identity, _registrations, _inbound, _transfer, _messages):
         try:
             findings += await check(config, link)
         except SwitchError as error:
@@ -83,6 +80,26 @@ async def _trunk(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
         return [Finding("trunk", True, f"{trunk.name!r} dials {config.way().fill('NUMBER')}")]
     contacts = ", ".join(f"{uri} ({status})" for uri, status in trunk.contacts)
     return [Finding("trunk", True, f"{trunk.name!r} at {contacts}")]
+
+
+async def _identity(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:
+    """No fault: what a carrier wants to be told of who calls, it says."""
+    try:
+        trunk = await look_at_trunk(link, config.trunk)
+    except SwitchRefused:
+        return []
+    told = [f"who calls goes out in {' and '.join(('From', *trunk.identity_headers))}"]
+    if not (trunk.identity_headers and trunk.tells_hidden):
+        told.append(
+            "a call that hides its number tells the carrier nothing either, and many refuse that: "
+            "set send_pai (or send_rpid) and trust_id_outbound of its endpoint in pjsip.conf"
+        )
+    if not await dialplan_has(link, DIAL_CONTEXT, HEADERS_EXTENSION):
+        told.append(
+            f"calls with sip_headers are refused: for them take the context {DIAL_CONTEXT} from "
+            "Offhook's extensions.conf"
+        )
+    return [Finding("identity", True, "; ".join(told))]
 
 
 async def _registrations(config: AsteriskConfig, link: AmiLink) -> Sequence[Finding]:  # noqa: ARG001

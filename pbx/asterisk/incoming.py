@@ -2,16 +2,27 @@
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pbx.asterisk.fastagi import AgiSession
 from pbx.asterisk.link import AmiLink
-from pbx.incoming import NAME_LENGTH, NUMBER_LENGTH, Brought, brought, is_custom_header, one_line
+from pbx.incoming import (
+    ALL_HEADERS,
+    NAME_LENGTH,
+    NUMBER_LENGTH,
+    TOLD,
+    Brought,
+    brought,
+    is_allowed,
+    is_custom_header,
+    one_line,
+)
 from pbx.switch import SwitchRefused
 from pbx.values import is_channel_name
 
+_QUOTED_PAIR: Final = re.compile(r'\\(["\\])')
 _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _ARGUMENTS: Final = [f"agi_arg_{number}" for number in range(1, 9)]
 #: Names of headers that are looked at.
@@ -59,7 +70,7 @@ def read_request(headers: Mapping[str, str]) -> Presented | None:
         channel,
         _text(headers.get("agi_extension"), NUMBER_LENGTH) or "",
         _text(headers.get("agi_callerid"), NUMBER_LENGTH),
-        _text(headers.get("agi_calleridname"), NAME_LENGTH),
+        _name(headers.get("agi_calleridname")),
         _text(headers.get("agi_dnid"), NUMBER_LENGTH),
         tuple(headers[one] for one in _ARGUMENTS if one in headers),
     )
@@ -89,23 +100,37 @@ async def confirmed(link: AmiLink, call: Presented) -> Presented | None:
     return None
 
 
-async def look_at_leg(session: AgiSession, call: Presented) -> SipLeg:
-    """The trunk's channel of the call that asks. Raises as `AgiSession.command`."""
+async def look_at_leg(
+    session: AgiSession, call: Presented, allowed: Sequence[str] = ALL_HEADERS
+) -> SipLeg:
+    """The trunk's channel of the call that asks. Raises as `AgiSession.command`.
+
+    Args:
+        session: its own.
+        call: which.
+        allowed: as of `brought`.
+    """
     # A transferred leg has another one's Linkedid; only a Local channel is to be looked through.
     channel = "" if _PJSIP.fullmatch(call.channel) else call.linked_id
     found = _PJSIP.fullmatch(await session.value("CHANNEL(name)", channel))
     if found is None:
-        return SipLeg(None, None, call.dialled, brought(None, (), call.arguments))
+        return SipLeg(None, None, call.dialled, brought({}, (), call.arguments))
     call_id = await session.value("CHANNEL(pjsip,call-id)", channel)
     dialled = call.dialled or _text(await session.value("CALLERID(dnid)", channel), NUMBER_LENGTH)
-    diversion = await session.value("PJSIP_HEADER(read,Diversion)", channel)
+    told = {name: await session.value(f"PJSIP_HEADER(read,{name})", channel) for name in TOLD}
     names = (await session.value("PJSIP_HEADERS(X-)", channel)).split(",")
-    headers = [
+    wanted = [name for name in names if is_custom_header(name) and is_allowed(name, allowed)]
+    own = [
         (name, await session.value(f"PJSIP_HEADER(read,{name})", channel))
-        for name in filter(is_custom_header, names[:_NAMES])
+        for name in wanted[:_NAMES]
     ]
-    told = brought(diversion, headers, call.arguments)
-    return SipLeg(found[1], call_id or None, dialled, told, found[0])
+    what = brought(told, own, call.arguments, allowed)
+    return SipLeg(found[1], call_id or None, dialled, what, found[0])
+
+
+def _name(value: str | None) -> str | None:
+    """A display name; Asterisk leaves its quoted pairs (RFC 3261 section 25.1) as they are."""
+    return _text(None if value is None else _QUOTED_PAIR.sub(r"\1", value), NAME_LENGTH)
 
 
 def _text(value: str | None, length: int) -> str | None:

@@ -58,7 +58,7 @@ class _Connection(Manager):  # type: ignore[misc]
         if not self.lost.done():
             self.lost.set_result(reason)
 
-    async def act(self, fields: Mapping[str, str], *, listing: bool, limit_s: float) -> list[Event]:
+    async def act(self, fields: Mapping[str, Any], *, listing: bool, limit_s: float) -> list[Event]:
         """Send one action and wait for its answer: the response, then the listed events.
 
         Raises SwitchRefused for a response that is an error, SwitchUnavailable for none.
@@ -90,7 +90,7 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
     async def act(
         self,
         action: str,
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
         *,
         listing: bool = False,
         limit_s: float | None = None,
@@ -99,8 +99,8 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
 
         Args:
             action: its name.
-            fields: its headers. Control characters in them raise SwitchRefused, and so does what
-                is no channel where one is named.
+            fields: its headers, one with several values as often. Control characters in them
+                raise SwitchRefused, and so does what is no channel where one is named.
             listing: whether a list of events follows the response.
             limit_s: seconds to wait; None is the configured time.
 
@@ -176,14 +176,14 @@ class AmiLink(Link[AsteriskConfig, _Connection]):
         await self.act("Ping")
 
 
-def _message(action: str, fields: Mapping[str, str]) -> Mapping[str, str]:
+def _message(action: str, fields: Mapping[str, str | Sequence[str]]) -> Mapping[str, Any]:
     """The headers of an action. Raises SwitchRefused when one must not be written out."""
-    message = {"Action": action, **fields}
-    for name, value in message.items():
-        refuse_control_characters(name, value)
-        if name.startswith("Channel") and not is_channel_name(value):
-            raise SwitchRefused(f"{action}: {value!r} is no channel", name)
-    return message
+    for name, given in fields.items():
+        for value in [given] if isinstance(given, str) else given:
+            refuse_control_characters(name, value)
+            if name.startswith("Channel") and not is_channel_name(value):
+                raise SwitchRefused(f"{action}: {value!r} is no channel", name)
+    return {"Action": action, **fields}
 
 
 def _accepted(action: str, answer: Sequence[Any]) -> list[Event]:

@@ -21,6 +21,12 @@ from pbx.asterisk.incoming import (
 )
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
+from pbx.asterisk.originate import (
+    DIAL_CONTEXT,
+    HEADERS_EXTENSION,
+    identity_fields,
+    identity_variables,
+)
 from pbx.asterisk.outputs import (
     AskBridge,
     AskCallId,
@@ -36,7 +42,6 @@ from pbx.asterisk.transfers import AsteriskTransfers
 from pbx.asterisk.trunk import Trunk, dialplan_has, formats_of, look_at_way
 from pbx.attempt import LiveAttempt
 from pbx.codecs import G722, Codec, line_codec
-from pbx.codecs import Codec, telephone_codec
 from pbx.dial_string import Way, pjsip_parts
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaLeg, MediaServer
@@ -51,9 +56,6 @@ _DIGIT_MS: Final = 120
 _DIGIT_GAP_S: Final = 0.1
 #: Seconds that an inbound channel may take to open its media leg.
 _MEDIA_LEG_S: Final = 5
-
-#: Context of the shipped extensions.conf that dials.
-_DIAL: Final = "offhook-dial"
 #: Headers with the unique id of a channel or a bridge that an event is about.
 _ABOUT: Final = ("Uniqueid", "DestUniqueid", "BridgeUniqueid", "TransfereeUniqueid")
 
@@ -76,7 +78,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         self._transfers = AsteriskTransfers(
             self._link, self._attempts, self._audio, lambda: self._attempts.spawn(self._look())
         )
-        self._has_dialplan = False
+        self._has_dialplan = self._adds_headers = False
         self._originating: dict[str, asyncio.Future[Event]] = {}
         self._followed: dict[str, LiveCall] = {}
         """By unique ids of channels and bridges."""
@@ -180,23 +182,27 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         # S: from the answer on, in seconds.
         ring_s, options = dial.ring_timeout_s, f"iS({dial.limit_s})"
         dialled = way.fill(dial.number)
+        parts = pjsip_parts(dialled)
         does = {"Application": "Dial", "Data": f"{dialled},{ring_s},{options}"}
-        if self._has_dialplan and (parts := pjsip_parts(dialled)) is not None:
+        variables = [*identity_variables(dial)]
+        if self._has_dialplan and parts is not None:
             number, endpoint = parts
-            does = {
-                **{"Context": _DIAL, "Exten": "dial", "Priority": "1"},
-                "Variable": f"OFFHOOK_NUMBER={number},OFFHOOK_TRUNK={endpoint},"
-                f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}",
-            }
+            does = {"Context": DIAL_CONTEXT, "Exten": "dial", "Priority": "1"}
+            variables.append(
+                f"OFFHOOK_NUMBER={number},OFFHOOK_TRUNK={endpoint},"
+                f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}"
+            )
+        if dial.headers:
+            self._check_adds_headers(way, parts is not None)
         fields = {
             "ActionID": dial.id,
             "Channel": self._audio(attempt),
             "ChannelId": dial.id,
             "Async": "true",
+            "Variable": variables,
+            **identity_fields(dial),
             **does,
         }
-        if dial.caller_number is not None or dial.caller_name is not None:
-            fields["CallerID"] = _caller_id(dial.caller_name, dial.caller_number)
         response: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._originating[dial.id] = response
         try:
@@ -209,6 +215,21 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             self._originating.pop(dial.id, None)
         if outcome.get("Response") != "Success":
             raise await self._why_refused(dial.id, outcome)
+
+    def _check_adds_headers(self, way: Way, dialled_by_pjsip: bool) -> None:
+        """Raise SwitchRefused where a call's headers would be lost. Behind a Local channel, the
+        operator's own dialplan is handed them."""
+        if dialled_by_pjsip and not self._adds_headers:
+            raise SwitchRefused(
+                f"Asterisk's dialplan has no extension {HEADERS_EXTENSION!r} in [{DIAL_CONTEXT}], "
+                "which adds a call's headers: take it from Offhook's extensions.conf",
+                "headers",
+            )
+        if not dialled_by_pjsip and way.context is None:
+            raise SwitchRefused(
+                f"the dial string {way.dial_string!r} carries no headers: PJSIP/ and Local/ do",
+                "headers",
+            )
 
     def _admits(self, host: str) -> bool:
         """Whether FastAGI requests are taken from that address."""
@@ -239,7 +260,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         if known or self._on_incoming is None:
             _log.warning("FastAGI: %s is a call already", call.channel)
             return
-        leg = await look_at_leg(session, call)
+        leg = await look_at_leg(session, call, self._config.headers_in)
         beneath = None
         if leg.channel is not None and leg.channel != call.channel:
             beneath = call.linked_id, leg.channel
@@ -268,6 +289,7 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 leg.trunk,
                 leg.dialled,
                 leg.brought,
+                leg.call_id,
             ),
         )
         if refusal is not None:
@@ -355,7 +377,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 self._attempts.spawn(self._ask_hold(attempt, channel))
         for one in self._strays(channels):
             self._attempts.spawn(self._kill(one))
-        self._has_dialplan = await dialplan_has(self._link, _DIAL)
+        self._has_dialplan = await dialplan_has(self._link, DIAL_CONTEXT)
+        self._adds_headers = await dialplan_has(self._link, DIAL_CONTEXT, HEADERS_EXTENSION)
         self._attempts.link_up()  # not before: should the link be lost in the midst of this
 
     def _strays(self, channels: Iterable[Event]) -> Sequence[str]:
@@ -524,9 +547,3 @@ def _id(channel: Event) -> str:
         return unique_id
     media = channel.get("Channel", "").startswith("UnicastRTP/")
     return linked if media and linked.startswith(ID_PREFIX) else ""
-
-
-def _caller_id(name: str | None, number: str | None) -> str:
-    """`"name" <number>`, the name's quotes and backslashes escaped."""
-    escaped = (name or "").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}" <{number or ""}>'

@@ -2,10 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from pbx.asterisk.link import AmiLink
 from pbx.dial_string import Way
 from pbx.switch import SwitchRefused
+
+#: By the option of an endpoint, as `PJSIPShowEndpoint` calls it.
+_IDENTITY: Final = {"SendPai": "P-Asserted-Identity", "SendRpid": "Remote-Party-ID"}
+_YES: Final = ("true", "yes")
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,10 @@ class Trunk:
     """Of the dialplan, where its calls come in."""
     formats: tuple[str, ...] = ()
     """What it may speak, best first, by Asterisk's names."""
+    identity_headers: tuple[str, ...] = ()
+    """The headers in which it tells the carrier who calls, beside From."""
+    tells_hidden: bool = False
+    """Whether it tells the carrier, too, who calls where that is to be hidden from the callee."""
 
     @property
     def problem(self) -> str | None:
@@ -39,10 +48,11 @@ class Trunk:
         return None
 
 
-async def dialplan_has(link: AmiLink, context: str) -> bool:
-    """Whether Asterisk's dialplan has that context. Raises SwitchUnavailable."""
+async def dialplan_has(link: AmiLink, context: str, extension: str = "") -> bool:
+    """Whether Asterisk's dialplan has that context, and that in it. Raises SwitchUnavailable."""
+    where = {"Context": context} | ({"Extension": extension} if extension else {})
     try:
-        await link.act("ShowDialPlan", {"Context": context}, listing=True)
+        await link.act("ShowDialPlan", where, listing=True)
     except SwitchRefused:
         return False
     return True
@@ -79,6 +89,8 @@ async def look_at_trunk(link: AmiLink, name: str) -> Trunk:
         ),
         endpoint.get("Context", ""),
         formats_of(endpoint.get("Allow", "")),
+        tuple(name for option, name in _IDENTITY.items() if endpoint.get(option) in _YES),
+        endpoint.get("TrustIdOutbound") in _YES,
     )
 
 

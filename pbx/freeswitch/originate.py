@@ -7,13 +7,14 @@ with their look-alikes. So are those by which it takes a name for a URI, of whic
 the end only (`switch_sanitize_number`), or decodes it (`check_decode`, both of mod_sofia).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pbx.codecs import PCMA, PCMU, Codec
 from pbx.dial_string import Way
 from pbx.freeswitch.config import FreeSwitchConfig
-from pbx.switch import Dial
+from pbx.switch import Dial, SwitchRefused
 
 #: Seconds that FreeSWITCH lets it ring beyond what we do, should our word not reach it.
 _RING_GRACE_S: Final = 5
@@ -25,15 +26,20 @@ _LOOK_ALIKE: Final = str.maketrans(
     {"'": "’", '"': "”", "{": "(", "}": ")"}
     | {char: chr(ord(char) + _FULL_WIDTH) for char in f"{_SEPARATOR}\\/:@^%"}
 )
+#: What quotes, delimits or expands in the line, by FreeSWITCH's many rules.
+_UNWRITABLE: Final = re.compile(r"['{}|\\]|:_:")
 
 
-def originate_argument(dial: Dial, way: Way, config: FreeSwitchConfig) -> str:
+def originate_argument(
+    dial: Dial, way: Way, config: FreeSwitchConfig, host: str = "localhost"
+) -> str:
     """What follows the word `originate`.
 
     Args:
         dial: checked by `pbx.values.check_dial`.
         way: checked by `pbx.values.check_way`.
         config: see there.
+        host: of the carrier, where our numbers are known.
     """
     longest_s = dial.ring_timeout_s + _RING_GRACE_S + dial.limit_s
     variables = {
@@ -47,6 +53,7 @@ def originate_argument(dial: Dial, way: Way, config: FreeSwitchConfig) -> str:
         "absolute_codec_string": _offer(config.codec, wideband=config.wideband),
         "hangup_after_bridge": "true",
         **_caller_id(dial),
+        **dict(_beside(dial, host)),
     }
     written = _SEPARATOR.join(f"{name}={value}" for name, value in variables.items())
     return f"'{{^^{_SEPARATOR}{written}}}{way.fill(dial.number)}' &park()"
@@ -70,6 +77,35 @@ def _caller_id(dial: Dial) -> Mapping[str, str]:
     if name:
         variables["origination_caller_id_name"] = name
     return variables
+
+
+def check_writable(headers: Mapping[str, str]) -> None:
+    """Raise SwitchRefused for a header with what the originate line cannot carry as it is."""
+    for name, value in headers.items():
+        if _UNWRITABLE.search(value):
+            raise SwitchRefused(
+                f"{name} holds one of ' {{ }} | \\ or :_: which cannot be handed to FreeSWITCH",
+                "headers",
+            )
+
+
+def _beside(dial: Dial, host: str) -> Iterator[tuple[str, str]]:
+    """What the INVITE and the call detail record are to have beside."""
+    check_writable(dial.headers)
+    if dial.hide_number:
+        # `screen` keeps P-Asserted-Identity from becoming P-Preferred-Identity. From is not hidden
+        # by FreeSWITCH itself.
+        yield "origination_privacy", "screen:hide_name:hide_number"
+        yield "sip_from_uri", "sip:anonymous@anonymous.invalid"
+        yield "sip_from_display", "Anonymous"
+        yield "sip_invite_domain", host
+    if dial.forwarded_from is not None:
+        uri = f"sip:{dial.forwarded_from}@{host}"
+        yield "sip_h_Diversion", f"<{uri}>;reason=deflection"
+    if dial.account is not None:
+        yield "accountcode", dial.account
+    for name, value in dial.headers.items():
+        yield f"sip_h_{name}", value
 
 
 def plain_name(name: str) -> str:

@@ -11,24 +11,19 @@ from typing import Any, Final
 from pbx.attempt import LiveAttempt
 from pbx.audio_port import MediaError
 from pbx.codecs import UNICAST8, UNICAST8_WIDENED, UNICAST16, Encoding
-from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
-from pbx.freeswitch.config import FreeSwitchConfig
-from pbx.freeswitch.doctor import examine
-from pbx.freeswitch.gateway import Gateway, look_at_gateway
-from pbx.freeswitch.link import EslLink, unicast
-from pbx.codecs import UNICAST8, Encoding
 from pbx.dial_string import Way
 from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
 from pbx.freeswitch.gateway import Gateway, look_at_way
-from pbx.freeswitch.link import EslLink
+from pbx.freeswitch.link import EslLink, unicast
 from pbx.freeswitch.originate import originate_argument
 from pbx.freeswitch.ports import UnicastPorts
 from pbx.freeswitch.transfers import TRANSFERRED, FreeSwitchTransfers
 from pbx.incoming import (
     NAME_LENGTH,
     NUMBER_LENGTH,
+    TOLD,
     IncomingCall,
     OnIncoming,
     Refusal,
@@ -55,6 +50,7 @@ _GONE: Final = "-ERR No such channel"
 _RECEIVED: Final = "rtp_audio_in_packet_count"
 #: How FreeSWITCH names the variables that hold an INVITE's headers.
 _HEADER: Final = "variable_sip_h_"
+_KNOWN: Final = "variable_sip_"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 LiveCall = LiveAttempt[FreeSwitchCore]
@@ -174,7 +170,8 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
             raise SwitchRefused(f"FreeSWITCH has a channel {channel_id} already", "id")
 
     async def _place(self, attempt: LiveCall, dial: Dial, way: Way) -> None:
-        argument = originate_argument(dial, way, self._config)
+        host = (await self._trunk(way)).host
+        argument = originate_argument(dial, way, self._config, host or "localhost")
         created = self._created[attempt.id] = asyncio.Event()
         job = asyncio.create_task(self._link.job("originate", argument, limit_s=_LONGEST_RING_S))
         waiting = asyncio.create_task(created.wait())
@@ -290,7 +287,8 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
             one_line(parked.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
             one_line(parked.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
             one_line(parked.get("Caller-Caller-ID-Name"), NAME_LENGTH),
-            brought=brought(parked.get(f"{_HEADER}Diversion"), _headers(parked)),
+            sip_call_id=parked.get("variable_sip_call_id"),
+            brought=brought(_told(parked), _headers(parked), allowed=self._config.headers_in),
         )
         refusal = await self._refusal(attempt, call)
         if refusal is not None:
@@ -329,6 +327,12 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     def _forget(self, attempt: LiveCall) -> None:
         super()._forget(attempt)
         self._ports.give_back(attempt.id)
+
+
+def _told(event: Event) -> dict[str, str]:
+    """Those headers of the INVITE that FreeSWITCH knows by itself, and those that it does not."""
+    own = {name: event.get(f"{_HEADER}{name}") or event.get(f"{_KNOWN}{name}") for name in TOLD}
+    return {name: value for name, value in own.items() if value is not None}
 
 
 def _headers(event: Event) -> list[tuple[str, str]]:

@@ -244,6 +244,9 @@ _AT_THE_DESK: Final = (
     *("Wait(0.5)", _play("hello"), *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)"),
 )
 
+#: Headers of an INVITE that the carrier logs.
+CARRIED: Final = ("From", "P-Asserted-Identity", "Privacy", "Diversion", "X-Case")
+
 #: `CAUSE_NUMBER.format(cause)` is refused with that Q.850 cause.
 CAUSE_NUMBER: Final = "+15550199{:03d}"
 
@@ -271,6 +274,7 @@ def dialplan(sounds: str) -> str:
     Args:
         sounds: folder of the recorded sentences.
     """
+    carried = " ".join(f"{name}=[${{PJSIP_HEADER(read,{name})}}]" for name in CARRIED)
     lines = [
         "[globals]",
         f"SOUNDS = {sounds}",
@@ -283,6 +287,7 @@ def dialplan(sounds: str) -> str:
         "exten => _X!,1,Hangup(1)",
         "exten => _+X!,1,Log(NOTICE,dialled ${EXTEN} ${CHANNEL(pjsip,call-id)} "
         "from ${CALLERID(num)} named ${CALLERID(name)})",
+        f" same => n,Log(NOTICE,carried {carried})",
         " same => n,GotoIf($[${DIALPLAN_EXISTS(personas,${EXTEN},1)}]?personas,${EXTEN},1)",
         " same => n,Hangup(1)",
         "",

@@ -31,6 +31,7 @@ PATIENCE_S = 20.0
 #: Workers that play tapes side by side each bind ports of their own, as FreeSWITCH would.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _UNICAST_PORTS = range(20000 + 400 * (_WORKER % 5), 20400 + 400 * (_WORKER % 5))
+_CARRIED = re.compile(r"NOTICE.*: carried (.*)$", re.MULTILINE)
 _DIALLED = re.compile(r"NOTICE.*: dialled (\S+) (\S+) from (\S*) named (.*)")
 
 
@@ -103,6 +104,14 @@ class Pbx(ABC):
     @abstractmethod
     async def dialled(self) -> Sequence[Dialled]:
         """The calls that reached the carrier since the test began."""
+
+    @abstractmethod
+    async def carried(self) -> Mapping[str, str]:
+        """The headers `pbx.testbed.personas.CARRIED` of the last call that reached the carrier."""
+
+    @abstractmethod
+    async def account(self, attempt: Attempt) -> str:
+        """The account code of an attempt that is under way."""
 
     @abstractmethod
     async def until_calls(self, count: int) -> None:
@@ -187,6 +196,22 @@ class LivePbx(Pbx):
         self.note("ask", "dialled")
         self.note("answer", json.dumps([astuple(call) for call in calls]))
         return calls
+
+    async def carried(self) -> Mapping[str, str]:
+        async def look() -> Mapping[str, str]:
+            last = _CARRIED.findall(self.bed.carrier.log()[self._log_from :])[-1]
+            return dict(re.findall(r"(\S+)=\[(.*?)\](?= \S+=\[|$)", last))
+
+        found: Mapping[str, str] = await self.ask("carried", look)
+        return found
+
+    async def account(self, attempt: Attempt) -> str:
+        found: str = await self.ask("account", lambda: self.account_of(attempt))
+        return found
+
+    @abstractmethod
+    async def account_of(self, attempt: Attempt) -> str:
+        """As `account`, for no tape."""
 
     async def until_calls(self, count: int) -> None:
         async def none_or_so_many() -> bool:
@@ -313,6 +338,11 @@ class AsteriskPbx(LivePbx):
     async def channels(self) -> Sequence[tuple[str, bool]]:
         return [(one.name, one.state == "Up") for one in await self.bed.ours.channels()]
 
+    async def account_of(self, attempt: Attempt) -> str:
+        lines = (await self.bed.ours.cli("core show channels concise")).splitlines()
+        (account,) = {line.split("!")[8] for line in lines if line.endswith(attempt.id)}
+        return account
+
     async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
         (name,) = [name for name, _ in await self.channels() if name.startswith(leg)]
         await self.bed.ours.cli(f"channel request hangup {name}")
@@ -389,6 +419,9 @@ class FreeSwitchPbx(AnyFreeSwitch, LivePbx):
         rows = [dict(zip(names, line.split("|"), strict=False)) for line in lines[1:]]
         return [(row["uuid"], row["callstate"] == "ACTIVE") for row in rows if "callstate" in row]
 
+    async def account_of(self, attempt: Attempt) -> str:
+        return await self._server.api(f"uuid_getvar {attempt.id} accountcode")
+
     async def hang_up_on_console(self, attempt: Attempt, leg: str) -> None:
         await self.act("hang up on console", lambda: self._server.api(f"uuid_kill {attempt.id}"))
 
@@ -435,6 +468,14 @@ class ReplayedFreeSwitch(AnyFreeSwitch):
 
     async def dialled(self) -> Sequence[Dialled]:
         return [Dialled(*fields) for fields in json.loads(await self._peer.ask("dialled"))]
+
+    async def carried(self) -> Mapping[str, str]:
+        found: Mapping[str, str] = json.loads(await self._peer.ask("carried"))
+        return found
+
+    async def account(self, attempt: Attempt) -> str:
+        found: str = json.loads(await self._peer.ask("account"))
+        return found
 
     async def until_calls(self, count: int) -> None:
         await self._peer.ask(f"until calls {count}")

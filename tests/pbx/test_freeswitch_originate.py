@@ -82,6 +82,59 @@ def test_the_parts() -> None:
     }
 
 
+def test_what_goes_beside() -> None:
+    wish = Dial(
+        ID,
+        "+15550100",
+        "+15550199",
+        "Ann",
+        hide_number=True,
+        headers={"X-Case": 'a,b; [c] https://d.example/?e=%20&f=^g <h> "ü" $1'},
+        forwarded_from="+15550777",
+        account="clinic-42",
+    )
+    check_dial(wish, "trunk")
+    line = originate_argument(wish, "trunk", FreeSwitchConfig(), "carrier.example")
+    variables, endpoint, _ = parts(line)
+    assert endpoint == "sofia/gateway/trunk/+15550100"
+    assert {name: variables[name] for name in variables.keys() - parts(argument("Ann"))[0]} == {
+        "origination_privacy": "screen:hide_name:hide_number",
+        "sip_from_uri": "sip:anonymous@anonymous.invalid",
+        "sip_from_display": "Anonymous",
+        "sip_invite_domain": "carrier.example",
+        "sip_h_X-Case": wish.headers["X-Case"],
+        "sip_h_Diversion": "<sip:+15550777@carrier.example>;reason=deflection",
+        "accountcode": "clinic-42",
+    }
+
+
+@given(st.text(max_size=80))
+@example("a'b")
+@example("a|sip_h_X-Evil=1")
+@example("a:_:{x=y}sofia/gateway/trunk/+1999")
+@example("${system(id)}")
+@example("a\\nX-Evil: 1")
+def test_a_header_is_one_value_or_refused(value: str) -> None:
+    wish = Dial(ID, "+15550100", headers={"X-Case": value})
+    try:
+        check_dial(wish, "trunk")
+        line = originate_argument(wish, "trunk", FreeSwitchConfig())
+    except SwitchRefused as refusal:
+        assume(refusal.field != "headers")
+        raise
+    variables, endpoint, _ = parts(line)
+    assert endpoint == "sofia/gateway/trunk/+15550100"
+    assert variables["sip_h_X-Case"] == value
+
+
+@pytest.mark.parametrize("value", ["a'b", "{a}", "a|b", "a\\b", "a:_:b"])
+def test_what_the_line_cannot_carry_is_refused(value: str) -> None:
+    wish = Dial(ID, "+15550100", headers={"X-Case": value})
+    with pytest.raises(SwitchRefused, match="X-Case") as refused:
+        originate_argument(wish, "trunk", FreeSwitchConfig())
+    assert refused.value.field == "headers"
+
+
 def test_the_configured_codec_is_offered_first() -> None:
     config = FreeSwitchConfig(codec=PCMA)
     variables, _, _ = parts(originate_argument(Dial(ID, "+1"), WAY, config))

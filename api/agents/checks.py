@@ -4,6 +4,7 @@ must be configured. Done when an agent is saved and when a call is placed."""
 from collections.abc import Container, Iterator
 
 from api.agents.context import AgentContext
+from api.agents.identity import check_identity
 from api.agents.templates import templates
 from api.agents.tool_checks import check_tools
 from api.base.mail_addresses import is_email
@@ -25,6 +26,7 @@ def check_config(config: AgentFields, context: AgentContext) -> list[FieldError]
         *_messages(config, context),
         *check_tools(config.tools or (), context),
         *_placeholders(config, context),
+        *check_identity(config, context.settings.pbx),
         *_masks(config),
     ]
 

@@ -1,9 +1,9 @@
 """Where a call's configuration comes from: agent < inline < overrides < call.
 
 Each layer has what was given and nothing else. A later one wins field by field; in `context`,
-`variables`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are replaced whole.
-A null takes back what an earlier layer said, but is a variable's value. A key goes to
-the server that it was given for: with another `llm.api_url` an earlier layer's `llm.api_key` is
+`variables`, `sip_headers`, `voice`, `llm` and `transcriber` key by key. Lists and `returns` are
+replaced whole. A null takes back what an earlier layer said, but is a variable's value. A key goes
+to the server that it was given for: with another `llm.api_url` an earlier layer's `llm.api_key` is
 gone. A voice is what was named last.
 """
 
@@ -20,7 +20,7 @@ from api.resources.agent_fields import AgentFields
 #: What names a voice: whichever of it is given later names it alone.
 _NAME_OF_VOICE: Final = frozenset({"id", "provider", "model"})
 #: Fields that are merged key by key.
-_KEYED: Final = frozenset({"context", "variables", "voice", "llm", "transcriber"})
+_KEYED: Final = frozenset({"context", "variables", "voice", "llm", "transcriber", "sip_headers"})
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ _TEXTS: Final = (
     "screening_message",
     "voicemail_sms_prompt",
     "after_call_sms_prompt",
+    "caller_name",
+    "account_code",
 )
 
 
@@ -59,6 +61,8 @@ def templates(config: AgentFields) -> Iterator[Template]:
     for name in _TEXTS:
         if (text := getattr(config, name)) is not None:
             yield Template((name,), text)
+    for name, text in (config.sip_headers or {}).items():
+        yield Template(("sip_headers", name), text)
     if config.returns_prompt is not None:
         yield Template(("returns_prompt",), config.returns_prompt, only=OF_RETURNS_PROMPT)
     for index, tool in enumerate(config.tools or ()):

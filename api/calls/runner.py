@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Final, Literal
 
+from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.calls.call_log import CallLog
-from api.calls.objections import objection_in
 from api.calls.dial_plan import planned
+from api.calls.objections import objection_in
 from api.calls.recording import RecordedPeer
 from api.calls.recording_control import RecordingControl
 from api.calls.recording_folder import RecordingFolder, recording_name
@@ -22,11 +23,14 @@ from api.calls.results import extract_results
 from api.calls.transferring import Transferring
 from api.orders.freezing import AgentUnusableError
 from api.policy.decide import PBX_UNAVAILABLE
+from api.resources.agent_fields import AgentFields
 from api.resources.attempt import Attempt as Recorded
 from api.resources.attempt import Ended as Ending
 from api.resources.attempt import RecordingFile
 from api.resources.call import Call
+from api.resources.call_facts import values_of
 from api.resources.claim import Claim
+from api.resources.masking import masked
 from api.resources.recording import Objecting, RecordingFacts, RecordingWish
 from api.resources.transfer import Transfer, TransferWish
 from api.resources.turn import Turn
@@ -183,6 +187,7 @@ class CallRunner:
         self._pressed = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
+        self._identity = Identity()
         self._scribe = LedgerWriter(claim.call.id)
         self._story = CallLog(claim)
         self._transferring: Transferring | None = None
@@ -249,6 +254,7 @@ class CallRunner:
         try:
             freeze = partial(self._config.freeze, self._call)
             self._call = await insist(self._call.id, freeze)
+            self._identity = await self._identified()
             if self._call.retry is not None:
                 tried = await insist(
                     self._call.id, partial(self._store.calls.attempts, self._call.id)
@@ -292,10 +298,15 @@ class CallRunner:
         async with self._turn():
             if self._cancel_requested():
                 return None
+            identity = self._identity
             dial = Dial(
                 id=self._claimed.channel_id,
                 number=self._call.to_number,
                 caller_number=self._call.from_number,
+                caller_name=identity.name,
+                hide_number=identity.hidden,
+                headers=identity.headers,
+                account=identity.account,
                 ring_timeout_s=self._config.ring_timeout_s,
                 trunk=self._call.trunk,
                 limit_s=self._call.max_duration_s + LIMIT_MARGIN_S,
@@ -305,6 +316,16 @@ class CallRunner:
         if self._attempt is not None and self._cancel_requested():
             await self._attempt.hang_up()
         return self._attempt
+
+    async def _identified(self) -> Identity:
+        """How the call shows itself, its number's name where it has none of its own."""
+        zone = self._config.calls.default_timezone
+        config = AgentFields.model_validate(masked(self._call.agent))
+        identity = identity_of(config, values_of(self._call, time.time(), zone))
+        if identity.name is not None:
+            return identity
+        name = partial(self._store.numbers.caller_name, self._call.our_number)
+        return replace(identity, name=await insist(self._call.id, name))
 
     async def _originate(self, dial: Dial) -> Attempt | None:
         """As of the switch, again as long as it heard of nothing; None when canceled meanwhile."""
@@ -356,6 +377,7 @@ class CallRunner:
             ring_timeout_s=self._config.ring_timeout_s,
             calls=self._config.calls,
             conversation=config,
+            identity=self._identity,
             on_failed=lambda reason: conversation.tell(f"the transfer failed: {reason}"),
         )
         prepare = asyncio.create_task(conversation.prepare())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+from api.agents.identity import Identity
 from api.base.refusals import Conflict, Refused
 from api.calls.dial_plan import planned
 from api.orders.transfers import order_transfer
@@ -53,6 +54,7 @@ class Transferring:
         conversation: ConversationConfig,
         ring_timeout_s: int,
         calls: Calls,
+        identity: Identity,
         on_failed: Callable[[str], None],
     ) -> None:
         """
@@ -69,6 +71,7 @@ class Transferring:
             conversation: in whose language and voice.
             ring_timeout_s: how long to let it ring.
             calls: where they may go, and for how long.
+            identity: how the call shows itself to whom it goes.
             on_failed: told why a transfer that the agent did not ask for came to nothing.
         """
         self._call = call
@@ -83,6 +86,7 @@ class Transferring:
         self._conversation = conversation
         self._ring_timeout_s = ring_timeout_s
         self._calls = calls
+        self._identity = identity
         self._on_failed = on_failed
         self._task: asyncio.Task[str | None] | None = None
         self._last = 0
@@ -181,6 +185,12 @@ class Transferring:
             id=leg_id(self._channel_id, transfer.seq),
             number=transfer.number,
             caller_number=transfer.caller_number,
+            caller_name=self._identity.name,
+            hide_number=self._identity.hidden,
+            headers=self._identity.headers,
+            account=self._identity.account,
+            # A call that came to us goes on to somebody else: their network may want to know.
+            forwarded_from=transfer.caller_number if self._call.direction == "inbound" else None,
             ring_timeout_s=self._ring_timeout_s,
             trunk=transfer.trunk,
             limit_s=self._calls.max_transferred_s + LIMIT_MARGIN_S,

@@ -11,6 +11,7 @@ from typing import Final
 
 from api.agents.layers import Layers
 from api.agents.templates import sip_names
+from api.base.json_object import JsonObject
 from api.base.problems import Problem
 from api.base.refusals import Conflict
 from api.deployment import Deployment
@@ -83,7 +84,13 @@ class InboundCalls:
             reason = "the store is slow, or the link to the PBX is down"
         else:
             return None
-        log.warning("inbound call %s to %r refused: %s", call.attempt.id, call.number, reason)
+        log.warning(
+            "inbound call %s (SIP %s) to %r refused: %s",
+            call.attempt.id,
+            call.sip_call_id,
+            call.number,
+            reason,
+        )
         return refusal
 
     async def _receive(self, call: IncomingCall) -> None:
@@ -96,7 +103,8 @@ class InboundCalls:
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
         begin = self._deployment.store.inbound.begin
         await self._dialer.receive(
-            call.attempt, lambda call_id, node: begin(call_id, new, call.attempt.id, node)
+            call.attempt,
+            lambda call_id, node: begin(call_id, new, call.attempt.id, node, call.sip_call_id),
         )
 
     async def _dialled(self, call: IncomingCall) -> OwnedNumber:
@@ -139,18 +147,44 @@ class InboundCalls:
             reason = f"agent {agent.id} cannot take calls any more: {_told(error)}"
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
         # Only now: what strangers bring along refuses no call, however long it is.
-        brought = call.brought
-        sip = sip_json(brought.diversion, brought.headers, tuple(brought.arguments))
+        sip = _sip(call, number)
+        trunk = call.trunk or number.trunk or deployment.settings.pbx.trunk
         return replace(
             new,
             context=new.context if sip is None else {**new.context, KEY: sip},
             variables={**new.variables, **sip_variables(sip)},
             direction="inbound",
             dialect=dialect_of(agent.config),
-            from_number=caller_number(call.caller_number, number.number),
-            trunk=call.trunk or number.trunk or deployment.settings.pbx.trunk,
+            from_number=caller_number(self._caller(call, trunk), number.number),
+            trunk=trunk,
             agent_version=agent.version,
         )
+
+    def _caller(self, call: IncomingCall, trunk: str) -> str | None:
+        """Who calls: nobody, where they want that; on a trunk that is trusted as the network says,
+        else as they say."""
+        brought = call.brought
+        if brought.private:
+            return None
+        trusted = trunk in self._deployment.settings.calls.trusted_caller_id_trunks
+        return (brought.asserted_number if trusted else None) or call.caller_number
+
+
+def _sip(call: IncomingCall, number: OwnedNumber) -> JsonObject | None:
+    """What the call brought along beside the number that it is to and the one that it is from."""
+    brought = call.brought
+    dialled = call.dialled or call.number
+    known = plain_number(dialled).removeprefix("+") == number.number[1:]
+    named = not brought.private and call.caller_name != call.caller_number
+    return sip_json(
+        brought.diversion,
+        brought.headers,
+        brought.arguments,
+        caller_name=call.caller_name if named else None,
+        asserted_identity=None if brought.private else brought.asserted,
+        privacy=brought.privacy,
+        dialled=None if known else dialled,
+    )
 
 
 def _told(error: Problem | SealError) -> str:

@@ -404,6 +404,31 @@ class AgentFields(Body):
         "the oldest active one that may be shown to this callee.",
         examples=["+15559876543"],
     )
+    caller_name: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Name that is shown beside the caller number: at most 80 characters, "
+        "`{{variables}}` filled in. Carriers may show another one.",
+        examples=["Lopez Dental"],
+    )
+    hide_caller_number: bool | None = Field(
+        default=None,
+        description="True: the carrier is asked not to show name and number to whom is called "
+        "(CLIR: `Privacy: id`, RFC 3323 and 3325); it is told them itself.",
+    )
+    sip_headers: dict[str, str] | None = Field(
+        default=None,
+        description="Headers of the INVITE: names that begin with `X-` and that `pbx.headers_out` "
+        "allows, at most 10 of 256 bytes each and 1024 in all, `{{variables}}` filled in.",
+        examples=[{"X-Case": "123"}],
+    )
+    account_code: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Account code (`accountcode`) of the PBX's call detail record: up to 64 "
+        "letters, digits, dots, colons, `-` and `_`, `{{variables}}` filled in.",
+        examples=["clinic-42"],
+    )
     webhook_url: str | None = Field(
         default=None, description="Receives every lifecycle event of the calls, signed."
     )

@@ -22,6 +22,8 @@ class NewNumber:
     """The one that it may be shown on; None: all of them."""
     status: Activity = "active"
     description: str = ""
+    caller_name: str | None = None
+    """Shown beside it, where neither agent nor call has a name of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class OwnedNumber(NewNumber):
 
 
 _NUMBER_STATUS = "`inactive`: it is not shown; calls that wait with it go on waiting."
+_NUMBER_NAME = (
+    "Name that is shown beside it where neither agent nor call has a `caller_name`; null: none."
+)
 _NUMBER_TRUNK = "The only trunk that it may be shown on; null: it may be shown on all of them."
 
 
@@ -41,6 +46,13 @@ class _NumberFields(Body):
     trunk: str | None = Field(default=None, description=_NUMBER_TRUNK)
     status: Activity = Field(default="active", description=_NUMBER_STATUS)
     description: str = _DESCRIPTION
+    caller_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=80,
+        description=_NUMBER_NAME,
+        examples=["Lopez Dental"],
+    )
 
 
 class CreateNumber(_NumberFields):
@@ -61,5 +73,6 @@ class NumberObject(Resource):
     trunk: str | None = Field(description=_NUMBER_TRUNK, examples=[None])
     status: Activity = Field(description=_NUMBER_STATUS)
     description: str = Field(examples=["Berlin"])
+    caller_name: str | None = Field(description=_NUMBER_NAME, examples=["Lopez Dental"])
     created_at: Timestamp
     updated_at: Timestamp

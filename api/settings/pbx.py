@@ -7,9 +7,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from api.settings.section import Certificates, Host, Port, Section
-from api.settings.section import Port, Section
 from pbx.dial_string import check_dial_string
 
+#: Names of SIP headers of one's own, `*` for any characters.
+HeaderPattern = Annotated[str, Field(pattern=r"^[Xx]-[0-9A-Za-z*-]{1,60}$")]
 _PATH_PART: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
 
 
@@ -166,6 +167,16 @@ class Pbx(Section):
         default=True,
         description="Whether calls that the trunk brings are taken: by the inbound agent of the "
         "number that was dialled.",
+    )
+    headers_out: tuple[HeaderPattern, ...] = Field(
+        default=("X-*",),
+        description="SIP headers that a call may have (`sip_headers`), by names or patterns with "
+        "`*`, all beginning with `X-`; `[]` is none.",
+    )
+    headers_in: tuple[HeaderPattern, ...] = Field(
+        default=("X-*",),
+        description="SIP headers of inbound calls that the agent, webhooks and the call object are "
+        "told, in the same way.",
     )
     ami: Ami = Ami()
     fastagi: FastAgi = FastAgi()

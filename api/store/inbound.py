@@ -25,7 +25,14 @@ class Inbound:
         self._database = database
         self._signals = signals
 
-    async def begin(self, call_id: str, new: NewCall, channel_id: str, node_id: str) -> Claim:
+    async def begin(
+        self,
+        call_id: str,
+        new: NewCall,
+        channel_id: str,
+        node_id: str,
+        sip_call_id: str | None = None,
+    ) -> Claim:
         """Put down a call that rings at us. It takes a channel of its trunk, and no money.
 
         Args:
@@ -33,6 +40,7 @@ class Inbound:
             new: with direction `inbound`.
             channel_id: the PBX's id of its channel.
             node_id: of the process that is to answer.
+            sip_call_id: of the trunk's leg.
 
         Raises Conflict.
         """
@@ -44,6 +52,7 @@ class Inbound:
             trunks = {trunk.name: trunk for trunk in await load_trunks(connection)}
             require_room(trunks.get(new.trunk or ""))
             values: dict[str, Any] = {"status": "ringing", "started_at": now, "attempt_count": 1}
+            values["sip_call_id"] = sip_call_id
             change = await insert_call(transaction, call_id, new, now, self._signals, **values)
             row = await connection.execute(
                 _INSERT_ATTEMPT,
@@ -57,6 +66,7 @@ class Inbound:
                     "ringing_at": now,
                     "trunk": new.trunk,
                     "node_id": node_id,
+                    "sip_call_id": sip_call_id,
                     "unknown": False,
                 },
             )

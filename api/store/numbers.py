@@ -102,6 +102,12 @@ class Numbers:
         query = select(numbers.c.id).where(numbers.c.number == number, numbers.c.status == "active")
         return await self._database.fetch_value(query) is not None
 
+    async def caller_name(self, number: str) -> str | None:
+        """The name that is shown beside an E.164 number, if any."""
+        query = select(numbers.c.caller_name).where(numbers.c.number == number)
+        found: str | None = await self._database.fetch_value(query)
+        return found
+
     async def change(self, number_id: str, changes: Mapping[str, Any]) -> OwnedNumber:
         """Change some of the fields of `NewNumber`, but the number itself.
 

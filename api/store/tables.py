@@ -179,6 +179,7 @@ numbers = Table(
     Column("description", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("caller_name", FreeText),
     one_of("status", ("active", "inactive")),
 )
 

@@ -51,6 +51,10 @@ AGENT: Final[Body] = {
         "volume": 0.9,
         "stability": 0.4,
     },
+    "caller_name": "Lopez {{patient}}",
+    "hide_caller_number": True,
+    "sip_headers": {"X-Case": "{{patient}}"},
+    "account_code": "clinic-42",
     "llm": {
         "model": "llama",
         "temperature": 0.3,
@@ -464,13 +468,21 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
                     "trunk": "trunk",
                     "status": "active",
                     "description": "Desk",
+                    "caller_name": "Lopez Dental",
                 },
             ),
             reads={"read": "/v1/numbers/{id}"},
             undo="/v1/numbers/{id}",
         ),
         "PATCH /v1/numbers/{number_id}": Case(
-            ({"trunk": "trunk", "status": "active", "description": "Desk"},),
+            (
+                {
+                    "trunk": "trunk",
+                    "status": "active",
+                    "description": "Desk",
+                    "caller_name": "Lopez Dental",
+                },
+            ),
             {"number_id": spare_id},
             {"read": "/v1/numbers/{id}"},
         ),

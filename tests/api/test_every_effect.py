@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import pytest
 from pydantic import BaseModel
 
+from api.agents.identity import identity_of
 from api.base.lifecycle import AnsweredBy
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engines import wanted
@@ -100,6 +101,10 @@ CASES: Final[Mapping[str, Given]] = {
     "retry.max_attempts": Given(2, {"retry": {"timezone": "UTC"}}),
     "retry.timezone": Given("UTC"),
     "from_number": Given("+15550100099"),
+    "caller_name": Given("Lopez Dental"),
+    "hide_caller_number": Given(True),
+    "sip_headers": Given({"X-Case": "123"}),
+    "account_code": Given("clinic-42"),
     "webhook_url": Given("https://hooks.example.org/"),
     "voicemail_action": Given("hangup", {"voicemail_message": "Call us."}),
     "voicemail_message": Given("Call us."),
@@ -218,6 +223,7 @@ async def effects(bench: Bench, agent: Mapping[str, Any]) -> str:
             is_recorded(settings, call),
             tools,
             call.from_number,  # what the callee is shown
+            identity_of(AgentFields.model_validate(call.agent), {}),  # and the PBX is told
             call.retry,  # when the dialer's policy has it dialled again
             await ended(bench, agent, "human"),
             await ended(bench, agent, "machine"),

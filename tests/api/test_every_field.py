@@ -55,6 +55,9 @@ _OPTIONS: Final = "an enum has options, different ones, and nothing else has any
 _RETRY: Final = "must be hours, days and a zone in which calls can be made"
 #: The same, where the refusal has no code of its own.
 REFUSED: Final[Mapping[str, str]] = {
+    "*.account_code": "letters, digits and few signs, once it is filled in",
+    "*.caller_name": "at most 80 characters, once it is filled in",
+    "*.sip_headers": "names and values that an INVITE may have",
     "*.agent_id": "must be an agent",
     "*.connection_id": "must be a connection, here",
     "*.dial_string": "must be what the PBX dials by",

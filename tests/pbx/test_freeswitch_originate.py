@@ -93,8 +93,8 @@ def test_what_goes_beside() -> None:
         forwarded_from="+15550777",
         account="clinic-42",
     )
-    check_dial(wish, "trunk")
-    line = originate_argument(wish, "trunk", FreeSwitchConfig(), "carrier.example")
+    check_dial(wish)
+    line = originate_argument(wish, WAY, FreeSwitchConfig(), "carrier.example")
     variables, endpoint, _ = parts(line)
     assert endpoint == "sofia/gateway/trunk/+15550100"
     assert {name: variables[name] for name in variables.keys() - parts(argument("Ann"))[0]} == {
@@ -117,8 +117,8 @@ def test_what_goes_beside() -> None:
 def test_a_header_is_one_value_or_refused(value: str) -> None:
     wish = Dial(ID, "+15550100", headers={"X-Case": value})
     try:
-        check_dial(wish, "trunk")
-        line = originate_argument(wish, "trunk", FreeSwitchConfig())
+        check_dial(wish)
+        line = originate_argument(wish, WAY, FreeSwitchConfig())
     except SwitchRefused as refusal:
         assume(refusal.field != "headers")
         raise
@@ -131,7 +131,7 @@ def test_a_header_is_one_value_or_refused(value: str) -> None:
 def test_what_the_line_cannot_carry_is_refused(value: str) -> None:
     wish = Dial(ID, "+15550100", headers={"X-Case": value})
     with pytest.raises(SwitchRefused, match="X-Case") as refused:
-        originate_argument(wish, "trunk", FreeSwitchConfig())
+        originate_argument(wish, WAY, FreeSwitchConfig())
     assert refused.value.field == "headers"
 
 
@@ -143,7 +143,7 @@ def test_the_configured_codec_is_offered_first() -> None:
 
 def test_wideband_is_offered_before_the_rest() -> None:
     config = FreeSwitchConfig(codec=PCMA, wideband=True)
-    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), "trunk", config))
+    variables, _, _ = parts(originate_argument(Dial(ID, "+1"), WAY, config))
     wide = "G722@20i,L16@16000h@20i"
     assert variables["absolute_codec_string"] == f"{wide},PCMA@8000h@20i,PCMU@8000h@20i"
 

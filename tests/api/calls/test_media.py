@@ -11,7 +11,8 @@ from api.resources.call import Call, billable_seconds
 from api.store import Store
 from pbx.switch import Answered, AudioLost, AudioRestored, Digit, Held, Resumed
 from tests.api.calls.test_runner import Running, running
-from tests.api.switchboard import NORMAL, Office, PlayedAttempt, story, until
+from tests.api.story import NORMAL
+from tests.api.switchboard import Office, PlayedAttempt, story, until
 from tests.voice_loop.scripted import frame
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")

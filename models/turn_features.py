@@ -131,9 +131,9 @@ def _power(spectrum: NDArray[np.complexfloating[Any, Any]]) -> Floats:
 
 def _melody(whole: Floats) -> tuple[Floats, Floats]:
     """How periodic each frame is, 0 to 1, and log2 of its pitch in Hz."""
-    half = (whole[::2] + whole[1::2]) / 2
+    half: Floats = np.asarray((whole[::2] + whole[1::2]) / 2, np.float32)
     before = (_PITCH_WINDOW - WINDOW // 2) // 2
-    half = np.pad(half, (before, before)).astype(np.float32, copy=False)
+    half = np.pad(half, (before, before))
     frames = np.lib.stride_tricks.sliding_window_view(half, _PITCH_WINDOW)[:: HOP // 2][
         :HEARD_FRAMES
     ]

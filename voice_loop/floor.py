@@ -11,7 +11,7 @@ The person's state:
 
 Which pause ends the turn is the turn detector's to say. Work on the reply starts at the pause,
 speculatively, after a dip as short as those between words; it is spoken only once the turn is over.
-What that costs is bounded: so soon it starts again only once recognition has rested.
+What that costs is bounded: a share of a recogniser's time.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND
+from voice_loop.audio import FRAME_MS
 from voice_loop.ports import Transcript
 from voice_loop.turn_detection import TurnDetector
 
@@ -27,9 +27,10 @@ from voice_loop.turn_detection import TurnDetector
 _SAME_WORD_MS: Final = 180
 #: How far into a pause the sound of it is judged, and judged again, ms.
 _SOUND_JUDGED_MS: Final = (120, 300)
-#: From asking for words at a dip until asking again, in times of how long they take to come: in
-#: vain it takes so small a share of a recogniser's time at most.
-_RESTS: Final = 2
+#: Asking for words at dips may take this share of a recogniser's time; what is not used is saved,
+#: up to so many times as long as they take.
+_SHARE: Final = 0.5
+_SAVED: Final = 2
 #: Words that take longer to come are asked for at no dip, ms.
 _QUICK_MS: Final = 400
 
@@ -48,8 +49,10 @@ class FloorConfig:
     """Speech that lasts so long takes the floor from the agent, whatever it sounds like."""
     barge_in_probability: float = 0.5
     """Speech takes the floor once it does so with this probability, by its sound."""
-    dip_ms: int = 40
-    """Silence after which the reply is prepared."""
+    dip_ms: int = 20
+    """Silence after which the reply is prepared, while the agent is silent."""
+    dip_into_speech_ms: int = 40
+    """The same, while it speaks: the words of half a word are mostly others."""
     pause_ms: int = 180
     """The same, where earlier is a waste."""
     end_of_turn_ms: int = 420
@@ -138,7 +141,8 @@ class Floor:
         self._unanswered = False
         """Nothing has been said to the latest turn: what follows it is more of it."""
         self._judged = 0
-        self._asked = -FRAMES_PER_SECOND
+        self._saved_ms = 0.0
+        """Of recognition's time, what may be used at dips."""
 
     @property
     def frame(self) -> int:
@@ -201,12 +205,14 @@ class Floor:
             agent_speaks: whether agent audio is on the wire now.
         """
         self._frame += 1
+        most_ms = _SAVED * self.recognition_ms
+        self._saved_ms = min(most_ms, self._saved_ms + _SHARE * FRAME_MS)
         self._recent.append(is_speech)
         match self._person:
             case _Person.QUIET:
                 return self._quiet(is_speech, agent_speaks)
             case _Person.SPEAKING:
-                return self._speaking(is_speech)
+                return self._speaking(is_speech, agent_speaks)
             case _Person.PAUSED:
                 return self._paused(is_speech)
 
@@ -235,16 +241,17 @@ class Floor:
             return [NobodySpeaks()]
         return []
 
-    def _speaking(self, is_speech: bool) -> list[FloorEvent]:
+    def _speaking(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:
         config = self._config
         if is_speech:
             self._last_speech = self._frame
         if (self._frame - self._onset) * FRAME_MS >= config.max_turn_ms:
             return [self._end_turn()]
-        rested = (self._frame - self._asked) * FRAME_MS >= _RESTS * self.recognition_ms
-        at_dips = rested and self.recognition_ms <= _QUICK_MS
-        if self._silent_ms() >= (config.dip_ms if at_dips else config.pause_ms):
-            self._person, self._judged, self._asked = _Person.PAUSED, 0, self._frame
+        at_dips = self.recognition_ms <= min(_QUICK_MS, self._saved_ms)
+        dip_ms = config.dip_into_speech_ms if agent_speaks else config.dip_ms
+        if self._silent_ms() >= (dip_ms if at_dips else config.pause_ms):
+            self._person, self._judged = _Person.PAUSED, 0
+            self._saved_ms = max(0.0, self._saved_ms - self.recognition_ms)
             self._turns.paused((self._last_speech + 1 - self._onset) * FRAME_MS)
             return [SpeechPaused(self._onset, self._last_speech)]
         return []

@@ -105,11 +105,26 @@ def test_dips_in_vain_take_half_of_recognition_at_most(takes_ms: float) -> None:
     floor = floor_of()
     floor.recognition_ms = takes_ms
     asked = paused_in(("####" + "." * DIP) * 200, floor)
-    assert len(asked) * takes_ms <= (floor.frame * FRAME_MS) / 2 + takes_ms
+    assert len(asked) * takes_ms <= (floor.frame * FRAME_MS) / 2 + 2 * takes_ms
     assert len(asked) > 1
     last = floor.frame - DIP
     paused = paused_in("." * PAUSE, floor) or asked[-1:]
     assert paused[0] <= last + PAUSE, "the end of the turn is not put off for long"
+
+
+def test_the_words_of_a_turn_that_ends_right_after_a_dip_are_not_put_off() -> None:
+    floor = floor_of()
+    floor.recognition_ms = 100
+    asked = paused_in("#" * 60 + "." * DIP + "#" * 3 + "." * END, floor)
+    assert asked == [59 + DIP, 62 + 2 * DIP]
+
+
+def test_into_the_agents_words_a_dip_is_longer() -> None:
+    dip, agent = CONFIG.dip_into_speech_ms // FRAME_MS, "#" * 100
+    assert dip > DIP
+    barge_in = SpeechStarted(0, barge_in=True)
+    assert run("#" * 20 + "." * (dip - 1) + "#" * 20, agent) == [(7, barge_in)]
+    assert run("#" * 20 + "." * dip, agent) == [(7, barge_in), (19 + dip, SpeechPaused(0, 19))]
 
 
 def test_of_slow_recognition_nothing_is_asked_before_a_longer_pause() -> None:

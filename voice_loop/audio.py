@@ -37,7 +37,7 @@ def level_dbfs(samples: Samples) -> float:
     """RMS level in dBFS; -96 for digital silence and for no samples."""
     if samples.size == 0:
         return -96.0
-    sound = samples.astype(np.float32)
+    sound = samples.ravel().astype(np.float32)
     power = float(sound @ sound) / sound.size
     return max(-96.0, 10.0 * log10(max(power, 1e-9) / FULL_SCALE**2))
 

@@ -34,6 +34,11 @@ def test_levels(samples: list[int], dbfs: float) -> None:
     assert level_dbfs(np.array(samples, dtype=np.int16)) == pytest.approx(dbfs, abs=0.1)
 
 
+def test_the_level_of_many_frames_is_that_of_all_they_hold() -> None:
+    frames = np.array([[3277, -3277], [0, 0]], dtype=np.int16)
+    assert level_dbfs(frames) == pytest.approx(-23, abs=0.1)
+
+
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.sampled_from([8000, 16000]))
 def test_streaming_resamples_like_one_piece(sizes: list[int], target: int) -> None:
     seconds = np.arange(sum(sizes)) / 22050

@@ -42,7 +42,7 @@ from models.training.ears_data import (
 from models.vad import SileroDetector, WebRtcDetector
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, SpeechStarted
-from voice_loop.ports import SpeechDetector
+from voice_loop.ports import NeuralDetector, SpeechDetector
 from voice_loop.turn_detection import TurnDetector
 
 Verdicts = NDArray[np.bool_]
@@ -139,20 +139,37 @@ def bursts(seconds: int) -> Audio:
     return np.random.default_rng(1).normal(size=when.size) * np.exp(-(when % 1.7) * 25)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What a detector makes of each frame."""
+
+    speech: Verdicts
+    convinced: Verdicts
+
+
+def heard_by(detector: SpeechDetector, frames: Samples) -> Heard:
+    """Have a detector hear all frames."""
+    neural = detector if isinstance(detector, NeuralDetector) else None
+    found = [(detector.is_speech(frame), neural is None or neural.convinced) for frame in frames]
+    return Heard(*np.array(found).T)
+
+
 def verdicts(detector: SpeechDetector, frames: Samples) -> Verdicts:
-    """What the detector makes of each frame."""
-    return np.array([detector.is_speech(frame) for frame in frames])
+    """Whether the detector takes each frame for speech."""
+    return heard_by(detector, frames).speech
 
 
-def starts(heard: Verdicts, *, agent_speaks: bool) -> Sequence[int]:
+def starts(heard: Heard, *, agent_speaks: bool) -> Sequence[int]:
     """Frames in which the floor says that somebody began to speak."""
     config = FloorConfig()
     turns = TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en")
     floor = Floor(config, turns)
     return [
         index
-        for index, is_speech in enumerate(heard.tolist())
-        for event in floor.push(is_speech, agent_speaks)
+        for index, (is_speech, convinced) in enumerate(
+            zip(heard.speech.tolist(), heard.convinced.tolist(), strict=True)
+        )
+        for event in floor.push(is_speech, agent_speaks, convinced=convinced)
         if isinstance(event, SpeechStarted)
     ]
 
@@ -166,7 +183,7 @@ def not_speech(folder: Path, part: Part) -> dict[str, dict[str, dict[str, float]
             frames = as_frames(np.concatenate([second, at_level(audio, level)]))
             row = found[f"{name}, {level} dBFS"] = {}
             for which, detector in DETECTORS.items():
-                heard = verdicts(detector(RATE), frames)
+                heard = heard_by(detector(RATE), frames)
                 row[which] = {
                     "starts": len(starts(heard, agent_speaks=False)) * 60 / ALONE_S,
                     "interruptions": len(starts(heard, agent_speaks=True)) * 60 / ALONE_S,
@@ -189,14 +206,15 @@ class Judgement:
         self.ends_ms: list[int] = []
         self.pauses: dict[str, list[bool]] = {"100-200 ms": [], "from 200 ms": []}
 
-    def add(self, order: Order, found: Verdicts) -> None:
+    def add(self, order: Order, heard: Heard) -> None:
         """Count one order in."""
+        found = heard.speech
         self.orders += 1
         self.speech += int((order.labels == 1).sum())
         self.heard += int(found[order.labels == 1].sum())
         self.other += int((order.labels == 0).sum())
         self.false += int(found[order.labels == 0].sum())
-        begun = starts(found, agent_speaks=False)
+        begun = starts(heard, agent_speaks=False)
         first = order.segments[0][0] * 10
         if later := [at for at in begun if (at + 1) * FRAME_MS > first]:
             self.onsets_ms.append((later[0] + 1) * FRAME_MS - first)
@@ -243,7 +261,7 @@ def people(folder: Path, part: Part) -> dict[str, dict[str, dict[str, float]]]:
                 around = np.resize(np.roll(beside[noise], -begin), audio.size)
                 audio = audio + at_level(around, level - below)
             for which, detector in DETECTORS.items():
-                row[which].add(order, verdicts(detector(RATE), as_frames(audio)))
+                row[which].add(order, heard_by(detector(RATE), as_frames(audio)))
         name = f"{noise} at {below} dB" if noise else "clean"
         found[f"{name}, {level} dBFS"] = {which: one.figures() for which, one in row.items()}
     return found

@@ -6,7 +6,7 @@ it a telephone carries: the rest would shift the levels that they know, and cost
 
 from models.vad import Ears, SileroDetector
 from voice_loop.audio import Halver, Samples
-from voice_loop.ports import BatchedDetector
+from voice_loop.ports import NeuralDetector
 
 _RATE = 8000
 
@@ -17,7 +17,7 @@ class LineDetectors:
     def __init__(self) -> None:
         self._ears = Ears()
 
-    def detector(self, rate: int) -> BatchedDetector:
+    def detector(self, rate: int) -> NeuralDetector:
         """Of a line of 8000 or 16000 Hz. Raises ValueError for another rate."""
         if rate == 2 * _RATE:
             return _Narrowed(self._ears.detector(_RATE))
@@ -34,7 +34,7 @@ class _Narrowed:
         self._narrow: Samples | None = None
 
     def expect(self, frame: Samples) -> None:
-        """As `voice_loop.ports.BatchedDetector.expect`."""
+        """As `voice_loop.ports.NeuralDetector.expect`."""
         self._expected, self._narrow = frame, self._halver.push(frame)
         self._detector.expect(self._narrow)
 
@@ -44,3 +44,8 @@ class _Narrowed:
             self.expect(frame)
         narrow, self._narrow = self._narrow, None
         return narrow is not None and self._detector.is_speech(narrow)
+
+    @property
+    def convinced(self) -> bool:
+        """As `voice_loop.ports.NeuralDetector.convinced`."""
+        return self._detector.convinced

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import log10
+from math import inf, log10
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -51,6 +51,14 @@ DOUBT: Final = -3.25
 #: where a noise comes with each word, and none between, the judge takes both for noise in the end.
 CERTAINTY: Final = 0.0
 OUTSTANDING_DB: Final = 30.0
+
+#: So many frames convince that somebody began to speak once the logits of those that were taken for
+#: speech, no more of each than so much, add up to this, and Silero was no surer of the opposite in
+#: one of them: what a bark, a first chord or babble seldom comes to, and people do in 60 ms.
+TELLING_FRAMES: Final = 6
+MOST_TELLING: Final = 3.0
+CONVINCING: Final = 1.5
+UNCONVINCED: Final = -2.0
 
 #: Level of the noise that is added to what is heard, dBFS: a line that is silent to the last bit,
 #: as between a softphone's words, is like none that the networks were taught on.
@@ -241,7 +249,7 @@ def warm_up() -> None:
 
 
 class SileroDetector:
-    """The speech detector of one call (`voice_loop.ports.BatchedDetector`).
+    """The speech detector of one call (`voice_loop.ports.NeuralDetector`).
 
     Args:
         rate: the line's rate, 8000 or 16000 Hz.
@@ -256,6 +264,8 @@ class SileroDetector:
         """What the judge remembers."""
         self.verdict: bool | None = False
         """On the latest frame; None while it waits for the batch to be judged."""
+        self._told: deque[float] = deque([0.0] * TELLING_FRAMES, maxlen=TELLING_FRAMES)
+        self._silero: deque[float] = deque(maxlen=TELLING_FRAMES)
 
     def expect(self, frame: Samples) -> None:
         """Take the frame that `is_speech` is asked about next, for all that wait to be judged at
@@ -263,10 +273,24 @@ class SileroDetector:
         if self.verdict is None:
             self._batch.judge()
         self._expected = frame
-        self.verdict = False
         if self.senses.hear(frame):
             self.verdict = None
             self._batch.waiting.append(self)
+        else:
+            self.take_logits(-inf, -inf)
+
+    def take_logits(self, logit: float, silero: float) -> None:
+        """Take what the judge makes of the frame, and what Silero does."""
+        if silero > CERTAINTY and self.senses.above_noise_db > OUTSTANDING_DB:
+            logit = max(logit, silero)
+        self.verdict = logit > THRESHOLD and silero > DOUBT
+        self._told.append(min(MOST_TELLING, logit) if self.verdict else 0.0)
+        self._silero.append(silero)
+
+    @property
+    def convinced(self) -> bool:
+        """See the port."""
+        return sum(self._told) >= CONVINCING and max(self._silero) >= UNCONVINCED
 
     def is_speech(self, frame: Samples) -> bool:
         """Whether one 20 ms frame holds speech. Frames must come in order."""
@@ -302,12 +326,10 @@ class _Batch:
         reset, keep = both[:, :size], both[:, size:]
         candidate = np.tanh(new[:, 2 * size :] + reset * old[:, 2 * size :])
         memory = candidate + keep * (memory - candidate)
-        judged = (memory @ w.readout + w.readout_bias[0] > THRESHOLD) & (logits > DOUBT)
-        outstanding = np.array([one.senses.above_noise_db > OUTSTANDING_DB for one in calls])
-        verdicts = judged | (outstanding & (logits > CERTAINTY))
-        for one, kept, verdict in zip(calls, memory, verdicts.tolist(), strict=True):
+        judged = (memory @ w.readout + w.readout_bias[0]).tolist()
+        for one, kept, logit, silero in zip(calls, memory, judged, logits.tolist(), strict=True):
             one.memory[:] = kept
-            one.verdict = verdict
+            one.take_logits(logit, silero)
 
 
 class Ears:

@@ -197,12 +197,15 @@ class Floor:
         if self._person is _Person.PAUSED and last_speech_frame == self._last_speech:
             self._turns.heard_end(probability)
 
-    def push(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:
+    def push(
+        self, is_speech: bool, agent_speaks: bool, *, convinced: bool = True
+    ) -> list[FloorEvent]:
         """Take one frame's verdict; return what follows from it.
 
         Args:
             is_speech: the detector's verdict on the person's frame.
             agent_speaks: whether agent audio is on the wire now.
+            convinced: whether the detector would say by now that somebody began to speak.
         """
         self._frame += 1
         most_ms = _SAVED * self.recognition_ms
@@ -210,13 +213,13 @@ class Floor:
         self._recent.append(is_speech)
         match self._person:
             case _Person.QUIET:
-                return self._quiet(is_speech, agent_speaks)
+                return self._quiet(is_speech, agent_speaks, convinced)
             case _Person.SPEAKING:
                 return self._speaking(is_speech, agent_speaks)
             case _Person.PAUSED:
                 return self._paused(is_speech)
 
-    def _quiet(self, is_speech: bool, agent_speaks: bool) -> list[FloorEvent]:
+    def _quiet(self, is_speech: bool, agent_speaks: bool, convinced: bool) -> list[FloorEvent]:
         config = self._config
         need, window = (
             (config.barge_in_ms, config.barge_in_window_ms)
@@ -224,7 +227,7 @@ class Floor:
             else (config.onset_ms, config.onset_window_ms)
         )
         latest = list(self._recent)[-(window // FRAME_MS) :]
-        if is_speech and sum(latest) * FRAME_MS >= need:
+        if is_speech and convinced and sum(latest) * FRAME_MS >= need:
             self._onset = self._frame - len(latest) + 1 + latest.index(True)
             self._since_pause = self._onset
             if self._unanswered:

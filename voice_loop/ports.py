@@ -165,12 +165,17 @@ class SpeechDetector(Protocol):
 
 
 @runtime_checkable
-class BatchedDetector(SpeechDetector, Protocol):
-    """One that judges the frames of many calls at once."""
+class NeuralDetector(SpeechDetector, Protocol):
+    """One that judges the frames of many calls at once, and knows what it is sure of."""
 
     def expect(self, frame: Samples) -> None:
         """Take the frame that `is_speech` is asked about next; the first question asked judges
         every call's."""
+        ...
+
+    @property
+    def convinced(self) -> bool:
+        """Whether what it took for speech lately is enough to say that somebody began to speak."""
         ...
 
 

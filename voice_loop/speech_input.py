@@ -13,7 +13,7 @@ import numpy as np
 from voice_loop.answering.watch import AnswerEvent, AnswerWatch
 from voice_loop.audio import FRAME_MS, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, FloorEvent
-from voice_loop.ports import BatchedDetector, SpeechDetector
+from voice_loop.ports import NeuralDetector, SpeechDetector
 from voice_loop.turn_detection import TurnDetector
 
 #: Frames kept before the onset and after the last speech frame: detectors clip the edges.
@@ -65,7 +65,7 @@ class SpeechInput:
         self.voiced_at = 0.0
         """Arrival of the latest packet with speech in it, `time.monotonic()` seconds."""
         self._detector = detector
-        self._batched = detector if isinstance(detector, BatchedDetector) else None
+        self._neural = detector if isinstance(detector, NeuralDetector) else None
         self._answering = answering
         self._loudness = _Loudness()
         self._heard: deque[Samples] = deque(maxlen=_KEPT_FRAMES)
@@ -75,8 +75,8 @@ class SpeechInput:
 
     def expect(self, heard: Samples) -> None:
         """Take the frame that `listen` brings next, to be judged with every call's at once."""
-        if self._batched is not None:
-            self._batched.expect(heard)
+        if self._neural is not None:
+            self._neural.expect(heard)
 
     def listen(
         self,
@@ -103,7 +103,8 @@ class SpeechInput:
         self._heard.append(heard)
         yield from self._answering.listen(heard, is_speech=is_speech, agent_speaks=agent_speaks)
         if may_speak:
-            yield from self.floor.push(is_speech, agent_speaks)
+            convinced = not is_speech or self._neural is None or self._neural.convinced
+            yield from self.floor.push(is_speech, agent_speaks, convinced=convinced)
         else:
             self.floor.push(is_speech=False, agent_speaks=True)
         if self._digits and self._keys_complete():

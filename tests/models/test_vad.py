@@ -1,15 +1,18 @@
 """Who speaks on a line, and what is only heard there: the detector of calls."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from api import lab
 from api.lab.clip import dictation
 from api.lab.library import Library
-from bench.ears import TONES, bursts, starts, tone, verdicts
+from bench.ears import TONES, bursts, heard_by, starts, tone, verdicts
+from models.recordings import recordings
 from models.sounds import load_sound
 from models.training.ears_data import Audio, as_frames, at_level
 from models.vad import Ears, SileroDetector, WebRtcDetector, ear_weights
@@ -18,6 +21,7 @@ from voice_loop.audio import FRAMES_PER_SECOND, Samples, frame_samples, resample
 from voice_loop.ports import EngineError
 
 RATE = 8000
+PEOPLE = Path(lab.__file__).with_name("recordings")
 SECONDS = 20
 
 
@@ -48,7 +52,7 @@ NOT_SPEECH: dict[str, Callable[[], Audio]] = {
 @pytest.mark.parametrize("name", NOT_SPEECH)
 def test_what_is_not_speech_starts_nothing(name: str, dbfs: float) -> None:
     audio = np.concatenate([np.zeros(RATE), at_level(NOT_SPEECH[name](), dbfs)])
-    heard = verdicts(SileroDetector(RATE), as_frames(audio))
+    heard = heard_by(SileroDetector(RATE), as_frames(audio))
     assert not starts(heard, agent_speaks=False)
     assert not starts(heard, agent_speaks=True)
 
@@ -128,7 +132,7 @@ def test_frames_of_another_size_are_refused() -> None:
 def test_the_rule_alone_takes_music_for_speech() -> None:
     """What the network is for."""
     audio = np.concatenate([np.zeros(RATE), at_level(NOT_SPEECH["music on hold"](), -25)])
-    assert starts(verdicts(WebRtcDetector(RATE), as_frames(audio)), agent_speaks=False)
+    assert starts(heard_by(WebRtcDetector(RATE), as_frames(audio)), agent_speaks=False)
 
 
 @pytest.mark.parametrize("calls", [3, 20])
@@ -173,3 +177,23 @@ def test_a_frame_that_was_expected_in_vain_is_heard_all_the_same() -> None:
     assert detector.is_speech(frames[0]) == alone.is_speech(frames[0])
     assert detector.memory == pytest.approx(alone.memory, abs=1e-4)
     assert any(heard)
+
+
+def test_a_dogs_bark_convinces_nobody() -> None:
+    [dog] = [one for one in recordings(PEOPLE, ["noise"]) if "dog" in one.name]
+    bark = at_level(np.resize(dog.samples().astype(float), 10 * RATE), -25)
+    heard = heard_by(SileroDetector(RATE), as_frames(np.append(np.zeros(RATE), bark)))
+    assert starts(replace(heard, convinced=heard.speech), agent_speaks=False)
+    assert not starts(heard, agent_speaks=False)
+
+
+def test_a_word_convinces_as_soon_as_it_is_heard() -> None:
+    later = []
+    for word in recordings(PEOPLE, ["words"]):
+        audio = np.append(np.zeros(RATE), at_level(word.samples().astype(float), -25))
+        heard = heard_by(SileroDetector(RATE), as_frames(audio))
+        [first, *_] = starts(heard, agent_speaks=False)
+        [earliest, *_] = starts(replace(heard, convinced=heard.speech), agent_speaks=False)
+        later.append(first - earliest)
+    assert np.quantile(later, 0.9) == 0
+    assert max(later) <= 4

@@ -61,6 +61,18 @@ def test_a_ragged_start_counts_from_its_first_frame(verdicts: str) -> None:
     assert run(verdicts) == [(len(verdicts) - 1, SpeechStarted(0, barge_in=False))]
 
 
+def test_a_start_waits_until_the_detector_is_convinced() -> None:
+    for agent_speaks, known in ((False, 6), (True, 12)):
+        floor = floor_of()
+        begun = [
+            event
+            for frame in range(20)
+            for event in floor.push(True, agent_speaks, convinced=frame >= 15)
+        ]
+        # From the earliest frame on that is still known then.
+        assert begun == [SpeechStarted(16 - known, barge_in=agent_speaks)]
+
+
 @pytest.mark.parametrize("verdicts", ["##", "#" + "." * 5 + "##", "#....#...#....#....#"])
 def test_clicks_are_no_start(verdicts: str) -> None:
     assert run(verdicts + "." * 20) == []

@@ -14,6 +14,8 @@ from voice_loop.ports import AudioPeer
 class Batched(Detector):
     """Notes what it was forewarned of, and what it was asked about then."""
 
+    convinced = True
+
     def __init__(self, _rate: int) -> None:
         self.expected: list[int] = []
         self.asked: list[int] = []

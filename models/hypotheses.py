@@ -100,15 +100,19 @@ def weigh(look: Look) -> Heard:
         tokens = 1 + math.ceil((tokens - 1) * most / several)
     likely = min(0.0, best + math.log(shares[words])) / tokens
     sure = likely + math.log(shares[words] / sum(shares.values()))
-    if look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY:
-        text = ""
     loops = compression(text) > WORST_COMPRESSION
+    nobody = look.no_speech > NO_SPEECH and sure < SURE_LOG_PROBABILITY
     if len(look.hypotheses) == 1:
-        doubtful = likely < WORST_LOG_PROBABILITY or loops
+        # Of seven numbers that people dictated, one is nobody's speech until the window is whole.
+        doubtful = bool(text) and (likely < WORST_LOG_PROBABILITY or loops or nobody)
     else:
         # Its other mistakes with short utterances are the same in a longer window.
-        doubtful = any(one == other for one, other in pairwise(plain_words(text).split()))
-    return Heard(text, -math.inf if loops else sure, tokens, bool(text) and doubtful)
+        doubtful = not nobody and any(
+            one == other for one, other in pairwise(plain_words(text).split())
+        )
+    if nobody:
+        return Heard("", sure, tokens, doubtful)
+    return Heard(text, -math.inf if loops else sure, tokens, doubtful)
 
 
 def together(parts: Sequence[Heard]) -> Transcript:

@@ -125,6 +125,7 @@ class Conversation:
             config.floor.longest_pause_ms,
             config.language,
             config.country,
+            engines.min_confidence,
         )
         self._watch = AnswerWatch(line_rate, config.answering, lines.greetings)
         speech_input = SpeechInput(

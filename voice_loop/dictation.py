@@ -70,6 +70,14 @@ _NORTH_AMERICA: Final = 1
 _READ_BACK_DIGITS: Final = 5
 #: How many digits a dictation has at least before it counts as one, unless there is nothing else.
 _A_FEW: Final = 3
+#: Asked for what is dictated, one begins with so many words at most ("yes, it's …"). Most are its
+#: first digits or letters, misheard: "eight" as "Hey.", "five" as "Bye.".
+_FEW_WORDS: Final = 3
+#: Such an answer is no beginning.
+_REFUSALS: Final[Mapping[str, Collection[str]]] = {
+    "en": ("no", "nope", "nah", "none", "sorry", "pardon", "what", "why"),
+    "es": ("no", "ninguno", "perdón", "perdone", "qué", "cómo"),
+}
 #: As postcodes mostly have; others end as in Britain and the Netherlands, or in Canada.
 _POSTCODE_DIGITS: Final = 5
 _POSTCODE: Final = re.compile(r"\d[a-z]{2}$|[a-z]\d[a-z]\d[a-z]\d$")
@@ -84,6 +92,23 @@ def dictation(text: str, expected: Expected, language: str, country: str | None)
         language: of the call, a BCP 47 tag.
         country: where the person is, ISO 3166-1 alpha-2; it tells how long telephone numbers are.
     """
+    found = _dictation(text, expected, language, country)
+    if found is Dictation.NONE and expected.is_dictated and _may_begin(text, language):
+        return Dictation.UNDER_WAY
+    return found
+
+
+def _may_begin(text: str, language: str) -> bool:
+    """Whether what is dictated may begin so, or is so misheard."""
+    words, code = plain_words(text).split(), language_code(language)
+    if not words or words[0] in _REFUSALS.get(code, ()) or text.rstrip().endswith("?"):
+        return False
+    names = _DIGITS.get(code, {})
+    digits = sum(word in names or word.isdecimal() for word in words)
+    return len(words) <= _FEW_WORDS or 2 * digits >= len(words)
+
+
+def _dictation(text: str, expected: Expected, language: str, country: str | None) -> Dictation:
     lowered = text.lower().strip()
     code = language_code(language)
     if expected is Expected.EMAIL and _EMAIL_BEGUN.search(lowered):

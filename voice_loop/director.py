@@ -166,6 +166,8 @@ class Director:
         left."""
         self._reply: Reply | None = None
         """The answer in the making; not spoken yet."""
+        self._words: tuple[int, Transcript] | None = None
+        """When the turn that was transcribed last began, ms, and its latest words."""
         self._answered: Reply | None = None
         """The answer that was spoken last, as long as what it answers may yet go on."""
         self._not_understood: tuple[int, int] | None = None
@@ -439,7 +441,7 @@ class Director:
             return reason
         if self._reply is not reply:
             return None
-        reply.transcript, reply.verdict = self._judge_turn(reply, transcript)
+        reply.transcript, reply.verdict = self._judge_turn(reply, self._kept(reply, transcript))
         self._commands.append(TellTurnDetector(reply.transcript))
         if reply.verdict is Verdict.REPEAT:
             speech.in_history = False
@@ -447,6 +449,15 @@ class Director:
         elif reply.verdict is Verdict.ANSWER:
             self._answer(reply)
         return self._settle(reply)
+
+    def _kept(self, reply: Reply, transcript: Transcript) -> Transcript:
+        """The words of a turn up to now; those up to a pause before, where none are heard in all of
+        it: recognisers fail on what they have heard half of."""
+        if plain_words(transcript.text):
+            self._words = reply.started_ms, transcript
+        elif self._words is not None and self._words[0] == reply.started_ms:
+            return self._words[1]
+        return transcript
 
     def _judge_turn(self, reply: Reply, transcript: Transcript) -> tuple[Transcript, Verdict]:
         """Judge what was said; of words that only let an answer go on, those before it are taken

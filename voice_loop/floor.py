@@ -180,9 +180,9 @@ class Floor:
         """Whether the person is silent for longer than within a word."""
         return self._silent_ms() >= _SAME_WORD_MS
 
-    def asked(self, said: str) -> None:
-        """The person begins to answer these words of the agent's."""
-        self._turns.asked(said)
+    def asked(self, said: str, *, interrupted: bool) -> None:
+        """The person begins to answer these words of the agent's, or interrupts them."""
+        self._turns.asked(said, interrupted=interrupted)
 
     def await_words(self) -> None:
         """The words up to the current pause are on their way."""

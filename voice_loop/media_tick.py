@@ -175,7 +175,8 @@ class MediaTick:
             is_echo=person.is_echo,
         ):
             if isinstance(event, SpeechStarted):
-                self._floor.asked("" if self._said is None else self._said.heard_text)
+                said = "" if self._said is None else self._said.heard_text
+                self._floor.asked(said, interrupted=event.barge_in)
             self._give_way(event)
             if isinstance(event, TurnEnded | Keys):
                 self._ambience.begin_turn()

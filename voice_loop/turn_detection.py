@@ -19,6 +19,7 @@ import numpy as np
 from voice_loop.answering.phrases import sounds_recorded
 from voice_loop.dictation import Dictation, dictation
 from voice_loop.expectations import Expected, expected_after
+from voice_loop.phrases import plain_words
 from voice_loop.ports import Transcript
 from voice_loop.wording import Wording, wording
 
@@ -82,7 +83,12 @@ class TurnDetector:
     """Judges the pauses of one person."""
 
     def __init__(
-        self, end_of_turn_ms: int, longest_pause_ms: int, language: str, country: str | None = None
+        self,
+        end_of_turn_ms: int,
+        longest_pause_ms: int,
+        language: str,
+        country: str | None = None,
+        min_confidence: float = 0.0,
     ) -> None:
         """
         Args:
@@ -90,6 +96,7 @@ class TurnDetector:
             longest_pause_ms: a longer silence ends every turn.
             language: of the call, a BCP 47 tag.
             country: where the person is, ISO 3166-1 alpha-2.
+            min_confidence: words below it are not acted on.
         """
         # A turn ends once a pause within one would be rarer than its odds, by so much; even odds
         # suffice after `end_of_turn_ms`.
@@ -100,6 +107,7 @@ class TurnDetector:
         self._longest_ms = max(longest_pause_ms, end_of_turn_ms)
         self._language = language
         self._country = country
+        self._min_confidence = min_confidence
         self._pauses: deque[int] = deque(maxlen=_REMEMBERED)
         self._punctuated = False
         self._expected = Expected.ANYTHING
@@ -108,6 +116,8 @@ class TurnDetector:
         self._wording: Wording | None = None
         self._dictation = Dictation.NONE
         self._recorded = False
+        self._interrupted = False
+        self._understood = True
         self._sounds: list[float] = []
         """Log-odds, one for each time that the sound of this pause was judged."""
         self._words_due = False
@@ -115,14 +125,26 @@ class TurnDetector:
 
     # What is known ------------------------------------------------------------------------
 
-    def asked(self, said: str) -> None:
-        """The person begins to answer these words of the agent's; empty where there were none."""
+    def asked(self, said: str, *, interrupted: bool = False) -> None:
+        """The person begins to answer these words of the agent's; empty where there were none.
+
+        Args:
+            said: what was heard of them.
+            interrupted: the agent is still saying them.
+        """
         self._expected = expected_after(said, self._language)
+        self._dictation = Dictation.NONE
+        self._interrupted = interrupted
 
     def paused(self, spoken_ms: int) -> None:
-        """The person pauses after so long a turn; nothing else is known of this pause yet."""
+        """The person pauses after so long a turn; nothing else is known of this pause yet.
+
+        What was being dictated before is dictated still, until the words tell otherwise.
+        """
         self._spoken_s = spoken_ms / 1000
-        self._wording, self._dictation, self._recorded = None, Dictation.NONE, False
+        self._wording, self._recorded, self._understood = None, False, True
+        if self._dictation is Dictation.COMPLETE:
+            self._dictation = Dictation.UNDER_WAY
         self._sounds, self._words_due = [], False
         self._weigh()
 
@@ -134,6 +156,10 @@ class TurnDetector:
         """These are the words of the turn up to this pause."""
         text = transcript.text
         self._words_due = False
+        if not plain_words(text):
+            return
+        sure = transcript.confidence >= self._min_confidence
+        self._understood = sure or self._interrupted
         self._punctuated = self._punctuated or any(sign in text for sign in ".,?!")
         self._wording = wording(text, self._language, punctuated=self._punctuated)
         self._recorded = sounds_recorded(text)
@@ -178,7 +204,8 @@ class TurnDetector:
         if self._dictation is Dictation.COMPLETE:
             wait_ms = _COMPLETE_AS_ASKED_MS if self._expected.is_dictated else _COMPLETE_MS
         wait_ms *= self._scale * self._pace
-        if self._dictation is Dictation.UNDER_WAY or self._recorded:
+        # What more is said may tell what was not understood: nobody is asked in a hurry.
+        if self._dictation is Dictation.UNDER_WAY or self._recorded or not self._understood:
             wait_ms = max(wait_ms, _GROUPS_MS)
         self.wait_ms = min(self._longest_ms, max(self._shortest_ms, wait_ms))
 

@@ -165,3 +165,14 @@ def test_a_loop_is_not_believed() -> None:
 def test_a_sentence_too_long_for_a_probability_is_weighed() -> None:
     text = " ".join(str(number) for number in range(120))
     assert confidence(Look([Hypothesis(text, -900.0, 600)], 0.1)) == pytest.approx(math.exp(-1.5))
+
+
+def test_a_dictated_number_that_seems_to_be_nobodys_speech_is_looked_at_again() -> None:
+    digits = Hypothesis("4 7 5 8 3 3 1 5 4 7", log_probability=11 * -0.36, tokens=11)
+    first, second = (weigh(Look([digits], no_speech)) for no_speech in (0.75, 0.45))
+    assert not first.text
+    assert first.doubtful
+    assert second.text == digits.text
+    assert not second.doubtful
+    nothing = weigh(Look([replace(digits, text="")], no_speech=0.75))
+    assert not nothing.doubtful

@@ -13,7 +13,12 @@ PHONE, ANYTHING = Expected.PHONE_NUMBER, Expected.ANYTHING
     ("text", "expected", "country", "found"),
     [
         ("My number is 415-555", PHONE, "US", UNDER_WAY),
-        ("My number is", PHONE, "US", NONE),
+        ("My number is", PHONE, "US", UNDER_WAY),
+        ("Hey.", PHONE, "US", UNDER_WAY),
+        ("3 8 1 6 Bye.", PHONE, "US", UNDER_WAY),
+        ("Hey.", ANYTHING, "US", NONE),
+        ("No.", PHONE, "US", NONE),
+        ("My number?", PHONE, "US", NONE),
         ("415 555 0132.", PHONE, "US", COMPLETE),
         ("four one five, five five five, oh one three two", PHONE, "US", COMPLETE),
         ("1 415 555 0132", PHONE, "US", COMPLETE),
@@ -41,9 +46,10 @@ PHONE, ANYTHING = Expected.PHONE_NUMBER, Expected.ANYTHING
         ("john dot smith at", Expected.EMAIL, "US", UNDER_WAY),
         ("john.smith@gmail", Expected.EMAIL, "US", UNDER_WAY),
         ("john dot smith at gmail dot com", Expected.EMAIL, "US", COMPLETE),
-        ("it's on file", Expected.EMAIL, "US", NONE),
+        ("you have it on file", Expected.EMAIL, "US", NONE),
         ("S-M-I", Expected.SPELLING, "US", UNDER_WAY),
-        ("Smith", Expected.SPELLING, "US", NONE),
+        ("Smith", Expected.SPELLING, "US", UNDER_WAY),
+        ("I would rather not", Expected.SPELLING, "US", NONE),
     ],
 )
 def test_english(text: str, expected: Expected, country: str | None, found: Dictation) -> None:

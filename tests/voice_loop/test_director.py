@@ -112,6 +112,26 @@ class Table:
         return use.speech
 
 
+def test_words_that_were_heard_are_not_lost_where_all_of_the_turn_is_not_understood() -> None:
+    table = Table().opened()
+    table.asked("four one five")
+    table.tell(SpeechResumed(), frame=150)
+    (again,) = table.tell(SpeechPaused(100, 180), frame=190, talking=False)
+    assert isinstance(again, Transcribe)
+    told = table.tell(Transcribed(again.speech, Transcript("", 0.0)), frame=191)
+    assert TellTurnDetector(Transcript("four one five", 0.9)) in told
+    assert any(isinstance(command, Answer) for command in told)
+
+
+def test_what_is_no_speech_is_not_taken_for_the_turn_before() -> None:
+    table = Table().opened()
+    play(table.answering("four one five", "and then?"))
+    (again,) = table.tell(SpeechPaused(500, 530), frame=540, talking=False)
+    assert isinstance(again, Transcribe)
+    told = table.tell(Transcribed(again.speech, Transcript("", 0.0)), frame=541)
+    assert not any(isinstance(command, Answer) for command in told)
+
+
 def cut_off_by_time_up(table: Table) -> tuple[Transcribe, Transcribe]:
     """Ask for what the person said in a pause, and again as time is up and the last words end."""
     (asked,) = table.tell(SpeechPaused(100, 130), frame=140)

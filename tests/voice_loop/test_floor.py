@@ -199,14 +199,18 @@ def test_who_goes_on_after_turns_that_were_taken_to_be_over_is_given_more_time(
     assert ended == last + END if answered else ended > last + END
 
 
-def test_dictated_words_hold_longer_for_this_pause_only() -> None:
+def test_dictated_words_hold_longer_until_others_come() -> None:
     floor = floor_of()
     run("####" + "." * DIP, floor=floor)
     floor.transcribed(DICTATED)
     assert run("." * (900 // FRAME_MS - DIP), floor=floor) == []
+    run("###" + "." * DIP, floor=floor)
+    assert run("." * (900 // FRAME_MS - DIP), floor=floor) == []
     run("###", floor=floor)
     last = floor.frame
-    assert run("." * END, floor=floor)[-1] == (last + END, TurnEnded(0, last))
+    run("." * DIP, floor=floor)
+    floor.transcribed(Transcript("i can not find the rest", 0.9))
+    assert run("." * (END - DIP), floor=floor)[-1][1] == TurnEnded(0, last)
 
 
 def test_words_on_their_way_have_their_say() -> None:

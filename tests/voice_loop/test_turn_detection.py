@@ -90,6 +90,24 @@ def test_what_is_dictated_may_pause_for_almost_a_second(words: str, asked: str) 
     assert wait_ms(words, asked=asked, turns=detector(200)) > 1_000
 
 
+def test_what_is_not_heard_of_a_dictation_leaves_it_under_way() -> None:
+    turns = detector()
+    assert wait_ms("415 555", asked=PHONE, turns=turns) > 1_000
+    turns.paused(3_000)
+    assert not turns.turn_over(1_000), "the words are late"
+    turns.transcribed(Transcript("", 0.0))
+    assert not turns.turn_over(1_000)
+    turns.transcribed(Transcript("no, wait, i do not know it by heart.", 0.9))
+    assert turns.turn_over(1_000)
+    assert wait_ms(turns=turns) == NEUTRAL_MS, "another turn"
+
+
+def test_who_is_not_understood_is_let_go_on() -> None:
+    unsure = TurnDetector(NEUTRAL_MS, LONGEST_MS, "en", min_confidence=0.95)
+    assert wait_ms("Bye.", 0.95, turns=unsure) > 1_000
+    assert wait_ms("Bye.", 0.95) < NEUTRAL_MS
+
+
 def test_a_number_that_is_complete_ends_soon() -> None:
     assert wait_ms("415 555 0132", asked=PHONE) < NEUTRAL_MS
     assert wait_ms("415 555 013", asked=PHONE) > 1_000

@@ -76,6 +76,16 @@ class FloorConfig:
             barge_in_probability=1 - sensitivity,
         )
 
+    def patient(self, patience: float) -> "FloorConfig":
+        """The same, but waiting for pauses as long as that: a third of `end_of_turn_ms` at 0, three
+        times as much at 1; 0.5 leaves it as it is."""
+        factor = 3 ** (2 * patience - 1)
+        return replace(
+            self,
+            end_of_turn_ms=round(self.end_of_turn_ms * factor),
+            longest_pause_ms=round(self.longest_pause_ms * max(1.0, factor) ** 0.5),
+        )
+
 
 @dataclass(frozen=True)
 class SpeechStarted:

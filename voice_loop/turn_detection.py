@@ -65,7 +65,9 @@ _ANSWERED: Final = 1.2
 #: Words that take longer have no say in whether the turn is over.
 _LATE_WORDS_MS: Final = 800
 #: Pauses between the groups of a number last up to 900 ms; so do those of a machine's greeting.
+#: Where the longest pause is longer than this, these may be, too.
 _GROUPS_MS: Final = 1150
+_USUAL_LONGEST_MS: Final = 1500
 #: A number that is complete as far as one knows, and one that the agent had asked for.
 _COMPLETE_MS: Final = 600
 _COMPLETE_AS_ASKED_MS: Final = 350
@@ -105,6 +107,7 @@ class TurnDetector:
         self._scale = end_of_turn_ms / neutral_ms
         self._shortest_ms = min(SHORTEST_MS, end_of_turn_ms)
         self._longest_ms = max(longest_pause_ms, end_of_turn_ms)
+        self._groups_ms = _GROUPS_MS * max(1.0, self._longest_ms / _USUAL_LONGEST_MS)
         self._language = language
         self._country = country
         self._min_confidence = min_confidence
@@ -206,7 +209,7 @@ class TurnDetector:
         wait_ms *= self._scale * self._pace
         # What more is said may tell what was not understood: nobody is asked in a hurry.
         if self._dictation is Dictation.UNDER_WAY or self._recorded or not self._understood:
-            wait_ms = max(wait_ms, _GROUPS_MS)
+            wait_ms = max(wait_ms, self._groups_ms)
         self.wait_ms = min(self._longest_ms, max(self._shortest_ms, wait_ms))
 
     def _log_odds(self) -> float:

@@ -44,7 +44,8 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         longest_pause_ms=max(FloorConfig.longest_pause_ms, voice.end_of_turn_ms),
         barge_in_ms=voice.barge_in_ms,
         silence_ms=round(silence_s * 1000),
-    ).interrupted(_given(agent.interruption_sensitivity, 0.5))
+    )
+    floor = floor.interrupted(_given(agent.interruption_sensitivity, 0.5))
     announced = None
     if is_recorded(settings, call):
         announced = agent.recording_announcement or _announcement(settings, call)
@@ -68,7 +69,7 @@ def conversation_config(settings: Settings, call: Call) -> ConversationConfig:
         temperature=_given(llm.temperature, 0.0),
         speed=_given(agent_voice.speed, 1.0),
         ambience=ambience_of(call),
-        floor=floor,
+        floor=floor.patient(_given(agent.end_of_turn_patience, 0.5)),
         opening_delay_ms=_given(agent.first_sentence_delay_ms, voice.opening_delay_ms),
         max_duration_ms=call.max_duration_s * 1000,
         max_hold_ms=round(voice.max_hold_s * 1000),

@@ -338,6 +338,16 @@ class AgentFields(Body):
         'interrupts at once, at 0.5 (the default) listeners ("mm-hmm") do not, at 0 nobody does.',
         examples=[0.5],
     )
+    end_of_turn_patience: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How long a pause is waited for before the agent answers: all that "
+        "`voice.end_of_turn_ms` stands for, × 3^(2p − 1): a third of it at 0, as it is set at 0.5 "
+        "(the default), three times as much at 1. Above 0.5 the longest pause, 1.5 s, and those "
+        "between the groups of a number, 1.1 s, grow with the square root of that.",
+        examples=[0.5],
+    )
     recording: bool | None = Field(
         default=None, description="False: the call is not recorded. Default `recordings.enabled`."
     )

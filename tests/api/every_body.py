@@ -72,6 +72,7 @@ AGENT: Final[Body] = {
     "silence_timeout_seconds": 9.5,
     "interruptible": False,
     "interruption_sensitivity": 0.4,
+    "end_of_turn_patience": 0.7,
     "recording": False,
     "recording_announcement": "We record this for {{patient}}.",
     "background_sound": "audio/office.ogg",

@@ -83,6 +83,7 @@ CASES: Final[Mapping[str, Given]] = {
     "silence_timeout_seconds": Given(33.0),
     "interruptible": Given(False),
     "interruption_sensitivity": Given(0.4),
+    "end_of_turn_patience": Given(0.7),
     "recording": Given(False),
     "recording_announcement": Given("We record this."),
     "background_sound": Given("audio/office.ogg"),

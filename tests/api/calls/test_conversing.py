@@ -17,7 +17,7 @@ from tests.api.story import new_call
 from tests.api.switchboard import Office, impatient
 from voice_loop.audio import FRAME_MS
 from voice_loop.config import ConversationConfig
-from voice_loop.floor import Floor
+from voice_loop.floor import Floor, SpeechPaused, TurnEnded
 from voice_loop.ports import Transcript
 from voice_loop.turn_detection import TurnDetector
 
@@ -131,6 +131,37 @@ async def test_how_little_speech_interrupts(bench: Bench) -> None:
     assert not (await held(bench, interruption_sensitivity=0)).interruptible
     assert not (await held(bench, interruption_sensitivity=0, interruptible=True)).interruptible
     assert not (await held(bench, interruption_sensitivity=1, interruptible=False)).interruptible
+
+
+async def test_how_long_a_pause_is_waited_for(bench: Bench) -> None:
+    """`voice.end_of_turn_ms` at 0.5 and unsaid; the answer begins later the more patient it is."""
+    waits: dict[float | None, tuple[int, int]] = {}
+    for patience in (None, 0, 0.25, 0.5, 0.75, 1):
+        given = {} if patience is None else {"end_of_turn_patience": patience}
+        config = (await held(bench, **given)).floor
+        found = []
+        for words in ("I come on Tuesday.", "four one five"):
+            floor = Floor(
+                config, TurnDetector(config.end_of_turn_ms, config.longest_pause_ms, "en")
+            )
+            for _ in range(10):
+                floor.push(is_speech=True, agent_speaks=False)
+            frames = 0
+            ended = False
+            while not ended:
+                events = floor.push(is_speech=False, agent_speaks=False)
+                frames += 1
+                if any(isinstance(event, SpeechPaused) for event in events):
+                    floor.transcribed(Transcript(words, 0.9))
+                ended = any(isinstance(event, TurnEnded) for event in events)
+            found.append(frames * FRAME_MS)
+        waits[patience] = (found[0], found[1])
+    assert waits.pop(None) == waits[0.5]
+    said, dictated = zip(*waits.values(), strict=True)
+    assert list(said) == sorted(set(said)), "each waits longer than the one before"
+    assert dictated[0] == dictated[2] < dictated[3] < dictated[4]
+    assert said[0] < 0.7 * said[2]
+    assert said[4] > 1.5 * said[2]
 
 
 async def test_that_much_speech_takes_the_floor(bench: Bench) -> None:

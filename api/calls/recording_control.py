@@ -71,7 +71,7 @@ class RecordingControl:
         self._pausing -= {"agent"} if by == "agent" else {"agent", "api"}
         if self.facts.paused and not self.facts.over and not self._pausing:
             at = self._clock()
-            self._become(self._unpaused(at), at, "call.recording.resumed")
+            self._become(self.facts.unpaused(at), at, "call.recording.resumed")
 
     def obey(self, wish: RecordingWish) -> None:
         """Do what was asked for over the API, unless that is done, or of an earlier attempt."""
@@ -86,20 +86,14 @@ class RecordingControl:
             self._recorder.discard()
             objection = Objection(at, by, words)
             self._become(
-                replace(self._unpaused(at), objection=objection), at, "call.recording.objected"
+                replace(self.facts.unpaused(at), objection=objection), at, "call.recording.objected"
             )
 
     def end(self, at: float) -> None:
         """There is nothing more to record. Again: nothing happens."""
         if not self.facts.over:
             self._recorder.stop(at)
-            self._become(replace(self._unpaused(at), ended_at=at), at)
-
-    def _unpaused(self, at: float) -> RecordingFacts:
-        if not self.facts.paused:
-            return self.facts
-        *before, last = self.facts.pauses
-        return replace(self.facts, pauses=(*before, replace(last, ended_at=at)))
+            self._become(self.facts.ended(at), at)
 
     def _become(self, facts: RecordingFacts, at: float, event: str | None = None) -> None:
         self.facts = facts

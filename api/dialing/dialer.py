@@ -245,6 +245,11 @@ class Dialer:
         name, folder = attempt.recording_path, self._config.recordings
         if name is None or folder is None or folder.node != attempt.recording_node:
             return name
+        facts = attempt.recording_facts
+        if facts is not None and facts.objection is not None:
+            with contextlib.suppress(OSError):  # then the next `RecordingKeeper.sweep` does it
+                folder.delete([name])
+            return None
         return None if folder.file(name) is None else name
 
     async def run(self) -> None:

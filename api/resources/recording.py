@@ -1,6 +1,6 @@
 """Recordings: what of a call is recorded and why not, links to them, and their erasure."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -73,6 +73,17 @@ class RecordingFacts:
         if self.awaits_announcement:
             return "announcing"
         return "paused" if self.paused else "recording"
+
+    def unpaused(self, at: float) -> "RecordingFacts":
+        """The same, but with no pause any more."""
+        if not self.paused:
+            return self
+        *before, last = self.pauses
+        return replace(self, pauses=(*before, replace(last, ended_at=at)))
+
+    def ended(self, at: float) -> "RecordingFacts":
+        """The same, once the call is over; of what is over already, itself."""
+        return self if self.over else replace(self.unpaused(at), ended_at=at)
 
     def json(self) -> JsonObject:
         """As it is stored."""

@@ -292,6 +292,10 @@ class CallLedger:
                 "recording_path": ended.recording_path,
                 "answerer": None if ended.answerer is None else dict(ended.answerer),
             }
+            if (recorded := mine.recording_facts) is not None:
+                # Where the server was killed, nobody has noted that.
+                values["recording"] = recorded.ended(at).json()
+                change.set(recording=values["recording"])
             over = replace(mine, **storable(values))
             amount = change.cost_of(over)
             await update_attempt(

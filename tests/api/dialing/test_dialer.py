@@ -12,9 +12,10 @@ import pytest
 
 from api.dialing.dialer import Dialer
 from api.policy.retry import DAY_MINUTES, WEEKDAYS, CallingWindow, RetryPolicy
-from api.resources.attempt import Ended
+from api.resources.attempt import Ended, RecordingFile
 from api.resources.call import Call
 from api.resources.claim import Unfinished
+from api.resources.recording import Objection, Pause, RecordingFacts
 from api.resources.trunk import NewTrunk
 from api.resources.turn import Turn
 from api.store import Store, StoreError
@@ -154,6 +155,33 @@ async def test_a_crash_between_two_trunks_loses_no_call(office: Office, store: S
         second.end(BUSY)
         await until(store, claim.call.id, "busy")
     assert len(office.switch.attempts) == 1
+
+
+@pytest.mark.parametrize("objected", [False, True])
+async def test_a_crash_ends_a_recording_and_keeps_none_that_was_objected_to(
+    office: Office, store: Store, tmp_path: Path, *, objected: bool
+) -> None:
+    objection = Objection(2.0, "words", "don't record") if objected else None
+    facts = RecordingFacts(objection=objection, pauses=(Pause(1.0, "api"),))
+    claim = await claimed(store)
+    call_id = claim.call.id
+    file = RecordingFile("here", f"{call_id}.wav", facts)
+    await store.calls.record_answered(call_id, time.time(), file)
+    recorded = tmp_path / "recordings" / file.name
+    await asyncio.to_thread(_make, recorded)
+    await office.dialer().reconcile()
+    done = await over(store, call_id)
+    told = done.recording_facts
+    assert told is not None
+    assert told.status == ("objected" if objected else "ended")
+    assert told.pauses[0].ended_at == (None if objected else done.ended_at)
+    assert done.recording_available is not objected
+    assert await asyncio.to_thread(recorded.exists) is not objected
+
+
+def _make(file: Path) -> None:
+    file.parent.mkdir()
+    file.touch()
 
 
 async def test_a_crash_in_the_midst_of_the_second_trunk_dials_no_third_time(

@@ -1,5 +1,6 @@
 """The process itself: its HTTP side, its store, and what it keeps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -139,8 +140,8 @@ class Recordings(Section):
         description="What new ones are: `wav` (PCM of 16 bits), or `opus` (in Ogg): about a tenth "
         "of the size, for half a percent of a core per call.",
     )
-    announce: dict[str, str] = Field(
-        default={},
+    announce: Mapping[str, str] = Field(
+        default_factory=dict,
         description="What the person is told before anything is recorded, by language (`en`, or "
         "`en-GB`): said first, to its end. Empty: nothing, unless an agent has a "
         "`recording_announcement`. A call in a language that is not there is not recorded.",

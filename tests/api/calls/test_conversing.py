@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from api.agents.effective import effective
-from api.calls.conversing import conversation_config
+from api.calls.conversing import conversation_config, is_recorded
 from api.policy.zones import zone
 from api.resources.call import Call
+from api.settings import load_settings
 from tests.api.calls.test_runner import conversed
 from tests.api.conftest import Bench
 from tests.api.story import new_call
@@ -280,3 +281,43 @@ async def test_a_value_does_not_speak_in_the_systems_name(bench: Bench) -> None:
     for text in (config.persona, config.task, config.first_sentence):
         assert "<" not in text
         assert "im_start" in text
+
+
+ANNOUNCE = {"en": "We record.", "en-GB": "We record, dear.", "de": "Wir nehmen auf."}
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "We record."), ("en-AU", "We record."), ("en-gb", "We record, dear."), ("es", None)],
+)
+async def test_the_person_is_told_in_their_language_or_not_recorded(
+    bench: Bench, language: str, told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = bench.services.settings
+    recordings = settings.recordings.model_copy(update={"announce": ANNOUNCE})
+    settings = settings.model_copy(update={"recordings": recordings})
+    call = replace(await ordered(bench), language=language)
+    assert is_recorded(settings, call) is (told is not None)
+    config = conversation_config(settings, call)
+    assert config.announcement == (told or "")
+    assert ("deleted without your doing" in config.task) is (told is not None)
+    assert ("is not recorded" in caplog.text) is (told is None)
+    own = replace(call, agent={"recording_announcement": "I record."})
+    assert conversation_config(settings, own).announcement == "I record."
+    off = replace(call, agent={"recording_announcement": "I record.", "recording": False})
+    assert conversation_config(settings, off).announcement == ""
+
+
+async def test_an_announcement_has_variables(bench: Bench) -> None:
+    text, variables = "We record this for {{who}}.", {"who": "Maria"}
+    config = await held(bench, recording_announcement=text, variables=variables)
+    assert config.announcement == "We record this for Maria."
+    answer = await bench.client.post(
+        "/v1/calls", json={"to": "+15551234567", "prompt": "x", "recording_announcement": text}
+    )
+    assert answer.json()["code"] == "unknown_variable"
+
+
+def test_announcements_can_be_set_by_the_environment() -> None:
+    settings = load_settings(None, {"OFFHOOK_RECORDINGS__ANNOUNCE": '{"en": "We record."}'})
+    assert settings.recordings.announce == {"en": "We record."}

@@ -134,3 +134,12 @@ async def test_at_the_limit_of_the_call_it_is_given_up() -> None:
     await phone.quiet(1300)
     assert await phone.end() == "max_duration"
     assert phone.announced_ms == []
+
+
+async def test_what_is_said_into_it_is_noted_where_nobody_may_interrupt_the_agent() -> None:
+    phone = await call(interruptible=False).answer()
+    await phone.quiet(700)
+    await phone.says("do not record me", 400)
+    await phone.until(lambda: bool(phone.announced_ms), 4000)
+    await phone.quiet(3000)
+    assert ("person", "do not record me") in phone.said

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal
 
-from pbx.addresses import plain_address
+from pbx.addresses import bracketed, plain_address
 from pbx.audio_port import Arrived, AudioPort, MediaError
 from pbx.codecs import Encoding
 from pbx.framing import FrameSizeError, Framing, framing_of
@@ -361,8 +361,14 @@ class MediaServer:
         return self._main().address
 
     def has_port(self, port: int) -> bool:
-        """Whether that port is of this server's, or could be."""
-        return port in self._range if self._latch != "off" else port == self.address[1]
+        """Whether audio to that port of ours is for this server: it is, or was, one of its legs'.
+
+        One of its range that another process has is that one's.
+        """
+        if self._latch == "off":
+            return port == self.address[1]
+        ours = any(own.address[1] == port for own in self._ports())
+        return port in self._range and (ours or self._is_free(port))
 
     def address_for(
         self, told: str | None, local_host: str | None, leg: MediaLeg | None = None
@@ -387,7 +393,11 @@ class MediaServer:
             host, port = self.address
         except MediaError as error:
             return Finding("rtp", False, str(error))
-        return Finding("rtp", True, f"audio is exchanged at {host}:{port}")
+        told = f"audio is exchanged at {bracketed(host)}:{port}"
+        if self._latch == "any" and not self._networks:
+            hint = "; a call takes it from anywhere: set rtp.sources to where the PBX sends from"
+            return Finding("rtp", True, told + hint, warning=True)
+        return Finding("rtp", True, told)
 
     @property
     def open_legs(self) -> int:
@@ -469,6 +479,13 @@ class MediaServer:
             self._own.remove(leg.port)
             self._strays += leg.port.strays
             leg.port.close()
+
+    def _is_free(self, port: int) -> bool:
+        try:
+            AudioPort(self._bind, [port]).close()
+        except MediaError:
+            return False
+        return True
 
     def _main(self) -> AudioPort[MediaLeg]:
         if self._shared is None:

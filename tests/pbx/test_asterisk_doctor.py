@@ -103,6 +103,23 @@ async def test_the_doctor_wants_a_secret_for_inbound_calls(
     assert "set pbx.fastagi.secret" in finding.message
 
 
+async def test_passwords_in_the_clear_beyond_this_host_are_warned_of(
+    pbx: AsteriskPbx, media: MediaServer
+) -> None:
+    switch = pbx.make(media)
+    await switch.start()
+    warned = []
+    for peer in ("127.0.0.1", "192.0.2.7"):
+        switch._link.peer_host = peer  # as if it were there
+        assert switch._link.leaves_the_host is (peer != "127.0.0.1")
+        found = await switch.check()
+        warned += [one.message for one in found if one.check == "ami" and one.warning]
+        assert all(one.ok for one in found if one.check == "ami")
+    await switch.close()
+    (told,) = warned
+    assert "pbx.ami.tls" in told
+
+
 async def audio_finding(pbx: Pbx, media: MediaServer, **settings: Any) -> Finding:
     """What the doctor says of the audio; nothing is left of its calls."""
     switch = pbx.make(media, **settings)

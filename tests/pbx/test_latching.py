@@ -106,6 +106,12 @@ async def test_each_of_two_silent_calls_takes_what_comes_to_its_own_port() -> No
         legs = [silent_leg(server, one) for one in told]
         assert legs[0].port.address != legs[1].port.address
         assert all(server.has_port(leg.port.address[1]) for leg in legs)
+        async with latching("any") as neighbour:  # another process, say
+            theirs = neighbour.open_leg(PCMU).port.address[1]
+            assert neighbour.has_port(theirs)
+            assert not server.has_port(theirs)
+        assert server.has_port(theirs), "left behind by one that is gone"
+        assert not server.has_port(42_998)
         for end, leg in zip(real, legs, strict=True):
             await say_until([end], leg, lambda leg=leg: leg.heard)  # type: ignore[misc]
         # What the one has latched on to is nothing to the other.
@@ -166,3 +172,17 @@ async def test_nothing_but_audio_is_latched_on() -> None:
         assert not leg.heard
     told.close()
     stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("latch", "networks", "warning"),
+    [("off", [], False), ("host", [], False), ("any", [], True), ("any", ["192.0.2.7/32"], False)],
+)
+async def test_to_take_audio_from_anywhere_is_warned_of(
+    latch: Latch, networks: list[str], warning: bool
+) -> None:
+    async with latching(latch, *networks) as server:
+        finding = server.look()
+    assert finding.ok
+    assert finding.warning is warning
+    assert ("rtp.sources" in finding.message) is warning

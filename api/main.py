@@ -47,7 +47,7 @@ from models.load import EngineConfig, LoadedEngines, load_engines
 from models.trial import try_engines
 from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
-from pbx.switch import Switch, SwitchError
+from pbx.switch import Switch, SwitchError, SwitchNotReachedError
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,8 @@ async def serving(
         async def receive(call: IncomingCall) -> Refusal | None:
             return await inbound.receive(call)
 
-        async def pbx_of(trunk: str) -> str | None:
-            return (await store.trunks.get(trunk)).pbx
-
+        several = any(trunk.pbx is not None for trunk in await store.trunks.list())
+        pbx_of = partial(_pbx_of, store) if several else None
         switch = make_switch(settings, media, receive, pbx_of)
         stack.push_async_callback(switch.close)
         ways = _ways_out(settings, switch)
@@ -329,6 +328,14 @@ async def _trunks(store: Store) -> Mapping[str, Check]:
     resting = ", ".join(repr(trunk.name) for trunk in trunks if trunk.resting_until is not None)
     told = f"resting as calls failed: {resting}; /v1/trunks tells why" if resting else "none rests"
     return {"trunks": Check(True, told)}
+
+
+async def _pbx_of(store: Store, trunk: str) -> str | None:
+    """Raises NotFound, SwitchNotReachedError."""
+    try:
+        return (await store.trunks.get(trunk)).pbx
+    except StoreError as error:
+        raise SwitchNotReachedError(f"nobody knows which PBX has {trunk!r}: {error}") from error
 
 
 def _pbx_health(switch: Switch) -> Check:

@@ -30,13 +30,10 @@ def make_switch(
         settings: all of them.
         media: every attempt opens a leg of it.
         on_incoming: asked about inbound calls, unless the settings want none.
-        pbx_of: which PBX has a trunk; only where there are several.
+        pbx_of: which PBX has a trunk, where a trunk may be of another one than that of `[pbx]`.
     """
     switches = switches_of(settings, media, on_incoming)
-    if len(switches) == 1:
-        return switches[FIRST_PBX]
-    assert pbx_of is not None
-    return SeveralPbxs(switches, pbx_of)
+    return switches[FIRST_PBX] if pbx_of is None else SeveralPbxs(switches, pbx_of)
 
 
 def switches_of(

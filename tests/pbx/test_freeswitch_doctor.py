@@ -132,9 +132,12 @@ async def test_the_link_is_down(media: MediaServer) -> None:
 async def test_a_test_call_is_heard_both_ways(
     freeswitch: LiveFreeSwitch | None, latch: Latch
 ) -> None:
-    if freeswitch is None or await freeswitch.server.api("module_exists mod_loopback") != "true":
-        pytest.skip("a real FreeSWITCH with mod_loopback only")
+    if freeswitch is None:
+        pytest.skip("no FreeSWITCH is installed here")
     server = freeswitch.server
+    await server.api("load mod_loopback")
+    if await server.api("module_exists mod_loopback") != "true":
+        pytest.skip("this FreeSWITCH has no mod_loopback")
     for told, ok in ((None, True), ("127.0.0.9", False)):
         config = FreeSwitchConfig(port=server.port, password=server.password, media_host=told)
         media = MediaServer("127.0.0.1", 40000, 40999, latch=latch)

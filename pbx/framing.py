@@ -11,16 +11,18 @@ from typing import Final, Protocol
 from pbx.codecs import Codec, Encoding
 from pbx.jitter import GREATEST_MS
 from pbx.rtp import RtpPacket, parse
-from voice_loop.audio import FRAMES_PER_SECOND, frame_samples
+from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, frame_samples
 
 _HEADER: Final = struct.Struct("!BBHII")
 _PAUSE_S: Final = GREATEST_MS / 1000
+#: The longest packets of a trunk.
+_LONGEST_MS: Final = 60
 #: Frames of nothing that may stand for a late packet; more are a pause.
 _LATE_FRAMES: Final = 2
 
 
 class FrameSizeError(ValueError):
-    """A bare datagram that is no frame of at most 20 ms."""
+    """A bare datagram that is no frame: of at most 60 ms that came, of 20 ms that goes."""
 
 
 class Framing(Protocol):
@@ -40,7 +42,7 @@ class Framing(Protocol):
         ...
 
     def write(self, payload: bytes) -> bytes:
-        """The datagram that carries the next 20 ms of encoded audio."""
+        """The datagram that carries the next 20 ms of encoded audio; empty: it waits for more."""
         ...
 
     def skip(self, frames: int) -> None:
@@ -89,56 +91,70 @@ class RtpFraming:
 class UnicastFraming:
     """FreeSWITCH's `unicast`: a frame's samples are the datagram, without any header.
 
-    One comes each 20 ms, whether or not the trunk has sent anything: in place of a packet that is
-    not there, FreeSWITCH sends a frame of nothing but -1 (no G.711 code decodes to that), be it
-    that the far end is silent and sends none, or that its packet is late by a moment and will be
-    in the next datagram. So those frames are left out, as RTP would leave them out: a few of them
-    are a late packet, and what comes next follows on; more are a pause, in which time has passed
-    in the stream. A silence longer than any delay of the jitter buffer is a pause as well (the
-    channel was held, or parked anew). A lost datagram cannot be told from one never sent.
+    One comes each 20 ms, or however long the trunk's packets are, whether or not the trunk has
+    sent anything: in place of a packet that is not there, FreeSWITCH sends a frame of nothing but
+    -1 (no G.711 code decodes to that), be it that the far end is silent and sends none, or that its
+    packet is late by a moment and will be in the next datagram. So those frames are left out, as
+    RTP would leave them out: a few of them are a late packet, and what comes next follows on; more
+    are a pause, in which time has passed in the stream. A silence longer than any delay of the
+    jitter buffer is a pause as well (the channel was held, or parked anew). A lost datagram cannot
+    be told from one never sent.
     """
 
     def __init__(self, encoding: Encoding) -> None:
         self._size = encoding.frame_bytes
         self._sample_bytes = encoding.sample_bytes
+        self._packet = self._size
+        self._came = 0
+        self._unsent = b""
         self._rate = encoding.rate
         self._step = frame_samples(encoding.rate)
-        self._nothing = b"\xff" * self._size
+        self._longest = self._size * _LONGEST_MS // FRAME_MS
+        self._nothing = b"\xff" * self._longest
         self._sequence = 0
         self._timestamp = 0
         self._last_step = 0
-        self._missing = 0
+        self._missing = 0  # samples
         self._arrived_at = 0.0
 
     def read(self, datagram: bytes, arrived_at: float) -> RtpPacket | None:
         """Raises FrameSizeError. The last frame of a sound may be shorter than the others."""
-        if not 0 < len(datagram) <= self._size or len(datagram) % 2:
+        if not 0 < len(datagram) <= self._longest or len(datagram) % self._sample_bytes:
             raise self._wrong_size(len(datagram), "came")
+        if len(datagram) == self._came:
+            self._packet = max(self._size, self._came)  # and not the short end of a sound
+        self._came = len(datagram)
+        samples = len(datagram) // self._sample_bytes
         passed = arrived_at - self._arrived_at
         self._arrived_at = arrived_at
         if passed > _PAUSE_S:
-            self._missing += round(passed * FRAMES_PER_SECOND) - 1
-        if datagram == self._nothing:
-            self._missing += 1
+            self._missing += (round(passed * FRAMES_PER_SECOND) - 1) * self._step
+        if datagram == self._nothing[: len(datagram)]:
+            self._missing += samples
             return None
         step = self._last_step
-        if self._missing > _LATE_FRAMES:
-            step += self._missing * self._step
+        if self._missing > _LATE_FRAMES * max(self._step, samples):
+            step += self._missing
         self._missing = 0
-        self._last_step = len(datagram) // self._sample_bytes
+        self._last_step = samples
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + step) & 0xFFFFFFFF
         return RtpPacket(0, self._sequence, self._timestamp, 0, datagram)
 
     def write(self, payload: bytes) -> bytes:
-        """The payload itself. Raises FrameSizeError: an empty datagram would end it for good.
+        """As many samples as come in a datagram; none until there are so many.
 
-        FreeSWITCH's reader takes a datagram of no bytes for the end of its stream
-        (`unicast_thread_run` in switch_ivr.c), and plays any other size at the wrong pace.
+        FreeSWITCH fills a datagram that is shorter than the trunk's packets up with what is no
+        audio. Raises FrameSizeError for what is not 20 ms.
         """
         if len(payload) != self._size:
             raise self._wrong_size(len(payload), "were to be sent")
-        return payload
+        samples, size = self._unsent + payload, self._packet
+        if len(samples) < size:
+            self._unsent = samples
+            return b""
+        self._unsent = samples[size:]
+        return samples[:size]
 
     def skip(self, frames: int) -> None:
         """Nothing: there is no clock in the stream."""
@@ -146,7 +162,7 @@ class UnicastFraming:
     def _wrong_size(self, size: int, what: str) -> FrameSizeError:
         return FrameSizeError(
             f"{size} bytes {what}, 20 ms at {self._rate} Hz are {self._size}: the channel's "
-            "codec must run at that rate, with a packet time of 20 ms"
+            f"codec must run at that rate, with a packet time of {_LONGEST_MS} ms at most"
         )
 
 

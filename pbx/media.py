@@ -292,8 +292,10 @@ class MediaLeg:
         if self._source is None:  # its peer let go of it
             return
         try:
-            self.port.send(self._framing.write(payload), self._source)
-            self._sent += 1
+            # FreeSWITCH takes an empty one for the end (`unicast_thread_run` in switch_ivr.c).
+            if datagram := self._framing.write(payload):
+                self.port.send(datagram, self._source)
+                self._sent += 1
         except OSError as error:
             if self._send_failures == 0:
                 _log.warning("%r: cannot send: %s", self, error)

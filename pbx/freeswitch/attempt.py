@@ -39,8 +39,7 @@ _TIMED_OUT: Final = (408, 102)
 _AUDIO_TRIES: Final = 3
 #: RFC 4733 clock of `DTMF-Duration`, per millisecond.
 _DTMF_CLOCK_KHZ: Final = 8
-#: What the audio must have: milliseconds of a packet, samples per second.
-_PTIME: Final = "20"
+#: Samples per second that the audio must have.
 _RATE: Final = "8000"
 _WIDE: Final = "16000"
 
@@ -319,9 +318,6 @@ class FreeSwitchCore(AttemptCore[Output]):
                 self._answering = True
                 self._deadline = now + _PARK_S
                 self._outputs.append(Park(answer=True))
-        elif event.get("variable_rtp_use_codec_ptime", _PTIME) != _PTIME:
-            ptime = event["variable_rtp_use_codec_ptime"]
-            self.fail(f"There was no audio: the trunk speaks packets of {ptime} ms, not 20.", now)
         elif (rate := event.get("Channel-Read-Codec-Rate", _RATE)) not in self._rates:
             hint = "" if _WIDE in self._rates else ", or set pbx.wideband for 16 kHz"
             self.fail(

@@ -226,7 +226,6 @@ def test_audio_fails_after_the_end() -> None:
 @pytest.mark.parametrize(
     ("headers", "told"),
     [
-        ({"variable_rtp_use_codec_ptime": "30"}, "packets of 30 ms"),
         ({"Channel_Read_Codec_Rate": "16000"}, "at 16000 Hz"),
     ],
 )

@@ -707,7 +707,7 @@ async def test_datagrams_of_another_size_are_told_once_and_dropped(
     far, leg, peer = bare_ends(), server.open_leg(UNICAST8), Speaker(8000)
     leg.attach(peer)
     leg.connect(far.address)
-    for datagram in (b"", b"\x7f" * 161, b"\x7f" * 640, b"\x7f" * 3000):
+    for datagram in (b"", b"\x7f" * 161, b"\x7f" * 962, b"\x7f" * 3000):
         far.socket.sendto(datagram, server.address)
     far.say(server, 1000)
     await peer.has_heard(5)

@@ -13,8 +13,8 @@ from typing import Any, Final, Generic, Protocol
 
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.audio_port import MediaError
-from pbx.audio_watch import AudioWatch
-from pbx.media import MediaLeg
+from pbx.audio_watch import AudioWatch, TrunkAudio
+from pbx.media import MediaError, MediaLeg
 from pbx.switch import (
     Answered,
     Attempt,
@@ -64,8 +64,11 @@ class Driver(Protocol[CoreT]):
         """Press keys (checked already) on the far end's channel."""
         ...
 
+    ask_s: float
+    """Seconds without audio after which it is asked about the trunk's."""
+
     def ask_trunk(self, attempt: "LiveAttempt[CoreT]") -> None:
-        """Begin to ask the PBX how many packets the trunk brought; `trunk_received` is told."""
+        """Begin to ask the PBX what the trunk brought; `trunk_received` is told."""
         ...
 
     def renew_audio(self, attempt: "LiveAttempt[CoreT]") -> None:
@@ -231,7 +234,7 @@ class LiveAttempt(Generic[CoreT]):
                     self._queue.put_nowait(output)
                 case Answered():
                     self._queue.put_nowait(output)
-                    self._watch = AudioWatch(time.monotonic())
+                    self._watch = AudioWatch(time.monotonic(), self._driver.ask_s)
                     self._look_later()
                 case Digit() | Held() | Resumed() | AudioLost() | AudioRestored():
                     self._queue.put_nowait(output)
@@ -245,18 +248,19 @@ class LiveAttempt(Generic[CoreT]):
         if not self.core.answered:
             raise SwitchRefused("nobody is on the line: the call is not answered or over", field)
 
-    def trunk_received(self, packets: int | None) -> None:
+    def trunk_received(self, had: TrunkAudio | None) -> None:
         """The answer to `Driver.ask_trunk`; None where the PBX cannot tell."""
         watch, now = self._watch, time.monotonic()
         if watch is None or not self._expects_audio:
             return
-        match watch.trunk_received(packets, now):
+        match watch.trunk_received(had, now):
             case "renew":
                 self._driver.renew_audio(self)
+            case "unheard":
+                self._driver.unheard(self)
             case "lost":
-                self.core.lose_audio(watch.since, now)
-                if not self.leg.received:
-                    self._driver.unheard(self)
+                dead = had is not None and had.reports is not None
+                self.core.lose_audio(watch.since, now, dead=dead)
             case "restored":
                 self.core.restore_audio(now)
         self.pump()

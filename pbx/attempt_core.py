@@ -256,9 +256,9 @@ class AttemptCore(ABC, Generic[OutputT]):
     def on_hold(self) -> bool:
         return self._held_from is not None
 
-    def lose_audio(self, since: float, now: float) -> None:
-        """Nothing has come from the far end since then."""
-        told = AudioLost(now + self._epoch, since + self._epoch)
+    def lose_audio(self, since: float, now: float, *, dead: bool) -> None:
+        """Nothing has come from the far end since then; `dead` as in `AudioLost`."""
+        told = AudioLost(now + self._epoch, since + self._epoch, dead)
         if self._lost_from is None and self._tell(told):
             self._lost_from = since
             self.gaps += 1

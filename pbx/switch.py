@@ -128,7 +128,9 @@ class AudioLost:
 
     at: float
     since: float
-    """When there was some last, or the answer."""
+    """When there was a sign of it last, or the answer."""
+    dead: bool
+    """Whether it sends no reports (RTCP) either; else that is not known."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from pbx.attempt import Driver, LiveAttempt
 from pbx.attempt_core import CoreT
 from pbx.audio_port import MediaError
-from pbx.audio_watch import LOST_S
+from pbx.audio_watch import ASK_S, UNHEARD_S, TrunkAudio
 from pbx.codecs import Encoding
 from pbx.config import PbxConfig
 from pbx.dial_string import Way
@@ -65,6 +65,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
             None takes none.
     """
 
+    ask_s = ASK_S
     _config: PbxConfig
     _link: Link[Any, Any]
 
@@ -137,11 +138,11 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         self._attempts.spawn(self._tell_trunk_received(attempt))
 
     async def _tell_trunk_received(self, attempt: LiveAttempt[CoreT]) -> None:
-        attempt.trunk_received(await self._trunk_received(attempt))
+        attempt.trunk_received(await self._trunk_audio(attempt))
 
     @abstractmethod
-    async def _trunk_received(self, attempt: LiveAttempt[CoreT]) -> int | None:
-        """How many packets the PBX has had from the trunk; None where it cannot tell."""
+    async def _trunk_audio(self, attempt: LiveAttempt[CoreT]) -> TrunkAudio | None:
+        """What the PBX has had from the trunk; None where it cannot tell."""
 
     def renew_audio(self, attempt: LiveAttempt[CoreT]) -> None:
         """Where nothing can be stuck, nothing is done."""
@@ -154,7 +155,7 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         cause = why.cause
         if (strays := attempt.leg.stats().strays) > 0:
             cause += f"; {strays} packets came from addresses of no call (rtp.latch)"
-        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, LOST_S, cause)
+        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, UNHEARD_S, cause)
 
         if why.hopeless:
             attempt.core.fail(f"There was no audio: {why.cause}.", time.monotonic())

@@ -197,7 +197,8 @@ class CallRunner:
         self._left = False
         self._limit: asyncio.Timeout | None = None
         """How long the call may take, while it is followed."""
-        self._audio_lost = False
+        self._dead = False
+        """Whether the far end sends neither audio nor anything else."""
         self._audio_limit: asyncio.TimerHandle | None = None
         """While no audio comes from the far end: when we hang up."""
 
@@ -461,7 +462,8 @@ class CallRunner:
                         case Resumed(at):
                             conversation.hold(False)
                             self._note_audio("call.resumed", at)
-                        case AudioLost(at, since):
+                        case AudioLost(at, since, dead):
+                            self._dead = dead
                             self._limit_gap(at - since)
                             self._note_audio("call.audio_lost", at)
                         case AudioRestored(at):
@@ -492,13 +494,12 @@ class CallRunner:
 
     def _limit_gap(self, passed_s: float) -> None:
         """No audio has come for so long: hang up if that goes on."""
-        self._audio_lost = True
         left_s = max(0.0, self._config.calls.max_without_audio_s - passed_s)
         self._audio_limit = asyncio.get_running_loop().call_later(left_s, self._give_up_audio)
 
     def _expect_audio(self) -> None:
         """There is audio, or there need be none."""
-        self._audio_lost = False
+        self._dead = False
         self._clear_audio_limit()
 
     def _clear_audio_limit(self) -> None:
@@ -645,7 +646,7 @@ class CallRunner:
             message = "An engine failed in the middle of the call; the log names it."
             cause = replace(cause, state="failed", message=message)
         media = attempt.media_stats()
-        if self._audio_lost and reason == "silence":
+        if self._dead and reason == "silence":
             reason = "media_lost"
         mute = self._mute(at, media) and reason != "engine_error"
         if mute:

@@ -117,8 +117,8 @@ class Calls(Section):
         "they are hung up.",
     )
     max_without_audio_s: float = Field(
-        default=30.0,
-        ge=6,
+        default=20.0,
+        ge=11,
         le=3600,
         description="Seconds without any audio from the far end, comfort noise included, after "
         "which the agent hangs up; on hold it waits for `voice.max_hold_s`.",

@@ -43,6 +43,7 @@ from pbx.attempt_core import (
     DisconnectMedia,
     Phase,
 )
+from pbx.audio_watch import TrunkAudio
 from pbx.config import INVITE_TIMEOUT_S
 from pbx.incoming import NUMBER_LENGTH, one_line
 from pbx.rtp import sequence_delta
@@ -658,6 +659,15 @@ def lost_packets(quality: str) -> int:
     """
     found = re.search(r"(?:^|;)lp=(\d+)", quality)
     return 0 if found is None else max(0, sequence_delta(int(found[1]), 0))
+
+
+def trunk_audio(quality: str) -> TrunkAudio | None:
+    """What Asterisk has had, of the same summary: with `rxjitter`, `rlp` and `rtt` as reported."""
+    fields = dict(re.findall(r"(\w+)=([^;]*)", quality))
+    if not fields.get("rxcount", "").isdecimal():
+        return None
+    reports = ";".join(fields.get(name, "") for name in ("rxjitter", "rlp", "rtt"))
+    return TrunkAudio(int(fields["rxcount"]), reports)
 
 
 def is_pjsip(channel: str | None) -> TypeGuard[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pbx.addresses import bracketed, plain_address
-from pbx.asterisk.attempt import AsteriskCore, is_pjsip
+from pbx.asterisk.attempt import AsteriskCore, is_pjsip, trunk_audio
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
 from pbx.asterisk.fastagi import AgiError, AgiSession, FastAgiServer
@@ -41,6 +41,7 @@ from pbx.asterisk.outputs import (
 from pbx.asterisk.transfers import AsteriskTransfers
 from pbx.asterisk.trunk import Trunk, dialplan_has, formats_of, look_at_way
 from pbx.attempt import LiveAttempt
+from pbx.audio_watch import TrunkAudio
 from pbx.codecs import G722, Codec, line_codec
 from pbx.dial_string import Way, pjsip_parts
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
@@ -133,12 +134,11 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """Look at the link, the trunk and the media ports, for `offhook doctor`."""
         return await examine(self._config, self._link, self._media, self._media_address)
 
-    async def _trunk_received(self, attempt: LiveCall) -> int | None:
+    async def _trunk_audio(self, attempt: LiveCall) -> TrunkAudio | None:
         channel = attempt.core.sip_channel
         if not is_pjsip(channel):
             return None
-        count = await self._variable(channel, "CHANNEL(rtcp,rxcount)")
-        return int(count) if count.isdecimal() else None
+        return trunk_audio(await self._variable(channel, "CHANNEL(rtcp,all)"))
 
     def renew_audio(self, attempt: LiveCall) -> None:
         # Its jitter buffer lets nothing through once SSRC and timestamps have jumped.

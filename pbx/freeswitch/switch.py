@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pbx.attempt import LiveAttempt
 from pbx.audio_port import MediaError
+from pbx.audio_watch import TrunkAudio
 from pbx.codecs import UNICAST8, UNICAST8_WIDENED, UNICAST16, Encoding
 from pbx.dial_string import Way
 from pbx.freeswitch.attempt import Event, FreeSwitchCore, HangUp, OpenAudio, Park
@@ -59,6 +60,7 @@ LiveCall = LiveAttempt[FreeSwitchCore]
 class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
     """Implements `pbx.switch.Switch` over ESL."""
 
+    ask_s = 6.0
     _config: FreeSwitchConfig
     _link: EslLink
 
@@ -135,14 +137,14 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         super().attempt_ended(attempt, ended)
         self._ports.give_back(attempt.id)
 
-    async def _trunk_received(self, attempt: LiveCall) -> int | None:
+    async def _trunk_audio(self, attempt: LiveCall) -> TrunkAudio | None:
         await self._quietly("uuid_set_media_stats", attempt.id)
         try:
             count = await self._link.api("uuid_getvar", f"{attempt.id} {_RECEIVED}")
         except SwitchError as error:
             _log.debug("%s: what the trunk brought is not known: %s", attempt.id, error)
             return None
-        return int(count) if count.isdecimal() else None
+        return TrunkAudio(int(count)) if count.isdecimal() else None
 
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:  # noqa: ARG002
         return Unheard(

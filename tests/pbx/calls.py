@@ -25,12 +25,15 @@ class Ear:
 
     def __init__(self, rate: int, tone_hz: float = 0.0) -> None:
         self.heard: list[Samples] = []
+        self.times: list[float] = []
+        """When each was heard: a busy machine leaves some out."""
         self._rate = rate
         self._tone_hz = tone_hz
         self._sent = 0
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         self.heard.append(heard)
+        self.times.append(now)
         if not self._tone_hz:
             return None
         count = self._rate // 50

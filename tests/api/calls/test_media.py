@@ -100,20 +100,20 @@ async def test_holds_are_told_and_music_is_not_talked_to(office: Office, store: 
     assert (over.media["holds"], over.media["held_s"]) == (1, 4.0)
 
 
-async def lost(office: Office, since_s: float) -> tuple[Running, PlayedAttempt]:
+async def lost(office: Office, since_s: float, dead: bool = False) -> tuple[Running, PlayedAttempt]:
     """A call whose audio ceased so many seconds ago, as is told now."""
-    office.calls = office.calls.model_copy(update={"max_without_audio_s": 6.0})
+    office.calls = office.calls.model_copy(update={"max_without_audio_s": 11.0})
     call = await running(office)
     attempt = await call.answered()
     await attempt.until_spoken()
     now = time.time()
-    attempt.tell(AudioLost(now, now - since_s))
+    attempt.tell(AudioLost(now, now - since_s, dead))
     await until(office.store, call.id, "audio_lost")
     return call, attempt
 
 
 async def test_audio_that_is_lost_for_too_long_ends_the_call(office: Office, store: Store) -> None:
-    call, attempt = await lost(office, since_s=5.9)
+    call, attempt = await lost(office, since_s=10.9)
     over = await call.over()
     assert (over.status, over.end_reason) == ("completed", "media_lost")
     assert "No audio came" in (over.error_message or "")
@@ -122,8 +122,22 @@ async def test_audio_that_is_lost_for_too_long_ends_the_call(office: Office, sto
     assert "audio_lost" in await story(store, call.id)
 
 
+@pytest.mark.parametrize(
+    ("dead", "reason"), [(True, "media_lost"), (False, "silence")], ids=["dead", "it reports"]
+)
+async def test_an_agent_that_gives_up_a_dead_line_was_not_met_with_silence(
+    office: Office, dead: bool, reason: str
+) -> None:
+    call, attempt = await lost(office, since_s=1, dead=dead)
+    for _ in range(4000):
+        await attempt.tick()
+        if attempt.hang_ups:
+            break
+    assert (await call.over()).end_reason == reason
+
+
 async def test_audio_that_comes_again_does_not(office: Office, store: Store) -> None:
-    call, attempt = await lost(office, since_s=5.5)
+    call, attempt = await lost(office, since_s=10.5)
     attempt.tell(AudioRestored(time.time()))
     await until(store, call.id, "audio_restored")
     await asyncio.sleep(0.6)
@@ -132,7 +146,7 @@ async def test_audio_that_comes_again_does_not(office: Office, store: Store) -> 
 
 
 async def test_a_hold_is_waited_for_longer(office: Office, store: Store) -> None:
-    call, attempt = await lost(office, since_s=5.5)
+    call, attempt = await lost(office, since_s=10.5)
     attempt.tell(Held(time.time()))
     await until(store, call.id, "held")
     await asyncio.sleep(0.6)

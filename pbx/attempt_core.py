@@ -36,10 +36,10 @@ _HANG_UP_TRIES: Final = 3
 SILENCE_S: Final = 6.0
 #: The share of a shorter ring timeout, or time of an INVITE, after which it is asked about.
 SILENCE_SHARE: Final = 0.9
-#: Of how long a key is believed that it lasted, as INFO may tell of any length; and the shortest
-#: pause between two keys (ETSI ES 201 235-2 has 65 ms, PBXs make 45 of it).
+#: Of how long a key is believed that it lasted, as INFO may tell of any length; and what is less
+#: than the shortest pause between two (65 ms in ETSI ES 201 235-2), for we may hear of one late.
 _KEY_S: Final = 0.16
-_KEY_GAP_S: Final = 0.045
+_KEY_GAP_S: Final = 0.03
 #: What an answered call ends with that nobody has hung up.
 _BY_PBX: Final = "The PBX ended the call by itself: its operator, a limit of its own, or a restart."
 #: Seconds to wait for the PBX's last word about what is gone already.

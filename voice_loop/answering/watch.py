@@ -105,9 +105,11 @@ _NEW_WORDS_MS: Final = 500
 _AGENT_FRAMES: Final = 400 // FRAME_MS
 #: So much speech within a second is no click and no cough.
 _SPEECH_FRAMES: Final = 300 // FRAME_MS
+#: So much is a word.
+_WORD_FRAMES: Final = 120 // FRAME_MS
 #: Sound that is no speech, for so long and so loud, is music.
 _MUSIC_FRAMES: Final = 5_000 // FRAME_MS
-_MUSIC_DBFS: Final = -45.0
+_MUSIC_DBFS: Final = -50.0
 #: What people say of somebody who is not there is shorter than a greeting.
 _SECRETARY_MS: Final = 5_000
 #: To somebody who said hello the agent has spoken for so long: they converse.
@@ -287,7 +289,7 @@ class AnswerWatch:
         if self._silent_ms == _NEW_WORDS_MS:
             self._words.before_pause = self._words.running
         music = not speech and not self._tones.sounding and level_dbfs(heard) > _MUSIC_DBFS
-        self._loud = self._loud + 1 if music else max(0, self._loud - 2)
+        self._loud = self._loud + 1 if music else max(0, self._loud - 1)
 
     def _decide(self, who: Who, *evidence: str, full: bool = False) -> None:
         if (who, full) != (self.answerer.who, self.answerer.full):
@@ -328,13 +330,12 @@ class AnswerWatch:
 
     def _by_cadence(self) -> None:
         config, stretch, who = self._config, self._stretch, self.answerer.who
-        if stretch is None:
-            if who == "unknown" and self._loud >= _MUSIC_FRAMES:
-                self._decide("hold_queue", "music")
-            elif who == "unknown" and self._frame * FRAME_MS >= config.silence_ms:
+        if who in {"unknown", "silence"} and self._loud >= _MUSIC_FRAMES:
+            self._decide("hold_queue", "music")
+        elif stretch is None:
+            if who == "unknown" and self._frame * FRAME_MS >= config.silence_ms:
                 self._decide("silence", "nothing heard")
-            return
-        if who == "ringing" and self._recent >= _SPEECH_FRAMES:
+        elif who == "ringing" and self._recent >= _SPEECH_FRAMES:
             self._decide("unknown", "a voice after ringing")
         elif who in {"unknown", "silence"}:
             self._by_length(stretch)
@@ -350,7 +351,7 @@ class AnswerWatch:
         config = self._config
         understood = self._words.sure and plain(self._words.text) != ""
         if stretch.ms <= config.short_ms:
-            if self._silent_ms >= config.human_pause_ms and stretch.speech > 2:
+            if self._silent_ms >= config.human_pause_ms and stretch.speech >= _WORD_FRAMES:
                 self._decide("human", "short first words")
         elif stretch.ms >= config.long_ms and not understood and not stretch.into_agent:
             self._decide("voicemail", f"runs on for {stretch.ms} ms")

@@ -54,6 +54,8 @@ from voice_loop.turn_detection import TurnDetector
 RECOGNITION_MS: Final = 600
 BEFORE_MS: Final = 400
 AFTER_MS: Final = 6_500
+#: Upon these an agent hangs up, or speaks its last words.
+_ACTED_ON: Final = ("voicemail", "unavailable", "fax")
 #: Line noise, dBFS about.
 _NOISE: Final = 12
 #: Calls of AMD() at a time, seconds that it may take, and the modules that it needs.
@@ -114,7 +116,7 @@ def on_the_line(case: Case) -> Samples:
 
 
 async def judge(case: Case, ears: Ears, config: AnswerConfig) -> Result:
-    """Hear one case from the answer to its end."""
+    """Hear one case from the answer to its end, or to a verdict on which a call ends."""
     language = case.language or "en"
     watch = AnswerWatch(RATE, config, phrases(language).greetings)
     floor = FloorConfig()
@@ -144,6 +146,9 @@ async def judge(case: Case, ears: Ears, config: AnswerConfig) -> Result:
                     over = (began or 0, (last + 1) * FRAME_MS)
                 case _:
                     pass
+        if watch.answerer.who in _ACTED_ON:
+            seen.append(watch.answerer)
+            break
         if wanted is not None and now_ms >= wanted[0]:
             _, from_ms, to_ms, _ = wanted
             heard = await ears.hear(hearing.utterance(from_ms, to_ms), language)
@@ -271,7 +276,7 @@ def amd_table(found: Sequence[Case], told: dict[str, tuple[str, str]]) -> str:
 
 
 async def run(options: argparse.Namespace) -> None:
-    found = cases(options.sounds, options.voice, options.audio)
+    found = await cases(options.sounds, options.voice, options.audio)
     mine = [one for one in found if one.part == options.part]
     sys.stdout.write(f"{len(found)} cases, {len(mine)} of them {options.part}\n")
     ears = Ears(options.whisper, options.cache)

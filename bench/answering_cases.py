@@ -5,7 +5,6 @@ Which half a case is of is told by its name: `tune` for choosing thresholds and 
 for what is reported. Of people it is told by the speaker.
 """
 
-import asyncio
 import hashlib
 import itertools
 import wave
@@ -265,7 +264,7 @@ def people(folder: Path) -> Iterator[Case]:
             yield Case(f"{of_set}/{one.name}", "human", one.language, one.part, sound)
 
 
-def cases(sounds: Sequence[Path], voices: Sequence[Path], audio: Path | None) -> list[Case]:
+async def cases(sounds: Sequence[Path], voices: Sequence[Path], audio: Path | None) -> list[Case]:
     """All that can be made of what there is.
 
     Args:
@@ -275,6 +274,6 @@ def cases(sounds: Sequence[Path], voices: Sequence[Path], audio: Path | None) ->
     """
     found = [case for folder in sounds for case in prompted(folder, folder.name[:2])]
     for voice in voices:
-        found += asyncio.run(spoken(voice))
+        found += await spoken(voice)
     found += toned()
     return found + ([] if audio is None else list(people(audio)))

@@ -7,35 +7,39 @@ import io
 import wave
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from api.http.server import http_server, listen
+from tests.models.openai_peer import read_form
 from voice_loop.audio import resample
 
 RATE = 8000
 #: Recordings are looked for in pieces of this length, and are heard where they fit so well.
 _PIECE = RATE * 2 // 5
-_FITS = 0.6
-#: Samples of the longest utterance.
-_LONGEST = 1 << 18
+_FITS = 0.85
 
 
-@dataclass(frozen=True)
 class _Piece:
-    words: str
-    starts: float
-    """Where it begins in its recording, in samples."""
-    spectrum: NDArray[np.complex64]
-    power: float
+    """A piece of a recording, and the words that are said in it."""
+
+    def __init__(self, words: str, sound: NDArray[np.float32]) -> None:
+        self.words = words
+        self.power = float(sound @ sound)
+        self._sound = sound
+        self._spectra: dict[int, NDArray[np.complexfloating]] = {}
+
+    def spectrum(self, size: int) -> NDArray[np.complexfloating]:
+        """Its conjugate, of so many samples."""
+        if size not in self._spectra:
+            self._spectra[size] = np.fft.rfft(self._sound, size).conj()
+        return self._spectra[size]
 
 
 class Listener:
@@ -51,26 +55,23 @@ class Listener:
 
     def hear(self, sound: NDArray[np.float32]) -> str:
         """The words of all that it knows in a sound of 8 kHz, in order."""
-        padded = np.zeros(_LONGEST, np.float32)
-        padded[: sound.size] = sound[-_LONGEST:]
-        spectrum = np.fft.rfft(padded)
-        powers = np.concatenate([[0.0], np.cumsum(padded.astype(np.float64) ** 2)])
+        size = 1 << int(sound.size + _PIECE).bit_length()
+        spectrum = np.fft.rfft(sound, size)
+        powers = np.concatenate([[0.0], np.cumsum(sound.astype(np.float64) ** 2)])
+        there = powers[_PIECE:] - powers[:-_PIECE]
         found: list[tuple[int, str]] = []
-        for piece in self._pieces:
-            match = np.fft.irfft(spectrum * piece.spectrum.conj())[: _LONGEST - _PIECE]
-            there = powers[_PIECE:-1] - powers[: -_PIECE - 1]
-            fit = match / np.sqrt(np.maximum(there, 1e3) * piece.power)
-            if piece.words and float(fit.max()) >= _FITS:
+        for piece in self._pieces if there.size else ():
+            match = np.fft.irfft(spectrum * piece.spectrum(size), size)[: there.size]
+            fit = match / np.sqrt(np.maximum(there, piece.power / 4) * piece.power)
+            if float(fit.max()) >= _FITS:
                 found.append((int(fit.argmax()), piece.words))
-        return " ".join(words for _, words in sorted(found))
+        return " ".join(words for _, words in sorted(found) if words)
 
     async def transcriptions(self, request: Request) -> JSONResponse:
-        async with request.form() as form:
-            file = form["file"]
-            assert isinstance(file, UploadFile)
-            with wave.open(io.BytesIO(await file.read())) as audio:
-                rate = audio.getframerate()
-                samples = np.frombuffer(audio.readframes(audio.getnframes()), "<i2")
+        _, file = read_form(request.headers["content-type"], await request.body())
+        with wave.open(io.BytesIO(file)) as audio:
+            rate = audio.getframerate()
+            samples = np.frombuffer(audio.readframes(audio.getnframes()), "<i2")
         sound = resample(samples.astype(np.int16), rate, RATE).astype(np.float32)
         return JSONResponse({"text": self.hear(sound)})
 
@@ -87,15 +88,11 @@ def _cut(path: Path, text: str) -> list[_Piece]:
         first, last = (round(end / sound.size * len(words)) for end in (at, at + _PIECE))
         if at + 2 * _PIECE >= sound.size:
             last = len(words)
-        power = float(part @ part)
-        if power / _PIECE > 1e4:
-            padded = np.zeros(_LONGEST, np.float32)
-            padded[:_PIECE] = part
-            spectrum = np.fft.rfft(padded).astype(np.complex64)
-            pieces.append(_Piece(" ".join(words[first:last]), at, spectrum, power))
+        said = " ".join(words[first:last])
+        if float(part @ part) / _PIECE > 1e4:
+            pieces.append(_Piece(said, part))
         elif pieces:
-            rest = " ".join([pieces[-1].words, *words[first:last]])
-            pieces[-1] = _Piece(rest, pieces[-1].starts, pieces[-1].spectrum, pieces[-1].power)
+            pieces[-1].words = f"{pieces[-1].words} {said}".strip()
     return pieces
 
 

@@ -24,8 +24,8 @@ PROMPTS = {
     "vm-isunavail": "is unavailable",
     "vm-intro": "please leave your message after the tone when done hang up or press the pound key",
     "vm-nobodyavail": "nobody is available to take your call at the moment",
-    "vm-opts": "press 2 to change folders press 3 for advanced options "
-    "press zero for mailbox options",
+    "vm-opts": "press 2 to change folders press 3 for advanced options press zero for mailbox "
+    "options",
     "vm-reachoper": "press 0 to reach an operator",
     "vm-tocallback": "press 2 to call the person who sent this message",
     "queue-periodic-announce": "all of our representatives are currently busy please stay on the "

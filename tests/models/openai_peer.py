@@ -72,7 +72,7 @@ class Peer:
         return StreamingResponse(self._events(body), media_type="text/event-stream")
 
     async def transcriptions(self, request: Request) -> Response:
-        told, data = _form(request.headers["content-type"], await request.body())
+        told, data = read_form(request.headers["content-type"], await request.body())
         self.asked.append(told)
         if (wrong := await self._wrong(request, told["model"])) is not None:
             return wrong
@@ -201,7 +201,7 @@ class Peer:
         yield b"data: [DONE]\n\n"
 
 
-def _form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:
+def read_form(content_type: str, body: bytes) -> tuple[dict[str, str], bytes]:
     """The fields of a form (RFC 7578), and its file."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     fields, file = {}, b""

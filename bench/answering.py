@@ -276,7 +276,7 @@ def amd_table(found: Sequence[Case], told: dict[str, tuple[str, str]]) -> str:
 
 
 async def run(options: argparse.Namespace) -> None:
-    found = await cases(options.sounds, options.voice, options.audio)
+    found = await cases(options.sounds, options.voice, options.audio, options.cache)
     mine = [one for one in found if one.part == options.part]
     sys.stdout.write(f"{len(found)} cases, {len(mine)} of them {options.part}\n")
     ears = Ears(options.whisper, options.cache)

@@ -202,8 +202,13 @@ _SAID: Final[Sequence[tuple[Who, Sequence[str]]]] = (
 )
 
 
-async def spoken(voice: Path) -> Sequence[Case]:
-    """What an English voice says, each text with the names that fit it and at several paces."""
+async def spoken(voice: Path, cache: Path | None) -> Sequence[Case]:
+    """What an English voice says, each text with the names that fit it and at several paces.
+
+    Args:
+        voice: a Piper voice.
+        cache: folder that keeps what it has said; None where it is not kept.
+    """
     engine = Piper(voice)
     found = []
     for who, texts in _SAID:
@@ -213,12 +218,23 @@ async def spoken(voice: Path) -> Sequence[Case]:
                 case = f"{voice.parent.name}/{voice.stem}/{who}/{text.format(called)}/{index}"
                 said = text.format(called)
                 speed = (0.9, 1.0, 1.15, 1.05, 0.95)[index]
-                chunks = [chunk async for chunk in engine.stream(said, speed)]
-                sound = resample(np.concatenate(chunks), engine.rate, RATE)
+                sound = await _said(engine, said, speed, cache)
                 if who == "voicemail" and "full" not in text and _part(f"beep {case}") == "tune":
                     sound = np.concatenate([sound, _beep(case)])
                 found.append(Case(case, who, "en", _part(case), sound))
     return found
+
+
+async def _said(engine: Piper, text: str, speed: float, cache: Path | None) -> Samples:
+    key = hashlib.sha256(f"{text} {speed}".encode()).hexdigest()[:32]
+    kept = None if cache is None else cache / f"{key}.npy"
+    if kept is not None and kept.exists():
+        return np.asarray(np.load(kept), dtype=np.int16)
+    chunks = [chunk async for chunk in engine.stream(text, speed)]
+    sound = resample(np.concatenate(chunks), engine.rate, RATE)
+    if kept is not None:
+        np.save(kept, sound)
+    return sound
 
 
 # -- tones and nothing -------------------------------------------------------------------------
@@ -264,16 +280,19 @@ def people(folder: Path) -> Iterator[Case]:
             yield Case(f"{of_set}/{one.name}", "human", one.language, one.part, sound)
 
 
-async def cases(sounds: Sequence[Path], voices: Sequence[Path], audio: Path | None) -> list[Case]:
+async def cases(
+    sounds: Sequence[Path], voices: Sequence[Path], audio: Path | None, cache: Path | None = None
+) -> list[Case]:
     """All that can be made of what there is.
 
     Args:
         sounds: folders of Asterisk's prompts, one per language, named as Asterisk does.
         voices: English Piper voices.
         audio: recordings of people.
+        cache: folder that keeps what the voices have said.
     """
     found = [case for folder in sounds for case in prompted(folder, folder.name[:2])]
     for voice in voices:
-        found += await spoken(voice)
+        found += await spoken(voice, cache)
     found += toned()
     return found + ([] if audio is None else list(people(audio)))

@@ -616,6 +616,8 @@ class Director:
 
     def _tell_words(self, transcript: Transcript, *, whole: bool) -> EndReason | None:
         """Have words tell who says them."""
+        if not self._listens:
+            return None
         sure = transcript.confidence >= self._min_confidence
         found = self._answering.words(transcript.text, sure=sure, whole=whole)
         return None if found is None else self._answered_by(found)

@@ -82,6 +82,15 @@ async def test_a_secretary_who_offers_to_take_a_message_is_no_machine() -> None:
     assert ("agent", "i see.") in call.said
 
 
+async def test_who_has_no_time_is_no_announcement() -> None:
+    call = await answered(**LEAVE)
+    await call.hears_out()
+    await call.says("could you try again later", 1_500)
+    await call.hears_out()
+    assert not call.is_over
+    assert who(call) != "unavailable"
+
+
 # -- a voicemail -------------------------------------------------------------------------------
 
 

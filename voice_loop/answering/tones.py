@@ -44,6 +44,10 @@ _RING_MS: Final = 300
 _WINDOW_FRAMES: Final = 4
 _PAIR_MS: Final = 180
 _SOFTEST: Final = (FULL_SCALE * 0.01) ** 2
+#: Music has this share of its power in so many of the window's bins, from 150 Hz on.
+_TONAL: Final = 0.8
+_TONAL_BINS: Final = 24
+_LOWEST_BIN: Final = 12
 #: Between two rings, ms; between two tones of busy or congestion; and so many of those.
 _RING_GAP_MS: Final = (900, 6_000)
 _BUSY_GAP_MS: Final = (60, 900)
@@ -87,6 +91,15 @@ class ToneWatch:
     def sounding(self) -> bool:
         """Whether the latest frame was of a tone, however short that is so far."""
         return self._detector.sounding
+
+    def is_tonal(self) -> bool:
+        """Whether the latest 80 ms consist of a few frequencies, as music does and noise does
+        not."""
+        if len(self._latest) < _WINDOW_FRAMES:
+            return False
+        spectrum = np.fft.rfft(np.concatenate(self._latest).astype(np.float32) * self._window)
+        powers = np.sort((spectrum.real**2 + spectrum.imag**2)[_LOWEST_BIN:])[::-1]
+        return float(powers[:_TONAL_BINS].sum()) >= _TONAL * float(powers.sum())
 
     def push(self, frame: Samples) -> Heard | None:
         """Take one frame; what it shows to have been heard, once for each."""

@@ -108,10 +108,12 @@ _SPEECH_FRAMES: Final = 300 // FRAME_MS
 #: So much is a word.
 _WORD_FRAMES: Final = 120 // FRAME_MS
 #: Sound that is no speech, for so long and so loud, is music.
-_MUSIC_FRAMES: Final = 5_000 // FRAME_MS
+_MUSIC_FRAMES: Final = 3_000 // FRAME_MS
 _MUSIC_DBFS: Final = -50.0
 #: What people say of somebody who is not there is shorter than a greeting.
 _SECRETARY_MS: Final = 5_000
+#: What somebody says to the agent who cannot talk now, ms.
+_REMARK_MS: Final = 2_500
 #: To somebody who said hello the agent has spoken for so long: they converse.
 _TALKED_FRAMES: Final = 1_000 // FRAME_MS
 
@@ -182,6 +184,7 @@ class AnswerWatch:
         self._recent = 0
         self._agent = 0
         """Frames in which the agent spoke since somebody else did."""
+        self._agent_spoke = 0
         self._talked = False
         self._loud = 0
         self._sounded = -1
@@ -284,11 +287,14 @@ class AnswerWatch:
             self._agent = 0
         elif agent_speaks:
             self._agent += 1
+            self._agent_spoke += 1
             if self.answerer.who == "human" and self._agent >= _TALKED_FRAMES:
                 self._talked = True
         if self._silent_ms == _NEW_WORDS_MS:
             self._words.before_pause = self._words.running
-        music = not speech and not self._tones.sounding and level_dbfs(heard) > _MUSIC_DBFS
+        unsure = self.answerer.who in {"unknown", "silence"} and not speech
+        loud = unsure and not self._tones.sounding and level_dbfs(heard) > _MUSIC_DBFS
+        music = loud and self._tones.is_tonal()
         self._loud = self._loud + 1 if music else max(0, self._loud - 1)
 
     def _decide(self, who: Who, *evidence: str, full: bool = False) -> None:
@@ -394,6 +400,10 @@ class AnswerWatch:
     def _found(self, who: Who, kinds: frozenset[Kind]) -> None:
         """A machine of that kind has these phrases."""
         before = self.answerer.who
+        weak = not kinds & {"invite", "tone", "full", "menu", "screening"}
+        short = self._stretch is not None and self._stretch.ms < _REMARK_MS
+        if weak and short and self._agent_spoke >= _TALKED_FRAMES:
+            return  # so people put off who has just called them
         if self._talked and who in {"voicemail", "screening", "unavailable"}:
             # A secretary offers to take a message, too, and asks who calls.
             runs_on = self._stretch is not None and self._stretch.ms >= _SECRETARY_MS

@@ -1,17 +1,19 @@
 """The engines as one call uses them: what was said → transcript; dialogue → words → voice."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from time import monotonic
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from voice_loop.answering.watch import Who
 from voice_loop.audio import Samples
 from voice_loop.clauses import Clause, ClauseSplitter, ToolCall, clauses
 from voice_loop.config import ConversationConfig
 from voice_loop.playout import Speech
 from voice_loop.ports import EngineError, Engines, Transcript, TurnEndModel
-from voice_loop.prompts import Message
+from voice_loop.prompts import Message, answerer_messages
 from voice_loop.reading import Reader
 from voice_loop.reasoning import Retracted
 from voice_loop.sentences import MIN_CLAUSE_CHARS
@@ -25,6 +27,18 @@ _T = TypeVar("_T")
 _TOOL_CALL_TOKENS = 400
 #: How a pause sounds is of no use any more after this.
 _SOUND_TIMEOUT_S = 1.5
+#: Who answered is of no use any more after this.
+_WHO_TIMEOUT_S = 3.0
+#: What the model may take for the answerer.
+_WHOS: Final[tuple[Who, ...]] = (
+    *("human", "voicemail", "menu", "screening", "hold_queue", "unavailable"),
+)
+_WHO_SCHEMA: Final = {
+    "type": "object",
+    "properties": {"who": {"enum": list(_WHOS)}},
+    "required": ["who"],
+    "additionalProperties": False,
+}
 #: With so much audio waiting, clauses need not be short to be there in time.
 _ENOUGH_MS = 1500
 _UNHURRIED_CHARS = 60
@@ -128,6 +142,21 @@ class CallEngines:
                 elif isinstance(part, Retracted):
                     said.clear()
         return " ".join(said)
+
+    async def who_says(self, words: str) -> Who:
+        """Let the model judge who answered with these words. Raises EngineError."""
+        stream = self._engines.llm.stream(
+            answerer_messages(words), max_tokens=24, schema=_WHO_SCHEMA
+        )
+        try:
+            async with asyncio.timeout(_WHO_TIMEOUT_S), aclosing(stream):
+                told = json.loads("".join([piece async for piece in stream]))
+        except TimeoutError:
+            raise EngineError("the language model is too slow to tell who answered") from None
+        except ValueError:
+            raise EngineError("the language model does not tell who answered") from None
+        who = told.get("who") if isinstance(told, dict) else None
+        return next((one for one in _WHOS if one == who), "unknown")
 
     async def _take(
         self,

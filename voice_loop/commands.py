@@ -49,6 +49,13 @@ class JudgeSound:
 
 
 @dataclass(frozen=True)
+class AskWho:
+    """Ask the language model who says these words; `WhoJudged` tells, in time or never."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class Transcribe:
     """Find out what the person said in a time; `Transcribed` or `Failed` tells of it."""
 
@@ -126,6 +133,7 @@ Command = (
     | FallSilent
     | TellTurnDetector
     | JudgeSound
+    | AskWho
     | Transcribe
     | Answer
     | ReadOut

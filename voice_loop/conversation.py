@@ -20,6 +20,7 @@ from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
     Announced,
     Answer,
+    AskWho,
     Command,
     End,
     FallSilent,
@@ -55,6 +56,7 @@ from voice_loop.signals import (
     Told,
     ToolDone,
     Transcribed,
+    WhoJudged,
 )
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
@@ -312,7 +314,9 @@ class Conversation:
                 case TellTurnDetector(transcript):
                     self._tick.tell_turn_detector(transcript)
                 case JudgeSound() if self._turn_end is not None:
-                    self._work.do_aside(self._sound_judgement(command, self._turn_end))
+                    self._work.do_aside("sound", self._sound_judgement(command, self._turn_end))
+                case AskWho(words):
+                    self._work.do_aside("answerer", self._answerer_judgement(words))
                 case Transcribe(speech):
                     self._tick.await_words()
                     self._work.fill(speech, self._transcription(command))
@@ -350,6 +354,12 @@ class Conversation:
         async def job() -> None:
             probability = await self._engines.end_probability(model, samples)
             self._tick.heard_end(wanted.last_speech_frame, probability)
+
+        return job
+
+    def _answerer_judgement(self, words: str) -> Job:
+        async def job() -> None:
+            self._post(WhoJudged(await self._engines.who_says(words)))
 
         return job
 

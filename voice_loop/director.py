@@ -32,6 +32,7 @@ from voice_loop.audio import FRAME_MS
 from voice_loop.clauses import ToolCall
 from voice_loop.commands import (
     Announced,
+    AskWho,
     Command,
     End,
     GiveUp,
@@ -76,6 +77,7 @@ from voice_loop.signals import (
     Told,
     ToolDone,
     Transcribed,
+    WhoJudged,
 )
 from voice_loop.speech_input import Keys
 from voice_loop.stopwatch import Stopwatch
@@ -286,6 +288,9 @@ class Director:
                     self._agent.note(self._prepared.voicemail, self._now)
             case Beep():
                 self._beeped_ms = self._now_ms
+            case WhoJudged(who):
+                if (answerer := self._answering.judged(who)) is not None:
+                    return self._answered_by(answerer)
             case Told(note):
                 self._answer_note(note)
             case HoldChanged(held):
@@ -620,6 +625,8 @@ class Director:
             return None
         sure = transcript.confidence >= self._min_confidence
         found = self._answering.words(transcript.text, sure=sure, whole=whole)
+        if self._config.answering.ask_model and self._answering.unsure:
+            self._commands.append(AskWho(transcript.text))
         return None if found is None else self._answered_by(found)
 
     def _answered_by(self, answerer: Answerer) -> EndReason | None:

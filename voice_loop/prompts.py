@@ -294,6 +294,29 @@ def analysis_messages(
     ]
 
 
+_ANSWERER = """\
+Somebody has called a telephone number. These are the first words that were heard there. Who says \
+them? Answer with one JSON object, "who" being one of:
+- human: a person who answers the telephone, in private or for a business, and waits for a reply.
+- voicemail: a recorded greeting of somebody who is not there, or of an answering machine.
+- menu: a machine that offers choices by keys or by words.
+- screening: a machine that asks who calls and why.
+- hold_queue: a recording that asks to wait.
+- unavailable: a recording of the network or the company that nobody can be reached."""
+
+
+def answerer_messages(words: str) -> list[Message]:
+    """The messages that ask who answered.
+
+    Args:
+        words: what was heard so far.
+    """
+    return [
+        {"role": "system", "content": _ANSWERER},
+        {"role": "user", "content": inert(words)},
+    ]
+
+
 def transcript_text(turns: Iterable[tuple[Literal["agent", "person"], str]]) -> str:
     """What was said, a line for each turn."""
     return "\n".join(f"{speaker}: {inert(text)}" for speaker, text in turns)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from voice_loop.answering.watch import AnswerEvent
+from voice_loop.answering.watch import AnswerEvent, Who
 from voice_loop.events import EndReason
 from voice_loop.floor import FloorEvent
 from voice_loop.playout import Speech
@@ -87,6 +87,13 @@ class ToolDone:
 
 
 @dataclass(frozen=True)
+class WhoJudged:
+    """The language model has judged who answered."""
+
+    who: Who
+
+
+@dataclass(frozen=True)
 class Told:
     """Somebody outside told the agent something."""
 
@@ -118,6 +125,7 @@ Signal = (
     | DeadlineReached
     | TimeUpRendered
     | ToolDone
+    | WhoJudged
     | Told
     | HoldChanged
     | Over

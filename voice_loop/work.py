@@ -30,17 +30,18 @@ class Work:
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()
         self._fillers: WeakKeyDictionary[Speech, asyncio.Task[None]] = WeakKeyDictionary()
-        self._aside: asyncio.Task[None] | None = None
+        self._asides: dict[str, asyncio.Task[None]] = {}
 
     def start(self, speech: Speech, job: Job) -> asyncio.Task[None]:
         """Do a job beside everything else; `speech` is what waits for it."""
         return self._begin(self._watch(speech, job))
 
-    def do_aside(self, job: Job) -> None:
-        """Do a job that nothing waits for, in place of the one before: its errors are logged."""
-        if self._aside is not None:
-            self._aside.cancel()
-        self._aside = self._begin(self._watch_aside(job))
+    def do_aside(self, kind: str, job: Job) -> None:
+        """Do a job that nothing waits for, in place of the one before of its kind: its errors are
+        logged."""
+        if (before := self._asides.get(kind)) is not None:
+            before.cancel()
+        self._asides[kind] = self._begin(self._watch_aside(job))
 
     def fill(self, speech: Speech, job: Job) -> None:
         """Do a job that a speech's words come from; `give_up` ends it."""
@@ -65,7 +66,7 @@ class Work:
             task.cancel()
         # A cancelled task keeps the frames that it ended in, and through them all that we hold.
         self._fillers.clear()
-        self._aside = None
+        self._asides.clear()
 
     async def ended(self) -> None:
         """Wait for the end of all jobs, for at most `_CANCEL_WAIT_S`."""

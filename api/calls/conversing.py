@@ -111,6 +111,7 @@ def _answering(asked: AnswerDetection) -> AnswerConfig:
         tone_wait_ms=_given(asked.tone_wait_ms, config.tone_wait_ms),
         screening_ms=_milliseconds(asked.screening_seconds, config.screening_ms),
         ringing_ms=_milliseconds(asked.ringing_seconds, config.ringing_ms),
+        ask_model=_given(asked.ask_model, config.ask_model),
         menu_repeats=_given(asked.menu_repeats, config.menu_repeats),
     )
 

@@ -240,6 +240,12 @@ class AnswerDetection(Body):
         le=600,
         description="So long a call may ring on that something has answered. Default 60.",
     )
+    ask_model: bool | None = Field(
+        default=None,
+        description="Whether the language model is asked who says first words that are long and "
+        "nobody's in particular. For a model that can tell: the starter model cannot. Default "
+        "false.",
+    )
     menu_repeats: int | None = Field(
         default=None,
         ge=1,

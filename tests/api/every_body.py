@@ -154,6 +154,7 @@ AGENT: Final[Body] = {
         "tone_wait_ms": 3000,
         "screening_seconds": 20.5,
         "ringing_seconds": 30.5,
+        "ask_model": True,
         "menu_repeats": 4,
     },
     "voicemail_sms_prompt": "Please call back.",

@@ -117,6 +117,7 @@ CASES: Final[Mapping[str, Given]] = {
     "answer_detection.tone_wait_ms": Given(3000),
     "answer_detection.screening_seconds": Given(20.0),
     "answer_detection.ringing_seconds": Given(20.0),
+    "answer_detection.ask_model": Given(True),
     "answer_detection.menu_repeats": Given(5),
     "voicemail_sms_prompt": Given("We called."),
     "after_call_sms_prompt": Given("Thank them."),

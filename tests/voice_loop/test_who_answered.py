@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pbx.testbed.music import tune
 from tests.voice_loop.answering.sounds import cadence, frames, tone
 from tests.voice_loop.scripted import OPENING, PhoneCall
 from tests.voice_loop.test_voicemail import MESSAGE, PATIENT, beeps
@@ -192,6 +193,46 @@ async def test_somebody_picks_up_while_the_machine_greets() -> None:
     assert who(call) == "human"
     assert call.said[-1] == ("agent", OPENING)
     assert not call.conversation.took_voicemail
+
+
+async def test_the_model_is_asked_where_the_words_are_nobodys() -> None:
+    strange = "ahoy there the captain is at sea and none of the crew is aboard"
+    asks = AnswerConfig(ask_model=True)
+    call = await answered({strange: '{"who": "voicemail"}'}, answering=asks, **LEAVE)
+    await call.says(strange, 3_000)
+    await call.quiet(300)
+    assert who(call) == "voicemail"
+    assert call.conversation.answerer.evidence == ("language model",)
+    assert await ends(call) == "voicemail"
+    assert call.said[-1] == ("agent", MESSAGE)
+
+
+@pytest.mark.parametrize("told", ['{"who": "nobody"}', "ahoy", '{"who": "human"}'])
+async def test_what_the_model_does_not_tell_is_decided_without_it(told: str) -> None:
+    strange = "ahoy there this is the captain of the ship"
+    asks = AnswerConfig(ask_model=True)
+    call = await answered({strange: told}, answering=asks, **LEAVE)
+    await call.says(strange, 3_000)
+    await call.hears_out()
+    assert call.said[-1] == ("agent", OPENING)
+
+
+async def test_the_model_is_not_asked_unless_the_agent_says_so() -> None:
+    call = await answered(**LEAVE)
+    await call.says("ahoy there this is the captain of the ship", 3_000)
+    await call.quiet(1_200)
+    assert not any(schema and "who" in schema["properties"] for schema in call.mind.schemas)
+
+
+async def test_music_is_waited_through() -> None:
+    call = await answered(**LEAVE, opening_delay_ms=9_000)
+    for heard in frames(tune()[: 8000 * 10] // 7):
+        await call.tick(heard)
+    assert who(call) == "hold_queue"
+    assert not any(call.voiced)
+    await call.says("hello", 500)
+    await call.hears_out()
+    assert call.said[-1] == ("agent", OPENING)
 
 
 # -- nobody ------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ class AnswerConfig:
     """So long the person is waited for whom a screener asks."""
     ringing_ms: int = 60_000
     """So long a call is left to ring that was answered by something else."""
+    ask_model: bool = False
+    """Whether the language model is asked who says words that are nobody's in particular."""
     menu_repeats: int = 3
     """A menu that is heard so often is a dead end."""
 
@@ -107,7 +109,8 @@ _AGENT_FRAMES: Final = 400 // FRAME_MS
 _SPEECH_FRAMES: Final = 300 // FRAME_MS
 #: So much is a word.
 _WORD_FRAMES: Final = 120 // FRAME_MS
-#: Sound that is no speech, for so long and so loud, is music.
+#: Sound of a few frequencies that is no speech, for so long and so loud, is music, if other frames
+#: are fewer than twice as many.
 _MUSIC_FRAMES: Final = 3_000 // FRAME_MS
 _MUSIC_DBFS: Final = -50.0
 #: What people say of somebody who is not there is shorter than a greeting.
@@ -186,7 +189,7 @@ class AnswerWatch:
         """Frames in which the agent spoke since somebody else did."""
         self._agent_spoke = 0
         self._talked = False
-        self._loud = 0
+        self._music = 0
         self._sounded = -1
         """The latest frame of a tone."""
         self._words = _Words()
@@ -216,6 +219,27 @@ class AnswerWatch:
     def suspicious(self) -> bool:
         """Whether a machine is known or supposed to be there."""
         return not self._settled and (self.answerer.who in MACHINES or self.waits)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether somebody runs on in words that are nobody's in particular."""
+        stretch, words = self._stretch, self._words
+        return (
+            self.answerer.who == "unknown"
+            and stretch is not None
+            and stretch.ms > self._config.short_ms
+            and words.sure
+            and bool(words.text)
+            and not kinds_of(words.text)
+        )
+
+    def judged(self, who: Who) -> Answerer | None:
+        """Take what somebody else makes of the words; the verdict, if that changes it."""
+        if self._settled or self._talked or self.answerer.who not in {"unknown", "human"}:
+            return None
+        before = self.answerer
+        self._decide(who, "language model")
+        return None if self.answerer is before else self.answerer
 
     def press(self) -> None:
         """The far end pressed a key."""
@@ -295,7 +319,7 @@ class AnswerWatch:
         unsure = self.answerer.who in {"unknown", "silence"} and not speech
         loud = unsure and not self._tones.sounding and level_dbfs(heard) > _MUSIC_DBFS
         music = loud and self._tones.is_tonal()
-        self._loud = self._loud + 1 if music else max(0, self._loud - 1)
+        self._music = self._music + 2 if music else max(0, self._music - 1)
 
     def _decide(self, who: Who, *evidence: str, full: bool = False) -> None:
         if (who, full) != (self.answerer.who, self.answerer.full):
@@ -336,7 +360,7 @@ class AnswerWatch:
 
     def _by_cadence(self) -> None:
         config, stretch, who = self._config, self._stretch, self.answerer.who
-        if who in {"unknown", "silence"} and self._loud >= _MUSIC_FRAMES:
+        if who in {"unknown", "silence"} and self._music >= 2 * _MUSIC_FRAMES:
             self._decide("hold_queue", "music")
         elif stretch is None:
             if who == "unknown" and self._frame * FRAME_MS >= config.silence_ms:

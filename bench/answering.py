@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, Protocol, get_args
 
 import numpy as np
 
@@ -79,6 +79,12 @@ class Result:
     """Of a person: from the end of their first words to the verdict."""
 
 
+class Hearing(Protocol):
+    """What gives the words."""
+
+    async def hear(self, samples: Samples, language: str) -> Transcript: ...
+
+
 class Ears:
     """A Whisper that remembers what it has heard.
 
@@ -115,7 +121,7 @@ def on_the_line(case: Case) -> Samples:
     return line
 
 
-async def judge(case: Case, ears: Ears, config: AnswerConfig) -> Result:
+async def judge(case: Case, ears: Hearing, config: AnswerConfig) -> Result:
     """Hear one case from the answer to its end, or to a verdict on which a call ends."""
     language = case.language or "en"
     watch = AnswerWatch(RATE, config, phrases(language).greetings)

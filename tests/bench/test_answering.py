@@ -1,4 +1,4 @@
-"""The bench of who answered: its tones are told apart as a call tells them, and its table adds up."""
+"""The bench of who answered: its tones are told apart as on a call, and its table adds up."""
 
 import numpy as np
 import pytest

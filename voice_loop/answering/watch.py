@@ -5,6 +5,7 @@ By words, as far as they are transcribed: what machines say. What somebody says 
 to be answered before it is known who that is, or before they have paused for long.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -117,6 +118,8 @@ _MUSIC_DBFS: Final = -50.0
 _SECRETARY_MS: Final = 5_000
 #: What somebody says to the agent who cannot talk now, ms.
 _REMARK_MS: Final = 2_500
+#: So many of the latest turns are looked at together.
+_REMEMBERED: Final = 6
 #: To somebody who said hello the agent has spoken for so long: they converse.
 _TALKED_FRAMES: Final = 1_000 // FRAME_MS
 
@@ -139,7 +142,7 @@ class _Stretch:
 class _Words:
     """What was transcribed so far, as plain words."""
 
-    turns: list[str] = field(default_factory=list)
+    turns: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     running: str = ""
     before_pause: str = ""
     """What was running when the latest longer pause began."""
@@ -149,7 +152,7 @@ class _Words:
 
     @property
     def text(self) -> str:
-        return " ".join([*self.turns[-6:], self.running]).strip()
+        return " ".join([*self.turns, self.running]).strip()
 
     @property
     def since_pause(self) -> str:
@@ -235,7 +238,8 @@ class AnswerWatch:
 
     def judged(self, who: Who) -> Answerer | None:
         """Take what somebody else makes of the words; the verdict, if that changes it."""
-        if self._settled or self._talked or self.answerer.who not in {"unknown", "human"}:
+        undecided = self.answerer.who in {"unknown", "human"} and not self._talked
+        if self._settled or who == "unknown" or not undecided:
             return None
         before = self.answerer
         self._decide(who, "language model")

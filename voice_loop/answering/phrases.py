@@ -6,10 +6,11 @@ as transcripts are: without case, accents and punctuation. All languages are lis
 for a network or a menu may not speak the call's; a recogniser's usual mishearings are in the files.
 """
 
+import math
 import re
 import tomllib
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Literal
 
@@ -29,6 +30,8 @@ _KINDS: Final[tuple[Kind, ...]] = (
     *("invite", "tone", "machine", "full", "unavailable", "menu", "screening", "hold"),
     *("recorded", "person"),
 )
+#: "To …", as plain words.
+_AIMS: Final = frozenset({"to", "para", "pour", "per", "um", "om", "чтобы", "aby"})
 _LATIN: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "’": "'", "`": "'"})
 
 
@@ -42,6 +45,7 @@ def _folded(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
+@lru_cache(256)
 def kinds_of(text: str) -> frozenset[Kind]:
     """What kinds of announcement have phrases in these words."""
     words = plain(text)
@@ -53,6 +57,17 @@ def count_of(kind: Kind, text: str) -> int:
     return len(_patterns()[kind].findall(plain(text)))
 
 
+def place_of(kind: Kind, text: str) -> float:
+    """Where the first phrase of a kind begins, in characters; infinity where there is none."""
+    found = _patterns()[kind].search(plain(text))
+    return math.inf if found is None else found.start()
+
+
+def begins_with_aim(text: str) -> bool:
+    """Whether these words begin with what one may want, as menus do: "to leave a message, …"."""
+    return plain(text).partition(" ")[0] in _AIMS
+
+
 def sounds_recorded(text: str) -> bool:
     """Whether these words are what machines say: to leave a message, to press a key."""
     return bool(kinds_of(text) - {"person"})
@@ -60,18 +75,22 @@ def sounds_recorded(text: str) -> bool:
 
 @cache
 def _patterns() -> dict[Kind, re.Pattern[str]]:
-    alternatives: dict[Kind, list[str]] = {kind: [] for kind in _KINDS}
+    spaced: dict[Kind, list[str]] = {kind: [] for kind in _KINDS}
+    unspaced: dict[Kind, list[str]] = {kind: [] for kind in _KINDS}
     for file in sorted(files(__package__).joinpath("phrases").iterdir(), key=lambda one: one.name):
         language = tomllib.loads(file.read_text(encoding="utf-8"))
-        edges = ("(?<!\\w)", "(?!\\w)") if language.get("spaced", True) else ("", "")
+        alternatives = spaced if language.get("spaced", True) else unspaced
         keys = rf"(?:\d+|{_folded(language['keys'])})"
         for kind in _KINDS:
             for pattern in language[kind]:
                 gaps = re.sub(r" \* ", r"(?: [\\w']+){0,5} ", pattern)
-                whole = _folded_pattern(gaps.replace("KEY", keys))
-                alternatives[kind].append(f"{edges[0]}(?:{whole}){edges[1]}")
+                alternatives[kind].append(_uncaptured(_folded_pattern(gaps.replace("KEY", keys))))
     return {
-        kind: re.compile("|".join(map(_uncaptured, found))) for kind, found in alternatives.items()
+        # What is no beginning of a word is passed over before anything else is tried.
+        kind: re.compile(
+            rf"(?<!\w)(?=\w)(?:{'|'.join(spaced[kind])})(?!\w)|{'|'.join(unspaced[kind])}"
+        )
+        for kind in _KINDS
     }
 
 

@@ -9,7 +9,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from voice_loop.answering.phrases import Kind, count_of, kinds_of, plain
+from voice_loop.answering.phrases import (
+    Kind,
+    begins_with_aim,
+    count_of,
+    kinds_of,
+    place_of,
+    plain,
+)
 from voice_loop.answering.tones import Heard, ToneWatch
 from voice_loop.audio import FRAME_MS, Samples, level_dbfs
 
@@ -489,13 +496,5 @@ def _who_says(kinds: frozenset[Kind], text: str) -> Who | None:
 
 
 def _offers(text: str) -> bool:
-    """Whether a key comes first, and what one may do by it after that."""
-    words = plain(text).split()
-    at = {
-        kind: next(
-            (end for end in range(1, len(words) + 1) if kind in kinds_of(" ".join(words[:end]))),
-            len(words) + 1,
-        )
-        for kind in ("menu", "invite")
-    }
-    return at["menu"] < at["invite"] or words[0] in {"to", "para", "pour", "per", "um", "чтобы"}
+    """Whether a key comes first, and what one may do by it after that; or "to …, press …"."""
+    return place_of("menu", text) < place_of("invite", text) or begins_with_aim(text)

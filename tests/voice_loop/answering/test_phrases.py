@@ -3,6 +3,7 @@
 import pytest
 
 from voice_loop.answering.phrases import Kind, kinds_of, plain
+from voice_loop.answering.watch import AnswerConfig, AnswerWatch, Who
 
 
 def test_case_accents_and_punctuation_are_left_out() -> None:
@@ -48,6 +49,26 @@ def test_case_accents_and_punctuation_are_left_out() -> None:
 )
 def test_what_machines_say(text: str, kind: Kind) -> None:
     assert kind in kinds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("please leave a message and press pound when you are done", "voicemail"),
+        ("press five to leave a message", "menu"),
+        ("to leave a message press five", "menu"),
+        ("for sales press one to leave a message press two", "menu"),
+        ("leave your message after the tone then hang up or press one or two", "voicemail"),
+        ("the mailbox is full please hold", "voicemail"),
+        ("all agents are busy nobody can take your call please stay on the line", "hold_queue"),
+        ("the number you have dialed is not in service", "unavailable"),
+        ("state your name and the reason for calling", "screening"),
+    ],
+)
+def test_of_several_machines_the_likelier_one_says_it(text: str, found: Who) -> None:
+    watch = AnswerWatch(8000, AnswerConfig())
+    watch.words(text, sure=True, whole=True)
+    assert watch.answerer.who == found
 
 
 @pytest.mark.parametrize(

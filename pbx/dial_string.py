@@ -26,7 +26,8 @@ _TECHNOLOGIES: Final[Mapping[str, PbxKind]] = {
     "loopback": "freeswitch",
     "user": "freeswitch",
 }
-_LOCAL: Final = re.compile(r"Local/[^@/]+@([^@/]+)(?:/[nj]{1,2})?")
+#: Without `/n` Asterisk takes the Local channel away at the answer, and the call's limit with it.
+_LOCAL: Final = re.compile(r"Local/[^@/]+@([^@/]+)/n")
 _PJSIP: Final = re.compile(r"PJSIP/([^@/]+)@([^@/]+)")
 _GATEWAY: Final = re.compile(r"sofia/gateway/([^@/]+)/[^/]+")
 
@@ -52,7 +53,7 @@ def check_dial_string(template: str) -> PbxKind:
     if not _LITERAL.fullmatch(literal):
         raise ValueError("must be one channel: letters, digits, spaces and _ . : @ / * # + ; = -")
     if technology == "Local" and not _LOCAL.fullmatch(template):
-        raise ValueError(f"must be Local/{_NUMBER}@context, or that and /n")
+        raise ValueError(f"must be Local/{_NUMBER}@context/n, in this form")
     kind = _TECHNOLOGIES[technology]
     if kind == "freeswitch" and " " in template:
         raise ValueError("may hold no space, at which FreeSWITCH takes it apart")

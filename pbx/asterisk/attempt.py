@@ -12,6 +12,10 @@ The far end is who is in one bridge with the media leg. The PBX puts another cha
 optimises a Local channel away, or when somebody transfers the call (`BridgeEnter`); then the call
 goes on with that one.
 
+Where the trunk is a context of the PBX's dialplan, the far leg is one half of a Local channel, and
+what the dialplan dials is the trunk's leg *beneath* it: of it come the SIP facts, of the Local half
+all else, as the dialplan has it: it may try other trunks, ring several phones, answer by itself.
+
 A transfer takes the far leg away from the media leg, which ends. It comes back, with another
 media leg, when the far end refuses a REFER; else the attempt lives on as its far leg alone.
 """
@@ -51,6 +55,9 @@ from pbx.switch import Answered, Cause, Dialing, EarlyMedia, Ringing, Transferre
 from pbx.values import whole_number
 
 _MEDIA: Final = "UnicastRTP/"
+_LOCAL: Final = "Local/"
+#: Told of a Local channel these are the dialplan's words, not the trunk's.
+_OF_DIALPLAN: Final = ("CONGESTION", "CHANUNAVAIL")
 #: The channel variable that the shipped dialplan tells a dialled channel's SIP Call-ID by.
 CALL_ID: Final = "OFFHOOK_CALL_ID"
 #: Seconds from the originate until Dial must have begun.
@@ -130,6 +137,8 @@ class AsteriskCore(AttemptCore[Output]):
         self._call_id = sip_call_id
         self._beneath_id: str | None = None
         self._beneath_channel: str | None = None
+        self._all_beneath: dict[str, str] = {}
+        """Names of those that were dialled for a Local channel, by unique id."""
         if beneath is not None:
             self._beneath_id, self._beneath_channel = beneath
 
@@ -156,7 +165,7 @@ class AsteriskCore(AttemptCore[Output]):
 
     @property
     def beneath_id(self) -> str | None:
-        """Unique id of the trunk's channel where a Local one asked: its events count, too."""
+        """Unique id of the trunk's channel where a Local one is between: its events count, too."""
         return self._beneath_id
 
     @property
@@ -185,6 +194,8 @@ class AsteriskCore(AttemptCore[Output]):
                 self._adopt_far(event.get("DestUniqueid"), event.get("DestChannel"), now)
             case "DialBegin" if event.get("Uniqueid") == self._far_id:
                 self._on_media_dialled(event)
+            case "DialBegin" if self._by_local:
+                self._on_beneath_dialled(event, now)
             case "DialEnd" if event.get("Uniqueid") == self._far_id:
                 # A channel that somebody had answered before gets no other answer.
                 if self._inbound and event.get("DialStatus") == "ANSWER":
@@ -193,6 +204,12 @@ class AsteriskCore(AttemptCore[Output]):
                 self.trunk_lost = lost_packets(event.get("Value", ""))
             case "Hold" | "Unhold" as what if self._is_trunk(event):
                 self.hold(what == "Hold", now)
+            case "Newstate" if event.get("ChannelStateDesc") == "Up" and self._by_local:
+                self._on_up(event, now)
+            case "HangupRequest" | "Hangup" if (
+                event.get("Uniqueid") == self._beneath_id is not None
+            ):
+                self._note_trunk_cause(event)
             case _ if not self._is_far(event):
                 pass
             case "VarSet":
@@ -222,7 +239,8 @@ class AsteriskCore(AttemptCore[Output]):
         """The answer to `AskResponse`: a trunk that has said nothing will not, and is given up."""
         if not value and self._phase == "dialing" and not self._alerted and not self._unwanted:
             self._silent = True
-            self._force(now)
+            if not self._by_local:  # a dialplan may try another trunk
+                self._force(now)
 
     def media_at(self, channel: str, host: str, port: int) -> None:
         """The answer to `AskMedia`; also told by events, should they not be missed."""
@@ -330,6 +348,7 @@ class AsteriskCore(AttemptCore[Output]):
             if here:
                 self._talk_with(here[0], now)
             others = []
+        others.sort(key=lambda one: not one.get("Channel", "").endswith(";1"))
         for far in (known or others)[:1]:
             self._adopt_far(far.get("Uniqueid"), far.get("Channel"), now)
             if far.get("ChannelStateDesc") == "Ringing":
@@ -349,8 +368,8 @@ class AsteriskCore(AttemptCore[Output]):
             self._on_far_gone(now)
         elif self._give_up_at is not None and self._hang_ups == 0 and not self._far_gone:
             self._deadline, self._give_up_at = self._give_up_at, None
-            if self._phase == "dialing" and not self._alerted and self._far_channel is not None:
-                self._outputs.append(AskResponse(self._far_channel))
+            if self._phase == "dialing" and not self._alerted and is_pjsip(self.sip_channel):
+                self._outputs.append(AskResponse(self.sip_channel))
         elif self._phase == "referring" and self._hang_ups == 0:
             self.transfer(now)
         else:
@@ -497,12 +516,55 @@ class AsteriskCore(AttemptCore[Output]):
         self._far_id, self._far_channel = unique_id, channel
         self._outputs.append(Follow(unique_id))
         if self._tell(Dialing(now + self._epoch)) and not self._unwanted:
-            patience_s = min(self._invite_timeout_s, self._ring_timeout_s)
-            self._deadline = now + min(SILENCE_S, SILENCE_SHARE * patience_s)
-            self._invite_over_at = now + self._invite_timeout_s + _INVITE_GRACE_S
             self._give_up_at = now + self._ring_timeout_s + _RING_GRACE_S
-        if self._call_id is None:
+            self._await_response(now)
+        if self._call_id is None and not self._by_local:
             self._outputs.append(AskCallId(channel))
+
+    def _await_response(self, now: float) -> None:
+        """An INVITE leaves now: look soon whether there is any response to it."""
+        patience_s = min(self._invite_timeout_s, self._ring_timeout_s)
+        self._deadline = now + min(SILENCE_S, SILENCE_SHARE * patience_s)
+        self._invite_over_at = now + self._invite_timeout_s + _INVITE_GRACE_S
+
+    @property
+    def _by_local(self) -> bool:
+        """Whether the dialplan stands between the far leg and the trunk's."""
+        return not self._inbound and (self._far_channel or "").startswith(_LOCAL)
+
+    def _on_beneath_dialled(self, event: Event, now: float) -> None:
+        """The dialplan behind the Local channel dials; the latest channel is the trunk's."""
+        unique_id, channel = event.get("DestUniqueid", ""), event.get("DestChannel", "")
+        if not unique_id or channel.startswith((_LOCAL, _MEDIA)):
+            return
+        self._all_beneath[unique_id] = channel
+        self._outputs.append(Follow(unique_id))
+        if self._phase != "dialing":
+            return
+        self._talk_through(unique_id)
+        self._q850 = self._sip_code = None  # of one that was tried before
+        self._silent = False
+        if self._give_up_at is not None and not self._unwanted:
+            self._await_response(now)
+
+    def _on_up(self, event: Event, now: float) -> None:
+        """The far leg is answered, or one of those beneath, which is the trunk's from now on."""
+        if self._is_far(event):
+            self._answer(now)
+        elif (unique_id := event.get("Uniqueid", "")) in self._all_beneath:
+            self._talk_through(unique_id)
+
+    def _talk_through(self, unique_id: str) -> None:
+        if unique_id != self._beneath_id:
+            self._beneath_id, self._beneath_channel = unique_id, self._all_beneath[unique_id]
+            if is_pjsip(self._beneath_channel):
+                self._outputs.append(AskCallId(self._beneath_channel))
+
+    def _note_trunk_cause(self, event: Event) -> None:
+        """The trunk's leg ends before the answer; what the dialplan makes of it comes later."""
+        if self._phase == "dialing":
+            self._note_cause(event)
+            self._silent = self._silent and self._sip_code is None
 
     def _on_dial_end(self, event: Event, now: float) -> None:
         self._dial_status = event.get("DialStatus")
@@ -627,8 +689,10 @@ class AsteriskCore(AttemptCore[Output]):
     def _answer(self, now: float) -> None:
         if not self._tell(Answered(now + self._epoch)):
             return
-        if self._far_channel is not None:
-            self._outputs.append(Smooth(self._far_channel))
+        if self._by_local:
+            self._q850 = self._sip_code = None  # of one that was tried before, in vain
+        if self.sip_channel is not None:
+            self._outputs.append(Smooth(self.sip_channel))
         if not self._unwanted:
             self._deadline = self._give_up_at = None
 
@@ -641,10 +705,11 @@ class AsteriskCore(AttemptCore[Output]):
     def _why_unanswered(self) -> Cause:
         # Dial may hang the far leg of a redirected call up before its SIP code is told.
         moved = _MOVED_TEMPORARILY if self._redirected else None
+        word = self._dial_status
         return causes.unanswered(
             sip_code=self._sip_code or moved,
             q850=self._q850,
-            dial_status=self._dial_status,
+            dial_status=None if self._by_local and word in _OF_DIALPLAN else word,
             alerted=self._alerted,
             silent=self._silent,
             sip_call_id=self._call_id,

@@ -18,7 +18,6 @@ ASTERISK = [
     "SIP/{trunk}/{number}",
     "IAX2/{trunk}/{number}",
     "DAHDI/g0/{number}",
-    "Local/{number}@from-internal",
     "Local/{number}@from-internal/n",
 ]
 FREESWITCH = [
@@ -57,6 +56,7 @@ def test_freeswitch_dials_so(template: str) -> None:
         "PJSIP/${SHELL(id)}{number}@a",
         "PJSIP/{number}@a\nAction: Originate",
         "Local/{number}",
+        "Local/{number}@from-internal",
         "Local/{number}@from-internal/n/m",
         "sofia/gateway/{trunk}/{number} &park()",
         "[a=b]sofia/gateway/{trunk}/{number}",

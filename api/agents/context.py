@@ -4,12 +4,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from api.agents.templates import templates
+from api.base.numbers import is_extension
 from api.base.text import SECRETS
 from api.deployment import Deployment
 from api.resources.agent_fields import AgentFields
 from api.resources.calendar import CalendarConnection
-from api.resources.tool_fields import CalendarTool
+from api.resources.tool_fields import CalendarTool, TransferTool
+from api.resources.trunk import trunks_for
 from api.settings import Settings
+from api.store import Store
 from models.registry import EngineRegistry
 
 
@@ -25,6 +28,8 @@ class AgentContext:
     """Calendar connections by id."""
     secrets: frozenset[str]
     """Names of the secrets."""
+    extensions: frozenset[str] = frozenset()
+    """The extensions that it names and a trunk takes."""
 
     @property
     def sends_sms(self) -> bool:
@@ -48,7 +53,15 @@ async def context_of(deployment: Deployment, config: AgentFields) -> AgentContex
         numbers=frozenset({number}) if number is not None and active else frozenset(),
         calendars=await store.calendars.some(_calendars(config)),
         secrets=frozenset(await store.secrets.sealed(_secrets(config))),
+        extensions=await _extensions(store, config),
     )
+
+
+async def _extensions(store: Store, config: AgentFields) -> frozenset[str]:
+    transfers = [tool for tool in config.tools or () if isinstance(tool, TransferTool)]
+    named = {tool.number for tool in transfers if is_extension(tool.number)}
+    trunks = await store.trunks.list() if named else []
+    return frozenset(one for one in named if trunks_for(one, trunks))
 
 
 def _calendars(config: AgentFields) -> Collection[str]:

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from api.agents.context import AgentContext
 from api.base.mail_addresses import is_email
-from api.base.numbers import is_e164
 from api.base.problems import FieldError, pointer
 from api.base.text import PLACEHOLDER
+from api.base.written_numbers import read_number
 from api.egress.policy import EgressError, EgressPolicy
 from api.resources.tool_fields import (
     RESERVED,
@@ -45,9 +45,8 @@ def check_tools(tools: Sequence[ToolField], context: AgentContext) -> Iterator[F
         match tool:
             case HttpTool():
                 yield from _http(tool, place, context)
-            case TransferTool() if not is_e164(tool.number):
-                detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
-                yield FieldError(detail, pointer(*place, "number"))
+            case TransferTool():
+                yield from _transfer(tool, place, context)
             case SmsTool() if not context.sends_sms:
                 detail = "there is no way to send text messages; set `sms.kind`"
                 yield FieldError(detail, pointer(*place, "type"), code="not_configured")
@@ -55,6 +54,14 @@ def check_tools(tools: Sequence[ToolField], context: AgentContext) -> Iterator[F
                 yield from _email(tool, place, context)
             case CalendarTool():
                 yield from _calendar(tool, place, context)
+
+
+def _transfer(tool: TransferTool, place: Place, context: AgentContext) -> Iterator[FieldError]:
+    if tool.number not in context.extensions:
+        try:
+            read_number(tool.number, context.settings.calls.default_country)
+        except ValueError as error:
+            yield FieldError(str(error), pointer(*place, "number"))
 
 
 def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:

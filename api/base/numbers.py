@@ -8,12 +8,19 @@ from pydantic_core import PydanticCustomError
 
 #: ITU-T E.164: country code and subscriber number, at most 15 digits, no leading zero.
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+#: What a telephone of the house dials within it.
+_EXTENSION = re.compile(r"[0-9*#]{2,8}")
 _PREFIX = re.compile(r"\+([1-9][0-9]{0,14})?")
 
 
 def is_e164(number: str) -> bool:
     """Whether `number` is a plus sign and 7 to 15 ASCII digits, not starting with 0."""
     return _E164.fullmatch(number) is not None
+
+
+def is_extension(number: str) -> bool:
+    """Whether `number` is short enough for an extension or a short code: 2 to 8 keys."""
+    return _EXTENSION.fullmatch(number) is not None
 
 
 def is_prefix(text: str) -> bool:
@@ -33,6 +40,10 @@ def _prefix(prefix: str) -> str:
     return prefix
 
 
+DESTINATION: Final = (
+    "E.164; as people write it, in `calls.default_country` or with the country code; or an "
+    "extension that a trunk takes (`extensions`)."
+)
 E164_WANTED: Final = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
 PREFIX_WANTED: Final = "must be a plus sign and up to 15 digits, as +4930"
 

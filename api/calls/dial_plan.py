@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from api.base.numbers import is_extension
 from api.policy.rewriting import rewrite
 from api.resources.trunk import NewTrunk, rules_of
 from api.store import Store
@@ -10,11 +11,13 @@ from pbx.switch import Dial
 
 
 def as_dialled(dial: Dial, trunk: NewTrunk) -> Dial:
-    """What the PBX is asked for in place of E.164."""
-    shown = dial.caller_number
+    """What the PBX is asked for in place of E.164; an extension is dialled as it is."""
+    number, shown = dial.number, dial.caller_number
+    if not is_extension(number):
+        number = rewrite(number, rules_of(trunk.number_rules))
     return replace(
         dial,
-        number=rewrite(dial.number, rules_of(trunk.number_rules)),
+        number=number,
         caller_number=None if shown is None else rewrite(shown, rules_of(trunk.caller_rules)),
         dial_string=trunk.dial_string,
     )

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
+from api.base.numbers import is_extension
 from api.calls.call_log import CallLog
 from api.calls.dial_plan import planned
 from api.calls.objections import objection_in
@@ -634,6 +635,8 @@ class CallRunner:
         answered = self._answered_at is not None
         if answered and cause.state in ("canceled", "busy"):
             cause = replace(cause, state="completed")
+        if is_extension(self._call.to_number):
+            cause = replace(cause, trunk_fault=None)  # it is that telephone's, if anybody's
         reason = self._end_reason or cause.trunk_fault or cause.state
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.

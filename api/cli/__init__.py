@@ -28,6 +28,7 @@ from api.cli.console import (
     table,
 )
 from api.cli.demo import demo
+from api.cli.dialplan import dialplan
 from api.cli.dnc import dnc
 from api.cli.doctor import doctor
 from api.cli.lab import lab
@@ -188,5 +189,5 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (backup, call, demo, dnc, doctor, lab, models, purge, restore, webhooks):
+for command in (backup, call, demo, dialplan, dnc, doctor, lab, models, purge, restore, webhooks):
     main.add_command(command)

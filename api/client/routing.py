@@ -5,6 +5,7 @@ from pathlib import Path
 
 from api.client.transport import Json, Transport, at
 from api.resources.csv_import import ImportObject
+from api.resources.dialplan import DialplanObject, DialplanTest
 from api.resources.do_not_call import AddDoNotCall, DoNotCallObject
 from api.resources.number import ChangeNumber, CreateNumber, NumberObject
 from api.resources.trunk import ChangeTrunk, CreateTrunk, TrunkObject
@@ -52,6 +53,10 @@ class Routing(Transport):
     async def delete_trunk(self, name: str) -> None:
         """Delete a trunk that neither numbers nor open calls need."""
         await self.request("DELETE", at("trunks", name))
+
+    async def test_dialplan(self, name: str, body: DialplanTest | Json) -> DialplanObject:
+        """See what a trunk's dial plan makes of numbers."""
+        return await self._post(DialplanObject, at("trunks", name, "dialplan_test"), body)
 
     async def add_do_not_call(self, body: AddDoNotCall | Json) -> DoNotCallObject:
         """Never call a number again."""

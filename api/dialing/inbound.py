@@ -13,10 +13,10 @@ from api.agents.layers import Layers
 from api.agents.templates import sip_names
 from api.base.json_object import JsonObject
 from api.base.problems import Problem
-from api.base.refusals import Conflict
+from api.base.refusals import Conflict, NotFound
 from api.deployment import Deployment
 from api.dialing.dialer import BusyError, ClosedError, Dialer
-from api.dialing.inbound_numbers import SUFFIX, caller_number, dialled_number, plain_number
+from api.dialing.inbound_numbers import caller_number, meant, owned_number
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
 from api.resources.agent import Agent
@@ -25,6 +25,7 @@ from api.resources.dialect import dialect_of
 from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.resources.sip import KEY, sip_json, sip_variables
+from api.resources.trunk import rules_of
 from api.store import StoreError
 from pbx.incoming import IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, SwitchError
@@ -95,6 +96,7 @@ class InboundCalls:
 
     async def _receive(self, call: IncomingCall) -> None:
         async with asyncio.timeout(_LOOK_UP_S):
+            call = await self._in_plan(call)
             number = await self._dialled(call)
             agent = await self._agent(number)
             new = await self._order(call, number, agent)
@@ -105,6 +107,23 @@ class InboundCalls:
         await self._dialer.receive(
             call.attempt,
             lambda call_id, node: begin(call_id, new, call.attempt.id, node, call.sip_call_id),
+        )
+
+    async def _in_plan(self, call: IncomingCall) -> IncomingCall:
+        """The call with its numbers as the trunk's own rules have them."""
+        deployment = self._deployment
+        try:
+            trunk = await deployment.store.trunks.get(call.trunk or deployment.settings.pbx.trunk)
+        except NotFound:
+            return call
+        dialled, caller = (
+            rules_of(one) for one in (trunk.inbound_number_rules, trunk.inbound_caller_rules)
+        )
+        return replace(
+            call,
+            number=meant(call.number, dialled),
+            dialled=None if call.dialled is None else meant(call.dialled, dialled),
+            caller_number=None if call.caller_number is None else meant(call.caller_number, caller),
         )
 
     async def _dialled(self, call: IncomingCall) -> OwnedNumber:
@@ -120,11 +139,8 @@ class InboundCalls:
         return number
 
     async def _owned(self, told: str) -> OwnedNumber | None:
-        plain, ours = plain_number(told), self._deployment.settings.calls.inbound_numbers
-        known = ours.get(told) or ours.get(plain) or plain
-        digits = "".join(char for char in known if char.isdecimal())
-        candidates = await self._deployment.store.numbers.ending(digits[-SUFFIX:])
-        return dialled_number(known, candidates)
+        known = self._deployment.settings.calls.inbound_numbers
+        return await owned_number(self._deployment.store.numbers.ending, known, told)
 
     async def _agent(self, number: OwnedNumber) -> Agent:
         agent = await self._deployment.store.agents.answering(number.id)

@@ -1,7 +1,7 @@
 """Numbers as a trunk tells them of inbound calls: which of ours was dialled, and who calls."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -21,6 +21,7 @@ from phonenumbers import (
 )
 
 from api.base.numbers import is_e164
+from api.policy.rewriting import Rule, steps
 from api.resources.number import OwnedNumber
 
 #: In place of a caller's number that is hidden, or none.
@@ -55,6 +56,12 @@ def plain_number(told: str) -> str:
     return _in_context(number, _SEPARATORS.sub("", context[1]))
 
 
+def meant(told: str, rules: Sequence[Rule]) -> str:
+    """What a trunk's rules make of a number that it told; where none fits, as it was told."""
+    results = (step.result for step in steps(plain_number(told), rules))
+    return next((one for one in results if one is not None), told)
+
+
 def _in_context(number: str, context: str) -> str:
     """A local number with the prefix that RFC 3966 has it told in, which it may have, too: of the
     country, as it is dialled there."""
@@ -66,6 +73,22 @@ def _in_context(number: str, context: str) -> str:
         if prefix and number.startswith(prefix):
             readings = [*_parsed(number, country), *readings]
     return next(map(_e164, filter(is_valid_number, readings)), whole)
+
+
+async def owned_number(
+    ending: Callable[[str], Awaitable[Iterable[OwnedNumber]]], named: Mapping[str, str], told: str
+) -> OwnedNumber | None:
+    """The number of ours that a trunk tells was dialled; None as of `dialled_number`.
+
+    Args:
+        ending: gives those of ours that end with some digits.
+        named: numbers by what is told in their place (`calls.inbound_numbers`).
+        told: by the trunk.
+    """
+    plain = plain_number(told)
+    known = named.get(told) or named.get(plain) or plain
+    digits = "".join(char for char in known if char.isdecimal())
+    return dialled_number(known, await ending(digits[-SUFFIX:]))
 
 
 def dialled_number(told: str, owned: Iterable[OwnedNumber]) -> OwnedNumber | None:

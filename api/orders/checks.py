@@ -8,14 +8,16 @@ from typing import Final
 from api.agents.layers import Layers, given
 from api.agents.resolving import resolve
 from api.base.json_object import JsonObject
-from api.base.numbers import is_e164
+from api.base.numbers import is_extension
 from api.base.problems import FieldError, invalid, pointer
 from api.base.times import parse_rfc3339
 from api.deployment import Deployment
+from api.orders.destinations import read_destination
 from api.policy.calendar import never_open
 from api.policy.retry import RetryPolicy
 from api.policy.zones import zone_of
 from api.resources.call import Concurrency, CreateCall, NewCall
+from api.settings.calling import Calls
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
 #: How far ahead a call may be scheduled: a year.
@@ -67,9 +69,11 @@ async def order_of(
     config = configuration.fields
     calls, engines = deployment.settings.calls, deployment.engines
     errors = []
-    if not is_e164(asked.to):
-        detail = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
-        errors.append(FieldError(detail, pointer("to")))
+    to = asked.to
+    try:
+        to = await read_destination(deployment.store, calls, asked.to)
+    except ValueError as error:
+        errors.append(FieldError(str(error), pointer("to")))
     errors += configuration.errors
     language = config.language or calls.default_language
     if not engines.speaks(language) and config.language is None:
@@ -81,7 +85,7 @@ async def order_of(
     zones: tuple[str, ...] = ()
     if not errors and config.retry is not None:
         retry = config.retry.policy()
-        home = zone_of(asked.to, calls.default_timezone)
+        home = _home(to, calls)
         zones = () if home is None else (home,)
         closed = never_open(retry, zones, scheduled_at or now)
         if closed is not None and not asked.force_now:
@@ -89,7 +93,7 @@ async def order_of(
     if errors:
         raise invalid(errors)
     return NewCall(
-        to_number=asked.to,
+        to_number=to,
         from_number=config.from_number or "",
         prompt=config.instructions or DEFAULT_PROMPT,
         language=language,
@@ -109,6 +113,13 @@ async def order_of(
         agent=configuration.sealed,
         variables=config.variables or {},
     )
+
+
+def _home(to: str, calls: Calls) -> str | None:
+    """Where the callee may be; who has an extension is where the deployment's number is."""
+    if not is_extension(to):
+        return zone_of(to, calls.default_timezone)
+    return calls.default_timezone or next(map(zone_of, calls.numbers), None)
 
 
 def _scheduled_at(asked: object, now: float, errors: list[FieldError]) -> float | None:

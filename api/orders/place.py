@@ -8,9 +8,11 @@ from api.agents.reach import beyond_reach
 from api.agents.templates import templates
 from api.base.fields import parse_fields
 from api.base.json_object import JsonObject
+from api.base.numbers import is_extension
 from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
 from api.base.refusals import Invalid, NotFound
 from api.base.text import SECRETS
+from api.base.written_numbers import read_number
 from api.deployment import Deployment
 from api.orders.checks import layers_of, order_of
 from api.resources.agent import Agent
@@ -19,6 +21,7 @@ from api.resources.caps import KeyCaps
 from api.resources.key import allows
 from api.resources.masking import sealed, unsealed
 from api.resources.tool_fields import TransferTool
+from api.settings.calling import Calls
 from api.store import Store
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
@@ -79,9 +82,10 @@ def _check_destinations(deployment: Deployment, new: NewCall, ours: str, layers:
 
     What is wrong with the call's own number is told only where nothing else is.
     """
-    refusal = deployment.settings.calls.destinations.refusal
+    calls = deployment.settings.calls
+    refusal = calls.destinations.refusal
     wrong = {
-        pointer("tools", index, "number"): refusal(tool.number, ours)
+        pointer("tools", index, "number"): refusal(_plain(tool.number, calls), ours)
         for index, tool in enumerate(layers.fields.tools or ())
         if isinstance(tool, TransferTool)
     }
@@ -92,6 +96,11 @@ def _check_destinations(deployment: Deployment, new: NewCall, ours: str, layers:
         errors = [FieldError(detail, pointer("to"))]
     if errors:
         raise invalid(errors, "destination_not_allowed")
+
+
+def _plain(number: str, calls: Calls) -> str:
+    """A tool's number, which has been checked, as it is told to a trunk."""
+    return number if is_extension(number) else read_number(number, calls.default_country)
 
 
 def _check_own_word(deployment: Deployment, layers: Layers) -> None:

@@ -1,8 +1,10 @@
 """What every transfer goes through, whether a request or the agent wants it."""
 
+from dataclasses import replace
 from typing import Final
 
 from api.base.refusals import Conflict, Invalid
+from api.orders.destinations import read_destination
 from api.resources.call import Call
 from api.resources.transfer import Transfer, TransferWish
 from api.settings.calling import Calls
@@ -26,6 +28,10 @@ async def order_transfer(store: Store, calls: Calls, call: Call, wish: TransferW
 
     Raises NotFound, Conflict, Invalid in the words of the wish, Unaffordable.
     """
+    try:
+        wish = replace(wish, number=await read_destination(store, calls, wish.number))
+    except ValueError as error:
+        raise Invalid(str(error), field="number") from error
     if (refusal := calls.destinations.refusal(wish.number, call.our_number)) is not None:
         raise Invalid(refusal, field="number", code="destination_not_allowed")
     try:

@@ -25,7 +25,13 @@ from phonenumbers import (
     region_code_for_country_code,
     region_code_for_number,
 )
-from phonenumbers.shortnumberinfo import connects_to_emergency_number, is_valid_short_number
+from phonenumbers.shortnumberinfo import (
+    connects_to_emergency_number,
+    is_emergency_number,
+    is_valid_short_number,
+)
+
+from api.base.numbers import is_extension
 
 #: ISO 3166 codes that numbering plans know.
 COUNTRIES: Final = frozenset(SUPPORTED_REGIONS)
@@ -40,6 +46,10 @@ _COSTLY: Final[Mapping[int, str]] = {
     PhoneNumberType.UAN: "a company's access number (UAN)",
     PhoneNumberType.VOICEMAIL: "a voicemail access number",
 }
+#: Emergency numbers that telephones know everywhere (3GPP TS 22.101 section 10.1).
+_EMERGENCY: Final = frozenset({"112", "911"})
+#: What a PBX may want before a number of the outside.
+_OUTSIDE_LINE: Final = "089"
 #: Leading digits of a national number that tell of what kind its neighbours are.
 _LEADING: Final = 3
 _REMEMBERED: Final = 4096
@@ -65,9 +75,12 @@ class Destinations:
         """Why `number` is not called, as a predicate to it; None: it may be.
 
         Args:
-            number: E.164.
+            number: E.164, or an extension, which a trunk has to allow (`trunks_for`).
             ours: the caller number that is shown, whose country is at home.
         """
+        home = self.countries_of([ours]) | self.countries
+        if is_extension(number):
+            return "is an emergency number" if _saves_lives(number, home) else None
         seen = _look_at(number)
         named = [prefix for prefix in self.prefixes if number.startswith(prefix)]
         if any(len(prefix) >= seen.named_from for prefix in named):
@@ -76,7 +89,6 @@ class Destinations:
             return f"is {seen.kind}; calls.allowed_prefixes may name it"
         if seen.country is None:
             return None  # free of charge from everywhere (+800)
-        home = self.countries_of([ours]) | self.countries
         if named or any(_belongs(number, country) for country in home):
             return None
         return (
@@ -148,6 +160,16 @@ def _kind_of_neighbours(number: PhoneNumber, national: str, country: str) -> str
         fictional = number.country_code == 1 and "555" in (national[:3], national[3:6])
         return None if fictional else "of no range of its country's numbering plan"
     return _COSTLY[min(kinds)] if kinds <= _COSTLY.keys() else None
+
+
+def _saves_lives(extension: str, countries: Iterable[str]) -> bool:
+    """Whether a PBX may take an extension for an emergency number, with an outside line or not."""
+    meant = {extension}
+    if extension[0] in _OUTSIDE_LINE:
+        meant.add(extension[1:])
+    return bool(meant & _EMERGENCY) or any(
+        is_emergency_number(one, country) for one in meant for country in countries
+    )
 
 
 @lru_cache(_REMEMBERED)

@@ -12,6 +12,7 @@ from api.base.fields import Body
 from api.base.json_object import JsonObject
 from api.base.lifecycle import TERMINAL, AnsweredBy, CallStatus
 from api.base.money import Rate
+from api.base.numbers import DESTINATION
 from api.base.times import Timestamp, whole_seconds
 from api.policy.retry import RetryPolicy
 from api.resources.agent_fields import AgentFields, Prompt
@@ -269,7 +270,7 @@ class CreateCall(AgentFields):
     aliases: ClassVar = {"to_number": "to"}
 
     to: str = Field(
-        description="Number to call, E.164. `to_number` is the same field.",
+        description=f"Number to call: {DESTINATION} `to_number` is the same field.",
         examples=["+15551234567"],
     )
     agent_id: str | None = Field(

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from api.base.fields import Body
+from api.base.numbers import DESTINATION
 from api.base.text import NAME
 
 #: Names that no HTTP tool may take.
@@ -83,7 +84,9 @@ class TransferTool(Body):
 
     type: Literal["transfer"]
     name: str = Field(default="transfer_call", pattern=_NAME)
-    number: str = Field(description="E.164; nobody else can be reached.", examples=["+15550100200"])
+    number: str = Field(
+        description=f"{DESTINATION} Nobody else can be reached.", examples=["+15550100200"]
+    )
     mode: Literal["warm", "cold"] = Field(
         default="cold",
         description="`warm`: that person is called, briefed, and joined. `cold`: by SIP REFER, "

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.base.fields import Body
 from api.base.json_object import JsonObject
-from api.base.numbers import E164
+from api.base.numbers import DESTINATION
 from api.base.times import Timestamp
 from api.resources.answer import Resource
 
@@ -21,7 +21,7 @@ class TransferWish:
     """To whom a call is to be handed over, and how; already checked."""
 
     number: str
-    """E.164."""
+    """As it is written, until `order_transfer` has read it."""
     mode: TransferMode = "cold"
     """`warm`: whoever answers is briefed first."""
     method: TransferMethod | None = None
@@ -101,7 +101,7 @@ class TransferObject(Resource):
 class TransferCall(Body):
     """To whom to hand the person on the line over."""
 
-    number: E164 = Field(description="E.164.", examples=["+15550100200"])
+    number: str = Field(max_length=40, description=DESTINATION, examples=["+15550100200"])
     mode: TransferMode = Field(
         default="cold",
         description="`warm`: whoever answers is told who is on the line, while the person hears it "

@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from api.base.dial_patterns import fits
 from api.base.fields import Body, Change
-from api.base.numbers import Prefix
+from api.base.numbers import Prefix, is_extension
 from api.base.times import Timestamp
 from api.policy.rewriting import Rule
 from api.resources.answer import Resource
@@ -41,6 +42,12 @@ class NewTrunk:
     """How the PBX takes the number that is called; each as `Rule`."""
     caller_rules: Sequence[Mapping[str, str]] = ()
     """How it takes the number that is shown."""
+    inbound_number_rules: Sequence[Mapping[str, str]] = ()
+    """What is meant by the number that it tells was dialled."""
+    inbound_caller_rules: Sequence[Mapping[str, str]] = ()
+    """What is meant by the number that it tells is calling."""
+    extensions: Sequence[str] = ()
+    """Patterns of extensions that may be dialled on it (`api.base.dial_patterns`); none: none."""
 
 
 T = TypeVar("T", bound=NewTrunk)
@@ -75,7 +82,7 @@ def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
     priority, then the oldest.
 
     Args:
-        number: E.164.
+        number: E.164, or an extension, which those take that have a pattern for it.
         trunks: oldest first.
     """
     matches = [(_match(number, trunk), trunk) for trunk in trunks if trunk.status == "active"]
@@ -86,6 +93,8 @@ def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
 
 def _match(number: str, trunk: NewTrunk) -> int | None:
     """Length of the longest allowed prefix of `number`; None if there is none."""
+    if is_extension(number):
+        return 0 if any(fits(number, pattern) for pattern in trunk.extensions) else None
     if not trunk.allowed_prefixes:
         return 0
     fitting = (len(prefix) for prefix in trunk.allowed_prefixes if number.startswith(prefix))
@@ -107,8 +116,10 @@ def _dial_string(template: str) -> str:
 
 TRUNK_NAME = r"^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?$"
 _KEYS: Final = r"^\+?[0-9*#]{0,20}$"
+_EXTENSION: Final = r"^([0-9*#XZN]|\[([0-9](-[0-9])?)+\]){2,8}$"
 _PATTERN: Final = r"^([0-9*#+XZN]|\[([0-9](-[0-9])?)+\])*[.!]?$"
 
+Extensions = Annotated[str, Field(pattern=_EXTENSION, max_length=100)]
 DialString = Annotated[
     str, AfterValidator(_dial_string), WithJsonSchema({"type": "string", "maxLength": LONGEST})
 ]
@@ -144,8 +155,22 @@ _NUMBER_RULES = (
     "does, the number goes as it is, in E.164 form with the plus sign."
 )
 _RULE: Final = {"prefix": "+49", "match": ".", "prepend": "0"}
+_INBOUND_RULE: Final = {"prefix": "0", "match": "ZX.", "prepend": "+49"}
 _CALLER_RULES = "How it takes the caller number that is shown, likewise."
 _DESCRIPTION = Field(default="", max_length=500, description="Yours.", examples=["Berlin"])
+
+
+_INBOUND_NUMBER_RULES = (
+    "What the number means that the trunk tells was dialled, likewise: to E.164. Where none fits, "
+    "it is read as usual."
+)
+_INBOUND_CALLER_RULES = "What the number means that it tells is calling, likewise."
+_EXTENSIONS = (
+    "Extensions, queues, ring groups and short codes that calls and transfers may go to on it, as "
+    "patterns of 2 to 8 keys: digits, `*`, `#`, `X` a digit, `Z` 1 to 9, `N` 2 to 9, `[13-5]` one "
+    "of those. They are dialled as they are, and cost nothing; emergency numbers are none. "
+    "Without any, only numbers are dialled."
+)
 
 
 class NumberRule(Body):
@@ -195,6 +220,15 @@ class _TrunkFields(Body):
     caller_rules: list[NumberRule] = Field(
         default=[], max_length=50, description=_CALLER_RULES, examples=[[_RULE]]
     )
+    inbound_number_rules: list[NumberRule] = Field(
+        default=[], max_length=50, description=_INBOUND_NUMBER_RULES, examples=[[_INBOUND_RULE]]
+    )
+    inbound_caller_rules: list[NumberRule] = Field(
+        default=[], max_length=50, description=_INBOUND_CALLER_RULES, examples=[[_INBOUND_RULE]]
+    )
+    extensions: list[Extensions] = Field(
+        default=[], max_length=100, description=_EXTENSIONS, examples=[["2XX", "600"]]
+    )
 
 
 class CreateTrunk(_TrunkFields):
@@ -224,6 +258,13 @@ class TrunkObject(Resource):
     )
     number_rules: list[NumberRule] = Field(description=_NUMBER_RULES, examples=[[_RULE]])
     caller_rules: list[NumberRule] = Field(description=_CALLER_RULES, examples=[[_RULE]])
+    inbound_number_rules: list[NumberRule] = Field(
+        description=_INBOUND_NUMBER_RULES, examples=[[_INBOUND_RULE]]
+    )
+    inbound_caller_rules: list[NumberRule] = Field(
+        description=_INBOUND_CALLER_RULES, examples=[[_INBOUND_RULE]]
+    )
+    extensions: list[str] = Field(description=_EXTENSIONS, examples=[["2XX", "600"]])
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
     failures: int = Field(description="Calls in a row that it failed.", examples=[0])
     resting_until: Timestamp | None = Field(

@@ -1,8 +1,10 @@
 """Trunks: over which ways calls go out, and how many at a time."""
 
 from api.base.problems import FieldError, invalid, pointer
-from api.http.endpoint import EndpointTable, Exchange, Parameter
+from api.dialing.dialplan import try_dialplan
+from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
 from api.resources.answer import Created, Page
+from api.resources.dialplan import DialplanObject, DialplanTest
 from api.resources.page import PageOf
 from api.resources.trunk import TRUNK_NAME, ChangeTrunk, CreateTrunk, NewTrunk, TrunkObject
 from pbx.dial_string import check_dial_string
@@ -51,6 +53,19 @@ async def change_trunk(exchange: Exchange, asked: ChangeTrunk) -> TrunkObject:
 async def delete_trunk(exchange: Exchange) -> None:
     """`pbx.trunk` of the settings is there again after the next start."""
     await exchange.store.trunks.delete(exchange.named("name"))
+
+
+@route(
+    "POST",
+    ONE + "/dialplan_test",
+    "See how a number is dialled on a trunk",
+    {200: Answer("What becomes of the numbers, rule by rule.", DialplanObject)},
+    scope="read",
+)
+async def test_dialplan(exchange: Exchange, asked: DialplanTest) -> DialplanObject:
+    """Nothing is dialled, and no limit counts it."""
+    trunk = await exchange.store.trunks.get(exchange.named("name"))
+    return await try_dialplan(exchange.store, exchange.services.settings, trunk, asked)
 
 
 async def _check_change(exchange: Exchange, asked: ChangeTrunk) -> None:

@@ -80,6 +80,11 @@ class Calls(Section):
         description="Most minutes that the calls of one API key may last in 24 hours; one that is "
         "not over counts with its longest duration. 0 is no limit.",
     )
+    default_country: Annotated[str, AfterValidator(_country)] | None = Field(
+        default=None,
+        description="Country (ISO 3166, as `US`) whose national forms are understood where a "
+        "number is asked for, as `(555) 123-4567`; unset takes `+` and the country code only.",
+    )
     default_language: str = Field(
         default="en", description="Language of a call that names none, as `en` or `en-GB`."
     )

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.money import Rate
+from api.base.numbers import is_extension
 from api.base.refusals import Invalid, NotFound
 from api.resources.page import PageOf
 from api.resources.rate import NewRate, StoredRate
@@ -95,7 +96,10 @@ class Rates:
             raise NotFound("rate")
 
     async def price(self, number: str) -> Rate | None:
-        """What a call to `number` costs; None: nothing. Raises Invalid: it fails closed."""
+        """What a call to `number` costs; None: nothing, as an extension. Raises Invalid: it fails
+        closed."""
+        if is_extension(number):
+            return None
 
         async def work(connection: AsyncConnection) -> Rate | None:
             rate = await rate_for(connection, number)

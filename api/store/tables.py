@@ -165,6 +165,9 @@ trunks = Table(
     Column("dial_string", Text),
     Column("number_rules", Json, nullable=False, server_default="[]"),
     Column("caller_rules", Json, nullable=False, server_default="[]"),
+    Column("inbound_number_rules", Json, nullable=False, server_default="[]"),
+    Column("inbound_caller_rules", Json, nullable=False, server_default="[]"),
+    Column("extensions", Json, nullable=False, server_default="[]"),
     one_of("status", ("active", "inactive")),
 )
 

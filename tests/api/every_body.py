@@ -199,6 +199,9 @@ TRUNK: Final[Body] = {
     "dial_string": "Local/{number}@from-internal/n",
     "number_rules": [{"prefix": "+49", "match": "ZX.", "prepend": "0"}],
     "caller_rules": [{"prefix": "+1", "match": "NXXNXXXXXX", "prepend": "1"}],
+    "inbound_number_rules": [{"prefix": "", "match": "1XX", "prepend": "+49301234"}],
+    "inbound_caller_rules": [{"prefix": "0", "match": "ZX.", "prepend": "+49"}],
+    "extensions": ["2XX"],
 }
 ENDPOINT: Final[Body] = {
     "url": "https://hook.example.org/events",
@@ -493,6 +496,14 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
         ),
         "PATCH /v1/trunks/{name}": Case(
             (without(TRUNK, "name"),), {"name": "spare"}, {"read": "/v1/trunks/{name}"}
+        ),
+        "POST /v1/trunks/{name}/dialplan_test": Case(
+            ({"number": CALLEE, "caller_number": OURS, "direction": "outbound"},),
+            {"name": "spare"},
+            shown={
+                "/number": "/answer/number/given",
+                "/caller_number": "/answer/caller_number/given",
+            },
         ),
         "PUT /v1/secrets/{name}": Case(({"value": "s"},), {"name": "crm"}, shown={"": None}),
         "POST /v1/calendar_connections": Case(

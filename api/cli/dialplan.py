@@ -6,7 +6,7 @@ import click
 
 from api.base.fields import parse_fields
 from api.base.problems import Problem
-from api.base.refusals import Refused
+from api.base.refusals import NotFound, Refused
 from api.cli.console import (
     EXIT_FAILED,
     config_option,
@@ -18,6 +18,9 @@ from api.cli.console import (
     settings_or_fail,
 )
 from api.resources.dialplan import DialplanObject, DialplanTest, RewrittenObject
+from api.resources.trunk import Trunk
+from api.settings import Settings
+from api.store import Store
 
 
 @click.group()
@@ -53,7 +56,7 @@ def dialplan_test(  # noqa: PLR0917 - click gives them by name
     async def work() -> DialplanObject:
         asked = parse_fields(DialplanTest, body | {"direction": direction})
         async with opened_store(settings) as store:
-            found = await store.trunks.get(trunk or settings.pbx.trunk)
+            found = await _trunk(store, settings, trunk or settings.pbx.trunk)
             return await try_dialplan(store, settings, found, asked)
 
     try:
@@ -74,6 +77,16 @@ def dialplan_test(  # noqa: PLR0917 - click gives them by name
             out.print(f"no call: {told.refusal}", markup=False, highlight=False, soft_wrap=True)
     if told.refusal is not None:
         raise SystemExit(EXIT_FAILED)
+
+
+async def _trunk(store: Store, settings: Settings, name: str) -> Trunk:
+    """The trunk; that of the settings also before the first start. Raises NotFound."""
+    try:
+        return await store.trunks.get(name)
+    except NotFound:
+        if name != settings.pbx.trunk:
+            raise
+    return Trunk(name, created_at=0.0, updated_at=0.0, channels_in_use=0)
 
 
 def _tell(name: str, number: RewrittenObject) -> None:

@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
-from api.base.numbers import E164
+from api.base.problems import FieldError, invalid, pointer
 from api.base.times import Timestamp
+from api.base.written_numbers import read_number
 from api.resources.agent_fields import PlainVariable
 from api.resources.answer import Resource
 from api.resources.dialect import Dialect
@@ -145,7 +146,12 @@ _REASON = (
 class ContactFields(Body):
     """Somebody to call."""
 
-    to: E164 = Field(description="Number to call, E.164.", examples=["+15551234567"])
+    to: str = Field(
+        max_length=40,
+        description="Number to call: E.164, or as people write it, in `calls.default_country` or "
+        "with the country code.",
+        examples=["+15551234567"],
+    )
     context: dict[str, Any] = Field(
         default={}, description="Goes over the template's, key by key.", examples=[_CONTEXT]
     )
@@ -283,9 +289,24 @@ class ContactObject(Resource):
     )
 
 
-def new_contacts(listed: Sequence[ContactFields]) -> list[NewContact]:
-    """The contacts of a body."""
-    return [NewContact(one.to, one.context, one.metadata, one.variables) for one in listed]
+def new_contacts(listed: Sequence[ContactFields], country: str | None) -> list[NewContact]:
+    """The contacts of a body. Raises Problem with a pointer to every wrong number.
+
+    Args:
+        listed: the body's `contacts`.
+        country: whose national forms are understood.
+    """
+    contacts, errors = [], []
+    for index, one in enumerate(listed):
+        try:
+            number = read_number(one.to, country)
+        except ValueError as error:
+            errors.append(FieldError(str(error), pointer("contacts", index, "to")))
+        else:
+            contacts.append(NewContact(number, one.context, one.metadata, one.variables))
+    if errors:
+        raise invalid(errors)
+    return contacts
 
 
 def order_body(template: JsonObject, contact: Contact) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from api.base.csv_files import Read, csv_lines, read_table
-from api.base.numbers import E164_WANTED, is_e164
+from api.base.written_numbers import read_number
 from api.resources.call import Call
 from api.resources.campaign import Contact, NewContact
 
@@ -31,19 +32,23 @@ _CALL: Final[Mapping[str, str]] = {
 }
 
 
-def read_contacts_csv(body: bytes) -> Read[NewContact]:
+def read_contacts_csv(body: bytes, country: str | None) -> Read[NewContact]:
     """The contacts of a file: `to` (or `phone`, or `to_number`), `metadata.*`, `variables.*`;
-    any other column is context. Raises Problem 422 for what is no such file."""
-    return read_table(body, _contact)
+    any other column is context. Raises Problem 422 for what is no such file.
+
+    Args:
+        body: the file.
+        country: whose national forms are understood.
+    """
+    return read_table(body, partial(_contact, country=country))
 
 
-def _contact(cells: Mapping[str, str]) -> NewContact:
+def _contact(cells: Mapping[str, str], country: str | None) -> NewContact:
     numbers = {name: cell for name, cell in cells.items() if name.lower() in _NUMBER}
     if len(numbers) != 1:
         raise ValueError(f"must have one number, in a column {', '.join(_NUMBER)}")
-    (number,) = numbers.values()
-    if not is_e164(number):
-        raise ValueError(E164_WANTED)
+    (written,) = numbers.values()
+    number = read_number(written, country)
     others = {name: cell for name, cell in cells.items() if name not in numbers}
     metadata, variables = (
         {

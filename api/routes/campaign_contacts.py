@@ -48,7 +48,8 @@ async def add_campaign_contacts(exchange: Exchange, asked: AddContacts) -> Conta
     """To a draft, or while it runs or is paused. A number that the campaign has already is left
     out, and counted: nobody is called twice by a campaign.
     """
-    contacts = new_contacts(asked.contacts)
+    country = exchange.services.settings.calls.default_country
+    contacts = new_contacts(asked.contacts, country)
     added = await exchange.store.campaigns.add_contacts(exchange.named("campaign_id"), contacts)
     return ContactsAdded(added=added, known=len(contacts) - added)
 
@@ -68,7 +69,8 @@ async def import_campaign_contacts(exchange: Exchange) -> ImportObject:
     Empty cells are left out, and so are numbers that the campaign has already.
     """
     add = partial(exchange.store.campaigns.add_contacts, exchange.named("campaign_id"))
-    return await import_csv(exchange, read_contacts_csv, add)
+    country = exchange.services.settings.calls.default_country
+    return await import_csv(exchange, partial(read_contacts_csv, country=country), add)
 
 
 @route("GET", ONE + "/contacts", "List the contacts of a campaign", query=_PAGE)

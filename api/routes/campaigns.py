@@ -37,7 +37,7 @@ async def create_campaign(exchange: Exchange, asked: CreateCampaign) -> Created[
     services = exchange.services
     api_key_id = None if exchange.key is None else exchange.key.id
     await check_template(services, asked.template, api_key_id)
-    contacts = new_contacts(asked.contacts)
+    contacts = new_contacts(asked.contacts, services.settings.calls.default_country)
     new = NewCampaign(
         asked.name,
         sealed(asked.template, services.seal),

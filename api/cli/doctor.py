@@ -13,6 +13,7 @@ from api.base.times import rfc3339
 from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, settings_or_fail
 from api.http.disk import MEGABYTE, folders, free_bytes
 from api.resources.dialect import Dialect
+from api.resources.trunk import Trunk
 from api.settings import Settings, StoreSection, settings_file
 from pbx.switch import Finding, Switch
 
@@ -77,7 +78,17 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     findings += await asyncio.to_thread(_models, settings)
     findings += await _endpoints(settings)
     findings += await _messages(settings)
-    return [*await _pbx(settings), *await _resting(settings), *findings]
+    trunks = await _trunks(settings)
+    return [*await _pbx(_dialling(settings, trunks)), *_resting(trunks), *findings]
+
+
+def _dialling(settings: Settings, trunks: Sequence[Trunk]) -> Settings:
+    """The settings, with the dial string that `pbx.trunk` has in the store."""
+    own = [one.dial_string for one in trunks if one.name == settings.pbx.trunk and one.dial_string]
+    if not own:
+        return settings
+    pbx = settings.pbx.model_copy(update={"dial_string": own[0]})
+    return settings.model_copy(update={"pbx": pbx})
 
 
 async def _pbx(settings: Settings) -> Sequence[Finding]:
@@ -126,8 +137,8 @@ def store_exists(where: StoreSection) -> bool:
     return where.url is not None or where.path.exists()
 
 
-async def _resting(settings: Settings) -> Sequence[Finding]:
-    """Trunks that rest, as calls have found; none where there is no store (yet)."""
+async def _trunks(settings: Settings) -> Sequence[Trunk]:
+    """Those of the store; none where there is no store (yet)."""
     from api.store import Store, StoreError
 
     if not store_exists(settings.store):
@@ -137,9 +148,13 @@ async def _resting(settings: Settings) -> Sequence[Finding]:
     except StoreError:
         return []  # the check of the store tells of it
     try:
-        trunks = await store.trunks.list()
+        return await store.trunks.list()
     finally:
         await store.close()
+
+
+def _resting(trunks: Sequence[Trunk]) -> Sequence[Finding]:
+    """Trunks that rest, as calls have found."""
     return [
         Finding(
             "trunk",

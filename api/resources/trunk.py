@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from api.base.dial_patterns import fits
 from api.base.fields import Body, Change
@@ -13,7 +12,6 @@ from api.base.numbers import Prefix, is_extension
 from api.base.times import Timestamp
 from api.policy.rewriting import Rule
 from api.resources.answer import Resource
-from pbx.dial_string import LONGEST, check_dial_string
 
 Activity = Literal["active", "inactive"]
 
@@ -106,24 +104,12 @@ def rules_of(told: Sequence[Mapping[str, str]]) -> list[Rule]:
     return [Rule(**one) for one in told]
 
 
-def _dial_string(template: str) -> str:
-    try:
-        check_dial_string(template)
-    except ValueError as error:
-        raise PydanticCustomError("dial_string", "{reason}", {"reason": str(error)}) from error
-    return template
-
-
 TRUNK_NAME = r"^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_.-])?$"
 _KEYS: Final = r"^\+?[0-9*#]{0,20}$"
 _EXTENSION: Final = r"^([0-9*#XZN]|\[([0-9](-[0-9])?)+\]){2,8}$"
 _PATTERN: Final = r"^([0-9*#+XZN]|\[([0-9](-[0-9])?)+\])*[.!]?$"
 
-Extensions = Annotated[str, Field(pattern=_EXTENSION, max_length=100)]
-DialString = Annotated[
-    str, AfterValidator(_dial_string), WithJsonSchema({"type": "string", "maxLength": LONGEST})
-]
-
+ExtensionPattern = Annotated[str, Field(pattern=_EXTENSION, max_length=100)]
 _NAME = (
     "Name of the trunk on the PBX: Asterisk's PJSIP endpoint, FreeSWITCH's gateway; `{trunk}` of "
     "its `dial_string`."
@@ -211,8 +197,11 @@ class _TrunkFields(Body):
     allow_refer: bool = Field(default=False, description=_REFER)
     priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
     pbx: str | None = Field(default=None, max_length=63, description=_PBX, examples=["berlin"])
-    dial_string: DialString | None = Field(
-        default=None, description=_DIAL_STRING, examples=["Local/{number}@from-internal/n"]
+    dial_string: str | None = Field(
+        default=None,
+        max_length=200,
+        description=_DIAL_STRING,
+        examples=["Local/{number}@from-internal/n"],
     )
     number_rules: list[NumberRule] = Field(
         default=[], max_length=50, description=_NUMBER_RULES, examples=[[_RULE]]
@@ -226,7 +215,7 @@ class _TrunkFields(Body):
     inbound_caller_rules: list[NumberRule] = Field(
         default=[], max_length=50, description=_INBOUND_CALLER_RULES, examples=[[_INBOUND_RULE]]
     )
-    extensions: list[Extensions] = Field(
+    extensions: list[ExtensionPattern] = Field(
         default=[], max_length=100, description=_EXTENSIONS, examples=[["2XX", "600"]]
     )
 

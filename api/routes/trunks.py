@@ -82,9 +82,15 @@ def _check(exchange: Exchange, pbx: str | None, dial_string: str | None) -> None
     if pbx is not None and pbx not in named:
         known = ", ".join(named) or "none"
         raise invalid([FieldError(f"is none of `pbxs` ({known})", pointer("pbx"))])
+    if dial_string is None:
+        return
     kind = (settings.pbx if pbx is None else named[pbx]).kind
-    if dial_string is not None and check_dial_string(dial_string) != kind:
-        raise invalid([FieldError(f"is none that {kind} dials by", pointer("dial_string"))])
+    try:
+        wrong = "" if check_dial_string(dial_string) == kind else f"is none of {kind}"
+    except ValueError as error:
+        wrong = str(error)
+    if wrong:
+        raise invalid([FieldError(wrong, pointer("dial_string"))])
 
 
 ENDPOINTS = route.endpoints

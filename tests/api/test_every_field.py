@@ -146,6 +146,7 @@ DEFAULTED: Final = (
     "*.assistant",
     "*.assistant_id",
     "*.call_retry_config",
+    "*.caller_number",
     "*.custom_tools",
     "*.faq_items",
     "*.first_sentence_*",

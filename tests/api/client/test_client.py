@@ -44,6 +44,7 @@ from api.compat.endpoints import ENDPOINTS
 from api.http.endpoint import Endpoint
 from api.resources.agent_fields import VoiceField
 from api.resources.attempt import Ended
+from api.resources.dialplan import DialplanTest
 from api.resources.message import NewMessage
 from api.resources.turn import Turn
 from tests.api.conftest import Bench
@@ -128,6 +129,8 @@ async def _routing(client: OffhookClient, folder: Path) -> None:
     assert (trunk.max_channels, trunk.allowed_prefixes) == (3, ["+49"])
     assert await client.get_trunk("carrier-b") == trunk
     assert trunk in await all_of(client.list_trunks())
+    tried = await client.test_dialplan("carrier-b", DialplanTest(number="+4930123456"))
+    assert tried.dial_string == "PJSIP/+4930123456@carrier-b"
     await client.delete_trunk("carrier-b")
 
     number = await client.create_number(CreateNumber(number="+15550100001", description="Berlin"))

@@ -12,9 +12,12 @@ depends_on = None
 def upgrade() -> None:
     """Add what trunks dial by, and what is told of a call's two ends and of its recording."""
     op.add_column("trunks", sa.Column("dial_string", sa.Text()))
-    for name in ("number_rules", "caller_rules"):
-        rules = sa.Column(name, sa.JSON(), server_default="[]", nullable=False)
-        op.add_column("trunks", rules)
+    for name in (
+        *("number_rules", "caller_rules", "inbound_number_rules", "inbound_caller_rules"),
+        "extensions",
+    ):
+        listed = sa.Column(name, sa.JSON(), server_default="[]", nullable=False)
+        op.add_column("trunks", listed)
     op.add_column("trunks", sa.Column("pbx", sa.String(63)))
     op.add_column("numbers", sa.Column("caller_name", sa.Text()))
     op.add_column("attempts", sa.Column("recording", sa.JSON()))

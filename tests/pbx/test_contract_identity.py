@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from pbx.media import MediaServer
@@ -12,7 +13,7 @@ from pbx.testbed import persona
 from tests.pbx.calls import cause, every_kind, new_id, until, until_over
 from tests.pbx.kinds import Pbx, Reception
 
-pytestmark = every_kind
+pytestmark = [every_kind, pytest.mark.live_freeswitch]
 
 OURS = "+15550199"
 CASE = '4711; a,b <c> [d] = https://e.example/?f=1&g=^1 "ü" $1 50 %'

@@ -139,11 +139,14 @@ async def test_a_call_is_told_in_the_words_of_whose_client_made_its_agent(
         }
         made = await bench.client.post(maker, json=agent)
         assert made.status_code == 201, made.text
-        assert await desk.ring() is None
+        assert await desk.ring(name="Ann") is None
         (told,) = await receiver.wait(1)
         body = json.loads(told.body)
         theirs = [*CallingBoxCall.model_fields]
         assert (list(body) == theirs) == maker.startswith("/compat"), body.keys()
+        if maker == "/v1/agents":
+            assert body["sip_call_id"] == "3f7a@192.0.2.10"
+            assert (body["sip"]["caller_name"], body["sip"]["headers"]) == ("Ann", {})
         assert (body["direction"], body["status"]) == ("inbound", "ringing")
         assert told.headers["callingbox-event-type"] == "call.ringing"
 

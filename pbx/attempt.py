@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Protocol
 from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.audio_port import MediaError
 from pbx.audio_watch import AudioWatch, TrunkAudio
-from pbx.media import MediaError, MediaLeg
+from pbx.media import MediaLeg
 from pbx.switch import (
     Answered,
     Attempt,

@@ -5,7 +5,7 @@ Whatever is wrong is found before the answer: nobody is answered into silence.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,9 +16,10 @@ from api.base.problems import Problem
 from api.base.refusals import Conflict, NotFound
 from api.deployment import Deployment
 from api.dialing.dialer import BusyError, ClosedError, Dialer
-from api.dialing.inbound_numbers import caller_number, meant, owned_number
+from api.dialing.inbound_numbers import caller_number, meant, owned_number, plain_number
 from api.egress.sealing import SealError
 from api.orders.checks import order_of
+from api.policy.rewriting import Rule
 from api.resources.agent import Agent
 from api.resources.call import CreateCall, NewCall
 from api.resources.dialect import dialect_of
@@ -96,10 +97,10 @@ class InboundCalls:
 
     async def _receive(self, call: IncomingCall) -> None:
         async with asyncio.timeout(_LOOK_UP_S):
-            call = await self._in_plan(call)
+            call, rules = await self._in_plan(call)
             number = await self._dialled(call)
             agent = await self._agent(number)
-            new = await self._order(call, number, agent)
+            new = await self._order(call, number, agent, rules)
         if (problem := self._problem(new)) is not None:
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, problem)
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
@@ -109,22 +110,23 @@ class InboundCalls:
             lambda call_id, node: begin(call_id, new, call.attempt.id, node, call.sip_call_id),
         )
 
-    async def _in_plan(self, call: IncomingCall) -> IncomingCall:
-        """The call with its numbers as the trunk's own rules have them."""
+    async def _in_plan(self, call: IncomingCall) -> tuple[IncomingCall, Sequence[Rule]]:
+        """The call with its numbers as the trunk's own rules have them, and the caller's rules."""
         deployment = self._deployment
         try:
             trunk = await deployment.store.trunks.get(call.trunk or deployment.settings.pbx.trunk)
         except NotFound:
-            return call
+            return call, ()
         dialled, caller = (
             rules_of(one) for one in (trunk.inbound_number_rules, trunk.inbound_caller_rules)
         )
-        return replace(
+        planned = replace(
             call,
             number=meant(call.number, dialled),
             dialled=None if call.dialled is None else meant(call.dialled, dialled),
             caller_number=None if call.caller_number is None else meant(call.caller_number, caller),
         )
+        return planned, caller
 
     async def _dialled(self, call: IncomingCall) -> OwnedNumber:
         number = await self._owned(call.number)
@@ -149,7 +151,9 @@ class InboundCalls:
             raise RefusedError(Refusal.SUBSCRIBER_ABSENT, reason)
         return agent
 
-    async def _order(self, call: IncomingCall, number: OwnedNumber, agent: Agent) -> NewCall:
+    async def _order(
+        self, call: IncomingCall, number: OwnedNumber, agent: Agent, rules: Sequence[Rule]
+    ) -> NewCall:
         deployment = self._deployment
         try:
             config = unsealed(agent.config, deployment.seal)
@@ -171,19 +175,20 @@ class InboundCalls:
             variables={**new.variables, **sip_variables(sip)},
             direction="inbound",
             dialect=dialect_of(agent.config),
-            from_number=caller_number(self._caller(call, trunk), number.number),
+            from_number=caller_number(self._caller(call, trunk, rules), number.number),
             trunk=trunk,
             agent_version=agent.version,
         )
 
-    def _caller(self, call: IncomingCall, trunk: str) -> str | None:
+    def _caller(self, call: IncomingCall, trunk: str, rules: Sequence[Rule]) -> str | None:
         """Who calls: nobody, where they want that; on a trunk that is trusted as the network says,
         else as they say."""
         brought = call.brought
         if brought.private:
             return None
         trusted = trunk in self._deployment.settings.calls.trusted_caller_id_trunks
-        return (brought.asserted_number if trusted else None) or call.caller_number
+        asserted = brought.asserted_number if trusted else None
+        return meant(asserted, rules) if asserted else call.caller_number
 
 
 def _sip(call: IncomingCall, number: OwnedNumber) -> JsonObject | None:

@@ -39,7 +39,7 @@ from models.training.ears_data import (
     noises,
     segments_of,
 )
-from models.vad import SileroDetector, WebRtcDetector
+from models.vad import Ears, WebRtcDetector
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, Samples, level_dbfs
 from voice_loop.floor import Floor, FloorConfig, SpeechStarted
 from voice_loop.ports import NeuralDetector, SpeechDetector
@@ -49,7 +49,7 @@ Verdicts = NDArray[np.bool_]
 
 DETECTORS: Final[Mapping[str, Callable[[int], SpeechDetector]]] = {
     "rule before": WebRtcDetector,
-    "now": SileroDetector,
+    "now": Ears().detector,
 }
 #: Levels of what is alone on the line, dBFS.
 ALONE_DBFS: Final = (-25, -35)
@@ -284,13 +284,17 @@ def cost(folder: Path, part: Part) -> dict[str, dict[str, float]]:
         many = [detector(RATE) for _ in range(100)]
         row["kB"] = tracemalloc.get_traced_memory()[0] / len(many) / 1024
         tracemalloc.stop()
+        batched = [one for one in many if isinstance(one, NeuralDetector)]
         for calls in (1, 20, 100):
             ticks = speaking[: max(300, len(speaking) // calls)]
             shift = [index * len(speaking) // calls for index in range(calls)]
             begun = time.thread_time()
             for tick in range(len(ticks)):
-                for one, ahead in zip(many, shift, strict=False):
-                    one.is_speech(speaking[(tick + ahead) % len(speaking)])
+                heard = [speaking[(tick + ahead) % len(speaking)] for ahead in shift]
+                for one, frame in zip(batched, heard, strict=False):
+                    one.expect(frame)
+                for one, frame in zip(many, heard, strict=False):
+                    one.is_speech(frame)
             used = time.thread_time() - begun
             row[f"{calls} calls"] = 100 * used / (len(ticks) / FRAMES_PER_SECOND * calls)
     return found

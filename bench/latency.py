@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import resource
 import socket
 import sys
 import time
@@ -113,6 +114,8 @@ class Result:
     p95_ms: float
     cpu_percent_per_call: float
     """Of a core."""
+    mb_per_call: float
+    """Resident, at the end beside before the calls."""
 
 
 async def measure(calls: int, turns: int) -> Result:
@@ -130,6 +133,7 @@ async def measure(calls: int, turns: int) -> Result:
         onset=OnsetNet(),
     )
     config = ConversationConfig("Confirm the visit.", first_sentence_mode="none")
+    before = resident_mb()
     tasks = []
     try:
         for number, remote in enumerate(await asyncio.to_thread(ours.recv)):
@@ -142,6 +146,7 @@ async def measure(calls: int, turns: int) -> Result:
         cpu, wall = time.process_time(), time.monotonic()
         took = await asyncio.to_thread(ours.recv)
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        grown = resident_mb() - before
     finally:
         for task in tasks:
             task.cancel()
@@ -154,7 +159,13 @@ async def measure(calls: int, turns: int) -> Result:
     p50, p95 = np.percentile(answered, [50, 95]) if answered else (np.nan, np.nan)
     unanswered = len(took) - len(answered)
     share = 100 * cpu / wall / calls
-    return Result(calls, len(answered), unanswered, float(p50), float(p95), share)
+    return Result(calls, len(answered), unanswered, float(p50), float(p95), share, grown / calls)
+
+
+def resident_mb() -> float:
+    """Memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def _ignore(turn: Turn) -> None:
@@ -245,17 +256,19 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    sys.setswitchinterval(0.0005)  # as the server does
     results = [asyncio.run(measure(calls, options.turns)) for calls in options.calls]
     if options.json:
         sys.stdout.write(json.dumps([asdict(result) for result in results], indent=2) + "\n")
         return
-    row = "{:>6}{:>9}{:>12}{:>9}{:>9}{:>12}\n"
+    row = "{:>6}{:>9}{:>12}{:>9}{:>9}{:>13}{:>9}\n"
     sys.stdout.write(
-        row.format("calls", "answers", "unanswered", "p50 ms", "p95 ms", "% of a core")
+        row.format("calls", "answers", "unanswered", "p50 ms", "p95 ms", "% core/call", "MB/call")
     )
     for one in results:
-        figures = f"{one.p50_ms:.0f}", f"{one.p95_ms:.0f}", f"{one.cpu_percent_per_call:.2f}"
-        sys.stdout.write(row.format(one.calls, one.answers, one.unanswered, *figures))
+        latency = f"{one.p50_ms:.0f}", f"{one.p95_ms:.0f}"
+        cost = f"{one.cpu_percent_per_call:.2f}", f"{one.mb_per_call:.2f}"
+        sys.stdout.write(row.format(one.calls, one.answers, one.unanswered, *latency, *cost))
 
 
 if __name__ == "__main__":

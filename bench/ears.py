@@ -291,8 +291,8 @@ def cost(folder: Path, part: Part) -> dict[str, dict[str, float]]:
             begun = time.thread_time()
             for tick in range(len(ticks)):
                 heard = [speaking[(tick + ahead) % len(speaking)] for ahead in shift]
-                for one, frame in zip(batched, heard, strict=False):
-                    one.expect(frame)
+                for neural, frame in zip(batched, heard, strict=False):
+                    neural.expect(frame)
                 for one, frame in zip(many, heard, strict=False):
                     one.is_speech(frame)
             used = time.thread_time() - begun

@@ -64,13 +64,17 @@ _BY_QUESTION: Final = {Expected.STORY: -0.3, Expected.ADDRESS: -1.0}
 _ANSWERED: Final = 1.2
 #: Words that take longer have no say in whether the turn is over.
 _LATE_WORDS_MS: Final = 800
-#: Pauses between the groups of a number last up to 900 ms; so do those of a machine's greeting.
-#: Where the longest pause is longer than this, these may be, too.
-_GROUPS_MS: Final = 1150
+#: Pauses between the groups of a number last up to 900 ms, to which soft ends and beginnings add; so
+#: do those of a machine's greeting. Where the longest pause is longer than usual, these may be, too.
+_GROUPS_MS: Final = 1250
 _USUAL_LONGEST_MS: Final = 1500
 #: A number that is complete as far as one knows, and one that the agent had asked for.
 _COMPLETE_MS: Final = 600
 _COMPLETE_AS_ASKED_MS: Final = 350
+#: It may seem so one digit too soon, where one is heard twice: the next would come within the usual
+#: pause of this person's, so much longer at most.
+_NEXT_DIGIT: Final = 1.25
+_NEXT_DIGIT_MS: Final = 60
 
 #: Pauses within turns that say something of this person's pace: how long they are, and how many.
 _TELLING_MS: Final = 200
@@ -196,10 +200,15 @@ class TurnDetector:
     @property
     def _pace(self) -> float:
         """How long this person's pauses are, in proportion to most people's."""
-        if len(self._pauses) < _TELLING:
+        if (usual_ms := self._usual_pause_ms) is None:
             return 1.0
         least, most = _PACES
-        return min(most, max(least, median(self._pauses) / _USUAL_PAUSE_MS))
+        return min(most, max(least, usual_ms / _USUAL_PAUSE_MS))
+
+    @property
+    def _usual_pause_ms(self) -> float | None:
+        """Of this person within turns; None while few are known."""
+        return median(self._pauses) if len(self._pauses) >= _TELLING else None
 
     def _weigh(self) -> None:
         rarity = self._patience - self._log_odds()
@@ -207,6 +216,8 @@ class TurnDetector:
         if self._dictation is Dictation.COMPLETE:
             wait_ms = _COMPLETE_AS_ASKED_MS if self._expected.is_dictated else _COMPLETE_MS
         wait_ms *= self._scale * self._pace
+        if self._dictation is Dictation.COMPLETE and (usual_ms := self._usual_pause_ms) is not None:
+            wait_ms = max(wait_ms, _NEXT_DIGIT * usual_ms + _NEXT_DIGIT_MS)
         # What more is said may tell what was not understood: nobody is asked in a hurry.
         if self._dictation is Dictation.UNDER_WAY or self._recorded or not self._understood:
             wait_ms = max(wait_ms, self._groups_ms)

@@ -351,7 +351,7 @@ class AgentFields(Body):
         description="How long a pause is waited for before the agent answers: all that "
         "`voice.end_of_turn_ms` stands for, × 3^(2p − 1): a third of it at 0, as it is set at 0.5 "
         "(the default), three times as much at 1. Above 0.5 the longest pause, 1.5 s, and those "
-        "between the groups of a number, 1.1 s, grow with the square root of that.",
+        "between the groups of a number, 1.25 s, grow with the square root of that.",
         examples=[0.5],
     )
     recording: bool | None = Field(

@@ -1,6 +1,6 @@
 """Offhook's conversation as it is by default, on a folder of cases.
 
-    python -m bench.peers.run_offhook FOLDER OUTCOMES [--whisper DIR]
+    python -m bench.peers.run_offhook FOLDER OUTCOMES [--whisper DIR] [--patience P]
 
 The whole voice loop with the engines' own ears; a reply is there at once, and no longer than it
 must be. A transcript comes when it is due, as with the others.
@@ -41,7 +41,7 @@ from models.registry import Wanted
 from voice_loop.audio import Samples
 from voice_loop.config import ConversationConfig
 from voice_loop.conversation import Conversation
-from voice_loop.floor import SpeechStarted
+from voice_loop.floor import FloorConfig, SpeechStarted
 from voice_loop.playout import is_voiced
 from voice_loop.ports import Engines, SpeechToText, Transcript
 
@@ -51,6 +51,8 @@ LONG: Final = "and then we go on with the next part of it " * 10
 LONG_CHAR_MS: Final = 60
 #: A reply is over before anybody could speak into it.
 BRIEF_CHAR_MS: Final = 1
+#: An agent's `end_of_turn_patience` where nothing is said of it.
+USUAL_PATIENCE: Final = 0.5
 
 
 @dataclass
@@ -116,8 +118,8 @@ class Line:
         """Sends none."""
 
 
-async def converse(folder: Path, case: Case, engines: Engines) -> Outcome:
-    """Take one case through a conversation of its own."""
+async def converse(folder: Path, case: Case, engines: Engines, patience: float) -> Outcome:
+    """Take one case through a conversation of its own, of an agent with that patience."""
     speaks = case.kind in ("backchannel", "interruption")
     engines = replace(engines, tts=Hum(LONG_CHAR_MS if speaks else BRIEF_CHAR_MS))
     config = ConversationConfig(
@@ -125,6 +127,7 @@ async def converse(folder: Path, case: Case, engines: Engines) -> Outcome:
         first_sentence=LONG if speaks else "",
         first_sentence_mode="static" if speaks else "none",
         silence_prompts=100,
+        floor=FloorConfig().patient(patience),
     )
     starts = Starts()
     DECISIONS.addHandler(starts)
@@ -159,8 +162,10 @@ def spans(voiced: Sequence[bool]) -> tuple[Span, ...]:
 
 
 def model_set(folder: Path, whisper: Path) -> EngineConfig:
-    """The starter models in a folder, with another recogniser."""
+    """The starter models in a folder, with another recogniser, believed as one usually is."""
     for file in STARTER_DIR.iterdir():
+        if file.name == "set.json":
+            continue
         (folder / file.name).symlink_to(whisper if file.name == "whisper" else file)
     return EngineConfig(set_name=folder.name, directory=folder.parent, threads=1)
 
@@ -171,7 +176,7 @@ def version() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-async def main(folder: Path, file: Path, whisper: Path | None) -> None:
+async def main(folder: Path, file: Path, whisper: Path | None, patience: float) -> None:
     """Take all cases, one after the other."""
     with tempfile.TemporaryDirectory() as temporary:
         config = EngineConfig(threads=1)
@@ -182,11 +187,12 @@ async def main(folder: Path, file: Path, whisper: Path | None) -> None:
         engines = replace(registry_of(loaded).engines(Wanted("en")), stt=punctual, llm=Brief())
         cases = read_cases(folder)
         began = time.process_time()
-        outcomes = [await converse(folder, case, engines) for case in cases]
+        outcomes = [await converse(folder, case, engines, patience) for case in cases]
         about = About(
             "Offhook",
             version(),
-            f"{'Whisper base' if whisper else 'starter models'}, default settings",
+            f"{'Whisper base' if whisper else 'starter models'}, default settings"
+            + (f", end_of_turn_patience {patience:g}" if patience != USUAL_PATIENCE else ""),
             cpu_s=time.process_time() - began - punctual.cpu_s,
             audio_s=sum(case.length for case in cases) / 1000,
         )
@@ -199,7 +205,10 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("outcomes", type=Path)
     parser.add_argument("--whisper", type=Path, help="a Whisper for CTranslate2")
+    parser.add_argument("--patience", type=float, default=USUAL_PATIENCE, help="0 to 1")
     options = parser.parse_args()
     DECISIONS.setLevel(logging.DEBUG)
     DECISIONS.propagate = False
-    LOOP.run_until_complete(main(options.folder, options.outcomes, options.whisper))
+    LOOP.run_until_complete(
+        main(options.folder, options.outcomes, options.whisper, options.patience)
+    )

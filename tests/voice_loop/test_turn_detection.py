@@ -114,6 +114,25 @@ def test_a_number_that_is_complete_ends_soon() -> None:
     assert wait_ms("415 555 0132") < 1_000, "soon, but nobody had asked"
 
 
+@pytest.mark.parametrize("gap_ms", [300, 450, 900])
+def test_a_number_is_not_over_sooner_than_its_next_digit_would_come(gap_ms: int) -> None:
+    """Of ten digits that were heard one may be there twice."""
+    turns = detector()
+    turns.asked(PHONE)
+    for _ in range(8):
+        turns.paused(3_000)
+        turns.went_on(gap_ms)
+    waited = wait_ms("415 555 0132", asked=PHONE, turns=turns)
+    assert gap_ms + 100 < waited < 1.5 * gap_ms + 100
+
+
+def test_a_number_in_groups_ends_soon_after_its_last_one() -> None:
+    turns = detector()
+    for gap_ms in (220, 220, 800, 220, 220, 800, 220, 220, 220):
+        turns.went_on(gap_ms)
+    assert wait_ms("415 555 0132", asked=PHONE, turns=turns) < NEUTRAL_MS
+
+
 def test_a_pause_starts_with_nothing_known() -> None:
     turns = detector()
     assert wait_ms("I can come on", 0.01, turns=turns) > 1_300

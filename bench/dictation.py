@@ -242,7 +242,7 @@ def figures(outcomes: Sequence[Outcome], heard: Sequence[bool]) -> dict[str, Any
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, by opening and by gaps."""
     with tempfile.TemporaryDirectory() as temporary:
-        loaded = load_engines(model_set(Path(temporary), options.whisper))
+        loaded = load_engines(model_set(Path(temporary), options.whisper.resolve()))
         stt = Punctual(loaded.stt, {})
         engines = replace(registry_of(loaded).engines(Wanted("en")), stt=stt, llm=Brief())
         found = list(numbers(options.audio, options.part, options.each))

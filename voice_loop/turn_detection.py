@@ -64,8 +64,8 @@ _BY_QUESTION: Final = {Expected.STORY: -0.3, Expected.ADDRESS: -1.0}
 _ANSWERED: Final = 1.2
 #: Words that take longer have no say in whether the turn is over.
 _LATE_WORDS_MS: Final = 800
-#: Pauses between the groups of a number last up to 900 ms, to which soft ends and beginnings add; so
-#: do those of a machine's greeting. Where the longest pause is longer than usual, these may be, too.
+#: Pauses between the groups of a number last up to 900 ms, to which soft ends and beginnings add;
+#: so do those of a machine's greeting. Where the longest pause is longer, these may be, too.
 _GROUPS_MS: Final = 1250
 _USUAL_LONGEST_MS: Final = 1500
 #: A number that is complete as far as one knows, and one that the agent had asked for.

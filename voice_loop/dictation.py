@@ -73,10 +73,10 @@ _A_FEW: Final = 3
 #: Asked for what is dictated, one begins with so many words at most ("yes, it's …"). Most are its
 #: first digits or letters, misheard: "eight" as "Hey.", "five" as "Bye.".
 _FEW_WORDS: Final = 3
-#: Such an answer is no beginning.
+#: Such an answer is no beginning; "no" may be a nine.
 _REFUSALS: Final[Mapping[str, Collection[str]]] = {
-    "en": ("no", "nope", "nah", "none", "sorry", "pardon", "what", "why"),
-    "es": ("no", "ninguno", "perdón", "perdone", "qué", "cómo"),
+    "en": ("nope", "nah", "none", "sorry", "pardon", "what", "why"),
+    "es": ("ninguno", "perdón", "perdone", "qué", "cómo"),
 }
 #: As postcodes mostly have; others end as in Britain and the Netherlands, or in Canada.
 _POSTCODE_DIGITS: Final = 5

@@ -74,7 +74,7 @@ _COMPLETE_AS_ASKED_MS: Final = 350
 #: It may seem so one digit too soon, where one is heard twice: the next would come within the usual
 #: pause of this person's, so much longer at most.
 _NEXT_DIGIT: Final = 1.25
-_NEXT_DIGIT_MS: Final = 60
+_NEXT_DIGIT_MS: Final = 150
 
 #: Pauses within turns that say something of this person's pace: how long they are, and how many.
 _TELLING_MS: Final = 200
@@ -140,7 +140,9 @@ class TurnDetector:
             interrupted: the agent is still saying them.
         """
         self._expected = expected_after(said, self._language)
-        self._dictation = Dictation.NONE
+        # Whoever is asked for a number begins with it, until their words say that they do not.
+        dictated = self._expected.is_dictated
+        self._dictation = Dictation.UNDER_WAY if dictated else Dictation.NONE
         self._interrupted = interrupted
 
     def paused(self, spoken_ms: int) -> None:

@@ -102,6 +102,12 @@ def test_what_is_not_heard_of_a_dictation_leaves_it_under_way() -> None:
     assert wait_ms(turns=turns) == NEUTRAL_MS, "another turn"
 
 
+def test_who_is_asked_for_a_number_has_time_to_begin_it() -> None:
+    assert wait_ms("", 0.99, asked=PHONE) > 1_000, "the recogniser did not hear the first digit"
+    assert wait_ms("I do not have one.", 0.99, asked=PHONE) < NEUTRAL_MS
+    assert wait_ms("", 0.99) < NEUTRAL_MS
+
+
 def test_who_is_not_understood_is_let_go_on() -> None:
     unsure = TurnDetector(NEUTRAL_MS, LONGEST_MS, "en", min_confidence=0.95)
     assert wait_ms("Bye.", 0.95, turns=unsure) > 1_000
@@ -123,14 +129,14 @@ def test_a_number_is_not_over_sooner_than_its_next_digit_would_come(gap_ms: int)
         turns.paused(3_000)
         turns.went_on(gap_ms)
     waited = wait_ms("415 555 0132", asked=PHONE, turns=turns)
-    assert gap_ms + 100 < waited < 1.5 * gap_ms + 100
+    assert gap_ms + 100 < waited < 1.5 * gap_ms + 150
 
 
 def test_a_number_in_groups_ends_soon_after_its_last_one() -> None:
     turns = detector()
     for gap_ms in (220, 220, 800, 220, 220, 800, 220, 220, 220):
         turns.went_on(gap_ms)
-    assert wait_ms("415 555 0132", asked=PHONE, turns=turns) < NEUTRAL_MS
+    assert wait_ms("415 555 0132", asked=PHONE, turns=turns) < 500
 
 
 def test_a_pause_starts_with_nothing_known() -> None:

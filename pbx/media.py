@@ -37,7 +37,7 @@ from pbx.rtp import RtpError
 from pbx.source_filter import SourceAddress
 from pbx.switch import Finding, MediaStats
 from voice_loop.audio import frame_samples
-from voice_loop.ports import AudioPeer, ForewarnedPeer
+from voice_loop.ports import AudioPeer, ForewarnedPeer, TimedPeer
 
 _log = logging.getLogger(__name__)
 
@@ -259,6 +259,8 @@ class MediaLeg:
             return
         if skipped:
             self._framing.skip(skipped)
+            if isinstance(self._peer, TimedPeer):
+                self._peer.miss(skipped)
         self._frame = self._buffer.pop(now)
         if self._forewarned is not None:
             try:

@@ -48,6 +48,16 @@ class ForewarnedPeer(AudioPeer, Protocol):
         ...
 
 
+@runtime_checkable
+class TimedPeer(AudioPeer, Protocol):
+    """An audio peer that keeps count of the time."""
+
+    def miss(self, ticks: int) -> None:
+        """So many ticks before the next `exchange` did not take place: a stall of ours cost
+        them."""
+        ...
+
+
 class Line(Protocol):
     """An answered attempt as the voice loop sees it. Frames come through `AudioPeer`."""
 

@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0
 #: Unwritten audio beyond this is dropped, oldest first: a stuck disk must not eat the memory.
 _MAX_PENDING_FRAMES = 3000
-#: So many ticks the media server makes up for at once after a stall; more are lost (`pbx.pacer`).
-_CAUGHT_UP: Final = 3
 #: Silence is written in pieces of so many frames: ten seconds.
 _SILENT_FRAMES: Final = 500
 _FRAME_S: Final = FRAME_MS / 1000
+#: So far ticks may be behind and yet come, all at once (`pbx.pacer`).
+_NOT_LOST: Final = 5
 
 
 class _Frame(NamedTuple):
@@ -65,10 +65,12 @@ class RecordedPeer:
         """Since the answer, silent ones included."""
         self._silent = 0
         """Of them, those after the latest that was recorded."""
-        self._answered_at: float | None = None
-        """`time.monotonic()` seconds; None before, and once the recording is over."""
+        self._running = False
+        """Between the answer and the end."""
         self._lasted: int | None = None
         """Frames from the answer to where the recording is to end, once that is known."""
+        self._not_lost = 0
+        """So far ticks may be behind: of the first we know what is before it."""
         self._listens = False
         self._named = False
         self._raw: BinaryIO | None = None
@@ -79,7 +81,8 @@ class RecordedPeer:
         self._closing = False
         self._writing = asyncio.Lock()
         self._began_at = 0.0
-        self._ticked_at = 0.0
+        self._answered_at = 0.0
+        """`time.monotonic()` seconds."""
         self.dropped_frames = 0
         self.seconds = 0.0
         """Written so far."""
@@ -95,6 +98,7 @@ class RecordedPeer:
         """
         self._began_at = at
         self._answered_at = time.monotonic() - max(0.0, time.time() - at)
+        self._running = True
         self._listens = listen
 
     def listen(self, listens: bool) -> None:
@@ -103,13 +107,13 @@ class RecordedPeer:
 
     def stop(self, at: float) -> None:
         """End the recording there, at `at` Unix seconds, whatever comes after; once."""
-        if self._lasted is None and self._answered_at is not None:
+        if self._running:
             self._lasted = round((at - self._began_at) / _FRAME_S)
-        self._answered_at = None
+        self._running = False
 
     def discard(self) -> None:
         """Delete what there is, and record nothing more."""
-        self._answered_at = None
+        self._running = False
         self._discarded = True
         self._pending.clear()
         self._wake.set()
@@ -124,20 +128,21 @@ class RecordedPeer:
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         said = self._peer.exchange(heard, arrived_at, now)
-        if self._answered_at is not None:
-            self._pass_silence(self._lost(now, now - self._answered_at))
+        if self._running:
+            missed = int((now - self._answered_at) / _FRAME_S) - self._frames
+            if missed > self._not_lost:  # nobody was at the far end for a while
+                self._pass_silence(missed)
+            self._not_lost = _NOT_LOST
             if self._listens:
                 self._keep(heard, self._silence if said is None else said)
             else:
                 self._pass_silence(1)
         return said
 
-    def _lost(self, now: float, since_answer: float) -> int:
-        """How many ticks there should have been before this one, and will not be."""
-        between, self._ticked_at = now - self._ticked_at, now
-        missed = max(0, int(since_answer / _FRAME_S) - self._frames)
-        in_pace = abs(between - _FRAME_S) < _FRAME_S / 2  # none is being made up for
-        return missed if missed > (1 if in_pace else _CAUGHT_UP) or not self._frames else 0
+    def miss(self, ticks: int) -> None:
+        """See `voice_loop.ports.TimedPeer`."""
+        if self._running:
+            self._pass_silence(ticks)
 
     def _pass_silence(self, frames: int) -> None:
         self._frames += frames
@@ -220,7 +225,7 @@ class RecordedPeer:
         try:
             await asyncio.to_thread(work)
         except Exception as error:
-            self._answered_at = None
+            self._running = False
             self._broken = True
             is_disk = isinstance(error, OSError)
             log.error("recording %s is given up: %r", self._path.name, error, exc_info=not is_disk)

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import random
 import time
 import wave
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from api.calls.recording import RecordedPeer
 from api.calls.recording_formats import Format
+from pbx.pacer import Pacer
 from voice_loop.audio import Samples
 
 
@@ -150,6 +152,38 @@ async def test_nothing_that_was_not_to_be_recorded_is_on_disk(tmp_path: Path) ->
         audio = np.frombuffer(file.readframes(6 * 160), "<i2").reshape(-1, 2)
     assert audio[::160, 0].tolist() == [100, 100, 0, 0, 0, 300]
     assert not audio[320:800].any()
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_every_frame_stands_where_it_was(tmp_path: Path, seed: int) -> None:
+    """Ticks as the media server's pacer has them on a machine that stalls for a while now and
+    then, whatever the answer's place between two of them."""
+    rng = random.Random(seed)
+    peer = RecordedPeer(Parrot(), tmp_path / "call.wav", 8000)
+    began = time.time()
+    peer.start(began)
+    peer.name_kept()
+    answered = peer._answered_at
+    pacer, passed = Pacer(answered - rng.random() * 0.02), list[float]()
+    now = answered
+    while now < answered + 8:
+        stalls = rng.random() < 0.05
+        now += rng.random() * 0.12 if stalls else rng.random() * 0.009
+        now = max(now, pacer.deadline)
+        skipped = pacer.tick(now)
+        due = pacer.deadline - 0.02
+        peer.miss(skipped)
+        passed.append(due - answered)
+        peer.exchange(frame(len(passed)), now, now)
+    lasted = now - answered
+    assert await peer.close(began + lasted)
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    assert len(audio) / 8000 == pytest.approx(lasted, abs=0.02)
+    places = {int(level): at * 0.02 for at, level in enumerate(audio[::160, 0]) if level}
+    assert len(places) == len(passed)
+    off = [places[index + 1] - due for index, due in enumerate(passed)]
+    assert max(map(abs, off)) <= 0.021
 
 
 @pytest.mark.parametrize("kept_as", ["wav", "opus"])

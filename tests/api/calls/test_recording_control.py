@@ -162,8 +162,10 @@ async def test_what_is_said_in_a_pause_is_on_no_disk(reach: Reach, store: Store)
     spoken = [bool((one == OPEN).all()) for one in person]
     assert spoken.count(True) == 10
     first = spoken.index(True)
-    assert spoken[first : first + 30] == [True] * 5 + [False] * 20 + [True] * 5
-    assert not person[first + 5 : first + 25].any()
+    last = len(spoken) - spoken[::-1].index(True)
+    assert spoken[first : first + 5] == spoken[last - 5 : last] == [True] * 5
+    assert last - first >= 30
+    assert not person[first + 5 : last - 5].any()
     (attempt,) = (await call.client.get(f"/v1/calls/{call.id}/attempts")).json()["data"]
     assert attempt["recording_details"] == ended["recording_details"]
 

@@ -59,8 +59,9 @@ async def server() -> AsyncIterator[MediaServer]:
     await server.close()
 
 
-async def recorded(server: MediaServer, path: Path, *happens: str) -> tuple[float, Samples]:
-    """The length of a call in which this happens, in seconds, and what was recorded of it."""
+async def recorded(server: MediaServer, path: Path, *happens: str) -> tuple[list[float], Samples]:
+    """What was recorded of a call in which this happens, and when each was over, in seconds."""
+    over: list[float] = []
     leg = server.open_leg(PCMU)
     peer = RecordedPeer(Agent(), path, RATE)
     leg.attach(peer)
@@ -86,6 +87,7 @@ async def recorded(server: MediaServer, path: Path, *happens: str) -> tuple[floa
                 leg.disconnect()
                 await asyncio.sleep(0.3)
                 leg.connect(address)
+        over.append(time.time() - began)
     ended = time.time()
     assert await peer.close(ended)
     await writing
@@ -93,7 +95,7 @@ async def recorded(server: MediaServer, path: Path, *happens: str) -> tuple[floa
     with wave.open(str(path)) as file:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     assert peer.seconds == pytest.approx(len(audio) / RATE)
-    return ended - began, audio
+    return [*over[:-1], ended - began], audio
 
 
 @pytest.mark.parametrize(
@@ -114,17 +116,18 @@ async def recorded(server: MediaServer, path: Path, *happens: str) -> tuple[floa
 async def test_it_is_as_long_as_the_call(
     server: MediaServer, tmp_path: Path, happens: tuple[str, ...]
 ) -> None:
-    lasted, audio = await recorded(server, tmp_path / "call.wav", *happens)
-    assert len(audio) / RATE == pytest.approx(lasted, abs=OFF_S)
+    over, audio = await recorded(server, tmp_path / "call.wav", *happens)
+    assert len(audio) / RATE == pytest.approx(over[-1], abs=OFF_S)
 
 
 async def test_what_comes_after_a_stall_stands_where_it_was(
     server: MediaServer, tmp_path: Path
 ) -> None:
     """The agent's tone is heard before and after; between them is as much silence as there was."""
-    _, audio = await recorded(server, tmp_path / "call.wav", "talk", "stall", "talk")
+    over, audio = await recorded(server, tmp_path / "call.wav", "talk", "stall", "talk")
+    talked, stalled, _ = over
     silent = np.flatnonzero(audio[:, 1] == 0) / RATE
-    silent = silent[silent > 0.1]
-    assert silent[0] == pytest.approx(0.5, abs=0.06)
-    assert silent[-1] == pytest.approx(1.0, abs=0.06)
-    assert len(silent) / RATE == pytest.approx(0.5, abs=0.06)
+    silent = silent[silent > talked - 0.1]
+    assert silent[0] == pytest.approx(talked, abs=0.06)
+    assert silent[-1] == pytest.approx(stalled, abs=0.06)
+    assert len(silent) / RATE == pytest.approx(stalled - talked, abs=0.06)

@@ -31,7 +31,9 @@ _MAX_PENDING_FRAMES = 3000
 #: Silence is written in pieces of so many frames: ten seconds.
 _SILENT_FRAMES: Final = 500
 _FRAME_S: Final = FRAME_MS / 1000
-#: So far ticks may be behind and yet come, all at once (`pbx.pacer`).
+#: So many ticks the media server makes up for, all at once (`pbx.pacer`).
+_MADE_UP: Final = 3
+#: So far they may be behind, and yet come.
 _NOT_LOST: Final = 5
 
 
@@ -180,12 +182,23 @@ class RecordedPeer:
             if self._discarded:
                 await self._delete()
                 return False
+            self._trim()
             await self._flush()
             if self._raw is not None:
                 await self._on_disk(self._fill_up)
                 await self._on_disk(self._close_file)
                 await self._on_disk(self._measure)
         return self.bytes > 0
+
+    def _trim(self) -> None:
+        """Take back the frames by which ticks that were made up for are ahead of the end."""
+        ahead = 0 if self._lasted is None else self._frames - self._lasted
+        for _ in range(ahead if ahead <= _MADE_UP else 0):
+            if not self._silent and len(self._pending) > 1:
+                self._silent = self._pending.pop().silent + 1
+            if self._silent:
+                self._silent -= 1
+                self._frames -= 1
 
     def _fill_up(self) -> None:
         """Make it as long as the call."""

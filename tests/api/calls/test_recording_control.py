@@ -23,9 +23,9 @@ from api.tools.transfer import HandOver
 from tests.api.conftest import benching
 from tests.api.dialing.test_dialer import dialing
 from tests.api.story import new_call
-from tests.api.switchboard import Office, PlayedAttempt, over, story, until
+from tests.api.switchboard import RATE, Office, PlayedAttempt, over, story, until
 from tests.voice_loop.scripted import CHAR_MS, OPENING, frame, settle
-from voice_loop.audio import FRAME_MS, Samples
+from voice_loop.audio import FRAME_MS, Samples, silence
 from voice_loop.ports import Line
 from voice_loop.prompts import tool_call_text
 
@@ -58,6 +58,7 @@ class Answered:
             await self.attempt.tick(sound)
 
     async def ends(self) -> dict[str, Any]:
+        await self.sounds(silence(RATE))
         self.attempt.end()
         await until(self.office.store, self.id, "completed")
         await over(self.office.store, self.id)

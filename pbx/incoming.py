@@ -76,6 +76,14 @@ class IncomingCall:
     brought: Brought = field(default_factory=Brought)
     sip_call_id: str | None = None
     """Of the trunk's leg."""
+    pbx: str | None = None
+    """Name of the PBX that brought it; None is the only or the first one."""
+
+    @property
+    def channel_id(self) -> str:
+        """The id of its channel, by which no other PBX has one: what they number by themselves
+        may be the same."""
+        return self.attempt.id if self.pbx is None else f"{self.pbx}:{self.attempt.id}"
 
 
 class Refusal(IntEnum):

@@ -9,6 +9,7 @@ from typing import Final
 from api.base.refusals import NotFound
 from api.settings import FIRST_PBX
 from pbx.switch import Attempt, Dial, Finding, Switch, SwitchError, SwitchRefused
+from pbx.values import is_id
 
 log = logging.getLogger(__name__)
 
@@ -98,13 +99,13 @@ class SeveralPbxs:
         return [channel for its in found for channel in its]
 
     async def hang_up_channel(self, channel_id: str) -> None:
-        """Whichever PBX has it."""
-        outcomes = await asyncio.gather(
-            *(one.hang_up_channel(channel_id) for one in self._reachable()), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+        """On the PBX that has it: as `IncomingCall.channel_id` tells, or whichever has one of
+        ours. Raises SwitchRefused where that is away."""
+        name, of_named, plain = channel_id.rpartition(":")
+        if is_id(channel_id):
+            await asyncio.gather(*(one.hang_up_channel(channel_id) for one in self._reachable()))
+        else:
+            await self._named(name if of_named else FIRST_PBX).hang_up_channel(plain)
 
     async def send_message(
         self, number: str, caller_number: str, text: str, trunk: str | None = None
@@ -131,10 +132,13 @@ class SeveralPbxs:
                 name = await self._pbx_of(trunk) or FIRST_PBX
             except NotFound as error:
                 raise SwitchRefused(f"there is no trunk {trunk!r}", "trunk") from error
+        return self._named(name)
+
+    def _named(self, name: str) -> Switch:
+        """Raises SwitchRefused where it is away, or not there."""
         switch = self._switches.get(name)
         if switch is None:
-            detail = f"the trunk {trunk!r} is of a PBX that the settings do not name: {name}"
-            raise SwitchRefused(detail, "trunk")
+            raise SwitchRefused(f"the settings name no PBX {name!r}", "trunk")
         if not switch.connected:
             raise SwitchRefused(f"there is no connection to the PBX {name!r}", "trunk")
         return switch

@@ -107,7 +107,7 @@ class InboundCalls:
         begin = self._deployment.store.inbound.begin
         await self._dialer.receive(
             call.attempt,
-            lambda call_id, node: begin(call_id, new, call.attempt.id, node, call.sip_call_id),
+            lambda call_id, node: begin(call_id, new, call.channel_id, node, call.sip_call_id),
         )
 
     async def _in_plan(self, call: IncomingCall) -> tuple[IncomingCall, Sequence[Rule]]:

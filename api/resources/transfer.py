@@ -1,7 +1,8 @@
 """Transfers: a call handed over to somebody else."""
 
+import re
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -73,16 +74,27 @@ class Transfer:
 def leg_id(channel_id: str, seq: int) -> str:
     """The channel id of the second leg. `whose_leg` of it is the call's own channel id, so that
     after a crash the leg is known for what it is."""
+    if not channel_id.startswith(_OURS):  # an inbound call's, which the PBX chose
+        channel_id = _THEIRS + re.sub(r"[_.:]", lambda one: _WRITTEN[one[0]], channel_id)
     return f"{channel_id}{_LEG}{seq}"
 
 
 def whose_leg(channel_id: str) -> str:
     """The channel id of the attempt that the channel belongs to: its own, or that of a leg."""
-    return channel_id.partition(_LEG)[0]
+    whose, leg, _ = channel_id.partition(_LEG)
+    if leg and whose.startswith(_THEIRS):
+        return re.sub(r"_[udc]", lambda one: _READ[one[0]], whose.removeprefix(_THEIRS))
+    return whose
 
 
-#: In no channel id of an attempt: those are hexadecimal behind their prefix.
-_LEG = "-transfer-"
+#: In no channel id of an attempt: those are hexadecimal behind their prefix, or the PBX's own.
+_LEG: Final = "-transfer-"
+#: What every channel id begins with that we choose; of legs of calls whose id the PBX chose.
+_OURS: Final = "offhook-"
+_THEIRS: Final = "offhook-in-"
+#: What no channel id of ours may hold.
+_WRITTEN: Final = {"_": "_u", ".": "_d", ":": "_c"}
+_READ: Final = {written: char for char, written in _WRITTEN.items()}
 
 
 class TransferObject(Resource):

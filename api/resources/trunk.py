@@ -196,7 +196,7 @@ class _TrunkFields(Body):
     )
     allow_refer: bool = Field(default=False, description=_REFER)
     priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
-    pbx: str | None = Field(default=None, max_length=63, description=_PBX, examples=["berlin"])
+    pbx: str | None = Field(default=None, max_length=20, description=_PBX, examples=["berlin"])
     dial_string: str | None = Field(
         default=None,
         max_length=200,

@@ -15,7 +15,7 @@ from api.settings.calling import Calls, Tools, Webhooks
 from api.settings.engines import Models, Voice
 from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
-from api.settings.section import ANY_NAME, Name, Section, section_of
+from api.settings.section import ANY_NAME, PbxName, Section, section_of
 from api.settings.server import Recordings, Retention, Server, StoreSection
 
 ENV_PREFIX = "OFFHOOK_"
@@ -35,7 +35,7 @@ class Settings(Section):
     server: Server = Server()
     store: StoreSection = StoreSection()
     pbx: Pbx = Pbx()
-    pbxs: Mapping[Name, Pbx] = {}
+    pbxs: Mapping[PbxName, Pbx] = {}
     rtp: Rtp = Rtp()
     models: Models = Models()
     voice: Voice = Voice()

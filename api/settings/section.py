@@ -39,6 +39,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 #: What an operator calls something: a table's name.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Certificates = Annotated[Path, AfterValidator(_certificates)]
+#: That of a PBX, which stands before the ids of its channels.
+PbxName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,19}$")]
 #: Stands for it in the list of all settings.
 ANY_NAME: Final = "<name>"
 

@@ -131,3 +131,20 @@ async def test_a_number_that_nobody_answers(phone: Phone) -> None:
     pbx.close()
     assert len(await inbound(phone)) == known
     await no_channels(phone.bed)
+
+
+async def test_a_caller_is_put_through_to_somebody_else(phone: Phone) -> None:
+    """The PBX chose the id of the caller's channel; that of the second leg is ours."""
+    known = len(await inbound(phone))
+    ring(phone.bed)
+    call_id = await newest(phone, known)
+    async with asyncio.timeout(30):
+        while (await phone.read(call_id))["status"] != "in_progress":
+            await asyncio.sleep(0.05)
+        await phone.client.transfer_call(call_id, {"number": persona("echo").number})
+        while (found := (await phone.read(call_id))["transfer"])["status"] == "dialing":
+            await asyncio.sleep(0.05)
+    assert (found["status"], found["reason"]) == ("completed", None)
+    await phone.client.end_call(call_id)
+    assert (await phone.wait(call_id))["end_reason"] == "transferred"
+    await no_channels(phone.bed)

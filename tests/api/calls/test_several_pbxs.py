@@ -7,8 +7,9 @@ import pytest
 from api.base.refusals import NotFound
 from api.calls.several_pbxs import SeveralPbxs
 from api.settings import FIRST_PBX
+from pbx.incoming import IncomingCall
 from pbx.switch import Dial, Finding, SwitchError, SwitchRefused, SwitchUnavailable
-from tests.api.switchboard import PlayedSwitch
+from tests.api.switchboard import PlayedAttempt, PlayedSwitch
 
 TRUNKS = {"near": None, "far": "berlin", "lost": "nowhere"}
 
@@ -71,7 +72,10 @@ async def test_one_that_is_away_leaves_the_other_alone() -> None:
     assert group.connected
     assert await group.living_channels() == ["offhook-a"]
     await group.hang_up_channel("offhook-a")
-    assert (first.hung_up, berlin.hung_up) == (["offhook-a"], [])
+    await group.hang_up_channel("1796081264.2")
+    assert (first.hung_up, berlin.hung_up) == (["offhook-a", "1796081264.2"], [])
+    with pytest.raises(SwitchRefused, match="no connection to the PBX 'berlin'"):
+        await group.hang_up_channel("berlin:1796081264.2")
     await group.originate(wish("near"))
     with pytest.raises(SwitchRefused, match="no connection to the PBX 'berlin'") as refusal:
         await group.originate(wish("far"))
@@ -81,6 +85,8 @@ async def test_one_that_is_away_leaves_the_other_alone() -> None:
         while not berlin.connected:
             await asyncio.sleep(0.05)
     await group.originate(wish("far"))
+    await group.hang_up_channel("berlin:1796081264.2")
+    assert (len(first.hung_up), berlin.hung_up) == (2, ["1796081264.2"])
     assert sorted(await group.living_channels()) == ["offhook-a", "offhook-b"]
     await group.close()
 
@@ -102,3 +108,9 @@ async def test_a_trunk_of_no_pbx_is_refused(trunk: str, told: str) -> None:
         await group.originate(wish(trunk))
     assert refusal.value.field == "trunk"
     await group.close()
+
+
+async def test_channels_that_two_pbxs_number_alike_are_told_apart() -> None:
+    attempt = PlayedAttempt(Dial("1796081264.2", "+15550100"))
+    calls = [IncomingCall(attempt, "+15550100", None, None, pbx=pbx) for pbx in (None, "berlin")]
+    assert [one.channel_id for one in calls] == ["1796081264.2", "berlin:1796081264.2"]

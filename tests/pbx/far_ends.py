@@ -40,13 +40,29 @@ _CALLING_PARTIES: Final = f"""\
 {_CALLER}
 To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
 Call-ID: [call_id]"""
-_NAMES: Final = {"8": "PCMA/8000", "0": "PCMU/8000", "101": "telephone-event/8000"}
+_NAMES: Final = {
+    "0": "PCMU/8000",
+    "3": "GSM/8000",
+    "8": "PCMA/8000",
+    "18": "G729/8000",
+    "96": "opus/48000/2",
+    "97": "speex/8000",
+    "101": "telephone-event/8000",
+}
 
 INVITED: Final = """\
 <recv request="INVITE" crlf="true"><action>
 <ereg regexp=":.*" search_in="hdr" header="From" assign_to="from"/>
 <ereg regexp="sip:[^;&gt;]*" search_in="hdr" header="Contact:" assign_to="target"/>
 </action></recv>"""
+_INVITED_AND_NOTED: Final = INVITED.replace(
+    "</action>",
+    "".join(
+        f'<ereg regexp=":.*" search_in="hdr" header="{name}" assign_to="{name.lower()}"/>'
+        for name in ("Via", "CSeq")
+    )
+    + '<ereg regexp=":.*" search_in="hdr" header="To" assign_to="to"/></action>',
+)
 ACK: Final = '<recv request="ACK"/>'
 UNTIL_BYE: Final = (
     '<recv request="BYE" timeout="60000" ontimeout="out"/>'
@@ -132,12 +148,12 @@ def answered(body: str = "", *, ringing: bool = True) -> str:
     return rings + respond("200 OK", body or sdp()) + ACK
 
 
-def far_end(*steps: str) -> str:
-    """The whole scenario of one that is called."""
-    inner = "\n".join((INVITED, *steps)).replace(_ANY_PARTIES, _CALLED_PARTIES)
+def far_end(*steps: str, begin: str = INVITED, noted: str = "") -> str:
+    """The whole scenario of one that is called; `begin` may note more of the INVITE."""
+    inner = "\n".join((begin, *steps)).replace(_ANY_PARTIES, _CALLED_PARTIES)
     return _whole(
-        inner.replace(_ANY_TARGET, "[$target]") + '<label id="out"/>'
-        '<Reference variables="from,target"/>'
+        inner.replace(_ANY_TARGET, "[$target]")
+        + f'<label id="out"/><Reference variables="from,target{noted}"/>'
     )
 
 
@@ -251,6 +267,21 @@ FAR_ENDS: Final[Mapping[str, str]] = {
     "200_from_another_port": far_end(answered(sdp(port="9000")), play(TALK), UNTIL_BYE),
     "200_recvonly": far_end(answered(sdp("recvonly")), UNTIL_BYE),
     "200_video_too": far_end(answered(sdp(lines="m=video 0 RTP/AVP 96\n")), play(TALK), UNTIL_BYE),
+    # It answers as it is canceled: its 200 and our CANCEL cross.
+    "cancel_crosses": far_end(
+        respond("180 Ringing"),
+        '<recv request="CANCEL"/>',
+        f"<send><![CDATA[\nSIP/2.0 200 OK\n{_LATER}\n]]></send>",
+        respond("200 OK", sdp())
+        .replace("[last_Via:]", "Via[$via]")
+        .replace("[last_From:]", "From[$from]")
+        .replace("[last_To:]", "To[$to]")
+        .replace("[last_CSeq:]", "CSeq[$cseq]"),
+        ACK,
+        UNTIL_BYE,
+        begin=_INVITED_AND_NOTED,
+        noted=",via,cseq,to",
+    ),
     # The end.
     "bye_reason": far_end(
         _TALKS, pause(1500), request("BYE", 30, headers='Reason: Q.850;cause=31;text="x"\n')
@@ -299,14 +330,6 @@ FAR_ENDS: Final[Mapping[str, str]] = {
         play("talk_ulaw"),
         UNTIL_BYE,
     ),
-    "odd_requests": far_end(
-        _TALKS,
-        request("OPTIONS", 10),
-        request("INFO", 11, "<media_control/>", kind="application/media_control+xml", answer="415"),
-        request("MESSAGE", 12, "hello", kind="text/plain", answer="404"),
-        pause(1500),
-        UNTIL_BYE,
-    ),
     # Hold.
     "hold_inactive": far_end(_TALKS, pause(2500), hold(sdp("inactive", version=2), 3), UNTIL_BYE),
     "hold_zero": far_end(
@@ -345,6 +368,14 @@ FAR_ENDS: Final[Mapping[str, str]] = {
     "keys_repeated": far_end(answered(), play("keys_repeated"), UNTIL_BYE),
     "keys_overlap": far_end(answered(), play("keys_overlap"), UNTIL_BYE),
     "keys_doubled": far_end(answered(), play("keys_doubled"), UNTIL_BYE),
+    # Both ways at once, as phones can be set up: from 1 s on.
+    "keys_both": far_end(
+        answered(),
+        play("keys_slow"),
+        pause(1000),
+        *(info(10 + at, key) + pause(985) for at, key in enumerate("1590")),
+        UNTIL_BYE,
+    ),
     "keys_early": far_end(
         respond("183 Session Progress", sdp()),
         play("keys_all"),
@@ -390,7 +421,7 @@ CALLERS: Final[Mapping[str, str]] = {
         play(TALK),
         pause(3000),
         _BYE,
-        offer=sdp(lines="m=video 9000 RTP/AVP 96\n"),
+        offer=sdp(lines="m=video 9000 RTP/AVP 96\na=rtpmap:96 H264/90000\n"),
     ),
     "c_only_t38": calling(
         call(sdp().replace("m=audio [media_port] RTP/AVP 8 101", "m=image [media_port] udptl t38"))
@@ -442,15 +473,21 @@ CALLERS: Final[Mapping[str, str]] = {
     "c_p40": caller(play("talk_p40"), pause(4000), _BYE, offer=sdp(lines="a=ptime:40\n")),
     "c_sources": caller(play("sources"), pause(12_000), _BYE),
     "c_wrap": caller(play("wrap"), pause(9000), _BYE),
-    "c_only_noise": caller(play("only_noise"), pause(9000), _BYE),
-    "c_stops": caller(play("short"), pause(9000), _BYE),
-    "c_no_rtp": caller(pause(9000), _BYE),
+    "c_only_noise": caller(play("only_noise"), pause(13_500), _BYE),
+    "c_stops": caller(play("short"), pause(13_500), _BYE),
+    "c_no_rtp": caller(pause(13_500), _BYE),
     # Keys.
     "c_keys_lost_ends": caller(play("keys_lost_ends"), pause(5000), _BYE),
     "c_keys_all": caller(play("keys_all"), pause(8000), _BYE),
     "c_keys_repeated": caller(play("keys_repeated"), pause(4000), _BYE),
     "c_keys_overlap": caller(play("keys_overlap"), pause(4000), _BYE),
     "c_keys_doubled": caller(play("keys_doubled"), pause(5000), _BYE),
+    "c_keys_both": caller(
+        play("keys_slow"),
+        pause(1000),
+        *(info(10 + at, key) + pause(985) for at, key in enumerate("1590")),
+        _BYE,
+    ),
     "c_keys_info": caller(
         play("quiet"), *(info(10 + at, key) + pause(250) for at, key in enumerate("1*#AD")), _BYE
     ),

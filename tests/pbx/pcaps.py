@@ -198,7 +198,7 @@ def _further(talk: Samples) -> Mapping[str, Stream]:
 
 def _presses() -> Mapping[str, Stream]:
     """Keys as RFC 4733 may bring them."""
-    names = ("lost_ends", "all", "repeated", "overlap", "doubled")
+    names = ("lost_ends", "all", "repeated", "overlap", "doubled", "slow")
     made = {name: Stream(f"keys {name}") for name in names}
     for stream in made.values():
         stream.say(_quiet(1))
@@ -208,14 +208,17 @@ def _presses() -> Mapping[str, Stream]:
     for key, milliseconds in zip("*#ABCD7", (40, 3000, 120, 60, 240, 100, 40), strict=True):
         made["all"].press(key, milliseconds)
         made["all"].say(_quiet(0.2))
-    for key in "1155":  # the same key anew, hardly a pause between
-        made["repeated"].press(key)
-        made["repeated"].say(_quiet(0.06))
+    for key in "1155":  # the same key anew, as fast as a phone dials
+        made["repeated"].press(key, 100)
+        made["repeated"].say(_quiet(0.1))
     for key in "123":  # the next begins while the ends of the one before are still being told
         made["overlap"].press(key, 80)
     for key in "159#":
         made["doubled"].press(key, 200, aloud=True)
         made["doubled"].say(_quiet(0.4))
+    for key in "1590":  # one a second
+        made["slow"].press(key, 160)
+        made["slow"].say(_quiet(0.84))
     for stream in made.values():
         stream.say(_quiet(8))
     return {f"keys_{name}": stream for name, stream in made.items()}

@@ -119,8 +119,7 @@ class SippLab:
             limit_s: seconds after which it ends in any case.
             extra: further lines of the trunk's endpoint.
         """
-        every_ms = str(round(1000 / rate))
-        target = (f"{self.bed.host}:{self.bed.ports.sip}", "-s", number, "-r", "1", "-rp", every_ms)
+        target = _target(self.bed.host, self.bed.ports.sip, number, rate)
         async with self._running(
             scenario, target, codecs=codecs, extra=extra, calls=calls, limit_s=limit_s
         ) as one:
@@ -128,7 +127,14 @@ class SippLab:
 
     @contextlib.asynccontextmanager
     async def calling_freeswitch(
-        self, scenario: str, sip: int, *, number: str = OUR_NUMBER, limit_s: int = 60
+        self,
+        scenario: str,
+        sip: int,
+        *,
+        number: str = OUR_NUMBER,
+        calls: int = 1,
+        rate: float = 10.0,
+        limit_s: int = 60,
     ) -> AsyncIterator[Sipp]:
         """A caller that dials `number` at once, at the carrier's own address.
 
@@ -136,11 +142,13 @@ class SippLab:
             scenario: the file's name, without its ending.
             sip: UDP port of the FreeSWITCH that is called.
             number: what is dialled.
+            calls: how many it makes before it ends.
+            rate: how many of them it begins in a second.
             limit_s: seconds after which it ends in any case.
         """
-        target = (f"{self.bed.host}:{sip}", "-s", number)
+        target = _target(self.bed.host, sip, number, rate)
         place = self.bed.host, _free_port(self.bed.host)
-        async with self._process(scenario, target, place, "", limit_s=limit_s) as one:
+        async with self._process(scenario, target, place, "", calls=calls, limit_s=limit_s) as one:
             yield one
 
     @contextlib.asynccontextmanager
@@ -254,6 +262,11 @@ async def _bound(process: Process, host: str, port: int) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while process.returncode is None and not _is_taken(host, port):
             await asyncio.sleep(0.02)
+
+
+def _target(host: str, port: int, number: str, rate: float) -> tuple[str, ...]:
+    """Whom to call, and how often: the options of a caller."""
+    return (f"{host}:{port}", "-s", number, "-r", "1", "-rp", str(round(1000 / rate)))
 
 
 def _is_taken(host: str, port: int) -> bool:

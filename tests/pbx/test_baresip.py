@@ -11,7 +11,8 @@ from pbx.media import MediaServer
 from pbx.switch import Answered, Attempt, Dial, Digit, Ended, Held, Resumed
 from tests.pbx.baresip import TONE_HZ, Baresip, baresip, why_not
 from tests.pbx.calls import Ear, heard, new_id, no_channels
-from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Reception
+from tests.pbx.conftest import LiveFreeSwitch
+from tests.pbx.kinds import OUR_NUMBER, AsteriskPbx, Pbx, Reception
 from tests.pbx.sipp import SippLab
 
 _NUMBER = "+15550100777"
@@ -68,4 +69,18 @@ async def test_a_phone_calls(
     await phone.do("dial", f"sip:{OUR_NUMBER}@{bed.host}:{bed.ports.sip}")
     await conversed((await reception.next_call()).attempt, phone)
     await no_channels(bed)
+    assert media.open_legs == 0
+
+
+@pytest.mark.live_freeswitch
+@pytest.mark.parametrize("pbx", ["freeswitch"], indirect=True)
+async def test_a_phone_calls_freeswitch(
+    phone: Baresip, freeswitch: LiveFreeSwitch, pbx: Pbx, media: MediaServer
+) -> None:
+    reception = Reception(pbx, media)
+    await reception.switch.start()
+    await phone.do("dial", f"sip:{OUR_NUMBER}@127.0.0.1:{freeswitch.sip}")
+    await conversed((await reception.next_call()).attempt, phone)
+    await pbx.until_calls(0)
+    await reception.switch.close()
     assert media.open_legs == 0

@@ -97,8 +97,9 @@ class Outcome:
         return any(after_s <= one < before_s for one in self._loud_seconds())
 
     def _loud_seconds(self) -> Sequence[int]:
-        peaks = [int(np.abs(frame.astype(int)).max()) for frame in self.ear.heard]
-        return [at for at in range(len(peaks) // 50) if max(peaks[50 * at : 50 * at + 50]) > _LOUD]
+        frames = zip(self.ear.times, self.ear.heard, strict=True)
+        loud = [at for at, frame in frames if np.abs(frame.astype(int)).max() > _LOUD]
+        return sorted({int(at - self.ear.times[0]) for at in loud})
 
 
 @dataclass

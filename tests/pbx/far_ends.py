@@ -473,9 +473,9 @@ CALLERS: Final[Mapping[str, str]] = {
     "c_p40": caller(play("talk_p40"), pause(4000), _BYE, offer=sdp(lines="a=ptime:40\n")),
     "c_sources": caller(play("sources"), pause(12_000), _BYE),
     "c_wrap": caller(play("wrap"), pause(9000), _BYE),
-    "c_only_noise": caller(play("only_noise"), pause(13_500), _BYE),
-    "c_stops": caller(play("short"), pause(13_500), _BYE),
-    "c_no_rtp": caller(pause(13_500), _BYE),
+    "c_only_noise": caller(play("only_noise"), pause(15_000), _BYE),
+    "c_stops": caller(play("short"), pause(15_000), _BYE),
+    "c_no_rtp": caller(pause(15_000), _BYE),
     # Keys.
     "c_keys_lost_ends": caller(play("keys_lost_ends"), pause(5000), _BYE),
     "c_keys_all": caller(play("keys_all"), pause(8000), _BYE),

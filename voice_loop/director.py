@@ -94,7 +94,7 @@ _TOOL_SLOW_MS: Final = 700
 _TIME_UP_SLACK_MS: Final = 600
 #: So often it is looked whether whoever runs on is somebody to be answered, and whether whoever
 #: does not listen has gone.
-_LOOK_AGAIN_MS: Final = 100
+_LOOK_AGAIN_MS: Final = 40
 _LOOK_AGAIN_AT_MACHINE_MS: Final = 500
 #: So often a message to a machine that goes on talking is begun, and a screener answered, at most.
 _MOST_MESSAGES: Final = 4
@@ -149,6 +149,8 @@ class Director:
         self._menus = Menus()
         self._messages = self._introductions = 0
         """Begun so far, to a voicemail and to a screener."""
+        self._machine_heard = False
+        """What answered until now was no person."""
         self._noted_ms = 0
         """Up to here a machine's words are noted."""
         self._log = TranscriptLog(dialogue)
@@ -639,6 +641,9 @@ class Director:
             "call %s: %s after %d ms: %s",
             *(self._call_id, answerer.who, answerer.at_ms, evidence),
         )
+        if answerer.who == "human" and self._machine_heard:
+            self._log.person_came()
+        self._machine_heard = answerer.who in MACHINES
         if answerer.who not in MACHINES:
             self._deadlines.clear(Due.NOBODY_CAME)
             return None

@@ -29,6 +29,10 @@ class TranscriptLog:
         """The person did so once, and nothing was heard that machines say; or twice."""
         return self.conversed or (self._answers > 0 and not self._recorded)
 
+    def person_came(self) -> None:
+        """Somebody has taken over from what said that."""
+        self._recorded = self._heard_out = False
+
     def agent(self, speech: Speech, span_ms: tuple[int, int], timings: Timings | None) -> Turn:
         """Make the agent's turn of what was heard of a speech."""
         heard = speech.heard_text

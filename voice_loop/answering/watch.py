@@ -223,12 +223,15 @@ class AnswerWatch:
         if self.answerer.who in MACHINES:
             return False
         runs_on = self._stretch.ms > self._config.short_ms
-        return runs_on and self.answerer.who != "human" and silent < self._config.pause_ms
+        pause_ms = self._config.pause_ms if runs_on else self._config.human_pause_ms
+        return self.answerer.who != "human" and silent < pause_ms
 
     @property
     def suspicious(self) -> bool:
         """Whether a machine is known or supposed to be there."""
-        return not self._settled and (self.answerer.who in MACHINES or self.waits)
+        runs_on = self._stretch is not None and self._stretch.ms > self._config.short_ms
+        supposed = runs_on and self.waits
+        return not self._settled and (self.answerer.who in MACHINES or supposed)
 
     @property
     def unsure(self) -> bool:

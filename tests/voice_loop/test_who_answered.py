@@ -350,6 +350,10 @@ async def test_a_menu_is_answered_by_the_model_and_the_person_behind_it_is_greet
     await call.says("hello this is tom", 1_000)
     await call.hears_out()
     assert call.said[-1] == ("agent", OPENING)
+    await call.says("yes that works for me", 900)
+    await call.hears_out()
+    assert who(call) == "human"
+    assert call.conversation.with_human, "one exchange is enough"
 
 
 async def test_a_menu_that_comes_again_is_a_dead_end_at_last() -> None:

@@ -417,6 +417,7 @@ class AnswerWatch:
             self._found(found, everything)
         elif who in MACHINES - {"voicemail", "unavailable", "fax"} and whole and sure:
             if plain(text) and not kinds - {"person"}:
+                self._words.turns.clear()  # they were somebody else's
                 self._decide("human", "no announcement")
         elif who in {"unknown", "silence"} and sure and "person" in kinds:
             self._decide("human", "asks as people do")

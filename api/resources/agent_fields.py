@@ -226,7 +226,7 @@ class AnswerDetection(Body):
         default=None,
         ge=500,
         le=30_000,
-        description="So long a tone that was announced is waited for. Default 4000.",
+        description="So long a tone that was announced is waited for. Default 3000.",
     )
     screening_seconds: float | None = Field(
         default=None,

@@ -114,7 +114,7 @@ CASES: Final[Mapping[str, Given]] = {
     "answer_detection.pause_ms": Given(900),
     "answer_detection.long_ms": Given(9000),
     "answer_detection.greeting_pause_ms": Given(2000),
-    "answer_detection.tone_wait_ms": Given(3000),
+    "answer_detection.tone_wait_ms": Given(4000),
     "answer_detection.screening_seconds": Given(20.0),
     "answer_detection.ringing_seconds": Given(20.0),
     "answer_detection.ask_model": Given(True),

@@ -15,6 +15,9 @@ from pbx.testbed import SENTENCES, SOUNDS, TestBed
 from tests.e2e.conftest import Phone, phoning
 from tests.e2e.listener import listening
 from tests.e2e.receptionist import Move, Told, receptionist
+from tests.e2e.test_voicemail import recorded
+from voice_loop.audio import level_dbfs
+from voice_loop.tone import ToneDetector
 
 MESSAGE = "hello maria lopez, this is north dental. please call us back. goodbye."
 OPENING = "hello, this is the dental clinic."
@@ -99,11 +102,11 @@ def said(turns: list[dict[str, Any]]) -> list[str]:
 def seconds_of_sound(path: Path) -> float:
     """How much of a recording is not silence, in seconds."""
     with wave.open(str(path)) as file:
-        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64)
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.int16)
         rate = file.getframerate()
     size = rate // 50
-    levels = np.sqrt((sound[: sound.size // size * size].reshape(-1, size) ** 2).mean(axis=1))
-    return float((levels > 200).sum()) / 50
+    frames = sound[: sound.size // size * size].reshape(-1, size)
+    return sum(level_dbfs(frame) > -44 for frame in frames) / 50
 
 
 async def test_asterisks_voicemail_has_our_whole_message_and_nothing_before_it(
@@ -118,12 +121,10 @@ async def test_asterisks_voicemail_has_our_whole_message_and_nothing_before_it(
         assert said(turns) == [MESSAGE], "not a word into the greeting"
         assert (await answerer(phone, over["id"]))["who"] == "voicemail"
         kept = sorted((bed.carrier.home / "spool/voicemail").rglob("msg*.wav"))
-        with wave.open(str(phone.server.settings.recordings.dir / f"{over['id']}.wav")) as file:
-            rate = file.getframerate()
-            ours = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)[:, 1]
-        size = rate // 50
-        whole = ours[: ours.size // size * size].reshape(-1, size).astype(np.float64)
-        sent = float((np.sqrt((whole**2).mean(axis=1)) > 200).sum()) / 50
+        machine, agent, rate = recorded(phone, f"{over['id']}.wav")
+        tones = ToneDetector(rate)
+        beep = max(at for at, frame in enumerate(machine) if tones.push(frame))
+        sent = sum(level_dbfs(frame) > -44 for frame in agent[beep:]) / 50
         assert kept, "the machine kept the message"
         assert abs(seconds_of_sound(kept[-1]) - sent) <= 0.25, "all of it"
 

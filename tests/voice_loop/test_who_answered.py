@@ -125,7 +125,7 @@ async def test_a_tone_that_was_announced_is_waited_for() -> None:
 async def test_a_tone_that_does_not_come_is_not_waited_for_for_ever() -> None:
     call = await answered(**LEAVE)
     await call.says(ANNOUNCES, 2_400)
-    await call.until(lambda: call.voiced[-1], 4_500)
+    await call.until(lambda: call.voiced[-1], 3_500)
     assert await ends(call) == "voicemail"
     assert call.said[-1] == ("agent", MESSAGE)
 

@@ -54,7 +54,7 @@ class AnswerConfig:
     """A message begins after this silence where its invitation was the last that was said,"""
     greeting_pause_ms: int = 1_500
     """after this one where something else was,"""
-    tone_wait_ms: int = 4_000
+    tone_wait_ms: int = 3_000
     """and after this one where a tone was announced that does not come."""
     silence_ms: int = 10_000
     """With nothing heard for so long, nobody is there."""

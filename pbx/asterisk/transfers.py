@@ -33,8 +33,8 @@ LiveCall = LiveAttempt[AsteriskCore]
 
 def refer_to(number: str, contact: str) -> str | None:
     """The SIP URI of `number` at the host of a trunk's contact; None when that is no SIP URI."""
-    uri = _SIP_URI.fullmatch(contact)
-    return None if uri is None else f"sip:{number}@{uri['host']}{uri['port'] or ''}"
+    uri, user = _SIP_URI.fullmatch(contact), number.replace("#", "%23")
+    return None if uri is None else f"sip:{user}@{uri['host']}{uri['port'] or ''}"
 
 
 class AsteriskTransfers:

@@ -76,6 +76,16 @@ async def test_how_is_chosen_by_what_the_trunk_takes(
 
 
 @pytest.mark.rows("RV-58")
+async def test_a_carrier_is_not_asked_to_call_an_extension_of_another_trunk(store: Store) -> None:
+    call = await on_the_line(store, allow_refer=True)
+    await store.trunks.create(NewTrunk("office", extensions=["200"]))
+    route = Route(OURS, "office")
+    with pytest.raises(Invalid):
+        await store.transfers.begin(call.id, TransferWish("200", method="refer"), route)
+    begun = await store.transfers.begin(call.id, TransferWish("200"), route)
+    assert begun.method == "bridge"
+
+
 async def test_a_trunk_that_takes_no_refer_is_asked_for_none(store: Store) -> None:
     call = await on_the_line(store)
     with pytest.raises(Invalid, match="takes no REFER"):

@@ -288,6 +288,20 @@ async def test_what_the_trunk_tells_in_place_of_a_number_is_a_setting(
     assert (await desk.the_call())["to_number"] == OURS
 
 
+async def test_a_trunk_may_have_rules_for_what_it_tells(desk: Desk, bench: Bench) -> None:
+    await answering(bench)
+    body = {
+        "name": "My Trunk",
+        "inbound_number_rules": [{"match": "43", "prepend": "+155598765"}],
+        "inbound_caller_rules": [{"prefix": "0", "match": "ZX.", "prepend": "+49"}],
+    }
+    assert (await bench.client.post("/v1/trunks", json=body)).status_code == 201
+    assert await desk.ring("43", "030123456") is Refusal.UNALLOCATED_NUMBER
+    assert await desk.ring("43", "030123456", "My Trunk") is None
+    call = await desk.the_call()
+    assert (call["to_number"], call["from_number"]) == (OURS, "+4930123456")
+
+
 async def test_a_number_may_be_told_as_a_uri(desk: Desk, bench: Bench) -> None:
     await answering(bench)
     assert await desk.ring(f"sip:{OURS}@10.0.0.1;user=phone") is None

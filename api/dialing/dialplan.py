@@ -10,6 +10,8 @@ from api.resources.trunk import NumberRule, Trunk, rules_of, trunks_for
 from api.settings import Settings
 from api.store import Store
 from pbx.dial_string import DEFAULTS, Way
+from pbx.switch import SwitchRefused
+from pbx.values import check_number
 
 
 async def try_dialplan(
@@ -30,6 +32,10 @@ async def try_dialplan(
     refusal = calls.destinations.refusal(number, shown or number)
     if refusal is None and not trunks_for(number, [trunk]):
         refusal = "is none that this trunk takes: it is inactive, or has another prefix or pattern"
+    try:
+        check_number(called.result)
+    except SwitchRefused as error:
+        refusal = refusal or f"is made {called.result!r} by the rules, and {error}"
     pbx = settings.pbx
     dial_string = trunk.dial_string or pbx.dial_string or DEFAULTS[pbx.kind]
     return DialplanObject(

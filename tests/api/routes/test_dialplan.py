@@ -49,6 +49,9 @@ async def test_why_no_call_goes_there(bench: Bench) -> None:
     abroad = await tried(bench, number="+4930123456", caller_number="+4930123400")
     assert "another prefix" in abroad["refusal"]
     assert "calls.allowed_countries" in (await tried(bench, number="+4930123456"))["refusal"]
+    changed = {"number_rules": [{"prepend": "9"}]}
+    await bench.client.patch("/v1/trunks/My%20Trunk", json=changed)
+    assert "is made '9+12125550142'" in (await tried(bench, number="+12125550142"))["refusal"]
     wrong = await tried(bench, 422, number="(212) 555-0142")
     assert wrong["errors"][0]["pointer"] == "/number"
     assert "calls.default_country" in wrong["errors"][0]["detail"]

@@ -8,7 +8,7 @@ from pbx.dial_string import PbxKind, Way, check_dial_string
 from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 
 ID_PREFIX: Final = "offhook-"
-_ID: Final = re.compile(r"offhook-[0-9A-Za-z_-]{1,100}")
+_ID: Final = re.compile(r"offhook-[0-9A-Za-z._-]{1,140}")
 _CHANNEL_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _CHANNEL_NAME: Final = re.compile(r"[0-9A-Za-z](?:[\x20-\x7e]{0,148}[\x21-\x7e])?")
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
@@ -41,7 +41,7 @@ def is_id(channel_id: str) -> bool:
 def check_id(channel_id: str) -> None:
     """Raises SwitchRefused for what is no id of ours."""
     if not is_id(channel_id):
-        raise SwitchRefused("the id must be offhook- and letters, digits, - or _", "id")
+        raise SwitchRefused("the id must be offhook- and letters, digits, dots, - or _", "id")
 
 
 def check_channel_id(channel_id: str) -> None:

@@ -8,10 +8,11 @@ import pytest
 from api.base.refusals import Conflict, Invalid
 from api.resources.attempt import Ended
 from api.resources.call import Call, transfer_of
-from api.resources.transfer import Transfer, TransferWish, leg_id
+from api.resources.transfer import Transfer, TransferWish, leg_id, whose_leg
 from api.resources.trunk import NewTrunk, Route
 from api.store import Store
 from api.store.transfers import MOST_TRANSFERS
+from pbx.values import check_id
 from tests.api.story import (
     BUSY,
     NODE,
@@ -76,6 +77,22 @@ async def test_how_is_chosen_by_what_the_trunk_takes(
 
 
 @pytest.mark.rows("RV-58")
+@pytest.mark.parametrize(
+    "channel_id",
+    [
+        "offhook-00000000-0000-4000-8000-000000000000",
+        "1796082.12",  # Asterisk's own
+        "pbx-a-1796082.12",
+        "00000000-0000-4000-8000-000000000000",  # FreeSWITCH's own
+    ],
+)
+def test_a_leg_has_an_id_of_ours_whoever_began_the_call(channel_id: str) -> None:
+    leg = leg_id(channel_id, 2)
+    check_id(leg)
+    assert whose_leg(leg) == channel_id
+    assert whose_leg(channel_id) == channel_id
+
+
 async def test_a_carrier_is_not_asked_to_call_an_extension_of_another_trunk(store: Store) -> None:
     call = await on_the_line(store, allow_refer=True)
     await store.trunks.create(NewTrunk("office", extensions=["200"]))

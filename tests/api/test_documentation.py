@@ -87,7 +87,7 @@ def commands(path: Path) -> Iterator[list[str]]:
 
 async def run(client: httpx.AsyncClient, words: list[str], known: dict[str, str]) -> httpx.Response:
     """Do what curl does with these words."""
-    url, method, body = "", "GET", None
+    url, method, body = "", None, None
     headers: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
@@ -99,11 +99,14 @@ async def run(client: httpx.AsyncClient, words: list[str], known: dict[str, str]
         elif word in {"-d", "--data-binary"}:
             given = next(rest)
             given = given.replace('["…"]', f'["{known["number"]}"]')
-            method, body = "POST", FILES.get(given, given.replace("…", known.get("agent", "…")))
+            body = FILES.get(given, given.replace("…", known.get("agent", "…")))
         else:
             url = word.removeprefix("$URL").removeprefix("http://127.0.0.1:8080")
     return await client.request(
-        method, url.replace("$ID", known.get("id", "")), headers=headers, content=body
+        method or ("GET" if body is None else "POST"),
+        url.replace("$ID", known.get("id", "")),
+        headers=headers,
+        content=body,
     )
 
 

@@ -55,6 +55,9 @@ def originate_argument(
         **_caller_id(dial),
         **dict(_beside(dial, host)),
     }
+    if way.dial_string.startswith("loopback/"):
+        # Or the channel that we know would leave two that it is joined with to themselves.
+        variables["loopback_bowout"] = "false"
     written = _SEPARATOR.join(f"{name}={value}" for name, value in variables.items())
     return f"'{{^^{_SEPARATOR}{written}}}{way.fill(dial.number)}' &park()"
 

@@ -135,6 +135,12 @@ def test_what_the_line_cannot_carry_is_refused(value: str) -> None:
     assert refused.value.field == "headers"
 
 
+def test_a_loopback_channel_stays() -> None:
+    way = FreeSwitchConfig().way("trunk", "loopback/{number}/default")
+    variables, endpoint, _ = parts(originate_argument(Dial(ID, "200"), way, FreeSwitchConfig()))
+    assert (endpoint, variables["loopback_bowout"]) == ("loopback/200/default", "false")
+
+
 def test_the_configured_codec_is_offered_first() -> None:
     config = FreeSwitchConfig(codec=PCMA)
     variables, _, _ = parts(originate_argument(Dial(ID, "+1"), WAY, config))

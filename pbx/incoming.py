@@ -34,7 +34,7 @@ class Brought:
     """What a call brought along: lines of text from the outside, for which nothing vouches."""
 
     diversion: str | None = None
-    """Who the call was meant for before it was forwarded: the SIP header of RFC 5806."""
+    """Who was called first, before the call was forwarded: the last SIP header of RFC 5806."""
     asserted: str | None = None
     """Who calls as the network says: the SIP header P-Asserted-Identity (RFC 3325), or what there
     was before, Remote-Party-ID. It is worth what the trunk is worth."""

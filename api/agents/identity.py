@@ -63,11 +63,12 @@ def check_identity(config: AgentFields, pbx: Pbx) -> Sequence[FieldError]:
     errors: list[FieldError] = []
     for name, value in identity.headers.items():
         place = pointer("sip_headers", name)
-        errors += _refusal(place, check_headers, {name: value})
-        if pbx.kind == "freeswitch":
-            errors += _refusal(place, check_writable, {name: value})
-        if not errors and not is_allowed(name, pbx.headers_out):
-            errors.append(FieldError("is no header that `pbx.headers_out` allows", place))
+        wrong = [*_refusal(place, check_headers, {name: value})]
+        if not wrong and pbx.kind == "freeswitch":
+            wrong += _refusal(place, check_writable, {name: value})
+        if not wrong and not is_allowed(name, pbx.headers_out):
+            wrong.append(FieldError("is no header that `pbx.headers_out` allows", place))
+        errors += wrong
     if not errors:
         errors += _refusal(pointer("sip_headers"), check_headers, identity.headers)
     if identity.name is not None:

@@ -46,7 +46,7 @@ class SipObject(Resource):
         examples=["4711"],
     )
     diversion: str | None = Field(
-        description="Of a forwarded call, whom it was meant for: the header `Diversion`.",
+        description="Of a forwarded call, who was called first: the last header `Diversion`.",
         examples=["<sip:+15550100@192.0.2.1>;reason=unconditional"],
     )
     headers: dict[str, str] = Field(

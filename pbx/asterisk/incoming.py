@@ -25,8 +25,9 @@ from pbx.values import is_channel_name
 _QUOTED_PAIR: Final = re.compile(r'\\(["\\])')
 _UNIQUE_ID: Final = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _ARGUMENTS: Final = [f"agi_arg_{number}" for number in range(1, 9)]
-#: Names of headers that are looked at.
+#: Names of headers, and headers `Diversion`, that are looked at.
 _NAMES: Final = 16
+_DIVERSIONS: Final = 8
 _PJSIP: Final = re.compile(r"PJSIP/([0-9A-Za-z_. -]{1,64})-[0-9a-f]{8}")
 
 
@@ -118,6 +119,12 @@ async def look_at_leg(
     call_id = await session.value("CHANNEL(pjsip,call-id)", channel)
     dialled = call.dialled or _text(await session.value("CALLERID(dnid)", channel), NUMBER_LENGTH)
     told = {name: await session.value(f"PJSIP_HEADER(read,{name})", channel) for name in TOLD}
+    # Who passes a call on puts theirs on top (RFC 5806): who was called first is told last.
+    for place in range(2, _DIVERSIONS + 1) if told["Diversion"] else ():
+        earlier = await session.value(f"PJSIP_HEADER(read,Diversion,{place})", channel)
+        if not earlier:
+            break
+        told["Diversion"] = earlier
     names = (await session.value("PJSIP_HEADERS(X-)", channel)).split(",")
     wanted = [name for name in names if is_custom_header(name) and is_allowed(name, allowed)]
     own = [

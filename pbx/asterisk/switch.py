@@ -192,6 +192,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 f"OFFHOOK_NUMBER={number},OFFHOOK_TRUNK={endpoint},"
                 f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}"
             )
+        if dial.hide_number:
+            await self._require_hiding()
         if dial.headers:
             self._check_adds_headers(way, parts is not None)
         fields = {
@@ -230,6 +232,16 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
                 f"the dial string {way.dial_string!r} carries no headers: PJSIP/ and Local/ do",
                 "headers",
             )
+
+    async def _require_hiding(self) -> None:
+        """Raises SwitchRefused where Asterisk would show the number all the same."""
+        try:
+            await self._link.act("ModuleCheck", {"Module": "func_callerid"})
+        except SwitchRefused as error:
+            raise SwitchRefused(
+                "Asterisk has not loaded func_callerid, without which it hides no number",
+                "hide_number",
+            ) from error
 
     def _admits(self, host: str) -> bool:
         """Whether FastAGI requests are taken from that address."""

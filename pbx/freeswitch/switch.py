@@ -284,13 +284,18 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         self._attempts.spawn(self._answer_or_refuse(attempt, event))
 
     async def _answer_or_refuse(self, attempt: LiveCall, parked: Event) -> None:
+        told = brought(_told(parked), _headers(parked), allowed=self._config.headers_in)
+        number, name = parked.get("Caller-Caller-ID-Number"), parked.get("Caller-Caller-ID-Name")
+        if told.asserted_number is not None and number == told.asserted_number:
+            # FreeSWITCH takes that for the caller's, whatever the trunk is worth.
+            number, name = parked.get(f"{_KNOWN}from_user"), parked.get(f"{_KNOWN}from_display")
         call = IncomingCall(
             attempt,
             one_line(parked.get("Caller-Destination-Number"), NUMBER_LENGTH) or "",
-            one_line(parked.get("Caller-Caller-ID-Number"), NUMBER_LENGTH),
-            one_line(parked.get("Caller-Caller-ID-Name"), NAME_LENGTH),
+            one_line(number, NUMBER_LENGTH),
+            one_line(name, NAME_LENGTH),
+            brought=told,
             sip_call_id=parked.get("variable_sip_call_id"),
-            brought=brought(_told(parked), _headers(parked), allowed=self._config.headers_in),
         )
         refusal = await self._refusal(attempt, call)
         if refusal is not None:

@@ -40,12 +40,15 @@ async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: Med
             await asyncio.sleep(0.05)
     try:
         wrong: dict[str, str] = {}
+        identity: dict[str, str] = {}
         for trunk in ("nowhere", "deaf", "empty"):
             switch = pbx.make(media, trunk=trunk)
             await switch.start()
             findings = await switch.check()
             assert any(one.check == "ami" and one.ok for one in findings)
             wrong |= {f"{trunk} {one.check}": one.message for one in findings if not one.ok}
+            told = [one.message for one in findings if one.check == "identity"]
+            identity.update({trunk: told[0]} if told else {})
             with pytest.raises(SwitchRefused) as refusal:
                 await switch.originate(dial("busy"))
             assert refusal.value.field == "trunk"
@@ -60,6 +63,29 @@ async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: Med
     assert "no contact" in wrong["empty trunk"]
     assert "app_senddtmf" in wrong["deaf modules"]
     assert "login" in wrong["deaf registration"]
+    assert identity.keys() == {"deaf", "empty"}
+    assert identity["deaf"].startswith("who calls goes out in From; a call that hides its number")
+    assert "trust_id_outbound" in identity["deaf"]
+
+
+async def test_the_doctor_tells_how_who_calls_goes_out(
+    bed: TestBed, pbx: Pbx, media: MediaServer
+) -> None:
+    switch = pbx.make(media)
+    await switch.start()
+    (told,) = [one.message for one in await switch.check() if one.check == "identity"]
+    assert told == "who calls goes out in From and P-Asserted-Identity"
+    file = bed.ours.etc / "extensions.conf"
+    shipped = file.read_text()
+    file.write_text(shipped.replace("exten => headers,", "exten => others,"))
+    await bed.ours.cli("dialplan reload")
+    try:
+        (told,) = [one.message for one in await switch.check() if one.check == "identity"]
+        assert "calls with sip_headers are refused" in told
+    finally:
+        file.write_text(shipped)
+        await bed.ours.cli("dialplan reload")
+        await switch.close()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import pytest
 
+from pbx.media import MediaServer
 from pbx.switch import Dial, Switch, SwitchRefused
 from tests.pbx.calls import cause, new_id, until_over
-from tests.pbx.kinds import Reception
+from tests.pbx.kinds import Pbx, Reception
 from tests.pbx.sipp import SippLab
 
 #: The far end refuses it at once, with 486.
@@ -119,3 +120,36 @@ async def test_what_is_no_header_is_refused(reception: Reception, given: Mapping
     with pytest.raises(SwitchRefused) as refused:
         await reception.switch.originate(Dial(new_id(), REFUSED, OURS, headers=given))
     assert refused.value.field == "headers"
+
+
+async def test_headers_are_refused_where_the_dialplan_does_not_add_them(
+    sipp: SippLab, pbx: Pbx, media: MediaServer
+) -> None:
+    """An older one, say: they would be left out without a word."""
+    ours = sipp.bed.ours
+    file = ours.etc / "extensions.conf"
+    shipped = file.read_text()
+    file.write_text(shipped.replace("exten => headers,", "exten => others,"))
+    await ours.cli("dialplan reload")
+    switch = pbx.make(media)
+    try:
+        await switch.start()
+        with pytest.raises(SwitchRefused, match="offhook-dial") as refused:
+            await switch.originate(Dial(new_id(), REFUSED, OURS, headers={"X-Case": "1"}))
+        assert refused.value.field == "headers"
+        assert not await ours.channels()
+    finally:
+        await switch.close()
+        file.write_text(shipped)
+        await ours.cli("dialplan reload")
+
+
+async def test_no_number_is_shown_that_is_to_be_hidden(sipp: SippLab, reception: Reception) -> None:
+    ours = sipp.bed.ours
+    await ours.cli("module unload func_callerid.so")
+    try:
+        with pytest.raises(SwitchRefused, match="func_callerid") as refused:
+            await reception.switch.originate(Dial(new_id(), REFUSED, OURS, hide_number=True))
+    finally:
+        await ours.cli("module load func_callerid.so")
+    assert refused.value.field == "hide_number"

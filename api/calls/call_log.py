@@ -47,12 +47,12 @@ class CallLog:
         self._sip_call_id = sip_call_id or self._sip_call_id
         if not self._rang:
             self._rang = True
-            self._tell("ringing", trunk=self._attempt.trunk, sip_call_id=sip_call_id)
+            self._tell("ringing", trunk=self._attempt.trunk, sip_call_id=self._sip_call_id)
 
     def answered(self, sip_call_id: str | None) -> None:
         """Somebody, or something, picked up."""
         self._sip_call_id = sip_call_id or self._sip_call_id
-        self._tell("answered", trunk=self._attempt.trunk, sip_call_id=sip_call_id)
+        self._tell("answered", trunk=self._attempt.trunk, sip_call_id=self._sip_call_id)
 
     def ended(self, ended: Ended, answered_at: float | None) -> None:
         """It is over, and on disk."""

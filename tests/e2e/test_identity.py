@@ -18,7 +18,7 @@ CASE = '4711; a,b "c" ${SHELL(id)}'
 
 @pytest.fixture(scope="module")
 async def phone(bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
-    """A server that takes calls, and trusts who the first trunk of SIPp says that they are from."""
+    """A server that takes calls, and some of their headers."""
     folder = tmp_path_factory.mktemp("identity")
     base = settings_on(bed, folder)
     told = {"inbound": True, "headers_in": ("X-Case", "X-CRM-*")}

@@ -212,8 +212,8 @@ async def test_the_log_tells_each_step_of_an_inbound_call_once(
     placed = "placed attempt=1 direction=inbound trunk=trunk channel=17000.0"
     assert told[:3] == [
         f"call {call['id']}: {placed}",
-        f"call {call['id']}: ringing attempt=1 trunk=trunk sip_call_id=-",
-        f"call {call['id']}: answered attempt=1 trunk=trunk sip_call_id=-",
+        f"call {call['id']}: ringing attempt=1 trunk=trunk sip_call_id=3f7a@192.0.2.10",
+        f"call {call['id']}: answered attempt=1 trunk=trunk sip_call_id=3f7a@192.0.2.10",
     ]
     assert len(told) == 4
     assert " ended attempt=1 status=completed end_reason=person_hangup " in told[3]
@@ -715,6 +715,23 @@ async def test_the_networks_word_counts_on_a_trunk_that_is_trusted(
         assert call["from_number"] == caller
         assert call["sip"]["asserted_identity"] is None or caller != ANONYMOUS
         desk.attempts[-1].end(CANCELED)
+
+
+async def test_who_a_call_that_came_in_is_passed_to_is_told_whose_it_was(desk: Desk) -> None:
+    headers = {"X-Case": "{{sip_x_case}}"}
+    await answering(desk.bench, sip_headers=headers, caller_name="Reception")
+    assert await desk.ring(along=brought({}, [("X-Case", "4711")])) is None
+    desk.attempts[0].answer()
+    call_id = (await desk.the_call())["id"]
+    await until(desk.bench.store, call_id, "answered")
+    path = f"/v1/calls/{call_id}/transfer"
+    answer = await desk.bench.client.post(path, json={"number": "+15550100200"})
+    assert answer.status_code == 202, answer.text
+    third = (await desk.office.switch.dialed()).dial
+    assert (third.caller_number, third.caller_name) == (OURS, "Reception")
+    assert (third.forwarded_from, third.headers) == (OURS, {"X-Case": "4711"})
+    desk.attempts[0].end()
+    await until(desk.bench.store, call_id, "completed")
 
 
 async def test_an_extension_of_the_dialplan_is_known_by_what_was_dialled(desk: Desk) -> None:

@@ -30,8 +30,8 @@ LIGHT = """
 import sys
 import api.client
 heavy = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "uvicorn", "numpy", "llama_cpp", "piper",
-    "faster_whisper", "ctranslate2", "onnxruntime", "voice_loop.audio", "pbx.switch", "models", "api.store",
-    "api.routes", "api.http.services"}
+    "faster_whisper", "ctranslate2", "onnxruntime", "voice_loop.audio", "pbx.switch", "models",
+    "api.store", "api.routes", "api.http.services"}
 print(*sorted(heavy & set(sys.modules)))
 """
 

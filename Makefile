@@ -46,9 +46,9 @@ $(DEV_STAMP): $(STAMP) tests/requirements.lock
 demo: setup ## Place one call to the test bed's talking persona and show it live
 	@$(BIN)/offhook demo $(ARGS)
 
-# Tests of the bed wait for people's voices most of the time, so two go side by side, each worker
+# Tests of the bed wait for people's voices most of the time, so three go side by side, each worker
 # with a bed of its own; of a FreeSWITCH that answers already there is one.
-BED_WORKERS ?= $(if $(OFFHOOK_TEST_FREESWITCH),0,2)
+BED_WORKERS ?= $(if $(OFFHOOK_TEST_FREESWITCH),0,3)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
 # Pure tests wait, too: for limits that run out, processes that start.
 PURE_WORKERS ?= $(shell expr $$(nproc) + 1)

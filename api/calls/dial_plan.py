@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from api.base.numbers import is_extension
+from api.base.refusals import NotFound
 from api.policy.rewriting import rewrite
 from api.resources.trunk import NewTrunk, rules_of
 from api.store import Store
@@ -28,4 +29,8 @@ async def planned(store: Store, call_id: str, dial: Dial) -> Dial:
     name = dial.trunk
     if name is None:
         return dial
-    return as_dialled(dial, await insist(call_id, lambda: store.trunks.get(name)))
+    try:
+        trunk = await insist(call_id, lambda: store.trunks.get(name))
+    except NotFound:  # it is the PBX's alone
+        return dial
+    return as_dialled(dial, trunk)

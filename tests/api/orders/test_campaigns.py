@@ -472,7 +472,7 @@ async def test_a_crash_between_any_two_steps_neither_loses_nor_doubles(
     async def run_until(status: str) -> None:
         for _ in range(50):
             with contextlib.suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(0.3):
                     await CampaignFeeder(services).run()
             for claim in await claim_up_to(store, 9):
                 await end(store, claim.call)

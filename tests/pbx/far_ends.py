@@ -373,7 +373,7 @@ FAR_ENDS: Final[Mapping[str, str]] = {
         answered(),
         play("keys_slow"),
         pause(1000),
-        *(info(10 + at, key) + pause(985) for at, key in enumerate("1590")),
+        *(info(10 + at, key) + pause(985) for at, key in enumerate("159")),
         UNTIL_BYE,
     ),
     "keys_early": far_end(
@@ -485,7 +485,7 @@ CALLERS: Final[Mapping[str, str]] = {
     "c_keys_both": caller(
         play("keys_slow"),
         pause(1000),
-        *(info(10 + at, key) + pause(985) for at, key in enumerate("1590")),
+        *(info(10 + at, key) + pause(985) for at, key in enumerate("159")),
         _BYE,
     ),
     "c_keys_info": caller(

@@ -107,7 +107,7 @@ LINES: Final[Mapping[str, Line]] = {
     "keys_info": Line(keys="1*#AD2*0"),
     "c_talk": Line((Answered,), loud=(6, 9)),
     "c_no_ack": Line((Answered,)),
-    "c_hold_at_once": Line((Held, Answered, Resumed), loud=(3, 6)),
+    "c_hold_at_once": Line((Answered, Held, Resumed), loud=(3, 6)),
     "c_dynamic_first": Line((Answered,), loud=(0, 2)),
     "c_video_too": Line((Answered,), loud=(0, 2)),
     "c_timer": Line((Answered,), loud=(0, 2)),
@@ -169,6 +169,8 @@ class Calls:
 def came_to(call: Outcome, wanted: Line) -> Line:
     """What that call came to, to be compared."""
     told = tuple(type(one) for one in call.events if not isinstance(one, Digit | Ended))
+    if told[:2] == (Held, Answered):  # a caller who holds at once may do so before we know it
+        told = (Answered, Held, *told[2:])
     keys = "".join(one.digit for one in call.events if isinstance(one, Digit))
     end = call.end.cause
     loud = wanted.loud if wanted.loud is None or call.loud(*wanted.loud) else (0.0, 0.0)

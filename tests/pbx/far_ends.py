@@ -486,6 +486,7 @@ CALLERS: Final[Mapping[str, str]] = {
         play("keys_slow"),
         pause(1000),
         *(info(10 + at, key) + pause(985) for at, key in enumerate("159")),
+        pause(1500),
         _BYE,
     ),
     "c_keys_info": caller(

@@ -222,9 +222,12 @@ class AnswerWatch:
             return silent < self._config.pause_ms
         if self.answerer.who in MACHINES:
             return False
-        runs_on = self._stretch.ms > self._config.short_ms
-        pause_ms = self._config.pause_ms if runs_on else self._config.human_pause_ms
-        return self.answerer.who != "human" and silent < pause_ms
+        if self.answerer.who == "human":
+            return False
+        if self._stretch.ms > self._config.short_ms:
+            return silent < self._config.pause_ms
+        # That the opening is not said into a pause of a greeting; it may have been said before.
+        return self._agent_spoke < _AGENT_FRAMES and silent < self._config.human_pause_ms
 
     @property
     def suspicious(self) -> bool:

@@ -45,7 +45,7 @@ class AnswerConfig:
     short_ms: int = 1_800
     """First words up to this length, with a pause after them, are a person's."""
     human_pause_ms: int = 400
-    """That pause."""
+    """That pause, after a word or two; after more, half as long again."""
     pause_ms: int = 1_000
     """Who runs on and then is silent for so long without a machine's words waits for an answer."""
     long_ms: int = 7_000
@@ -121,6 +121,8 @@ _WORD_FRAMES: Final = 120 // FRAME_MS
 #: are fewer than twice as many.
 _MUSIC_FRAMES: Final = 3_000 // FRAME_MS
 _MUSIC_DBFS: Final = -50.0
+#: "Hello?", and not yet the first line of a greeting, which pauses soon, too.
+_WORD_OR_TWO_MS: Final = 900
 #: What people say of somebody who is not there is shorter than a greeting.
 _SECRETARY_MS: Final = 5_000
 #: What somebody says to the agent who cannot talk now, ms.
@@ -225,9 +227,11 @@ class AnswerWatch:
         if self.answerer.who == "human":
             return False
         if self._stretch.ms > self._config.short_ms:
-            return silent < self._config.pause_ms
+            # Who has heard the opening and says nothing that machines say answers it, at length.
+            answers = self._agent_spoke >= _TALKED_FRAMES and self._understood
+            return not answers and silent < self._config.pause_ms
         # That the opening is not said into a pause of a greeting; it may have been said before.
-        return self._agent_spoke < _AGENT_FRAMES and silent < self._config.human_pause_ms
+        return self._agent_spoke < _AGENT_FRAMES and silent < self._human_pause_ms
 
     @property
     def suspicious(self) -> bool:
@@ -311,6 +315,16 @@ class AnswerWatch:
     @property
     def _silent_ms(self) -> int:
         return 0 if self._stretch is None else (self._frame - self._stretch.last) * FRAME_MS
+
+    @property
+    def _understood(self) -> bool:
+        return self._words.sure and plain(self._words.text) != ""
+
+    @property
+    def _human_pause_ms(self) -> float:
+        pause_ms, stretch = self._config.human_pause_ms, self._stretch
+        brief = stretch is None or stretch.ms <= _WORD_OR_TWO_MS
+        return pause_ms if brief else 1.5 * pause_ms
 
     def _track(self, heard: Samples, *, speech: bool, agent_speaks: bool) -> None:
         self._recent = self._recent + 1 if speech else max(0, self._recent - 1)
@@ -396,11 +410,10 @@ class AnswerWatch:
 
     def _by_length(self, stretch: _Stretch) -> None:
         config = self._config
-        understood = self._words.sure and plain(self._words.text) != ""
         if stretch.ms <= config.short_ms:
-            if self._silent_ms >= config.human_pause_ms and stretch.speech >= _WORD_FRAMES:
+            if self._silent_ms >= self._human_pause_ms and stretch.speech >= _WORD_FRAMES:
                 self._decide("human", "short first words")
-        elif stretch.ms >= config.long_ms and not understood and not stretch.into_agent:
+        elif stretch.ms >= config.long_ms and not self._understood and not stretch.into_agent:
             self._decide("voicemail", f"runs on for {stretch.ms} ms")
         elif self._silent_ms >= config.pause_ms:
             self._decide("human", f"waits after {stretch.ms} ms")

@@ -109,17 +109,21 @@ async def test_a_message_is_left_without_a_beep_right_after_the_invitation() -> 
     assert ("agent", OPENING) not in call.said
 
 
-async def test_a_tone_that_was_announced_is_waited_for() -> None:
-    call = await answered(**LEAVE)
-    await call.says(ANNOUNCES, 2_400)
-    await call.quiet(2_500)
-    assert not any(call.voiced)
+async def leaves_its_message_after_a_beep(call: PhoneCall) -> None:
     await beeps(call)
     ended = call.ms - 80
     await call.until(lambda: call.voiced[-1])
     assert call.ms - ended <= 300
     assert await ends(call) == "voicemail"
     assert call.said[-1] == ("agent", MESSAGE)
+
+
+async def test_a_tone_that_was_announced_is_waited_for() -> None:
+    call = await answered(**LEAVE)
+    await call.says(ANNOUNCES, 2_400)
+    await call.quiet(2_500)
+    assert not any(call.voiced)
+    await leaves_its_message_after_a_beep(call)
 
 
 async def test_a_tone_that_does_not_come_is_not_waited_for_for_ever() -> None:
@@ -137,12 +141,7 @@ async def test_a_greeting_that_goes_on_has_the_whole_message_after_it() -> None:
     await call.says("and have a great day", 1_200)
     assert not call.voiced[-1], "it has stopped"
     await call.quiet(300)
-    await beeps(call)
-    ended = call.ms - 80
-    await call.until(lambda: call.voiced[-1])
-    assert call.ms - ended <= 300
-    assert await ends(call) == "voicemail"
-    assert call.said[-1] == ("agent", MESSAGE)
+    await leaves_its_message_after_a_beep(call)
 
 
 async def test_a_beep_over_the_message_begins_it_again() -> None:

@@ -222,9 +222,7 @@ class AnswerWatch:
         silent = self._silent_ms
         if self.answerer.who in {"menu", "hold_queue"}:
             return silent < self._config.pause_ms
-        if self.answerer.who in MACHINES:
-            return False
-        if self.answerer.who == "human":
+        if self.answerer.who in MACHINES or self.answerer.who == "human":
             return False
         if self._stretch.ms > self._config.short_ms:
             # Who has heard the opening and says nothing that machines say answers it, at length.
@@ -243,14 +241,13 @@ class AnswerWatch:
     @property
     def unsure(self) -> bool:
         """Whether somebody runs on in words that are nobody's in particular."""
-        stretch, words = self._stretch, self._words
+        stretch = self._stretch
         return (
             self.answerer.who == "unknown"
             and stretch is not None
             and stretch.ms > self._config.short_ms
-            and words.sure
-            and bool(words.text)
-            and not kinds_of(words.text)
+            and self._understood
+            and not kinds_of(self._words.text)
         )
 
     def judged(self, who: Who) -> Answerer | None:
@@ -318,7 +315,7 @@ class AnswerWatch:
 
     @property
     def _understood(self) -> bool:
-        return self._words.sure and plain(self._words.text) != ""
+        return self._words.sure and self._words.text != ""
 
     @property
     def _human_pause_ms(self) -> float:

@@ -57,10 +57,6 @@ def _of(name: str, pbx: Pbx, on_incoming: OnIncoming) -> OnIncoming:
     return take
 
 
-def _pbxs(settings: Settings) -> Mapping[str, Pbx]:
-    return {FIRST_PBX: settings.pbx, **settings.pbxs}
-
-
 def _one_switch(
     settings: Settings, pbx: Pbx, media: MediaServer, on_incoming: OnIncoming | None
 ) -> Switch:
@@ -75,7 +71,7 @@ def listening_address(settings: Settings) -> str:
     is reached, or at all of ours."""
     if settings.rtp.bind is not None:
         return settings.rtp.bind
-    facing = {local_address(*_control_address(pbx)) for pbx in _pbxs(settings).values()}
+    facing = {local_address(*_control_address(pbx)) for pbx in settings.all_pbxs.values()}
     return facing.pop() if len(facing) == 1 else any_address()
 
 

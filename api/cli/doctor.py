@@ -122,7 +122,7 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
 async def _one_pbx(name: str, settings: Settings, switch: Switch) -> Sequence[Finding]:
     from pbx.switch import SwitchError
 
-    pbx = settings.pbxs.get(name, settings.pbx)
+    pbx = settings.all_pbxs[name]
     try:
         await switch.start()
         return await switch.check()

@@ -7,7 +7,7 @@ from api.orders.destinations import read_destination
 from api.policy.rewriting import Rule, steps
 from api.resources.dialplan import DialplanObject, DialplanTest, RewrittenObject, RuleStepObject
 from api.resources.trunk import NumberRule, Trunk, rules_of, trunks_for
-from api.settings import Settings
+from api.settings import FIRST_PBX, Settings
 from api.store import Store
 from pbx.dial_string import DEFAULTS, Way
 from pbx.switch import SwitchRefused
@@ -36,7 +36,9 @@ async def try_dialplan(
         check_number(called.result)
     except SwitchRefused as error:
         refusal = refusal or f"is made {called.result!r} by the rules, and {error}"
-    pbx = settings.pbx
+    pbx = settings.all_pbxs.get(trunk.pbx or FIRST_PBX)
+    if pbx is None:
+        pbx, refusal = settings.pbx, f"is on the PBX {trunk.pbx!r}, which the settings do not name"
     dial_string = trunk.dial_string or pbx.dial_string or DEFAULTS[pbx.kind]
     return DialplanObject(
         direction="outbound",

@@ -7,6 +7,7 @@ from api.resources.answer import Created, Page
 from api.resources.dialplan import DialplanObject, DialplanTest
 from api.resources.page import PageOf
 from api.resources.trunk import TRUNK_NAME, ChangeTrunk, CreateTrunk, NewTrunk, TrunkObject
+from api.settings import FIRST_PBX
 from pbx.dial_string import check_dial_string
 
 PATH = "/v1/trunks"
@@ -78,13 +79,12 @@ async def _check_change(exchange: Exchange, asked: ChangeTrunk) -> None:
 def _check(exchange: Exchange, pbx: str | None, dial_string: str | None) -> None:
     """Raise Problem for a PBX that the settings do not name, and a dial string of another kind."""
     settings = exchange.services.settings
-    named = settings.pbxs
-    if pbx is not None and pbx not in named:
-        known = ", ".join(named) or "none"
+    if pbx is not None and pbx not in settings.pbxs:
+        known = ", ".join(settings.pbxs) or "none"
         raise invalid([FieldError(f"is none of `pbxs` ({known})", pointer("pbx"))])
     if dial_string is None:
         return
-    kind = (settings.pbx if pbx is None else named[pbx]).kind
+    kind = settings.all_pbxs[pbx or FIRST_PBX].kind
     try:
         wrong = "" if check_dial_string(dial_string) == kind else f"is none of {kind}"
     except ValueError as error:

@@ -47,13 +47,18 @@ class Settings(Section):
     recordings: Recordings = Recordings()
     retention: Retention = Retention()
 
+    @property
+    def all_pbxs(self) -> Mapping[str, Pbx]:
+        """Each PBX by its name, that of `[pbx]` first."""
+        return {FIRST_PBX: self.pbx, **self.pbxs}
+
     @model_validator(mode="after")
     def _pbxs_are_apart(self) -> Self:
         if FIRST_PBX in self.pbxs:
             raise ValueError(f"pbxs.{FIRST_PBX}: that one is [pbx]; take another name")
         asked: dict[tuple[str, int], str] = {}
         trunks: dict[str, str] = {}
-        for name, pbx in {FIRST_PBX: self.pbx, **self.pbxs}.items():
+        for name, pbx in self.all_pbxs.items():
             key = name if name == FIRST_PBX else f"pbxs.{name}"
             if pbx.kind == "asterisk" and pbx.inbound:
                 other = asked.setdefault((pbx.fastagi.host, pbx.fastagi.port), key)

@@ -1,10 +1,12 @@
 """What a trunk's dial plan makes of numbers, shown by the API; and where extensions are called."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Bench
+from api.store import Store
+from tests.api.conftest import Bench, benching
 from tests.api.doors import client_of
 from tests.api.story import NODE
 
@@ -55,6 +57,17 @@ async def test_why_no_call_goes_there(bench: Bench) -> None:
     wrong = await tried(bench, 422, number="(212) 555-0142")
     assert wrong["errors"][0]["pointer"] == "/number"
     assert "calls.default_country" in wrong["errors"][0]["detail"]
+
+
+async def test_it_is_shown_as_the_trunks_own_pbx_dials(store: Store, tmp_path: Path) -> None:
+    other = {"OFFHOOK_PBXS__BERLIN__KIND": "freeswitch"}
+    async with benching(store, tmp_path, other) as bench:
+        body = {"name": "west", "pbx": "berlin"}
+        assert (await bench.client.post("/v1/trunks", json=body)).status_code == 201
+        told = await bench.client.post(
+            "/v1/trunks/west/dialplan_test", json={"number": "+12125550142"}
+        )
+    assert told.json()["dial_string"] == "sofia/gateway/west/+12125550142"
 
 
 async def test_what_comes_in(bench: Bench) -> None:

@@ -148,6 +148,7 @@ def _serve(point: str, env: Mapping[str, str], said: str) -> None:
 
 
 # To import all that a server is takes longer than to start one: each is a fork of one that has.
+_ENDS_WITHIN_S: Final = 60.0
 _SERVERS: Final = multiprocessing.get_context("forkserver")
 _SERVERS.set_forkserver_preload([__name__])
 
@@ -158,6 +159,7 @@ class Mortal:
 
     url: str
     _process: ForkServerProcess
+    _said: Path
 
     @classmethod
     @asynccontextmanager
@@ -177,7 +179,7 @@ class Mortal:
                         said.seek(0)
                         assert process.is_alive(), f"it did not start: {said.read().decode()}"
                         await asyncio.sleep(0.02)
-                yield cls(found[1].decode(), process)
+                yield cls(found[1].decode(), process, Path(said.name))
             finally:
                 process.kill()
                 await asyncio.to_thread(process.join)
@@ -186,7 +188,9 @@ class Mortal:
         """End it without a word, as a crash does."""
         self._process.kill()
 
-    async def ended(self) -> int | None:
-        """Its exit code; that of a signal is negative."""
-        await asyncio.to_thread(self._process.join)
-        return self._process.exitcode
+    async def ended(self) -> int:
+        """Its exit code; that of a signal is negative. Who lives for a minute more fails."""
+        await asyncio.to_thread(self._process.join, _ENDS_WITHIN_S)
+        code = self._process.exitcode
+        assert code is not None, f"it was not ended: {self._said.read_text()}"
+        return code

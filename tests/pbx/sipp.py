@@ -9,6 +9,7 @@ import contextlib
 import re
 import shutil
 import socket
+import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tests.pbx.far_ends import SHORT
 from tests.pbx.kinds import OUR_NUMBER
 
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
+_UDP_SOCKETS: Final = Path("/proc/net/udp")
 _PROGRAM: Final = "sipp"
 _PATIENCE_S: Final = 10.0
 _STOP_S: Final = 1.0
@@ -258,24 +260,17 @@ class SippLab:
 
 
 async def _bound(process: Process, host: str, port: int) -> None:
-    """Wait until it listens, or has ended."""
+    """Wait until it listens, or has ended; whoever tried the port himself could be in its way."""
+    address = int.from_bytes(socket.inet_aton(host), sys.byteorder)
+    socket_of_it = f" {address:08X}:{port:04X} "
     async with asyncio.timeout(_PATIENCE_S):
-        while process.returncode is None and not _is_taken(host, port):
+        while process.returncode is None and socket_of_it not in _UDP_SOCKETS.read_text():
             await asyncio.sleep(0.02)
 
 
 def _target(host: str, port: int, number: str, rate: float) -> tuple[str, ...]:
     """Whom to call, and how often: the options of a caller."""
     return (f"{host}:{port}", "-s", number, "-r", "1", "-rp", str(round(1000 / rate)))
-
-
-def _is_taken(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        try:
-            one.bind((host, port))
-        except OSError:
-            return True
-        return False
 
 
 def _free_port(host: str) -> int:

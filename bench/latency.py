@@ -2,7 +2,7 @@
 
     python -m bench.latency [--calls 1 20 100] [--turns 6] [--json]
 
-A person who is a process of its own orders a coffee over RTP (the closed part of the laboratory's
+A person who is a process of its own calls and orders a coffee over RTP (the closed part of the laboratory's
 recordings), is answered, and speaks again. From the last packet in which its voice is loud to the
 first loud one that comes back.
 Speech recognition takes 100 ms, the language model 150 ms to its first word and 20 ms for each
@@ -132,7 +132,8 @@ async def measure(calls: int, turns: int) -> Result:
         turn_end=turn_end,
         onset=OnsetNet(),
     )
-    config = ConversationConfig("Confirm the visit.", first_sentence_mode="none")
+    # They call us: nobody asks whether a machine is there.
+    config = ConversationConfig("Take the order.", first_sentence_mode="none", voicemail="ignore")
     before = resident_mb()
     tasks = []
     try:

@@ -24,6 +24,7 @@ from api.calls.several_pbxs import SeveralPbxs
 from api.calls.switches import listening_address, make_switch
 from api.compat.endpoints import ENDPOINTS
 from api.compat.webhooks import webhook_body
+from api.console.app import console
 from api.deployment import Deployment
 from api.dialing.dialer import Dialer
 from api.dialing.inbound import InboundCalls
@@ -167,7 +168,7 @@ async def serving(
             node=folder.node,
         )
         inbound = InboundCalls(services, dialer, watch.problem)
-        app = create_app(services, ENDPOINTS)
+        app = create_app(services, ENDPOINTS, console)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
         keeper = RecordingKeeper(store, folder)
         housekeeper = Housekeeper(store, settings.retention, keeper)

@@ -50,6 +50,8 @@ BUNDLED = (
     ("OpenSSL", "cryptography", "Apache-2.0"),
     ("Starter models, speech detector, sounds", "Offhook", "GPL-3.0-or-later AND CC0-1.0"),
     ("Recordings of people (laboratory)", "Offhook", "Apache-2.0 AND CC-BY-4.0 AND MIT"),
+    ("htmx, its SSE extension", "Offhook (console)", "0BSD"),
+    ("wavesurfer.js", "Offhook (console)", "BSD-3-Clause"),
     ("Asterisk", "image offhook-asterisk, test bed", "GPL-2.0-only"),
     ("Asterisk's English sounds", "image offhook-carrier, test bed", "CC-BY-SA-3.0"),
     ("PostgreSQL", "its own image", "PostgreSQL"),

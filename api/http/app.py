@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from api.base.problems import FieldError, Problem, invalid, problem_of
@@ -30,13 +30,24 @@ from api.resources.dialect import Dialect
 from api.resources.idempotency import Idempotency
 from api.resources.key import ApiKey
 
+#: Makes routes for people beside those for programs.
+Pages = Callable[[Services, Guard, LongAnswers], Sequence[BaseRoute]]
 
-def create_app(services: Services, endpoints: Sequence[Endpoint]) -> Starlette:
+
+def create_app(
+    services: Services, endpoints: Sequence[Endpoint], pages: Pages = lambda *_: ()
+) -> Starlette:
     """The HTTP side of Offhook; `services` are started and stopped by the caller."""
+    limits = services.settings.server
+    guard = Guard(services.store.keys, limits.rate_limit_per_minute)
+    streams = LongAnswers(services.store.keys, limits.max_streams, limits.max_streams_per_key)
     proxies = Proxies(services.settings.server.trusted_proxies)
     dialects = {one.dialect.name: one.dialect for one in endpoints if one.dialect is not None}
     app = Starlette(
-        routes=_routes(services, endpoints),
+        routes=[
+            *pages(services, guard, streams),
+            *_routes(services, endpoints, guard, streams),
+        ],
         middleware=[Middleware(Front, proxies, tuple(dialects.values()))],
         exception_handlers={
             Problem: _problem,
@@ -72,12 +83,11 @@ class OnePath(Route):
 Tables = Mapping[Dialect | None, Mapping[str, Endpoint]]
 
 
-def _routes(services: Services, endpoints: Sequence[Endpoint]) -> list[Route]:
+def _routes(
+    services: Services, endpoints: Sequence[Endpoint], guard: Guard, streams: LongAnswers
+) -> list[Route]:
     """One route per path: with two, a wrong method's `Allow` would name only the first's."""
     gate = IdempotencyGate(services.store.answers, services.seal)
-    limits = services.settings.server
-    streams = LongAnswers(services.store.keys, limits.max_streams, limits.max_streams_per_key)
-    guard = Guard(services.store.keys, limits.rate_limit_per_minute)
     paths: dict[str, dict[Dialect | None, dict[str, Endpoint]]] = {}
 
     def add(path: str, dialect: Dialect | None, endpoint: Endpoint) -> None:
@@ -146,7 +156,7 @@ def _handler(
             key = await guard.admit(request)
             endpoint, methods = _choose(tables, request, key)
             check_scope(key, endpoint)
-        _refuse_nul(request)
+        refuse_nul(request)
         if endpoint.method == "GET":
             answer = await endpoint.respond(Exchange(services, request, key))
             if isinstance(answer, StreamingResponse | FileResponse):
@@ -190,7 +200,7 @@ def _require_json(request: Request) -> None:
         raise Problem(415, "unsupported_media_type", detail)
 
 
-def _refuse_nul(request: Request) -> None:
+def refuse_nul(request: Request) -> None:
     """Nothing has a NUL in its name: PostgreSQL would fail to look for it."""
     if "\0" in request.scope["path"]:
         raise HTTPException(404)

@@ -42,13 +42,25 @@ class Guard:
         except Problem:
             self._count_failure(request)
             raise
+        self.count(request, key)
+        return key
+
+    async def sign_in(self, request: Request, key: str) -> ApiKey:
+        """Whose key somebody has typed. Raises Problem: 401 without a live key, 429 too often."""
+        found = await self._keys.recognise(key) if len(key) <= MAX_KEY else None
+        if found is None:
+            self._count_failure(request)
+            raise _unauthorized("this API key is unknown or revoked")
+        return found
+
+    def count(self, request: Request, key: ApiKey) -> None:
+        """Count a request of this key. Raises Problem 429 too often."""
         limit = self._limit if key.rate_limit_per_minute is None else key.rate_limit_per_minute
         if limit:
             standing = self._requests.take(key.id, limit, time.monotonic())
             request.state.rate_limit = standing.headers("key")
             if standing.retry_after_s is not None:
                 raise _too_many(standing, f"this key may make {limit} requests a minute")
-        return key
 
     async def _authenticate(self, request: Request) -> ApiKey:
         given = request.headers.get("authorization")

@@ -33,6 +33,10 @@ class Server(Section):
         description="Where clients reach the server, as `https://calls.example.org`: what links "
         "begin with. Unset means `http://` with `server.host` and its port.",
     )
+    console: bool = Field(
+        default=True,
+        description="Whether people are served the [console](console.md) at `/console`.",
+    )
     max_body_bytes: int = Field(
         default=262_144,
         ge=1024,

@@ -37,6 +37,7 @@ from api.store.queries import Calls
 from api.store.rates import Rates
 from api.store.recordings import Recordings
 from api.store.secrets import Secrets
+from api.store.sessions import Sessions
 from api.store.signing_secret import SigningSecret
 from api.store.sqlite import SqliteDatabase
 from api.store.transfers import Transfers
@@ -88,6 +89,7 @@ class Store:
         self.budget = BudgetBook(database, clock)
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
+        self.sessions = Sessions(database, clock)
         self.organization = Organization(database)
         self.signing_secret = SigningSecret(database, clock, seal)
         self.outbox = Outbox(database, seal)

@@ -82,7 +82,7 @@ class Keys:
 
         async def work(connection: AsyncConnection) -> list[ApiKey]:
             rows = await connection.execute(select(api_keys).order_by(api_keys.c.created_at))
-            return [_api_key(row) for row in rows]
+            return [api_key_of(row) for row in rows]
 
         return await self._database.read(work)
 
@@ -94,7 +94,7 @@ class Keys:
                 connection, select(api_keys), by, limit, cursor, latest_first=True
             )
         )
-        return page.map(_api_key)
+        return page.map(api_key_of)
 
     async def get(self, key_id: str) -> ApiKey:
         """Raises NotFound."""
@@ -102,7 +102,7 @@ class Keys:
         row = await self._database.read(
             lambda connection: load_existing(connection, query, "API key")
         )
-        return _api_key(row)
+        return api_key_of(row)
 
     async def revoke(self, key_id: str) -> bool:
         """Revoke by id or by shown prefix; False if no live key matches."""
@@ -129,7 +129,7 @@ class Keys:
                     select(api_keys).where(api_keys.c.key_hash == hash_key(key), _LIVE)
                 )
             ).one_or_none()
-            return None if row is None else _api_key(row)
+            return None if row is None else api_key_of(row)
 
         return await self._database.read(work)
 
@@ -143,7 +143,8 @@ class Keys:
         return await self._database.read(work)
 
 
-def _api_key(row: Any) -> ApiKey:
+def api_key_of(row: Any) -> ApiKey:
+    """The record of a row of `api_keys`."""
     values = dict(row._mapping)
     del values["key_hash"]
     return ApiKey(**values)

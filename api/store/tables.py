@@ -127,6 +127,16 @@ api_keys = Table(
     Column("revoked_at", Double),
 )
 
+#: Who is signed in at the console.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("api_key_id", ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+)
+
 #: What the deployment made up for itself, such as the webhook signing secret.
 kept_values = Table(
     "kept_values",

@@ -13,6 +13,7 @@ import pytest
 import api.http.app
 from api.calls.recording_folder import open_folder
 from api.compat.endpoints import ENDPOINTS
+from api.console.app import console
 from api.egress.sealing import Seal, new_key
 from api.http.app import create_app
 from api.http.server import http_server, listen
@@ -221,7 +222,7 @@ async def benching(
     _, key = await store.keys.create("tests")
     with listener:
         async with (
-            http_server(create_app(services, ENDPOINTS), listener, settings.server),
+            http_server(create_app(services, ENDPOINTS, console), listener, settings.server),
             httpx.AsyncClient(
                 base_url=url,
                 headers={"Authorization": f"Bearer {key}"},

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx
 
 from api.compat.endpoints import ENDPOINTS
+from api.console.app import console
 from api.http.app import create_app
 from api.settings import load_settings
 from tests.api.conftest import SETTINGS, Bench
@@ -28,7 +29,7 @@ async def client_of(
         peer: address that the application sees.
     """
     loaded = load_settings(None, SETTINGS | dict(settings or {}))
-    app = create_app(replace(bench.services, settings=loaded), ENDPOINTS)
+    app = create_app(replace(bench.services, settings=loaded), ENDPOINTS, console)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=(peer, 50_000)),
         base_url="http://offhook",

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.base.problems import Problem, problem_of
 from api.base.refusals import Refused
-from api.console import calls
+from api.console import call, calls
 from api.console.forms import MAX_FORM_BYTES, form_token, read_form
 from api.console.sign_in import SESSION, sign_in, sign_in_page, sign_out
 from api.console.visit import HOME, Page, Visit, go
@@ -36,6 +36,7 @@ _PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("GET", "", home),
     ("POST", "/sign-out", sign_out),
     *calls.PAGES,
+    *call.PAGES,
 )
 
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from api.base.times import rfc3339
+
 _CODE: Final = re.compile(r"`([^`]*)`")
 
 
@@ -22,6 +24,7 @@ def _environment() -> Environment:
     made.filters |= {
         "words": words,
         "when": when,
+        "at": at,
         "lasted": lasted,
         "money": money,
         "prose": prose,
@@ -40,6 +43,11 @@ def when(time: str | None) -> Markup:
     if not time:
         return Markup("–")
     return Markup('<time datetime="{}">{} {}</time>').format(time, time[:10], time[11:19])
+
+
+def at(seconds: float) -> Markup:
+    """Unix seconds, as `when`."""
+    return when(rfc3339(seconds))
 
 
 def lasted(seconds: float | None) -> str:

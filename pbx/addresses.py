@@ -24,6 +24,15 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def is_private(endpoint: str) -> bool:
+    """Whether `address:port` is of a network of somebody's own (RFC 1918), and so behind a NAT for
+    everybody else; False for what is no address."""
+    try:
+        return plain_address(unbracketed(endpoint.rpartition(":")[0])).is_private
+    except ValueError:
+        return False
+
+
 def local_address(host: str, port: int) -> str:
     """Our IP address on the way there, by this machine's routes; nothing is sent.
 

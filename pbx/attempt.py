@@ -7,7 +7,7 @@ which carries out what the core asks of the PBX.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Generic, Protocol
 
@@ -15,10 +15,12 @@ from pbx.attempt_core import CloseMedia, ConnectMedia, CoreT, DisconnectMedia
 from pbx.audio_port import MediaError
 from pbx.audio_watch import AudioWatch, TrunkAudio
 from pbx.media import MediaLeg
+from pbx.sent_watch import FarEndReport, SentWatch
 from pbx.switch import (
     Answered,
     Attempt,
     AudioLost,
+    AudioProblem,
     AudioRestored,
     Dialing,
     Digit,
@@ -75,8 +77,17 @@ class Driver(Protocol[CoreT]):
         """Begin to free what is stuck in the PBX: it has audio from the trunk, and we have none."""
         ...
 
-    def unheard(self, attempt: "LiveAttempt[CoreT]") -> None:
-        """Called where an answered attempt has brought no audio at all for a while."""
+    def unheard(self, attempt: "LiveAttempt[CoreT]", *, arriving: bool, before: bool) -> None:
+        """Called where an answered attempt has brought no audio for a while.
+
+        Args:
+            arriving: whether it comes to the PBX.
+            before: whether there was some before.
+        """
+        ...
+
+    def unsent(self, attempt: "LiveAttempt[CoreT]") -> None:
+        """Called where the far end reports that it hears nothing of us."""
         ...
 
     async def refer(self, attempt: "LiveAttempt[CoreT]", number: str) -> None:
@@ -116,6 +127,7 @@ class LiveAttempt(Generic[CoreT]):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_for: float | None = None
         self._watch: AudioWatch | None = None
+        self._sent_watch: SentWatch | None = None
         self._next_look: asyncio.TimerHandle | None = None
         self.pump()
 
@@ -171,13 +183,19 @@ class LiveAttempt(Generic[CoreT]):
         other._require_answered("transfer")
         await self._driver.join(self, other)
 
+    @property
+    def problems(self) -> Sequence[AudioProblem]:
+        return self.core.problems
+
     def media_stats(self) -> MediaStats:
         stats, core = self.leg.stats(), self.core
         # Where the PBX transcodes, it makes a new stream without gaps.
-        lost = max(stats.lost, core.trunk_lost)
+        lost = max(stats.lost, core.trunk.lost or 0)
         return replace(
             stats,
             lost=lost,
+            leg_lost=stats.lost,
+            trunk=core.trunk,
             holds=core.holds,
             held_s=round(core.held_s, 2),
             gaps=core.gaps,
@@ -230,14 +248,17 @@ class LiveAttempt(Generic[CoreT]):
                     self._queue.qsize() >= _QUEUE - _RESERVED
                 ):
                     _log.warning("%s: too many unread events; %r is dropped", self.id, output)
-                case Dialing() | Ringing() | EarlyMedia() | Transferred():
+                case Dialing() | Ringing() | EarlyMedia() | AudioProblem() | Transferred():
                     self._queue.put_nowait(output)
                 case Answered():
                     self._queue.put_nowait(output)
                     self._watch = AudioWatch(time.monotonic(), self._driver.ask_s)
+                    self._sent_watch = SentWatch(time.monotonic())
                     self._look_later()
                 case Digit() | Held() | Resumed() | AudioLost() | AudioRestored():
                     self._queue.put_nowait(output)
+                case FarEndReport():
+                    self._reported(output)
                 case _:
                     self._driver.carry_out(self, output)
         if self.core.deadline != self._timer_for:
@@ -256,14 +277,23 @@ class LiveAttempt(Generic[CoreT]):
         match watch.trunk_received(had, now):
             case "renew":
                 self._driver.renew_audio(self)
-            case "unheard":
-                self._driver.unheard(self)
+            case "unheard" | "stopped" as what:
+                self._driver.unheard(self, arriving=watch.arriving, before=what == "stopped")
             case "lost":
                 dead = had is not None and had.reports is not None
                 self.core.lose_audio(watch.since, now, dead=dead)
             case "restored":
                 self.core.restore_audio(now)
         self.pump()
+
+    def _reported(self, report: FarEndReport) -> None:
+        watch, now = self._sent_watch, time.monotonic()
+        if watch is None:
+            return
+        if not self._expects_audio:
+            watch.pause(now)
+        elif watch.reported(report, now):
+            self._driver.unsent(self)
 
     @property
     def _expects_audio(self) -> bool:

@@ -15,6 +15,7 @@ from pbx.state_machine import StateMachine
 from pbx.switch import (
     Answered,
     AudioLost,
+    AudioProblem,
     AudioRestored,
     Cause,
     Dialing,
@@ -22,10 +23,13 @@ from pbx.switch import (
     EarlyMedia,
     Ended,
     Held,
+    LikelyCause,
+    ProblemName,
     Progress,
     Resumed,
     Ringing,
     Transferred,
+    TrunkStats,
 )
 
 #: Seconds for a hang-up to take effect before it is asked for again, and how often.
@@ -40,6 +44,8 @@ SILENCE_SHARE: Final = 0.9
 #: than the shortest pause between two (65 ms in ETSI ES 201 235-2), for we may hear of one late.
 _KEY_S: Final = 0.16
 _KEY_GAP_S: Final = 0.03
+#: What may be told more than once.
+_REPEATED: Final = frozenset({Digit, Held, Resumed, AudioLost, AudioRestored, AudioProblem})
 #: What an answered call ends with that nobody has hung up.
 _BY_PBX: Final = "The PBX ended the call by itself: its operator, a limit of its own, or a restart."
 #: Seconds to wait for the PBX's last word about what is gone already.
@@ -103,6 +109,7 @@ PHASES: Final[Mapping[Phase, Mapping[Step, Phase]]] = {
         Resumed: "answered",
         AudioLost: "answered",
         AudioRestored: "answered",
+        AudioProblem: "answered",
         Transferred: "transferred",
         Ended: "over",
     },
@@ -180,8 +187,10 @@ class AttemptCore(ABC, Generic[OutputT]):
         self._call_id: str | None = None
         self._parting: str | None = None
         """What is to be told of the end of an answered call, in place of the network's cause."""
-        self.trunk_lost = 0
-        """Packets that the trunk lost on their way to the PBX, as far as that tells."""
+        self.trunk = TrunkStats()
+        """What the PBX counted there, as far as it has told."""
+        self.problems: list[AudioProblem] = []
+        """Those that were told."""
 
     @property
     def over(self) -> bool:
@@ -269,6 +278,16 @@ class AttemptCore(ABC, Generic[OutputT]):
             self._note_gap(now)
             self._tell(AudioRestored(now + self._epoch))
 
+    def tell_problem(
+        self, problem: ProblemName, cause: LikelyCause, message: str, now: float
+    ) -> bool:
+        """One side is not heard; told once for each. Whether that is news."""
+        told = AudioProblem(now + self._epoch, problem, cause, message)
+        news = all(one.problem != problem for one in self.problems) and self._tell(told)
+        if news:
+            self.problems.append(told)
+        return news
+
     def on_deadline(self, now: float) -> None:
         """Force what did not come by itself."""
         if self._deadline is None or now < self._deadline or self._settle(now):
@@ -330,7 +349,7 @@ class AttemptCore(ABC, Generic[OutputT]):
     def _tell(self, progress: Progress) -> bool:
         """Tell that, if it is news in this phase; whether it is."""
         kind = type(progress)
-        once = kind not in (Digit, Held, Resumed, AudioLost, AudioRestored)
+        once = kind not in _REPEATED
         if (once and kind in self._told) or not self._phases.step(kind):
             return False
         self._told.add(kind)

@@ -45,6 +45,8 @@ class AudioWatch:
         self._grew = False
         self._renewed = False
         self._unheard_told = False
+        self.arriving = False
+        """Whether audio came to the PBX, when it was asked last."""
         self.lost = False
         self.comfort_noise = False
         """Whether there was such."""
@@ -69,11 +71,11 @@ class AudioWatch:
 
     def trunk_received(
         self, had: TrunkAudio | None, now: float
-    ) -> Literal["renew", "unheard", "lost", "restored"] | None:
+    ) -> Literal["renew", "unheard", "stopped", "lost", "restored"] | None:
         """Note what the PBX says; None where it cannot tell.
 
         "renew": what comes as often as audio, and is not handed on, may be stuck in the PBX.
-        "unheard", once: no audio has come at all.
+        "unheard", or "stopped", once: no audio has come at all, or none any more.
         """
         before, self._asked = self._asked, None if had is None else (had, now)
         grew = often = False
@@ -92,10 +94,12 @@ class AudioWatch:
             if had.reports != last.reports and not self.lost:
                 self._since = now
         self._grew = grew
-        never = not (self._received or self.comfort_noise or self._unheard_told)
-        if never and now - self._begun >= UNHEARD_S and (often or not grew):
+        self.arriving = often
+        waited = now - max(self._since, self._begun) >= UNHEARD_S
+        # A far end that sends comfort noise need not send any for long.
+        if waited and (often or not grew) and not (self.comfort_noise or self._unheard_told):
             self._unheard_told = True
-            return "unheard"
+            return "stopped" if self._received else "unheard"
         if self.lost or now - self._since < LOST_S:
             return None
         self.lost = True

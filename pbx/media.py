@@ -35,6 +35,7 @@ from pbx.jitter import Heard, JitterBuffer
 from pbx.pacer import Lateness, Pacer
 from pbx.rtp import RtpError
 from pbx.source_filter import SourceAddress
+from pbx.speech_level import SpeechLevel
 from pbx.switch import Finding, MediaStats
 from voice_loop.audio import frame_samples
 from voice_loop.ports import AudioPeer, ForewarnedPeer, TimedPeer
@@ -68,6 +69,9 @@ class MediaLeg:
         self._buffer = JitterBuffer(codec.rate)
         self.recode(codec)
         self._samples = frame_samples(codec.rate)
+        self._frames = 0
+        self._heard_level = SpeechLevel(codec.rate)
+        self._sent_level = SpeechLevel(codec.rate)
         self._source: SourceAddress | None = None
         self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
         self._peer: AudioPeer | None = None
@@ -226,6 +230,13 @@ class MediaLeg:
             jitter_ms=reception.jitter_ms,
             excess=self._excess,
             strays=strays,
+            leg_lost=reception.lost,
+            bursts=reception.bursts,
+            mean_jitter_ms=reception.mean_jitter_ms,
+            buffer_ms=buffer.target_ms,
+            frames=self._frames,
+            heard_level=self._heard_level.level(),
+            sent_level=self._sent_level.level(),
         )
 
     def receive(self, datagram: bytes, now: float) -> None:
@@ -262,6 +273,8 @@ class MediaLeg:
             if isinstance(self._peer, TimedPeer):
                 self._peer.miss(skipped)
         self._frame = self._buffer.pop(now)
+        self._frames += 1
+        self._heard_level.push(self._frame.frame)
         if self._forewarned is not None:
             try:
                 self._forewarned.expect(self._frame.frame)
@@ -282,6 +295,7 @@ class MediaLeg:
                     if reply.shape != (self._samples,):
                         raise ValueError(f"a frame of {self._samples} samples, not {reply.shape}")
                     payload = self._coder.encode(reply)
+                    self._sent_level.push(reply)
             except Exception:
                 self._detach_failed()
         self._send(self._coder.encode(self._buffer.silence) if payload is None else payload)

@@ -166,6 +166,8 @@ class ReceptionStats:
         """Packets in all, duplicates too."""
         self.duplicate = 0
         self.reordered = 0
+        self.bursts = 0
+        """How often packets were missing, one or more at a time; some may have come later."""
         self._clock = clock
         self._ssrc = -1
         self._highest = 0
@@ -177,6 +179,8 @@ class ReceptionStats:
         self._last_timestamp = 0
         self._last_arrival = 0.0
         self._jitter = 0.0
+        self._jitter_sum = 0.0
+        self._jitters = 0
 
     @property
     def lost(self) -> int:
@@ -187,6 +191,11 @@ class ReceptionStats:
     def jitter_ms(self) -> float:
         """The interarrival jitter estimate in milliseconds."""
         return self._jitter * 1000 / self._clock
+
+    @property
+    def mean_jitter_ms(self) -> float:
+        """The mean of that estimate over all packets."""
+        return self._jitter_sum / max(1, self._jitters) * 1000 / self._clock
 
     def update(self, packet: RtpPacket, now: float) -> Arrival:
         """Enter one packet that arrived at `now` (seconds)."""
@@ -199,6 +208,7 @@ class ReceptionStats:
         if step > 0:
             self._highest = sequence
             self._span += step
+            self.bursts += step > 1
             self._seen = ((self._seen << step) | 1) & self._SEEN_MASK
             arrival = Arrival.NEWEST
         elif self._seen >> -step & 1:
@@ -215,6 +225,8 @@ class ReceptionStats:
         difference = abs((now - self._last_arrival) * self._clock - spacing)
         if difference < self._clock:  # more than a second is another clock's time
             self._jitter += (difference - self._jitter) / 16
+            self._jitter_sum += self._jitter
+            self._jitters += 1
         self._last_timestamp = packet.timestamp
         self._last_arrival = now
         return arrival

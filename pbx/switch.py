@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from pbx.speech_level import NO_LEVEL, Level
 from voice_loop.ports import AudioPeer
 
 #: Terminal states of an attempt.
@@ -14,6 +15,13 @@ EndState = Literal["completed", "no_answer", "busy", "canceled", "failed"]
 #: How our own trunk kept a call from its number: no answer at all, our credentials or account
 #: refused, a failure of the carrier's.
 TrunkFault = Literal["trunk_unreachable", "trunk_refused", "trunk_failed"]
+
+#: Why audio does not come through: our address that the PBX is told or has (`rtp.advertise`), no
+#: codec in common, an address that is not reachable from the other side, a packet filter, the far
+#: end itself, the network on the way to it, or more than one of these.
+LikelyCause = Literal["rtp_address", "codec", "nat", "firewall", "far_end", "network", "unknown"]
+#: Whose audio does not come through: the far end's to us, or ours to it.
+ProblemName = Literal["no_audio_in", "no_audio_out"]
 
 #: UTF-8 bytes of a text message. A SIP MESSAGE should not exceed 1300 bytes in all (RFC 3428
 #: section 8), and a line of AMI, in which the text stands as base64, holds 1024 characters.
@@ -141,6 +149,18 @@ class AudioRestored:
 
 
 @dataclass(frozen=True)
+class AudioProblem:
+    """One side is not heard, and why that is likely so. Told once for each direction."""
+
+    at: float
+    problem: ProblemName
+    """No audio has come for 5 s; what we send does not reach the far end, by its own reports."""
+    cause: LikelyCause
+    message: str
+    """A sentence that says what was seen, and how to mend it."""
+
+
+@dataclass(frozen=True)
 class Transferred:
     """The far end talks to somebody else now, not to us; `Ended` tells when we are out of it."""
 
@@ -165,6 +185,7 @@ Progress = (
     | Resumed
     | AudioLost
     | AudioRestored
+    | AudioProblem
     | Transferred
     | Ended
 )
@@ -188,6 +209,23 @@ class SwitchRefused(SwitchError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+@dataclass(frozen=True)
+class TrunkStats:
+    """What the PBX counted on the trunk's leg; None for what it does not tell."""
+
+    codec: str | None = None
+    """As the PBX calls it: `alaw`, `PCMU`."""
+    received: int | None = None
+    """Packets, as in those that follow."""
+    lost: int | None = None
+    sent: int | None = None
+    jitter_ms: float | None = None
+    reported_lost: int | None = None
+    """Of what was sent, by the far end's reports (RTCP), as in those that follow."""
+    reported_jitter_ms: float | None = None
+    round_trip_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -217,6 +255,19 @@ class MediaStats:
     """Seconds without any."""
     comfort_noise: bool = False
     """Whether the trunk brought comfort noise (RFC 3389) that the PBX did not hand on to us."""
+    leg_lost: int = 0
+    """Of `lost`, what was lost on our own leg, the trunk's included where the PBX hands it on."""
+    bursts: int = 0
+    """How often packets were missing, one or more at a time."""
+    mean_jitter_ms: float = 0.0
+    """Over all packets, where `jitter_ms` is of the last."""
+    buffer_ms: int = 0
+    """What the jitter buffer delays by in the end."""
+    frames: int = 0
+    """Heard in all, of 20 ms."""
+    heard_level: Level = NO_LEVEL
+    sent_level: Level = NO_LEVEL
+    trunk: TrunkStats = TrunkStats()
 
 
 class Attempt(Protocol):
@@ -270,6 +321,11 @@ class Attempt(Protocol):
         ...
 
     def media_stats(self) -> MediaStats: ...
+
+    @property
+    def problems(self) -> Sequence[AudioProblem]:
+        """What was told of its audio so far."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pbx.switch import (
     Attempt,
     Dial,
     Ended,
+    LikelyCause,
     SwitchNotReachedError,
     SwitchRefused,
     SwitchUnavailable,
@@ -49,10 +50,18 @@ TrunkT = TypeVar("TrunkT", bound=Trunk)
 class Unheard:
     """Why a far end is not heard."""
 
-    cause: str
-    """The likely one, and how to mend it."""
+    cause: LikelyCause
+    message: str
+    """What was seen, and how to mend it."""
     hopeless: bool = False
     """Whether there will never be audio on this call."""
+
+
+_STOPPED: Final = Unheard(
+    "network",
+    "the far end sends neither audio nor reports (RTCP): its line or network is gone, or a NAT or "
+    "a firewall on the way has forgotten the call",
+)
 
 
 class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
@@ -147,19 +156,39 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
     def renew_audio(self, attempt: LiveAttempt[CoreT]) -> None:
         """Where nothing can be stuck, nothing is done."""
 
-    def unheard(self, attempt: LiveAttempt[CoreT]) -> None:
-        self._attempts.spawn(self._tell_unheard(attempt))
+    def unheard(self, attempt: LiveAttempt[CoreT], *, arriving: bool, before: bool) -> None:
+        self._attempts.spawn(self._tell_unheard(attempt, arriving, before))
 
-    async def _tell_unheard(self, attempt: LiveAttempt[CoreT]) -> None:
-        why = await self._why_unheard(attempt)
-        cause = why.cause
+    async def _tell_unheard(
+        self, attempt: LiveAttempt[CoreT], arriving: bool, before: bool
+    ) -> None:
+        if before and not arriving:
+            why = _STOPPED
+        else:
+            why = await self._why_unheard(attempt)
+        cause = why.message
         if (strays := attempt.leg.stats().strays) > 0:
             cause += f"; {strays} packets came from addresses of no call (rtp.latch)"
-        _log.warning("%s: no audio %g s after the answer: %s", attempt.id, UNHEARD_S, cause)
-
+        since = "after there was some" if before else "after the answer"
+        _log.warning("%s: no audio for %g s %s: %s", attempt.id, UNHEARD_S, since, cause)
+        now = time.monotonic()
+        attempt.core.tell_problem("no_audio_in", why.cause, f"no audio {since}: {cause}", now)
         if why.hopeless:
-            attempt.core.fail(f"There was no audio: {why.cause}.", time.monotonic())
-            attempt.pump()
+            attempt.core.fail(f"There was no audio: {why.message}.", now)
+        attempt.pump()
+
+    def unsent(self, attempt: LiveAttempt[CoreT]) -> None:
+        self._attempts.spawn(self._tell_unsent(attempt))
+
+    async def _tell_unsent(self, attempt: LiveAttempt[CoreT]) -> None:
+        why = await self._why_unsent(attempt)
+        if attempt.core.tell_problem("no_audio_out", why.cause, why.message, time.monotonic()):
+            _log.warning("%s: the far end does not hear us: %s", attempt.id, why.message)
+        attempt.pump()
+
+    async def _why_unsent(self, attempt: LiveAttempt[CoreT]) -> Unheard:  # noqa: ARG002
+        """Why that far end does not hear us."""
+        return Unheard("firewall", "the far end reports (RTCP) that nothing of ours arrives")
 
     @abstractmethod
     async def _why_unheard(self, attempt: LiveAttempt[CoreT]) -> Unheard:

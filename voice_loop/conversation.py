@@ -39,7 +39,7 @@ from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.director import Director
 from voice_loop.echo import EchoCanceller
-from voice_loop.events import EndReason, Turn
+from voice_loop.events import Echo, EndReason, Turn
 from voice_loop.faq import Faq
 from voice_loop.media_tick import MediaTick
 from voice_loop.phrases import phrases
@@ -135,8 +135,8 @@ class Conversation:
         )
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
-        echo = EchoCanceller(line_rate, call_id)
-        self._tick = MediaTick(speech_input, barge_in, echo, ambience, self._post)
+        self._echo = EchoCanceller(line_rate, call_id)
+        self._tick = MediaTick(speech_input, barge_in, self._echo, ambience, self._post)
         self._director = Director(
             call_id,
             config,
@@ -224,6 +224,11 @@ class Conversation:
     def took_voicemail(self) -> bool:
         """Whether an answering machine took the call."""
         return self._director.voicemail
+
+    @property
+    def echo(self) -> Echo | None:
+        """Our own voice, where the line was found to give it back."""
+        return self._echo.found
 
     @property
     def answerer(self) -> Answerer:

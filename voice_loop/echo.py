@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, FULL_SCALE, Samples, frame_samples
+from voice_loop.events import Echo
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,8 @@ class EchoCanceller:
         self._quiet_for = 0
         self._strange = 0
         self._unlike = 0
+        self.found: Echo | None = None
+        """The echo that was found last."""
         self._filter: _Filter | None = None
         self._trial: _Filter | None = None
 
@@ -182,12 +185,14 @@ class EchoCanceller:
         trial.tried += 1
         if trial.explained > _PROOF[trial.tried - 1]:
             self._filter, self._trial = trial, None
-            match, ms = trial.match, FRAME_MS / self._size
+            match = trial.match
+            delay_ms = round(match.delay * FRAME_MS / self._size)
+            self.found = Echo(delay_ms, round(20 * float(np.log10(match.gain + 1e-6)), 1))
             log.info(
-                "call %s: our own voice comes back after %.0f ms, at about %.0f dB",
+                "call %s: our own voice comes back after %d ms, at about %.0f dB",
                 self._call_id,
-                match.delay * ms,
-                20 * np.log10(match.gain + 1e-6),
+                self.found.delay_ms,
+                self.found.level_db,
             )
             return True
         if trial.explained < _LEAST or trial.tried == len(_PROOF):

@@ -67,3 +67,12 @@ class Turn:
     """Of an agent turn that answers the person."""
     tool: ToolUse | None = None
     """Of a tool's turn."""
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Our own voice, come back on the line."""
+
+    delay_ms: int
+    level_db: float
+    """Of what was sent."""

@@ -55,6 +55,8 @@ CALL_EVENTS: Final[frozenset[str]] = frozenset(EVENT_OF.values()) | {
     "call.early_media",
     "call.digit",
     *get_args(AudioEvent),
+    "call.audio_problem",
+    "call.quality",
     "call.turn",
     "call.transfer_started",
     "call.transferred",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
@@ -43,11 +43,13 @@ from api.store.ledger_writer import LedgerWriter, insist
 from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter
+from pbx.quality import assess, problem_of
 from pbx.switch import (
     LIMIT_MARGIN_S,
     Answered,
     Attempt,
     AudioLost,
+    AudioProblem,
     AudioRestored,
     Cause,
     Dial,
@@ -467,6 +469,9 @@ class CallRunner:
                             self._dead = dead
                             self._limit_gap(at - since)
                             self._note_audio("call.audio_lost", at)
+                        case AudioProblem(at):
+                            problem = asdict(problem_of(event))
+                            self._scribe.note(partial(calls.record_problem, call_id, at, problem))
                         case AudioRestored(at):
                             self._expect_audio()
                             self._note_audio("call.audio_restored", at)
@@ -676,12 +681,24 @@ class CallRunner:
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
                 answerer=None if answerer is None or not answered else _told(answerer),
-                media=asdict(media),
+                media=self._figures(attempt, media),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),
                 recording_bytes=0 if recorded is None else recorded.bytes,
             )
         )
+
+    def _figures(self, attempt: Attempt, media: MediaStats) -> JsonObject:
+        """What was counted, and of an answered call what that comes to."""
+        counted: dict[str, Any] = {
+            name: value
+            for name, value in asdict(media).items()
+            if not isinstance(value, dict)  # the trunk's and the levels are in the quality
+        }
+        if self._answered_at is None:
+            return counted
+        echo = None if self._conversation is None else self._conversation.echo
+        return counted | {"quality": asdict(assess(media, attempt.problems, echo))}
 
     async def _failed(self, name: str, message: str, reason: str, *, unknown: bool = False) -> None:
         log.error("call %s: %s", self._call.id, message)

@@ -25,10 +25,21 @@ from pbx.switch import Finding, Switch
     type=click.Choice(get_args(Dialect)),
     help="Look instead at what a client of this service needs here, with the lines to add.",
 )
+@click.option(
+    "--call",
+    "call_id",
+    metavar="ID",
+    help="Look instead at how good this call's line was, and what was likely wrong with it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
-def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
+def doctor(
+    config: Path | None, dialect: Dialect | None, call_id: str | None, as_json: bool
+) -> None:
     """Check PBX login, trunk, RTP ports, models and disk; exits 1 when something is wrong."""
     settings = settings_or_fail(config)
+    if call_id is not None:
+        _tell_call(settings, call_id, as_json)
+        return
     if dialect is not None:
         file = settings_file(config, os.environ)
         _tell_needs(settings, "" if file is None else file.read_text("utf-8"), dialect, as_json)
@@ -44,6 +55,18 @@ def doctor(config: Path | None, dialect: Dialect | None, as_json: bool) -> None:
             out.print(f"{mark}  {finding.check:<13}", end="")
             out.print(finding.message, markup=False, highlight=False, soft_wrap=True)
     if not all(finding.ok for finding in findings):
+        raise SystemExit(EXIT_FAILED)
+
+
+def _tell_call(settings: Settings, call_id: str, as_json: bool) -> None:
+    from api.cli.call_doctor import diagnose, show
+
+    diagnoses = run(diagnose(settings, call_id))
+    if as_json:
+        print_json([one.json() for one in diagnoses])
+    else:
+        show(diagnoses)
+    if any(one.problems for one in diagnoses):
         raise SystemExit(EXIT_FAILED)
 
 

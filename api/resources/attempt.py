@@ -9,6 +9,7 @@ from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy
 from api.base.times import Timestamp
 from api.resources.answer import Resource
+from api.resources.quality import QualityObject, quality_of, without_quality
 from api.resources.recording import RecordingFacts, RecordingObject, recording_facts
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class Attempt:
     """Whose folder; None of what an earlier release recorded, until its node claims it."""
     recording: JsonObject | None
     """As `api.resources.recording.RecordingFacts` writes it; None where nothing is recorded."""
+
+    @property
+    def quality(self) -> JsonObject | None:
+        """As `pbx.quality.CallQuality`; None where nobody answered."""
+        return quality_of(self.media)
+
+    @property
+    def counted(self) -> JsonObject | None:
+        """Its media figures without that."""
+        return without_quality(self.media)
 
     @property
     def recorded(self) -> bool:
@@ -150,7 +161,12 @@ class AttemptObject(Resource):
     recording_details: RecordingObject | None = Field(
         validation_alias="recording_facts", description="Null where nothing is recorded."
     )
-    media: dict[str, Any] | None = Field(description="Packets counted on the media leg.")
+    media: dict[str, Any] | None = Field(
+        validation_alias="counted", description="Packets counted on the media leg."
+    )
+    quality: QualityObject | None = Field(
+        description="How good its line was; null until it is over, and where nobody answered."
+    )
     billing_amount_milli_cents: int | None = Field(
         validation_alias="amount_milli_cents",
         description="What it cost; null until it is over.",

@@ -21,6 +21,7 @@ from api.resources.attempt import Attempt
 from api.resources.caps import Caps
 from api.resources.dialect import Dialect
 from api.resources.masking import masked
+from api.resources.quality import QualityObject, quality_of
 from api.resources.recording import RecordingFacts, RecordingObject, recording_facts
 from api.resources.sip import SipObject, sip_of
 from api.resources.transfer import Transfer, TransferObject
@@ -180,6 +181,11 @@ class Call:
     def sip(self) -> JsonObject | None:
         """What an inbound call brought along."""
         return sip_of(self.context) if self.direction == "inbound" else None
+
+    @property
+    def quality(self) -> JsonObject | None:
+        """Of its latest attempt's line, as `pbx.quality.CallQuality`."""
+        return quality_of(self.media)
 
     @property
     def over(self) -> bool:
@@ -416,6 +422,10 @@ class CallObject(Resource):
     latency: dict[str, Any] = Field(
         examples=[{"first_voiced": {"p50": 479, "max": 612}}],
         description="Per step of an agent turn: `{p50, max}` in milliseconds; empty until the end.",
+    )
+    quality: QualityObject | None = Field(
+        description="How good the last attempt's line was, both ways, and what is wrong with it; "
+        "null until it is over, and where nobody answered."
     )
     summary: str | None = Field(description="What happened and why the outcome is what it is.")
     scheduled_at: Timestamp | None

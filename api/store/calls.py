@@ -222,6 +222,16 @@ class CallLedger:
 
         await self._database.write(work)
 
+    async def record_problem(self, call_id: str, at: float, problem: JsonObject) -> None:
+        """One side is not heard; as `pbx.quality.Problem`."""
+
+        async def work(transaction: Transaction) -> None:
+            change = await CallChange.of(transaction, call_id, self._signals)
+            change.tell("call.audio_problem", at, {"problem": problem})
+            await change.save()
+
+        await self._database.write(work)
+
     async def add_turn(self, call_id: str, turn: Turn) -> Turn:
         """Add a turn; returned with its number. The same turn again: nothing happens."""
 
@@ -314,6 +324,8 @@ class CallLedger:
                     "bytes": ended.recording_bytes,
                 }
                 change.tell("call.recording.available", at, {"recording": recording})
+            if over.quality is not None:
+                change.tell("call.quality", at, {"attempt": mine.number, "quality": over.quality})
             change.set(error_message=ended.cause.message, **facts)
             if change.call.direction == "outbound":
                 await note_end(connection, over, ended, at)

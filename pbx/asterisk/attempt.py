@@ -22,6 +22,7 @@ media leg, when the far end refuses a REFER; else the attempt lives on as its fa
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, TypeGuard
 
 from pbx import causes
@@ -51,7 +52,8 @@ from pbx.audio_watch import TrunkAudio
 from pbx.config import INVITE_TIMEOUT_S
 from pbx.incoming import NUMBER_LENGTH, one_line
 from pbx.rtp import sequence_delta
-from pbx.switch import Answered, Cause, Dialing, EarlyMedia, Ringing, Transferred
+from pbx.sent_watch import FarEndReport
+from pbx.switch import Answered, Cause, Dialing, EarlyMedia, Ringing, Transferred, TrunkStats
 from pbx.values import whole_number
 
 _MEDIA: Final = "UnicastRTP/"
@@ -201,7 +203,9 @@ class AsteriskCore(AttemptCore[Output]):
                 if self._inbound and event.get("DialStatus") == "ANSWER":
                     self._answer(now)
             case "VarSet" if event.get("Variable") == "RTPAUDIOQOS" and self._is_trunk(event):
-                self.trunk_lost = lost_packets(event.get("Value", ""))
+                self.trunk = replace(trunk_stats(event.get("Value", "")), codec=self.trunk.codec)
+            case "RTCPReceived" if self._is_trunk(event):
+                self._outputs.append(_report(event))
             case "Hold" | "Unhold" as what if self._is_trunk(event):
                 self.hold(what == "Hold", now)
             case "Newstate" if event.get("ChannelStateDesc") == "Up" and self._by_local:
@@ -716,14 +720,37 @@ class AsteriskCore(AttemptCore[Output]):
         )
 
 
-def lost_packets(quality: str) -> int:
-    """Packets lost before Asterisk, of its summary of a stream: `ssrc=…;lp=3;rxjitter=…`.
+def trunk_stats(quality: str) -> TrunkStats:
+    """What Asterisk counted, of its summary of a stream: `ssrc=…;lp=3;rxjitter=0.01;…`.
+
+    Its `txjitter` is of what it received, for it is what its own reports say; `rxjitter` and `rlp`
+    are of the far end's. Where that sent none, they and the round trip are 0, which none of them
+    is for long on a line.
 
     A far end that begins its numbers anew, as some do after a hold, is taken by Asterisk for one
     that lost all those between: that shows as nearly 65536, which no real line loses.
     """
-    found = re.search(r"(?:^|;)lp=(\d+)", quality)
-    return 0 if found is None else max(0, sequence_delta(int(found[1]), 0))
+    found = dict(re.findall(r"(\w+)=(\d+(?:\.\d+)?)(?:;|$)", quality))
+    counts = ("rxcount", "txcount", "lp", "rlp")
+    count = {name: int(float(found[name])) for name in counts if name in found}
+    s = {name: float(found.get(name, "0")) for name in ("rxjitter", "txjitter", "rtt")}
+    reported = "rlp" in count and (count["rlp"] > 0 or s["rxjitter"] > 0 or s["rtt"] > 0)
+    return TrunkStats(
+        received=count.get("rxcount"),
+        lost=None if "lp" not in count else max(0, sequence_delta(count["lp"], 0)),
+        sent=count.get("txcount"),
+        jitter_ms=s["txjitter"] * 1000 if "txjitter" in found else None,
+        reported_lost=max(0, sequence_delta(count["rlp"], 0)) if reported else None,
+        reported_jitter_ms=s["rxjitter"] * 1000 if reported else None,
+        round_trip_ms=s["rtt"] * 1000 if s["rtt"] > 0 else None,
+    )
+
+
+def _report(event: Event) -> FarEndReport:
+    """A report of the far end's (RTCP), of the event `RTCPReceived`."""
+    blocks = whole_number(event.get("ReportCount", "")) or 0
+    lost = whole_number(event.get("Report0FractionLost", "")) if blocks else None
+    return FarEndReport(blocks > 0, None if lost is None else lost / 256)
 
 
 def trunk_audio(quality: str) -> TrunkAudio | None:

@@ -5,9 +5,10 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from pbx.addresses import bracketed, plain_address
+from pbx.addresses import bracketed, is_private, plain_address
 from pbx.asterisk.attempt import AsteriskCore, is_pjsip, trunk_audio
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
@@ -152,19 +153,55 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         if whole_number(await self._variable(channel, "CHANNEL(rtcp,rxcount)")):
             host, port = self._media_address(attempt.leg)
             return Unheard(
+                "rtp_address",
                 f"Asterisk gets the trunk's, and is to send it to {host}:{port}, where it does not "
-                "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two"
+                "arrive: mend rtp.advertise and rtp.bind, or a firewall between the two",
             )
         if formats and not address and is_pjsip(channel):
             return Unheard(
+                "codec",
                 f"the far end has no codec in common with the trunk, which may speak {formats}: "
                 "mend `allow` of its endpoint in pjsip.conf",
                 hopeless=True,
             )
+        if hidden := await self._behind_nat(channel, address):
+            return Unheard("nat", f"Asterisk gets none from the trunk: {hidden}")
         return Unheard(
+            "firewall",
             f"Asterisk gets none from the trunk, whose far end is at {address or 'no address'}: it "
-            "is silent, or a NAT or a firewall is in the way (external_media_address in pjsip.conf)"
+            "is silent, or a NAT or a firewall is in the way (external_media_address in "
+            "pjsip.conf)",
         )
+
+    async def _why_unsent(self, attempt: LiveCall) -> Unheard:
+        channel = attempt.core.sip_channel or ""
+        address = await self._variable(channel, "CHANNEL(rtp,dest)")
+        told = (
+            f"the far end reports (RTCP) that nothing arrives of what Asterisk sends to {address}"
+        )
+        if hidden := await self._behind_nat(channel, address):
+            return Unheard("nat", f"{told}: {hidden}")
+        return Unheard(
+            "firewall",
+            f"{told}: a firewall drops it, or the address in its SDP is wrong (rtp_symmetric = yes "
+            "in pjsip.conf has Asterisk send to where its audio comes from)",
+        )
+
+    async def _behind_nat(self, channel: str, media: str) -> str | None:
+        """What shows that an address of the far end's, or ours, is of the wrong network."""
+        signalling = await self._variable(channel, "CHANNEL(pjsip,remote_addr)")
+        local = await self._variable(channel, "CHANNEL(rtp,src)")
+        if is_private(media) and not is_private(signalling):
+            return (
+                f"its SDP names {media}, an address behind its NAT, while its SIP comes from "
+                f"{signalling}: set rtp_symmetric = yes and force_rport = yes in pjsip.conf"
+            )
+        if is_private(local) and media and not is_private(media):
+            return (
+                f"Asterisk's own audio is at {local}, behind a NAT, and the far end at {media}: "
+                "set external_media_address and local_net in pjsip.conf, and forward its RTP ports"
+            )
+        return None
 
     def _encoding_for(self, trunk: Trunk) -> Codec:
         return self._codec_for(trunk.formats)
@@ -472,6 +509,8 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     async def _smooth(self, attempt: LiveCall, channel: str) -> None:
         formats = await self._formats(channel)
+        if formats:
+            attempt.core.trunk = replace(attempt.core.trunk, codec=formats[0])
         codec = attempt.leg.codec
         if not formats or (isinstance(codec, Codec) and codec.asterisk_format == formats[0]):
             return

@@ -148,8 +148,9 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
 
     async def _why_unheard(self, attempt: LiveCall) -> Unheard:  # noqa: ARG002
         return Unheard(
+            "firewall",
             "FreeSWITCH gets none from the trunk: the far end is silent, or a NAT or a firewall is "
-            "in the way (ext-rtp-ip of the profile)"
+            "in the way (ext-rtp-ip of the profile)",
         )
 
     def _encoding_for(self, trunk: Gateway) -> Encoding:  # noqa: ARG002

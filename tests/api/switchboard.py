@@ -25,6 +25,7 @@ from api.tools.transfer import HandOver
 from pbx.switch import (
     Answered,
     Attempt,
+    AudioProblem,
     Cause,
     Dial,
     Digit,
@@ -69,6 +70,7 @@ class PlayedAttempt:
         """Whom the PBX has joined it with."""
         self.peer: AudioPeer | None = None
         self.media = MediaStats(7, 6, 1, 0, 0, 0, 1, 0, 0.5, 0, 0)
+        self.problems: list[AudioProblem] = []
         self._answered = False
         self._over = False
         self._queue: asyncio.Queue[Progress | Exception] = asyncio.Queue()

@@ -561,7 +561,7 @@ def test_what_the_trunk_lost_is_known_in_the_end() -> None:
     core = answered()
     quality = "ssrc=1;themssrc=2;lp=57;rxjitter=0.02;rxcount=1068;txjitter=0;txcount=9;rlp=3;rtt=0"
     feed(core, [(2.0, from_far(core, "VarSet", Variable="RTPAUDIOQOS", Value=quality))])
-    assert core.trunk_lost == 57
+    assert core.trunk.lost == 57
 
 
 def key(core: AsteriskCore, at: float, digit: str, duration_ms: int) -> tuple[float, Event]:
@@ -630,7 +630,7 @@ def test_numbers_that_began_anew_are_no_loss() -> None:
     core = answered()
     quality = "ssrc=1;themssrc=2;lp=65284;rxjitter=0.02;rxcount=453"
     feed(core, [(2.0, from_far(core, "VarSet", Variable="RTPAUDIOQOS", Value=quality))])
-    assert core.trunk_lost == 0
+    assert core.trunk.lost == 0
 
 
 def test_what_only_the_trunks_channel_beneath_a_local_one_tells() -> None:
@@ -652,7 +652,7 @@ def test_what_only_the_trunks_channel_beneath_a_local_one_tells() -> None:
         ],
     )
     assert told == [Held(3.0 + EPOCH), Resumed(9.0 + EPOCH)]
-    assert (core.trunk_lost, core.over) == (57, False)
+    assert (core.trunk.lost, core.over) == (57, False)
 
 
 def media_leg(unique_id: str, name: str) -> Stream:

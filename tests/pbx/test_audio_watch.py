@@ -55,7 +55,8 @@ def test_audio_that_stops_is_lost_and_restored_when_it_comes_again() -> None:
     assert watched(watch, range(1, 11), 50, 50) == []
     for second in range(11, 20):
         watch.look(500, float(second))
-        assert watch.trunk_received(TrunkAudio(500), float(second)) is None
+        told = watch.trunk_received(TrunkAudio(500), float(second))
+        assert told == ("stopped" if second == 10 + UNHEARD_S else None)
     assert watch.trunk_received(TrunkAudio(500), 20.0) == "lost"
     assert watch.since == 10.0
     assert watch.look(501, 21.0) == "restored"

@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
+from api.resources.attempt import AttemptObject
 from api.resources.call import Call, billable_seconds
 from api.store import Store
-from pbx.switch import Answered, AudioLost, AudioRestored, Digit, Held, Resumed
+from pbx.switch import (
+    Answered,
+    AudioLost,
+    AudioProblem,
+    AudioRestored,
+    Digit,
+    Held,
+    Resumed,
+    TrunkStats,
+)
 from tests.api.calls.test_runner import Running, running
-from tests.api.story import NORMAL
+from tests.api.story import BUSY, NORMAL
 from tests.api.switchboard import Office, PlayedAttempt, story, until
 from tests.voice_loop.scripted import frame
 
@@ -161,3 +171,58 @@ async def test_a_pbx_that_ends_a_call_is_not_taken_for_the_person(office: Office
     attempt.end(replace(NORMAL, by_pbx=True))
     over = await call.over()
     assert (over.status, over.end_reason) == ("completed", "pbx_hangup")
+
+
+async def test_a_bad_line_is_told_while_it_lasts_and_in_the_end(
+    office: Office, store: Store
+) -> None:
+    call = await running(office)
+    attempt = await call.answered()
+    await attempt.until_spoken()
+    told = AudioProblem(time.time(), "no_audio_out", "nat", "the far end hears nothing: mend it")
+    attempt.tell(told)
+    attempt.problems.append(told)
+    await until(store, call.id, "audio_problem")
+    attempt.media = replace(
+        attempt.media,
+        received=950,
+        lost=50,
+        leg_lost=50,
+        bursts=50,
+        frames=1000,
+        mean_jitter_ms=21.0,
+        trunk=TrunkStats("alaw", 950, 50, 1000, 21.0),
+    )
+    attempt.end()
+    over = await call.over()
+    assert over.shown.quality is not None
+    quality = over.shown.quality
+    assert [(one.problem, one.cause) for one in quality.problems] == [
+        ("no_audio_out", "nat"),
+        ("loss", "network"),
+        ("jitter", "network"),
+    ]
+    assert (quality.inbound.loss_percent, quality.codec) == (5.0, "alaw")
+    (tried,) = await store.calls.attempts(call.id)
+    shown = AttemptObject.of(tried)
+    assert shown.quality == quality
+    assert shown.media is not None
+    assert shown.media["received"] == 950
+    assert "quality" not in shown.media
+    events = {one.type: one.data for one in await store.calls.events(call.id)}
+    assert events["call.audio_problem"]["problem"] == {
+        "problem": "no_audio_out",
+        "way": "outbound",
+        "cause": "nat",
+        "message": told.message,
+    }
+    assert events["call.quality"] == {"attempt": 1, "quality": quality.model_dump()}
+
+
+async def test_a_call_that_nobody_answered_has_no_quality(office: Office, store: Store) -> None:
+    call = await running(office)
+    attempt = await call.dialed()
+    attempt.end(BUSY)
+    over = await call.over()
+    assert over.quality is None
+    assert "quality" not in await story(store, call.id)

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 PERSON = frame(1000)
 TALK = ["queued", "initiated", "ringing", "answered", "turn", "turn", "turn"]
-CLOSING = ["recording.available", "ended", "transcript.final", "analyzed", "completed"]
+CLOSING = ["recording.available", "quality", "ended", "transcript.final", "analyzed", "completed"]
 
 
 class Running:

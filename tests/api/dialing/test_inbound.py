@@ -181,6 +181,7 @@ async def test_an_inbound_call_is_the_mirror_of_an_outbound_one(desk: Desk) -> N
         "ringing",
         "answered",
         "recording.available",
+        "quality",
         "ended",
         "transcript.final",
         "analyzed",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Final, TypeVar
@@ -56,6 +56,8 @@ class CallEngines:
         config: ConversationConfig,
         toolset: Toolset,
         cache_key: str,
+        *,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """
         Args:
@@ -64,6 +66,7 @@ class CallEngines:
             config: language, bounds and manners.
             toolset: what the model may call.
             cache_key: the call, in the language model's prefix cache.
+            clock: of stopwatches, seconds.
         """
         self._engines = engines
         self._line_rate = line_rate
@@ -72,6 +75,7 @@ class CallEngines:
         self._reader = Reader(config.language)
         self._toolset = toolset
         self._cache_key = cache_key
+        self._clock = clock
 
     async def transcribe(self, samples: Samples) -> Transcript:
         """Transcribe one utterance at the line's rate. Raises EngineError."""
@@ -206,7 +210,7 @@ class CallEngines:
         async with aclosing(_in_time(stream, self._timeout_s, "the language model")) as pieces:
             async for piece in pieces:
                 if stopwatch is not None and piece:
-                    stopwatch.mark("first_token", monotonic())
+                    stopwatch.mark("first_token", self._clock())
                 hurried = speech is None or speech.waiting_ms < _ENOUGH_MS
                 least = MIN_CLAUSE_CHARS if hurried else _UNHURRIED_CHARS
                 for part in splitter.push(piece, least):
@@ -233,7 +237,7 @@ class CallEngines:
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 if stopwatch is not None:
-                    stopwatch.mark("first_audio", monotonic())
+                    stopwatch.mark("first_audio", self._clock())
                 speech.add(chunk)
         speech.end_clause()
 

@@ -8,8 +8,7 @@ beside it posted, and carries its commands out.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
-from time import monotonic
+from collections.abc import Callable, Iterable, Sequence
 
 from voice_loop.ambience import Ambience
 from voice_loop.answering.watch import Answerer, AnswerWatch
@@ -50,6 +49,7 @@ from voice_loop.prompts import system_prompt
 from voice_loop.rendering import Renderer
 from voice_loop.signals import (
     HoldChanged,
+    Moment,
     Over,
     Signal,
     TimeUpRendered,
@@ -61,6 +61,7 @@ from voice_loop.signals import (
 from voice_loop.speech_input import SpeechInput
 from voice_loop.toolset import Toolset
 from voice_loop.turn_detection import TurnDetector
+from voice_loop.witness import Nobody, Witness
 from voice_loop.work import Job, Work
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Conversation:
         on_turn: Callable[[Turn], None],
         *,
         on_announced: Callable[[], None] = lambda: None,
+        witness: Witness | None = None,
     ) -> None:
         """
         Args:
@@ -93,11 +95,13 @@ class Conversation:
             line_rate: Hz of the line's frames.
             on_turn: told every finished turn, in order; must not block.
             on_announced: told when the announcement was said; must not block.
+            witness: sees what goes in and what is decided.
         """
         self._call_id = call_id
         self._config = config
         self._on_turn = on_turn
         self._on_announced = on_announced
+        self._witness = witness or Nobody()
         # Its own object: parts that knew the conversation would keep each other, and half a minute
         # of audio, until the garbage collector comes.
         self._inbox = _Inbox(call_id)
@@ -105,7 +109,9 @@ class Conversation:
         self._work = Work(call_id, self._post)
         self._toolset = Toolset(call_id, config.tools)
         self._turn_end = engines.turn_end
-        self._engines = CallEngines(engines, line_rate, config, self._toolset, call_id)
+        self._engines = CallEngines(
+            engines, line_rate, config, self._toolset, call_id, clock=self._witness.now
+        )
         faq = Faq(config.faq)
         self._dialogue = Dialogue(
             system_prompt(
@@ -122,7 +128,7 @@ class Conversation:
         speeches = SpeechFactory(engines.tts.rate, line_rate, config.interruptible)
         self._prepared = prepared_speeches(speeches)
         self._render = Renderer(self._prepared, config, self._engines, lines)
-        turns = TurnDetector(
+        turns = self._turns = TurnDetector(
             config.floor.end_of_turn_ms,
             config.floor.longest_pause_ms,
             config.language,
@@ -151,6 +157,7 @@ class Conversation:
         self._tick.deadline = self._director.deadline
         self._answered = False
         self._held = False
+        self._expected = False
 
     # What the outside calls -------------------------------------------------------------
 
@@ -159,6 +166,7 @@ class Conversation:
 
         An engine's failure is kept and told to the person by `run`; the end of `run` ends this.
         """
+        self._witness.told("prepare")
         await self._work.see_through(self._prepared.time_up, self._prepare)
         await self._work.see_through(
             self._prepared.voicemail, lambda: self._render.voicemail(self._dialogue)
@@ -177,6 +185,7 @@ class Conversation:
     def expect(self, heard: Samples) -> None:
         """See `voice_loop.ports.ForewarnedPeer`."""
         if self._answered and not self._held:
+            self._expected = True
             self._tick.expect(heard)
 
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
@@ -192,32 +201,44 @@ class Conversation:
             # Without the tick there is no clock either: the call would never end.
             self._post(Over("engine_error"))
             raise
+        finally:
+            self._note_tick(heard, arrived_at, now, away=False)
 
     def pass_time(self, heard: Samples, now: float) -> None:
         """A media tick in which somebody else has the line (`pbx.audio_router.Owner`)."""
         if self._answered:
             self._tick.pass_time(heard, now)
+            self._note_tick(heard, now, now, away=True)
+
+    def _note_tick(self, heard: Samples, arrived_at: float, now: float, *, away: bool) -> None:
+        expected, self._expected = self._expected, False
+        self._witness.heard(heard, arrived_at, now, expected=expected, away=away)
 
     def tell(self, note: str) -> None:
         """Tell the agent something that it is to speak of."""
+        self._witness.told("tell", note)
         self._post(Told(note))
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""
+        self._witness.told("press", digit, at)
         self._tick.press(digit, at)
 
     def hold(self, held: bool) -> None:
         """The person has put the agent on hold, where it waits and does not listen; or off."""
         if held is not self._held:
+            self._witness.told("hold", held)
             self._held = held
             self._post(HoldChanged(held))
 
     def hung_up(self) -> None:
         """The line is gone."""
+        self._witness.told("hung_up")
         self._post(Over("person_hangup"))
 
     def stop(self) -> None:
         """The operator wants the call to end now."""
+        self._witness.told("stop")
         self._post(Over("operator_hangup"))
 
     @property
@@ -242,6 +263,7 @@ class Conversation:
 
     def transferred(self) -> None:
         """The person talks to somebody else now."""
+        self._witness.told("transferred")
         self._post(Over("transferred"))
 
     async def run(self, line: Line) -> EndReason:
@@ -250,16 +272,22 @@ class Conversation:
         The line is hung up when this returns, whatever happened, unless it was transferred.
         """
         self._answered = True
+        self._witness.began()
         reason: EndReason | None = None
         try:
             reason = await self._converse()
         finally:
             self._answered = False
-            self._carry_out(self._director.stop(self._tick.moment(monotonic())))
+            self._witness.ended()
+            moment = self._tick.moment(self._witness.now())
+            self._take("stop", moment, self._director.stop(moment))
             await self._give_back(None if reason == "transferred" else line)
             self._drain()
-            self._carry_out(self._director.close(self._tick.moment(monotonic())))
-        for command in self._director.note_last_words():
+            moment = self._tick.moment(self._witness.now())
+            self._take("close", moment, self._director.close(moment))
+        last_words = self._director.note_last_words()
+        self._see("last_words", moment, last_words)
+        for command in last_words:
             if isinstance(command, Transcribe):
                 await self._work.see_through(command.speech, self._transcription(command))
             else:
@@ -269,7 +297,9 @@ class Conversation:
 
     async def _converse(self) -> EndReason:
         while True:
-            end = self._decide(await self._inbox.get())
+            event = await self._inbox.get()
+            await self._witness.admit(event, self._tick.frame)
+            end = self._decide(event)
             if end is not None:
                 if end.after_words:
                     await asyncio.sleep(_HANG_UP_GRACE_S)
@@ -295,10 +325,19 @@ class Conversation:
     def _decide(self, event: Signal) -> End | None:
         """Have the director decide on an event, and carry out its commands; returns an `End`."""
         self._log(event)
-        end = self._carry_out(self._director.decide(event, self._tick.moment(monotonic())))
+        moment = self._tick.moment(self._witness.now())
+        end = self._take(event, moment, self._director.decide(event, moment))
         self._tick.deadline = self._director.deadline
         self._tick.understanding = self._director.understanding
         return end
+
+    def _take(self, what: Signal | str, moment: Moment, commands: Sequence[Command]) -> End | None:
+        """Carry out what was decided, seen by the witness."""
+        self._see(what, moment, commands)
+        return self._carry_out(commands)
+
+    def _see(self, what: Signal | str, moment: Moment, commands: Sequence[Command]) -> None:
+        self._witness.decided(what, moment, commands, self._turns.evidence)
 
     def _log(self, what: Signal | Command) -> None:
         frame, name = self._tick.frame, type(what).__name__
@@ -345,10 +384,11 @@ class Conversation:
         samples = self._tick.utterance(wanted.started_ms, wanted.ended_ms)
 
         async def job() -> None:
-            began = monotonic()
+            began = self._witness.now()
             transcript = await self._engines.transcribe(samples)
-            self._tick.recognition_took(monotonic() - began)
-            wanted.stopwatch.mark("transcript", monotonic())
+            now = self._witness.now()
+            self._tick.recognition_took(now - began)
+            wanted.stopwatch.mark("transcript", now)
             self._post(Transcribed(wanted.speech, transcript))
 
         return job

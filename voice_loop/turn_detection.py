@@ -200,6 +200,20 @@ class TurnDetector:
         return silent_ms >= self.wait_ms and not words_due
 
     @property
+    def evidence(self) -> Mapping[str, object]:
+        """What is known of the latest pause, to be told; no words."""
+        return {
+            "wait_ms": round(self.wait_ms),
+            "sound_log_odds": [round(odds, 3) for odds in self._sounds],
+            "wording": None if self._wording is None else self._wording.name.lower(),
+            "dictation": self._dictation.name.lower(),
+            "expected": self._expected.name.lower(),
+            "understood": self._understood,
+            "words_due": self._words_due,
+            "usual_pause_ms": self._usual_pause_ms,
+        }
+
+    @property
     def _pace(self) -> float:
         """How long this person's pauses are, in proportion to most people's."""
         if (usual_ms := self._usual_pause_ms) is None:

@@ -1,0 +1,250 @@
+"""The black box of one attempt while it is under way.
+
+`BlackBox` is the witness of its conversation (`voice_loop.witness`). It notes on the event loop, a
+tuple at a time; all that takes time is done once a second in a thread, and nothing is on the disk
+before the ledger names the file. A box that grows too large, or whose disk fails, ends; the call
+goes on.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from api.blackbox.entries import VERSION, Entry, Teller, encoded, little_endian
+from voice_loop.audio import Samples
+from voice_loop.commands import Command
+from voice_loop.signals import Moment, Signal
+
+log = logging.getLogger(__name__)
+
+_FLUSH_S: Final = 1.0
+#: Entries that wait for the disk: a minute of a call's.
+_MAX_PENDING: Final = 6000
+#: Between two looks at what the line's jitter buffer did.
+_LINE_EVERY_S: Final = 1.0
+
+
+class BlackBox:
+    """Keeps what one conversation is given, and what it decides."""
+
+    def __init__(
+        self,
+        path: Path,
+        max_bytes: int,
+        header: Mapping[str, Any],
+        *,
+        keeps_audio: Callable[[], bool] = lambda: True,
+        line: Callable[[], Mapping[str, Any]] = dict,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Args:
+            path: the file; its folder is made when absent.
+            max_bytes: of the file; what comes after is not kept.
+            header: what is known before the call.
+            keeps_audio: whether audio that passes now may be kept.
+            line: what was counted of the line so far.
+            clock: as `time.monotonic`.
+        """
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keeps_audio = keeps_audio
+        self._line = line
+        self._clock = clock
+        self._began_at = clock()
+        self._teller = Teller()
+        self._pending: list[Entry] = []
+        self._file: BinaryIO | None = None
+        self._named = self._closing = self._discarded = False
+        self._over: str | None = None
+        """Why nothing is kept any more."""
+        self._bytes = 0
+        self._requests = 0
+        self._line_told: Mapping[str, Any] = {}
+        self._line_at = -_LINE_EVERY_S
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self.speech = False
+        """What the detector said of the frame of this tick."""
+        self.convinced: bool | None = None
+        self.note("header", format=VERSION, **header)
+
+    # What happens -----------------------------------------------------------------------
+
+    def note(self, kind: str, pcm: Samples | None = None, **fields: Any) -> None:
+        """Something has happened."""
+        if self._over is None:
+            self._pending.append(Entry(self._clock() - self._began_at, kind, fields, pcm))
+            if len(self._pending) > _MAX_PENDING:
+                self._end("the disk was too slow")
+
+    def audio(self, kind: str, samples: Samples, **fields: Any) -> None:
+        """The same, with audio, if that may be kept."""
+        if self._keeps_audio():
+            self.note(kind, samples, **fields)
+        else:
+            self.note(kind, redacted=int(samples.size), **fields)
+
+    def request(self, engine: str, **fields: Any) -> int:
+        """An engine is asked; its answers name the number that this gives."""
+        self._requests += 1
+        self.note("request", id=self._requests, engine=engine, **fields)
+        return self._requests
+
+    # The witness ------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self._clock()
+
+    def told(self, name: str, *arguments: Any) -> None:
+        # A moment is the only number that the outside tells.
+        plain = [one - self._began_at if isinstance(one, float) else one for one in arguments]
+        self.note("told", name=name, arguments=plain)
+
+    def began(self) -> None:
+        self.note("began")
+
+    def ended(self) -> None:
+        self.note("ended")
+
+    def heard(
+        self, frame: Samples, arrived_at: float, now: float, *, expected: bool, away: bool
+    ) -> None:
+        fields: dict[str, Any] = {
+            "now": round(now - self._began_at, 6),
+            "arrived": round(arrived_at - self._began_at, 6),
+            "speech": self.speech,
+        }
+        if self.convinced is not None:
+            fields["convinced"] = self.convinced
+        if expected:
+            fields["expected"] = True
+        if away:
+            fields["away"] = True
+        elif arrived_at == now:
+            fields["missing"] = True
+        self.audio("tick", frame, **fields)
+        if now - self._line_at >= _LINE_EVERY_S:
+            self._line_at = now
+            self._note_line()
+
+    def _note_line(self) -> None:
+        counted = self._line()
+        if counted != self._line_told:
+            self._line_told = counted
+            self.note("line", **counted)
+
+    async def admit(self, signal: Signal, frame: int) -> None: ...
+
+    def decided(
+        self,
+        what: Signal | str,
+        moment: Moment,
+        commands: Sequence[Command],
+        evidence: Mapping[str, Any],
+    ) -> None:
+        state = {
+            "person_speaks": moment.person_speaks,
+            "talking": moment.talking,
+            "onset_frame": moment.onset_frame,
+            "spoken_ms": moment.spoken_ms,
+            "held": moment.held,
+            "voiced": round(moment.voiced_at - self._began_at, 6) if moment.voiced_at else None,
+        }
+        self.note(
+            "decision",
+            frame=moment.frame,
+            on=self._teller.plain(what),
+            commands=self._teller.plain(commands),
+            state=state,
+            evidence=evidence,
+        )
+
+    # The file ---------------------------------------------------------------------------
+
+    def name_kept(self) -> None:
+        """The ledger names the file: it may be made now."""
+        self._named = True
+
+    def discard(self) -> None:
+        """Delete what there is, and keep nothing more."""
+        self._over = "discarded"
+        self._discarded = True
+        self._pending.clear()
+        self._wake.set()
+
+    async def write(self) -> None:
+        """Write what was noted about once a second, until `close`."""
+        while not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _FLUSH_S)
+            self._wake.clear()
+            async with self._writing:
+                await self._flush()
+
+    async def close(self, **fields: Any) -> bool:
+        """Write the rest; whether there is a file.
+
+        Args:
+            fields: how the call ended.
+        """
+        self._note_line()
+        self.note("end", **fields)
+        self._closing = True
+        self._wake.set()
+        async with self._writing:
+            await self._flush()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+                return True
+        return False
+
+    def _end(self, why: str) -> None:
+        log.warning("black box %s ends early: %s", self._path.name, why)
+        self._pending.append(Entry(self._clock() - self._began_at, "cut", {"why": why}))
+        self._over = why
+
+    async def _flush(self) -> None:
+        if self._discarded:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+                with contextlib.suppress(OSError):  # then erasing does it
+                    await asyncio.to_thread(self._path.unlink, missing_ok=True)
+        elif self._named and self._pending:
+            pending, self._pending = self._pending, []
+            try:
+                await asyncio.to_thread(self._append, pending)
+            except OSError as error:
+                self._over = "the disk failed"
+                self._pending.clear()
+                log.error("black box %s is given up: %s", self._path.name, error.strerror)
+
+    def _append(self, pending: Sequence[Entry]) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Outlives this call on purpose: `close` ends it.
+            self._file = open(self._path, "wb", opener=_private)  # noqa: SIM115
+        for entry in pending:
+            line = encoded(entry)
+            audio = b"" if entry.pcm is None else little_endian(entry.pcm)
+            if self._bytes + len(line) + len(audio) > self._max_bytes:
+                why = "black_box.max_mb"
+                self._over = self._over or why
+                self._file.write(encoded(Entry(entry.at, "cut", {"why": why})))
+                self._max_bytes = 0
+                log.warning("black box %s ends early: %s", self._path.name, why)
+                break
+            self._file.write(line + audio)
+            self._bytes += len(line) + len(audio)
+        self._file.flush()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from api.calls.boxing import Boxes
 from api.calls.brought import with_room
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engine_watch import EngineWatch
@@ -147,6 +148,7 @@ async def serving(
                 ),
                 recordings=folder,
                 recording=settings.recordings,
+                boxes=Boxes(settings, folder),
                 records=partial(is_recorded, settings),
                 calls=settings.calls,
                 tools=toolbox.tools_for,
@@ -170,7 +172,7 @@ async def serving(
         inbound = InboundCalls(services, dialer, watch.problem)
         app = create_app(services, ENDPOINTS, console)
         deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
-        keeper = RecordingKeeper(store, folder)
+        keeper = RecordingKeeper(store, folder, settings.retention.black_boxes_days)
         housekeeper = Housekeeper(store, settings.retention, keeper)
         writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
         jobs = {

@@ -50,7 +50,7 @@ def _asked(box: BlackBox, engine: str, **fields: Any) -> Iterator[Callable[..., 
         if audio is None:
             box.note("answer", to=number, **answer)
         else:
-            box.audio("answer", audio, to=number)
+            box.voice(audio, to=number)
 
     try:
         yield answered

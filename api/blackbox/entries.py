@@ -6,6 +6,7 @@ it (`pcm`: samples, 16 bits) lies beside the lines, in their order.
 
 import dataclasses
 import json
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -37,7 +38,11 @@ def encoded(entry: Entry) -> bytes:
     line = {"at": round(entry.at, 6), "is": entry.kind, **entry.fields}
     if entry.pcm is not None:
         line["pcm"] = int(entry.pcm.size)
-    return json.dumps(line, ensure_ascii=False, default=_plain, allow_nan=False).encode() + b"\n"
+    try:
+        text = json.dumps(line, ensure_ascii=False, default=_plain, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(line), ensure_ascii=False, default=_plain)
+    return text.encode() + b"\n"
 
 
 def little_endian(samples: Samples) -> bytes:
@@ -48,6 +53,15 @@ def little_endian(samples: Samples) -> bytes:
 def of_audio(samples: Samples) -> Mapping[str, int]:
     """By what audio that an engine was given is known again."""
     return {"samples": int(samples.size), "crc32": zlib.crc32(little_endian(samples))}
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: object) -> object:

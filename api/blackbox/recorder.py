@@ -39,6 +39,7 @@ class BlackBox:
         header: Mapping[str, Any],
         *,
         keeps_audio: Callable[[], bool] = lambda: True,
+        keeps_voice: Callable[[], bool] = lambda: True,
         line: Callable[[], Mapping[str, Any]] = dict,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,13 +48,15 @@ class BlackBox:
             path: the file; its folder is made when absent.
             max_bytes: of the file; what comes after is not kept.
             header: what is known before the call.
-            keeps_audio: whether audio that passes now may be kept.
+            keeps_audio: whether audio that comes from the line now may be kept.
+            keeps_voice: whether what the voice makes now may be.
             line: what was counted of the line so far.
             clock: as `time.monotonic`.
         """
         self._path = path
         self._max_bytes = max_bytes
         self._keeps_audio = keeps_audio
+        self._keeps_voice = keeps_voice
         self._line = line
         self._clock = clock
         self._began_at = clock()
@@ -83,9 +86,14 @@ class BlackBox:
             if len(self._pending) > _MAX_PENDING:
                 self._end("the disk was too slow")
 
-    def audio(self, kind: str, samples: Samples, **fields: Any) -> None:
-        """The same, with audio, if that may be kept."""
-        if self._keeps_audio():
+    def voice(self, samples: Samples, **fields: Any) -> None:
+        """The voice has given audio."""
+        self._note_audio("answer", samples, self._keeps_voice(), fields)
+
+    def _note_audio(
+        self, kind: str, samples: Samples, keeps: bool, fields: Mapping[str, Any]
+    ) -> None:
+        if keeps:
             self.note(kind, samples, **fields)
         else:
             self.note(kind, redacted=int(samples.size), **fields)
@@ -95,6 +103,10 @@ class BlackBox:
         self._requests += 1
         self.note("request", id=self._requests, engine=engine, **fields)
         return self._requests
+
+    def pbx(self, event: object) -> None:
+        """The PBX has told something."""
+        self.note("pbx", event=self._teller.plain(event))
 
     # The witness ------------------------------------------------------------------------
 
@@ -128,7 +140,7 @@ class BlackBox:
             fields["away"] = True
         elif arrived_at == now:
             fields["missing"] = True
-        self.audio("tick", frame, **fields)
+        self._note_audio("tick", frame, self._keeps_audio(), fields)
         if now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now
             self._note_line()
@@ -221,10 +233,13 @@ class BlackBox:
             pending, self._pending = self._pending, []
             try:
                 await asyncio.to_thread(self._append, pending)
-            except OSError as error:
-                self._over = "the disk failed"
+            except Exception as error:
+                self._over = "it could not be written"
                 self._pending.clear()
-                log.error("black box %s is given up: %s", self._path.name, error.strerror)
+                is_disk = isinstance(error, OSError)
+                log.error(
+                    "black box %s is given up: %r", self._path.name, error, exc_info=not is_disk
+                )
 
     def _append(self, pending: Sequence[Entry]) -> None:
         if self._file is None:

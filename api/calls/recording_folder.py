@@ -22,13 +22,20 @@ from api.calls.recording_formats import FORMATS
 #: Says whose the folder is: `{"node": …, "store": …}`.
 MARK: Final = ".offhook-node.json"
 _UUID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+BOX_ENDING: Final = ".blackbox"
 _ENDINGS: Final = tuple(kept_as.ending for kept_as in FORMATS.values())
 _OURS: Final = re.compile(rf"{_UUID}(?:-\d+)?(?:{'|'.join(map(re.escape, _ENDINGS))})")
+_BOX: Final = re.compile(rf"({_UUID})(?:-\d+)?{re.escape(BOX_ENDING)}")
 
 
 def recording_name(call_id: str, attempt: int, ending: str = ".wav") -> str:
     """What the recording of an attempt is called."""
     return f"{call_id}{ending}" if attempt == 1 else f"{call_id}-{attempt}{ending}"
+
+
+def box_name(call_id: str, attempt: int) -> str:
+    """What the black box of an attempt is called."""
+    return recording_name(call_id, attempt, BOX_ENDING)
 
 
 def media_type(name: str) -> str:
@@ -72,6 +79,12 @@ class RecordingFolder:
         with os.scandir(self.path) as entries:
             return sorted(entry.name for entry in entries if _OURS.fullmatch(entry.name))
 
+    def boxes(self) -> dict[str, str]:
+        """Everything there that is named as our black boxes are, with the call's id."""
+        with os.scandir(self.path) as entries:
+            found = [_BOX.fullmatch(entry.name) for entry in entries]
+        return {one[0]: one[1] for one in found if one is not None}
+
     def delete(self, names: Iterable[str]) -> None:
         """Delete files, those that are there. Raises OSError."""
         for name in names:
@@ -82,7 +95,8 @@ class RecordingFolder:
     def delete_call(self, call_id: str, attempts: int) -> None:
         """Delete whatever was recorded of a call's attempts. Raises OSError."""
         numbers = range(1, max(1, attempts) + 1)
-        self.delete(recording_name(call_id, *one) for one in product(numbers, _ENDINGS))
+        endings = (*_ENDINGS, BOX_ENDING)
+        self.delete(recording_name(call_id, *one) for one in product(numbers, endings))
 
 
 def open_folder(path: Path, store_id: str) -> RecordingFolder:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from api.base.refusals import NotFound
 from api.calls.recording_folder import RecordingFolder
@@ -13,16 +14,28 @@ from api.store.erasures import BATCH, Erasure
 
 log = logging.getLogger(__name__)
 
+_DAY_S: Final = 24 * 3600.0
+
 
 class RecordingKeeper:
     """Deletes the files that this node has of erased calls."""
 
-    def __init__(self, store: Store, folder: RecordingFolder) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: RecordingFolder,
+        box_days: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """
         Args:
             store: the ledger.
             folder: this node's.
+            box_days: how long a call's black boxes are kept after its end; 0 is for ever.
+            clock: Unix seconds.
         """
+        self._box_days = box_days
+        self._clock = clock
         self._store = store
         self._folder = folder
 
@@ -88,6 +101,7 @@ class RecordingKeeper:
         for batch in _batches(names):
             await erasures.claim(self.node, batch)
         await self.carry_out()
+        await self.sweep_boxes()
         orphans = []
         for batch in _batches(names):
             named = await erasures.named(batch)
@@ -102,6 +116,24 @@ class RecordingKeeper:
             if lost:
                 log.warning("%d recordings are no longer there", len(lost))
                 await erasures.forget(self.node, lost)
+
+    async def sweep_boxes(self) -> int:
+        """Delete the black boxes on this node of calls that there are not, and those that are too
+        old; how many. Raises StoreError."""
+        boxes = await asyncio.to_thread(self._boxes)
+        since = self._clock() - self._box_days * _DAY_S if self._box_days else 0.0
+        kept: set[str] = set()
+        for batch in _batches(sorted(set(boxes.values()))):
+            kept |= await self._store.erasures.not_over_before(batch, since)
+        old = [name for name, call_id in boxes.items() if call_id not in kept]
+        return await asyncio.to_thread(self._delete_orphans, old) if old else 0
+
+    def _boxes(self) -> dict[str, str]:
+        try:
+            boxes = self._folder.boxes()
+        except OSError:  # told of by `_names`
+            return {}
+        return boxes if self._is_there() else {}
 
     def _names(self) -> list[str]:
         try:

@@ -32,6 +32,8 @@ class Purged:
     deliveries: int = 0
     answers: int = 0
     """Kept for an `Idempotency-Key`."""
+    black_boxes: int = 0
+    """Deleted on this node; each node sees to its own."""
     failed: int = 0
     """Calls whose recordings could not be deleted on this node; it tries again."""
 
@@ -88,6 +90,7 @@ class Housekeeper:
             purged = replace(purged, deliveries=count)
         if not dry_run:
             purged = replace(purged, answers=await self._store.purge.answers(now))
+            purged = replace(purged, black_boxes=await self._keeper.sweep_boxes())
             purged = replace(purged, failed=await self._keeper.carry_out())
         return purged
 

@@ -13,6 +13,9 @@ from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.base.numbers import is_extension
+from api.blackbox.engines import witnessed, witnessed_tools
+from api.blackbox.recorder import BlackBox
+from api.calls.boxing import Boxes
 from api.calls.call_log import CallLog
 from api.calls.dial_plan import planned
 from api.calls.objections import objection_in
@@ -32,7 +35,7 @@ from api.resources.call import Call
 from api.resources.call_facts import values_of
 from api.resources.claim import Claim
 from api.resources.masking import masked
-from api.resources.recording import Objecting, RecordingFacts, RecordingWish
+from api.resources.recording import Objecting, RecordingFacts, RecordingStatus, RecordingWish
 from api.resources.transfer import Transfer, TransferWish
 from api.resources.turn import Turn
 from api.settings.calling import Calls
@@ -125,6 +128,8 @@ class RunnerConfig:
     """None when no call is recorded."""
     recording: Recordings = _RECORDINGS
     """How they are recorded that are."""
+    boxes: Boxes | None = None
+    """Makes black boxes; None for none."""
     calls: Calls = _CALLS
     """What calls may be placed, and what is made of them."""
     tools: Callable[[Call, Line, HandOver, PauseRecording], tuple[Tool, ...]] = lambda *_: ()
@@ -196,6 +201,7 @@ class CallRunner:
         self._transferring: Transferring | None = None
         self._recording: RecordingControl | None = None
         """None where nothing is recorded."""
+        self._box: BlackBox | None = None
         self._transferred = False
         self._left = False
         self._limit: asyncio.Timeout | None = None
@@ -354,13 +360,15 @@ class CallRunner:
             tools=tools,
             called_again=called_again(self._call, self._earlier, time.time()),
         )
+        box = self._box = self._black_box(attempt, config, engines)
         conversation = self._conversation = Conversation(
             self._call.id,
-            config,
-            engines,
+            config if box is None else replace(config, tools=witnessed_tools(tools, box)),
+            engines if box is None else witnessed(engines, box),
             attempt.rate,
             self._on_turn,
             on_announced=self._on_announced,
+            witness=box,
         )
         desk = AudioRouter(conversation)
         recorder = self._recorder(desk, attempt.rate)
@@ -387,6 +395,7 @@ class CallRunner:
         prepare = asyncio.create_task(conversation.prepare())
         writing = asyncio.create_task(self._scribe.run())
         recording = None if recorder is None else asyncio.create_task(recorder.write())
+        boxing = None if box is None else asyncio.create_task(box.write())
         end: Ended | None = None
         try:
             try:
@@ -410,6 +419,11 @@ class CallRunner:
             recorded = recorder is not None and await recorder.close(time.time())
             if recording is not None:
                 await recording
+            if box is not None and boxing is not None:
+                await asyncio.gather(*beside, return_exceptions=True)
+                await box.close(reason=self._end_reason)
+                await boxing
+                self._box = None
             await asyncio.gather(*beside, return_exceptions=True)
         return await self._ended(attempt, end, recorder if recorded else None)
 
@@ -422,6 +436,8 @@ class CallRunner:
         try:
             async with asyncio.timeout(limit) as self._limit:
                 async for event in attempt.progress():
+                    if self._box is not None:
+                        self._box.pbx(event)
                     match event:
                         case Dialing():
                             pass
@@ -527,9 +543,13 @@ class CallRunner:
     ) -> None:
         """The ledger names the recording before it is made: no crash leaves a file of which
         nobody knows."""
-        await self._store.calls.record_answered(self._call.id, at, file, sip_call_id)
+        folder, box = self._config.recordings, self._box
+        node = None if folder is None or box is None else folder.node
+        await self._store.calls.record_answered(self._call.id, at, file, sip_call_id, node)
         if recorder is not None:
             recorder.name_kept()
+        if box is not None:
+            box.name_kept()
 
     async def _over_to(self, at: float, conversation: Conversation) -> None:
         """The person talks to somebody else from now on."""
@@ -563,6 +583,23 @@ class CallRunner:
             peer, folder.path / self._file_name, rate, self._config.recording.format
         )
 
+    def _black_box(
+        self, attempt: Attempt, config: ConversationConfig, engines: Engines
+    ) -> BlackBox | None:
+        if self._config.boxes is None:
+            return None
+        return self._config.boxes.box(
+            self._call,
+            self._claimed.number,
+            config,
+            engines,
+            attempt,
+            status=self._recording_status,
+        )
+
+    def _recording_status(self) -> RecordingStatus | None:
+        return None if self._recording is None else self._recording.facts.status
+
     def _on_announced(self) -> None:
         if self._recording is not None:
             self._recording.announced()
@@ -570,6 +607,8 @@ class CallRunner:
     def _object(self, by: Objecting, words: str) -> None:
         if self._recording is not None:
             self._recording.object(by, words)
+        if self._box is not None:
+            self._box.discard()
 
     def _note_recording(self, facts: RecordingFacts, at: float, event: str | None) -> None:
         note = self._store.recordings.note

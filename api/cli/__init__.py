@@ -33,6 +33,7 @@ from api.cli.dnc import dnc
 from api.cli.doctor import doctor
 from api.cli.lab import lab
 from api.cli.models import models
+from api.cli.replay import blackbox, replay
 from api.cli.store import backup, purge, restore, webhooks
 from api.resources.caps import KeyCaps
 from api.resources.dialect import Dialect
@@ -189,5 +190,8 @@ def bench(names: tuple[str, ...], as_json: bool) -> None:
     raise SystemExit(done.returncode)
 
 
-for command in (backup, call, demo, dialplan, dnc, doctor, lab, models, purge, restore, webhooks):
+for command in (
+    *(backup, blackbox, call, demo, dialplan, dnc, doctor, lab, models, purge, replay, restore),
+    webhooks,
+):
     main.add_command(command)

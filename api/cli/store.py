@@ -171,7 +171,8 @@ def purge(older_than: float | None, dry_run: bool, config: Path | None, as_json:
                 folder = open_folder(settings.recordings.dir, await store.organization.id())
             except FolderError as error:
                 fail(str(error))
-            housekeeper = Housekeeper(store, retention, RecordingKeeper(store, folder))
+            keeper = RecordingKeeper(store, folder, retention.black_boxes_days)
+            housekeeper = Housekeeper(store, retention, keeper)
             purged = await housekeeper.sweep(dry_run=dry_run)
         if as_json:
             print_json({"dry_run": dry_run} | asdict(purged))

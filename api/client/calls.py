@@ -130,6 +130,21 @@ class Calls(Transport):
         query = urlencode({"expires": expires, "signature": signature})
         return await self._save(f"{path}?{query}", file)
 
+    async def get_black_box(
+        self, call_id: str, file: Path | str, *, attempt: int | None = None
+    ) -> Path:
+        """Write a black box to `file`, a ZIP archive for `offhook replay`.
+
+        Args:
+            call_id: the call.
+            file: is there when it is whole.
+            attempt: which attempt's; None is the last one that has one.
+
+        Raises ApiError `no_black_box`.
+        """
+        query = "" if attempt is None else f"?attempt={attempt}"
+        return await self._save(at("calls", call_id, "black_box") + query, file)
+
     async def change_call(self, call_id: str, body: ChangeCall | Json) -> CallObject:
         """Correct who answered. Raises ApiError `not_answered`."""
         return await self._write(CallObject, "PATCH", at("calls", call_id), body)

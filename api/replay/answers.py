@@ -95,13 +95,13 @@ class Answers:
             request.live.put_nowait(entry)
 
     async def to(
-        self, engine: str, *, name: str = "None", **asked: Any
+        self, engine: str, asked: Mapping[str, Any], name: str = "None"
     ) -> AsyncGenerator[Entry, None]:
         """What was answered to this, as it comes; nothing to what nothing is known of.
 
         What was given up in the recording ends there.
         """
-        request = self._known(engine, _key(asked if engine != "tool" else {"name": name, **asked}))
+        request = self._known(engine, _key(asked))
         if request is not None and self.in_step:
             begun = False
             while True:
@@ -179,7 +179,7 @@ class Ears:
 
     async def transcribe(self, speech: Samples, rate: int, language: str) -> Transcript:
         asked = {"audio": of_audio(speech), "rate": rate, "language": language}
-        async with aclosing(self.answers.to("stt", **asked)) as told:
+        async with aclosing(self.answers.to("stt", asked)) as told:
             async for entry in told:
                 _raise_error(entry)
                 return Transcript(str(entry.fields["text"]), float(entry.fields["confidence"]))
@@ -209,7 +209,7 @@ class Mind:
             "tools": [tool.name for tool in tools],
             "temperature": temperature,
         }
-        async with aclosing(self.answers.to("llm", **asked)) as told:
+        async with aclosing(self.answers.to("llm", asked)) as told:
             async for entry in told:
                 _raise_error(entry)
                 if "piece" in entry.fields:
@@ -228,7 +228,7 @@ class Mouth:
 
     async def stream(self, text: str, speed: float = 1.0) -> AsyncGenerator[Samples, None]:
         known = False
-        async with aclosing(self.answers.to("tts", text=text, speed=speed)) as told:
+        async with aclosing(self.answers.to("tts", {"text": text, "speed": speed})) as told:
             async for entry in told:
                 known = True
                 _raise_error(entry)
@@ -249,7 +249,7 @@ class Ends:
 
     async def end_probability(self, speech: Samples, rate: int) -> float:
         asked = {"audio": of_audio(speech), "rate": rate}
-        async with aclosing(self.answers.to("turn_end", **asked)) as told:
+        async with aclosing(self.answers.to("turn_end", asked)) as told:
             async for entry in told:
                 _raise_error(entry)
                 return float(entry.fields["probability"])
@@ -265,8 +265,9 @@ class RecordedTool:
     say: str | None
 
     async def __call__(self, arguments: Mapping[str, Any], /) -> ToolResult:
-        asked = self.answers.to("tool", name=self.spec.name, arguments=arguments)
-        async with aclosing(asked) as told:
+        name = self.spec.name
+        asked = {"name": name, "arguments": arguments}
+        async with aclosing(self.answers.to("tool", asked, name)) as told:
             async for entry in told:
                 _raise_error(entry)
                 fields = entry.fields

@@ -71,9 +71,7 @@ class Detector:
 class Onset:
     """`voice_loop.ports.OnsetModel`: the recording's for the same sound, else today's."""
 
-    def __init__(
-        self, entries: Sequence[Entry], today: OnsetModel | None, *, obeyed: bool
-    ) -> None:
+    def __init__(self, entries: Sequence[Entry], today: OnsetModel | None, *, obeyed: bool) -> None:
         """Raises KeyError, TypeError, ValueError."""
         told = [one.fields for one in entries if one.kind == "onset"] if not obeyed else []
         self._known: Mapping[tuple[int, int], float] = {

@@ -1,6 +1,7 @@
 """Holds a black box's conversation once more, step by step as it was, or live."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -328,7 +329,9 @@ class Replay:
         if fields.get("away"):
             self._conversation.pass_time(frame, now)
         else:
-            self._conversation.exchange(frame, float(fields["arrived"]), now)
+            arrived = fields["arrived"]
+            arrived_at = -math.inf if arrived is None else float(arrived)
+            self._conversation.exchange(frame, arrived_at, now)
 
     async def _end(self) -> EndReason | None:
         """Hang up on a conversation that the recording does not end."""
@@ -375,9 +378,7 @@ def _substance(decision: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _untimed(told: Any) -> Any:
     if isinstance(told, Mapping):
-        return {
-            name: _untimed(one) for name, one in told.items() if name not in ("timings", "at")
-        }
+        return {name: _untimed(one) for name, one in told.items() if name not in ("timings", "at")}
     return [_untimed(one) for one in told] if isinstance(told, list) else told
 
 

@@ -4,6 +4,7 @@ from api.http.endpoint import Endpoint
 from api.routes import (
     agents,
     api_keys,
+    black_box,
     budget,
     calendar_connections,
     calls,
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *campaigns.ENDPOINTS,
     *erasure.ENDPOINTS,
     *recordings.ENDPOINTS,
+    *black_box.ENDPOINTS,
     *events.ENDPOINTS,
     *messages.ENDPOINTS,
     *webhook_endpoints.ENDPOINTS,

@@ -28,7 +28,7 @@ def _whole(maximum: int) -> Mapping[str, object]:
 
 
 _RANGE = Parameter("Range", "header", "Bytes wanted.", example="bytes=0-1023")
-_ATTEMPT = Parameter(
+ATTEMPT = Parameter(
     "attempt",
     "query",
     "Which attempt's; default the last one that was recorded.",
@@ -71,7 +71,7 @@ route = EndpointTable("calls", CALL_ID, _NUMBER)
     "/v1/calls/{call_id}/recording",
     "Fetch the recording",
     _FILES,
-    query=(_ATTEMPT, _RANGE),
+    query=(ATTEMPT, _RANGE),
 )
 async def get_recording(exchange: Exchange) -> Response:
     """Two channels: the person left, the agent right; WAV (`audio/wav`) or Opus in Ogg
@@ -79,7 +79,7 @@ async def get_recording(exchange: Exchange) -> Response:
     over; the call's and its attempts' `recording_available` say so. Ranges work.
     """
     call = await find_call(exchange)
-    return await _file(exchange, await _recorded(exchange, call, _asked(exchange)))
+    return await _file(exchange, await _recorded(exchange, call, asked_attempt(exchange)))
 
 
 @route(
@@ -129,13 +129,13 @@ async def _switched(exchange: Exchange, *, paused: bool) -> CallObject | Accepte
     "/v1/calls/{call_id}/recording_link",
     "Get a link to the recording",
     {404: _NONE, 421: _ELSEWHERE},
-    query=(_ATTEMPT, _EXPIRES_IN),
+    query=(ATTEMPT, _EXPIRES_IN),
 )
 async def get_recording_link(exchange: Exchange) -> RecordingLink:
     """For players and people without a key. Whoever has the link can listen until it expires."""
     call = await find_call(exchange)
-    attempt = await _recorded(exchange, call, _asked(exchange))
-    _require_here(exchange, attempt)
+    attempt = await _recorded(exchange, call, asked_attempt(exchange))
+    require_here(exchange, attempt)
     lifetime = _number(exchange, "expires_in", MAX_LIFETIME_S) or LIFETIME_S
     expires_at = int(time.time()) + lifetime
     url = exchange.services.links.url(call.id, attempt.number, expires_at)
@@ -176,7 +176,7 @@ async def get_linked_recording(exchange: Exchange) -> Response:
 
 async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     assert attempt.recording_path is not None
-    _require_here(exchange, attempt)
+    require_here(exchange, attempt)
     folder = exchange.services.recordings
     path = await asyncio.to_thread(folder.file, attempt.recording_path)
     if path is None:
@@ -184,10 +184,11 @@ async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     return FileResponse(path, media_type=media_type(path.name), filename=path.name)
 
 
-def _require_here(exchange: Exchange, attempt: Attempt) -> None:
+def require_here(exchange: Exchange, attempt: Attempt) -> None:
+    """Raises Problem for an attempt whose files lie on another node."""
     node, here = attempt.recording_node, exchange.services.node
     if node not in (None, here):
-        detail = f"the recording lies on node {node}; ask the server there, this is {here}"
+        detail = f"it lies on node {node}; ask the server there, this is {here}"
         raise Problem(421, "recording_elsewhere", detail)
 
 
@@ -200,7 +201,8 @@ async def _recorded(exchange: Exchange, call: Call, number: int | None) -> Attem
     raise Problem(404, "no_recording", f"there is no recording: {state}")
 
 
-def _asked(exchange: Exchange) -> int | None:
+def asked_attempt(exchange: Exchange) -> int | None:
+    """The number of an attempt, where one is asked for. Raises Problem."""
     return _number(exchange, "attempt", MAX_ATTEMPTS)
 
 

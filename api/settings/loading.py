@@ -16,7 +16,7 @@ from api.settings.engines import Models, Voice
 from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
 from api.settings.section import ANY_NAME, PbxName, Section, section_of
-from api.settings.server import Recordings, Retention, Server, StoreSection
+from api.settings.server import BlackBoxSection, Recordings, Retention, Server, StoreSection
 
 ENV_PREFIX = "OFFHOOK_"
 CONFIG_VARIABLE = "OFFHOOK_CONFIG"
@@ -45,6 +45,7 @@ class Settings(Section):
     sms: Sms = Sms()
     smtp: Smtp = Smtp()
     recordings: Recordings = Recordings()
+    black_box: BlackBoxSection = BlackBoxSection()
     retention: Retention = Retention()
 
     @property

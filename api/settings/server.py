@@ -162,6 +162,23 @@ class Recordings(Section):
     )
 
 
+class BlackBoxSection(Section):
+    """Black boxes of calls: what `offhook replay` holds once more (docs/black-box.md)."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether all that goes into calls' conversations is kept, in "
+        "`recordings.dir`: audio while the call is recorded, words, decisions and their times.",
+    )
+    max_mb: int = Field(
+        default=64,
+        ge=1,
+        le=200,
+        description="Most megabytes of one call; what comes after is not kept. A minute takes two "
+        "or three.",
+    )
+
+
 class Retention(Section):
     """How long things are kept; 0 is for ever. Only what belongs to calls that are over is
     deleted."""
@@ -196,3 +213,10 @@ class Retention(Section):
     interval_s: float = Field(
         default=3600.0, gt=0, description="Seconds between two looks for what is too old."
     )
+
+    @property
+    def black_boxes_days(self) -> float:
+        """Days after its end for which a call's black boxes are kept: as long as everything that
+        is in them."""
+        parts = (self.calls_days, self.recordings_days, self.transcripts_days, self.events_days)
+        return min((days for days in parts if days), default=0.0)

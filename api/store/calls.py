@@ -160,14 +160,16 @@ class CallLedger:
         at: float,
         recording: RecordingFile | None = None,
         sip_call_id: str | None = None,
+        node: str | None = None,
     ) -> None:
         """Somebody, or something, picked up (SIP 200). Again: nothing happens.
 
         Args:
             recording: the file that is going to be made.
             sip_call_id: of the trunk's leg, where it is known.
+            node: where files of the attempt are going to be, a recording or others.
         """
-        place, facts = {}, None
+        place, facts = {} if node is None else {"recording_node": node}, None
         if recording is not None:
             facts = recording.facts.json()
             place = {"recording_path": recording.name, "recording_node": recording.node}

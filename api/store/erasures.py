@@ -113,6 +113,13 @@ class Erasures:
         query = select(attempts.c.recording_path).where(attempts.c.recording_path.in_(names))
         return {name for (name,) in await self._database.fetch(query)}
 
+    async def not_over_before(self, call_ids: Sequence[str], at: float) -> set[str]:
+        """Those of at most `BATCH` calls that there are, and that had not ended by then."""
+        query = select(calls.c.id).where(
+            calls.c.id.in_(call_ids), or_(calls.c.ended_at.is_(None), calls.c.ended_at >= at)
+        )
+        return {call_id for (call_id,) in await self._database.fetch(query)}
+
     async def claim(self, node: str, names: Sequence[str]) -> None:
         """Note that at most `BATCH` recordings are on this node: those of an earlier release and,
         where no other server has the store, those that came from another machine or folder."""

@@ -1,13 +1,10 @@
 """A scripted conversation with a black box, and the replay of it."""
 
-import asyncio
-import tempfile
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from api.blackbox.archive import Box, pack, unpack
+from api.blackbox.archive import Box, pack
 from api.blackbox.engines import witnessed, witnessed_tools
 from api.blackbox.held import held_json, held_of
 from api.blackbox.recorder import BlackBox
@@ -25,7 +22,11 @@ class BoxedCall(PhoneCall):
     def box_in(self, folder: Path, **options: Any) -> BlackBox:
         """Make the conversation anew, with a box."""
         engines = Engines(
-            self.ears, self.mind, self.mouth, self.new_detector, turn_end=self.turn_end,
+            self.ears,
+            self.mind,
+            self.mouth,
+            self.new_detector,
+            turn_end=self.turn_end,
             onset=self.onset,
         )
         config = self.config

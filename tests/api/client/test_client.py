@@ -1,6 +1,7 @@
 """The client against the real server: every operation of the document, and what it gives."""
 
 import csv
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qs, urlsplit
+from zipfile import ZipFile
 
 import pytest
 
@@ -207,6 +209,10 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     assert [turn.text for turn in (await client.get_transcript(call.id)).turns] == ["hello"]
     file = await client.get_recording(call.id, folder / "call.wav")
     assert file.stat().st_size == 100_004
+    kept = {"at": 0, "is": "header", "rate": 8000, "voice_rate": 8000}
+    (bench.recordings / f"{call.id}.blackbox").write_text(json.dumps(kept) + "\n")
+    file = await client.get_black_box(call.id, folder / "box.zip")
+    assert "entries.jsonl" in ZipFile(file).namelist()
     link = urlsplit((await client.get_recording_link(call.id, expires_in=60)).url)
     expires, signature = (parse_qs(link.query)[name][0] for name in ("expires", "signature"))
     file = await client.get_linked_recording(

@@ -3,18 +3,18 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from api.blackbox.archive import unpack
 from tests.api.blackbox.boxed import BoxedCall, packed, replayed
-from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
 
 
 async def recorded(folder: Path) -> Path:
     """A call in which the person answers, interrupts, goes on, and hangs up."""
     call = BoxedCall(
-        {"yes please": "good. which day would suit you best?", "on monday": "monday it is, at noon."}
+        {
+            "yes please": "good. which day would suit you best?",
+            "on monday": "monday it is, at noon.",
+        }
     )
     box = call.box_in(folder)
     await call.answer()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from pbx.codecs import Codec
-from pbx.dial_string import DEFAULTS, PbxKind, Way
+from pbx.dial_string import PbxKind, Way, way_over
 
 #: RFC 3261 section 17.1.1.2: timer B, 64 times T1, which is half a second.
 INVITE_TIMEOUT_S: Final = 32.0
@@ -46,4 +46,4 @@ class PbxConfig:
 
     def way(self, trunk: str | None = None, dial_string: str | None = None) -> Way:
         """How numbers are dialled over a trunk; None is as configured."""
-        return Way(trunk or self.trunk, dial_string or self.dial_string or DEFAULTS[self.kind])
+        return way_over(trunk or self.trunk, dial_string, self.dial_string, self.kind)

@@ -29,9 +29,16 @@ _TECHNOLOGIES: Final[Mapping[str, PbxKind]] = {
 #: Without `/n` Asterisk takes the Local channel away at the answer, and the call's limit with it.
 _LOCAL: Final = re.compile(r"Local/[^@/]+@([^@/]+)/n")
 _PJSIP: Final = re.compile(r"PJSIP/([^@/]+)@([^@/]+)")
+_PROFILE: Final = re.compile(r"(sofia/[^@/]+)/[^/]+")
 _GATEWAY: Final = re.compile(r"sofia/gateway/([^@/]+)/[^/]+")
 
-#: What is dialled where nobody says otherwise.
+#: A SIP URI, of a user and a host only: nothing in it means more to a PBX.
+_URI: Final = re.compile(
+    r"(?=.{,128}$)sips?:[0-9A-Za-z_.~*+-]{1,64}@[0-9A-Za-z][0-9A-Za-z.-]*(?::[0-9]{1,5})?"
+)
+_DIALLED_PJSIP: Final = re.compile(r"PJSIP/([^@]+)@([^@/]+)")
+
+#: What is dialled where nobody says otherwise (`way_over`).
 DEFAULTS: Final[Mapping[PbxKind, str]] = {
     "asterisk": "PJSIP/{number}@{trunk}",
     "freeswitch": "sofia/gateway/{trunk}/{number}",
@@ -70,8 +77,22 @@ class Way:
     """A template, checked by `check_dial_string`."""
 
     def fill(self, number: str) -> str:
-        """What the PBX is to dial for a number that `pbx.values` has checked."""
-        return self._filled.replace(_NUMBER, number)
+        """What the PBX is to dial for a number, or a SIP URI, that `pbx.values` has checked.
+        Raises ValueError for a URI that cannot be dialled so, as a predicate to the dial string.
+        """
+        return self._fill_uri(number) if is_uri(number) else self._filled.replace(_NUMBER, number)
+
+    def _fill_uri(self, uri: str) -> str:
+        """A URI goes by the trunk's endpoint, gateway or profile, to the URI's own host."""
+        if self.endpoint is not None:
+            return f"PJSIP/{self.endpoint}/{uri}"
+        if self.gateway is not None:
+            if uri.startswith("sips:"):
+                raise ValueError("takes no sips: URI, as its gateway has one transport")
+            return f"sofia/gateway/{self.gateway}/{uri.removeprefix('sip:')}"
+        if (profile := _PROFILE.fullmatch(self._filled)) is not None:
+            return f"{profile[1]}/{uri}"
+        raise ValueError("takes no SIP URI: PJSIP/{number}@… and sofia/… do")
 
     @property
     def context(self) -> str | None:
@@ -96,7 +117,25 @@ class Way:
         return self.dial_string.replace(_TRUNK, self.trunk)
 
 
+def way_over(trunk: str, own: str | None, configured: str | None, kind: PbxKind) -> Way:
+    """How numbers are dialled over a trunk.
+
+    Args:
+        trunk: its name.
+        own: its own dial string, if it has one.
+        configured: that of trunks without one (`pbx.dial_string`), if there is one.
+        kind: of its PBX.
+    """
+    return Way(trunk, own or configured or DEFAULTS[kind])
+
+
+def is_uri(number: str) -> bool:
+    """Whether what is to be dialled is a SIP URI, of a user and a host only."""
+    return _URI.fullmatch(number) is not None
+
+
 def pjsip_parts(dialled: str) -> tuple[str, str] | None:
-    """Number and endpoint of `PJSIP/number@endpoint`; None of any other dial string."""
-    found = _PJSIP.fullmatch(dialled)
+    """What stands before and behind the `@` of `PJSIP/number@endpoint` or
+    `PJSIP/endpoint/sip:user@host`; None of any other dial string."""
+    found = _DIALLED_PJSIP.fullmatch(dialled)
     return None if found is None else (found[1], found[2])

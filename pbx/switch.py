@@ -38,7 +38,7 @@ class Dial:
     id: str
     """The channel id, chosen by us, unique for ever: `offhook-<uuid>`."""
     number: str
-    """As the PBX takes it: E.164 with the plus sign, or what a dial plan made of that."""
+    """As the PBX takes it: E.164 with the plus sign, what a dial plan made of it, a SIP URI."""
     caller_number: str | None = None
     """Caller ID number, likewise."""
     caller_name: str | None = None
@@ -302,7 +302,8 @@ class Attempt(Protocol):
     async def send_digits(self, digits: str) -> None: ...
 
     async def refer(self, number: str) -> None:
-        """Blind transfer: have the far end call `number` instead of us (SIP REFER, RFC 3515).
+        """Blind transfer: have the far end call `number` (or a SIP URI) instead of us, by a SIP
+        REFER (RFC 3515).
 
         Returns when it has agreed: `Transferred` and `Ended` (completed) follow, and what becomes
         of that call is no more for us to know. Raises SwitchRefused when the far end will not,

@@ -26,7 +26,7 @@ from pbx.switch import (
     SwitchRefused,
     SwitchUnavailable,
 )
-from pbx.values import check_dial, check_way
+from pbx.values import check_dial, check_dialled, check_way
 
 _log = logging.getLogger(__name__)
 
@@ -117,12 +117,14 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
         way = self._config.way(dial.trunk, dial.dial_string)
         check_dial(dial)
         check_way(way, self._config.kind)
+        check_dialled(way, dial.number)
         if dial.id in self._attempts:
             raise SwitchRefused(f"{dial.id} is being dialled already", "id")
         try:
             its = await self._trunk(way)
-            if its.problem is not None:
-                raise SwitchRefused(its.problem, "trunk")
+            problem = self._problem(its, dial)
+            if problem is not None:
+                raise SwitchRefused(problem, "trunk")
             await self._require_free(dial.id)
         except SwitchUnavailable as error:
             raise SwitchNotReachedError(str(error)) from error  # only looked at, so far
@@ -220,6 +222,10 @@ class SwitchBase(Driver[CoreT], ABC, Generic[CoreT, TrunkT]):
     @abstractmethod
     async def _reconcile(self) -> None:
         """Compare our attempts with the PBX's channels: adopt the living, end the dead."""
+
+    def _problem(self, trunk: TrunkT, dial: Dial) -> str | None:  # noqa: ARG002
+        """Why that trunk cannot carry that call, and how to mend it."""
+        return trunk.problem
 
     async def _require_free(self, channel_id: str) -> None:
         """Raises SwitchRefused for an id that the PBX has a channel of already."""

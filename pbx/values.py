@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from pbx.dial_string import PbxKind, Way, check_dial_string
+from pbx.dial_string import PbxKind, Way, check_dial_string, is_uri
 from pbx.switch import MAX_TEXT_BYTES, Dial, SwitchRefused
 
 ID_PREFIX: Final = "offhook-"
@@ -66,9 +66,10 @@ def check_digits(digits: str) -> None:
 
 
 def check_number(number: str) -> None:
-    """Raises SwitchRefused for what is no number."""
-    if not _DIALLED.fullmatch(number):
-        raise SwitchRefused("the number must be digits, * and #, or a plus sign first", "number")
+    """Raises SwitchRefused for what is no number, and no SIP URI."""
+    if not _DIALLED.fullmatch(number) and not is_uri(number):
+        detail = "the number must be digits, * and #, or a plus sign first, or a SIP URI"
+        raise SwitchRefused(detail, "number")
 
 
 def check_limit(seconds: int) -> None:
@@ -88,6 +89,14 @@ def check_way(way: Way, kind: PbxKind) -> None:
     if dialled_by != kind:
         detail = f"the trunk's dial string {way.dial_string!r} is one of another kind of PBX"
         raise SwitchRefused(detail, "trunk")
+
+
+def check_dialled(way: Way, number: str) -> None:
+    """Raises SwitchRefused for a number that cannot be dialled that way."""
+    try:
+        way.fill(number)
+    except ValueError as error:
+        raise SwitchRefused(f"the dial string {way.dial_string!r} {error}", "number") from error
 
 
 def check_caller_name(name: str) -> None:

@@ -1,10 +1,12 @@
 """What a configuration may refer to here, now: looked up in the store as far as it refers to it."""
 
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from api.agents.templates import templates
 from api.base.numbers import is_extension
+from api.base.sip_uris import names_sip_uri, read_sip_uri
 from api.base.text import SECRETS
 from api.deployment import Deployment
 from api.resources.agent_fields import AgentFields
@@ -28,8 +30,8 @@ class AgentContext:
     """Calendar connections by id."""
     secrets: frozenset[str]
     """Names of the secrets."""
-    extensions: frozenset[str] = frozenset()
-    """The extensions that it names and a trunk takes."""
+    destinations: frozenset[str] = frozenset()
+    """The extensions and SIP URIs that it names and a trunk takes."""
 
     @property
     def sends_sms(self) -> bool:
@@ -53,15 +55,18 @@ async def context_of(deployment: Deployment, config: AgentFields) -> AgentContex
         numbers=frozenset({number}) if number is not None and active else frozenset(),
         calendars=await store.calendars.some(_calendars(config)),
         secrets=frozenset(await store.secrets.sealed(_secrets(config))),
-        extensions=await _extensions(store, config),
+        destinations=await _destinations(store, config),
     )
 
 
-async def _extensions(store: Store, config: AgentFields) -> frozenset[str]:
+async def _destinations(store: Store, config: AgentFields) -> frozenset[str]:
     transfers = [tool for tool in config.tools or () if isinstance(tool, TransferTool)]
-    named = {tool.number for tool in transfers if is_extension(tool.number)}
+    named = {tool.number: tool.number for tool in transfers if is_extension(tool.number)}
+    for uri in {tool.number for tool in transfers if names_sip_uri(tool.number)}:
+        with contextlib.suppress(ValueError):  # which is told where tools are checked
+            named[uri] = read_sip_uri(uri)
     trunks = await store.trunks.list() if named else []
-    return frozenset(one for one in named if trunks_for(one, trunks))
+    return frozenset(one for one, meant in named.items() if trunks_for(meant, trunks))
 
 
 def _calendars(config: AgentFields) -> Collection[str]:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from api.agents.context import AgentContext
 from api.base.mail_addresses import is_email
 from api.base.problems import FieldError, pointer
+from api.base.sip_uris import URI_REFUSED, names_sip_uri
 from api.base.text import PLACEHOLDER
-from api.base.written_numbers import read_number
+from api.base.written_numbers import read_number_or_uri
 from api.egress.policy import EgressError, EgressPolicy
 from api.resources.tool_fields import (
     RESERVED,
@@ -57,11 +58,15 @@ def check_tools(tools: Sequence[ToolField], context: AgentContext) -> Iterator[F
 
 
 def _transfer(tool: TransferTool, place: Place, context: AgentContext) -> Iterator[FieldError]:
-    if tool.number not in context.extensions:
-        try:
-            read_number(tool.number, context.settings.calls.default_country)
-        except ValueError as error:
-            yield FieldError(str(error), pointer(*place, "number"))
+    if tool.number in context.destinations:
+        return
+    try:
+        read_number_or_uri(tool.number, context.settings.calls.default_country)
+    except ValueError as error:
+        yield FieldError(str(error), pointer(*place, "number"))
+    else:
+        if names_sip_uri(tool.number):
+            yield FieldError(URI_REFUSED, pointer(*place, "number"))
 
 
 def _names(tools: Sequence[ToolField]) -> Iterator[FieldError]:

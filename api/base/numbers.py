@@ -41,8 +41,8 @@ def _prefix(prefix: str) -> str:
 
 
 DESTINATION: Final = (
-    "E.164; as people write it, in `calls.default_country` or with the country code; or an "
-    "extension that a trunk takes (`extensions`)."
+    "E.164; as people write it, in `calls.default_country` or with the country code; an "
+    "extension that a trunk takes (`extensions`), or a SIP URI that one takes (`sip_uris`)."
 )
 E164_WANTED: Final = "must be in E.164 form: a plus sign and 7 to 15 digits, as +15551234567"
 PREFIX_WANTED: Final = "must be a plus sign and up to 15 digits, as +4930"

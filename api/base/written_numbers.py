@@ -15,6 +15,7 @@ from phonenumbers import (
 )
 
 from api.base.numbers import E164_WANTED, is_e164
+from api.base.sip_uris import names_sip_uri, read_sip_uri
 
 #: Digits, a plus sign, and what people put between them.
 _WRITTEN: Final = re.compile(r"\+?[0-9()\s./\u00a0\u2010-\u2015-]*[0-9]")
@@ -64,6 +65,11 @@ def read_number(written: str, country: str | None) -> str:
     if not is_e164(found):
         raise ValueError(E164_WANTED)
     return found
+
+
+def read_number_or_uri(written: str, country: str | None) -> str:
+    """E.164, or a SIP URI. Raises ValueError as `read_number` and `read_sip_uri`."""
+    return read_sip_uri(written) if names_sip_uri(written) else read_number(written, country)
 
 
 def _other_meaning(plain: str, national: PhoneNumber) -> str | None:

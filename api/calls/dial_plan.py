@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.base.refusals import NotFound
 from api.policy.rewriting import rewrite
 from api.resources.trunk import NewTrunk, rules_of
@@ -12,9 +12,10 @@ from pbx.switch import Dial
 
 
 def as_dialled(dial: Dial, trunk: NewTrunk) -> Dial:
-    """What the PBX is asked for in place of E.164; an extension is dialled as it is."""
+    """What the PBX is asked for in place of E.164; an extension or a SIP URI is
+    dialled as it is."""
     number, shown = dial.number, dial.caller_number
-    if not is_extension(number):
+    if is_e164(number):
         number = rewrite(number, rules_of(trunk.number_rules))
     return replace(
         dial,

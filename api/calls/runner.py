@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.blackbox.engines import witnessed, witnessed_tools
 from api.blackbox.recorder import BlackBox
 from api.calls.boxing import Boxes
@@ -679,8 +679,8 @@ class CallRunner:
         answered = self._answered_at is not None
         if answered and cause.state in ("canceled", "busy"):
             cause = replace(cause, state="completed")
-        if is_extension(self._call.to_number):
-            cause = replace(cause, trunk_fault=None)  # it is that telephone's, if anybody's
+        if not is_e164(self._call.to_number):
+            cause = replace(cause, trunk_fault=None)  # it is that telephone's or host's, if any's
         reason = self._end_reason or cause.trunk_fault or cause.state
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.

@@ -1,6 +1,6 @@
 """Shows what a trunk's dial plan makes of numbers, by the functions that calls go by."""
 
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.base.refusals import Invalid
 from api.dialing.inbound_numbers import caller_number, owned_number, plain_number
 from api.orders.destinations import read_destination
@@ -9,7 +9,7 @@ from api.resources.dialplan import DialplanObject, DialplanTest, RewrittenObject
 from api.resources.trunk import NumberRule, Trunk, rules_of, trunks_for
 from api.settings import FIRST_PBX, Settings
 from api.store import Store
-from pbx.dial_string import DEFAULTS, Way
+from pbx.dial_string import way_over
 from pbx.switch import SwitchRefused
 from pbx.values import check_number
 
@@ -28,10 +28,10 @@ async def try_dialplan(
     shown = asked.caller_number
     if shown is None:
         (shown, *_) = (*calls.numbers, None)
-    called = _rewritten(number, [] if is_extension(number) else rules_of(trunk.number_rules))
+    called = _rewritten(number, rules_of(trunk.number_rules) if is_e164(number) else [])
     refusal = calls.destinations.refusal(number, shown or number)
     if refusal is None and not trunks_for(number, [trunk]):
-        refusal = "is none that this trunk takes: it is inactive, or has another prefix or pattern"
+        refusal = "is none that this trunk takes: it is inactive, or has another prefix or rule"
     try:
         check_number(called.result)
     except SwitchRefused as error:
@@ -39,12 +39,17 @@ async def try_dialplan(
     pbx = settings.all_pbxs.get(trunk.pbx or FIRST_PBX)
     if pbx is None:
         pbx, refusal = settings.pbx, f"is on the PBX {trunk.pbx!r}, which the settings do not name"
-    dial_string = trunk.dial_string or pbx.dial_string or DEFAULTS[pbx.kind]
+    way = way_over(trunk.name, trunk.dial_string, pbx.dial_string, pbx.kind)
+    dialled: str | None = None
+    try:
+        dialled = way.fill(called.result)
+    except ValueError as error:
+        refusal = refusal or f"goes nowhere: {way.dial_string!r} {error}"
     return DialplanObject(
         direction="outbound",
         number=called,
         caller_number=None if shown is None else _rewritten(shown, rules_of(trunk.caller_rules)),
-        dial_string=Way(trunk.name, dial_string).fill(called.result),
+        dial_string=dialled,
         refusal=refusal,
     )
 

@@ -8,7 +8,7 @@ from typing import Final
 from api.agents.layers import Layers, given
 from api.agents.resolving import resolve
 from api.base.json_object import JsonObject
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.base.problems import FieldError, invalid, pointer
 from api.base.times import parse_rfc3339
 from api.deployment import Deployment
@@ -116,8 +116,9 @@ async def order_of(
 
 
 def _home(to: str, calls: Calls) -> str | None:
-    """Where the callee may be; who has an extension is where the deployment's number is."""
-    if not is_extension(to):
+    """Where the callee may be; who has an extension or a SIP URI is where the
+    deployment's number is."""
+    if is_e164(to):
         return zone_of(to, calls.default_timezone)
     return calls.default_timezone or next(map(zone_of, calls.numbers), None)
 

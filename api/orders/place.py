@@ -12,7 +12,7 @@ from api.base.numbers import is_extension
 from api.base.problems import FieldError, Problem, invalid, pointer, problem_of
 from api.base.refusals import Invalid, NotFound
 from api.base.text import SECRETS
-from api.base.written_numbers import read_number
+from api.base.written_numbers import read_number_or_uri
 from api.deployment import Deployment
 from api.orders.checks import layers_of, order_of
 from api.resources.agent import Agent
@@ -100,7 +100,7 @@ def _check_destinations(deployment: Deployment, new: NewCall, ours: str, layers:
 
 def _plain(number: str, calls: Calls) -> str:
     """A tool's number, which has been checked, as it is told to a trunk."""
-    return number if is_extension(number) else read_number(number, calls.default_country)
+    return number if is_extension(number) else read_number_or_uri(number, calls.default_country)
 
 
 def _check_own_word(deployment: Deployment, layers: Layers) -> None:

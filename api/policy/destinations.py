@@ -32,6 +32,7 @@ from phonenumbers.shortnumberinfo import (
 )
 
 from api.base.numbers import is_extension
+from api.base.sip_uris import is_sip_uri, user_of
 
 #: ISO 3166 codes that numbering plans know.
 COUNTRIES: Final = frozenset(SUPPORTED_REGIONS)
@@ -75,12 +76,13 @@ class Destinations:
         """Why `number` is not called, as a predicate to it; None: it may be.
 
         Args:
-            number: E.164, or an extension, which a trunk has to allow (`trunks_for`).
+            number: E.164, or an extension or SIP URI, which a trunk has to allow (`trunks_for`).
             ours: the caller number that is shown, whose country is at home.
         """
         home = self.countries_of([ours]) | self.countries
-        if is_extension(number):
-            return "is an emergency number" if _saves_lives(number, home) else None
+        if is_extension(number) or is_sip_uri(number):
+            keys = user_of(number) if is_sip_uri(number) else number
+            return "is an emergency number" if _saves_lives(keys, home) else None
         seen = _look_at(number)
         named = [prefix for prefix in self.prefixes if number.startswith(prefix)]
         if any(len(prefix) >= seen.named_from for prefix in named):

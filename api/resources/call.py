@@ -329,7 +329,10 @@ class CallObject(Resource):
     """One call, as the API tells it."""
 
     id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
-    to_number: str = Field(examples=["+15551234567"], description="Number called, E.164.")
+    to_number: str = Field(
+        examples=["+15551234567"],
+        description="Number called: E.164, an extension or a SIP URI.",
+    )
     from_number: str = Field(
         examples=["+15559876543"],
         description="Caller number, E.164. Of an inbound call as the trunk told it: digits where "

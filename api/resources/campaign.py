@@ -10,8 +10,9 @@ from api.base.fields import Body, Change
 from api.base.json_object import JsonObject
 from api.base.lifecycle import CallStatus
 from api.base.problems import FieldError, invalid, pointer
+from api.base.sip_uris import LONGEST
 from api.base.times import Timestamp
-from api.base.written_numbers import read_number
+from api.base.written_numbers import read_number_or_uri
 from api.resources.agent_fields import PlainVariable
 from api.resources.answer import Resource
 from api.resources.dialect import Dialect
@@ -147,9 +148,9 @@ class ContactFields(Body):
     """Somebody to call."""
 
     to: str = Field(
-        max_length=40,
+        max_length=LONGEST,
         description="Number to call: E.164, or as people write it, in `calls.default_country` or "
-        "with the country code.",
+        "with the country code; or a SIP URI that a trunk takes (`sip_uris`).",
         examples=["+15551234567"],
     )
     context: dict[str, Any] = Field(
@@ -299,7 +300,7 @@ def new_contacts(listed: Sequence[ContactFields], country: str | None) -> list[N
     contacts, errors = [], []
     for index, one in enumerate(listed):
         try:
-            number = read_number(one.to, country)
+            number = read_number_or_uri(one.to, country)
         except ValueError as error:
             errors.append(FieldError(str(error), pointer("contacts", index, "to")))
         else:

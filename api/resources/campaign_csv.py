@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from api.base.csv_files import Read, csv_lines, read_table
-from api.base.written_numbers import read_number
+from api.base.written_numbers import read_number_or_uri
 from api.resources.call import Call
 from api.resources.campaign import Contact, NewContact
 
@@ -48,7 +48,7 @@ def _contact(cells: Mapping[str, str], country: str | None) -> NewContact:
     if len(numbers) != 1:
         raise ValueError(f"must have one number, in a column {', '.join(_NUMBER)}")
     (written,) = numbers.values()
-    number = read_number(written, country)
+    number = read_number_or_uri(written, country)
     others = {name: cell for name, cell in cells.items() if name not in numbers}
     metadata, variables = (
         {

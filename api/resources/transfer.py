@@ -9,6 +9,7 @@ from pydantic import Field
 from api.base.fields import Body
 from api.base.json_object import JsonObject
 from api.base.numbers import DESTINATION
+from api.base.sip_uris import LONGEST
 from api.base.times import Timestamp
 from api.resources.answer import Resource
 
@@ -100,7 +101,9 @@ _READ: Final = {written: char for char, written in _WRITTEN.items()}
 class TransferObject(Resource):
     """The handing over of a call to somebody else."""
 
-    number: str = Field(examples=["+15550100200"], description="To whom, E.164.")
+    number: str = Field(
+        examples=["+15550100200"], description="To whom: E.164, an extension or a SIP URI."
+    )
     mode: TransferMode = Field(description="`warm`: whoever answered was briefed first.")
     method: TransferMethod = Field(
         description="`refer`: the carrier calls them. `bridge`: they are called, and joined."
@@ -113,7 +116,7 @@ class TransferObject(Resource):
 class TransferCall(Body):
     """To whom to hand the person on the line over."""
 
-    number: str = Field(max_length=40, description=DESTINATION, examples=["+15550100200"])
+    number: str = Field(max_length=LONGEST, description=DESTINATION, examples=["+15550100200"])
     mode: TransferMode = Field(
         default="cold",
         description="`warm`: whoever answers is told who is on the line, while the person hears it "

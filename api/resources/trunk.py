@@ -9,6 +9,7 @@ from pydantic import Field
 from api.base.dial_patterns import fits
 from api.base.fields import Body, Change
 from api.base.numbers import Prefix, is_extension
+from api.base.sip_uris import PATTERN, fits_uri, is_sip_uri
 from api.base.times import Timestamp
 from api.policy.rewriting import Rule
 from api.resources.answer import Resource
@@ -46,6 +47,8 @@ class NewTrunk:
     """What is meant by the number that it tells is calling."""
     extensions: Sequence[str] = ()
     """Patterns of extensions that may be dialled on it (`api.base.dial_patterns`); none: none."""
+    sip_uris: Sequence[str] = ()
+    """Rules of SIP URIs that may be dialled on it (`api.base.sip_uris`); none: none."""
 
 
 T = TypeVar("T", bound=NewTrunk)
@@ -80,7 +83,7 @@ def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
     priority, then the oldest.
 
     Args:
-        number: E.164, or an extension, which those take that have a pattern for it.
+        number: E.164, or an extension or SIP URI, which those take that have a rule for it.
         trunks: oldest first.
     """
     matches = [(_match(number, trunk), trunk) for trunk in trunks if trunk.status == "active"]
@@ -93,6 +96,8 @@ def _match(number: str, trunk: NewTrunk) -> int | None:
     """Length of the longest allowed prefix of `number`; None if there is none."""
     if is_extension(number):
         return 0 if any(fits(number, pattern) for pattern in trunk.extensions) else None
+    if is_sip_uri(number):
+        return 0 if any(fits_uri(number, rule) for rule in trunk.sip_uris) else None
     if not trunk.allowed_prefixes:
         return 0
     fitting = (len(prefix) for prefix in trunk.allowed_prefixes if number.startswith(prefix))
@@ -110,6 +115,7 @@ _EXTENSION: Final = r"^([0-9*#XZN]|\[([0-9](-[0-9])?)+\]){2,8}$"
 _PATTERN: Final = r"^([0-9*#+XZN]|\[([0-9](-[0-9])?)+\])*[.!]?$"
 
 ExtensionPattern = Annotated[str, Field(pattern=_EXTENSION, max_length=100)]
+SipUriRule = Annotated[str, Field(pattern=PATTERN, max_length=200)]
 _NAME = (
     "Name of the trunk on the PBX: Asterisk's PJSIP endpoint, FreeSWITCH's gateway; `{trunk}` of "
     "its `dial_string`."
@@ -156,6 +162,13 @@ _EXTENSIONS = (
     "patterns of 2 to 8 keys: digits, `*`, `#`, `X` a digit, `Z` 1 to 9, `N` 2 to 9, `[13-5]` one "
     "of those. They are dialled as they are, and cost nothing; emergency numbers are none. "
     "Without any, only numbers are dialled."
+)
+_SIP_URIS = (
+    "SIP URIs that calls and transfers may go to on it, by their hosts: `pbx.example`, "
+    "`*.office.example` for every host below, with a port where the URI has one. A host alone is "
+    "of users that begin with a letter; `2XX@pbx.example` is of keys (as `extensions`), "
+    "`bob@pbx.example` of one user, `*@pbx.example` of all. For a `dial_string` of "
+    "`PJSIP/{number}@…` or `sofia/…`. Without any, no SIP URI is dialled."
 )
 
 
@@ -218,6 +231,9 @@ class _TrunkFields(Body):
     extensions: list[ExtensionPattern] = Field(
         default=[], max_length=100, description=_EXTENSIONS, examples=[["2XX", "600"]]
     )
+    sip_uris: list[SipUriRule] = Field(
+        default=[], max_length=100, description=_SIP_URIS, examples=[["pbx.example"]]
+    )
 
 
 class CreateTrunk(_TrunkFields):
@@ -254,6 +270,7 @@ class TrunkObject(Resource):
         description=_INBOUND_CALLER_RULES, examples=[[_INBOUND_RULE]]
     )
     extensions: list[str] = Field(description=_EXTENSIONS, examples=[["2XX", "600"]])
+    sip_uris: list[str] = Field(description=_SIP_URIS, examples=[["pbx.example"]])
     channels_in_use: int = Field(description="Calls on it now.", examples=[2])
     failures: int = Field(description="Calls in a row that it failed.", examples=[0])
     resting_until: Timestamp | None = Field(

@@ -1,5 +1,8 @@
 """Trunks: over which ways calls go out, and how many at a time."""
 
+from dataclasses import replace
+from typing import Final
+
 from api.base.problems import FieldError, invalid, pointer
 from api.dialing.dialplan import try_dialplan
 from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
@@ -8,13 +11,15 @@ from api.resources.dialplan import DialplanObject, DialplanTest
 from api.resources.page import PageOf
 from api.resources.trunk import TRUNK_NAME, ChangeTrunk, CreateTrunk, NewTrunk, TrunkObject
 from api.settings import FIRST_PBX
-from pbx.dial_string import check_dial_string
+from pbx.dial_string import check_dial_string, way_over
 
 PATH = "/v1/trunks"
 ONE = PATH + "/{name}"
 NAME = Parameter(
     "name", "path", "Name of the trunk.", {"type": "string", "pattern": TRUNK_NAME}, "carrier-a"
 )
+
+_SOME_URI: Final = "sip:bob@pbx.example"
 
 route = EndpointTable("trunks", NAME)
 
@@ -25,8 +30,9 @@ async def create_trunk(exchange: Exchange, asked: CreateTrunk) -> Created[TrunkO
 
     `pbx.trunk` of the settings, and that of each of `pbxs`, is added by itself at the start.
     """
-    _check(exchange, asked.pbx, asked.dial_string)
-    trunk = await exchange.store.trunks.create(NewTrunk(**asked.model_dump()))
+    new = NewTrunk(**asked.model_dump())
+    _check(exchange, new)
+    trunk = await exchange.store.trunks.create(new)
     return Created(TrunkObject.of(trunk), f"{PATH}/{trunk.name}")
 
 
@@ -71,26 +77,33 @@ async def test_dialplan(exchange: Exchange, asked: DialplanTest) -> DialplanObje
 
 async def _check_change(exchange: Exchange, asked: ChangeTrunk) -> None:
     given = asked.changes()
-    if "pbx" in given or "dial_string" in given:
-        kept = await exchange.store.trunks.get(exchange.named("name"))
-        _check(exchange, given.get("pbx", kept.pbx), given.get("dial_string", kept.dial_string))
+    if not given.keys().isdisjoint({"pbx", "dial_string", "sip_uris"}):
+        _check(exchange, replace(await exchange.store.trunks.get(exchange.named("name")), **given))
 
 
-def _check(exchange: Exchange, pbx: str | None, dial_string: str | None) -> None:
-    """Raise Problem for a PBX that the settings do not name, and a dial string of another kind."""
+def _check(exchange: Exchange, trunk: NewTrunk) -> None:
+    """Raise Problem for a PBX that the settings do not name, a dial string of another kind, and
+    SIP URIs where it takes none."""
     settings = exchange.services.settings
+    pbx, dial_string = trunk.pbx, trunk.dial_string
     if pbx is not None and pbx not in settings.pbxs:
         known = ", ".join(settings.pbxs) or "none"
         raise invalid([FieldError(f"is none of `pbxs` ({known})", pointer("pbx"))])
-    if dial_string is None:
-        return
-    kind = settings.all_pbxs[pbx or FIRST_PBX].kind
-    try:
-        wrong = "" if check_dial_string(dial_string) == kind else f"is none of {kind}"
-    except ValueError as error:
-        wrong = str(error)
-    if wrong:
-        raise invalid([FieldError(wrong, pointer("dial_string"))])
+    its = settings.all_pbxs[pbx or FIRST_PBX]
+    if dial_string is not None:
+        try:
+            wrong = "" if check_dial_string(dial_string) == its.kind else f"is none of {its.kind}"
+        except ValueError as error:
+            wrong = str(error)
+        if wrong:
+            raise invalid([FieldError(wrong, pointer("dial_string"))])
+    if trunk.sip_uris:
+        way = way_over(trunk.name, dial_string, its.dial_string, its.kind)
+        try:
+            way.fill(_SOME_URI)
+        except ValueError as error:
+            detail = f"cannot be called, as the dial string {way.dial_string!r} {error}"
+            raise invalid([FieldError(detail, pointer("sip_uris"))]) from error
 
 
 ENDPOINTS = route.endpoints

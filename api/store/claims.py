@@ -44,7 +44,7 @@ from api.store.legs import legs_by_trunk
 from api.store.orders import decide_on, stop_order
 from api.store.rows import attempt_of, load_attempts, load_call, select_calls, split_row
 from api.store.tables import attempts, calls, campaigns, do_not_call, leases, numbers, trunks
-from api.store.ways import allows_extension, is_proven, ways_of
+from api.store.ways import is_proven, still_taken, ways_of
 
 CHANNEL_PREFIX: Final = "offhook-"
 #: Calls looked at in one transaction beyond those that are wanted.
@@ -260,7 +260,7 @@ class Claims:
                     ways = await ways_of(connection, call, now)
                 on_list = call.to_number in listed
                 refused = destinations.refusal(call.to_number, call.from_number) is not None
-                refused = refused or not await allows_extension(connection, call)
+                refused = refused or not await still_taken(connection, call)
                 proven = await is_proven(connection, ways)
                 match decide_on(
                     call, tried, now, listed=on_list, refused=refused, ways=ways, proven=proven

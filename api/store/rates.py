@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.money import Rate
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.base.refusals import Invalid, NotFound
 from api.resources.page import PageOf
 from api.resources.rate import NewRate, StoredRate
@@ -96,9 +96,9 @@ class Rates:
             raise NotFound("rate")
 
     async def price(self, number: str) -> Rate | None:
-        """What a call to `number` costs; None: nothing, as an extension. Raises Invalid: it fails
-        closed."""
-        if is_extension(number):
+        """What a call to `number` costs; None: nothing, as an extension or SIP URI. Raises Invalid:
+        it fails closed."""
+        if not is_e164(number):
             return None
 
         async def work(connection: AsyncConnection) -> Rate | None:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from api.base.lifecycle import STATUSES
+from api.base.sip_uris import LONGEST
 from voice_loop.untrusted import holdable
 
 metadata = MetaData(
@@ -98,6 +99,8 @@ class Double(TypeDecorator[float]):
 
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
+#: A number, an extension or a SIP URI; SQLite holds no text to its length.
+Callee = String(16).with_variant(String(LONGEST), "postgresql")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -178,6 +181,7 @@ trunks = Table(
     Column("inbound_number_rules", Json, nullable=False, server_default="[]"),
     Column("inbound_caller_rules", Json, nullable=False, server_default="[]"),
     Column("extensions", Json, nullable=False, server_default="[]"),
+    Column("sip_uris", Json, nullable=False, server_default="[]"),
     one_of("status", ("active", "inactive")),
 )
 
@@ -343,7 +347,7 @@ campaign_contacts = Table(
     metadata,
     Column("campaign_id", ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
     Column("seq", Integer, primary_key=True),
-    Column("to_number", String(16), nullable=False),
+    Column("to_number", Callee, nullable=False),
     Column("context", Json, nullable=False),
     Column("metadata", Json, nullable=False),
     Column("variables", Json, nullable=False, server_default=text("'{}'")),
@@ -364,7 +368,7 @@ calls = Table(
     Column("id", String(36), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("direction", String(16), nullable=False),
-    Column("to_number", String(16), nullable=False),
+    Column("to_number", Callee, nullable=False),
     Column("from_number", String(16), nullable=False),
     Column("prompt", Text, nullable=False),
     Column("context", Json, nullable=False),

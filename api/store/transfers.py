@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.money import Rate, rate_of
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.base.refusals import Conflict, Invalid
 from api.base.times import whole_seconds
 from api.resources.call import Call, transfer_of
@@ -70,7 +70,7 @@ class Transfers:
             await check_unlisted(transaction, wish.number, "number")
             trunks = {trunk.name: trunk for trunk in await load_trunks(transaction.connection)}
             theirs = trunks.get(call.trunk or "")
-            if is_extension(wish.number) and route.trunk != call.trunk:
+            if not is_e164(wish.number) and route.trunk != call.trunk:
                 theirs = None  # the carrier would call somebody else by it
             method = _method(wish, theirs)
             if method == "bridge":

@@ -6,8 +6,7 @@ from typing import Final
 from sqlalchemy import Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.base.dial_patterns import fits
-from api.base.numbers import is_extension
+from api.base.numbers import is_e164
 from api.policy.trunks import TRUNK_FAULTS, rest_s
 from api.resources.attempt import Attempt, Ended
 from api.resources.call import Call
@@ -22,6 +21,7 @@ _AWAKE: Final[Select[tuple[object, ...]]] = (
         trunks.c.allowed_prefixes,
         trunks.c.priority,
         trunks.c.extensions,
+        trunks.c.sip_uris,
     )
     .where(or_(trunks.c.resting_until.is_(None), trunks.c.resting_until <= bindparam("now")))
     .order_by(trunks.c.created_at, trunks.c.name)
@@ -30,7 +30,9 @@ _PROVEN: Final = select(trunks.c.name).where(
     trunks.c.name.in_(bindparam("names", expanding=True)), trunks.c.resting_until.is_(None)
 )
 _OWN: Final = select(numbers.c.trunk).where(numbers.c.number == bindparam("shown"))
-_EXTENSIONS: Final = select(trunks.c.extensions).where(trunks.c.name == bindparam("of_trunk"))
+_RULES: Final = select(trunks.c.name, trunks.c.extensions, trunks.c.sip_uris).where(
+    trunks.c.name == bindparam("of_trunk")
+)
 _STANDING: Final = select(trunks.c.failures, trunks.c.resting_until).where(
     trunks.c.name == bindparam("of_trunk")
 )
@@ -59,12 +61,13 @@ async def ways_of(connection: AsyncConnection, call: Call, now: float) -> list[s
     return [trunk.name for trunk in fitting if own in (None, trunk.name)]
 
 
-async def allows_extension(connection: AsyncConnection, call: Call) -> bool:
-    """Whether the order's trunk still takes the extension that is called; true of a number."""
-    if not is_extension(call.to_number):
+async def still_taken(connection: AsyncConnection, call: Call) -> bool:
+    """Whether the order's trunk still takes the extension or SIP URI that is called; true of a
+    number."""
+    if is_e164(call.to_number):
         return True
-    patterns = await connection.scalar(_EXTENSIONS, {"of_trunk": call.trunk})
-    return any(fits(call.to_number, pattern) for pattern in patterns or ())
+    rows = await connection.execute(_RULES, {"of_trunk": call.trunk})
+    return bool(trunks_for(call.to_number, [NewTrunk(**row._mapping) for row in rows]))
 
 
 async def is_proven(connection: AsyncConnection, ways: Sequence[str]) -> bool:

@@ -44,7 +44,7 @@ from pbx.asterisk.trunk import Trunk, dialplan_has, formats_of, look_at_way
 from pbx.attempt import LiveAttempt
 from pbx.audio_watch import TrunkAudio
 from pbx.codecs import G722, Codec, line_codec
-from pbx.dial_string import Way, pjsip_parts
+from pbx.dial_string import Way, is_uri, pjsip_parts
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaLeg, MediaServer
 from pbx.rare_log import RareLog
@@ -203,6 +203,10 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
             )
         return None
 
+    def _problem(self, trunk: Trunk, dial: Dial) -> str | None:
+        """A URI has a host of its own: the endpoint's contacts are not asked."""
+        return None if is_uri(dial.number) else trunk.problem
+
     def _encoding_for(self, trunk: Trunk) -> Codec:
         return self._codec_for(trunk.formats)
 
@@ -223,10 +227,11 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         does = {"Application": "Dial", "Data": f"{dialled},{ring_s},{options}"}
         variables = [*identity_variables(dial)]
         if self._has_dialplan and parts is not None:
-            number, endpoint = parts
+            # Joined again there; of `PJSIP/endpoint/sip:user@host`, too.
+            before, behind = parts
             does = {"Context": DIAL_CONTEXT, "Exten": "dial", "Priority": "1"}
             variables.append(
-                f"OFFHOOK_NUMBER={number},OFFHOOK_TRUNK={endpoint},"
+                f"OFFHOOK_NUMBER={before},OFFHOOK_TRUNK={behind},"
                 f"OFFHOOK_RING_S={ring_s},OFFHOOK_OPTIONS={options}"
             )
         if dial.hide_number:

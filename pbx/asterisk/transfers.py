@@ -19,6 +19,7 @@ from pbx.asterisk.link import AmiLink
 from pbx.asterisk.outputs import ReferAnswered
 from pbx.asterisk.trunk import dialplan_has, look_at_trunk
 from pbx.attempt import LiveAttempt
+from pbx.dial_string import is_uri
 from pbx.live_attempts import LiveAttempts
 from pbx.switch import SwitchError, SwitchRefused, SwitchUnavailable
 
@@ -64,7 +65,7 @@ class AsteriskTransfers:
     async def refer(self, attempt: LiveCall, number: str) -> None:
         """As `pbx.switch.Attempt.refer`; the number is checked."""
         far = attempt.core.far_channel or ""
-        target = await self._refer_to(far, number)
+        target = number if is_uri(number) else await self._refer_to(far, number)
         if not await dialplan_has(self._link, CONTEXT):
             raise SwitchRefused(
                 f"Asterisk's dialplan has no context {CONTEXT}: take it from Offhook's "

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from pbx.attempt import LiveAttempt
+from pbx.dial_string import is_uri
 from pbx.freeswitch.attempt import FreeSwitchCore
 from pbx.freeswitch.link import EslLink
 from pbx.live_attempts import LiveAttempts
@@ -42,14 +43,15 @@ class FreeSwitchTransfers:
         self._attempts = attempts
 
     async def refer(self, attempt: LiveCall, number: str, host: str) -> None:
-        """Have the far end call `number` at `host` (and port) instead of us."""
+        """Have the far end call `number` at `host` (and port), or a SIP URI, instead of us."""
+        target = number if is_uri(number) else f"sip:{number}@{host}"
         # Without it FreeSWITCH hangs up whatever the far end answers.
         await self._set(attempt.id, "sip_refer_continue_after_reply", "true")
         for name in _REFER_RESULTS:
             await self._set(attempt.id, name, "")
         attempt.core.referring(True)
         try:
-            await self._link.api("uuid_deflect", f"{attempt.id} sip:{number}@{host}")
+            await self._link.api("uuid_deflect", f"{attempt.id} {target}")
             await self._await_refer(attempt)
         finally:
             attempt.core.referring(False)

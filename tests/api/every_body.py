@@ -196,12 +196,13 @@ TRUNK: Final[Body] = {
     "allow_refer": True,
     "priority": 20,
     "pbx": "berlin",
-    "dial_string": "Local/{number}@from-internal/n",
+    "dial_string": "PJSIP/9{number}@{trunk}",
     "number_rules": [{"prefix": "+49", "match": "ZX.", "prepend": "0"}],
     "caller_rules": [{"prefix": "+1", "match": "NXXNXXXXXX", "prepend": "1"}],
     "inbound_number_rules": [{"prefix": "", "match": "1XX", "prepend": "+49301234"}],
     "inbound_caller_rules": [{"prefix": "0", "match": "ZX.", "prepend": "+49"}],
     "extensions": ["2XX"],
+    "sip_uris": ["pbx.example"],
 }
 ENDPOINT: Final[Body] = {
     "url": "https://hook.example.org/events",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbx.dial_string import DEFAULTS, Way, check_dial_string, pjsip_parts
+from pbx.dial_string import DEFAULTS, Way, check_dial_string, is_uri, pjsip_parts
 from pbx.switch import Dial, SwitchRefused
-from pbx.values import check_dial, check_way
+from pbx.values import check_dial, check_dialled, check_way
 
 ID = "offhook-00000000-0000-4000-8000-000000000000"
 ASTERISK = [
@@ -82,10 +82,68 @@ def test_a_number_stays_a_number(number: str, template: str) -> None:
         check_dial(Dial(ID, number))
     except SwitchRefused:
         return
+    if is_uri(number):
+        return
     assert not set(number) - set("+*#0123456789")
     filled = Way("trunk", template).fill(number)
     for char in "&@/,;|()[]{}$ ":
         assert filled.count(char) == Way("trunk", template).fill("").count(char)
+
+
+BOB = "sip:bob@pbx.example:5070"
+
+
+@pytest.mark.parametrize(
+    ("template", "dialled"),
+    [
+        ("PJSIP/{number}@{trunk}", f"PJSIP/west/{BOB}"),
+        ("PJSIP/77#{number}@carrier", f"PJSIP/carrier/{BOB}"),
+        ("sofia/gateway/{trunk}/{number}", "sofia/gateway/west/bob@pbx.example:5070"),
+        ("sofia/internal/{number}@10.0.0.1", f"sofia/internal/{BOB}"),
+        ("sofia/internal/{number}", f"sofia/internal/{BOB}"),
+    ],
+)
+def test_a_uri_goes_to_its_own_host_by_the_trunk(template: str, dialled: str) -> None:
+    check_dial(Dial(ID, BOB))
+    assert Way("west", template).fill(BOB) == dialled
+    if template.startswith("PJSIP"):
+        parts = pjsip_parts(dialled)
+        assert parts is not None
+        assert f"PJSIP/{'@'.join(parts)}" == dialled
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Local/{number}@from-internal/n",
+        "SIP/{trunk}/{number}",
+        "DAHDI/g0/{number}",
+        "PJSIP/{number}",
+        "loopback/{number}/default",
+        "user/{number}",
+    ],
+)
+def test_a_way_that_takes_no_uri_says_so(template: str) -> None:
+    with pytest.raises(SwitchRefused, match="takes no SIP URI"):
+        check_dialled(Way("west", template), BOB)
+    with pytest.raises(SwitchRefused, match="takes no sips: URI"):
+        check_dialled(Way("west", DEFAULTS["freeswitch"]), "sips:bob@pbx.example")
+
+
+@given(
+    st.text(alphabet=string.printable, max_size=20),
+    st.text(alphabet=string.printable, max_size=20),
+    st.sampled_from(["sip:", "sips:", "SIP:", ""]),
+)
+def test_a_uri_stays_a_user_at_a_host(user: str, host: str, scheme: str) -> None:
+    """What passes the checks adds no character to the dial string that means something there."""
+    uri = f"{scheme}{user}@{host}"
+    try:
+        check_dial(Dial(ID, uri))
+    except SwitchRefused:
+        return
+    assert not set(user + host) & set("&@/,;|()[]{}<>$%?!'\"\\ \r\n\t")
+    assert len(uri) <= 128
 
 
 @given(st.text(alphabet=string.printable, min_size=1, max_size=64))

@@ -42,17 +42,17 @@ def switches_of(
     """Each PBX by its name, that of `[pbx]` first; none started. As `make_switch`."""
     first = _one_switch(settings, settings.pbx, media, on_incoming)
     named = {
-        name: _one_switch(settings, pbx, media, on_incoming and _of(name, pbx, on_incoming))
+        name: _one_switch(settings, pbx, media, on_incoming and _of(name, on_incoming))
         for name, pbx in settings.pbxs.items()
     }
     return {FIRST_PBX: first, **named}
 
 
-def _of(name: str, pbx: Pbx, on_incoming: OnIncoming) -> OnIncoming:
-    """As `on_incoming`, for the PBX of that name, which may not tell what trunk brought a call."""
+def _of(name: str, on_incoming: OnIncoming) -> OnIncoming:
+    """As `on_incoming`, for the PBX of that name."""
 
     def take(call: IncomingCall) -> Awaitable[Refusal | None]:
-        return on_incoming(replace(call, trunk=call.trunk or pbx.trunk, pbx=name))
+        return on_incoming(replace(call, pbx=name))
 
     return take
 

@@ -27,6 +27,7 @@ from api.resources.masking import unsealed
 from api.resources.number import OwnedNumber
 from api.resources.sip import KEY, sip_json, sip_variables
 from api.resources.trunk import rules_of
+from api.settings import FIRST_PBX
 from api.store import StoreError
 from pbx.incoming import IncomingCall, Refusal
 from pbx.switch import LIMIT_MARGIN_S, SwitchError
@@ -97,10 +98,11 @@ class InboundCalls:
 
     async def _receive(self, call: IncomingCall) -> None:
         async with asyncio.timeout(_LOOK_UP_S):
-            call, rules = await self._in_plan(call)
+            trunk = await self._trunk(call)
+            call, rules = await self._in_plan(call, trunk)
             number = await self._dialled(call)
             agent = await self._agent(number)
-            new = await self._order(call, number, agent, rules)
+            new = await self._order(call, number, agent, trunk, rules)
         if (problem := self._problem(new)) is not None:
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, problem)
         await call.attempt.limit(new.max_duration_s + LIMIT_MARGIN_S)
@@ -110,11 +112,20 @@ class InboundCalls:
             lambda call_id, node: begin(call_id, new, call.channel_id, node, call.sip_call_id),
         )
 
-    async def _in_plan(self, call: IncomingCall) -> tuple[IncomingCall, Sequence[Rule]]:
+    async def _trunk(self, call: IncomingCall) -> str:
+        """The trunk that brought it: as the PBX tells, else the number's own, else the PBX's."""
+        if call.trunk is not None:
+            return call.trunk
+        number = await self._owned(call.number)
+        its_pbx = self._deployment.settings.all_pbxs[call.pbx or FIRST_PBX]
+        return (number and number.trunk) or its_pbx.trunk
+
+    async def _in_plan(
+        self, call: IncomingCall, trunk_name: str
+    ) -> tuple[IncomingCall, Sequence[Rule]]:
         """The call with its numbers as the trunk's own rules have them, and the caller's rules."""
-        deployment = self._deployment
         try:
-            trunk = await deployment.store.trunks.get(call.trunk or deployment.settings.pbx.trunk)
+            trunk = await self._deployment.store.trunks.get(trunk_name)
         except NotFound:
             return call, ()
         dialled, caller = (
@@ -152,7 +163,12 @@ class InboundCalls:
         return agent
 
     async def _order(
-        self, call: IncomingCall, number: OwnedNumber, agent: Agent, rules: Sequence[Rule]
+        self,
+        call: IncomingCall,
+        number: OwnedNumber,
+        agent: Agent,
+        trunk: str,
+        rules: Sequence[Rule],
     ) -> NewCall:
         deployment = self._deployment
         try:
@@ -168,7 +184,6 @@ class InboundCalls:
             raise RefusedError(Refusal.NORMAL_CIRCUIT_CONGESTION, reason) from error
         # Only now: what strangers bring along refuses no call, however long it is.
         sip = _sip(call, number)
-        trunk = call.trunk or number.trunk or deployment.settings.pbx.trunk
         return replace(
             new,
             context=new.context if sip is None else {**new.context, KEY: sip},

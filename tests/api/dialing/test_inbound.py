@@ -303,6 +303,28 @@ async def test_a_trunk_may_have_rules_for_what_it_tells(desk: Desk, bench: Bench
     assert (call["to_number"], call["from_number"]) == (OURS, "+4930123456")
 
 
+async def test_where_no_trunk_is_told_it_is_the_numbers_own(desk: Desk, bench: Bench) -> None:
+    """As FreeSWITCH brings calls: for the rules, and for whose channel it takes."""
+    await answering(bench)
+    rules = [{"prefix": "0", "match": "ZX.", "prepend": "+49"}]
+    body = {"name": "west", "inbound_caller_rules": rules}
+    assert (await bench.client.post("/v1/trunks", json=body)).status_code == 201
+    (ours, *_) = (await bench.store.numbers.page(limit=9)).items
+    await bench.store.numbers.change(ours.id, {"trunk": "west"})
+    assert await desk.ring(OURS, "030123456") is None
+    call = await desk.the_call()
+    assert call["from_number"] == "+4930123456"
+    assert (await bench.store.calls.get(call["id"])).trunk == "west"
+
+
+async def test_where_neither_tells_it_is_that_of_the_settings(desk: Desk, bench: Bench) -> None:
+    await answering(bench)
+    rules = {"inbound_number_rules": [{"match": "43", "prepend": "+155598765"}]}
+    assert (await bench.client.patch("/v1/trunks/trunk", json=rules)).status_code == 200
+    assert await desk.ring("43") is None
+    assert (await bench.store.calls.get((await desk.the_call())["id"])).trunk == "trunk"
+
+
 async def test_a_number_may_be_told_as_a_uri(desk: Desk, bench: Bench) -> None:
     await answering(bench)
     assert await desk.ring(f"sip:{OURS}@10.0.0.1;user=phone") is None

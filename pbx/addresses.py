@@ -14,6 +14,14 @@ def plain_address(text: str) -> IPv4Address | IPv6Address:
     return mapped or address
 
 
+def is_loopback_name(host: str) -> bool:
+    """Whether a host, by name or address, is this machine to itself alone."""
+    try:
+        return plain_address(unbracketed(host)).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def unbracketed(host: str) -> str:
     """`[2001:db8::1]`, as in a URL, without its brackets; any other host as it is."""
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from pbx.dial_string import Way
 from pbx.speech_level import NO_LEVEL, Level
 from voice_loop.ports import AudioPeer
 
@@ -398,6 +399,10 @@ class Switch(Protocol):
         """
         ...
 
-    async def check(self) -> Sequence[Finding]:
-        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
+    async def check(self, ways: Sequence[Way] = ()) -> Sequence[Finding]:
+        """Look at the link, the trunks and the media ports, for `offhook doctor`.
+
+        Args:
+            ways: the trunks to look at, by how they are dialled; none: the configured one.
+        """
         ...

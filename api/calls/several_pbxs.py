@@ -8,6 +8,7 @@ from typing import Final
 
 from api.base.refusals import NotFound
 from api.settings import FIRST_PBX
+from pbx.dial_string import Way
 from pbx.switch import Attempt, Dial, Finding, Switch, SwitchError, SwitchRefused
 from pbx.values import is_id
 
@@ -114,11 +115,14 @@ class SeveralPbxs:
         switch = await self._with_trunk(trunk)
         await switch.send_message(number, caller_number, text, trunk)
 
-    async def check(self) -> Sequence[Finding]:
-        """What each finds; of all but the first, its name stands before."""
+    async def check(self, ways: Sequence[Way] = ()) -> Sequence[Finding]:
+        """What each finds, of its own trunks; of all but the first, its name stands before."""
+        theirs: dict[str, list[Way]] = {name: [] for name in self._switches}
+        for way in ways:
+            theirs.setdefault(await self._pbx_of(way.trunk) or FIRST_PBX, []).append(way)
         found = []
         for name, switch in self._switches.items():
-            found += [named(name, one) for one in await switch.check()]
+            found += [named(name, one) for one in await switch.check(theirs[name])]
         return found
 
     def _reachable(self) -> Sequence[Switch]:

@@ -14,7 +14,9 @@ from api.cli.console import EXIT_FAILED, config_option, out, print_json, run, se
 from api.http.disk import MEGABYTE, folders, free_bytes
 from api.resources.dialect import Dialect
 from api.resources.trunk import Trunk
-from api.settings import Settings, StoreSection, settings_file
+from api.settings import FIRST_PBX, Settings, StoreSection, settings_file
+from api.settings.pbx import Pbx
+from pbx.dial_string import Way, way_over
 from pbx.switch import Finding, Switch
 
 
@@ -102,19 +104,34 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     findings += await _endpoints(settings)
     findings += await _messages(settings)
     trunks = await _trunks(settings)
-    return [*await _pbx(_dialling(settings, trunks)), *_resting(trunks), *findings]
+    return [*await _pbx(settings, trunks), *_resting(trunks), *findings]
 
 
-def _dialling(settings: Settings, trunks: Sequence[Trunk]) -> Settings:
-    """The settings, with the dial string that `pbx.trunk` has in the store."""
-    own = [one.dial_string for one in trunks if one.name == settings.pbx.trunk and one.dial_string]
-    if not own:
-        return settings
-    pbx = settings.pbx.model_copy(update={"dial_string": own[0]})
-    return settings.model_copy(update={"pbx": pbx})
+def ways_of(settings: Settings, trunks: Sequence[Trunk], pbx: str) -> Sequence[Way]:
+    """How the active trunks of a PBX are dialled; that of the settings also where it is none of
+    the store's."""
+    its = settings.all_pbxs[pbx]
+    strings = {
+        one.name: one.dial_string
+        for one in trunks
+        if (one.pbx or FIRST_PBX) == pbx and one.status == "active"
+    }
+    if its.trunk not in {one.name for one in trunks}:
+        strings = {its.trunk: None, **strings}
+    return [way_over(name, own, its.dial_string, its.kind) for name, own in strings.items()]
 
 
-async def _pbx(settings: Settings) -> Sequence[Finding]:
+def trunks_astray(settings: Settings, trunks: Sequence[Trunk]) -> Sequence[Finding]:
+    """Trunks of a PBX that is none of the settings'."""
+    detail = "{!r} is on the PBX {!r}, which the settings do not name: mend its `pbx`, or [pbxs.{}]"
+    return [
+        Finding("trunk", ok=False, message=detail.format(one.name, one.pbx, one.pbx))
+        for one in trunks
+        if one.pbx is not None and one.pbx not in settings.pbxs
+    ]
+
+
+async def _pbx(settings: Settings, trunks: Sequence[Trunk]) -> Sequence[Finding]:
     from api.calls.several_pbxs import named
     from api.calls.switches import switches_of
     from api.main import media_server
@@ -122,7 +139,8 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
     from pbx.media import MediaServer
 
     media = media_server(settings)
-    findings = []
+    findings = [*trunks_astray(settings, trunks)]
+    no_port = False
     try:
         await media.start()
     except MediaError as error:
@@ -130,10 +148,14 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
         # The PBX can be looked at all the same, with any port.
         media = MediaServer("127.0.0.1", 0, 0)
         await media.start()
-    no_port = bool(findings)
+        no_port = True
     try:
-        for name, switch in switches_of(settings, media).items():
-            checked = await _one_pbx(name, settings, switch)
+        switches = switches_of(settings, media)
+        looks = [
+            _one_pbx(settings.all_pbxs[name], switch, ways_of(settings, trunks, name))
+            for name, switch in switches.items()
+        ]
+        for name, checked in zip(switches, await asyncio.gather(*looks), strict=True):
             findings += [
                 named(name, one) for one in checked if not (no_port and one.check == "rtp")
             ]
@@ -142,13 +164,14 @@ async def _pbx(settings: Settings) -> Sequence[Finding]:
     return findings
 
 
-async def _one_pbx(name: str, settings: Settings, switch: Switch) -> Sequence[Finding]:
+async def _one_pbx(pbx: Pbx, switch: Switch, ways: Sequence[Way]) -> Sequence[Finding]:
     from pbx.switch import SwitchError
 
-    pbx = settings.all_pbxs[name]
     try:
         await switch.start()
-        return await switch.check()
+        if not ways:  # its trunks are all inactive
+            return [one for one in await switch.check() if one.check != "trunk"]
+        return await switch.check(ways)
     except SwitchError as error:
         return [Finding("esl" if pbx.kind == "freeswitch" else "ami", ok=False, message=str(error))]
     finally:

@@ -1,12 +1,12 @@
 """The PBX, and the audio between it and Offhook."""
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from api.settings.section import Certificates, Host, Port, Section
+from pbx.addresses import is_loopback_name
 from pbx.dial_string import check_dial_string
 
 #: Names of SIP headers of one's own, `*` for any characters.
@@ -88,10 +88,7 @@ class FastAgi(Section):
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine gets to it."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback_name(self.host)
 
 
 class Esl(Section):

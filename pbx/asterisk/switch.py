@@ -131,9 +131,11 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """Send a text message as SIP MESSAGE; Asterisk does not tell whether it arrives."""
         await send_message(self._link, number, caller_number, text, trunk or self._config.trunk)
 
-    async def check(self) -> Sequence[Finding]:
-        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
-        return await examine(self._config, self._link, self._media, self._media_address)
+    async def check(self, ways: Sequence[Way] = ()) -> Sequence[Finding]:
+        """Look at the link, the trunks and the media ports, for `offhook doctor`."""
+        return await examine(
+            self._config, self._link, self._media, self._media_address, ways or [self._config.way()]
+        )
 
     async def _trunk_audio(self, attempt: LiveCall) -> TrunkAudio | None:
         channel = attempt.core.sip_channel

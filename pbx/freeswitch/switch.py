@@ -106,9 +106,9 @@ class FreeSwitchSwitch(SwitchBase[FreeSwitchCore, Gateway]):
         """Raises SwitchRefused."""
         raise SwitchRefused("text messages over FreeSWITCH are not supported", "text")
 
-    async def check(self) -> Sequence[Finding]:
-        """Look at the link, the trunk and the media ports, for `offhook doctor`."""
-        return await examine(self._config, self._link, self._media)
+    async def check(self, ways: Sequence[Way] = ()) -> Sequence[Finding]:
+        """Look at the link, the trunks and the media ports, for `offhook doctor`."""
+        return await examine(self._config, self._link, self._media, ways or [self._config.way()])
 
     def carry_out(self, attempt: LiveCall, command: Any) -> None:
         match command:

@@ -22,6 +22,7 @@ from api.store import Store, StoreError
 from api.store.ledger_writer import insist
 from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
+from pbx.dial_string import Way
 from pbx.switch import (
     Answered,
     Attempt,
@@ -217,7 +218,7 @@ class PlayedSwitch:
             raise self.stubborn[channel_id]
         self.hung_up.append(channel_id)
 
-    async def check(self) -> Sequence[Finding]:
+    async def check(self, ways: Sequence[Way] = ()) -> Sequence[Finding]:
         return []
 
     async def send_message(

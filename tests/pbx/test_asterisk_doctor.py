@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from pbx.asterisk.config import AsteriskConfig
+from pbx.asterisk.doctor import judge_inbound
 from pbx.asterisk.loopback_call import make_loopback_call
 from pbx.codecs import SLIN16
+from pbx.dial_string import Way
 from pbx.media import Latch, MediaLeg, MediaServer
 from pbx.switch import Finding, SwitchRefused
 from pbx.testbed import TestBed
@@ -66,6 +69,56 @@ async def test_the_doctor_names_what_is_wrong(bed: TestBed, pbx: Pbx, media: Med
     assert identity.keys() == {"deaf", "empty"}
     assert identity["deaf"].startswith("who calls goes out in From; a call that hides its number")
     assert "trust_id_outbound" in identity["deaf"]
+
+
+async def test_the_doctor_looks_at_every_trunk(pbx: Pbx, media: MediaServer) -> None:
+    switch = pbx.make(media)
+    await switch.start()
+    try:
+        found = await switch.check(
+            [
+                Way("trunk", "PJSIP/{number}@{trunk}"),
+                Way("nowhere", "PJSIP/{number}@{trunk}"),
+                Way("office", "Local/{number}@from-nowhere/n"),
+                Way("second", "PJSIP/9{number}@trunk"),
+            ]
+        )
+    finally:
+        await switch.close()
+    trunks = [(one.ok, one.message) for one in found if one.check == "trunk"]
+    assert [ok for ok, _ in trunks] == [True, False, False, True]
+    assert "no PJSIP endpoint 'nowhere'" in trunks[1][1]
+    assert "no context 'from-nowhere'" in trunks[2][1]
+    identity = [one.message for one in found if one.check == "identity"]
+    assert len(identity) == 2
+    assert identity[1].startswith("on 'second' who calls goes out in")
+    assert len([one for one in found if one.check == "inbound"]) == 2
+
+
+URL = "agi://{}:4573/incoming/0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("asked", "listens", "ours", "ok", "warning", "told"),
+    [
+        ("127.0.0.1", "127.0.0.1", None, True, False, "ask agi://127.0.0.1:4573"),
+        ("192.0.2.9", "192.0.2.9", "192.0.2.9", True, False, "ask agi://192.0.2.9:4573"),
+        ("192.0.2.9", "127.0.0.1", "192.0.2.9", False, False, "set pbx.fastagi.host to 192.0.2.9"),
+        ("192.0.2.9", "localhost", "192.0.2.9", False, False, "(agi://192.0.2.9:4573/incoming/S"),
+        ("[2001:db8::9]", "::1", "2001:db8::9", False, False, "AGI(agi://[2001:db8::9]:4573/"),
+        ("127.0.0.1", "127.0.0.1", "192.0.2.9", True, True, "a tunnel between the two"),
+    ],
+)
+def test_the_doctor_sees_where_inbound_calls_do_not_get_to(
+    asked: str, listens: str, ours: str | None, *, ok: bool, warning: bool, told: str
+) -> None:
+    """`ours` is our address where the PBX is on another host."""
+    secret = "0123456789abcdef"
+    config = AsteriskConfig(host="192.0.2.7", fastagi_host=listens, fastagi_secret=secret)
+    found = judge_inbound(config, "trunk", "from-trunk", [URL.format(asked)], ours)
+    assert (found.ok, found.warning) == (ok, warning)
+    assert told in found.message
+    assert secret not in found.message
 
 
 async def test_the_doctor_tells_how_who_calls_goes_out(

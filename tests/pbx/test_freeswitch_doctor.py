@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from pbx.dial_string import Way
 from pbx.freeswitch import FreeSwitchSwitch
 from pbx.freeswitch.config import FreeSwitchConfig
 from pbx.freeswitch.doctor import examine
@@ -51,7 +52,8 @@ async def found(answers: Mapping[str, str], media: MediaServer) -> Mapping[str, 
     """The doctor's findings by what was looked at."""
     async with linked(answering(answers)) as (server, watched):
         config = FreeSwitchConfig(port=server.port)
-        return {one.check: one for one in await examine(config, watched.link, media)}
+        ways = [config.way()]
+        return {one.check: one for one in await examine(config, watched.link, media, ways)}
 
 
 async def test_all_is_well(media: MediaServer) -> None:
@@ -89,6 +91,20 @@ async def test_a_trunk_that_is_not_there(media: MediaServer, answer: str) -> Non
     assert "mend pbx.trunk" in findings["trunk"].message
 
 
+async def test_every_trunk_is_looked_at(media: MediaServer) -> None:
+    down = _XML.format(proxy=_PROXY, state="NOREG", status="DOWN")
+    answers = {**GOOD, "sofia xmlstatus gateway west": down}
+    ways = [FreeSwitchConfig().way(name) for name in ("trunk", "west", "east")]
+    ways.append(Way("direct", "sofia/internal/{number}@10.0.0.1"))
+    async with linked(answering(answers)) as (server, watched):
+        config = FreeSwitchConfig(port=server.port)
+        found = await examine(config, watched.link, media, ways)
+    told = [(one.ok, one.message) for one in found if one.check == "trunk"]
+    assert [ok for ok, _ in told] == [True, False, False, True]
+    for word, (_, message) in zip(("UP", "OPTIONS", "'east'", "10.0.0.1"), told, strict=True):
+        assert word in message
+
+
 async def test_a_module_that_is_missing(media: MediaServer) -> None:
     findings = await found({**GOOD, "module_exists mod_sofia": "false"}, media)
     assert not findings["modules"].ok
@@ -124,7 +140,7 @@ async def test_where_the_carrier_is(proxy: str, host: str) -> None:
 async def test_the_link_is_down(media: MediaServer) -> None:
     async with linked(answering(GOOD)) as (_, watched):
         link: EslLink = watched.link
-    findings = await examine(FreeSwitchConfig(), link, media)
+    findings = await examine(FreeSwitchConfig(), link, media, [FreeSwitchConfig().way()])
     assert [one.check for one in findings if not one.ok] == ["esl"]
 
 

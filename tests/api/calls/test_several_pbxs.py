@@ -1,12 +1,14 @@
 """Several PBXs as one: which of them a call goes over, and what the others suffer of its outage."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from api.base.refusals import NotFound
 from api.calls.several_pbxs import SeveralPbxs
 from api.settings import FIRST_PBX
+from pbx.dial_string import Way
 from pbx.incoming import IncomingCall
 from pbx.switch import Dial, Finding, SwitchError, SwitchRefused, SwitchUnavailable
 from tests.api.switchboard import PlayedAttempt, PlayedSwitch
@@ -32,7 +34,7 @@ class Pbx(PlayedSwitch):
     async def close(self) -> None:
         self.connected, self.closed = False, True
 
-    async def check(self) -> list[Finding]:
+    async def check(self, ways: Sequence[Way] = ()) -> list[Finding]:
         return [Finding("trunk", True, "fine")]
 
 

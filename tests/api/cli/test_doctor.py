@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 
 from api.cli.dialect_doctor import _installation
-from api.cli.doctor import examine
+from api.cli.doctor import examine, trunks_astray, ways_of
 from api.resources.attempt import Ended
+from api.resources.trunk import NewTrunk
 from api.resources.webhook import NewEndpoint
-from api.settings import load_settings
+from api.settings import FIRST_PBX, load_settings
 from api.store import Store
+from pbx.dial_string import Way
 from pbx.switch import Cause
 from tests.api.played_engines import played_engines
 from tests.api.story import OURS, claimed
@@ -36,6 +38,26 @@ async def test_a_trunk_that_rests_is_told(store: Store, tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.db"
     assert await told(nowhere) == []
     assert not nowhere.exists()
+
+
+async def test_the_active_trunks_of_each_pbx_are_looked_at(store: Store, tmp_path: Path) -> None:
+    berlin = {"OFFHOOK_PBXS__BERLIN__KIND": "freeswitch", "OFFHOOK_PBXS__BERLIN__TRUNK": "west"}
+    settings = load_settings(None, berlin)
+    assert [one.trunk for one in ways_of(settings, [], FIRST_PBX)] == ["trunk"]
+    local = "Local/{number}@from-internal/n"
+    for new in (
+        NewTrunk("trunk", dial_string=local),
+        NewTrunk("west", pbx="berlin"),
+        NewTrunk("old", status="inactive"),
+        NewTrunk("lost", pbx="rome"),
+    ):
+        await store.trunks.create(new)
+    trunks = await store.trunks.list()
+    assert ways_of(settings, trunks, FIRST_PBX) == [Way("trunk", local)]
+    assert ways_of(settings, trunks, "berlin") == [Way("west", "sofia/gateway/{trunk}/{number}")]
+    (astray,) = trunks_astray(settings, trunks)
+    assert not astray.ok
+    assert "'lost' is on the PBX 'rome'" in astray.message
 
 
 async def test_a_dialects_doctor_makes_no_store(tmp_path: Path) -> None:

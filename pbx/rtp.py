@@ -143,7 +143,8 @@ class Arrival(enum.Enum):
     """Missed until now."""
     DUPLICATE = enum.auto()
     PROBATION = enum.auto()
-    """Fits the stream in no way; the next packet tells whether a new stream begins with it."""
+    """Fits the stream in no way; the next packet tells whether a new stream begins with it. Of
+    another source than the stream's, none does while that one lives."""
     NEW_STREAM = enum.auto()
     """A stream begins: the very first packet, or the one that confirms the one on probation."""
 
@@ -158,6 +159,11 @@ class ReceptionStats:
     #: RFC 3550 A.1: a larger step forward, or a larger one back, is a restart of the sender.
     MAX_DROPOUT: Final = 3000
     MAX_MISORDER: Final = 100
+    #: Seconds since its last packet in which a stream is not given up for another.
+    LIVES_S: Final = 0.03
+    #: What may follow on a pause: packets of 10 ms, and a clock that runs ahead by two seconds.
+    MOST_PER_S: Final = 100
+    AHEAD_S: Final = 2.0
 
     _SEEN_MASK: Final = (1 << 128) - 1
 
@@ -181,6 +187,18 @@ class ReceptionStats:
         self._jitter = 0.0
         self._jitter_sum = 0.0
         self._jitters = 0
+
+    def continues(self, packet: RtpPacket, now: float) -> bool:
+        """Whether that can only be a later packet of the stream, as somebody tells who knows it:
+        its source's number, and where sequence and time stand by now."""
+        passed = now - self._last_arrival
+        step = sequence_delta(packet.sequence, self._highest)
+        spacing = timestamp_delta(packet.timestamp, self._last_timestamp)
+        return (
+            packet.ssrc == self._ssrc
+            and 0 < step < min(self.MAX_DROPOUT, (passed + self.AHEAD_S / 2) * self.MOST_PER_S)
+            and 0 <= spacing <= (passed + self.AHEAD_S) * self._clock
+        )
 
     @property
     def lost(self) -> int:
@@ -233,7 +251,9 @@ class ReceptionStats:
 
     def _outside(self, packet: RtpPacket, now: float) -> Arrival:
         first = self._ssrc == -1
-        confirmed = self._candidate == (packet.ssrc, (packet.sequence - 1) & 0xFFFF)
+        lives = packet.ssrc != self._ssrc and now - self._last_arrival < self.LIVES_S
+        follows = self._candidate == (packet.ssrc, (packet.sequence - 1) & 0xFFFF)
+        confirmed = follows and not lives
         if not first and not confirmed:
             self._candidate = (packet.ssrc, packet.sequence)
             return Arrival.PROBATION

@@ -258,6 +258,36 @@ def test_a_new_stream_is_spliced_on_whole(sequence: int, ssrc: int) -> None:
     assert link.buffer.reception.lost == 0
 
 
+def test_of_two_streams_at_one_time_the_first_is_heard_as_long_as_it_lives() -> None:
+    """Two of the other come between two of its own now and then, as networks have it."""
+    dice = random.Random(5)
+    first = [(20.0 * n + dice.uniform(0, 9), packet(n), speech(n)) for n in range(100)]
+    other = [
+        (20.0 * n + dice.uniform(0, 9), packet(n, ssrc=8, timestamp=5000), speech(1000 + n))
+        for n in range(130)
+    ]
+    link = Link(JitterBuffer(8000))
+    link.run(first + other, 132)
+    assert [n for n in link.numbers if n < 1000] == list(range(100))
+    after = [n for n in link.numbers if n >= 1000]
+    assert after == list(range(after[0], 1130)), "once it is gone, the other one whole"
+    assert 1100 <= after[0] <= 1102
+    assert link.numbers.index(after[0]) == 100, "never between"
+
+
+def test_each_change_of_the_stream_is_spliced_on_whole() -> None:
+    """There, to a third one, and back to the first where that has gone on."""
+    ssrcs = [7] * 20 + [8] * 20 + [9] * 20 + [7] * 20
+    sent = [
+        (20.0 * n, packet(n, ssrc=ssrc, timestamp=1000 * ssrc), speech(n))
+        for n, ssrc in enumerate(ssrcs)
+    ]
+    link = Link(JitterBuffer(8000))
+    link.run(sent, 82)
+    assert link.numbers == list(range(80))
+    assert link.buffer.reception.lost == 0
+
+
 def test_packets_without_audio_keep_the_account_but_are_not_heard() -> None:
     """A telephone event or comfort noise shares the stream's sequence numbers."""
     sent = [(20.0 * n, packet(n), speech(n) if n != 4 else speech(0, 0)) for n in range(10)]

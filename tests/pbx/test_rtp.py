@@ -218,12 +218,49 @@ def test_one_stray_packet_does_not_move_the_stream() -> None:
 def test_two_in_a_row_begin_a_new_stream_and_keep_the_old_loss(jump: int, ssrc: int) -> None:
     reception = ReceptionStats(8000)
     for number in (0, 2):
-        reception.update(packet(number), 0.0)
-    first = reception.update(packet(jump, ssrc=ssrc), 0.0)
-    second = reception.update(packet(jump + 1, ssrc=ssrc), 0.0)
+        reception.update(packet(number), 0.02 * number)
+    first = reception.update(packet(jump, ssrc=ssrc), 0.06)
+    second = reception.update(packet(jump + 1, ssrc=ssrc), 0.08)
     assert (first, second) == (Arrival.PROBATION, Arrival.NEW_STREAM)
-    assert reception.update(packet(jump + 3, ssrc=ssrc), 0.0) is Arrival.NEWEST
+    assert reception.update(packet(jump + 3, ssrc=ssrc), 0.12) is Arrival.NEWEST
     assert reception.lost == 2
+
+
+def test_a_stream_that_lives_is_not_displaced_by_another_at_the_same_time() -> None:
+    reception = ReceptionStats(8000)
+    for number in range(50):
+        reception.update(packet(number), number * 0.02)
+        for index in range(2):  # two in a row
+            other = packet(2 * number + index, ssrc=8)
+            arrival = reception.update(other, number * 0.02 + 0.005 * index)
+            assert arrival is Arrival.PROBATION
+    assert reception.update(packet(100, ssrc=8), 1.02) is Arrival.NEW_STREAM
+    assert reception.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "after_s", "continues"),
+    [
+        (1, 0.02, True),
+        (60, 1.2, True),
+        (51, 1.2, True),  # it lost some, or was slow
+        (500, 10.0, True),
+        (0, 1.2, False),
+        (-1, 1.2, False),
+        (2000, 1.2, False),  # faster than time
+        (3000, 60.0, False),
+    ],
+)
+def test_what_continues_a_stream(step: int, after_s: float, *, continues: bool) -> None:
+    reception = ReceptionStats(8000)
+    assert not reception.continues(packet(1), 0.0)
+    for number in range(10):
+        reception.update(packet(number), number * 0.02)
+    now = 9 * 0.02 + after_s
+    assert reception.continues(packet(9 + step), now) is continues
+    assert not reception.continues(packet(9 + step, ssrc=8), now)
+    later = packet(9 + step)._replace(timestamp=packet(9 + step).timestamp + 8000 * 30)
+    assert not reception.continues(later, now)
 
 
 def test_jitter_follows_rfc_3550() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from api.base.private_files import make_once
-from api.calls.recording_formats import FORMATS
+from api.calls.recording_formats import FORMATS, Format
 
 #: Says whose the folder is: `{"node": …, "store": …}`.
 MARK: Final = ".offhook-node.json"
@@ -38,10 +38,10 @@ def box_name(call_id: str, attempt: int) -> str:
     return recording_name(call_id, attempt, BOX_ENDING)
 
 
-def media_type(name: str) -> str:
+def format_of(name: str) -> Format:
     """Of a recording of that name."""
-    kinds = {kept_as.ending: kept_as.media_type for kept_as in FORMATS.values()}
-    return kinds[Path(name).suffix]
+    formats = {kept_as.ending: name for name, kept_as in FORMATS.items()}
+    return formats[Path(name).suffix]
 
 
 def recording_file(folder: Path, name: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Audio files of two channels that grow while a call lasts, and can be played at any moment."""
 
 import wave
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal, Protocol
 
@@ -16,6 +16,14 @@ Format = Literal["wav", "opus"]
 _BIT_RATES: Final = {8000: 28_000, 16_000: 40_000}
 #: Of an Ogg page, microseconds: what a crash loses.
 _PAGE_US: Final = 500_000
+
+
+class Sink(Protocol):
+    """What an encoder writes to."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+    def flush(self) -> None: ...
 
 
 class AudioWriter(Protocol):
@@ -51,7 +59,7 @@ class WavWriter:
 class OpusWriter:
     """Opus in Ogg (RFC 7845), page by page, so that what a crash leaves can be played."""
 
-    def __init__(self, file: BinaryIO, rate: int) -> None:
+    def __init__(self, file: Sink, rate: int) -> None:
         self._file = file
         self._rate = rate
         self._written = 0
@@ -85,11 +93,14 @@ class RecordingFormat:
 
     ending: str
     """Of file names."""
-    media_type: str
+    media_types: Sequence[str]
+    """Its usual name, and others that it goes by."""
     writer: type[WavWriter] | type[OpusWriter]
 
 
 FORMATS: Final[Mapping[Format, RecordingFormat]] = {
-    "wav": RecordingFormat(".wav", "audio/wav", WavWriter),
-    "opus": RecordingFormat(".opus", "audio/ogg", OpusWriter),
+    "wav": RecordingFormat(
+        ".wav", ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), WavWriter
+    ),
+    "opus": RecordingFormat(".opus", ("audio/ogg", "audio/opus", "application/ogg"), OpusWriter),
 }

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 from api.base.lifecycle import CallStatus
@@ -86,7 +87,12 @@ class Calls(Transport):
         return await self._get(Transcript, at("calls", call_id, "transcript"))
 
     async def get_recording(
-        self, call_id: str, file: Path | str, *, attempt: int | None = None
+        self,
+        call_id: str,
+        file: Path | str,
+        *,
+        attempt: int | None = None,
+        format: Literal["wav", "opus"] | None = None,  # noqa: A002 - as over HTTP
     ) -> Path:
         """Write a recording to `file`: WAV or Opus, the person left, the agent right.
 
@@ -94,10 +100,11 @@ class Calls(Transport):
             call_id: the call.
             file: is there when it is whole.
             attempt: which attempt's; None is the last one that was recorded.
+            format: None is what it is kept in.
 
-        Raises ApiError `no_recording`.
+        Raises ApiError `no_recording`, `recording_unreadable`.
         """
-        query = "" if attempt is None else f"?attempt={attempt}"
+        query = _query(attempt=attempt, format=format)
         return await self._save(at("calls", call_id, "recording") + query, file)
 
     async def pause_recording(self, call_id: str) -> CallObject:
@@ -112,23 +119,34 @@ class Calls(Transport):
         return await self._post(CallObject, at("calls", call_id, "recording", "resume"))
 
     async def get_recording_link(
-        self, call_id: str, *, attempt: int | None = None, expires_in: int | None = None
+        self,
+        call_id: str,
+        *,
+        attempt: int | None = None,
+        format: Literal["wav", "opus"] | None = None,  # noqa: A002 - as over HTTP
+        expires_in: int | None = None,
     ) -> RecordingLink:
         """A link to a recording for who has no key, good for `expires_in` seconds.
 
         Raises ApiError `no_recording`.
         """
-        asked = {"attempt": attempt, "expires_in": expires_in}
-        query = urlencode({name: value for name, value in asked.items() if value is not None})
-        return await self._get(RecordingLink, at("calls", call_id, "recording_link") + f"?{query}")
+        query = _query(attempt=attempt, format=format, expires_in=expires_in)
+        return await self._get(RecordingLink, at("calls", call_id, "recording_link") + query)
 
     async def get_linked_recording(
-        self, call_id: str, attempt: int, file: Path | str, *, expires: int, signature: str
+        self,
+        call_id: str,
+        attempt: int,
+        file: Path | str,
+        *,
+        expires: int,
+        signature: str,
+        format: Literal["wav", "opus"] | None = None,  # noqa: A002 - as over HTTP
     ) -> Path:
         """Follow a link: its parts are as in its URL. Raises ApiError `link_expired`."""
         path = f"/recordings/{quote(call_id, safe='')}/{attempt}"
-        query = urlencode({"expires": expires, "signature": signature})
-        return await self._save(f"{path}?{query}", file)
+        query = _query(expires=expires, signature=signature, format=format)
+        return await self._save(path + query, file)
 
     async def get_black_box(
         self, call_id: str, file: Path | str, *, attempt: int | None = None
@@ -264,3 +282,8 @@ class Calls(Transport):
 
 def _time(at: datetime | str | None) -> str | None:
     return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _query(**asked: str | int | None) -> str:
+    """What of it is not None."""
+    return "?" + urlencode({name: value for name, value in asked.items() if value is not None})

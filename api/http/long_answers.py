@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.base.problems import Problem
 from api.http.connection import connection_of
 from api.http.doorkeeper import network_of
+from api.http.worked import WorkedResponse
 from api.resources.key import ApiKey, KeyScope, allows
 from api.store import StoreError
 from api.store.keys import Keys
@@ -124,12 +125,12 @@ class _Bounded(Response):
             async with self._answers.place(f"address {network_of(client)}"):
                 await self._inner(scope, receive, send)
             return
-        measured = False
+        measured = isinstance(self._inner, WorkedResponse)  # its end would be taken for the whole
 
         async def told(message: Message) -> None:
             nonlocal measured
             if message["type"] == "http.response.start":
-                measured = any(name == b"content-length" for name, _ in message["headers"])
+                measured |= any(name == b"content-length" for name, _ in message["headers"])
             await send(message)
 
         async with self._answers.place(self._key.id):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from starlette.responses import FileResponse, Response
@@ -10,9 +11,13 @@ from starlette.responses import FileResponse, Response
 from api.base.problems import FieldError, Problem, invalid
 from api.base.refusals import Conflict
 from api.base.times import rfc3339
-from api.calls.recording_folder import media_type
+from api.calls.recording_conversion import ConversionError, convert
+from api.calls.recording_folder import format_of
+from api.calls.recording_formats import FORMATS, Format
 from api.calls.recording_links import LIFETIME_S, MAX_LIFETIME_S
+from api.http.accept import preferred
 from api.http.endpoint import Answer, EndpointTable, Exchange, Parameter
+from api.http.worked import WorkedResponse
 from api.resources.answer import Accepted
 from api.resources.attempt import Attempt
 from api.resources.call import Call, CallObject
@@ -42,12 +47,19 @@ _EXPIRES_IN = Parameter(
     _whole(MAX_LIFETIME_S),
     3600,
 )
+_FORMAT = Parameter(
+    "format",
+    "query",
+    "What it is to be; default what `Accept` prefers, else what it is kept in.",
+    {"enum": list(FORMATS)},
+)
 _ELSEWHERE: Final = "It lies on another node, which is named."
 _NONE: Final = "No such call, or no recording of it."
 _FILES: Final[Mapping[int, Answer | str]] = {
     200: Answer("Two channels: callee left, agent right.", media_type="audio/*"),
     206: Answer("The range asked for.", media_type="audio/*"),
     404: _NONE,
+    409: "`recording_unreadable`: the file is broken, and comes only as it is kept.",
     416: Answer("No such range.", media_type="text/plain"),
     421: _ELSEWHERE,
 }
@@ -71,12 +83,14 @@ route = EndpointTable("calls", CALL_ID, _NUMBER)
     "/v1/calls/{call_id}/recording",
     "Fetch the recording",
     _FILES,
-    query=(ATTEMPT, _RANGE),
+    query=(ATTEMPT, _FORMAT, _RANGE),
 )
 async def get_recording(exchange: Exchange) -> Response:
     """Two channels: the person left, the agent right; WAV (`audio/wav`) or Opus in Ogg
-    (`audio/ogg`), as `recordings.format` was when it was made. It is there once the attempt is
-    over; the call's and its attempts' `recording_available` say so. Ranges work.
+    (`audio/ogg`): what `format` names, else what the header `Accept` prefers, else as
+    `recordings.format` was when it was made. It is there once the attempt is
+    over; the call's and its attempts' `recording_available` say so. Ranges work of what is kept;
+    the other format is made while it is sent.
     """
     call = await find_call(exchange)
     return await _file(exchange, await _recorded(exchange, call, asked_attempt(exchange)))
@@ -129,16 +143,19 @@ async def _switched(exchange: Exchange, *, paused: bool) -> CallObject | Accepte
     "/v1/calls/{call_id}/recording_link",
     "Get a link to the recording",
     {404: _NONE, 421: _ELSEWHERE},
-    query=(ATTEMPT, _EXPIRES_IN),
+    query=(ATTEMPT, _FORMAT, _EXPIRES_IN),
 )
 async def get_recording_link(exchange: Exchange) -> RecordingLink:
-    """For players and people without a key. Whoever has the link can listen until it expires."""
+    """For players and people without a key. Whoever has the link can listen until it expires,
+    in either format: `format` only says which the link itself asks for."""
     call = await find_call(exchange)
     attempt = await _recorded(exchange, call, asked_attempt(exchange))
     require_here(exchange, attempt)
     lifetime = _number(exchange, "expires_in", MAX_LIFETIME_S) or LIFETIME_S
     expires_at = int(time.time()) + lifetime
     url = exchange.services.links.url(call.id, attempt.number, expires_at)
+    if (wanted := _wanted(exchange)) is not None:
+        url += f"&format={wanted}"
     return RecordingLink(url=url, expires_at=rfc3339(expires_at))
 
 
@@ -157,12 +174,13 @@ async def get_recording_link(exchange: Exchange) -> RecordingLink:
     query=(
         Parameter("expires", "query", "As in the link.", example="1803888000"),
         Parameter("signature", "query", "As in the link.", example="5f0c"),
+        _FORMAT,
         _RANGE,
     ),
     public=True,
 )
 async def get_linked_recording(exchange: Exchange) -> Response:
-    """Where links lead. Ranges work."""
+    """Where links lead. `format`, `Accept` and ranges are as with the recording itself."""
     path, query = exchange.request.path_params, exchange.request.query_params
     call_id, attempt = path["call_id"], _digits(path["attempt"])
     expires_at, signature = _digits(query.get("expires", "")), query.get("signature", "")
@@ -181,7 +199,46 @@ async def _file(exchange: Exchange, attempt: Attempt) -> Response:
     path = await asyncio.to_thread(folder.file, attempt.recording_path)
     if path is None:
         raise Problem(404, "no_recording", "the recording's file is no longer there")
-    return FileResponse(path, media_type=media_type(path.name), filename=path.name)
+    kept_as, wanted = format_of(path.name), _wanted(exchange)
+    headers = {} if wanted else {"Vary": "Accept"}
+    if wanted is None:
+        offered = sorted(FORMATS, key=lambda one: one != kept_as)
+        accept = ",".join(exchange.request.headers.getlist("accept"))
+        wanted = preferred(accept, {one: FORMATS[one].media_types for one in offered})
+    if wanted in (None, kept_as):
+        kind = FORMATS[kept_as].media_types[0]
+        return FileResponse(path, headers=headers, media_type=kind, filename=path.name)
+    return await asyncio.to_thread(_converted, path, wanted, headers)
+
+
+def _converted(path: Path, wanted: Format, headers: dict[str, str]) -> Response:
+    """The recording at `path` in the format that it is not kept in."""
+    try:
+        made, kept = convert(path, wanted), path.stat()
+    except ConversionError as error:
+        detail = f"the file is broken, and cannot be had as {wanted}: {error}"
+        raise Problem(409, "recording_unreadable", detail) from error
+    kind = FORMATS[wanted]
+    headers |= {
+        "Accept-Ranges": "none",
+        "Content-Disposition": f'attachment; filename="{path.stem}{kind.ending}"',
+        # Weak: an encoder may make other bytes of the same sound.
+        "ETag": f'W/"{kept.st_mtime_ns:x}-{kept.st_size:x}-{wanted}"',
+    }
+    if made.size is not None:
+        headers["Content-Length"] = str(made.size)
+    return WorkedResponse(made.pieces, headers, kind.media_types[0])
+
+
+def _wanted(exchange: Exchange) -> Format | None:
+    """The format that the query names."""
+    text = exchange.request.query_params.get("format")
+    for one in FORMATS:
+        if text == one:
+            return one
+    if text is None:
+        return None
+    raise invalid([FieldError(f"must be one of {', '.join(FORMATS)}", parameter="format")])
 
 
 def require_here(exchange: Exchange, attempt: Attempt) -> None:

@@ -209,11 +209,13 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     assert [turn.text for turn in (await client.get_transcript(call.id)).turns] == ["hello"]
     file = await client.get_recording(call.id, folder / "call.wav")
     assert file.stat().st_size == 100_004
-    kept = {"at": 0, "is": "header", "rate": 8000, "voice_rate": 8000}
-    (bench.recordings / f"{call.id}.blackbox").write_text(json.dumps(kept) + "\n")
+    entry = {"at": 0, "is": "header", "rate": 8000, "voice_rate": 8000}
+    (bench.recordings / f"{call.id}.blackbox").write_text(json.dumps(entry) + "\n")
     file = await client.get_black_box(call.id, folder / "box.zip")
     assert "entries.jsonl" in ZipFile(file).namelist()
-    link = urlsplit((await client.get_recording_link(call.id, expires_in=60)).url)
+    kept = await client.get_recording(call.id, folder / "kept.wav", attempt=1, format="wav")
+    assert kept.stat().st_size == 100_004
+    link = urlsplit((await client.get_recording_link(call.id, expires_in=60, format="wav")).url)
     expires, signature = (parse_qs(link.query)[name][0] for name in ("expires", "signature"))
     file = await client.get_linked_recording(
         call.id, 1, folder / "linked.wav", expires=int(expires), signature=signature

@@ -2,9 +2,9 @@
 
     python -m bench.latency [--calls 1 20 100] [--turns 6] [--json]
 
-A person who is a process of its own calls and orders a coffee over RTP (the closed part of the laboratory's
-recordings), is answered, and speaks again. From the last packet in which its voice is loud to the
-first loud one that comes back.
+A person who is a process of its own calls and orders a coffee over RTP (the closed part of the
+laboratory's recordings), is answered, and speaks again. From the last packet in which its voice is
+loud to the first loud one that comes back.
 Speech recognition takes 100 ms, the language model 150 ms to its first word and 20 ms for each
 further one, the voice 80 ms to its first sound. What hears speech, turns and interruptions is real.
 """

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from api.calls.boxing import Boxes
 from api.calls.brought import with_room
+from api.calls.capturing import capturing
 from api.calls.conversing import conversation_config, is_recorded
 from api.calls.engine_watch import EngineWatch
 from api.calls.engines import NOTHING_BROUGHT, Brought, engine_registry, engines_of, parts_of
@@ -137,6 +138,7 @@ async def serving(
         stack.push_async_callback(watch.close)
         watch.look()
         zone = settings.calls.default_timezone
+        capture = await stack.enter_async_context(capturing(settings))
         dialer = Dialer(
             store,
             switch,
@@ -153,6 +155,7 @@ async def serving(
                 calls=settings.calls,
                 tools=toolbox.tools_for,
                 doubt=watch.doubt,
+                capture=capture,
                 freeze=Freezer(Deployment(settings, store, registry, seal)),
             ),
             settings.calls.max_concurrent,

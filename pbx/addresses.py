@@ -32,13 +32,13 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def is_private(endpoint: str) -> bool:
+def is_private(endpoint: str) -> bool | None:
     """Whether `address:port` is of a network of somebody's own (RFC 1918), and so behind a NAT for
-    everybody else; False for what is no address."""
+    everybody else; None for what is no address."""
     try:
         return plain_address(unbracketed(endpoint.rpartition(":")[0])).is_private
     except ValueError:
-        return False
+        return None
 
 
 def local_address(host: str, port: int) -> str:

@@ -17,6 +17,7 @@ from api.blackbox.engines import witnessed, witnessed_tools
 from api.blackbox.recorder import BlackBox
 from api.calls.boxing import Boxes
 from api.calls.call_log import CallLog
+from api.calls.capturing import Capturing
 from api.calls.dial_plan import planned
 from api.calls.objections import objection_in
 from api.calls.recording import RecordedPeer
@@ -43,10 +44,11 @@ from api.settings.server import Recordings
 from api.store import Store
 from api.store.dial_facts import called_again
 from api.store.ledger_writer import LedgerWriter, insist
+from api.telemetry.homer import CallCapture
 from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter
-from pbx.quality import assess, problem_of
+from pbx.quality import CallQuality, assess, problem_of
 from pbx.switch import (
     LIMIT_MARGIN_S,
     Answered,
@@ -138,6 +140,8 @@ class RunnerConfig:
     """Whether a call is recorded, where there is a folder."""
     doubt: Callable[[Call], None] = lambda _: None
     """Told of a call that failed for want of an engine."""
+    capture: Callable[[str], CallCapture] = lambda call_id: CallCapture(None, call_id)
+    """What is told, beside the log, of a call with that id as it goes."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
 
@@ -198,6 +202,8 @@ class CallRunner:
         self._identity = Identity()
         self._scribe = LedgerWriter(claim.call.id)
         self._story = CallLog(claim)
+        self._captured = Capturing(config.capture(claim.call.id), claim)
+        self._quality: CallQuality | None = None
         self._transferring: Transferring | None = None
         self._recording: RecordingControl | None = None
         """None where nothing is recorded."""
@@ -438,6 +444,7 @@ class CallRunner:
                 async for event in attempt.progress():
                     if self._box is not None:
                         self._box.pbx(event)
+                    self._captured.progress(event)
                     match event:
                         case Dialing():
                             pass
@@ -664,6 +671,7 @@ class CallRunner:
             timings={name: ms for name, ms in timings.items() if ms is not None},
             tool=None if turn.tool is None else {**asdict(turn.tool), "output": turn.text},
         )
+        self._captured.turn(turn, stored.ended_at)
         self._scribe.note(partial(self._store.calls.add_turn, self._call.id, stored))
 
     async def _ended(
@@ -737,7 +745,8 @@ class CallRunner:
         if self._answered_at is None:
             return counted
         echo = None if self._conversation is None else self._conversation.echo
-        return counted | {"quality": asdict(assess(media, attempt.problems, echo))}
+        self._quality = assess(media, attempt.problems, echo)
+        return counted | {"quality": asdict(self._quality)}
 
     async def _failed(self, name: str, message: str, reason: str, *, unknown: bool = False) -> None:
         log.error("call %s: %s", self._call.id, message)
@@ -750,4 +759,5 @@ class CallRunner:
         number = self._claimed.number
         call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
         self._story.ended(ending, self._answered_at)
+        self._captured.ended(ending, self._quality)
         return call if call.over and ending.awaits_result else None

@@ -16,7 +16,7 @@ from api.settings.engines import Models, Voice
 from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
 from api.settings.section import ANY_NAME, PbxName, Section, section_of
-from api.settings.server import BlackBoxSection, Recordings, Retention, Server, StoreSection
+from api.settings.server import BlackBoxSection, Hep, Recordings, Retention, Server, StoreSection
 
 ENV_PREFIX = "OFFHOOK_"
 CONFIG_VARIABLE = "OFFHOOK_CONFIG"
@@ -47,6 +47,7 @@ class Settings(Section):
     recordings: Recordings = Recordings()
     black_box: BlackBoxSection = BlackBoxSection()
     retention: Retention = Retention()
+    hep: Hep = Hep()
 
     @property
     def all_pbxs(self) -> Mapping[str, Pbx]:

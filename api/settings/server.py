@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
-from api.settings.section import Section
+from api.settings.section import Host, Section
 
 
 def _postgres_url(url: SecretStr) -> SecretStr:
@@ -220,3 +220,23 @@ class Retention(Section):
         is in them."""
         parts = (self.calls_days, self.recordings_days, self.transcripts_days, self.events_days)
         return min((days for days in parts if days), default=0.0)
+
+
+class Hep(Section):
+    """Homer, which is told of calls beside the SIP that it captures (HEP3 over UDP)."""
+
+    host: Host | None = Field(
+        default=None,
+        description="Name or address of Homer's collector; unset tells nothing to anybody.",
+    )
+    port: int = Field(default=9060, ge=1, le=65535, description="Its UDP port.")
+    capture_id: int = Field(
+        default=2001,
+        ge=0,
+        le=0xFFFFFFFF,
+        description="Who we are to Homer: the capture agent's id.",
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        description="Homer's authentication key, where it wants one; UDP carries it as it is.",
+    )

@@ -193,12 +193,12 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
         """What shows that an address of the far end's, or ours, is of the wrong network."""
         signalling = await self._variable(channel, "CHANNEL(pjsip,remote_addr)")
         local = await self._variable(channel, "CHANNEL(rtp,src)")
-        if is_private(media) and not is_private(signalling):
+        if is_private(media) and is_private(signalling) is False:
             return (
                 f"its SDP names {media}, an address behind its NAT, while its SIP comes from "
                 f"{signalling}: set rtp_symmetric = yes and force_rport = yes in pjsip.conf"
             )
-        if is_private(local) and media and not is_private(media):
+        if is_private(local) and is_private(media) is False:
             return (
                 f"Asterisk's own audio is at {local}, behind a NAT, and the far end at {media}: "
                 "set external_media_address and local_net in pjsip.conf, and forward its RTP ports"

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from api.settings import load_settings
-from pbx.addresses import bracketed, local_address, plain_address, unbracketed
+from pbx.addresses import bracketed, is_private, local_address, plain_address, unbracketed
 
 
 @pytest.mark.parametrize("host", ["[::1]", "::1"])
@@ -33,3 +33,20 @@ def test_the_address_that_faces_the_pbx() -> None:
     assert local_address("localhost", 5038) in ("127.0.0.1", "::1")
     everywhere = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
     assert local_address("no-such-host.invalid", 5038) == everywhere
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "private"),
+    [
+        ("192.168.1.20:4000", True),
+        ("127.0.0.1:4000", True),
+        ("[fd00::1]:4000", True),
+        ("93.184.215.14:4000", False),
+        ("[2606:4700::1]:4000", False),
+        ("", None),
+        ("pbx.example:5060", None),
+        ("4000", None),
+    ],
+)
+def test_which_addresses_are_behind_a_nat(endpoint: str, private: bool | None) -> None:
+    assert is_private(endpoint) is private

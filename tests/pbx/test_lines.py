@@ -17,6 +17,7 @@ from pbx.media import MediaServer
 from pbx.switch import (
     Answered,
     AudioLost,
+    AudioProblem,
     Dial,
     Dialing,
     Digit,
@@ -168,7 +169,9 @@ class Calls:
 
 def came_to(call: Outcome, wanted: Line) -> Line:
     """What that call came to, to be compared."""
-    told = tuple(type(one) for one in call.events if not isinstance(one, Digit | Ended))
+    told = tuple(
+        type(one) for one in call.events if not isinstance(one, Digit | AudioProblem | Ended)
+    )
     if told[:2] == (Held, Answered):  # a caller who holds at once may do so before we know it
         told = (Answered, Held, *told[2:])
     keys = "".join(one.digit for one in call.events if isinstance(one, Digit))
@@ -210,6 +213,31 @@ def test_a_line(calls: Calls, name: str) -> None:
     assert call_id
     assert call_id in call.far_end.messages()
     assert call.stats.lost < 100, call
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("stops", "network"),
+        ("c_stops", "network"),
+        ("c_no_rtp", "firewall"),
+        ("200_recvonly", "firewall"),
+    ],
+)
+def test_who_is_not_heard_is_told_with_the_likely_cause(
+    calls: Calls, name: str, cause: str
+) -> None:
+    call = calls[name]
+    (told,) = [one for one in call.events if isinstance(one, AudioProblem)]
+    assert (told.problem, told.cause) == ("no_audio_in", cause)
+    lost = next(one for one in call.events if isinstance(one, AudioLost))
+    assert 4.5 < told.at - lost.since < 7.5
+    assert list(call.attempt.problems) == [told]
+
+
+@pytest.mark.parametrize("name", ["200_from_another_port", "only_noise", "hold_bye", "p40", "wrap"])
+def test_who_is_heard_has_no_problem(calls: Calls, name: str) -> None:
+    assert list(calls[name].attempt.problems) == []
 
 
 def test_every_scenario_is_looked_at() -> None:

@@ -1,0 +1,1 @@
+"""What operators' own monitoring is told of calls as they go."""

@@ -44,6 +44,8 @@ _DTMF_CLOCK_KHZ: Final = 8
 #: Samples per second that the audio must have.
 #: RFC 3550's jitter by the deviation of the intervals, of delays that are normally distributed.
 _JITTER_OF_DEVIATION: Final = 0.8
+#: Bytes: of a packet's header, and of a millisecond of G.711 or G.722.
+_RTP_HEADER, _BYTES_PER_MS = 12, 8
 _RATE: Final = "8000"
 _WIDE: Final = "16000"
 
@@ -403,9 +405,10 @@ class FreeSwitchCore(AttemptCore[Output]):
 def trunk_stats(event: Event) -> TrunkStats | None:
     """What FreeSWITCH counted, of an event at the end; None where that does not tell.
 
-    Its share of lost packets has two decimals. Of jitter it keeps the variance of the intervals,
-    the greatest of all the time: RFC 3550's is about 0.8 of the deviation. It tells nothing of the
-    far end's reports.
+    Its share of lost packets counts each that comes out of order as well, and the mean interval
+    grows with each pause: what both show was lost. Of jitter it keeps the variance of the intervals
+    between its reads, the greatest of all the time: RFC 3550's is about 0.8 of the deviation. It
+    tells nothing of the far end's reports.
     """
 
     def told(name: str) -> float | None:
@@ -418,8 +421,15 @@ def trunk_stats(event: Event) -> TrunkStats | None:
     received, sent = told("in_packet_count"), told("out_packet_count")
     if received is None:
         return None
-    loss, variance = told("in_jitter_loss_rate"), told("in_jitter_max_variance")
-    lost = None if loss is None or loss >= 1 else round(received * loss / (1 - loss))
+    size, interval = told("in_media_bytes"), told("in_mean_interval")
+    rate, variance = told("in_jitter_loss_rate"), told("in_jitter_max_variance")
+    lost = None
+    if rate is not None and size is not None and interval and received:
+        # Of 64 kbit/s (G.711, G.722): the sizes are those of whole RTP packets.
+        packet_ms = (size / received - _RTP_HEADER) / _BYTES_PER_MS
+        missed = max(0.0, 1 - packet_ms / interval)
+        loss = min(rate, missed, 0.99)
+        lost = round(received * loss / (1 - loss))
     return TrunkStats(
         codec=event.get("variable_rtp_use_codec_name"),
         received=int(received),

@@ -165,15 +165,55 @@ def test_a_summary_that_is_none(told: str) -> None:
     assert trunk_stats(told) == TrunkStats()
 
 
-def test_freeswitchs_variables() -> None:
-    told = {
-        "in_packet_count": "950",
-        "out_packet_count": "1000",
-        "in_jitter_loss_rate": "0.05",
-        "in_jitter_max_variance": "625.00",
-    }
+#: What FreeSWITCH 1.11.2 told of calls with 5 % lost and up to 60 ms late, of 40 ms packets, and of
+#: one that ceased.
+LOSS = {
+    "in_packet_count": "1052",
+    "in_media_bytes": "180944",
+    "out_packet_count": "1108",
+    "in_jitter_loss_rate": "0.62",
+    "in_mean_interval": "20.98",
+    "in_jitter_max_variance": "236.36",
+}
+LONG = {
+    "in_packet_count": "102",
+    "in_media_bytes": "33532",
+    "out_packet_count": "128",
+    "in_jitter_loss_rate": "0.00",
+    "in_mean_interval": "40.00",
+    "in_jitter_max_variance": "88.53",
+}
+STOPPED = LOSS | {
+    "in_packet_count": "105",
+    "in_media_bytes": "17888",
+    "in_jitter_loss_rate": "0.00",
+    "in_mean_interval": "24.00",
+}
+
+
+def from_freeswitch(told: dict[str, str]) -> TrunkStats | None:
     event = {f"variable_rtp_audio_{name}": value for name, value in told.items()}
-    event["variable_rtp_use_codec_name"] = "PCMU"
-    assert freeswitch_stats(event) == TrunkStats("PCMU", 950, 50, 1000, jitter_ms=20.0)
-    assert freeswitch_stats({}) is None
-    assert freeswitch_stats({**event, "variable_rtp_audio_in_packet_count": "inf"}) is None
+    return freeswitch_stats(event | {"variable_rtp_use_codec_name": "PCMA"})
+
+
+@pytest.mark.parametrize(("told", "lost"), [(LOSS, 52), (LONG, 0), (STOPPED, 0)])
+def test_freeswitchs_variables(told: dict[str, str], lost: int) -> None:
+    found = from_freeswitch(told)
+    assert found is not None
+    assert (found.codec, found.received) == ("PCMA", int(told["in_packet_count"]))
+    assert (found.lost, found.reported_lost, found.round_trip_ms) == (lost, None, None)
+
+
+def test_freeswitchs_jitter_is_of_the_deviation() -> None:
+    found = from_freeswitch(LOSS)
+    assert found is not None
+    assert found.jitter_ms == pytest.approx(12.3, abs=0.05)
+
+
+@pytest.mark.parametrize("count", ["inf", "nan", "-3", "x", ""])
+def test_what_freeswitch_cannot_have_counted(count: str) -> None:
+    assert from_freeswitch(LOSS | {"in_packet_count": count}) is None
+    assert from_freeswitch({}) is None
+    found = from_freeswitch(LOSS | {"in_mean_interval": count})
+    assert found is not None
+    assert found.lost is None

@@ -254,6 +254,7 @@ class LiveAttempt(Generic[CoreT]):
                     self._queue.put_nowait(output)
                     self._watch = AudioWatch(time.monotonic(), self._driver.ask_s)
                     self._sent_watch = SentWatch(time.monotonic())
+                    self.leg.measure_anew()
                     self._look_later()
                 case Digit() | Held() | Resumed() | AudioLost() | AudioRestored():
                     self._queue.put_nowait(output)

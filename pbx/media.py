@@ -70,8 +70,7 @@ class MediaLeg:
         self.recode(codec)
         self._samples = frame_samples(codec.rate)
         self._frames = 0
-        self._heard_level = SpeechLevel(codec.rate)
-        self._sent_level = SpeechLevel(codec.rate)
+        self.measure_anew()
         self._source: SourceAddress | None = None
         self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
         self._peer: AudioPeer | None = None
@@ -200,6 +199,11 @@ class MediaLeg:
         self._peer = peer
         self._forewarned = peer if isinstance(peer, ForewarnedPeer) else None
 
+    def measure_anew(self) -> None:
+        """Measure the levels from now on: what was before was ringing, or an announcement."""
+        self._heard_level = SpeechLevel(self.rate)
+        self._sent_level = SpeechLevel(self.rate)
+
     def close(self) -> None:
         """Stop sending and forget the far end. Does nothing on a closed leg."""
         if self._closed:
@@ -287,6 +291,7 @@ class MediaLeg:
         if heard is None or self._source is None:
             return
         payload = self._silence
+        sent = self._buffer.silence
         peer = self._peer
         if peer is not None:
             try:
@@ -295,9 +300,10 @@ class MediaLeg:
                     if reply.shape != (self._samples,):
                         raise ValueError(f"a frame of {self._samples} samples, not {reply.shape}")
                     payload = self._coder.encode(reply)
-                    self._sent_level.push(reply)
+                    sent = reply
             except Exception:
                 self._detach_failed()
+        self._sent_level.push(sent)
         self._send(self._coder.encode(self._buffer.silence) if payload is None else payload)
 
     def _detach_failed(self) -> None:

@@ -9,7 +9,6 @@ from api.resources.attempt import Ended as Ending
 from api.resources.claim import Claim
 from api.settings import Settings
 from api.telemetry.homer import CallCapture, Homer, HomerSender, address_of
-from pbx.quality import CallQuality
 from pbx.switch import (
     Answered,
     AudioLost,
@@ -101,7 +100,7 @@ class Capturing:
             },
         )
 
-    def ended(self, ending: Ending, quality: CallQuality | None) -> None:
+    def ended(self, ending: Ending) -> None:
         """It is over, and on disk."""
         cause = ending.cause
         self._capture.known_as(cause.sip_call_id)
@@ -118,9 +117,9 @@ class Capturing:
                 "sip_code": cause.sip_code,
             },
         )
-        if quality is not None:
-            self._capture.quality(ending.at, quality)
-            for one in quality.problems:
+        if ending.quality is not None:
+            self._capture.quality(ending.at, ending.quality)
+            for one in ending.quality.problems:
                 told = {"problem": one.problem, "way": one.way, "cause": one.cause}
                 self._capture.fact(ending.at, "problem", told)
         self._capture.flush()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
@@ -146,6 +146,14 @@ class RunnerConfig:
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
 
 
+def _counted(media: MediaStats) -> JsonObject:
+    """What an attempt's record keeps of it: the trunk's figures and the levels are its quality."""
+    counted: JsonObject = {
+        name: value for name, value in asdict(media).items() if not isinstance(value, dict)
+    }
+    return counted
+
+
 def _told(answerer: Answerer) -> JsonObject:
     """Who answered, as the attempt's record keeps it."""
     return {
@@ -203,7 +211,6 @@ class CallRunner:
         self._scribe = LedgerWriter(claim.call.id)
         self._story = CallLog(claim)
         self._captured = Capturing(config.capture(claim.call.id), claim)
-        self._quality: CallQuality | None = None
         self._transferring: Transferring | None = None
         self._recording: RecordingControl | None = None
         """None where nothing is recorded."""
@@ -728,25 +735,20 @@ class CallRunner:
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
                 answerer=None if answerer is None or not answered else _told(answerer),
-                media=self._figures(attempt, media),
+                media=_counted(media),
+                quality=self._quality(attempt, media),
                 recording_path=None if recorded is None else self._file_name,
                 recording_seconds=0.0 if recorded is None else round(recorded.seconds, 2),
                 recording_bytes=0 if recorded is None else recorded.bytes,
             )
         )
 
-    def _figures(self, attempt: Attempt, media: MediaStats) -> JsonObject:
-        """What was counted, and of an answered call what that comes to."""
-        counted: dict[str, Any] = {
-            name: value
-            for name, value in asdict(media).items()
-            if not isinstance(value, dict)  # the trunk's and the levels are in the quality
-        }
+    def _quality(self, attempt: Attempt, media: MediaStats) -> CallQuality | None:
+        """Of an answered call's line."""
         if self._answered_at is None:
-            return counted
+            return None
         echo = None if self._conversation is None else self._conversation.echo
-        self._quality = assess(media, attempt.problems, echo)
-        return counted | {"quality": asdict(self._quality)}
+        return assess(media, attempt.problems, echo)
 
     async def _failed(self, name: str, message: str, reason: str, *, unknown: bool = False) -> None:
         log.error("call %s: %s", self._call.id, message)
@@ -759,5 +761,5 @@ class CallRunner:
         number = self._claimed.number
         call = await insist(call_id, partial(calls.record_ended, call_id, ending, number))
         self._story.ended(ending, self._answered_at)
-        self._captured.ended(ending, self._quality)
+        self._captured.ended(ending)
         return call if call.over and ending.awaits_result else None

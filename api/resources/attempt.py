@@ -13,6 +13,7 @@ from api.resources.quality import QualityObject, quality_of, without_quality
 from api.resources.recording import RecordingFacts, RecordingObject, recording_facts
 
 if TYPE_CHECKING:
+    from pbx.quality import CallQuality
     from pbx.switch import Cause  # which needs the audio; clients of the API do not
 
 
@@ -104,6 +105,8 @@ class Ended:
     """Nobody can say what became of the attempt, so the number is not dialled again."""
     answered_by: AnsweredBy | None = None
     media: JsonObject | None = None
+    quality: "CallQuality | None" = None
+    """Of the line; None where nobody answered."""
     answerer: JsonObject | None = None
     """As `Attempt.answerer`."""
     recording_path: str | None = None

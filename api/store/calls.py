@@ -5,7 +5,7 @@ turns, ends and results that are there already are not written twice.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from sqlalchemy import exists, insert, literal_column, select, union_all
@@ -530,5 +530,12 @@ def _facts(ended: Ended) -> dict[str, Any]:
     """What the call and its attempt have in common."""
     return _told(ended) | {
         "answered_by": ended.answered_by,
-        "media": None if ended.media is None else dict(ended.media),
+        "media": _media(ended),
     }
+
+
+def _media(ended: Ended) -> dict[str, Any] | None:
+    """What was counted, and of an answered attempt what that comes to."""
+    if ended.media is None or ended.quality is None:
+        return None if ended.media is None else dict(ended.media)
+    return {**ended.media, "quality": asdict(ended.quality)}

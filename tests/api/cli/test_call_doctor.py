@@ -53,9 +53,8 @@ def doctor(tmp_path: Path) -> Doctor:
 
 async def over(store: Store, **bad: Any) -> str:
     call = await answered(store)
-    media = replace(GOOD, **bad)
-    figures = {"received": 1500, "quality": asdict(assess(media))}
-    ended = Ended(time.time(), NORMAL, "agent_hangup", media=figures)
+    quality = assess(replace(GOOD, **bad))
+    ended = Ended(time.time(), NORMAL, "agent_hangup", media={"received": 1500}, quality=quality)
     return (await store.calls.record_ended(call.id, ended)).id
 
 

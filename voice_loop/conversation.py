@@ -303,6 +303,7 @@ class Conversation:
             if end is not None:
                 if end.after_words:
                     await asyncio.sleep(_HANG_UP_GRACE_S)
+                    await self._witness.admit("stop", self._tick.frame)
                 return end.reason
 
     async def _give_back(self, line: Line | None) -> None:

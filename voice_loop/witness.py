@@ -42,8 +42,8 @@ class Witness(Protocol):
         """
         ...
 
-    async def admit(self, signal: Signal, frame: int) -> None:
-        """An event is about to be decided on; returns when it may be."""
+    async def admit(self, what: Signal | str, frame: int) -> None:
+        """An event, or the end, is about to be decided on; returns when it may be."""
         ...
 
     def decided(
@@ -80,7 +80,7 @@ class Nobody:
         self, frame: Samples, arrived_at: float, now: float, *, expected: bool, away: bool
     ) -> None: ...
 
-    async def admit(self, signal: Signal, frame: int) -> None: ...
+    async def admit(self, what: Signal | str, frame: int) -> None: ...
 
     def decided(
         self,

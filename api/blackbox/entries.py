@@ -81,6 +81,13 @@ class Teller:
     def __init__(self) -> None:
         self._speeches: WeakKeyDictionary[Speech, int] = WeakKeyDictionary()
 
+    def signal(self, what: Any) -> Any:
+        """What was decided on, without its time: that of the decision is told."""
+        told = self.plain(what)
+        if isinstance(told, dict):
+            told.pop("at", None)
+        return told
+
     def plain(self, value: Any) -> Any:
         """The same without objects of ours."""
         if isinstance(value, Speech):

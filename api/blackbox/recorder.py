@@ -151,7 +151,7 @@ class BlackBox:
             self._line_told = counted
             self.note("line", **counted)
 
-    async def admit(self, signal: Signal, frame: int) -> None: ...
+    async def admit(self, what: Signal | str, frame: int) -> None: ...
 
     def decided(
         self,
@@ -171,7 +171,7 @@ class BlackBox:
         self.note(
             "decision",
             frame=moment.frame,
-            on=self._teller.plain(what),
+            on=self._teller.signal(what),
             commands=self._teller.plain(commands),
             state=state,
             evidence=evidence,

@@ -14,7 +14,7 @@ from api.blackbox.entries import Entry, Teller
 from api.blackbox.held import tool_specs
 from api.replay.answers import Answers, Ears, Ends, Mind, Mouth, RecordedTool
 from api.replay.detectors import Compared, Detector, Onset, Verdicts
-from api.replay.virtual_time import VirtualTime
+from api.replay.virtual_time import StuckError, VirtualTime
 from voice_loop.audio import Samples, frame_samples
 from voice_loop.commands import Command
 from voice_loop.config import ConversationConfig
@@ -129,7 +129,6 @@ class Replay:
         self._entries = box.entries
         self._pace = pace
         self._teller = Teller()
-        self._recorded = [one for one in box.entries if one.kind == "decision"]
         self._decisions: list[Mapping[str, Any]] = []
         self._first: Difference | None = None
         self._gate: asyncio.Future[None] | None = None
@@ -138,7 +137,11 @@ class Replay:
         self._unheard = 0
         self._running: asyncio.Task[EndReason] | None = None
         self._preparing: asyncio.Task[None] | None = None
+        self._whole = any(one.kind == "ended" for one in box.entries)
         try:
+            self._recorded = [
+                _decision(one.fields) for one in box.entries if one.kind == "decision"
+            ]
             self._answers = Answers(box.entries, pace.now)
             self._rate = _one_of(box.header, "rate", (8000, 16000))
             engines, tools = self._engines(box, today, live, detectors_today or live)
@@ -201,11 +204,11 @@ class Replay:
         self, frame: Samples, arrived_at: float, now: float, *, expected: bool, away: bool
     ) -> None: ...
 
-    async def admit(self, signal: Signal, frame: int) -> None:
+    async def admit(self, what: Signal | str, frame: int) -> None:
         if not self._answers.in_step:
             return
         due = self._due
-        on = self._teller.plain(signal)
+        on = self._teller.signal(what)
         late = due is not None and due["frame"] - frame > _AT_ONCE_FRAMES
         if due is None or late or due["on"] != on:
             self._part(frame, due, {"on": on, "commands": None})
@@ -224,7 +227,7 @@ class Replay:
         made = {
             "at": self.now(),
             "frame": moment.frame,
-            "on": plain(what),
+            "on": self._teller.signal(what),
             "commands": plain(commands),
             "evidence": evidence,
         }
@@ -237,14 +240,14 @@ class Replay:
     def _due(self) -> Mapping[str, Any] | None:
         """What was decided next in the recording."""
         made = len(self._decisions)
-        return self._recorded[made].fields if made < len(self._recorded) else None
+        return self._recorded[made] if made < len(self._recorded) else None
 
     def _part(
         self, frame: int, recorded: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None
     ) -> None:
-        """The replay is another conversation from now on."""
+        """The replay is another conversation from now on, or a longer one."""
         self._answers.in_step = False
-        if self._first is None:
+        if self._first is None and (recorded is not None or self._whole):
             self._first = Difference(
                 frame,
                 None if recorded is None else _substance(recorded),
@@ -267,7 +270,9 @@ class Replay:
                 decided += entry.kind == "decision"
                 self._take(entry, decided)
             reason = await self._end()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except StuckError:
+            raise
+        except Exception as error:  # it may be anybody's
             raise BoxError(f"the black box cannot be replayed: {error!r}") from error
         finally:
             await self._close()
@@ -354,6 +359,10 @@ class Replay:
             task.cancel()
         if tasks:
             await self._pace.until(self._pace.now() + _AFTER_S)
+            await asyncio.wait(tasks, timeout=_AFTER_S)
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # it was told of, or is that of a broken box
 
 
 class _Line:
@@ -369,6 +378,13 @@ class _Line:
 
     async def send_digits(self, digits: str) -> None:
         """Sends none."""
+
+
+def _decision(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises KeyError, TypeError."""
+    if not isinstance(fields["frame"], int) or not isinstance(fields["commands"], list):
+        raise TypeError(f"decision: {fields}")
+    return {**fields, "on": fields["on"]}
 
 
 def _substance(decision: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from api.blackbox.entries import VERSION, Entry, Teller, encoded, little_endian
 from voice_loop.audio import Samples
@@ -27,6 +27,37 @@ _FLUSH_S: Final = 1.0
 _MAX_PENDING: Final = 6000
 #: Between two looks at what the line's jitter buffer did.
 _LINE_EVERY_S: Final = 1.0
+
+
+class _Tick(NamedTuple):
+    """A tick as it is noted; all times as of `time.monotonic`."""
+
+    now: float
+    arrived_at: float
+    samples: int
+    pcm: Samples | None
+    verdict: tuple[bool, bool | None]
+    """Whether the detector took it for speech, and was convinced."""
+    expected: bool
+    away: bool
+
+    def entry(self, began_at: float) -> Entry:
+        speech, convinced = self.verdict
+        fields: dict[str, Any] = {
+            "arrived": round(self.arrived_at - began_at, 6),
+            "speech": speech,
+        }
+        if convinced is not None:
+            fields["convinced"] = convinced
+        if self.expected:
+            fields["expected"] = True
+        if self.away:
+            fields["away"] = True
+        elif self.arrived_at == self.now:
+            fields["missing"] = True
+        if self.pcm is None:
+            fields["redacted"] = self.samples
+        return Entry(self.now - began_at, "tick", fields, self.pcm)
 
 
 class BlackBox:
@@ -61,7 +92,7 @@ class BlackBox:
         self._clock = clock
         self._began_at = clock()
         self._teller = Teller()
-        self._pending: list[Entry] = []
+        self._pending: list[Entry | _Tick] = []
         self._file: BinaryIO | None = None
         self._named = self._closing = self._discarded = False
         self._over: str | None = None
@@ -83,20 +114,14 @@ class BlackBox:
         """Something has happened."""
         if self._over is None:
             self._pending.append(Entry(self._clock() - self._began_at, kind, fields, pcm))
-            if len(self._pending) > _MAX_PENDING:
-                self._end("the disk was too slow")
+            self._bound()
 
     def voice(self, samples: Samples, **fields: Any) -> None:
         """The voice has given audio."""
-        self._note_audio("answer", samples, self._keeps_voice(), fields)
-
-    def _note_audio(
-        self, kind: str, samples: Samples, keeps: bool, fields: Mapping[str, Any]
-    ) -> None:
-        if keeps:
-            self.note(kind, samples, **fields)
+        if self._keeps_voice():
+            self.note("answer", samples, **fields)
         else:
-            self.note(kind, redacted=int(samples.size), **fields)
+            self.note("answer", redacted=int(samples.size), **fields)
 
     def request(self, engine: str, **fields: Any) -> int:
         """An engine is asked; its answers name the number that this gives."""
@@ -127,20 +152,11 @@ class BlackBox:
     def heard(
         self, frame: Samples, arrived_at: float, now: float, *, expected: bool, away: bool
     ) -> None:
-        fields: dict[str, Any] = {
-            "now": round(now - self._began_at, 6),
-            "arrived": round(arrived_at - self._began_at, 6),
-            "speech": self.speech,
-        }
-        if self.convinced is not None:
-            fields["convinced"] = self.convinced
-        if expected:
-            fields["expected"] = True
-        if away:
-            fields["away"] = True
-        elif arrived_at == now:
-            fields["missing"] = True
-        self._note_audio("tick", frame, self._keeps_audio(), fields)
+        if self._over is None:
+            pcm = frame if self._keeps_audio() else None
+            verdict = (self.speech, self.convinced)
+            self._pending.append(_Tick(now, arrived_at, frame.size, pcm, verdict, expected, away))
+            self._bound()
         if now - self._line_at >= _LINE_EVERY_S:
             self._line_at = now
             self._note_line()
@@ -217,6 +233,10 @@ class BlackBox:
                 return True
         return False
 
+    def _bound(self) -> None:
+        if len(self._pending) > _MAX_PENDING:
+            self._end("the disk was too slow")
+
     def _end(self, why: str) -> None:
         log.warning("black box %s ends early: %s", self._path.name, why)
         self._pending.append(Entry(self._clock() - self._began_at, "cut", {"why": why}))
@@ -241,12 +261,13 @@ class BlackBox:
                     "black box %s is given up: %r", self._path.name, error, exc_info=not is_disk
                 )
 
-    def _append(self, pending: Sequence[Entry]) -> None:
+    def _append(self, pending: Sequence["Entry | _Tick"]) -> None:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Outlives this call on purpose: `close` ends it.
             self._file = open(self._path, "wb", opener=_private)  # noqa: SIM115
-        for entry in pending:
+        for noted in pending:
+            entry = noted.entry(self._began_at) if isinstance(noted, _Tick) else noted
             line = encoded(entry)
             audio = b"" if entry.pcm is None else little_endian(entry.pcm)
             if self._bytes + len(line) + len(audio) > self._max_bytes:

@@ -158,6 +158,7 @@ class Conversation:
         self._answered = False
         self._held = False
         self._expected = False
+        self._decided_at = 0.0
 
     # What the outside calls -------------------------------------------------------------
 
@@ -334,6 +335,7 @@ class Conversation:
 
     def _take(self, what: Signal | str, moment: Moment, commands: Sequence[Command]) -> End | None:
         """Carry out what was decided, seen by the witness."""
+        self._decided_at = moment.at
         self._see(what, moment, commands)
         return self._carry_out(commands)
 
@@ -383,9 +385,9 @@ class Conversation:
 
     def _transcription(self, wanted: Transcribe) -> Job:
         samples = self._tick.utterance(wanted.started_ms, wanted.ended_ms)
+        began = self._decided_at
 
         async def job() -> None:
-            began = self._witness.now()
             transcript = await self._engines.transcribe(samples)
             now = self._witness.now()
             self._tick.recognition_took(now - began)

@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from itertools import count
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -80,6 +81,7 @@ class Teller:
 
     def __init__(self) -> None:
         self._speeches: WeakKeyDictionary[Speech, int] = WeakKeyDictionary()
+        self._numbers = count(1)
 
     def signal(self, what: Any) -> Any:
         """What was decided on, without its time: that of the decision is told."""
@@ -91,7 +93,9 @@ class Teller:
     def plain(self, value: Any) -> Any:
         """The same without objects of ours."""
         if isinstance(value, Speech):
-            return self._speeches.setdefault(value, len(self._speeches) + 1)
+            if value not in self._speeches:
+                self._speeches[value] = next(self._numbers)
+            return self._speeches[value]
         if isinstance(value, Enum):
             return value.name.lower()
         if isinstance(value, Exception):

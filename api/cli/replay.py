@@ -142,7 +142,7 @@ def _live(box: "Box", held: "ConversationConfig", config: Path | None) -> "Repla
     settings = settings_or_fail(config)
 
     async def work() -> "Replayed":
-        say = partial(err.print, markup=False)
+        say = partial(err.print, markup=False, soft_wrap=True)
         loaded = await asyncio.to_thread(load_engines, engine_config(settings), say)
         try:
             async with engine_registry(settings, loaded) as registry:

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -147,8 +148,8 @@ class Replay:
             engines, tools = self._engines(box, today, live, detectors_today or live)
         except (KeyError, TypeError, ValueError) as error:
             raise BoxError(f"the black box is broken: {error!r}") from error
-        if live:
-            self._answers.in_step = False
+        self._live = live
+        self._answers.in_step = not live
         self._silence = np.zeros(frame_samples(self._rate), dtype=np.int16)
         self._conversation = Conversation(
             str(box.header["call_id"]),
@@ -280,6 +281,8 @@ class Replay:
             await self._close()
         if self._answers.in_step and len(self._decisions) < len(self._recorded):
             self._part(self._decisions[-1]["frame"] if self._decisions else 0, self._due, None)
+        if self._live:
+            self._compare()
         return Replayed(
             self._decisions,
             self._turns,
@@ -289,6 +292,15 @@ class Replay:
             self._unheard,
             reason,
         )
+
+    def _compare(self) -> None:
+        """Find where a replay that goes by itself from the start decides otherwise."""
+        for was, now in zip_longest(self._recorded, self._decisions):
+            if was is None or now is None or _substance(was) != _substance(now):
+                there = now or was
+                assert there is not None
+                self._part(there["frame"], was, now)
+                return
 
     def _take(self, entry: Entry, decided: int) -> None:
         fields = entry.fields

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from api.blackbox.archive import Box, BoxError, unpack
+from api.blackbox.held import held_of
+from api.replay.replaying import RealPace, Replay
 from tests.api.blackbox.boxed import BoxedCall, packed, replayed
-from tests.voice_loop.scripted import Gadget
+from tests.voice_loop.scripted import Detector, Gadget
 from voice_loop.config import ConversationConfig
 from voice_loop.floor import FloorConfig
+from voice_loop.ports import Engines
 
 ANSWERS = {
     "yes please": "good. which day would suit you best?",
@@ -136,6 +139,20 @@ async def test_a_difference_in_the_recording_is_found(tmp_path: Path) -> None:
         entries[index] = entries[index]._replace(fields=fields)
         again = await asyncio.to_thread(replayed, replace(box, entries=tuple(entries)))
         assert again.first_difference is not None, what
+
+
+async def test_live_it_is_compared_from_end_to_end(tmp_path: Path) -> None:
+    """The engines of today answer, in the time that they take; frames pass as they did."""
+    box = await recorded(tmp_path, presses)
+    call = BoxedCall(ANSWERS, ConversationConfig("book a visit", tools=(Gadget(),)))
+    engines = Engines(call.ears, call.mind, call.mouth, lambda _: Detector(), onset=call.sound)
+    config = ConversationConfig(**held_of(box.header["conversation"]))
+    again = await Replay(box, config, engines, RealPace(), live=True).run()
+    assert len(call.mind.asked) > 1
+    assert again.turns[0].text == "hello, this is the clinic."
+    other = replace(config, first_sentence="good day.", first_sentence_mode="static")
+    again = await Replay(box, other, engines, RealPace(), live=True).run()
+    assert again.first_difference is not None
 
 
 async def test_a_request_that_is_not_in_the_recording_is_counted(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ from typing import Final, Literal
 
 from pbx.addresses import bracketed, plain_address
 from pbx.audio_port import Arrived, AudioPort, MediaError
-from pbx.codecs import Encoding
+from pbx.codecs import Codec, Encoding
 from pbx.framing import FrameSizeError, Framing, framing_of
 from pbx.jitter import Heard, JitterBuffer
 from pbx.pacer import Lateness, Pacer
-from pbx.rtp import RtpError
+from pbx.rtp import RtpError, RtpPacket, sequence_delta
 from pbx.source_filter import SourceAddress
 from pbx.speech_level import SpeechLevel
 from pbx.switch import Finding, MediaStats
@@ -50,6 +50,8 @@ _FLOOD: Final = 1000  # stray datagrams within a second that are worth a line in
 _TOLD_EVERY_S: Final = 60.0
 _MOST_STRANGERS: Final = 16
 _LATCH_S: Final = 0.5  # in which the far end is waited for where it should be
+_REBOUND_S: Final = 1.0  # of silence after which it may have been given another port
+_IN_A_ROW: Final = 4  # steps between two packets, of which one may be lost or late
 
 Latch = Literal["off", "host", "any"]
 
@@ -73,6 +75,7 @@ class MediaLeg:
         self.measure_anew()
         self._source: SourceAddress | None = None
         self._told: SourceAddress | None = None  # where it was before it latched on elsewhere
+        self._rebound: tuple[SourceAddress, int] | None = None  # where its stream may go on
         self._peer: AudioPeer | None = None
         self._forewarned: ForewarnedPeer | None = None
         self._frame: Heard | None = None  # that this tick hears
@@ -125,7 +128,7 @@ class MediaLeg:
         if source == self._told:
             return
         self.port.lock(self, self._source, source)
-        self._source, self._told = source, None
+        self._source, self._told, self._rebound = source, None, None
         self._taken = 0
         self._heard = False
         self._heard_at = self._server.now()
@@ -143,9 +146,11 @@ class MediaLeg:
     def latch(self, source: SourceAddress, datagram: bytes, now: float) -> bool:
         """Take `source` for the far end from now on, if that is audio of its; whether it is.
 
-        Once a far end was heard, it is not given up for another.
+        Once a far end was heard it is given up only when it has fallen silent, and only for who
+        goes on with its very stream, twice in a row: a NAT on the way has bound it anew. Who did
+        not read that stream cannot guess its number (RFC 7362 section 5).
         """
-        if self._source is None or self._heard or self.unheard_s() < _LATCH_S:
+        if self._source is None or not self.seeks:
             return False
         if not self._server.may_be_latched(source, self._source):
             return False
@@ -155,11 +160,30 @@ class MediaLeg:
             return False
         if packet is None or not packet.payload:
             return False
-        told = self._source
-        self.port.lock(self, told, source)
-        self._source, self._told = source, told
-        _log.warning("%r: its audio comes from there, not from %s (rtp.latch)", self, told)
+        if self._heard and not self._goes_on(source, packet, now):
+            return False
+        before = self._source
+        self.port.lock(self, before, source)
+        self._source, self._told = source, self._told or before
+        _log.warning("%r: its audio comes from there, not from %s (rtp.latch)", self, before)
         return True
+
+    def _goes_on(self, source: SourceAddress, packet: RtpPacket, now: float) -> bool:
+        """Whether the stream that was heard goes on from there: the second packet tells."""
+        if not isinstance(self.codec, Codec) or not self._buffer.reception.continues(packet, now):
+            return False
+        before, self._rebound = self._rebound, (source, packet.sequence)
+        return (
+            before is not None
+            and before[0] == source
+            and 0 < sequence_delta(packet.sequence, before[1]) < _IN_A_ROW
+        )
+
+    @property
+    def seeks(self) -> bool:
+        """Whether its far end may turn out to be elsewhere than it was told, or heard."""
+        silence_s = self.unheard_s()
+        return silence_s >= (_REBOUND_S if self._heard else _LATCH_S)
 
     async def wait_heard(self, timeout_s: float) -> bool:
         """Whether a datagram of audio comes, or has come, since the last `connect`.
@@ -334,7 +358,7 @@ class MediaServer:
         max_legs: legs open at a time.
         latch: whether a leg whose far end is silent where it should be takes the first source of
             audio that comes to its port for it: `off`, on the same `host`, or on `any` of
-            `sources`. Never once it was heard.
+            `sources`. Once it was heard, only one that goes on with its stream after a silence.
         sources: networks that `any` means; none means every one.
         clock: seconds of a steady clock, the one that `arrived_at` and `now` are told in.
     """
@@ -485,7 +509,8 @@ class MediaServer:
             leg.port.wait_for_strangers(leg.connected)
 
     def note_heard(self, leg: MediaLeg) -> None:
-        """A leg has been heard for the first time: no stranger can be its far end any more."""
+        """A leg has been heard for the first time: no stranger can be its far end, as long as it
+        goes on."""
         if self._latch != "off":
             leg.port.wait_for_strangers(False)
 
@@ -539,9 +564,13 @@ class MediaServer:
         return own
 
     def _watch(self, now: float) -> None:
-        """Tell of a flood of strays, once a minute."""
+        """Let strangers be looked at where a far end has fallen silent; tell of a flood of strays,
+        once a minute."""
         if now < self._watched_at + 1:
             return
+        if self._latch != "off":
+            for leg in self._connected:
+                leg.port.wait_for_strangers(leg.seeks or not leg.heard)
         strays = self.stray_packets
         if strays - self._strays_watched >= _FLOOD and now >= self._told_at + _TOLD_EVERY_S:
             self._told_at = now

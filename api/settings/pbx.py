@@ -223,7 +223,8 @@ class Rtp(Section):
         "of a call (symmetric RTP, as behind a NAT): from another port of the same `host`, or from "
         "`any` host of `rtp.sources`. Each call then has a port of its own in the range. Only what "
         "was not heard for half a second where it should be is looked for elsewhere; the first "
-        "source of its audio wins, and keeps it.",
+        "source of its audio wins, and keeps it until, after a second of silence, its stream "
+        "(SSRC, sequence, time) goes on elsewhere.",
     )
     sources: tuple[IPvAnyNetwork, ...] = Field(
         default=(),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pbx.audio_port import MediaError
-from pbx.codecs import PCMU
+from pbx.codecs import PCMU, UNICAST8
 from pbx.media import Latch, MediaLeg, MediaServer
-from tests.pbx.test_media import FarEnd
+from tests.pbx.test_media import BareEnd, FarEnd
 
 ELSEWHERE = "127.0.0.2"
 PATIENCE_S = 10.0
@@ -73,17 +73,90 @@ async def test_where_audio_may_come_from(
     real.close()
 
 
-async def test_who_is_heard_where_it_should_be_is_not_displaced() -> None:
-    told, stranger = FarEnd(), FarEnd()
+@pytest.mark.parametrize(
+    ("ssrc", "ahead"),
+    [(8, 0), (7, -200), (7, 9000)],
+    ids=["another's stream", "what was heard already", "far ahead of time"],
+)
+async def test_who_is_heard_where_it_should_be_is_not_displaced(ssrc: int, ahead: int) -> None:
+    told, stranger = FarEnd(), FarEnd(ssrc=ssrc)
+    told.sequence = 1000
     async with latching("any") as server:
         leg = silent_leg(server, told)
         await say_until([told], leg, lambda: leg.heard)
-        await say_until([stranger], leg, lambda: leg.unheard_s() > 1)
+        stranger.sequence = told.sequence + ahead
+        await say_until([stranger], leg, lambda: leg.unheard_s() > 2.5)
         received = leg.stats().received
         await say_until([told, stranger], leg, lambda: leg.stats().received > received + 5)
-        assert leg.stats().duplicate == 0, "the stranger has its sequence numbers, too"
+        assert leg.stats().duplicate == 0
+        assert (await told.hear(1))[0].payload_type == PCMU.payload_type
     told.close()
     stranger.close()
+
+
+async def test_who_lives_is_not_displaced_by_who_knows_the_stream() -> None:
+    told, thief = FarEnd(), FarEnd()
+    async with latching("any") as server:
+        leg = silent_leg(server, told)
+        await say_until([told], leg, lambda: leg.heard)
+        thief.sequence = told.sequence + 1
+        started = server.now()
+        await say_until([told, thief], leg, lambda: server.now() > started + 2.5)
+        assert leg.stats().duplicate == leg.stats().reordered == 0
+    told.close()
+    thief.close()
+
+
+@pytest.mark.parametrize(
+    ("latch", "networks", "host", "followed"),
+    [
+        ("host", [], "127.0.0.1", True),
+        ("any", ["127.0.0.2/32"], ELSEWHERE, True),
+        ("host", [], ELSEWHERE, False),
+        ("any", ["192.0.2.0/24"], ELSEWHERE, False),
+        ("off", [], "127.0.0.1", False),
+    ],
+)
+async def test_a_far_end_whose_nat_gives_it_another_port_is_followed(
+    latch: Latch, networks: list[str], host: str, *, followed: bool
+) -> None:
+    """Its stream goes on, from elsewhere: there it is heard, and hears us."""
+    before, after, thief = FarEnd(), FarEnd(host=host), FarEnd(ssrc=8)
+    async with latching(latch, *networks) as server:
+        leg = silent_leg(server, before)
+        await say_until([before], leg, lambda: leg.received > 5)
+        after.sequence = before.sequence
+        if followed:
+            await say_until([thief, after], leg, lambda: leg.received > 30)
+            assert (await after.hear(1))[0].payload_type == PCMU.payload_type
+            assert leg.unheard_s() < 0.5
+            lost = leg.stats().lost
+            await say_until([after, before], leg, lambda: leg.received > 60)
+            assert leg.stats().lost - lost < 3, "the old place is nobody's any more"
+        else:
+            await say_until([after], leg, lambda: leg.unheard_s() > 2.5)
+            assert leg.received < 10
+    for end in (before, after, thief):
+        end.close()
+
+
+async def test_bare_samples_are_not_followed() -> None:
+    """FreeSWITCH's have no stream that could go on."""
+    before, after = BareEnd(), BareEnd()
+    async with latching("any") as server:
+        leg = server.open_leg(UNICAST8)
+        leg.connect(before.address)
+        async with asyncio.timeout(PATIENCE_S):
+            while not leg.heard:
+                before.say(leg.port, 5000)
+                await asyncio.sleep(0.02)
+            received = leg.received
+            while leg.unheard_s() < 2.5:
+                after.say(leg.port, 5000)
+                await asyncio.sleep(0.02)
+        assert leg.received <= received + 2
+    before.close()
+    after.close()
 
 
 async def test_the_first_source_wins_and_keeps_it() -> None:

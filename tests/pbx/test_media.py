@@ -36,13 +36,14 @@ LOOPBACK = "127.0.0.1"
 class FarEnd:
     """What the PBX has at its end: one UDP socket."""
 
-    def __init__(self, codec: Codec = PCMU, host: str = LOOPBACK) -> None:
+    def __init__(self, codec: Codec = PCMU, host: str = LOOPBACK, ssrc: int = 7) -> None:
         self.codec = codec
+        self.ssrc = ssrc
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.socket.bind((host, 0))
         self._coder = codec.coder()
-        self._sequence = 0
+        self.sequence = 0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -50,12 +51,12 @@ class FarEnd:
         return host, port
 
     def say(self, server: MediaServer | AudioPort[Any], samples: Samples) -> None:
-        self._sequence += 1
+        self.sequence += 1
         packet = RtpPacket(
             self.codec.payload_type,
-            self._sequence,
-            self._sequence * frame_samples(self.codec.clock),
-            7,
+            self.sequence,
+            self.sequence * frame_samples(self.codec.clock),
+            self.ssrc,
             self._coder.encode(samples),
         )
         self.socket.sendto(serialize(packet), server.address)
@@ -83,7 +84,7 @@ class BareEnd:
         host, port = self.socket.getsockname()
         return host, port
 
-    def say(self, server: MediaServer, value: int) -> None:
+    def say(self, server: MediaServer | AudioPort[Any], value: int) -> None:
         samples = np.full(frame_samples(self.encoding.rate), value, dtype=np.int16)
         self.socket.sendto(self.encoding.encode(samples), server.address)
 

@@ -5,9 +5,11 @@ of it fails closed. Pure: whoever claims reads the state and counts what it take
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from api.policy.trunks import draw
 
 Hold = Literal[
     "campaign_paused",
@@ -20,6 +22,9 @@ Hold = Literal[
     "trunk_channels",
     "calls_per_second",
 ]
+
+#: Why another trunk of the group may have the call.
+NO_ROOM: Final[frozenset[Hold]] = frozenset({"trunk_channels", "calls_per_second"})
 
 #: A trunk's calls of one second are counted over a little more, for what the way to the PBX
 #: adds: two INVITEs may leave closer to one another than their claims were.
@@ -39,6 +44,11 @@ class TrunkState:
     """When its latest `calls_per_second` attempts started, Unix seconds, in order."""
     resting_until: float | None = None
     """Until then it rests, as it failed (`api.policy.trunks`); then one call tries it."""
+    weight: int = 0
+    """Its share of the calls of its group."""
+    group: Hashable = None
+    """What it has in common with those that may have its calls where it has no room; None: none
+    may."""
     newest: float = 0.0
     """When the latest outbound one of its attempts that are not over started."""
 
@@ -58,6 +68,11 @@ class TrunkState:
         if rate is None or len(self.started) < rate:
             return now
         return max(now, self.started[-rate] + RATE_WINDOW_S)
+
+    def has_room(self, now: float) -> bool:
+        """Whether another attempt may start on it at once."""
+        works = self.active and not self.rests(now)
+        return works and not self.full and self.opens_at(now) <= now
 
 
 @dataclass
@@ -124,6 +139,21 @@ class Gates:
         if trunk.full:
             return "trunk_resting" if trunk.resting_until is not None else "trunk_channels"
         return "calls_per_second" if trunk.opens_at(self.now) > self.now else None
+
+    def peer(self, name: str, key: str) -> str | None:
+        """A trunk with room that may have a call in place of one that has none; None: none may.
+
+        Args:
+            name: of the one that has none.
+            key: of the call, by which it is drawn.
+        """
+        group = None if name not in self.trunks else self.trunks[name].group
+        lots = [
+            (draw(key, other, one.weight), other)
+            for other, one in self.trunks.items()
+            if group is not None and one.group == group and one.has_room(self.now)
+        ]
+        return min(lots)[1] if lots else None
 
     def take(self, wish: Wish) -> None:
         """Count an order that is dialled now."""

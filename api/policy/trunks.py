@@ -4,6 +4,8 @@ A trunk fails a call when it gives no answer, refuses us, or answers that it can
 before anything rang: then the number was not reached, and another trunk may be tried. Pure.
 """
 
+import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -32,6 +34,23 @@ def next_trunk(ways: Sequence[str], failed: Sequence[str | None]) -> str | None:
     turns = Counter(failed)
     round_ = turns[failed[-1]]
     return next((way for way in ways if turns[way] < round_), None)
+
+
+def draw(key: str, trunk: str, weight: int) -> float:
+    """A trunk's lot among those that share calls: the lowest has the call, the next one stands in.
+
+    Of many calls each trunk has its weight's share, by weighted rendezvous hashing: what one call
+    draws depends on nothing else, so that any process may ask at any time.
+
+    Args:
+        key: of the call.
+        trunk: its name.
+        weight: 0 of one that does not share, which comes after all that do.
+    """
+    if not weight:
+        return math.inf
+    digest = hashlib.blake2b(f"{key}/{trunk}".encode(), digest_size=8).digest()
+    return -math.log((int.from_bytes(digest) + 1) / 2**64) / weight
 
 
 def rest_s(failures: int, reason: str) -> float:

@@ -12,6 +12,7 @@ from api.base.numbers import Prefix, is_extension
 from api.base.sip_uris import PATTERN, fits_uri, is_sip_uri
 from api.base.times import Timestamp
 from api.policy.rewriting import Rule
+from api.policy.trunks import draw
 from api.resources.answer import Resource
 
 Activity = Literal["active", "inactive"]
@@ -33,6 +34,8 @@ class NewTrunk:
     """Whether it may be sent a REFER (RFC 3515)."""
     priority: int = 10
     """Of trunks that fit equally well, the lowest goes first."""
+    weight: int = 0
+    """Of those with one priority, they share calls in this proportion; 0 comes after them."""
     pbx: str | None = None
     """Which of several PBXs has it; None is that of `[pbx]`."""
     dial_string: str | None = None
@@ -52,6 +55,14 @@ class NewTrunk:
 
 
 T = TypeVar("T", bound=NewTrunk)
+
+
+def group_of(trunk: NewTrunk) -> tuple[int, frozenset[str]] | None:
+    """What trunks have in common of which each may have the calls of another; None: it shares
+    none, or has what is dialled on it alone."""
+    if not trunk.weight or trunk.extensions or trunk.sip_uris:
+        return None
+    return trunk.priority, frozenset(trunk.allowed_prefixes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +89,22 @@ class Route:
     trunk: str
 
 
-def trunks_for(number: str, trunks: Sequence[T]) -> list[T]:
+def trunks_for(number: str, trunks: Sequence[T], key: str = "") -> list[T]:
     """Active trunks that take `number`: the longest allowed prefix first, then the lowest
-    priority, then the oldest.
+    priority, then as their weights have it (`draw`), then the oldest.
 
     Args:
         number: E.164, or an extension or SIP URI, which those take that have a rule for it.
         trunks: oldest first.
+        key: of the call that draws one.
     """
+
+    def lot(trunk: NewTrunk) -> float:
+        return draw(key, trunk.name, trunk.weight)
+
     matches = [(_match(number, trunk), trunk) for trunk in trunks if trunk.status == "active"]
     fitting = [(length, trunk) for length, trunk in matches if length is not None]
-    fitting.sort(key=lambda match: (-match[0], match[1].priority))
+    fitting.sort(key=lambda match: (-match[0], match[1].priority, lot(match[1])))
     return [trunk for _, trunk in fitting]
 
 
@@ -131,6 +147,12 @@ _REFER = (
 _PRIORITY = (
     "Of trunks whose prefixes fit a number equally well, the lowest goes first; the others are "
     "tried where it fails."
+)
+_WEIGHT = (
+    "Of trunks that fit a number equally well and have one `priority`, those with a weight share "
+    "the calls in this proportion: 3 has three of four beside 1. Where one has no room (its "
+    "`max_channels`, its `calls_per_second`), another of theirs with the same `allowed_prefixes` "
+    "takes the call at once. 0: it shares none, and comes after those that do."
 )
 _PBX = (
     "Which PBX has it: a name of `[pbxs.NAME]` in the settings; null: that of `[pbx]`. Its calls "
@@ -209,6 +231,7 @@ class _TrunkFields(Body):
     )
     allow_refer: bool = Field(default=False, description=_REFER)
     priority: int = Field(default=10, ge=0, le=65_535, description=_PRIORITY, examples=[10])
+    weight: int = Field(default=0, ge=0, le=100, description=_WEIGHT, examples=[3])
     pbx: str | None = Field(default=None, max_length=20, description=_PBX, examples=["berlin"])
     dial_string: str | None = Field(
         default=None,
@@ -257,6 +280,7 @@ class TrunkObject(Resource):
     calls_per_second: int | None = Field(description=_RATE, examples=[5])
     allow_refer: bool = Field(description=_REFER)
     priority: int = Field(description=_PRIORITY, examples=[10])
+    weight: int = Field(description=_WEIGHT, examples=[3])
     pbx: str | None = Field(description=_PBX, examples=["berlin"])
     dial_string: str | None = Field(
         description=_DIAL_STRING, examples=["Local/{number}@from-internal/n"]

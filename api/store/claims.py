@@ -9,6 +9,7 @@ import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -30,12 +31,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.base.lifecycle import LIVE
 from api.policy.decide import Stop, WaitUntil
 from api.policy.destinations import HOME, Destinations
-from api.policy.gates import CampaignState, Gates, TrunkState
+from api.policy.gates import NO_ROOM, CampaignState, Gates, TrunkState
 from api.policy.trunks import trunk_again
 from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.claim import Claim, Claimed
 from api.resources.transfer import whose_leg
+from api.resources.trunk import NewTrunk, group_of
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
@@ -98,6 +100,8 @@ _STARTED: Final = (
     .order_by(attempts.c.created_at.desc())
     .limit(bindparam("most", type_=Integer))
 )
+#: Trunks that alone may show some number.
+_BOUND: Final = select(numbers.c.trunk).where(numbers.c.trunk.is_not(None)).distinct()
 _INACTIVE: Final = select(numbers.c.number).where(numbers.c.status == "inactive")
 _CAMPAIGNS: Final = select(
     campaigns.c.id,
@@ -275,8 +279,13 @@ class Claims:
                         # Then it is looked at again: that trunk may be full, or at its rate.
                         change.set(trunk=trunk_again(ways, trunks_failed(tried)))
                         rerouted = True
-                    case _ if gates.hold(wish(call)) is not None:
-                        continue
+                    case _ if (why := gates.hold(wish(call))) is not None:
+                        peer = gates.peer(call.trunk or "", call.id) if why in NO_ROOM else None
+                        if peer is None:
+                            continue
+                        change.set(trunk=peer)
+                        gates.take(wish(change.call))  # no more of them than it has room for
+                        rerouted = True
                     case _ if hinders(call):
                         # Not due: others would have to be looked for behind it.
                         change.set(next_attempt_at=now + ENGINE_WAIT_S, waiting_for="engine_down")
@@ -314,6 +323,7 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
         newest[row.trunk or ""] = max(row.newest or 0.0, newest.get(row.trunk or "", 0.0))
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
+    bound = frozenset(await connection.scalars(_BOUND))
     states = {}
     for row in await connection.execute(_TRUNKS):
         started: Sequence[float] = ()
@@ -323,8 +333,11 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
                 {"of_trunk": row.name, "until": now + _SKEW_S, "most": row.calls_per_second},
             )
             started = latest.all()[::-1]
+        own = NewTrunk(**{one.name: row._mapping[one.name] for one in fields(NewTrunk)})
         states[row.name] = TrunkState(
             active=row.status == "active",
+            weight=row.weight,
+            group=None if row.name in bound else group_of(own),
             resting_until=row.resting_until,
             newest=newest.get(row.name, 0.0),
             max_channels=row.max_channels,
@@ -356,6 +369,7 @@ async def _due(connection: AsyncConnection, gates: Gates, limit: int) -> Sequenc
         if not trunk.active
         or (trunk.full and not trunk.rests(gates.now))
         or trunk.opens_at(gates.now) > gates.now
+        if gates.peer(name, "") is None
     ]
     found: Result[Any] = await connection.execute(
         _DUE_AND_FREE if gates.overdrawn else _DUE,

@@ -189,7 +189,7 @@ class Numbers:
             if beside is not None:
                 pbx = await connection.scalar(select(trunks.c.pbx).where(trunks.c.name == beside))
                 ways = [way for way in ways if way.pbx == pbx]
-            names = [trunk.name for trunk in trunks_for(to, ways)]
+            names = [trunk.name for trunk in trunks_for(to, ways, str(uuid.uuid4()))]
             if len(names) > 1:
                 rests = set(await connection.scalars(_RESTS, {"now": now}))
                 names.sort(key=rests.__contains__)

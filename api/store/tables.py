@@ -182,6 +182,7 @@ trunks = Table(
     Column("inbound_caller_rules", Json, nullable=False, server_default="[]"),
     Column("extensions", Json, nullable=False, server_default="[]"),
     Column("sip_uris", Json, nullable=False, server_default="[]"),
+    Column("weight", Integer, nullable=False, server_default="0"),
     one_of("status", ("active", "inactive")),
 )
 

@@ -20,6 +20,7 @@ _AWAKE: Final[Select[tuple[object, ...]]] = (
         trunks.c.status,
         trunks.c.allowed_prefixes,
         trunks.c.priority,
+        trunks.c.weight,
         trunks.c.extensions,
         trunks.c.sip_uris,
     )
@@ -56,7 +57,7 @@ _FAILS: Final = update(trunks).where(trunks.c.name == bindparam("of_trunk"))
 async def ways_of(connection: AsyncConnection, call: Call, now: float) -> list[str]:
     """Trunks that fit an order and do not rest, the best first."""
     rows = await connection.execute(_AWAKE, {"now": now})
-    fitting = trunks_for(call.to_number, [NewTrunk(**row._mapping) for row in rows])
+    fitting = trunks_for(call.to_number, [NewTrunk(**row._mapping) for row in rows], call.id)
     own = await connection.scalar(_OWN, {"shown": call.from_number})
     return [trunk.name for trunk in fitting if own in (None, trunk.name)]
 

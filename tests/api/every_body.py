@@ -195,6 +195,7 @@ TRUNK: Final[Body] = {
     "calls_per_second": 5,
     "allow_refer": True,
     "priority": 20,
+    "weight": 3,
     "pbx": "berlin",
     "dial_string": "PJSIP/9{number}@{trunk}",
     "number_rules": [{"prefix": "+49", "match": "ZX.", "prepend": "0"}],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.policy.gates import CampaignState, Gates, Hold, TrunkState, Wish
+from api.policy.gates import NO_ROOM, CampaignState, Gates, Hold, TrunkState, Wish
 
 NOW = 1_800_000_000.0
 FREE = Wish("+15550100099", "t", None, None, None, costs=False)
@@ -181,3 +181,33 @@ def test_nobody_is_held_for_ever(
         gates = ledger.gates(opens_at)
         tries += 1
         assert tries <= len(TRUNKS)
+
+
+SHARING = "the ones"
+
+
+@pytest.mark.parametrize(
+    ("other", "may"),
+    [
+        (TrunkState(group=SHARING, weight=1), True),
+        (TrunkState(group=SHARING, weight=1, max_channels=2, live=1), True),
+        (TrunkState(group=SHARING, weight=1, max_channels=2, live=2), False),
+        (TrunkState(group=SHARING, weight=1, calls_per_second=1, started=(NOW,)), False),
+        (TrunkState(group=SHARING, weight=1, active=False), False),
+        (TrunkState(group=SHARING, weight=1, resting_until=NOW + 5), False),
+        (TrunkState(group=SHARING, weight=1, resting_until=NOW - 5, newest=NOW - 1), False),
+        (TrunkState(group="others", weight=1), False),
+        (TrunkState(), False),
+    ],
+)
+def test_who_may_have_the_call_of_a_trunk_without_room(other: TrunkState, *, may: bool) -> None:
+    full = TrunkState(group=SHARING, weight=3, max_channels=1, live=1)
+    gates = Gates(NOW, {"t": full, "u": other})
+    assert gates.hold(FREE) in NO_ROOM
+    assert gates.peer("t", "call") == ("u" if may else None)
+
+
+def test_a_trunk_that_shares_with_nobody_has_no_peer() -> None:
+    gates = Gates(NOW, {"t": TrunkState(max_channels=0), "u": TrunkState()})
+    assert gates.peer("t", "call") is None
+    assert gates.peer("gone", "call") is None

@@ -1,5 +1,6 @@
 """Which trunk comes next, how long one rests, and what an order makes of trunks that fail."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 from api.policy.decide import AttemptFacts, DialNow, OrderFacts, Stop, WaitUntil, decide
 from api.policy.gates import Gates, TrunkState, Wish
 from api.policy.retry import RetryPolicy
-from api.policy.trunks import next_trunk, rest_s, trunk_again
+from api.policy.trunks import draw, next_trunk, rest_s, trunk_again
 from tests.api.policy.oracle import unix
 
 NOON = unix("2026-11-20T12:00+01:00")  # a Friday
@@ -37,6 +38,18 @@ def failed(trunk: str, at: float = NOON, reason: str = "trunk_unreachable") -> A
 def test_each_trunk_has_its_turn(ways: str, tried: str, now: str | None, again: str | None) -> None:
     assert next_trunk(ways, tried) == now
     assert trunk_again(ways, tried) == again
+
+
+def test_calls_are_shared_in_proportion_to_the_weights() -> None:
+    weights = {"a": 3, "b": 1, "c": 0}
+    won = Counter(
+        min(weights, key=lambda name: draw(str(call), name, weights[name])) for call in range(4000)
+    )
+    assert won["a"] / 4000 == pytest.approx(0.75, abs=0.03)
+    assert won["b"] / 4000 == pytest.approx(0.25, abs=0.03)
+    assert not won["c"]
+    # What one call draws is the same for whoever asks, and whatever other trunks there are.
+    assert draw("x", "a", 3) == draw("x", "a", 3) != draw("y", "a", 3)
 
 
 def test_a_trunk_rests_longer_each_time_up_to_two_minutes() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -244,6 +245,65 @@ async def test_a_trunk_s_calls_of_one_second(store: Store, clock: Clock) -> None
     assert await claims(store) == []
     clock.now = first.again_at
     assert await ids(store) == [call.id for call in waiting[2:4]]
+
+
+async def sharing(store: Store, **weights: int) -> None:
+    for name, weight in weights.items():
+        await store.trunks.create(
+            NewTrunk(name, allowed_prefixes=["+1"], max_channels=2, weight=weight)
+        )
+
+
+async def taken(store: Store) -> list[Claim]:
+    """What several rounds of the dialer claim."""
+    return [claim for _ in range(4) for claim in await claims(store, 4)]
+
+
+async def test_trunks_share_orders_by_their_weights(store: Store) -> None:
+    await sharing(store, a=3, b=1, c=0)
+    await store.numbers.create(NewNumber(OURS))
+    routes = Counter([(await store.numbers.route(NUMBER)).trunk for _ in range(200)])
+    assert set(routes) == {"a", "b"}
+    assert 120 < routes["a"] < 180
+
+
+async def test_an_order_of_a_full_trunk_goes_to_one_that_shares_its_calls(store: Store) -> None:
+    await sharing(store, a=3, b=1, c=0)
+    for _ in range(6):
+        await ordered(store, trunk="a")
+    found = await taken(store)
+    assert Counter(claim.call.trunk for claim in found) == {"a": 2, "b": 2}, "c shares none"
+    waiting = [call for call in (await store.calls.page(limit=9)).items if call.status == "queued"]
+    assert {call.waiting_for for call in waiting} == {"trunk_channels"}
+
+
+@pytest.mark.parametrize("own", ["extensions", "sip_uris", "numbers", "prefixes", "priority"])
+async def test_what_is_a_trunks_own_goes_to_no_other(store: Store, own: str) -> None:
+    await sharing(store, a=1, b=1)
+    if own == "numbers":
+        await store.numbers.create(NewNumber("+15550100777", trunk="a"))
+    else:
+        change: dict[str, Any] = {
+            "extensions": {"extensions": ["2XX"]},
+            "sip_uris": {"sip_uris": ["pbx.example"]},
+            "prefixes": {"allowed_prefixes": ["+1", "+49"]},
+            "priority": {"priority": 9},
+        }[own]
+        await store.trunks.change("a", change)
+    for _ in range(3):
+        await ordered(store, trunk="a")
+    assert Counter(claim.call.trunk for claim in await taken(store)) == {"a": 2}
+
+
+async def test_orders_of_a_full_group_hold_nobody_else(store: Store) -> None:
+    await sharing(store, a=1, b=1)
+    for _ in range(60):
+        await ordered(store, trunk="a")
+    await ordered(store, trunk="free")
+    found = Counter(claim.call.trunk for claim in await taken(store))
+    assert found == {"a": 2, "b": 2, "free": 1}
+    moved = [call for call in (await store.calls.page(limit=99)).items if call.trunk == "b"]
+    assert len(moved) < 10, "no more of them than it has room for, each round"
 
 
 async def test_a_clock_that_was_set_back_closes_no_trunk(store: Store, clock: Clock) -> None:

@@ -1,14 +1,17 @@
 """Who calls, and what an INVITE carries along, from the API to the wire and back."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from api.cli.example import CALLER_NUMBER, EXAMPLE
-from pbx.testbed import TestBed
+from pbx.testbed import TestBed, persona
 from tests.e2e.conftest import Phone, phoning, settings_on
 from tests.e2e.test_inbound import inbound, newest
+from tests.e2e.test_transfers import hung_up, in_progress, until
 from tests.pbx.sipp import SippLab
 from tests.pbx.test_identity import headers
 
@@ -66,6 +69,31 @@ async def test_what_a_call_says_is_on_the_wire(phone: Phone, sipp: SippLab) -> N
     assert "Lopez Zoë" in seen["p-asserted-identity"][0]
     (attempt,) = await attempts(phone, call)
     assert seen["call-id"] == [call["sip_call_id"]] == [attempt["sip_call_id"]]
+
+
+async def test_a_call_that_came_in_and_is_passed_on_tells_whose_it_was(phone: Phone) -> None:
+    """The header Diversion (RFC 5806) of the second leg names the number that was called; that of
+    a call out has none."""
+    carried = re.compile(r"NOTICE.*: carried .*Diversion=\[(.*?)\]")
+    known = len(await inbound(phone))
+    phone.bed.carrier.call_in(
+        f"PJSIP/{CALLER_NUMBER}@customer", caller_id='"Ann" <+15550888001>', application="Echo"
+    )
+    call_id = await newest(phone, known)
+    async with asyncio.timeout(30):
+        while (await phone.read(call_id))["status"] != "in_progress":
+            await asyncio.sleep(0.05)
+    await phone.client.transfer_call(call_id, {"number": persona("listener").number})
+    assert (await until(phone, call_id, "completed"))["method"] == "bridge"
+    diversion = carried.findall(phone.bed.carrier.log())[-1]
+    assert re.match(rf"<sip:\{CALLER_NUMBER}@[^>]+>;reason=deflection", diversion), diversion
+    assert (await hung_up(phone, call_id))["end_reason"] == "transferred"
+
+    call_id = await in_progress(phone, "silent")
+    await phone.client.transfer_call(call_id, {"number": persona("listener").number})
+    await until(phone, call_id, "completed")
+    assert carried.findall(phone.bed.carrier.log())[-1] == ""
+    await hung_up(phone, call_id)
 
 
 async def test_what_a_caller_brings_is_told(phone: Phone, sipp: SippLab) -> None:

@@ -279,8 +279,8 @@ class Claims:
                         # Then it is looked at again: that trunk may be full, or at its rate.
                         change.set(trunk=trunk_again(ways, trunks_failed(tried)))
                         rerouted = True
-                    case _ if (why := gates.hold(wish(call))) is not None:
-                        peer = gates.peer(call.trunk or "", call.id) if why in NO_ROOM else None
+                    case _ if (held := gates.hold(wish(call))) is not None:
+                        peer = gates.peer(call.trunk or "", call.id) if held in NO_ROOM else None
                         if peer is None:
                             continue
                         change.set(trunk=peer)

@@ -283,13 +283,13 @@ async def test_what_is_a_trunks_own_goes_to_no_other(store: Store, own: str) -> 
     if own == "numbers":
         await store.numbers.create(NewNumber("+15550100777", trunk="a"))
     else:
-        change: dict[str, Any] = {
+        changes: dict[str, dict[str, Any]] = {
             "extensions": {"extensions": ["2XX"]},
             "sip_uris": {"sip_uris": ["pbx.example"]},
             "prefixes": {"allowed_prefixes": ["+1", "+49"]},
             "priority": {"priority": 9},
-        }[own]
-        await store.trunks.change("a", change)
+        }
+        await store.trunks.change("a", changes[own])
     for _ in range(3):
         await ordered(store, trunk="a")
     assert Counter(claim.call.trunk for claim in await taken(store)) == {"a": 2}

@@ -20,6 +20,14 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs/freepbx.md"
 DID: Final = "12125550100"
 _BLOCK: Final = re.compile(r"^```ini\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+#: What FreePBX's dialplan needs beside what the test bed has.
+_MODULES: Final = (
+    "app_queue.so",
+    "app_exec.so",
+    "app_while.so",
+    "func_logic.so",
+    "func_strings.so",
+)
 #: A trunk's name with a space, which its outbound route alone knows; two telephones.
 _PJSIP: Final = """
 [Main Carrier](trunk)
@@ -82,11 +90,19 @@ exten => _1555XXXXXX,1,Gosub(sub-trunk,s,1(+${EXTEN}))
 exten => _011.,1,Gosub(sub-trunk,s,1(+${EXTEN:3}))
 
 [sub-trunk]
-exten => s,1,Dial(PJSIP/${ARG1}@Main Carrier,300,T)
+exten => s,1,Dial(PJSIP/${ARG1}@Main Carrier,300,Tb(func-apply-sipheaders^s^1))
  same => n,Goto(s-${DIALSTATUS},1)
 exten => s-BUSY,1,Busy(20)
 exten => s-NOANSWER,1,Congestion(20)
 exten => _s-.,1,Congestion(20)
+
+[func-apply-sipheaders]
+exten => s,1,Set(SIPHEADERKEYS=${HASHKEYS(SIPHEADERS)})
+ same => n,While($["${SET(sipkey=${SHIFT(SIPHEADERKEYS)})}" != ""])
+ same => n,Set(sipheader=${HASH(SIPHEADERS,${sipkey})})
+ same => n,ExecIf($["${sipheader}" != "unset"]?Set(PJSIP_HEADER(add,${sipkey})=${sipheader}))
+ same => n,EndWhile()
+ same => n,Return()
 
 [from-pstn]
 exten => _+X.,1,Goto(ext-did,${EXTEN:1},1)
@@ -109,6 +125,12 @@ def trunk_request() -> dict[str, Any]:
     return found
 
 
+def headers_dial_string() -> str:
+    """The one in its place that hands headers on."""
+    (found,) = re.findall(r"`(Local/\S+@offhook-headers/n)`", PAGE.read_text())
+    return str(found)
+
+
 def dial_string() -> str:
     """Of the page's settings."""
     found: list[str] = re.findall(r'^dial_string = "(.*)"$', PAGE.read_text(), re.MULTILINE)
@@ -126,19 +148,22 @@ async def rebuilt(bed: TestBed) -> AsyncIterator[None]:
     """Our Asterisk is a FreePBX, on which the page was followed."""
     inbound = _from_page("[offhook-in]").replace("127.0.0.1:4573", f"{bed.host}:{bed.ports.agi}")
     inbound = inbound.replace("SECRET-OF-16-TO-128-CHARS", bed.agi_secret)
+    headers = _from_page("[offhook-headers]")
     carrier = f"{bed.host}:{bed.ports.carrier_sip}"
     files = {
-        "extensions.conf": _ADDITIONAL.replace("{DID}", DID) + inbound,
+        "extensions.conf": _ADDITIONAL.replace("{DID}", DID) + inbound + headers,
         "pjsip.conf": _PJSIP.format(carrier=carrier),
         "queues.conf": _QUEUES,
     }
     async with _added(bed.ours, files):
-        loaded = await bed.ours.cli("module load app_queue.so")
-        assert "Loaded" in loaded, loaded
+        for module in _MODULES:
+            loaded = await bed.ours.cli(f"module load {module}")
+            assert "Loaded" in loaded, loaded
         try:
             yield
         finally:
-            await bed.ours.cli("module unload app_queue.so")
+            for module in _MODULES:
+                await bed.ours.cli(f"module unload {module}")
 
 
 @asynccontextmanager

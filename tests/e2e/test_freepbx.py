@@ -13,7 +13,15 @@ from api.settings import Settings
 from pbx.testbed import TestBed, persona
 from pbx.testbed.loopback import SHIPPED
 from tests.e2e.conftest import Phone, phoning, settings_on
-from tests.e2e.freepbx import DID, blocks, dial_string, looped, rebuilt, trunk_request
+from tests.e2e.freepbx import (
+    DID,
+    blocks,
+    dial_string,
+    headers_dial_string,
+    looped,
+    rebuilt,
+    trunk_request,
+)
 from tests.e2e.test_inbound import newest
 
 CALLER = "+15550888001"
@@ -103,6 +111,21 @@ async def test_a_call_out(office: Phone, name: str, ended: tuple[str, int]) -> N
     asked, call_id, shown = last_dialled(office)
     assert (asked, call["sip_call_id"]) == (number, call_id)
     assert shown == DID[1:]
+    await no_channels(office)
+
+
+async def test_a_calls_headers_are_on_the_trunks_invite(office: Phone) -> None:
+    """As the page has them handed on; by its usual dial string they are not."""
+    carried = re.compile(r"NOTICE.*: carried .*X-Case=\[(.*?)\]")
+    headers = {
+        "sip_headers": {"X-Other": "1", "X-Case": "{{case}}"},
+        "variables": {"case": "a, 4-7"},
+    }
+    for template, seen in ((headers_dial_string(), "a, 4-7"), (None, "")):
+        await office.client.change_trunk(TRUNK, {"dial_string": template})
+        call = await office.call("busy", **headers)
+        assert (call["status"], call["sip_code"]) == ("busy", 486)
+        assert carried.findall(office.bed.carrier.log())[-1] == seen
     await no_channels(office)
 
 

@@ -6,6 +6,7 @@ import wave
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -114,11 +115,9 @@ def _decoded(path: Path, rate: int) -> Iterator[Samples]:
     """Shaped (n, 2)."""
     resampler = av.AudioResampler("s16", "stereo", rate)
     with av.open(path) as file:
-        for frame in file.decode(audio=0):
+        for frame in chain(file.decode(audio=0), (None,)):
             for part in resampler.resample(frame):
-                yield part.to_ndarray().reshape(-1, 2)
-        for part in resampler.resample(None):
-            yield part.to_ndarray().reshape(-1, 2)
+                yield part.to_ndarray().astype(np.int16).reshape(-1, 2)
 
 
 class _Sink:

@@ -6,6 +6,7 @@ share of the calls. A caller beyond `calls.max_concurrent` is refused, as a PBX 
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import re
 import tempfile
@@ -43,6 +44,7 @@ MIX: Final = {
 #: Scenarios that Asterisk refuses by itself, so that no call of ours comes of them.
 REFUSED_BY_PBX: Final = frozenset({"u_03_badsdp", "u_11_g729"})
 _LONGEST_S: Final = 60
+_SETTLED_S: Final = 5
 _LOGGERS: Final = ("api", "pbx", "voice_loop", "models", "asyncio")
 
 
@@ -73,8 +75,8 @@ class Storm:
     """Callers for whom things did not go as their scenario has it, and what came in its place."""
     faults: Sequence[str] = ()
     legs: int = 0
-    tasks: int = 0
-    """More of them than before."""
+    tasks: Counter[str] = field(default_factory=Counter)
+    """More of them than before, by coroutine."""
 
 
 @asynccontextmanager
@@ -107,7 +109,7 @@ async def storm(phone: Phone, sipp: SippLab, *, rate: float, seconds: float) -> 
     seen, faults = Storm(), _Faults()
     for name in _LOGGERS:
         logging.getLogger(name).addHandler(faults)
-    tasks = len(asyncio.all_tasks())
+    tasks = _tasks()
     shares = sum(MIX.values())
 
     async def blow(scenario: str, share: int) -> None:
@@ -131,18 +133,30 @@ async def storm(phone: Phone, sipp: SippLab, *, rate: float, seconds: float) -> 
     async with asyncio.timeout(_LONGEST_S):
         while phone.server.dialer.active or await phone.pbx.channels():
             await asyncio.sleep(0.1)
-    await asyncio.sleep(1)
+    await _until_as_few(tasks)
     async for call in phone.client.list_calls():
         if call.ended_at is None:
             seen.open += 1
         else:
             seen.ends[call.status, call.end_reason or ""] += 1
     seen.legs = phone.server.media.open_legs
-    seen.tasks = len(asyncio.all_tasks()) - tasks
+    seen.tasks = _tasks() - tasks
     for name in _LOGGERS:
         logging.getLogger(name).removeHandler(faults)
     seen.faults = faults.lines
     return seen
+
+
+def _tasks() -> Counter[str]:
+    return Counter(str(task.get_coro()).partition(" at ")[0] for task in asyncio.all_tasks())
+
+
+async def _until_as_few(tasks: Counter[str]) -> None:
+    """What works all the time waits in tasks of its own (`wait_for`): they come and go."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SETTLED_S):
+            while _tasks() - tasks:
+                await asyncio.sleep(0.1)
 
 
 def _answers(messages: str) -> Sequence[str]:

@@ -18,7 +18,7 @@ _ANSWERS = {"200", "487", "400", "488", "486", "503", "480"}
 
 def over_and_done(seen: Storm) -> None:
     assert seen.made >= 10 * _SECONDS
-    assert (seen.open, seen.legs, seen.tasks) == (0, 0, 0)
+    assert (seen.open, seen.legs, seen.tasks) == (0, 0, {})
     assert not seen.faults
     assert not seen.unlike
     assert {status for status, _ in seen.ends} <= {"completed", "canceled", "failed"}

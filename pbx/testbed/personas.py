@@ -222,6 +222,13 @@ PERSONAS: Final[Sequence[Persona]] = (
                _play("hello"), *_LISTEN, _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)"),
     ),
     Persona(
+        "+1555010036",
+        "unrecorded",
+        "does not want to be recorded, and confirms",
+        steps=(*_ANSWER, _play("hello"), *_LISTEN, _play("not_recorded"), *_LISTEN,
+               _play("confirm"), *_LISTEN, "Wait(8)", "Hangup(16)"),
+    ),
+    Persona(
         "+1555010035",
         "queue",
         "is a queue with music; after a while somebody comes and confirms",

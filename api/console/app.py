@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.base.problems import Problem, problem_of
 from api.base.refusals import Refused
-from api.console import call, calls
+from api.console import budget, call, calls, health, lists, live
 from api.console.forms import MAX_FORM_BYTES, form_token, read_form
 from api.console.sign_in import SESSION, sign_in, sign_in_page, sign_out
 from api.console.visit import HOME, Page, Visit, go
@@ -37,6 +37,10 @@ _PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("POST", "/sign-out", sign_out),
     *calls.PAGES,
     *call.PAGES,
+    *live.PAGES,
+    *health.PAGES,
+    *lists.PAGES,
+    *budget.PAGES,
 )
 
 
@@ -61,11 +65,11 @@ def console(services: Services, guard: Guard, streams: LongAnswers) -> Sequence[
         Mount(f"{HOME}/static", _Files(directory=STATIC)),
         Route(f"{HOME}/sign-in", door.strangers, methods=["GET", "POST"]),
         *(
-            Route(HOME + path, door.page(paths[path]), methods=sorted(paths[path]))
+            Route(HOME + path, door.page(paths[path]), methods=["GET", "POST"])
             # What is named comes before what is filled in.
             for path in sorted(paths, key=lambda path: [one[:1] == "{" for one in path.split("/")])
         ),
-        Route(HOME + "/{rest:path}", door.page({})),
+        Route(HOME + "/{rest:path}", door.page({}), methods=["GET", "POST"]),
     ]
 
 
@@ -112,14 +116,15 @@ class _Door:
         request = visit.request
         self._guard.count(request, visit.key)
         refuse_nul(request)
+        page = pages.get("POST" if request.method == "POST" else "GET")
+        if page is None:
+            raise HTTPException(404)
         if request.method != "POST":
-            if "GET" not in pages:
-                raise HTTPException(404)
-            return await pages["GET"](visit)
+            return await page(visit)
         token = form_token(self._services.seal, visit.token)
         timeout_s = self._services.settings.server.body_timeout_s
         form = await read_form(request, MAX_FORM_BYTES, timeout_s, token)
-        return await pages["POST"](replace(visit, form=form))
+        return await page(replace(visit, form=form))
 
 
 def _told(visit: Visit, error: Exception) -> Response:

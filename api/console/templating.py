@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -27,6 +28,7 @@ def _environment() -> Environment:
         "at": at,
         "lasted": lasted,
         "money": money,
+        "path": path,
         "prose": prose,
         "pretty": pretty,
     }
@@ -65,6 +67,11 @@ def money(milli_cents: int | None) -> str:
         return "–"
     amount = milli_cents / 100_000
     return f"{amount:.4f}" if milli_cents and abs(amount) < 1 else f"{amount:,.2f}"
+
+
+def path(text: Any) -> str:
+    """Text as one part of a path."""
+    return quote(str(text), safe="")
 
 
 def prose(text: str) -> Markup:

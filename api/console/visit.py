@@ -23,7 +23,28 @@ HOME: Final = "/console"
 OPERATIONS: Final[Mapping[str, Endpoint]] = {one.operation_id: one for one in ENDPOINTS}
 
 #: The pages by group: path, name, and the endpoint that it needs.
-NAVIGATION: Final = ((("calls", "Calls", "list_calls"),),)
+NAVIGATION: Final = (
+    (
+        ("live", "Live", "list_calls"),
+        ("calls", "Calls", "list_calls"),
+        ("health", "Health", "get_health"),
+    ),
+    (
+        ("campaigns", "Campaigns", "list_campaigns"),
+        ("do-not-call", "Do not call", "list_do_not_call"),
+    ),
+    (
+        ("numbers", "Numbers", "list_numbers"),
+        ("trunks", "Trunks", "list_trunks"),
+        ("rates", "Rates", "list_rates"),
+        ("budget", "Budget", "get_budget"),
+    ),
+    (
+        ("webhooks", "Webhook endpoints", "list_webhook_endpoints"),
+        ("deliveries", "Webhook deliveries", "list_webhook_deliveries"),
+        ("keys", "API keys", "list_api_keys"),
+    ),
+)
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'{}; img-src 'self' data:; "

@@ -109,7 +109,7 @@ async def _answered(bench: Bench, text: str, file: str | None = None) -> tuple[s
             tool={"name": text, "arguments": {"day": text}, "output": text, "is_error": True},
         ),
         Turn("keypad", "4", at + 7.5, at + 7.6),
-        Turn("agent", "see you on monday", at + 8, at + 9, timings=_timings(480)),
+        Turn("agent", f"see you on monday {text}", at + 8, at + 9, timings=_timings(480)),
     )
     for turn in spoken:
         await calls.add_turn(call_id, turn)

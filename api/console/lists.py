@@ -175,7 +175,7 @@ async def _thing_page(
     )
 
 
-def named(listing: Listing, visit: Visit) -> dict[str, str]:
+def named(listing: Listing, visit: Visit) -> dict[str, Any]:
     """The parameter of an endpoint's path that says which."""
     return {listing.id_parameter: visit.request.path_params["one"]}
 
@@ -454,7 +454,7 @@ LISTINGS: Final = (
 def pages_of(listing: Listing) -> list[tuple[str, str, Page]]:
     """The routes of one kind of thing."""
     slug = listing.slug
-    found = [
+    found: list[tuple[str, str, Any]] = [
         ("GET", f"/{slug}", show_list),
         ("GET", f"/{slug}/{{one}}", show),
         ("POST", f"/{slug}/{{one}}/{{action}}", act),
@@ -470,7 +470,7 @@ def pages_of(listing: Listing) -> list[tuple[str, str, Page]]:
 
 def _files(listing: Listing) -> list[tuple[str, str, Page]]:
     of_one = "/{one}" if listing is CAMPAIGNS else ""
-    found = []
+    found: list[tuple[str, str, Page]] = []
     if listing.export:
         found.append(("GET", f"/export/{listing.slug}{of_one}", partial(export, listing)))
     if listing.load:

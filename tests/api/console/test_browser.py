@@ -1,0 +1,106 @@
+"""The console in a real Chromium: every page in both colour schemes, at two sizes."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from api.console.lists import LISTINGS
+from tests.api.conftest import Bench
+from tests.api.console.story import HOSTILE, answered, tell
+from tests.api.console.test_pages import NEW, things
+
+CHROMIUM: Final = shutil.which("chromium")
+SIZES: Final = {"laptop": (1280, 800), "phone": (390, 844)}
+#: What axe calls serious.
+SERIOUS: Final = {"serious", "critical"}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        await chromium.close()
+
+
+async def sign_in(page: Page, bench: Bench) -> None:
+    """By hand."""
+    await page.goto(f"{bench.services.url}/console")
+    await page.fill("#key", bench.key)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/console/calls")
+
+
+def listen(page: Page) -> list[str]:
+    """What the browser complains of from now on: errors, and what the policy forbade."""
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("dialog", lambda dialog: found.append(f"dialog: {dialog.message}"))
+    page.on(
+        "console",
+        lambda said: found.append(said.text) if said.type in {"error", "warning"} else None,
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_is_sound_and_for_everybody(
+    bench: Bench, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    told = await tell(bench, os.environ.get("OFFHOOK_TEST_SAID", HOSTILE))
+    pictures = os.environ.get("OFFHOOK_TEST_PICTURES")
+    calls = [f"/calls/{one}" for one in (told.over, told.live)]
+    lists = [f"/{one.slug}" for one in LISTINGS]
+    fixed = ("/calls", "/live", "/health", "/budget")
+    for size, (width, height) in SIZES.items():
+        page = await browser.new_page(
+            color_scheme=scheme, viewport={"width": width, "height": height}
+        )
+        complaints = listen(page)
+        await sign_in(page, bench)
+        for path in (*fixed, *lists, *NEW, *await things(bench), *calls):
+            await page.goto(f"{bench.services.url}/console{path}", wait_until="load")
+            if path == calls[0]:
+                await page.wait_for_selector("#wave div")
+            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, (size, path, wide)
+            if pictures:
+                name = f"{scheme}-{size}-{path.strip('/').replace('/', '-')[:30]}.png"
+                await page.screenshot(path=Path(pictures) / name)
+            if size == "laptop":
+                result = await Axe().run(page)
+                faults = [
+                    (fault["id"], node["html"][:200], node["failureSummary"])
+                    for fault in result.response["violations"]
+                    if fault["impact"] in SERIOUS
+                    for node in fault["nodes"]
+                ]
+                assert not faults, (path, faults)
+        assert complaints == []
+        await page.close()
+
+
+async def test_a_page_follows_its_call(bench: Bench, browser: Browser) -> None:
+    call_id = await answered(bench, "Maria")
+    page = await browser.new_page()
+    complaints = listen(page)
+    await sign_in(page, bench)
+    await page.goto(f"{bench.services.url}/console/live")
+    await page.click("text=+15551234567")
+    await page.wait_for_selector("text=Hang up")
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.click("text=Hang up")
+    await page.wait_for_load_state()
+    assert bench.asked == [f"{call_id}:hangup"]
+    del complaints[:]  # the question was one
+    await bench.store.calls.request_hang_up(call_id)
+    assert complaints == []

@@ -17,13 +17,17 @@ from api.resources.number import OwnedNumber
 
 async def create_agent(deployment: Deployment, asked: NewAgent) -> Agent:
     """Keep a new agent. Raises Conflict, and Problem with a pointer to every wrong field."""
+    return await deployment.store.agents.create(await checked(deployment, asked))
+
+
+async def checked(deployment: Deployment, asked: NewAgent) -> NewStoredAgent:
+    """A new agent as it would be kept. Raises Problem with a pointer to every wrong field."""
     config = _complete(given(asked))
     numbers = tuple(dict.fromkeys(asked.number_ids or ()))
     await _check(deployment, config, asked.type, numbers, asked.primary_number_id)
-    new = NewStoredAgent(
+    return NewStoredAgent(
         asked.name, sealed(config, deployment.seal), asked.type, numbers, asked.primary_number_id
     )
-    return await deployment.store.agents.create(new)
 
 
 async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent) -> Agent:
@@ -32,6 +36,17 @@ async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent
     Raises NotFound, Conflict, and Problem with a pointer to every wrong field.
     """
     before = await deployment.store.agents.get(agent_id)
+    after = await checked_change(deployment, before, asked)
+    return await deployment.store.agents.change(before, after)
+
+
+async def checked_change(
+    deployment: Deployment, before: Agent, asked: ChangeAgent
+) -> NewStoredAgent:
+    """An agent as a change would make it.
+
+    Raises Conflict, and Problem with a pointer to every wrong field.
+    """
     before.require_active()
     kept = unsealed(before.config, deployment.seal)
     config = _complete({**kept, **unmasked(given(asked), kept)})
@@ -42,14 +57,13 @@ async def change_agent(deployment: Deployment, agent_id: str, asked: ChangeAgent
     if "primary_number_id" in asked.model_fields_set:
         primary = asked.primary_number_id
     await _check(deployment, config, before.type, numbers, primary)
-    after = NewStoredAgent(
+    return NewStoredAgent(
         asked.name if "name" in asked.model_fields_set else before.name,
         before.config if config == kept else sealed(config, deployment.seal),
         before.type,
         numbers,
         primary,
     )
-    return await deployment.store.agents.change(before, after)
 
 
 def _complete(config: Mapping[str, Any]) -> dict[str, Any]:

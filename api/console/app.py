@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.base.problems import Problem, problem_of
 from api.base.refusals import Refused
-from api.console import budget, call, calls, health, lists, live
+from api.console import agents, budget, call, calls, health, lists, live
 from api.console.forms import MAX_FORM_BYTES, form_token, read_form
 from api.console.sign_in import SESSION, sign_in, sign_in_page, sign_out
 from api.console.visit import HOME, Page, Visit, go
@@ -39,6 +39,7 @@ _PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     *call.PAGES,
     *live.PAGES,
     *health.PAGES,
+    *agents.PAGES,
     *lists.PAGES,
     *budget.PAGES,
 )

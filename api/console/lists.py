@@ -61,6 +61,8 @@ class Listing:
     """Takes a CSV file."""
     first: frozenset[str] = field(default_factory=frozenset)
     """Fields of the form that come first; the others are folded. Empty: all are shown."""
+    check: bool = False
+    """Whether its forms are checked as one types."""
     template: str = "thing.html"
     more: Callable[[Visit, Mapping[str, Any]], Any] | None = None
     """What its own template wants beside the thing."""

@@ -30,6 +30,7 @@ NAVIGATION: Final = (
         ("health", "Health", "get_health"),
     ),
     (
+        ("agents", "Agents", "list_agents"),
         ("campaigns", "Campaigns", "list_campaigns"),
         ("do-not-call", "Do not call", "list_do_not_call"),
     ),

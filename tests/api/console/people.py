@@ -1,6 +1,7 @@
 """People at the console: they sign in, and send the forms that a page has."""
 
 import re
+from collections.abc import Mapping
 from html import unescape
 
 import httpx
@@ -22,9 +23,11 @@ class Person:
         assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
         return answer.text
 
-    async def send(self, path: str, page: str, status: int = 303, **fields: str) -> httpx.Response:
+    async def send(
+        self, path: str, page: str, status: int = 303, fields: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """Send a form to `path` with the token that `page` has."""
-        data = {"csrf": token_of(await self.open(page)), **fields}
+        data = {"csrf": token_of(await self.open(page)), **(fields or {})}
         answer = await self.client.post(f"/console{path}", data=data)
         assert answer.status_code == status, (path, answer.status_code, answer.text[:2000])
         return answer

@@ -4,11 +4,13 @@ from typing import Final
 
 import pytest
 
-from api.console.lists import LISTINGS
+from api.console.agents import AGENTS
+from api.console.lists import LISTINGS as OTHERS
 from tests.api.conftest import Bench
 from tests.api.console.people import Person
 from tests.api.console.story import HOSTILE, tell
 
+LISTINGS: Final = (AGENTS, *OTHERS)
 LISTS: Final = tuple(f"/{one.slug}" for one in LISTINGS)
 NEW: Final = tuple(f"/new/{one.slug}" for one in LISTINGS if one.make)
 PAGES: Final = ("/calls", "/live", "/health", "/budget", *LISTS)

@@ -1,0 +1,38 @@
+"""Sessions of the console, calls and tokens of web pages, and SIP URIs as destinations."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0.4.0"
+down_revision = "0.3.0"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add who is signed in, what pages call by, and which URIs trunks take.
+
+    A web call's `direction` stays `inbound` in its row: SQLite would have to make the table anew
+    to take another word for it.
+    """
+    op.create_table(
+        "sessions",
+        sa.Column("token_hash", sa.String(64), nullable=False),
+        sa.Column("api_key_id", sa.String(36), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["api_key_id"],
+            ["api_keys.id"],
+            name=op.f("fk_sessions_api_key_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
+    )
+    listed = sa.Column("sip_uris", sa.JSON(), server_default="[]", nullable=False)
+    op.add_column("trunks", listed)
+    weight = sa.Column("weight", sa.Integer(), server_default="0", nullable=False)
+    op.add_column("trunks", weight)
+    if op.get_bind().dialect.name == "postgresql":  # SQLite holds no text to its length
+        for table in ("calls", "campaign_contacts"):
+            op.alter_column(table, "to_number", type_=sa.String(128))

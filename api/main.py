@@ -30,6 +30,7 @@ from api.console.app import console
 from api.deployment import Deployment
 from api.dialing.dialer import Dialer
 from api.dialing.inbound import InboundCalls
+from api.dialing.web import WebCalls, web_config
 from api.egress.sealing import Seal
 from api.http.app import create_app
 from api.http.descriptors import TooFewDescriptorsError, connections_within, raise_limit
@@ -51,6 +52,7 @@ from models.trial import try_engines
 from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError, SwitchNotReachedError
+from pbx.webrtc.gateway import WebGateway
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +141,7 @@ async def serving(
         watch.look()
         zone = settings.calls.default_timezone
         capture = await stack.enter_async_context(capturing(settings))
+        deployment = Deployment(settings, store, registry, seal)
         dialer = Dialer(
             store,
             switch,
@@ -156,12 +159,14 @@ async def serving(
                 tools=toolbox.tools_for,
                 doubt=watch.doubt,
                 capture=capture,
-                freeze=Freezer(Deployment(settings, store, registry, seal)),
+                freeze=Freezer(deployment),
             ),
             settings.calls.max_concurrent,
             max_analyses=settings.calls.max_analyses,
             hinders=watch.hinders,
         )
+        gateway = WebGateway(media, web_config(settings.web))
+        stack.push_async_callback(gateway.close)
         server = Server(settings, store, switch, media, engines, dialer, secret, url)
         services = Services(
             settings=settings,
@@ -170,6 +175,9 @@ async def serving(
             health=lambda: _health(server, watch),
             seal=seal,
             url=settings.server.public_url or url,
+            web=WebCalls(deployment, dialer, gateway, watch.problem)
+            if settings.web.enabled
+            else None,
             node=folder.node,
         )
         inbound = InboundCalls(services, dialer, watch.problem)

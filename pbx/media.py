@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from pbx.addresses import bracketed, plain_address
 from pbx.audio_port import Arrived, AudioPort, MediaError
@@ -54,6 +54,18 @@ _REBOUND_S: Final = 1.0  # of silence after which it may have been given another
 _IN_A_ROW: Final = 4  # steps between two packets, of which one may be lost or late
 
 Latch = Literal["off", "host", "any"]
+
+
+class Ticked(Protocol):
+    """What takes part in the media tick: every one hears before any trades a frame."""
+
+    def hear(self, now: float, skipped: int) -> None:
+        """Hear one frame, `skipped` ticks after the one that was due; must not raise."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Trade the frame that was heard, and send one; must not raise."""
+        ...
 
 
 class MediaLeg:
@@ -381,7 +393,8 @@ class MediaServer:
         self._networks = tuple(sources)
         self._clock = clock
         self._legs: dict[MediaLeg, None] = {}
-        self._connected: tuple[MediaLeg, ...] = ()
+        self._guests: dict[Ticked, None] = {}
+        self._connected: tuple[Ticked, ...] = ()
         self._shared: AudioPort[MediaLeg] | None = None
         self._own: list[AudioPort[MediaLeg]] = []
         self._next_own = 0
@@ -504,9 +517,22 @@ class MediaServer:
 
     def reconnected(self, leg: MediaLeg) -> None:
         """A leg has another far end, or none."""
-        self._connected = tuple(one for one in self._legs if one.connected)
+        self._count_connected()
         if self._latch != "off":
             leg.port.wait_for_strangers(leg.connected)
+
+    def join(self, guest: Ticked) -> None:
+        """Have audio of another kind take part in the ticks, until it leaves."""
+        self._guests[guest] = None
+        self._count_connected()
+
+    def leave(self, guest: Ticked) -> None:
+        """Let it take part no more. Does nothing where it does not."""
+        self._guests.pop(guest, None)
+        self._count_connected()
+
+    def _count_connected(self) -> None:
+        self._connected = (*(one for one in self._legs if one.connected), *self._guests)
 
     def note_heard(self, leg: MediaLeg) -> None:
         """A leg has been heard for the first time: no stranger can be its far end, as long as it

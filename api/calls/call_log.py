@@ -39,7 +39,7 @@ class CallLog:
             trunk=self._attempt.trunk,
             channel=self._attempt.channel_id,
         )
-        if self._call.direction == "inbound":
+        if self._call.direction != "outbound":
             self.ringing(None)
 
     def ringing(self, sip_call_id: str | None) -> None:

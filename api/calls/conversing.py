@@ -96,7 +96,7 @@ def _interruptible(agent: AgentFields, default: bool) -> bool:
 
 
 def _at_voicemail(call: Call, agent: AgentFields) -> Literal["ignore", "hangup", "leave_message"]:
-    if call.direction == "inbound":
+    if call.direction != "outbound":
         return "ignore"
     return agent.voicemail_action or ("leave_message" if agent.voicemail_message else "hangup")
 

@@ -696,10 +696,15 @@ class CallRunner:
             cause = replace(cause, state="completed")
         if not is_e164(self._call.to_number):
             cause = replace(cause, trunk_fault=None)  # it is that telephone's or host's, if any's
-        reason = self._end_reason or cause.trunk_fault or cause.state
+        failed = cause.name if self._call.direction == "web" else cause.state
+        reason = (
+            self._end_reason
+            or cause.trunk_fault
+            or (failed if cause.state == "failed" else cause.state)
+        )
         if cause.state == "failed" and reason == "person_hangup":
             # The line is gone, but nobody knows that they hung up.
-            reason = cause.state
+            reason = failed
         if cause.by_pbx and reason == "person_hangup":
             reason = "pbx_hangup"
         if reason == "engine_error":

@@ -20,6 +20,7 @@ from api.client.messages import Messages
 from api.client.money import Money
 from api.client.received import ReceivedEvent, read_webhook
 from api.client.routing import Routing
+from api.client.web_calls import WebCalls
 from api.client.webhooks import Webhooks
 from api.resources.agent import AgentNumber, AgentObject, AgentVersionObject, ChangeAgent
 from api.resources.agent_fields import AgentFields, NewAgent
@@ -53,6 +54,7 @@ from api.resources.secret import NamedSecretObject, PutSecret
 from api.resources.transfer import TransferCall
 from api.resources.trunk import ChangeTrunk, CreateTrunk, TrunkObject
 from api.resources.turn import Transcript, TurnObject
+from api.resources.web_call import CreateWebCall, CreateWebCallToken
 from api.resources.webhook import (
     ChangeEndpoint,
     CreateEndpoint,
@@ -95,6 +97,8 @@ __all__ = [
     "CreateKey",
     "CreateNumber",
     "CreateTrunk",
+    "CreateWebCall",
+    "CreateWebCallToken",
     "DeliveryObject",
     "DoNotCallObject",
     "EndpointObject",
@@ -135,6 +139,7 @@ class OffhookClient(
     Messages,
     Routing,
     Money,
+    WebCalls,
     Webhooks,
     Administration,
 ):

@@ -111,7 +111,7 @@ class Dialer:
 
     async def receive(
         self, attempt: Attempt, begin: Callable[[str, str], Awaitable[Claim]]
-    ) -> None:
+    ) -> Call:
         """Take an inbound call and run it.
 
         Args:
@@ -131,6 +131,7 @@ class Dialer:
         try:
             claim = await self._begun(call_id, begin)
             await self._start(claim, attempt)
+            return claim.call
         finally:
             self._arriving -= 1
 

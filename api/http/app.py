@@ -146,7 +146,11 @@ def _handler(
     own = tables.get(None, {})
     public = {method: endpoint for method, endpoint in own.items() if endpoint.public}
 
+    preflight = next((one.preflight for one in own.values() if one.preflight), None)
+
     async def handle(request: Request) -> Response:
+        if request.method == "OPTIONS" and preflight is not None:
+            return await preflight(Exchange(services, request, None))
         if own and all(_method(request) not in table for table in tables.values()):
             raise _no_method(own)
         key = None
@@ -162,7 +166,7 @@ def _handler(
             if isinstance(answer, StreamingResponse | FileResponse):
                 return streams.bounded(answer, key, endpoint.needed_scope)
             return conditional(request, answer)
-        if endpoint.method == "DELETE" or key is None:
+        if endpoint.method == "DELETE":
             return await endpoint.respond(Exchange(services, request, key))
         limit = services.settings.server.max_body_bytes
         if isinstance(endpoint.body, FileBody):
@@ -170,6 +174,8 @@ def _handler(
         body = await read_body(request, limit, services.settings.server.body_timeout_s)
         if body and endpoint.body is not None and not isinstance(endpoint.body, FileBody):
             _require_json(request)
+        if key is None:
+            return await endpoint.respond(Exchange(services, request, None, body))
         if endpoint.method != "POST":  # twice is as good as once: it needs no Idempotency-Key
             async with changing.of(request.url.path):
                 if (read := methods.get("GET")) is not None:

@@ -118,6 +118,8 @@ class Endpoint:
     """No key is asked for."""
     keeps_answer: bool = False
     """The handler itself stores the answer under the Idempotency-Key."""
+    preflight: Callable[[Exchange], Awaitable[Response]] | None = None
+    """Answers what browsers ask first of a page of another origin (`OPTIONS`)."""
     dialect: DialectStyle | None = None
     """Whose API it belongs to; None is our own."""
     asked: type[Body] | None = field(init=False)
@@ -183,6 +185,7 @@ class EndpointTable:
         scope: KeyScope | None = None,
         public: bool = False,
         keeps_answer: bool = False,
+        preflight: Callable[[Exchange], Awaitable[Response]] | None = None,
     ) -> Callable[[H], H]:
         """Add an endpoint with the decorated handler; the arguments are those of `Endpoint`."""
 
@@ -204,6 +207,7 @@ class EndpointTable:
                     scope,
                     public,
                     keeps_answer,
+                    preflight,
                 )
             )
             return handler

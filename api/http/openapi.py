@@ -178,7 +178,7 @@ def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]
     if endpoint.description:
         operation["description"] = endpoint.description
     parameters = list(endpoint.parameters)
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and not endpoint.public:
         parameters.append(IDEMPOTENCY_KEY)
     elif tagged:
         parameters.append(IF_NONE_MATCH if endpoint.method == "GET" else IF_MATCH)
@@ -219,7 +219,7 @@ def _answers(endpoint: Endpoint, tagged: bool) -> dict[int, Answer]:
     # A PUT makes what its path names.
     if "{" in endpoint.path and not (endpoint.method == "PUT" and endpoint.path.endswith("}")):
         answers.setdefault(404, Answer("There is no such thing."))
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and not endpoint.public:
         answers.setdefault(409, Answer("A request with this Idempotency-Key is under way."))
         answers.setdefault(422, Answer("The Idempotency-Key was used with another body."))
     elif tagged and endpoint.method == "GET":

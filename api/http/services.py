@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.calls.recording_folder import RecordingFolder
 from api.calls.recording_links import RecordingLinks
 from api.deployment import Deployment
+from api.dialing.web import WebCalls
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Services(Deployment):
     """Where clients reach the server."""
     node: str = "offhook"
     """Whose recordings are in the recordings folder."""
+    web: WebCalls | None = None
+    """Places calls from browsers; None where there are none."""
 
     @property
     def recordings(self) -> RecordingFolder:

@@ -16,7 +16,7 @@ from api.orders.destinations import read_destination
 from api.policy.calendar import never_open
 from api.policy.retry import RetryPolicy
 from api.policy.zones import zone_of
-from api.resources.call import Concurrency, CreateCall, NewCall
+from api.resources.call import Concurrency, CreateCall, NewCall, OrderFields
 from api.settings.calling import Calls
 
 DEFAULT_PROMPT: Final = "Say hello, ask how you can help, and say goodbye."
@@ -26,7 +26,7 @@ MAX_AHEAD_S: Final = 366 * 24 * 3600
 _FIRST: Final = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 
 
-def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
+def layers_of(asked: OrderFields, agent: JsonObject) -> Layers:
     """The sources of the call's configuration.
 
     Args:
@@ -47,7 +47,7 @@ def layers_of(asked: CreateCall, agent: JsonObject) -> Layers:
 
 async def order_of(
     deployment: Deployment,
-    asked: CreateCall,
+    asked: OrderFields,
     layers: Layers,
     *,
     open_variables: bool = False,
@@ -69,26 +69,29 @@ async def order_of(
     config = configuration.fields
     calls, engines = deployment.settings.calls, deployment.engines
     errors = []
-    to = asked.to
-    try:
-        to = await read_destination(deployment.store, calls, asked.to)
-    except ValueError as error:
-        errors.append(FieldError(str(error), pointer("to")))
+    dialled = asked if isinstance(asked, CreateCall) else None
+    to = "" if dialled is None else dialled.to
+    if dialled is not None:
+        try:
+            to = await read_destination(deployment.store, calls, dialled.to)
+        except ValueError as error:
+            errors.append(FieldError(str(error), pointer("to")))
     errors += configuration.errors
     language = config.language or calls.default_language
     if not engines.speaks(language) and config.language is None:
         known = ", ".join(sorted(engines.languages)) or "none"
         detail = f"the loaded models do not speak {language!r}; they speak: {known}"
         errors.append(FieldError(detail, pointer("language")))
-    scheduled_at = _scheduled_at(asked.scheduled_at, now, errors)
+    scheduled_at = None if dialled is None else _scheduled_at(dialled.scheduled_at, now, errors)
     retry: RetryPolicy | None = None
     zones: tuple[str, ...] = ()
+    force_now = dialled is not None and dialled.force_now
     if not errors and config.retry is not None:
         retry = config.retry.policy()
         home = _home(to, calls)
         zones = () if home is None else (home,)
         closed = never_open(retry, zones, scheduled_at or now)
-        if closed is not None and not asked.force_now:
+        if closed is not None and not force_now:
             errors.append(layers.rebased(closed))
     if errors:
         raise invalid(errors)
@@ -105,7 +108,7 @@ async def order_of(
         scheduled_at=scheduled_at,
         retry=retry,
         zones=zones,
-        force_now=asked.force_now,
+        force_now=force_now,
         concurrency=None
         if asked.concurrency is None
         else Concurrency(asked.concurrency.key, asked.concurrency.max),

@@ -18,14 +18,18 @@ from api.orders.checks import layers_of, order_of
 from api.resources.agent import Agent
 from api.resources.call import CreateCall, NewCall
 from api.resources.caps import KeyCaps
+from api.resources.dialect import dialect_of
 from api.resources.key import allows
 from api.resources.masking import sealed, unsealed
 from api.resources.tool_fields import TransferTool
+from api.resources.web_call import CreateWebCall
 from api.settings.calling import Calls
 from api.store import Store
 
 #: Stands for the contacts' numbers when a template is checked: one whose place is known.
 _ANYBODY: Final = "+12125550100"
+#: Fields of an agent that a web call has no use for.
+_DIALLING: Final = frozenset({"from_number", "retry"})
 
 
 async def read_order(
@@ -74,6 +78,40 @@ async def read_order(
         caps=(key or KeyCaps()).caps_over(deployment.settings.calls),
         agent_version=None if agent is None else agent.version,
         agent_layers=sealed(layers.over_agent(), deployment.seal) if at_dispatch else None,
+    )
+
+
+async def read_web_order(
+    deployment: Deployment, asked: CreateWebCall, api_key_id: str | None
+) -> NewCall:
+    """The order of a web call, checked: nobody is dialled, and nothing is paid.
+
+    Args:
+        deployment: whose settings and languages hold.
+        asked: the request.
+        api_key_id: of the key that places it.
+
+    Raises Problem with a pointer to every wrong field.
+    """
+    if asked.prompt is not None and asked.instructions is not None:
+        raise invalid([FieldError("give either prompt or instructions, not both", "/instructions")])
+    agent = None if asked.agent_id is None else await stored_agent(deployment.store, asked.agent_id)
+    config = {} if agent is None else unsealed(agent.config, deployment.seal)
+    layers = layers_of(asked, {name: config[name] for name in config.keys() - _DIALLING})
+    if dialling := sorted(_DIALLING & layers.merged.keys()):
+        detail = "is about dialling: a web call takes it not"
+        raise invalid([FieldError(detail, layers.place(name)) for name in dialling])
+    key = None if api_key_id is None else await deployment.store.keys.get(api_key_id)
+    if key is not None and not allows(key.scope, "admin"):
+        _check_own_word(deployment, layers)
+    new = await order_of(deployment, asked, layers)
+    return replace(
+        new,
+        direction="web",
+        api_key_id=api_key_id,
+        caps=(key or KeyCaps()).caps_over(deployment.settings.calls),
+        agent_version=None if agent is None else agent.version,
+        dialect=None if agent is None else dialect_of(agent.config),
     )
 
 
@@ -148,6 +186,17 @@ async def check_template(
             ],
             problem.code,
         ) from problem
+
+
+async def stored_agent(store: Store, agent_id: str) -> Agent:
+    """An agent that may take calls. Raises Problem that points to `/agent_id`."""
+    try:
+        agent = await store.agents.get(agent_id)
+    except NotFound as error:
+        raise _unusable("there is no such agent") from error
+    if agent.status != "active":
+        raise _unusable("is archived")
+    return agent
 
 
 async def active_agent(store: Store, agent_id: str) -> Agent:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
 from api.base.fields import Body
@@ -26,7 +26,7 @@ from api.resources.recording import RecordingFacts, RecordingObject, recording_f
 from api.resources.sip import SipObject, sip_of
 from api.resources.transfer import Transfer, TransferObject
 
-Direction = Literal["outbound", "inbound"]
+Direction = Literal["outbound", "inbound", "web"]
 ResultStatus = Literal["pending", "completed", "failed"]
 ReservationStatus = Literal["reserved", "settled", "released"]
 WebhookStatus = Literal["none", "pending", "delivered", "failed"]
@@ -170,12 +170,12 @@ class Call:
     def person_number(self) -> str:
         """Of whom the agent talks to: E.164 of a call that we made, of an inbound one what the
         trunk told."""
-        return self.from_number if self.direction == "inbound" else self.to_number
+        return self.to_number if self.direction == "outbound" else self.from_number
 
     @property
     def our_number(self) -> str:
         """The other one, E.164."""
-        return self.to_number if self.direction == "inbound" else self.from_number
+        return self.from_number if self.direction == "outbound" else self.to_number
 
     @property
     def sip(self) -> JsonObject | None:
@@ -267,18 +267,10 @@ class ConcurrencyField(Body):
     max: int = Field(ge=1, le=10_000, description="Most live calls with this key.", examples=[2])
 
 
-class CreateCall(AgentFields):
-    """A call to place: at once, or as `scheduled_at` and `retry` say.
+class OrderFields(AgentFields):
+    """What every call that is asked for has: every field of an agent, for this call alone, and
+    those below."""
 
-    Beside its own fields it takes every field of an agent, for this call alone."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-    aliases: ClassVar = {"to_number": "to"}
-
-    to: str = Field(
-        description=f"Number to call: {DESTINATION} `to_number` is the same field.",
-        examples=["+15551234567"],
-    )
     agent_id: str | None = Field(
         default=None, description="The stored agent that makes the call; one of `/v1/agents`."
     )
@@ -300,6 +292,21 @@ class CreateCall(AgentFields):
         description="Yours; stored and echoed, never shown to the agent.",
         examples=[{"customer": "42"}],
     )
+    concurrency: ConcurrencyField | None = None
+
+
+class CreateCall(OrderFields):
+    """A call to place: at once, or as `scheduled_at` and `retry` say.
+
+    Beside its own fields it takes every field of an agent, for this call alone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    aliases: ClassVar = {"to_number": "to"}
+
+    to: str = Field(
+        description=f"Number to call: {DESTINATION} `to_number` is the same field.",
+        examples=["+15551234567"],
+    )
     scheduled_at: Annotated[Any, WithJsonSchema(_WHEN)] = Field(
         default=None,
         description="Not before this time: RFC 3339, or Unix seconds. Past or null: at once. At "
@@ -310,7 +317,6 @@ class CreateCall(AgentFields):
         default=False,
         description="The first attempt ignores calling windows and days; every limit holds.",
     )
-    concurrency: ConcurrencyField | None = None
 
 
 def transfer_of(call: Call) -> Transfer | None:
@@ -325,18 +331,21 @@ class ConcurrencyObject(Resource):
     max: int = Field(validation_alias="maximum", examples=[2])
 
 
+_Number = Annotated[str | None, BeforeValidator(lambda number: number or None)]
+
+
 class CallObject(Resource):
     """One call, as the API tells it."""
 
     id: str = Field(description="Call id.", json_schema_extra={"format": "uuid"})
-    to_number: str = Field(
+    to_number: _Number = Field(
         examples=["+15551234567"],
-        description="Number called: E.164, an extension or a SIP URI.",
+        description="Number called: E.164, an extension or a SIP URI; null for a web call.",
     )
-    from_number: str = Field(
+    from_number: _Number = Field(
         examples=["+15559876543"],
         description="Caller number, E.164. Of an inbound call as the trunk told it: digits where "
-        "no E.164 can be made of them, `anonymous` where there are none.",
+        "no E.164 can be made of them, `anonymous` where there are none. Null for a web call.",
     )
     status: CallStatus = Field(examples=["completed"])
     direction: Direction

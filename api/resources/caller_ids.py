@@ -16,7 +16,7 @@ _UNPROVEN: Final = (
 
 def unproven(call: Call, calls: Calls) -> str | None:
     """Why the person's number may be somebody else's; None: it is theirs."""
-    told = call.direction == "inbound"
+    told = call.direction != "outbound"
     return _UNPROVEN if told and call.trunk not in calls.trusted_caller_id_trunks else None
 
 

@@ -17,6 +17,7 @@ from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
 from api.settings.section import ANY_NAME, PbxName, Section, section_of
 from api.settings.server import BlackBoxSection, Hep, Recordings, Retention, Server, StoreSection
+from api.settings.web import Web
 
 ENV_PREFIX = "OFFHOOK_"
 CONFIG_VARIABLE = "OFFHOOK_CONFIG"
@@ -44,6 +45,7 @@ class Settings(Section):
     tools: Tools = Tools()
     sms: Sms = Sms()
     smtp: Smtp = Smtp()
+    web: Web = Web()
     recordings: Recordings = Recordings()
     black_box: BlackBoxSection = BlackBoxSection()
     retention: Retention = Retention()

@@ -42,6 +42,7 @@ from api.store.signing_secret import SigningSecret
 from api.store.sqlite import SqliteDatabase
 from api.store.transfers import Transfers
 from api.store.trunks import Trunks
+from api.store.web_call_tokens import WebCallTokens
 
 __all__ = ["Store", "StoreError"]
 
@@ -90,6 +91,7 @@ class Store:
         self.leases = Leases(database, clock)
         self.keys = Keys(database, clock)
         self.sessions = Sessions(database, clock)
+        self.web_call_tokens = WebCallTokens(database, clock)
         self.organization = Organization(database)
         self.signing_secret = SigningSecret(database, clock, seal)
         self.outbox = Outbox(database, seal)

@@ -4,7 +4,7 @@ so that it holds for all servers of a store, and over restarts."""
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select
+from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 
 from api.resources.call import NewCall
 from api.resources.caps import DAY_S, Cap, CapReached
@@ -14,7 +14,7 @@ from api.store.tables import attempts, calls
 _Conditions = tuple[ColumnElement[bool], ...]
 
 _PLACED: Final[_Conditions] = (
-    calls.c.direction == "outbound",
+    or_(calls.c.direction == "outbound", calls.c.web),
     calls.c.created_at > bindparam("since"),
 )
 _BY_KEY: Final[_Conditions] = (calls.c.api_key_id == bindparam("who"), *_PLACED)
@@ -42,7 +42,7 @@ async def check_caps(transaction: Transaction, new: NewCall, now: float) -> None
         of_key = {"who": key, "since": since}
         await _count(transaction, "max_calls_per_day", caps.calls, _BY_KEY, of_key)
         await _add_up(transaction, new, of_key)
-    if caps.calls_to_number:
+    if caps.calls_to_number and new.to_number:
         await transaction.serialize(f"cap:{new.to_number}")
         to_number = {"who": new.to_number, "since": since}
         cap: Cap = "max_calls_per_number_per_day"

@@ -89,7 +89,8 @@ async def insert_call(
         _INSERT_CALL,
         {
             "id": call_id,
-            "direction": new.direction,
+            "direction": "inbound" if new.direction == "web" else new.direction,
+            "web": new.direction == "web",
             "to_number": new.to_number,
             "from_number": new.from_number,
             "prompt": new.prompt,

@@ -58,7 +58,6 @@ class CallFilter:
         """As SQL."""
         equal: dict[Any, Any] = {
             calls.c.status: self.status,
-            calls.c.direction: self.direction,
             calls.c.to_number: self.to_number,
             calls.c.from_number: self.from_number,
             calls.c.agent_id: self.agent_id,
@@ -67,6 +66,9 @@ class CallFilter:
             calls.c.api_key_id: self.api_key_id,
         }
         found = [column == value for column, value in equal.items() if value is not None]
+        if self.direction is not None:
+            way = "outbound" if self.direction == "outbound" else "inbound"
+            found += [calls.c.direction == way, calls.c.web.is_(self.direction == "web")]
         if self.statuses:
             found.append(calls.c.status.in_(self.statuses))
         if self.states:

@@ -100,6 +100,8 @@ def split_row(row: Row[Any]) -> tuple[Call, int]:
     """The record of a row of `select_calls`, and how many events it has."""
     values = dict(row._mapping)
     event_count: int = values.pop("event_count")
+    if values.pop("web"):
+        values["direction"] = "web"
     return Call(**values), event_count
 
 

@@ -427,6 +427,7 @@ calls = Table(
     Column("transfer", Json),
     Column("recording", Json),
     Column("recording_wish", Json),
+    Column("web", Boolean, nullable=False, server_default=false()),
     one_of("status", STATUSES),
     one_of("direction", ("outbound", "inbound")),
     one_of("result_status", ("pending", "completed", "failed")),
@@ -717,6 +718,20 @@ webhook_attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("response_status", Integer),
     Column("error", FreeText),
+)
+
+#: Each good for one web call; what it may be is frozen in it.
+web_call_tokens = Table(
+    "web_call_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("agent_id", ForeignKey("agents.id", ondelete="CASCADE"), nullable=False),
+    Column("origin", String(300), nullable=False),
+    Column("api_key_id", String(36)),
+    Column("variables", Json, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("ix_web_call_tokens_origin", "origin"),
 )
 
 idempotency_keys = Table(

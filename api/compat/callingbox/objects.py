@@ -15,7 +15,6 @@ from api.resources.agent import Agent
 from api.resources.call import (
     Call,
     CallObject,
-    Direction,
     ReservationStatus,
     ResultStatus,
     WebhookStatus,
@@ -38,10 +37,10 @@ class CallingBoxCall(BaseModel):
     """A call: some of the keys of ours."""
 
     id: str = _ours("id")
-    to_number: str = _ours("to_number")
-    from_number: str = _ours("from_number")
+    to_number: str = Field(examples=["+15551234567"], description="Empty for a web call.")
+    from_number: str = Field(examples=["+15559876543"], description="Empty for a web call.")
     status: CallStatus = _ours("status")
-    direction: Direction
+    direction: Literal["outbound", "inbound"]
     prompt: str = _ours("prompt")
     context: dict[str, Any] = _ours("context")
     returns: dict[str, Any] = _ours("returns")
@@ -77,7 +76,9 @@ def callingbox_call(call: Call) -> CallingBoxCall:
 def callingbox_call_of(ours: JsonObject) -> dict[str, Any]:
     """The service's call object, which has some of the keys of ours."""
     told = {name: ours[name] for name in CallingBoxCall.model_fields}
-    own = {"answered_by": CALLINGBOX_ANSWERED_BY.get(ours["answered_by"])}
+    own: dict[str, Any] = {"answered_by": CALLINGBOX_ANSWERED_BY.get(ours["answered_by"])}
+    if ours["direction"] == "web":
+        own |= {"direction": "inbound", "to_number": "", "from_number": ""}
     return told | {"prompt": unescaped(ours["prompt"])} | own
 
 

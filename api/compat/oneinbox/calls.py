@@ -3,14 +3,14 @@
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, Field
-from starlette.responses import Response
 
+from api.base.fields import parse_fields
 from api.base.lifecycle import STATUSES as OUR_STATUSES
-from api.base.problems import Problem
+from api.base.problems import FieldError, invalid
 from api.base.refusals import Conflict
 from api.compat.call_details import CallDetails, find_details, load_details
 from api.compat.mapping import CALL_STATUS
-from api.compat.oneinbox.fields import OneInboxChangeCall, OneInboxCreateCall
+from api.compat.oneinbox.fields import OneInboxChangeCall, OneInboxCreateCall, OneInboxCreateWebCall
 from api.compat.oneinbox.members import order_of
 from api.compat.oneinbox.objects import OneInboxCall, OneInboxStatus, oneinbox_call, outcome_of
 from api.compat.orders import place_order
@@ -18,7 +18,9 @@ from api.compat.query import read_query, whole_number
 from api.http.endpoint import EndpointTable, Exchange, Parameter
 from api.resources.answer import Created
 from api.resources.call import Call
+from api.resources.web_call import CreateWebCallToken
 from api.routes.calls import CALL_ID, cancel_call, find_call, hang_up_call
+from api.routes.web_calls import OFFERS, make_token
 from api.store.queries import CallFilter
 
 PREFIX: Final = "/compat/oneinbox/v1"
@@ -51,6 +53,17 @@ class OneInboxCallList(BaseModel):
     total: int
     limit: int
     offset: int
+
+
+class OneInboxWebCall(BaseModel):
+    """Where a page calls, and with what."""
+
+    agent_id: str
+    server_url: str = Field(
+        examples=["https://calls.example.org/v1/web_call_offers"],
+        description="The page POSTs `{token, sdp}` there, and is answered with `{call_id, sdp}`.",
+    )
+    participant_token: str = Field(examples=["wct_Yk3vPzqW8vJt0bqk2m0d1nB6yKQmQ3gH0uR4sT5xZ7c"])
 
 
 class OneInboxCallPage(BaseModel):
@@ -121,11 +134,30 @@ def _wanted(query: dict[str, Any]) -> CallFilter:
     return CallFilter(agent_id=query["agent_id"], statuses=ours)
 
 
-@route("POST", f"{PATH}/web", "Call from a browser", {501: "It is not offered."}, scope="call")
-async def oneinbox_create_web_call(exchange: Exchange) -> Response:  # noqa: ARG001
-    """Browsers cannot call yet: always 501."""
-    detail = "calls from a browser are not offered here; POST /v1/calls dials a phone number"
-    raise Problem(501, "not_offered", detail)
+@route(
+    "POST",
+    f"{PATH}/web",
+    "Call from a browser",
+    {501: "`web.enabled` is off."},
+    scope="call",
+)
+async def oneinbox_create_web_call(
+    exchange: Exchange, asked: OneInboxCreateWebCall
+) -> OneInboxWebCall:
+    """Gives a token, good once and for a minute, and where a page of `origin` sends its WebRTC
+    offer with it: the call begins then. The service's own browser library speaks another protocol.
+    """
+    origin = asked.origin or exchange.request.headers.get("origin")
+    if origin is None:
+        raise invalid([FieldError("is needed: the page's, as https://example.org", "/origin")])
+    given = {} if asked.variables is None else {"variables": asked.variables}
+    body = {"agent_id": asked.agent_id, "origin": origin, "metadata": asked.metadata or {}, **given}
+    made, token = await make_token(exchange, parse_fields(CreateWebCallToken, body))
+    return OneInboxWebCall(
+        agent_id=made.agent_id,
+        server_url=exchange.services.url + OFFERS,
+        participant_token=token,
+    )
 
 
 @route("GET", ONE, "Read a call")

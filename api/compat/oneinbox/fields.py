@@ -195,3 +195,17 @@ class OneInboxChangeAgent(AgentFields):
     `transcriber` and `tts` are changed member by member."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class OneInboxCreateWebCall(Body):
+    """A call from a browser."""
+
+    agent_id: Uuid = Field(description="The stored agent that takes it.")
+    origin: str | None = Field(
+        default=None,
+        max_length=300,
+        description="Origin of the page that calls; without it, that of the request. Our own.",
+        examples=["https://www.example.org"],
+    )
+    variables: dict[str, Any] | None = Field(default=None, examples=[{"patient": "Maria Lopez"}])
+    metadata: dict[str, Any] | None = Field(default=None, examples=[{"customer": "42"}])

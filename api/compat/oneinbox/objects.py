@@ -54,12 +54,14 @@ class OneInboxCall(Told):
     agent_id: str = Field(
         examples=[_ID], description="The call's own id where no stored agent makes it."
     )
-    type: Literal["outbound", "inbound"]
+    type: Literal["outbound", "inbound", "web"]
     status: OneInboxStatus
     from_number: str | None = Field(examples=["+15559876543"])
-    to_number: str | None = Field(examples=["+15551234567"])
+    to_number: str | None = Field(
+        examples=["+15551234567"], description="Null for a web call, as is `from_number`."
+    )
     room_name: None = Field(description="Calls have no rooms here.")
-    direction: Literal["outbound", "inbound"]
+    direction: Literal["outbound", "inbound"] = Field(description="A web call is inbound.")
     scheduled_at: Timestamp | None
     variables: dict[str, Any] = Field(examples=[{"patient": "Maria Lopez"}])
     started_at: Timestamp | None = Field(
@@ -118,6 +120,9 @@ def oneinbox_call(details: CallDetails) -> OneInboxCall:
     own = {
         "agent_id": call.agent_id or call.id,
         "type": call.direction,
+        "direction": "outbound" if call.direction == "outbound" else "inbound",
+        "from_number": call.from_number or None,
+        "to_number": call.to_number or None,
         "status": CALL_STATUS["oneinbox"][call.status],
         "duration_seconds": duration,
         "end_reason": ONEINBOX_END.get(call.end_reason or "", call.end_reason),

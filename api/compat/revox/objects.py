@@ -235,7 +235,7 @@ def call_object(details: CallDetails) -> dict[str, Any]:
         "calls_count": call.attempt_count,
         "campaign": None if campaign is None else {"id": campaign.id, "name": campaign.name},
         "created_at": rfc3339(call.created_at),
-        "direction": call.direction,
+        "direction": "outbound" if call.direction == "outbound" else "inbound",
         "first_sentence_delay_ms": assistant["first_sentence_delay_ms"],
         "from_phone_number": call.from_number,
         "is_cancelled": status == "cancelled",

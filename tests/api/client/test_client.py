@@ -33,6 +33,8 @@ from api.client import (
     CreateKey,
     CreateNumber,
     CreateTrunk,
+    CreateWebCall,
+    CreateWebCallToken,
     EventType,
     NewAgent,
     OffhookClient,
@@ -106,6 +108,7 @@ async def test_every_operation_is_asked_and_understood(bench: Bench, tmp_path: P
             await _campaigns(client, tmp_path)
             await _agents(client)
             await _calendars(client)
+            await _web_calls(client)
             await _administration(client, tmp_path)
         assert _asked(wire) == {(one.method, one.path) for one in NATIVE}
 
@@ -339,6 +342,20 @@ async def _agents(client: OffhookClient) -> None:
     assert (await client.put_secret("crm", PutSecret(value="x"))).name == "crm"
     assert [one.name for one in await all_of(client.list_secrets())] == ["crm"]
     await client.delete_secret("crm")
+
+
+async def _web_calls(client: OffhookClient) -> None:
+    """Nothing of the bench answers browsers."""
+    agent = await client.create_agent(NewAgent(name="Web", type="inbound"))
+    asked = CreateWebCallToken(agent_id=agent.id, origin="https://www.example.org")
+    made = await client.create_web_call_token(asked)
+    for answer in (
+        client.create_web_call(CreateWebCall(sdp="v=0")),
+        client.create_web_call_by_token({"token": made.token, "sdp": "v=0"}),
+    ):
+        with pytest.raises(ApiError) as refused:
+            await answer
+        assert (refused.value.status, refused.value.code) == (501, "web_calls_off")
 
 
 async def _administration(client: OffhookClient, folder: Path) -> None:

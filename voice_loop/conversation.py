@@ -51,11 +51,13 @@ from voice_loop.signals import (
     HoldChanged,
     Moment,
     Over,
+    SayNow,
     Signal,
     TimeUpRendered,
     Told,
     ToolDone,
     Transcribed,
+    Whispered,
     WhoJudged,
 )
 from voice_loop.speech_input import SpeechInput
@@ -219,6 +221,14 @@ class Conversation:
         """Tell the agent something that it is to speak of."""
         self._witness.told("tell", note)
         self._post(Told(note))
+
+    def whisper(self, note: str) -> None:
+        """Tell the agent something for its answers to come."""
+        self._post(Whispered(note))
+
+    def say(self, text: str) -> None:
+        """Have these words spoken now, in place of whatever the agent says."""
+        self._post(SayNow(text))
 
     def press(self, digit: str, at: float) -> None:
         """The person pressed a key; `at` is `time.monotonic()` seconds."""

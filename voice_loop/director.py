@@ -70,6 +70,7 @@ from voice_loop.signals import (
     HoldChanged,
     Moment,
     Over,
+    SayNow,
     Signal,
     SpeechHeard,
     SpeechOver,
@@ -77,6 +78,7 @@ from voice_loop.signals import (
     Told,
     ToolDone,
     Transcribed,
+    Whispered,
     WhoJudged,
 )
 from voice_loop.speech_input import Keys
@@ -295,6 +297,10 @@ class Director:
                     return self._answered_by(answerer)
             case Told(note):
                 self._answer_note(note)
+            case Whispered(note):
+                self._dialogue.person_said(f"[{note}]")
+            case SayNow(text):
+                self._say_now(text)
             case HoldChanged(held):
                 self._hold_changed(held)
             case NobodySpeaks():
@@ -352,7 +358,7 @@ class Director:
         match event:
             case SpeechStarted() | SpeechPaused() | PauseLasts() | SpeechResumed():
                 pass
-            case NobodySpeaks() | Told():
+            case NobodySpeaks() | Told() | SayNow():
                 pass
             case TurnEnded(onset, last):
                 said = self._new_reply(onset, last)
@@ -606,6 +612,15 @@ class Director:
         self._answer_at_once(
             Reply(self._speeches.new(), stopwatch, now_ms, now_ms, now_ms), f"[{note}]"
         )
+
+    def _say_now(self, text: str) -> None:
+        if self._ending:
+            return
+        self._note_question()
+        self._drop_reply()
+        self._agent.give_way(self._now)
+        self._opening_comes = False
+        self._agent.play_line(self._speeches.new(), text)
 
     def _answer_at_once(self, reply: Reply, told: str) -> None:
         self._opening_comes = False

@@ -101,6 +101,20 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Whispered:
+    """Somebody outside told the agent something for its answers to come: it says nothing now."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class SayNow:
+    """Somebody outside wants these words spoken, in place of whatever the agent says."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class HoldChanged:
     """The person has put the agent on hold, or taken it off."""
 
@@ -127,6 +141,8 @@ Signal = (
     | ToolDone
     | WhoJudged
     | Told
+    | Whispered
+    | SayNow
     | HoldChanged
     | Over
 )

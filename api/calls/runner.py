@@ -13,6 +13,7 @@ from api.agents.identity import Identity, identity_of
 from api.base.json_object import JsonObject
 from api.base.lifecycle import AnsweredBy, AudioEvent
 from api.base.numbers import is_e164
+from api.base.refusals import Conflict
 from api.blackbox.engines import witnessed, witnessed_tools
 from api.blackbox.recorder import BlackBox
 from api.calls.boxing import Boxes
@@ -35,6 +36,7 @@ from api.resources.attempt import RecordingFile
 from api.resources.call import Call
 from api.resources.call_facts import values_of
 from api.resources.claim import Claim
+from api.resources.control import Control
 from api.resources.masking import masked
 from api.resources.recording import Objecting, RecordingFacts, RecordingStatus, RecordingWish
 from api.resources.transfer import Transfer, TransferWish
@@ -47,7 +49,7 @@ from api.store.ledger_writer import LedgerWriter, insist
 from api.telemetry.homer import CallCapture
 from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
-from pbx.audio_router import AudioRouter
+from pbx.audio_router import AudioRouter, Tap
 from pbx.quality import CallQuality, assess, problem_of
 from pbx.switch import (
     LIMIT_MARGIN_S,
@@ -72,6 +74,7 @@ from pbx.switch import (
     SwitchRefused,
     Transferred,
 )
+from pbx.webrtc.listener import Listener
 from voice_loop import events
 from voice_loop.answering.watch import Answerer, Who
 from voice_loop.briefing import Said
@@ -215,6 +218,11 @@ class CallRunner:
         self._recording: RecordingControl | None = None
         """None where nothing is recorded."""
         self._box: BlackBox | None = None
+        self._tap: Tap | None = None
+        """Where others may listen, while there is something to hear."""
+        self._listeners: dict[Listener, None] = {}
+        self.controlled = 0
+        """Number of the event of the latest control that was carried out."""
         self._transferred = False
         self._left = False
         self._limit: asyncio.Timeout | None = None
@@ -247,6 +255,55 @@ class CallRunner:
         """Pause the recording, or go on, as the store has noted, unless that is done already."""
         if self._recording is not None:
             self._recording.obey(wish)
+
+    async def take_up_control(self, seq: int, control: Control) -> None:
+        """Do what an operator wants, unless that is done already. Raises SwitchError."""
+        talked = self._conversation
+        if seq <= self.controlled or talked is None or self._attempt is None:
+            return
+        self.controlled = seq
+        match control.action:
+            case "say":
+                talked.say(control.text)
+            case "whisper":
+                talked.whisper(control.text)
+            case "press":
+                await self._attempt.send_digits(control.text)
+
+    def listen(
+        self, listener: Listener, client: str | None, most: int, api_key_id: str | None
+    ) -> None:
+        """Let somebody listen, until they or the call end; the call's events tell of it.
+
+        Args:
+            listener: answered, and not begun.
+            client: IP address that they asked from.
+            most: who may listen at one time.
+            api_key_id: of the key that they asked with.
+
+        Raises Conflict.
+        """
+        tap, attempt = self._tap, self._attempt
+        if tap is None or attempt is None or self._answered_at is None:
+            raise Conflict("not_in_progress", "the call is not in progress")
+        if len(self._listeners) >= most:
+            raise Conflict("too_many_listeners", f"{most} listen to it, which is all that may")
+        told = {"listener": {"api_key_id": api_key_id, "address": client}}
+
+        def left() -> None:
+            self._listeners.pop(listener, None)
+            tap.listen(self._listeners)
+            self._tell_listening("call.listening_ended", told)
+
+        self._listeners[listener] = None
+        tap.listen(self._listeners)
+        self._tell_listening("call.listening_started", told)
+        listener.begin(client, attempt.rate, left)
+
+    def _tell_listening(self, kind: str, told: JsonObject) -> None:
+        log.info("call %s: %s %s", self._call.id, kind, told)
+        tell = self._store.controls.tell
+        self._scribe.note(partial(tell, self._call.id, kind, time.time(), told))
 
     def _pause_recording(self, paused: bool) -> None:
         """The agent's wish (`api.tools.recording.PauseRecording`)."""
@@ -388,7 +445,8 @@ class CallRunner:
         if recorder is not None:
             note = self._note_recording
             self._recording = RecordingControl(recorder, config.announcement, note)
-        attempt.attach(recorder or desk)
+        self._tap = Tap(recorder or desk, attempt.rate)
+        attempt.attach(self._tap)
         self._transferring = transferring = Transferring(
             self._call,
             self._claimed.channel_id,
@@ -416,6 +474,8 @@ class CallRunner:
             finally:
                 await transferring.close()
                 attempt.attach(None)
+                self._tap = None
+                await asyncio.gather(*(one.hang_up() for one in list(self._listeners)))
                 conversation.hung_up()
                 await self._hang_up()
                 if self._talk is not None:

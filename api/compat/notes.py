@@ -36,9 +36,12 @@ of our own API.
 """,
     "oneinbox": """\
 `/v1/calls` (POST, GET with `limit`, `offset`, `agent_id`, `status`; `/cursor`; GET and PATCH
-`/{id}`; `/{id}/stop`); `/v1/agents` (POST, GET, PATCH, DELETE). `/v1/calls/web` is 501: browsers
-cannot call yet. So are the service's other resources, each with a sentence that says where it is
-here. Keys are ours, `sk_…`; there are none for browsers.
+`/{id}`; `/{id}/stop`); `/v1/agents` (POST, GET, PATCH, DELETE). `/v1/calls/web` gives
+`server_url` and a `participant_token` for a page of your `origin` (the request's, unless it is
+given): the page sends its own WebRTC offer there ([web calls](web-calls.md)); the service's browser
+library speaks LiveKit's protocol, which is not spoken here. A web call has `type: "web"` and no
+numbers. The service's other resources are 501, each with a sentence that says where it is here.
+Keys are ours, `sk_…`; there are none for browsers.
 
 - An error is `{"detail": …}`: of wrong values a list of `{"loc", "msg", "type"}`, otherwise a
   sentence.

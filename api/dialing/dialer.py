@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from api.base.lifecycle import IllegalMoveError
-from api.base.refusals import NotFound
+from api.base.refusals import Conflict, NotFound
 from api.calls.call_log import CallLog
 from api.calls.results import EXTRACTION_TIMEOUT_S, extract_results
 from api.calls.runner import LEFT, CallRunner, RunnerConfig
@@ -30,6 +30,7 @@ from api.resources.recording import RecordingWish
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
 from pbx.switch import Attempt, Cause, Switch, SwitchError, SwitchRefused
+from pbx.webrtc.listener import Listener
 from voice_loop.ports import Engines
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,15 @@ class Dialer:
             return claim.call
         finally:
             self._arriving -= 1
+
+    def listen(
+        self, call_id: str, listener: Listener, client: str | None, most: int, key: str | None
+    ) -> None:
+        """Let somebody listen to a call (`CallRunner.listen`). Raises Conflict."""
+        if (runner := self._runners.get(call_id)) is None:
+            detail = "the call is not in progress, or on another server"
+            raise Conflict("not_in_progress", detail)
+        runner.listen(listener, client, most, key)
 
     async def _begun(self, call_id: str, begin: Callable[[str, str], Awaitable[Claim]]) -> Claim:
         if time.monotonic() > self._lives_until:
@@ -316,6 +326,9 @@ class Dialer:
                 runner.take_up_recording(RecordingWish(**recording))
             if transfer is not None:
                 runner.take_up_transfer(transfer)
+            after = partial(self._store.controls.after, call_id, runner.controlled)
+            for seq, control in await insist(call_id, after):
+                await runner.take_up_control(seq, control)
         except Exception as error:
             # Whoever runs the call goes on, and closes it.
             known = isinstance(error, StoreError | SwitchError)

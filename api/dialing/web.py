@@ -10,6 +10,7 @@ from api.deployment import Deployment
 from api.dialing.dialer import BusyError, ClosedError, Dialer
 from api.orders.place import read_web_order
 from api.resources.call import Call, NewCall
+from api.resources.control import ListenIn
 from api.resources.web_call import CreateWebCall
 from api.settings.web import Web
 from api.store import StoreError
@@ -88,6 +89,34 @@ class WebCalls:
                 await attempt.hang_up()
         attempt.begin(client)
         return call, answer
+
+    async def listen(
+        self, call_id: str, asked: ListenIn, api_key_id: str | None, client: str | None
+    ) -> str:
+        """Let a browser listen to a call; gives the answer to its offer.
+
+        Args:
+            call_id: of the call, in progress on this server.
+            asked: the request.
+            api_key_id: of the key that it came with.
+            client: IP address that it came from.
+
+        Raises Invalid, Conflict.
+        """
+        try:
+            offer = self._gateway.read(asked.sdp)
+            listener, answer = await self._gateway.answer_listener(offer, stereo=asked.stereo)
+        except OfferError as error:
+            raise _wrong(error) from error
+        except GatewayError as error:
+            raise Conflict("busy", str(error), _BUSY_S) from error
+        most = self._deployment.settings.web.max_listeners_per_call
+        try:
+            self._dialer.listen(call_id, listener, client, most, api_key_id)
+        except Conflict:
+            await listener.hang_up()
+            raise
+        return answer
 
     def _read(self, sdp: str) -> Offer:
         try:

@@ -11,7 +11,7 @@ from api.resources.answer import Resource
 from api.resources.caps import MAX_CAP, KeyCaps
 from api.resources.dialect import Dialect
 
-KeyScope = Literal["read", "call", "admin"]
+KeyScope = Literal["read", "call", "listen", "admin"]
 
 #: From the least to the most: each may do what the ones before it may.
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
@@ -42,7 +42,8 @@ class ApiKey(KeyCaps):
 
 
 _SCOPE = (
-    "`read`: read everything but secrets and keys. `call`: place and end calls too. `admin`: "
+    "`read`: read everything but secrets and keys. `call`: place and end calls too. `listen`: "
+    "listen in on live calls, and speak into them, too. `admin`: "
     "configure, and manage keys."
 )
 _DIALECT = (

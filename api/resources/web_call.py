@@ -17,11 +17,11 @@ MAX_TTL_S: Final = 3600
 _ORIGIN: Final = re.compile(
     r"https?://(?:[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
 )
-_SDP: Final = (
+SDP: Final = (
     "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 "
     "UDP/TLS/RTP/SAVPF 111\r\n…"
 )
-_OFFER: Final = (
+OFFER: Final = (
     "The page's offer: `RTCPeerConnection.localDescription.sdp`, once its `iceGatheringState` is "
     "`complete` (candidates are not taken later)."
 )
@@ -35,7 +35,7 @@ class CreateWebCall(OrderFields):
 
     free_text: ClassVar = OrderFields.free_text | {"sdp"}
 
-    sdp: str = Field(max_length=MAX_SDP, description=_OFFER, examples=[_SDP])
+    sdp: str = Field(max_length=MAX_SDP, description=OFFER, examples=[SDP])
 
 
 class WebCallAnswer(BaseModel):
@@ -43,7 +43,7 @@ class WebCallAnswer(BaseModel):
 
     call: CallObject
     type: str = Field(default="answer", examples=["answer"])
-    sdp: str = Field(description="Our answer, with every candidate.", examples=[_SDP])
+    sdp: str = Field(description="Our answer, with every candidate.", examples=[SDP])
 
 
 class CreateWebCallToken(Body):
@@ -101,7 +101,7 @@ class OfferByToken(Body):
         description="One of `POST /v1/web_call_tokens`.",
         examples=["wct_Yk3vPzqW8vJt0bqk2m0d1nB6yKQmQ3gH0uR4sT5xZ7c"],
     )
-    sdp: str = Field(max_length=MAX_SDP, description=_OFFER, examples=[_SDP])
+    sdp: str = Field(max_length=MAX_SDP, description=OFFER, examples=[SDP])
 
 
 class PageAnswer(BaseModel):
@@ -109,4 +109,4 @@ class PageAnswer(BaseModel):
 
     call_id: str = Field(json_schema_extra={"format": "uuid"})
     type: str = Field(default="answer", examples=["answer"])
-    sdp: str = Field(description="Our answer, with every candidate.", examples=[_SDP])
+    sdp: str = Field(description="Our answer, with every candidate.", examples=[SDP])

@@ -15,6 +15,7 @@ from api.store.calendars import Calendars
 from api.store.campaigns import Campaigns
 from api.store.change import Signals
 from api.store.claims import Claims
+from api.store.controls import Controls
 from api.store.database import Database, StoreError
 from api.store.deliveries import Deliveries
 from api.store.do_not_call import DoNotCall
@@ -83,6 +84,7 @@ class Store:
         self.calendars = Calendars(database, clock)
         self.transfers = Transfers(database, signals)
         self.recordings = Recordings(database, signals)
+        self.controls = Controls(database, signals)
         self.trunks = Trunks(database, clock)
         self.numbers = Numbers(database, clock)
         self.do_not_call = DoNotCall(database, clock)

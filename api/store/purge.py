@@ -35,7 +35,7 @@ BATCH: Final = 50
 Part = Literal["calls", "transcripts", "recordings", "events"]
 
 #: Events that repeat what was said or keyed in.
-_SPOKEN: Final = ("call.turn", "call.digit", "call.transcript.final")
+_SPOKEN: Final = ("call.turn", "call.digit", "call.controlled", "call.transcript.final")
 #: Messages that are sent, or given up.
 _SETTLED: Final = messages.c.status != "pending"
 

@@ -1,4 +1,4 @@
-"""Somebody who listens to a call from a browser, and may speak in the agent's place."""
+"""Somebody who listens to a call from a browser."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ class _Line:
 
 
 class Listener:
-    """An `AudioPeer` of its own leg: gives what the call brings, takes what the microphone does.
+    """An `AudioPeer` of its own leg that gives what the call brings, and does not listen.
 
     Args:
         timeout_s: seconds in which the browser has to connect.
@@ -64,7 +64,6 @@ class Listener:
         """
         self._on_left = on_left
         self._person, self._agent = _Line(rate, self._leg.rate), _Line(rate, self._leg.rate)
-        self._microphone = _Line(self._leg.rate, rate)
         self._work = asyncio.create_task(self._connect(client))
 
     def bring(self, person: Samples, agent: Samples) -> None:
@@ -72,13 +71,8 @@ class Listener:
         self._person.put(person)
         self._agent.put(agent)
 
-    def spoken(self) -> Samples | None:
-        """What came over the microphone, for one tick of the call."""
-        return self._microphone.take()
-
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:  # noqa: ARG002
         """Trade a frame with the browser (`voice_loop.ports.AudioPeer`)."""
-        self._microphone.put(heard)
         person, agent = self._person.take(), self._agent.take()
         if person is None or agent is None:
             return None

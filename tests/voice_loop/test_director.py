@@ -37,6 +37,7 @@ from voice_loop.signals import (
     Failed,
     Moment,
     Over,
+    SayNow,
     Signal,
     SpeechHeard,
     SpeechOver,
@@ -44,6 +45,7 @@ from voice_loop.signals import (
     Told,
     ToolDone,
     Transcribed,
+    Whispered,
 )
 from voice_loop.speech_input import Keys
 from voice_loop.tools import ToolResult
@@ -481,3 +483,22 @@ def test_the_end_notes_what_was_heard_and_the_tool_that_was_not_done() -> None:
     (told,) = table.director.close(Moment(frame=222))
     assert reported([told]) == [("tool", "The call ended before this was done.", False)]
     assert table.tell(ToolDone(ToolResult("booked")), frame=223) == []
+
+
+def test_what_is_whispered_is_known_in_the_next_answer_and_not_spoken() -> None:
+    table = Table().opened()
+    assert table.tell(Whispered("the clinic closes at five"), frame=90) == []
+    answer = table.asked("until when are you open")
+    (told,) = [one for one in answer.messages if "closes at five" in one["content"]]
+    assert told["role"] == "user"
+
+
+def test_what_an_operator_says_takes_the_floor() -> None:
+    table = Table().opened()
+    speech = table.answering("tuesday", "on tuesday we have ten or eleven.")
+    play(speech, 20)
+    commands = table.tell(SayNow("one moment please"), frame=170)
+    (spoken,) = [one for one in commands if isinstance(one, ReadOut)]
+    assert spoken.text == "one moment please"
+    assert GiveUp(speech) in commands
+    assert [one.speech for one in commands if isinstance(one, Play)] == [spoken.speech]

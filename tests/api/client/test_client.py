@@ -187,6 +187,15 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     await claim_up_to(bench.store, 9)
     await bench.store.calls.record_answered(call.id, time.time())
     await bench.store.calls.add_turn(call.id, Turn("person", "hello", 1.0, 2.0))
+    for done in (
+        client.say_in_call(call.id, {"text": "One moment please."}),
+        client.whisper_in_call(call.id, {"text": "They are a regular."}),
+        client.press_in_call(call.id, {"digits": "1"}),
+    ):
+        assert (await done).status == "in_progress"
+    with pytest.raises(ApiError) as off:
+        await client.listen_to_call(call.id, {"sdp": "v=0"})
+    assert off.value.code == "web_calls_off"
     handed = await client.transfer_call(call.id, TransferCall(number="+15550100200", mode="warm"))
     assert handed.transfer is not None
     assert (handed.transfer.status, handed.transfer.mode) == ("dialing", "warm")
@@ -195,7 +204,7 @@ async def _calls(client: OffhookClient, bench: Bench, folder: Path) -> None:
     with pytest.raises(ApiError, match="nothing is recorded"):
         await client.resume_recording(call.id)
     assert (await client.end_call(call.id)).status == "in_progress"
-    assert bench.asked == [call.id, f"{call.id}:hangup"]
+    assert bench.asked == [*[call.id] * 4, f"{call.id}:hangup"]
     (bench.recordings / "a.wav").write_bytes(b"RIFF" + bytes(100_000))
     ended = Ended(
         time.time(), NORMAL, "agent_hangup", answered_by="unknown", recording_path="a.wav"

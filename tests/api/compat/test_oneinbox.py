@@ -278,10 +278,17 @@ async def test_other_errors(bench: Bench) -> None:
     assert (broken.status_code, broken.json()["detail"][0]["loc"]) == (400, ["body"])
 
 
-@pytest.mark.refused("X-OI-1", "X-OI-4")
-async def test_browsers_cannot_call(bench: Bench) -> None:
-    answer = await bench.client.post(f"{BASE}/calls/web", json={"agent_id": NOBODY})
-    assert (answer.status_code, "browser" in answer.json()["detail"]) == (501, True)
+@pytest.mark.partial("X-OI-1", "X-OI-4")
+async def test_a_page_calls_with_a_token(bench: Bench) -> None:
+    """What becomes of it: `tests/api/routes/test_web_calls.py`."""
+    made = await bench.client.post("/v1/agents", json={"name": "Web"})
+    asked = {"agent_id": made.json()["id"], "origin": "https://www.example.org"}
+    answer = await bench.client.post(f"{BASE}/calls/web", json=asked)
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"agent_id", "server_url", "participant_token"}
+    assert answer.json()["server_url"].endswith("/v1/web_call_offers")
+    unknown = await bench.client.post(f"{BASE}/calls/web", json={**asked, "agent_id": NOBODY})
+    assert unknown.status_code == 422
 
 
 @pytest.mark.refused("X-OI-6", "X-OI-7", "X-OI-8")

@@ -16,9 +16,10 @@ PROTECTED = [endpoint for endpoint in ENDPOINTS if not endpoint.public]
 
 def test_each_scope_holds_the_ones_below() -> None:
     assert [[allows(given, needed) for needed in SCOPES] for given in SCOPES] == [
-        [True, False, False],
-        [True, True, False],
-        [True, True, True],
+        [True, False, False, False],
+        [True, True, False, False],
+        [True, True, True, False],
+        [True, True, True, True],
     ]
 
 

@@ -20,7 +20,7 @@ from pbx.webrtc.gateway import WebConfig, WebGateway
 from pbx.webrtc.ice import IceConfig
 from tests.api.conftest import Bench, Clock
 from tests.api.switchboard import Office, over, until
-from tests.pbx.webrtc.browser import Caller, caller
+from tests.pbx.webrtc.browser import Caller, caller, pitch, tone
 
 ORIGIN = "https://www.example.org"
 
@@ -239,3 +239,83 @@ async def test_oneinbox_clients_get_a_token_for_their_page(web: Web) -> None:
         assert (call["type"], call["direction"]) == ("web", "inbound")
         assert (call["to_number"], call["from_number"]) == (None, None)
         assert call["metadata"] == {"customer": "42"}
+
+
+async def test_a_listener_hears_both_sides_and_is_recorded(web: Web) -> None:
+    """The person left, the agent right: the person's tone is heard where they are alone."""
+    async with caller(codecs=("0",)) as person, caller(speaks=False) as listener:
+        placed = await _placed(web, person)
+        await until(web.bench.store, placed["id"], "answered")
+        path = f"/v1/calls/{placed['id']}/listen"
+        answer = await web.client.post(path, json={"sdp": await listener.offer(), "stereo": True})
+        assert answer.status_code == 201, answer.text
+        await listener.take(answer.json()["sdp"])
+        await listener.connected()
+        person.microphone.say(tone(700, 2.0))
+        await asyncio.sleep(1.5)
+        assert pitch(listener.hear(), listener.rate) == pytest.approx(700, abs=15)
+        assert web.gateway.peers == 2
+        await listener.close()
+        await until(web.bench.store, placed["id"], "listening_ended")
+        events = await web.bench.store.calls.events(placed["id"])
+        told = [one for one in events if one.type == "call.listening_started"]
+        assert [one.data["listener"]["api_key_id"] is not None for one in told] == [True]
+
+
+async def test_who_listens_is_let_go_at_the_end(web: Web) -> None:
+    async with caller() as person, caller(speaks=False) as listener:
+        placed = await _placed(web, person)
+        await until(web.bench.store, placed["id"], "answered")
+        path = f"/v1/calls/{placed['id']}/listen"
+        answer = await web.client.post(path, json={"sdp": await listener.offer()})
+        await listener.take(answer.json()["sdp"])
+        await listener.connected()
+        await person.close()
+        await until(web.bench.store, placed["id"], "completed")
+        async with asyncio.timeout(5):
+            while web.gateway.peers:
+                await asyncio.sleep(0.02)
+
+
+async def test_so_many_listen_and_only_to_what_is_live(web: Web) -> None:
+    async with caller() as person, caller(speaks=False) as listener:
+        placed = await _placed(web, person)
+        path = f"/v1/calls/{placed['id']}/listen"
+        sdp = await listener.offer()
+        await until(web.bench.store, placed["id"], "answered")
+        codes = [(await web.client.post(path, json={"sdp": sdp})).status_code for _ in range(5)]
+        assert codes == [201] * 4 + [409]
+        await web.client.post(f"/v1/calls/{placed['id']}/hangup")
+        await until(web.bench.store, placed["id"], "completed")
+        refused = await web.client.post(path, json={"sdp": sdp})
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_in_progress")
+        assert web.gateway.peers == 0
+
+
+async def test_listening_and_speaking_need_their_own_scope(web: Web) -> None:
+    made = await web.client.post("/v1/api_keys", json={"name": "crm", "scope": "call"})
+    headers = {"Authorization": f"Bearer {made.json()['key']}"}
+    for action in ("listen", "say", "whisper", "press"):
+        path = f"/v1/calls/6f1c2d3e-4b5a-4c6d-8e7f-901234567890/{action}"
+        refused = await web.client.post(path, json={}, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
+
+
+async def test_what_an_operator_says_is_spoken(web: Web) -> None:
+    async with caller(codecs=("0",)) as person:
+        placed = await _placed(web, person)
+        await until(web.bench.store, placed["id"], "answered")
+        path = f"/v1/calls/{placed['id']}"
+        said = await web.client.post(f"{path}/say", json={"text": "One moment please."})
+        assert said.status_code == 202
+        async with asyncio.timeout(10):
+            while True:
+                turns = (await web.client.get(f"{path}/transcript")).json()["turns"]
+                if "One moment please." in [one["text"] for one in turns]:
+                    break
+                await asyncio.sleep(0.1)
+        refused = await web.client.post(f"{path}/press", json={"digits": "1"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "web_call")
+        events = await web.bench.store.calls.events(placed["id"])
+        (done,) = [one.data["control"] for one in events if one.type == "call.controlled"]
+        assert (done["action"], done["text"]) == ("say", "One moment please.")

@@ -41,10 +41,14 @@ from api.messaging.ways import WayOutError, WaysOut, ways_out
 from api.messaging.writing import Writer
 from api.orders.campaigns import CampaignFeeder
 from api.orders.freezing import Freezer
+from api.resources.call import Call
 from api.settings import Settings
 from api.settings.server import Server as ServerSettings
 from api.store import Store, StoreError
 from api.store.leased import while_leased
+from api.telemetry.engines import counted
+from api.telemetry.meter import Meter
+from api.telemetry.standing import Standing
 from api.tools.toolbox import Toolbox
 from api.webhooks.deliverer import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
@@ -53,6 +57,7 @@ from pbx.incoming import IncomingCall, Refusal
 from pbx.media import MediaServer
 from pbx.switch import Switch, SwitchError, SwitchNotReachedError
 from pbx.webrtc.gateway import WebGateway
+from voice_loop.ports import Engines
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +136,12 @@ async def serving(
         ways = _ways_out(settings, switch)
         stack.push_async_callback(ways.close)
         toolbox = await stack.enter_async_context(Toolbox(settings, store, seal, ways))
-        engines_for = partial(engines_of, registry, seal=seal)
+        meter = Meter()
+        store.bus.watchers.append(meter.event)
+
+        def engines_for(call: Call) -> Engines:
+            return counted(engines_of(registry, call, seal), meter)
+
         watch = EngineWatch(
             partial(parts_of, registry, seal=seal),
             registry.remote_parts,
@@ -159,6 +169,7 @@ async def serving(
                 tools=toolbox.tools_for,
                 doubt=watch.doubt,
                 capture=capture,
+                meter=meter,
                 freeze=Freezer(deployment),
             ),
             settings.calls.max_concurrent,
@@ -179,10 +190,14 @@ async def serving(
             if settings.web.enabled
             else None,
             node=folder.node,
+            meter=meter,
+            standing=lambda: _standing(server, watch),
         )
         inbound = InboundCalls(services, dialer, watch.problem)
         app = create_app(services, ENDPOINTS, console)
-        deliverer = WebhookDeliverer(store, settings.webhooks, partial(webhook_body, services))
+        deliverer = WebhookDeliverer(
+            store, settings.webhooks, partial(webhook_body, services), meter=meter
+        )
         keeper = RecordingKeeper(store, folder, settings.retention.black_boxes_days)
         housekeeper = Housekeeper(store, settings.retention, keeper)
         writer = Writer(store, lambda call: engines_for(call).llm, services.url, zone)
@@ -365,6 +380,18 @@ def _pbx_health(switch: Switch) -> Check:
         return Check(switch.connected, ", ".join(told) + hint)
     told_one = "connected" if switch.connected else "no link to the PBX; see `offhook doctor`"
     return Check(switch.connected, told_one)
+
+
+def _standing(server: Server, watch: EngineWatch) -> Standing:
+    switch = server.switch
+    parts = switch.parts if isinstance(switch, SeveralPbxs) else {"pbx": switch}
+    return Standing(
+        active=server.dialer.active,
+        pbxs={name: one.connected for name, one in parts.items()},
+        lateness=server.media.lateness(),
+        strays=server.media.stray_packets,
+        models=not watch.look(),
+    )
 
 
 async def _health(server: Server, watch: EngineWatch) -> Mapping[str, Check]:

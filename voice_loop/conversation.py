@@ -88,6 +88,7 @@ class Conversation:
         *,
         on_announced: Callable[[], None] = lambda: None,
         witness: Witness | None = None,
+        on_resumed: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
@@ -98,12 +99,14 @@ class Conversation:
             on_turn: told every finished turn, in order; must not block.
             on_announced: told when the announcement was said; must not block.
             witness: sees what goes in and what is decided.
+            on_resumed: told when the agent, who was stopped, goes on; must not block.
         """
         self._call_id = call_id
         self._config = config
         self._on_turn = on_turn
         self._on_announced = on_announced
         self._witness = witness or Nobody()
+        self._on_resumed = on_resumed
         # Its own object: parts that knew the conversation would keep each other, and half a minute
         # of audio, until the garbage collector comes.
         self._inbox = _Inbox(call_id)
@@ -365,6 +368,8 @@ class Conversation:
                 case Hold():
                     self._tick.hold()
                 case Resume():
+                    if self._tick.held:
+                        self._on_resumed()
                     self._tick.resume()
                 case FallSilent():
                     self._tick.fall_silent()

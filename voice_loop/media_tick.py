@@ -71,6 +71,11 @@ class MediaTick:
         """Index of the latest frame since the answer."""
         return self._floor.frame
 
+    @property
+    def held(self) -> bool:
+        """Whether the speech that has the floor is stopped."""
+        return self._playout.held
+
     def moment(self, at: float) -> Moment:
         """Tell how things stand on the line; `at` is now, `time.monotonic()` seconds."""
         return Moment(

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+#: Milli-cents of one unit of the currency.
+MILLI_CENTS: Final = 100_000
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""What the log tells of an attempt: a line when it is placed, rings, is answered, ends.
+"""What the log tells of an attempt: a line when it is placed, rings, is answered, ends; its end is
+counted, too.
 
 No numbers, no words; `docs/calls.md` has their form.
 """
@@ -9,6 +10,7 @@ from typing import Final
 
 from api.resources.attempt import Ended
 from api.resources.claim import Claim
+from api.telemetry.meter import Meter
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +27,10 @@ _MEDIA: Final = {
 class CallLog:
     """Tells the steps of one attempt, each of them once."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, meter: Meter) -> None:
         self._call = claim.call
         self._attempt = claim.attempt
+        self._meter = meter
         self._rang = False
         self._sip_call_id = claim.attempt.sip_call_id
 
@@ -56,6 +59,8 @@ class CallLog:
 
     def ended(self, ended: Ended, answered_at: float | None) -> None:
         """It is over, and on disk."""
+        direction, placed_at = self._call.direction, self._attempt.created_at
+        self._meter.attempt_over(direction, ended, placed_at, answered_at)
         cause, media = ended.cause, ended.media or {}
         talked_s = 0.0 if answered_at is None else max(0.0, ended.at - answered_at)
         self._tell(

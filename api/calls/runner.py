@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Final, Literal
 
@@ -47,6 +47,7 @@ from api.store import Store
 from api.store.dial_facts import called_again
 from api.store.ledger_writer import LedgerWriter, insist
 from api.telemetry.homer import CallCapture
+from api.telemetry.meter import Meter
 from api.tools.recording import PauseRecording
 from api.tools.transfer import HandOver
 from pbx.audio_router import AudioRouter, Tap
@@ -147,6 +148,8 @@ class RunnerConfig:
     """What is told, beside the log, of a call with that id as it goes."""
     freeze: Callable[[Call], Awaitable[Call]] = _as_it_is
     """Gives the call the configuration that holds from now on; raises AgentUnusableError."""
+    meter: Meter = field(default_factory=Meter)
+    """Counts attempts, and interruptions that were none."""
 
 
 def _counted(media: MediaStats) -> JsonObject:
@@ -212,7 +215,7 @@ class CallRunner:
         self._talk: asyncio.Task[events.EndReason] | None = None
         self._identity = Identity()
         self._scribe = LedgerWriter(claim.call.id)
-        self._story = CallLog(claim)
+        self._story = CallLog(claim, config.meter)
         self._captured = Capturing(config.capture(claim.call.id), claim)
         self._transferring: Transferring | None = None
         self._recording: RecordingControl | None = None
@@ -439,6 +442,7 @@ class CallRunner:
             self._on_turn,
             on_announced=self._on_announced,
             witness=box,
+            on_resumed=self._config.meter.false_interruption,
         )
         desk = AudioRouter(conversation)
         recorder = self._recorder(desk, attempt.rate)

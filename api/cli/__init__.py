@@ -54,7 +54,7 @@ def serve(config: Path | None, log_level: str) -> None:
     """Run the server: API, dialer, voice loop."""
     os.umask(0o077)  # nobody else is to read what is said, whatever writes it
     settings = settings_or_fail(config)
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, settings.server.log_format)
     os.umask(0o077)  # whatever is written down is for this user alone
     run(_serve(settings))
 

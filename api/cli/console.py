@@ -17,6 +17,8 @@ from rich.table import Table
 
 from api.http.request_id import RequestIdFilter
 from api.settings import Settings, SettingsError, load_settings
+from api.settings.server import LogFormat
+from api.telemetry.log_lines import JsonLines
 
 if TYPE_CHECKING:
     from api.store import Store
@@ -68,17 +70,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         sys.exit(130)
 
 
-def log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str, log_format: LogFormat = "text") -> None:
     """Every log line with its time, level, place and request, if any, on stderr.
 
     Of libraries, warnings and errors only.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RequestIdFilter())
+    text = "%(asctime)s %(levelname)s %(name)s %(request)s%(message)s"
+    handler.setFormatter(JsonLines() if log_format == "json" else logging.Formatter(text))
     logging.basicConfig(
-        level=max(logging.WARNING, getattr(logging, level.upper())),
-        handlers=[handler],
-        format="%(asctime)s %(levelname)s %(name)s %(request)s%(message)s",
+        level=max(logging.WARNING, getattr(logging, level.upper())), handlers=[handler]
     )
     for ours in ("api", "models", "pbx", "voice_loop"):
         logging.getLogger(ours).setLevel(level.upper())

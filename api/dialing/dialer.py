@@ -29,6 +29,7 @@ from api.resources.claim import Claim, Claimed, Unfinished
 from api.resources.recording import RecordingWish
 from api.store import Store, StoreError
 from api.store.ledger_writer import insist
+from api.telemetry.log_lines import CALL_ID
 from pbx.switch import Attempt, Cause, Switch, SwitchError, SwitchRefused
 from pbx.webrtc.listener import Listener
 from voice_loop.ports import Engines
@@ -239,7 +240,9 @@ class Dialer:
         try:
             await insist(call_id, partial(self._store.calls.record_ended, call_id, ended, number))
             if attempt is not None:
-                CallLog(Claim(left.call, attempt)).ended(ended, attempt.answered_at)
+                CallLog(Claim(left.call, attempt), self._config.meter).ended(
+                    ended, attempt.answered_at
+                )
         except IllegalMoveError:
             log.info("call %s: another process was first to end it", call_id)
 
@@ -430,6 +433,7 @@ class Dialer:
 
     async def _bounded(self, call_id: str, work: Coroutine[Any, Any, None]) -> None:
         """The boundary of one call: nothing of it may reach another."""
+        CALL_ID.set(call_id)
         try:
             await work
         except Exception:
@@ -455,7 +459,7 @@ class Dialer:
             ended = replace(ended, recording_path=self._recorded(attempt), recording_bytes=None)
             record = partial(self._store.calls.record_ended, call.id, ended, attempt.number)
             await insist(call.id, record)
-            CallLog(Claim(call, attempt)).ended(ended, attempt.answered_at)
+            CallLog(Claim(call, attempt), self._config.meter).ended(ended, attempt.answered_at)
 
     async def _shut_down(self) -> None:
         for runner in list(self._runners.values()):

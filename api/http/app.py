@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import ip_address
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,6 +25,7 @@ from api.http.openapi import openapi_document
 from api.http.proxies import Proxies
 from api.http.reference.llms import llms_text
 from api.http.reference.page import reference_page
+from api.http.scrape import Scrape
 from api.http.services import Services
 from api.http.vitals import Vitals
 from api.resources.dialect import Dialect
@@ -59,7 +61,10 @@ def create_app(
     app.state.openapi = document
     app.state.reference = reference_page(document)
     app.state.llms = llms_text(document)
-    app.state.vitals = Vitals(services.store, services.settings)
+    vitals = app.state.vitals = Vitals(services.store, services.settings)
+    app.state.scrape = Scrape(
+        services.meter, services.settings, services.store, vitals, services.standing
+    )
     return app
 
 
@@ -123,6 +128,14 @@ def _choose(
     return own[method], own
 
 
+def _near(request: Request) -> bool:
+    """Whether a request comes from this machine, and not through a proxy of ours."""
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
 def _no_method(methods: Mapping[str, Endpoint]) -> HTTPException:
     """405, and 404 where nothing is at the path."""
     if not methods:
@@ -145,6 +158,7 @@ def _handler(
     changing = PathLocks()
     own = tables.get(None, {})
     public = {method: endpoint for method, endpoint in own.items() if endpoint.public}
+    local = {method: endpoint for method, endpoint in own.items() if endpoint.local}
 
     preflight = next((one.preflight for one in own.values() if one.preflight), None)
 
@@ -156,6 +170,8 @@ def _handler(
         key = None
         endpoint = public.get(_method(request))
         methods: Mapping[str, Endpoint] = public
+        if endpoint is None and services.settings.server.metrics == "loopback" and _near(request):
+            endpoint, methods = local.get(_method(request)), local
         if endpoint is None:
             key = await guard.admit(request)
             endpoint, methods = _choose(tables, request, key)

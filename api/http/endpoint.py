@@ -116,6 +116,8 @@ class Endpoint:
     """What a key needs; None is `read` for GET and `admin` for what writes."""
     public: bool = False
     """No key is asked for."""
+    local: bool = False
+    """Nor of who asks from this machine, where `server.metrics` says so."""
     keeps_answer: bool = False
     """The handler itself stores the answer under the Idempotency-Key."""
     preflight: Callable[[Exchange], Awaitable[Response]] | None = None
@@ -184,6 +186,7 @@ class EndpointTable:
         body_required: bool = True,
         scope: KeyScope | None = None,
         public: bool = False,
+        local: bool = False,
         keeps_answer: bool = False,
         preflight: Callable[[Exchange], Awaitable[Response]] | None = None,
     ) -> Callable[[H], H]:
@@ -206,6 +209,7 @@ class EndpointTable:
                     (*(one for one in self._named if f"{{{one.name}}}" in path), *query),
                     scope,
                     public,
+                    local,
                     keeps_answer,
                     preflight,
                 )

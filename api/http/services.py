@@ -1,12 +1,14 @@
 """What the HTTP side is given by the composition root."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.calls.recording_folder import RecordingFolder
 from api.calls.recording_links import RecordingLinks
 from api.deployment import Deployment
 from api.dialing.web import WebCalls
+from api.telemetry.meter import Meter
+from api.telemetry.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Services(Deployment):
     """Whose recordings are in the recordings folder."""
     web: WebCalls | None = None
     """Places calls from browsers; None where there are none."""
+    meter: Meter = field(default_factory=Meter)
+    """What `/metrics` tells."""
+    standing: Callable[[], Standing] = Standing
+    """How the parts stand that only the running server knows of."""
 
     @property
     def recordings(self) -> RecordingFolder:

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+from prometheus_client import CONTENT_TYPE_LATEST as METRICS_TYPE
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from api.http.endpoint import Answer, EndpointTable, Exchange
@@ -41,6 +43,29 @@ async def get_health(exchange: Exchange) -> Response:
     ok = all(check.ok for check in checks.values())
     listed = {name: vars(check) for name, check in checks.items()}
     return JSONResponse({"ok": ok, "checks": listed}, 200 if ok else 503)
+
+
+@route(
+    "GET",
+    "/metrics",
+    "Read the numbers",
+    {
+        200: Answer(
+            "Prometheus' text format.",
+            media_type="text/plain",
+            example="offhook_calls_active 3.0\n",
+        ),
+        404: Answer("`server.metrics` is `off`."),
+    },
+    local=True,
+)
+async def get_metrics(exchange: Exchange) -> Response:
+    """For Prometheus, which shows a key of any scope; from this machine none is needed where
+    `server.metrics` is `loopback`.
+    """
+    if exchange.services.settings.server.metrics == "off":
+        raise HTTPException(404)
+    return Response(await exchange.request.app.state.scrape.text(), media_type=METRICS_TYPE)
 
 
 @route(

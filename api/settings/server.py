@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
 from api.settings.section import Host, Section
 
+LogFormat = Literal["text", "json"]
+
 
 def _postgres_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -100,6 +102,16 @@ class Server(Section):
         default=64,
         ge=1,
         description="Most of them of one API key, and of one address that follows links.",
+    )
+    metrics: Literal["key", "loopback", "off"] = Field(
+        default="key",
+        description="Who may read `/metrics`: `key`, who shows an API key of any scope; "
+        "`loopback`, also whoever asks from this machine (not with a reverse proxy on it, unless "
+        "that is one of `trusted_proxies`); `off`, nobody.",
+    )
+    log_format: LogFormat = Field(
+        default="text",
+        description="What `offhook serve` writes its log as: text, or a JSON object a line.",
     )
     sse_heartbeat_s: float = Field(
         default=15.0, gt=0, description="Seconds between heartbeat comments on an event stream."

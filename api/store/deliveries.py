@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.refusals import Conflict
 from api.egress.policy import destination
 from api.resources.page import PageOf
+from api.resources.queue import Backlog
 from api.resources.webhook import (
     TEST_EVENT,
     DeliveryStatus,
@@ -35,6 +36,17 @@ class Deliveries:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
+
+    async def backlog(self) -> Backlog:
+        """How many are not at an end."""
+        # As it stands in the index of due deliveries, which otherwise is not used.
+        pending = webhook_deliveries.c.status == literal_column("'pending'")
+        first_due = func.min(webhook_deliveries.c.next_attempt_at).label("first_due")
+        columns: list[ColumnElement[Any]] = [func.count().label("pending"), first_due]
+        query = select(*columns).where(pending)
+        (row,) = await self._database.fetch(query)
+        overdue_s = 0.0 if row.first_due is None else max(0.0, self._clock() - row.first_due)
+        return Backlog(row.pending, overdue_s)
 
     async def get(self, delivery_id: str) -> PastDelivery:
         """Raises NotFound."""

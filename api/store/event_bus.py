@@ -6,6 +6,7 @@ to, is cut off and told so (`Lagged`): it reads what it missed from the table an
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from api.resources.event import CallEvent
 
@@ -65,6 +66,8 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscriptions: dict[str | None, set[Subscription]] = {}
+        self.watchers: list[Callable[[CallEvent], None]] = []
+        """Told of every event that this process commits; must not block."""
 
     def subscribe(self, call_id: str | None = None, limit: int = QUEUE_LIMIT) -> Subscription:
         """A queue of the events of one call, or of all; enter it to start receiving."""
@@ -81,6 +84,8 @@ class EventBus:
 
     def publish(self, event: CallEvent) -> None:
         """Queue `event` for every subscriber; never blocks."""
+        for watch in self.watchers:
+            watch(event)
         for key in (event.call_id, None):
             for subscription in tuple(self._subscriptions.get(key, ())):
                 subscription.put(event)

@@ -1,18 +1,21 @@
 """Reading the ledger: one call, pages of calls, attempts, transcripts, events."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.base.lifecycle import TERMINAL, CallStatus
+from api.policy.gates import Wish
 from api.resources.attempt import Attempt
 from api.resources.call import Call, Direction
 from api.resources.dialect import SCHEDULED, CallState
 from api.resources.event import CallEvent
 from api.resources.page import PageOf
+from api.resources.queue import Queue
 from api.resources.turn import Turn
 from api.store.calls import CallLedger
 from api.store.claims import read_gates
@@ -104,8 +107,52 @@ def _is_in(state: CallState) -> ColumnElement[bool]:
     return calls.c.status == state
 
 
+#: Only queued calls have a `next_attempt_at`.
+_QUEUED: Final = calls.c.next_attempt_at.is_not(None)
+#: What the gates look at (`api.policy.gates.Wish`).
+_ALIKE: Final = (
+    calls.c.from_number,
+    calls.c.trunk,
+    calls.c.concurrency_key,
+    calls.c.concurrency_max,
+    calls.c.campaign_id,
+    (calls.c.reserved_milli_cents > 0).label("costs"),
+)
+
+
 class Calls(CallLedger):
     """The ledger with its reading side."""
+
+    async def queue(self) -> Queue:
+        """How many calls wait, and for what."""
+        now = self._clock()
+        later = (
+            select(calls.c.waiting_for, func.count().label("waiting"))
+            .where(_QUEUED, calls.c.next_attempt_at > now)
+            .group_by(calls.c.waiting_for)
+        )
+        due = (
+            select(*_ALIKE, func.count().label("count"), func.min(calls.c.next_attempt_at))
+            .where(_QUEUED, calls.c.next_attempt_at <= now)
+            .group_by(*_ALIKE)
+        )
+
+        async def work(connection: AsyncConnection) -> Queue:
+            waiting: Counter[str] = Counter()
+            for row in await connection.execute(later):
+                waiting[row.waiting_for or "free_slot"] += row.waiting
+            rows = (await connection.execute(due)).all()
+            if not rows:
+                return Queue(waiting)
+            gates = await read_gates(connection, now)
+            overdue = 0.0
+            for number, trunk, key, most, campaign, costs, count, since in rows:
+                asked = Wish(number, trunk or "", key, most, campaign, bool(costs))
+                waiting[gates.hold(asked) or "free_slot"] += count
+                overdue = max(overdue, now - since)
+            return Queue(waiting, overdue)
+
+        return await self._database.read(work)
 
     async def get(self, call_id: str) -> Call:
         """Raises NotFound."""

@@ -1,1 +1,1 @@
-"""What operators' own monitoring is told of calls as they go."""
+"""Numbers and traces for an operator's own collectors: what happened is counted as it happens."""

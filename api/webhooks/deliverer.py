@@ -19,6 +19,7 @@ from http import HTTPStatus
 from api.resources.webhook import TEST_EVENT, Attempted, Delivery, WebhookEvent
 from api.settings import PayloadStyle, Webhooks
 from api.store import Store, StoreError
+from api.telemetry.meter import Meter
 from api.webhooks.message import message_headers, payload
 from api.webhooks.sender import Verdict, WebhookSender, retry_after_s
 
@@ -116,6 +117,7 @@ class WebhookDeliverer:
         settings: Webhooks,
         render: Render = of_event,
         *,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -124,12 +126,14 @@ class WebhookDeliverer:
             store: whose outbox to empty.
             settings: limits, schedule, egress rules, and perhaps the default signing secret.
             render: makes the bodies.
+            meter: counts attempts.
             clock: Unix seconds.
             chance: uniform in 0 to 1, for the jitter.
         """
         self._store = store
         self._settings = settings
         self._render = render
+        self._meter = meter or Meter()
         self._clock = clock
         self._chance = chance
         self._schedule = RetrySchedule(settings.retry_schedule_s, settings.retry_jitter)
@@ -241,6 +245,7 @@ class WebhookDeliverer:
                 gone=verdict.status == HTTPStatus.GONE,
             )
             self._made.append((delivery, attempted))
+            self._meter.webhook(attempted)
         finally:
             self._places.give_back(delivery.destination, slow=slow)
             self._store.webhook_due.set()

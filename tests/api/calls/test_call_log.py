@@ -12,6 +12,7 @@ from api.calls.call_log import CallLog
 from api.cli.console import log_to_stderr
 from api.resources.attempt import Ended
 from api.store import Store
+from api.telemetry.meter import Meter
 from pbx.switch import Cause, SwitchRefused
 from tests.api.calls.test_runner import conversed, running
 from tests.api.story import BUSY, NUMBER, OURS, claimed
@@ -83,7 +84,7 @@ async def test_what_a_far_end_sends_makes_no_line_of_its_own(
     caplog.set_level(logging.INFO, "api")
     forged = 'x\r\ncall 1: ended status="completed"'
     cause: Cause = replace(BUSY, sip_call_id=forged)
-    CallLog(await claimed(store)).ended(Ended(0.0, cause, "busy"), None)
+    CallLog(await claimed(store), Meter()).ended(Ended(0.0, cause, "busy"), None)
     assert "\n" not in caplog.messages[-1]
     assert f"sip_call_id={json.dumps(forged)} " in caplog.messages[-1]
 
@@ -97,7 +98,7 @@ async def test_an_end_of_ours_has_the_call_id_that_is_known(
     claim = await claimed(store)
     if known == "by the row":
         claim = replace(claim, attempt=replace(claim.attempt, sip_call_id="a@b"))
-    story = CallLog(claim)
+    story = CallLog(claim, Meter())
     story.ringing("a@b" if known == "from the ringing" else None)
     story.answered("a@b" if known == "from the answer" else None)
     story.ended(Ended(0.0, Cause("failed", "unknown", "Nobody told."), "failed"), None)

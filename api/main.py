@@ -49,6 +49,7 @@ from api.store.leased import while_leased
 from api.telemetry.engines import counted
 from api.telemetry.meter import Meter
 from api.telemetry.standing import Standing
+from api.telemetry.tracer import Tracer, TracesError
 from api.tools.toolbox import Toolbox
 from api.webhooks.deliverer import WebhookDeliverer
 from models.load import EngineConfig, LoadedEngines, load_engines
@@ -139,6 +140,12 @@ async def serving(
         meter = Meter()
         store.bus.watchers.append(meter.event)
 
+        tracer = _tracer(settings, store, meter)
+        if tracer is not None:
+            store.bus.watchers.append(tracer.event)
+            tracing = asyncio.create_task(_until_done(tracer.run))
+            stack.push_async_callback(_ended, tracing)
+
         def engines_for(call: Call) -> Engines:
             return counted(engines_of(registry, call, seal), meter)
 
@@ -196,7 +203,7 @@ async def serving(
         inbound = InboundCalls(services, dialer, watch.problem)
         app = create_app(services, ENDPOINTS, console)
         deliverer = WebhookDeliverer(
-            store, settings.webhooks, partial(webhook_body, services), meter=meter
+            store, settings.webhooks, partial(webhook_body, services), meter=meter, tracer=tracer
         )
         keeper = RecordingKeeper(store, folder, settings.retention.black_boxes_days)
         housekeeper = Housekeeper(store, settings.retention, keeper)
@@ -338,6 +345,15 @@ def _ways_out(settings: Settings, switch: Switch) -> WaysOut:
     try:
         return ways_out(settings, switch)
     except WayOutError as error:
+        raise StartError(str(error)) from error
+
+
+def _tracer(settings: Settings, store: Store, meter: Meter) -> Tracer | None:
+    if settings.traces.url is None:
+        return None
+    try:
+        return Tracer(settings.traces, store, meter)
+    except TracesError as error:
         raise StartError(str(error)) from error
 
 

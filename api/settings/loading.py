@@ -16,7 +16,15 @@ from api.settings.engines import Models, Voice
 from api.settings.messaging import Sms, Smtp
 from api.settings.pbx import Pbx, Rtp
 from api.settings.section import ANY_NAME, PbxName, Section, section_of
-from api.settings.server import BlackBoxSection, Hep, Recordings, Retention, Server, StoreSection
+from api.settings.server import (
+    BlackBoxSection,
+    Hep,
+    Recordings,
+    Retention,
+    Server,
+    StoreSection,
+    Traces,
+)
 from api.settings.web import Web
 
 ENV_PREFIX = "OFFHOOK_"
@@ -50,6 +58,7 @@ class Settings(Section):
     black_box: BlackBoxSection = BlackBoxSection()
     retention: Retention = Retention()
     hep: Hep = Hep()
+    traces: Traces = Traces()
 
     @property
     def all_pbxs(self) -> Mapping[str, Pbx]:

@@ -118,6 +118,22 @@ class Server(Section):
     )
 
 
+class Traces(Section):
+    """Traces of calls (OpenTelemetry), sent to a collector of yours; needs the extra `otel`."""
+
+    url: Annotated[str, AfterValidator(_base_url)] | None = Field(
+        default=None,
+        description="Where they are sent: OTLP over HTTP, as `http://127.0.0.1:4318/v1/traces`. "
+        "Unset: nothing is sent.",
+    )
+    headers: Mapping[str, SecretStr] = Field(
+        default_factory=dict, description="Headers of the requests, such as `Authorization`."
+    )
+    service_name: str = Field(
+        default="offhook", min_length=1, description="`service.name` of the traces."
+    )
+
+
 class StoreSection(Section):
     """Where orders are kept."""
 

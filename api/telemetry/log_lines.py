@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final
 
-from api.base.json_object import JsonObject
+from api.telemetry.spans import trace_id
 
 #: The call that a task works for; empty outside of one. Tasks and threads that it starts inherit
 #: it.
@@ -30,12 +30,13 @@ class JsonLines(logging.Formatter):
             "message": message,
         }
         named = _NAMED.match(message)
-        line |= _known("call_id", named[1] if named is not None else CALL_ID.get())
+        call_id = named[1] if named is not None else CALL_ID.get()
+        line |= _known("call_id", call_id) | _known("trace_id", trace_id(call_id))
         line |= _known("request_id", getattr(record, "request", "").strip("[] "))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
-def _known(name: str, value: str) -> JsonObject:
+def _known(name: str, value: str) -> dict[str, str]:
     return {name: value} if value else {}

@@ -155,6 +155,12 @@ class Meter:
             registry=registry,
             buckets=_WORK,
         )
+        self.spans = Counter(
+            "offhook_trace_spans",
+            "Spans of traces: `sent`, or `dropped` as the collector did not take them.",
+            ("outcome",),
+            registry=registry,
+        )
         self.calls_active = Gauge(
             "offhook_calls_active", "Calls under way: lines in use.", registry=registry
         )

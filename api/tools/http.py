@@ -13,6 +13,7 @@ from api.egress.policy import EgressError
 from api.egress.redaction import told
 from api.egress.sealing import SealError
 from api.resources.tool_fields import HttpTool
+from api.telemetry.spans import traceparent
 from api.tools.answer import Answer, result_of
 from api.tools.inputs import InputError, parameters, read_inputs
 from api.tools.request import Request, RequestError, request_of
@@ -40,6 +41,7 @@ class HttpRequest:
         say: str | None,
         client: httpx.AsyncClient,
         secrets: Secrets,
+        traced: bool = False,
     ) -> None:
         """
         Args:
@@ -50,6 +52,7 @@ class HttpRequest:
             say: what the agent says while it waits.
             client: of `api.egress.guarded_http`.
             secrets: where `{{secret.…}}` is from.
+            traced: whether the server is told the call's trace (W3C Trace Context).
         """
         self._tool = tool
         self._call_id = call_id
@@ -57,6 +60,7 @@ class HttpRequest:
         self._now = now
         self._client = client
         self._secrets = secrets
+        self._traced = traced
         self.say = say
         self.spec = ToolSpec(tool.name, tool.description, parameters(tool.input_schema, now()))
 
@@ -100,6 +104,8 @@ class HttpRequest:
             name.lower() == b"content-type" for name, _ in headers
         ):
             headers.append((b"Content-Type", b"application/json"))
+        if self._traced:
+            headers.append((b"traceparent", traceparent(self._call_id).encode()))
         async with self._client.stream(
             request.method, request.url, headers=headers, content=request.body
         ) as response:

@@ -134,6 +134,7 @@ class Toolbox:
                     say=None if tool.say is None else render(tool.say, values),
                     client=self._client,
                     secrets=self._secrets,
+                    traced=self._settings.traces.url is not None,
                 )
             case SmsTool() if self._ways.sms is not None:
                 yield SendSms(

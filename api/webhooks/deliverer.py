@@ -20,6 +20,8 @@ from api.resources.webhook import TEST_EVENT, Attempted, Delivery, WebhookEvent
 from api.settings import PayloadStyle, Webhooks
 from api.store import Store, StoreError
 from api.telemetry.meter import Meter
+from api.telemetry.spans import traceparent
+from api.telemetry.tracer import Tracer
 from api.webhooks.message import message_headers, payload
 from api.webhooks.sender import Verdict, WebhookSender, retry_after_s
 
@@ -118,6 +120,7 @@ class WebhookDeliverer:
         render: Render = of_event,
         *,
         meter: Meter | None = None,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -127,6 +130,7 @@ class WebhookDeliverer:
             settings: limits, schedule, egress rules, and perhaps the default signing secret.
             render: makes the bodies.
             meter: counts attempts.
+            tracer: puts them in their calls' traces.
             clock: Unix seconds.
             chance: uniform in 0 to 1, for the jitter.
         """
@@ -134,6 +138,7 @@ class WebhookDeliverer:
         self._settings = settings
         self._render = render
         self._meter = meter or Meter()
+        self._tracer = tracer
         self._clock = clock
         self._chance = chance
         self._schedule = RetrySchedule(settings.retry_schedule_s, settings.retry_jitter)
@@ -222,6 +227,8 @@ class WebhookDeliverer:
                 style = delivery.payload or self._settings.payload
                 body = await self._render(delivery.event, style)
                 headers = message_headers(delivery.event, secrets, int(at), body)
+                if self._tracer is not None and (call_id := delivery.event.call_id) is not None:
+                    headers["traceparent"] = traceparent(call_id, f"{delivery.event.id} {at}")
                 verdict = await sender.send(delivery.url, headers, body)
             except Exception:
                 log.exception("webhook %s cannot be made", delivery.event.id)
@@ -246,6 +253,8 @@ class WebhookDeliverer:
             )
             self._made.append((delivery, attempted))
             self._meter.webhook(attempted)
+            if self._tracer is not None:
+                self._tracer.webhook(delivery.event, attempted)
         finally:
             self._places.give_back(delivery.destination, slow=slow)
             self._store.webhook_due.set()

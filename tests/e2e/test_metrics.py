@@ -1,9 +1,13 @@
 """A few real calls, and every number that they are to move."""
 
 import asyncio
+from pathlib import Path
 
+from api.settings.server import Traces
+from pbx.testbed import TestBed, persona
+from tests.api.telemetry.collector import collecting
 from tests.api.telemetry.numbers import Numbers, numbers
-from tests.e2e.conftest import Phone
+from tests.e2e.conftest import Phone, phoning
 
 
 async def read(phone: Phone) -> Numbers:
@@ -53,3 +57,21 @@ async def test_real_calls_move_the_numbers(phone: Phone) -> None:
     assert after["offhook_calls_active"] == 0
     assert after['offhook_engine_requests_active{engine="llm"}'] == 0
     assert after['offhook_media_tick_lateness_seconds{quantile="0.99"}'] > 0
+
+
+async def test_the_trace_of_a_real_call(bed: TestBed, tmp_path: Path) -> None:
+    """From the wish to the webhook, at a collector of ours."""
+    async with (
+        collecting() as collector,
+        phoning(bed, tmp_path, traces=Traces(url=collector.url)) as phone,
+    ):
+        call = await phone.call("talker")
+        async with asyncio.timeout(20):
+            while not {"call", "POST webhook"} <= {one.name for one in collector.spans}:
+                await asyncio.sleep(0.1)
+    names = {one.name for one in collector.spans}
+    assert {"call", "wait", "attempt", "ring", "talk", "turn", "extract", "POST webhook"} <= names
+    assert {"endpointing", "transcribe", "chat", "speak", "wire"} <= names
+    trace = call["id"].replace("-", "")
+    assert {one.trace_id.hex() for one in collector.spans} == {trace}
+    assert persona("talker").number.encode()[1:] not in b"".join(collector.bodies)

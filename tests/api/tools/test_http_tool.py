@@ -15,6 +15,7 @@ from api.egress.guarded_http import guarded_client
 from api.egress.policy import EgressPolicy
 from api.resources.tool_fields import HttpTool
 from api.settings import Tools
+from api.telemetry.spans import traceparent
 from api.tools.http import MAX_ANSWER, HttpRequest
 from tests.api.receiver import Answer, Received, Receiver, receiving
 from voice_loop.tools import MAX_OUTPUT, ToolResult
@@ -53,6 +54,7 @@ class Desk:
         self.receiver = receiver
         self.client = client
         self.looked_up: list[set[str]] = []
+        self.traced = False
 
     @property
     def root(self) -> str:
@@ -74,6 +76,7 @@ class Desk:
             say=None,
             client=self.client,
             secrets=self._secrets,
+            traced=self.traced,
         )
 
     async def use(self, url: str = "/", arguments: Any = None, **fields: Any) -> ToolResult:
@@ -84,6 +87,12 @@ class Desk:
         result = await self.use(url, arguments, **fields)
         assert not result.is_error, result.output
         return self.receiver.got[-1]
+
+
+async def test_the_server_is_told_the_trace_where_there_is_one(desk: Desk) -> None:
+    assert "traceparent" not in (await desk.sent()).headers
+    desk.traced = True
+    assert (await desk.sent()).headers["traceparent"] == traceparent("call-1")
 
 
 def failed(reason: str) -> ToolResult:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from pbx.addresses import bracketed, is_private, plain_address
+from pbx.addresses import bracketed, plain_address
 from pbx.asterisk.attempt import AsteriskCore, is_pjsip, trunk_audio
 from pbx.asterisk.config import AsteriskConfig
 from pbx.asterisk.doctor import examine
@@ -22,6 +22,7 @@ from pbx.asterisk.incoming import (
 )
 from pbx.asterisk.link import AmiLink
 from pbx.asterisk.messages import send_message
+from pbx.asterisk.nat import behind_nat, host_of
 from pbx.asterisk.originate import (
     DIAL_CONTEXT,
     HEADERS_EXTENSION,
@@ -191,19 +192,12 @@ class AsteriskSwitch(SwitchBase[AsteriskCore, Trunk]):
 
     async def _behind_nat(self, channel: str, media: str) -> str | None:
         """What shows that an address of the far end's, or ours, is of the wrong network."""
+        # Of a call that we made, Asterisk knows where its SIP goes by the far end's Contact only.
         signalling = await self._variable(channel, "CHANNEL(pjsip,remote_addr)")
-        local = await self._variable(channel, "CHANNEL(rtp,src)")
-        if is_private(media) and is_private(signalling) is False:
-            return (
-                f"its SDP names {media}, an address behind its NAT, while its SIP comes from "
-                f"{signalling}: set rtp_symmetric = yes and force_rport = yes in pjsip.conf"
-            )
-        if is_private(local) and is_private(media) is False:
-            return (
-                f"Asterisk's own audio is at {local}, behind a NAT, and the far end at {media}: "
-                "set external_media_address and local_net in pjsip.conf, and forward its RTP ports"
-            )
-        return None
+        signalling = signalling or host_of(
+            await self._variable(channel, "CHANNEL(pjsip,target_uri)")
+        )
+        return behind_nat(media, signalling, await self._variable(channel, "CHANNEL(rtp,src)"))
 
     def _problem(self, trunk: Trunk, dial: Dial) -> str | None:
         """A URI has a host of its own: the endpoint's contacts are not asked."""

@@ -193,7 +193,7 @@ async def test_hostile_entries_do_no_harm(tmp_path: Path) -> None:
         for _ in range(3):
             index = rng.randrange(len(entries))
             name = rng.choice([*entries[index].fields, "engine", "to", "frame"])
-            value = rng.choice([None, -1, "__class__", [], {}, 1e300, [[[]]], True])
+            value: Any = rng.choice([None, -1, "__class__", [], {}, 1e300, [[[]]], True])
             entries[index] = entries[index]._replace(
                 kind=rng.choice([entries[index].kind, "told", "tick", "answer", "decision"]),
                 fields={**entries[index].fields, name: value},

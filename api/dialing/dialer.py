@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from api.base.lifecycle import IllegalMoveError
 from api.base.refusals import Conflict, NotFound
 from api.calls.call_log import CallLog
+from api.calls.recording_folder import BOX_ENDING
 from api.calls.results import EXTRACTION_TIMEOUT_S, extract_results
 from api.calls.runner import LEFT, CallRunner, RunnerConfig
 from api.dialing.rate_gate import RateGate
@@ -262,7 +264,7 @@ class Dialer:
         facts = attempt.recording_facts
         if facts is not None and facts.objection is not None:
             with contextlib.suppress(OSError):  # then the next `RecordingKeeper.sweep` does it
-                folder.delete([name])
+                folder.delete([name, str(Path(name).with_suffix(BOX_ENDING))])
             return None
         return None if folder.file(name) is None else name
 

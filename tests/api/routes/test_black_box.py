@@ -49,8 +49,8 @@ def office_of(bench: Bench, **fields: Any) -> BoxingOffice:
     return office
 
 
-async def held(office: BoxingOffice, *, seconds: float = 2.0) -> Call:
-    """A call that was answered, spoken in, and hung up."""
+async def held(office: BoxingOffice, *, listens: bool = False) -> Call:
+    """A call that was answered, listened to first or not, spoken in, and hung up."""
     claim = await claimed(
         office.store,
         agent={"llm": {"api_url": "http://llm.example", "model": "m", "api_key": SECRET}},
@@ -61,7 +61,9 @@ async def held(office: BoxingOffice, *, seconds: float = 2.0) -> Call:
     attempt.answer()
     await until(office.store, claim.call.id, "answered")
     loud = frame(office.ears.code("hello there"))
-    for _ in range(round(seconds * 50)):
+    if listens:
+        await attempt.until_spoken()
+    for _ in range(100):
         await attempt.tick(loud)
     attempt.press("5")
     attempt.end()
@@ -103,6 +105,56 @@ async def test_a_call_that_is_not_recorded_leaves_no_audio(bench: Bench) -> None
     assert all(entry.pcm is None for entry in box.entries)
     assert any("redacted" in entry.fields for entry in box.entries if entry.kind == "tick")
     assert frame(1000).tobytes() not in (bench.recordings / box_name(call.id, 1)).read_bytes()
+
+
+async def test_who_objects_leaves_none(bench: Bench) -> None:
+    """Though the call goes on."""
+    office = office_of(bench)
+    claim = await claimed(office.store)
+    run = asyncio.create_task(office.runner(claim).run())
+    attempt = await office.switch.dialed()
+    attempt.ring()
+    attempt.answer()
+    await until(office.store, claim.call.id, "answered")
+    await attempt.until_spoken()
+    file = bench.recordings / box_name(claim.call.id, 1)
+    while not there(file):
+        await attempt.tick()
+        await asyncio.sleep(0.02)
+    await office.hears(attempt, "please do not record this call")
+    while there(file):
+        await attempt.tick()
+        await asyncio.sleep(0.02)
+    await office.hears(attempt, "thank you")
+    attempt.end()
+    await run
+    assert not there(file)
+    answer = await bench.client.get(f"/v1/calls/{claim.call.id}/black_box")
+    assert answer.status_code == 404
+
+
+async def test_nothing_from_the_line_is_kept_before_the_announcement_was_heard(
+    bench: Bench,
+) -> None:
+    office = office_of(bench, announcement="this call is recorded, you know.")
+    call = await held(office, listens=True)
+    entries = [
+        json.loads(line)
+        for line in ZipFile(
+            io.BytesIO((await bench.client.get(f"/v1/calls/{call.id}/black_box")).content)
+        )
+        .read("entries.jsonl")
+        .splitlines()
+    ]
+    kept = ["pcm" in one for one in entries if one["is"] == "tick"]
+    first = kept.index(True)
+    assert 40 < first < len(kept) - 40
+    assert all(kept[first:])
+    assert not any("redacted" in one for one in entries if one["is"] == "answer")
+
+
+def there(file: Path) -> bool:
+    return file.exists()
 
 
 async def test_one_that_is_too_large_says_so(bench: Bench) -> None:

@@ -171,3 +171,18 @@ async def test_contacts_of_a_campaign_are_uris_too(bench: Bench) -> None:
         ("sip:eve@evil.example", "refused"),
     ]
     assert "no SIP URI that an active trunk takes" in listed[1]["error"]
+
+
+async def test_two_dialects_take_them_and_the_third_has_no_room(bench: Bench) -> None:
+    made = await bench.client.post("/v1/agents", json={"name": "Ada"})
+    agent = {"agent_id": made.json()["id"], "from_number": "+15559876543"}
+    placed = {
+        "/compat/callingbox/v1/calls": ({"to": BOB, "prompt": "hi"}, 201),
+        "/api/call": ({"phone_number": BOB, "force_now": True}, 201),
+        "/compat/oneinbox/v1/calls": ({"to_number": BOB} | agent, 422),
+    }
+    for path, (body, status) in placed.items():
+        answer = await bench.client.post(path, json=body)
+        assert answer.status_code == status, (path, answer.text)
+    listed = (await bench.client.get("/v1/calls", params={"to_number": BOB})).json()["data"]
+    assert len(listed) == 2

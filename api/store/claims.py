@@ -9,7 +9,6 @@ import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -37,7 +36,7 @@ from api.resources.attempt import Attempt
 from api.resources.call import Call
 from api.resources.claim import Claim, Claimed
 from api.resources.transfer import whose_leg
-from api.resources.trunk import NewTrunk, group_of
+from api.resources.trunk import group_of
 from api.store.budget import is_overdrawn
 from api.store.change import CallChange, Signals
 from api.store.database import Database, Transaction
@@ -323,9 +322,11 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
         newest[row.trunk or ""] = max(row.newest or 0.0, newest.get(row.trunk or "", 0.0))
         if row.concurrency_key is not None:
             on_key[row.concurrency_key] += row.live
-    bound = frozenset(await connection.scalars(_BOUND))
+    rows: Sequence[Any] = (await connection.execute(_TRUNKS)).all()
+    share = any(row.weight for row in rows)
+    bound = frozenset(await connection.scalars(_BOUND)) if share else frozenset()
     states = {}
-    for row in await connection.execute(_TRUNKS):
+    for row in rows:
         started: Sequence[float] = ()
         if row.calls_per_second is not None:
             latest = await connection.scalars(
@@ -333,11 +334,10 @@ async def read_gates(connection: AsyncConnection, now: float) -> Gates:
                 {"of_trunk": row.name, "until": now + _SKEW_S, "most": row.calls_per_second},
             )
             started = latest.all()[::-1]
-        own = NewTrunk(**{one.name: row._mapping[one.name] for one in fields(NewTrunk)})
         states[row.name] = TrunkState(
             active=row.status == "active",
             weight=row.weight,
-            group=None if row.name in bound else group_of(own),
+            group=None if row.name in bound else group_of(row),
             resting_until=row.resting_until,
             newest=newest.get(row.name, 0.0),
             max_channels=row.max_channels,

@@ -17,6 +17,7 @@ from api.base.refusals import Refused
 from api.console import agents, budget, call, calls, health, lists, live
 from api.console.forms import MAX_FORM_BYTES, form_token, read_form
 from api.console.sign_in import SESSION, sign_in, sign_in_page, sign_out
+from api.console.templating import TEMPLATES
 from api.console.visit import HOME, Page, Visit, go
 from api.http.app import refuse_nul
 from api.http.auth import Guard
@@ -58,6 +59,8 @@ def console(services: Services, guard: Guard, streams: LongAnswers) -> Sequence[
     """The routes; none where the settings want no console."""
     if not services.settings.server.console:
         return ()
+    for template in TEMPLATES.list_templates():
+        TEMPLATES.get_template(template)  # compiled now, not while somebody waits
     door = _Door(services, guard, streams)
     paths: dict[str, dict[str, Page]] = {}
     for method, path, page in _PAGES:

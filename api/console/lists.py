@@ -120,7 +120,7 @@ def form_values(
     problem: Problem | None,
 ) -> dict[str, Any]:
     """What the template of a form wants: its inputs, their texts, and what is wrong."""
-    inputs = inputs_of(model_of(operation))
+    inputs = sorted(inputs_of(model_of(operation)), key=_place)
     sent = visit.form.fields if problem is not None else {}
     at, others = ({}, []) if problem is None else errors_at(inputs, problem)
 
@@ -134,6 +134,11 @@ def form_values(
         "errors": at,
         "others": others,
     }
+
+
+def _place(one: Input) -> bool:
+    """What a thing is called, and what it must have, comes first."""
+    return not one.required and one.path != ("name",)
 
 
 async def make(listing: Listing, visit: Visit) -> Response:

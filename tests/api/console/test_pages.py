@@ -85,3 +85,51 @@ async def test_no_form_is_taken_without_our_token(bench: Bench, operator: Person
         assert answer.status_code == 403, path
         assert "not of this session" in answer.text
     assert bench.asked == []
+
+
+async def test_things_are_made_changed_and_taken_away(bench: Bench, operator: Person) -> None:
+    made = await operator.send(
+        "/new/trunks", "/new/trunks", fields={"name": "new", "priority": "7"}
+    )
+    assert made.headers["location"] == "/console/trunks/new"
+    fields = {"description": "Berlin", "allow_refer": "true", "allowed_prefixes": '["+49"]'}
+    await operator.send("/trunks/new", "/trunks/new", fields=fields)
+    trunk = (await bench.client.get("/v1/trunks/new")).json()
+    assert (trunk["priority"], trunk["description"], trunk["allow_refer"]) == (7, "Berlin", True)
+    assert trunk["allowed_prefixes"] == ["+49"]
+    wrong = await operator.send("/trunks/new", "/trunks/new", 422, {"max_channels": "0"})
+    assert "greater than or equal to 1" in wrong.text
+    gone = await operator.send("/trunks/new/delete", "/trunks/new")
+    assert gone.headers["location"] == "/console/trunks"
+    await operator.open("/trunks/new", 404)
+    await operator.send("/trunks/carrier/explode", "/trunks", 404)
+
+
+async def test_the_budget_is_limited(bench: Bench, operator: Person) -> None:
+    await operator.send("/budget", "/budget", fields={"limit_milli_cents": "500000"})
+    assert (await bench.client.get("/v1/budget")).json()["limit_milli_cents"] == 500_000
+    await operator.send("/budget", "/budget", 422, {"limit_milli_cents": "-1"})
+    await operator.send("/budget", "/budget", fields={"limit_milli_cents": ""})
+    assert (await bench.client.get("/v1/budget")).json()["limit_milli_cents"] is None
+
+
+async def test_a_key_is_shown_once_and_revoked(bench: Bench, operator: Person) -> None:
+    fields = {"name": "crm", "scope": "call"}
+    page = (await operator.send("/new/keys", "/new/keys", 200, fields)).text
+    (key,) = [one for one in await bench.store.keys.list() if one.name == "crm"]
+    assert key.prefix in page
+    assert "shown once" in page
+    assert "sk_" not in (await operator.open(f"/keys/{key.id}")).replace(key.prefix, "")
+    await operator.send(f"/keys/{key.id}/revoke", f"/keys/{key.id}")
+    assert [one.revoked_at is None for one in await bench.store.keys.list()] == [True, False]
+    (own,) = [one for one in await bench.store.keys.list() if one.name == "tests"]
+    await operator.send(f"/keys/{own.id}/revoke", f"/keys/{own.id}", 409)
+
+
+async def test_a_campaign_is_started_and_paused(bench: Bench, operator: Person) -> None:
+    campaign = (await tell(bench, "Maria")).campaign
+    page = f"/campaigns/{campaign}"
+    for action, status in (("start", "running"), ("pause", "paused"), ("resume", "running")):
+        await operator.send(f"{page}/{action}", page)
+        assert (await bench.client.get(f"/v1{page}")).json()["status"] == status
+    await operator.send(f"{page}/delete", page, 409)

@@ -21,7 +21,7 @@ PARTS: Final = tuple((part, words) for _, part, words in _MARKS)
 
 
 async def show_call(visit: Visit) -> Response:
-    """Everything that is known of it; followed live until it is over."""
+    """Everything that is known of it; followed live until it is over, with its recording then."""
     told = await _told(visit)
     return visit.page("call.html", styled=told["marks"] is not None, **told)
 
@@ -43,7 +43,7 @@ async def _followed(visit: Visit, call_id: str) -> AsyncIterator[str]:
     while True:
         with store.bus.subscribe(call_id) as news:
             told = await _told(visit)
-            yield message("call", visit.fragment("call_body.html", **told))
+            yield message("call", visit.fragment("call_body.html", **told | {"marks": None}))
             if told["over"]:
                 yield message("over", "")
                 return
@@ -58,6 +58,7 @@ async def _told(visit: Visit) -> dict[str, Any]:
     turns = (await visit.ask("get_transcript", call_id=call_id))["turns"]
     deliveries = (await visit.ask("list_call_deliveries", call_id=call_id))["data"]
     events = await visit.services.store.calls.events(call_id)
+    over = bool(events) and events[-1].terminal
     longest = max((turn["timings"].get("wire_ms") or 0 for turn in turns), default=0)
     return {
         "title": f"Call to {call['to_number']}",
@@ -68,8 +69,8 @@ async def _told(visit: Visit) -> dict[str, Any]:
         "parts": PARTS,
         "deliveries": deliveries,
         "events": events,
-        "marks": _marks(call, attempts, turns),
-        "over": bool(events) and events[-1].terminal,
+        "marks": _marks(call, attempts, turns) if over else None,
+        "over": over,
     }
 
 

@@ -25,3 +25,7 @@ document.addEventListener("submit", (event) => {
   const asked = event.target.dataset.confirm;
   if (asked && !window.confirm(asked)) event.preventDefault();
 });
+// A call that was followed is over: its page now has the recording.
+document.addEventListener("htmx:sseClose", (event) => {
+  if (event.detail.type === "message") window.location.reload();
+});

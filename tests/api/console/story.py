@@ -83,7 +83,7 @@ async def _claimed(bench: Bench, **values: Any) -> str:
 
 
 async def _answered(bench: Bench, text: str, file: str | None = None) -> tuple[str, float]:
-    calls, at = bench.store.calls, time.time() - 60
+    calls, at = bench.store.calls, time.time() + 5  # a call is not answered before it is placed
     call_id = await _claimed(
         bench,
         prompt=f"Confirm. {text}",
@@ -157,9 +157,9 @@ async def _busy(bench: Bench, text: str) -> str:
     return call_id
 
 
-async def answered(bench: Bench, text: str) -> str:
-    """A call that goes on: its id."""
-    return (await _answered(bench, text))[0]
+async def answered(bench: Bench, text: str, file: str | None = None) -> str:
+    """A call that goes on, and is recorded in `file`: its id."""
+    return (await _answered(bench, text, file))[0]
 
 
 def record(path: Path, seconds: int) -> None:

@@ -3,17 +3,21 @@
 import os
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Dialog, Page, async_playwright
 
+from api.resources.attempt import Ended
+from api.resources.turn import Turn
 from tests.api.conftest import Bench
-from tests.api.console.story import HOSTILE, answered, tell
+from tests.api.console.story import HOSTILE, answered, record, tell
 from tests.api.console.test_pages import LISTS, NEW, things
+from tests.api.story import NORMAL
 
 CHROMIUM: Final = shutil.which("chromium")
 #: A scheme each, so that every page is opened twice.
@@ -45,7 +49,12 @@ def listen(page: Page) -> list[str]:
     """What the browser complains of from now on: errors, and what the policy forbade."""
     found: list[str] = []
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("dialog", lambda dialog: found.append(f"dialog: {dialog.message}"))
+
+    async def agree(dialog: Dialog) -> None:
+        found.append(f"dialog: {dialog.message}")
+        await dialog.accept()
+
+    page.on("dialog", agree)
     page.on(
         "console",
         lambda said: found.append(said.text) if said.type in {"error", "warning"} else None,
@@ -93,18 +102,40 @@ async def faults_of(page: Page) -> list[tuple[str, str, str]]:
     ]
 
 
-async def test_a_page_follows_its_call(bench: Bench, browser: Browser) -> None:
-    call_id = await answered(bench, "Maria")
+async def test_a_call_is_followed_hung_up_and_played(bench: Bench, browser: Browser) -> None:
+    call_id = await answered(bench, "Maria", "followed.wav")
     page = await browser.new_page()
     complaints = listen(page)
     await sign_in(page, bench)
     await page.goto(f"{bench.services.url}/console/live")
     await page.click("text=+15551234567")
     await page.wait_for_selector("text=Hang up")
-    page.once("dialog", lambda dialog: dialog.accept())
+    now = time.time()
+    await bench.store.calls.add_turn(call_id, Turn("person", "still <b>there</b>?", now, now + 1))
+    await page.wait_for_selector("text=still <b>there</b>?")
     await page.click("text=Hang up")
     await page.wait_for_load_state()
     assert bench.asked == [f"{call_id}:hangup"]
-    del complaints[:]  # the question was one
-    await bench.store.calls.request_hang_up(call_id)
+    assert complaints == ["dialog: Hang up this call?"]
+    record(bench.recordings / "followed.wav", 10)
+    ended = Ended(time.time() + 20, NORMAL, "operator_hangup", recording_path="followed.wav")
+    await bench.store.calls.record_ended(call_id, ended)
+    await page.wait_for_selector("#wave div")  # the page came anew, with the recording
+    await page.click(".turn.agent .seek")
+    await page.wait_for_selector(".turn.agent.now")
+    assert len(complaints) == 1
+
+
+async def test_an_agent_is_checked_as_one_types(bench: Bench, browser: Browser) -> None:
+    page = await browser.new_page()
+    complaints = listen(page)
+    await sign_in(page, bench)
+    await page.goto(f"{bench.services.url}/console/new/agents")
+    await page.fill("#i-name", "Ada")
+    await page.fill("#i-voice--id", "nobody")
+    await page.wait_for_selector("text=there is no voice 'nobody'")
+    await page.fill("#i-voice--id", "en")
+    await page.wait_for_selector("text=there is no voice 'nobody'", state="detached")
+    await page.click("text=Save")
+    await page.wait_for_selector("h1:has-text('Ada')")
     assert complaints == []

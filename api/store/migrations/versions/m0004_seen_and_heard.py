@@ -29,6 +29,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
     )
+    web: sa.Column[bool] = sa.Column("web", sa.Boolean(), server_default=sa.false(), nullable=False)
+    op.add_column("calls", web)
+    op.create_table(
+        "web_call_tokens",
+        sa.Column("token_hash", sa.String(64), nullable=False),
+        sa.Column("agent_id", sa.String(36), nullable=False),
+        sa.Column("origin", sa.String(300), nullable=False),
+        sa.Column("api_key_id", sa.String(36)),
+        sa.Column("variables", sa.JSON(), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["agents.id"],
+            name=op.f("fk_web_call_tokens_agent_id_agents"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_call_tokens")),
+    )
+    op.create_index("ix_web_call_tokens_origin", "web_call_tokens", ["origin"])
     listed = sa.Column("sip_uris", sa.JSON(), server_default="[]", nullable=False)
     op.add_column("trunks", listed)
     weight = sa.Column("weight", sa.Integer(), server_default="0", nullable=False)

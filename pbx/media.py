@@ -595,7 +595,7 @@ class MediaServer:
         if now < self._watched_at + 1:
             return
         if self._latch != "off":
-            for leg in self._connected:
+            for leg in (one for one in self._legs if one.connected):
                 leg.port.wait_for_strangers(leg.seeks or not leg.heard)
         strays = self.stray_packets
         if strays - self._strays_watched >= _FLOOD and now >= self._told_at + _TOLD_EVERY_S:

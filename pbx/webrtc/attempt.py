@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Literal
 
 from pbx.audio_watch import AudioWatch, TrunkAudio
@@ -13,6 +13,7 @@ from pbx.switch import (
     Answered,
     Attempt,
     AudioLost,
+    AudioProblem,
     AudioRestored,
     Cause,
     Digit,
@@ -83,6 +84,11 @@ class WebAttempt:
     @property
     def rate(self) -> int:
         return self._leg.rate
+
+    @property
+    def problems(self) -> Sequence[AudioProblem]:
+        """None: what a browser does not hear, nobody tells."""
+        return ()
 
     def begin(self, client: str | None) -> None:
         """Connect; the offer came from the address `client`. It is answered once that is done."""

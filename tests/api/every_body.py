@@ -422,6 +422,31 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
             {"": "/answer/transfer", "/summary_instructions": None},
             renew=in_progress,
         ),
+        **{
+            f"POST /v1/calls/{{call_id}}/{action}": Case(
+                (body,),
+                {"call_id": (await in_progress())["call_id"]},
+                shown={"": None},
+                renew=in_progress,
+            )
+            for action, body in (
+                ("say", {"text": "One moment please."}),
+                ("whisper", {"text": "They are a regular."}),
+                ("press", {"digits": "1"}),
+            )
+        },
+        "POST /v1/web_call_tokens": Case(
+            (
+                {
+                    "agent_id": agent_id,
+                    "origin": "https://www.example.org",
+                    "ttl_seconds": 60,
+                    "variables": {"patient": "Maria Lopez"},
+                    "metadata": {"customer": "42"},
+                },
+            ),
+            shown={"/variables": None, "/metadata": None, "/ttl_seconds": None},
+        ),
         "POST /v1/voices/preview": Case(
             ({**PREVIEW, "voice": "en", "language": "en"},), shown={"": None}
         ),

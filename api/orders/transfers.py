@@ -28,6 +28,8 @@ async def order_transfer(store: Store, calls: Calls, call: Call, wish: TransferW
 
     Raises NotFound, Conflict, Invalid in the words of the wish, Unaffordable.
     """
+    if call.direction == "web":
+        raise Conflict("web_call", "a browser is not handed over to a telephone line")
     try:
         wish = replace(wish, number=await read_destination(store, calls, wish.number))
     except ValueError as error:

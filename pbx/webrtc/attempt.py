@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from pbx.audio_watch import AudioWatch, TrunkAudio
 from pbx.media import MediaServer
-from pbx.relay import Relay
 from pbx.switch import (
     Answered,
     Attempt,
@@ -21,7 +20,6 @@ from pbx.switch import (
     MediaStats,
     Progress,
     SwitchRefused,
-    Transferred,
 )
 from pbx.values import check_limit
 from pbx.webrtc.leg import WebLeg
@@ -74,8 +72,6 @@ class WebAttempt:
         self._watch: AudioWatch | None = None
         self._reports = 0
         self._gaps, self._gap_s, self._gap_from = 0, 0.0, 0.0
-        self._partner: Attempt | None = None
-        self._joined: asyncio.Task[None] | None = None
 
     def bind(self, leg: WebLeg, transport: PeerTransport) -> None:
         """Give it its audio and its transport."""
@@ -123,25 +119,8 @@ class WebAttempt:
     async def refer(self, number: str) -> None:  # noqa: ARG002
         raise SwitchRefused("a browser takes no REFER", "number")
 
-    async def join(self, other: Attempt) -> None:
-        """Connect the browser with another line: the audio goes through us.
-
-        Raises SwitchRefused.
-        """
-        if self._state != "connected":
-            raise SwitchRefused("nobody is on the line: the call is not answered or over", "join")
-        relay = Relay(self.rate, other.rate)
-        self.attach(relay.first)
-        other.attach(relay.second)
-        self._partner = other
-        self._joined = asyncio.create_task(self._stay_joined(other))
-        self._queue.put_nowait(Transferred(time.time()))
-
-    async def _stay_joined(self, other: Attempt) -> None:
-        """Until either ends."""
-        async for _ in other.progress():
-            pass
-        self._end(_BY_US)
+    async def join(self, other: Attempt) -> None:  # noqa: ARG002
+        raise SwitchRefused("a browser is joined with no other line", "join")
 
     def media_stats(self) -> MediaStats:
         gap_s = self._gap_s
@@ -223,10 +202,5 @@ class WebAttempt:
                 self._work.cancel()
                 await asyncio.wait([self._work])
             await self._transport.close()
-            if self._partner is not None and self._joined is not None:
-                self._partner.attach(None)
-                await self._partner.hang_up()
-                self._joined.cancel()
-                await asyncio.wait([self._joined])
         finally:
             self._on_over(self)

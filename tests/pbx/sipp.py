@@ -154,6 +154,15 @@ class SippLab:
             yield one
 
     @contextlib.asynccontextmanager
+    async def answering_freeswitch(
+        self, scenario: str, *, calls: int = 1, limit_s: int = 120
+    ) -> AsyncIterator[Sipp]:
+        """A far end that no trunk leads to: it is dialled by its port, at the carrier's address."""
+        place = self.bed.host, _free_port(self.bed.host)
+        async with self._process(scenario, (), place, "", calls=calls, limit_s=limit_s) as one:
+            yield one
+
+    @contextlib.asynccontextmanager
     async def trunk_to(self, host: str, port: int, codecs: str = "alaw,ulaw") -> AsyncIterator[str]:
         """The name of a trunk of our Asterisk that leads to what listens there."""
         self._trunk_count += 1

@@ -37,6 +37,7 @@ from voice_loop.commands import (
 from voice_loop.config import ConversationConfig
 from voice_loop.dialogue import Dialogue
 from voice_loop.director import Director
+from voice_loop.early_media import EarlyMedia
 from voice_loop.echo import EchoCanceller
 from voice_loop.events import Echo, EndReason, Turn
 from voice_loop.faq import Faq
@@ -114,6 +115,9 @@ class Conversation:
         self._work = Work(call_id, self._post)
         self._toolset = Toolset(call_id, config.tools)
         self._turn_end = engines.turn_end
+        self._new_detector = engines.new_detector
+        self._min_confidence = engines.min_confidence
+        self._line_rate = line_rate
         self._engines = CallEngines(
             engines, line_rate, config, self._toolset, call_id, clock=self._witness.now
         )
@@ -133,17 +137,7 @@ class Conversation:
         speeches = SpeechFactory(engines.tts.rate, line_rate, config.interruptible)
         self._prepared = prepared_speeches(speeches)
         self._render = Renderer(self._prepared, config, self._engines, lines)
-        turns = self._turns = TurnDetector(
-            config.floor.end_of_turn_ms,
-            config.floor.longest_pause_ms,
-            config.language,
-            config.country,
-            engines.min_confidence,
-        )
-        self._watch = AnswerWatch(line_rate, config.answering, lines.greetings)
-        speech_input = SpeechInput(
-            engines.new_detector(line_rate), turns, self._watch, config.floor
-        )
+        self._turns, self._watch, speech_input = self._new_input()
         ambience = Ambience(config.ambience, line_rate, random.Random(call_id))
         barge_in = BargeIn(speech_input, config.floor, engines.onset, line_rate)
         self._echo = EchoCanceller(line_rate, call_id)
@@ -160,10 +154,26 @@ class Conversation:
             min_confidence=engines.min_confidence,
         )
         self._tick.deadline = self._director.deadline
+        self._early: EarlyMedia | None = None
+        self._heard_early: Answerer | None = None
         self._answered = False
         self._held = False
         self._expected = False
         self._decided_at = 0.0
+
+    def _new_input(self) -> tuple[TurnDetector, AnswerWatch, SpeechInput]:
+        """What judges pauses, what tells who is there, and what takes in what is heard."""
+        config, rate = self._config, self._line_rate
+        turns = TurnDetector(
+            config.floor.end_of_turn_ms,
+            config.floor.longest_pause_ms,
+            config.language,
+            config.country,
+            self._min_confidence,
+        )
+        watch = AnswerWatch(rate, config.answering, phrases(config.language).greetings)
+        heard = SpeechInput(self._new_detector(rate), turns, watch, config.floor)
+        return turns, watch, heard
 
     # What the outside calls -------------------------------------------------------------
 
@@ -188,6 +198,19 @@ class Conversation:
         if self._config.first_sentence_mode != "generated":
             await self._engines.warm_up(self._dialogue.messages())
 
+    async def unreached(self) -> Answerer | None:
+        """Listen to early media from now on; tells once it is clear that nobody is reached.
+
+        None where it does not matter who answers. Cancelled at the answer.
+        """
+        if self._config.voicemail == "ignore":
+            return None
+        _, watch, speech_input = self._new_input()
+        early = self._early = EarlyMedia(
+            self._call_id, speech_input, watch, self._engines.transcribe, self._min_confidence
+        )
+        return await early.unreached()
+
     def expect(self, heard: Samples) -> None:
         """See `voice_loop.ports.ForewarnedPeer`."""
         if self._answered and not self._held:
@@ -197,6 +220,8 @@ class Conversation:
     def exchange(self, heard: Samples, arrived_at: float, now: float) -> Samples | None:
         """The media tick (`voice_loop.ports.AudioPeer`)."""
         if not self._answered:
+            if self._early is not None:
+                self._early.hear(heard, arrived_at)
             return None
         try:
             if self._held:
@@ -271,6 +296,11 @@ class Conversation:
         return self._watch.answerer
 
     @property
+    def heard_early(self) -> Answerer | None:
+        """Who was there before the answer; None where nothing was heard."""
+        return self._heard_early if self._early is None else self._early.answerer
+
+    @property
     def with_human(self) -> bool:
         """Whether somebody let the agent finish and then answered, as no machine does."""
         return self._director.with_human
@@ -285,6 +315,10 @@ class Conversation:
 
         The line is hung up when this returns, whatever happened, unless it was transferred.
         """
+        if (early := self._early) is not None:
+            self._heard_early, self._early = early.answerer, None
+            if early.announced_tone:
+                self._watch.announce()
         self._answered = True
         self._witness.began()
         reason: EndReason | None = None

@@ -101,6 +101,11 @@ _MACHINES: Final[Mapping[Who, str]] = {
     "unavailable": "An announcement or a busy tone took the call.",
     "fax": "A fax machine took the call.",
 }
+_UNREACHED: Final = "Before the answer, {} told that nobody is reached."
+_TOLD_BY: Final[Mapping[Who, str]] = {
+    "unavailable": "an announcement or a tone",
+    "fax": "a fax machine",
+}
 _ANSWERED_BY: Final[Mapping[Who, AnsweredBy]] = {
     **dict.fromkeys(_MACHINES, "machine"),
     "menu": "ivr",
@@ -213,6 +218,10 @@ class CallRunner:
         self._pressed = False
         self._end_reason: str | None = None
         self._talk: asyncio.Task[events.EndReason] | None = None
+        self._early: asyncio.Task[None] | None = None
+        """Listens to early media, until the answer."""
+        self._unreached: Answerer | None = None
+        """For whom we hung up before the answer."""
         self._identity = Identity()
         self._scribe = LedgerWriter(claim.call.id)
         self._story = CallLog(claim, config.meter)
@@ -490,7 +499,8 @@ class CallRunner:
                 await asyncio.wait([writing])
         finally:
             # Reached at once when the server stops in the middle of the waits above.
-            beside = [task for task in (prepare, writing, self._talk) if task is not None]
+            tasks = (prepare, writing, self._talk, self._early)
+            beside = [task for task in tasks if task is not None]
             for task in beside:
                 task.cancel()
             recorded = recorder is not None and await recorder.close(time.time())
@@ -529,8 +539,13 @@ class CallRunner:
                             self._scribe.note(
                                 partial(calls.record_early_media, call_id, at, sip_call_id)
                             )
+                            self._early = asyncio.create_task(
+                                self._give_up_unreached(attempt, conversation)
+                            )
                         case Answered(at, sip_call_id):
                             self._answered_at = at
+                            if self._early is not None:
+                                self._early.cancel()
                             self._story.answered(sip_call_id)
                             if self._recording is not None:
                                 self._recording.answered(at)
@@ -582,6 +597,12 @@ class CallRunner:
             self._limit = None
             self._clear_audio_limit()
         return None
+
+    async def _give_up_unreached(self, attempt: Attempt, conversation: Conversation) -> None:
+        """Hang up where what is heard before the answer tells that there will be none."""
+        self._unreached = await conversation.unreached()
+        if self._unreached is not None:
+            await attempt.hang_up()
 
     def _recording_file(self) -> RecordingFile | None:
         folder, recording = self._config.recordings, self._recording
@@ -791,6 +812,10 @@ class CallRunner:
         if machine and answerer is not None and cause.state == "completed":
             message = _MACHINES.get(answerer.who, _MACHINES["voicemail"])
             cause = replace(cause, state="no_answer", message=message)
+        heard = None if self._conversation is None else self._conversation.heard_early
+        if self._unreached is not None and cause.state == "canceled" and not self._canceled:
+            message = _UNREACHED.format(_TOLD_BY[self._unreached.who])
+            cause, reason = replace(cause, state="no_answer", message=message), "unavailable"
         return await self._over(
             Ending(
                 at=at,
@@ -803,6 +828,7 @@ class CallRunner:
                 and (bool(self._call.returns) or (self._config.calls.analysis and self._heard())),
                 unknown=cause.name in {"pbx_lost_call", "unknown"} and not answered,
                 answered_by=self._answerer() if answered else None,
+                heard_early=None if heard is None or heard.who == "unknown" else _told(heard),
                 answerer=None if answerer is None or not answered else _told(answerer),
                 media=_counted(media),
                 quality=self._quality(attempt, media),

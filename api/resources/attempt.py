@@ -52,6 +52,8 @@ class Attempt:
     amount_milli_cents: int | None
     answerer: JsonObject | None
     """Who answered, with the evidence, as the line showed it."""
+    heard_early: JsonObject | None
+    """The same, of what was heard before the answer; None where nothing told anything."""
     found_answered_by: AnsweredBy | None
     """What `answered_by` was before it was corrected; None where it was not."""
     recording_node: str | None
@@ -109,6 +111,8 @@ class Ended:
     """Of the line; None where nobody answered."""
     answerer: JsonObject | None = None
     """As `Attempt.answerer`."""
+    heard_early: JsonObject | None = None
+    """As `Attempt.heard_early`."""
     recording_path: str | None = None
     """Relative to the recordings folder."""
     recording_seconds: float = 0.0
@@ -149,6 +153,10 @@ class AttemptObject(Resource):
     answered_by: AnsweredBy | None
     answerer: AnswererObject | None = Field(
         description="Who answered in detail; null where nobody did."
+    )
+    heard_early: AnswererObject | None = Field(
+        description="What was heard before the answer, its time from the beginning of early media; "
+        "null where nothing was that tells anything."
     )
     found_answered_by: AnsweredBy | None = Field(
         description="What `answered_by` was before somebody corrected it; null where nobody did."

@@ -303,6 +303,7 @@ class CallLedger:
                 "unknown": ended.unknown,
                 "recording_path": ended.recording_path,
                 "answerer": None if ended.answerer is None else dict(ended.answerer),
+                "heard_early": None if ended.heard_early is None else dict(ended.heard_early),
             }
             if (recorded := mine.recording_facts) is not None:
                 # Where the server was killed, nobody has noted that.

@@ -521,6 +521,7 @@ attempts = Table(
     Column("recording_node", String(64)),
     Column("recording", Json),
     Column("answerer", Json),
+    Column("heard_early", Json),
     Column("found_answered_by", String(16)),
     UniqueConstraint("call_id", "number"),
     one_of(

@@ -109,6 +109,12 @@ PERSONAS: Final[Sequence[Persona]] = (
         ("not_in_service",),
         ("Progress()", "Playback(${SOUNDS}/not_in_service,noanswer)", "Wait(0.3)", "Hangup(1)"),
     ),
+    Persona(
+        "+1555010037",
+        "intercept",
+        "is told by special information tones that nobody is reached, and by no SIP",
+        steps=("Progress()", "Playtones(!950/330,!1400/330,!1800/330,0)", "Wait(40)", "Hangup(1)"),
+    ),
     Persona("+1555010015", "rejecter", "declines: SIP 403", steps=(*_RING, "Hangup(21)")),
     Persona("+1555010016", "hasty", "hangs up at once after the answer",
             steps=(*_RING, "Answer()", "Hangup(16)")),

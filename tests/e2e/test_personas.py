@@ -56,6 +56,7 @@ AHEAD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("stutterer", {"max_duration_seconds": 20}),
     *((called, {}) for called in ("wrong person", "decliner", "silent", "quitter", "hasty")),
     *((called, {}) for called in REFUSED),
+    ("intercept", {}),
 )
 
 
@@ -120,6 +121,18 @@ async def test_unanswered(phone: Phone, called: str) -> None:
     assert not await phone.turns(call["id"])
     as_revox = await phone.ask("GET", f"/api/call/{call['id']}")
     assert as_revox["call"]["last_call_attempt"]["dial_error"] == DIAL_ERRORS[called]
+
+
+async def test_tones_before_the_answer_end_the_call(phone: Phone) -> None:
+    """They tell that nobody is reached, and no SIP does."""
+    call = await phone.call("intercept")
+    assert (call["status"], call["end_reason"]) == ("no_answer", "unavailable")
+    assert (call["answered_at"], call["sip_code"]) == (None, 487)
+    (attempt,) = (await phone.ask("GET", f"/v1/calls/{call['id']}/attempts"))["data"]
+    assert attempt["answerer"] is None
+    assert attempt["heard_early"]["who"] == "unavailable"
+    assert attempt["heard_early"]["evidence"] == ["special information tones"]
+    assert ended_once(phone, call)
 
 
 async def test_early_media_is_told(phone: Phone) -> None:

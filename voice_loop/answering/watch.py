@@ -259,6 +259,15 @@ class AnswerWatch:
         self._decide(who, "language model")
         return None if self.answerer is before else self.answerer
 
+    @property
+    def announced(self) -> bool:
+        """Whether a tone was announced, after which one may speak."""
+        return self._announced
+
+    def announce(self) -> None:
+        """A tone was announced before the answer."""
+        self._announced = True
+
     def press(self) -> None:
         """The far end pressed a key."""
         self._keys_until = self._frame + _KEY_FRAMES

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add who is signed in, what pages call by, and which URIs trunks take.
+    """Add who is signed in, what was heard before answers, what pages call by, and URIs taken.
 
     A web call's `direction` stays `inbound` in its row: SQLite would have to make the table anew
     to take another word for it.
@@ -29,6 +29,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
     )
+    op.add_column("attempts", sa.Column("heard_early", sa.JSON()))
     web: sa.Column[bool] = sa.Column("web", sa.Boolean(), server_default=sa.false(), nullable=False)
     op.add_column("calls", web)
     op.create_table(

@@ -36,6 +36,10 @@ class Administration(Transport):
         answer = await self.request("GET", "/healthz", good=frozenset({503}))
         return read(HealthObject, parse(answer.content))
 
+    async def get_metrics(self) -> str:
+        """The server's numbers, in Prometheus' text format."""
+        return (await self.request("GET", "/metrics")).text
+
     async def get_openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
         document: dict[str, Any] = parse((await self.request("GET", "/openapi.json")).content)

@@ -28,6 +28,7 @@ DESCRIPTION: Final = (
 #: Tag to description, in the order of the reference.
 TAGS: Final[Mapping[str, str]] = {
     "calls": "Place calls, follow them, end them, read what came of them.",
+    "web calls": "Calls from browsers, listening in on calls, and speaking into them.",
     "agents": "Who calls: kept configurations, with their versions and numbers.",
     "engines": "Language models, transcribers and voices that agents can name.",
     "campaigns": "Many calls from one template, paced.",

@@ -237,7 +237,7 @@ class _TrunkFields(Body):
         default=None,
         max_length=200,
         description=_DIAL_STRING,
-        examples=["Local/{number}@from-internal/n"],
+        examples=["PJSIP/{number}@{trunk}"],
     )
     number_rules: list[NumberRule] = Field(
         default=[], max_length=50, description=_NUMBER_RULES, examples=[[_RULE]]
@@ -282,9 +282,7 @@ class TrunkObject(Resource):
     priority: int = Field(description=_PRIORITY, examples=[10])
     weight: int = Field(description=_WEIGHT, examples=[3])
     pbx: str | None = Field(description=_PBX, examples=["berlin"])
-    dial_string: str | None = Field(
-        description=_DIAL_STRING, examples=["Local/{number}@from-internal/n"]
-    )
+    dial_string: str | None = Field(description=_DIAL_STRING, examples=["PJSIP/{number}@{trunk}"])
     number_rules: list[NumberRule] = Field(description=_NUMBER_RULES, examples=[[_RULE]])
     caller_rules: list[NumberRule] = Field(description=_CALLER_RULES, examples=[[_RULE]])
     inbound_number_rules: list[NumberRule] = Field(

@@ -78,7 +78,7 @@ class WebCallTokenObject(Resource):
         description="Shown once; only its hash is stored.",
         examples=["wct_Yk3vPzqW8vJt0bqk2m0d1nB6yKQmQ3gH0uR4sT5xZ7c"],
     )
-    agent_id: str
+    agent_id: str = Field(examples=["6f1c2d3e-4b5a-4c6d-8e7f-901234567890"])
     origin: str = Field(examples=["https://www.example.org"])
     expires_at: Timestamp
 

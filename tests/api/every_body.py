@@ -655,6 +655,17 @@ async def make_cases(bench: Bench) -> dict[str, Case]:
                 "/overrides/first_message": "/native/agent/first_sentence",
             },
         ),
+        f"POST {oneinbox}/calls/web": Case(
+            (
+                {
+                    "agent_id": agent_id,
+                    "origin": "https://www.example.org",
+                    "variables": {"patient": "Maria Lopez"},
+                    "metadata": {"customer": "42"},
+                },
+            ),
+            shown={"/origin": None, "/variables": None, "/metadata": None},
+        ),
         f"PATCH {oneinbox}/calls/{{call_id}}": Case(
             ({"outcome": "Booked"},),
             {"call_id": (await story.completed(bench.store)).id},

@@ -55,6 +55,7 @@ _OPTIONS: Final = "an enum has options, different ones, and nothing else has any
 _RETRY: Final = "must be hours, days and a zone in which calls can be made"
 #: The same, where the refusal has no code of its own.
 REFUSED: Final[Mapping[str, str]] = {
+    "OneInboxCreateWebCall.origin": "a page's origin, of the request where none is given",
     "*.account_code": "letters, digits and few signs, once it is filled in",
     "*.caller_name": "at most 80 characters, once it is filled in",
     "*.sip_headers": "names and values that an INVITE may have",

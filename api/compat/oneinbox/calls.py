@@ -58,7 +58,7 @@ class OneInboxCallList(BaseModel):
 class OneInboxWebCall(BaseModel):
     """Where a page calls, and with what."""
 
-    agent_id: str
+    agent_id: str = Field(examples=["6f1c2d3e-4b5a-4c6d-8e7f-901234567890"])
     server_url: str = Field(
         examples=["https://calls.example.org/v1/web_call_offers"],
         description="The page POSTs `{token, sdp}` there, and is answered with `{call_id, sdp}`.",

@@ -31,6 +31,7 @@ def test_a_key_gets_its_scope_and_limit_and_the_list_shows_them(config: str) -> 
     assert [(key["name"], key["scope"], key["rate_limit_per_minute"]) for key in listed] == [
         ("for-read", "read", None),
         ("for-call", "call", None),
+        ("for-listen", "listen", None),
         ("for-admin", "admin", None),
         ("old-way", "admin", 600),
     ]
@@ -59,4 +60,4 @@ def test_a_key_gets_its_dialect(config: str) -> None:
 def test_an_unknown_scope_is_bad_usage(config: str) -> None:
     code, told = offhook(config, "create", "x", "--scope", "root")
     assert code == 2
-    assert "'read', 'call', 'admin'" in told
+    assert "'read', 'call', 'listen', 'admin'" in told

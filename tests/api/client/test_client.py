@@ -382,6 +382,7 @@ async def _administration(client: OffhookClient, folder: Path) -> None:
     sounds = await all_of(client.list_sounds())
     assert ("hold_music.ogg", 12_000) in {(one.id, one.duration_ms) for one in sounds}
     assert (await client.get_health()).checks["pbx"].message == "logged in"
+    assert "offhook_calls_active" in await client.get_metrics()
     assert (await client.get_openapi())["openapi"].startswith("3.1")
     assert "<!doctype html>" in (await client.get_reference()).lower()
     assert (await client.get_llms_text()).startswith("# Offhook")

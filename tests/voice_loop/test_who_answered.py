@@ -249,6 +249,19 @@ async def test_a_busy_tone_after_the_answer_is_hung_up_on() -> None:
     for heard in frames(cadence((425,), (0.5, 0.5), 5)):
         await call.tick(heard // 6)
     assert who(call) == "unavailable"
+    heard_ms = call.ms
+    assert await ends(call) == "unavailable"
+    assert call.ms - heard_ms < 3_000
+
+
+async def test_nobody_hears_a_busy_tone_to_its_end() -> None:
+    call = await answered(**LEAVE, opening_delay_ms=5_000)
+    for heard in frames(cadence((425,), (0.5, 0.5), 30)):
+        if not call.is_over:
+            await call.tick(heard // 6)
+    assert call.is_over
+    assert await call.end() == "unavailable"
+    assert call.ms < 25_000
 
 
 async def test_a_fax_machine_is_hung_up_on() -> None:

@@ -105,6 +105,8 @@ AnswerEvent = Answerer | Beep | GreetingOver | GreetingGoesOn
 _GREETING_FRAMES: Final = 1500 // FRAME_MS
 _AFTER_FRAMES: Final = 5_000 // FRAME_MS
 _WITHIN_FRAMES: Final = 90_000 // FRAME_MS
+#: Busy tones and announcements that are repeated are not heard to their end.
+_ANNOUNCEMENT_FRAMES: Final = 20_000 // FRAME_MS
 #: A key that is pressed may be heard for so long around the event that tells of it.
 _KEY_FRAMES: Final = 500 // FRAME_MS
 #: Silence of this length parts what is said at the answer into two.
@@ -480,24 +482,27 @@ class AnswerWatch:
 
     def _greeting(self) -> list[AnswerEvent]:
         """Whether a voicemail, a screener or an announcement has finished."""
-        config, stretch = self._config, self._stretch
-        if self.answerer.who not in {"voicemail", "screening", "unavailable"} or stretch is None:
+        config, stretch, who = self._config, self._stretch, self.answerer.who
+        if who not in {"voicemail", "screening", "unavailable"}:
             return []
+        known = self.answerer.at_ms // FRAME_MS
+        last, onset = (known, -1) if stretch is None else (stretch.last, stretch.onset)
         if self._over_at is not None:
-            if self.answerer.who == "screening":
+            if who == "screening":
                 return []
-            goes_on = stretch.last == self._frame and self._recent >= _SPEECH_FRAMES
+            goes_on = last == self._frame and self._recent >= _SPEECH_FRAMES
             if goes_on and not self._beeped:
                 self._over_at = None
                 return [GreetingGoesOn()]
             return []
         wait_ms = config.greeting_pause_ms
-        if self.answerer.who == "voicemail" and self._announced:
+        if who == "voicemail" and self._announced:
             wait_ms = config.tone_wait_ms
         elif self._closing:
             wait_ms = config.closing_ms
-        if self._frame - max(stretch.last, self._sounded) >= wait_ms // FRAME_MS:
-            self._over_at, self._over_onset = self._frame, stretch.onset
+        silent = self._frame - max(last, self._sounded) >= wait_ms // FRAME_MS
+        if silent or (who == "unavailable" and self._frame - known >= _ANNOUNCEMENT_FRAMES):
+            self._over_at, self._over_onset = self._frame, onset
             return [GreetingOver(beeped=False)]
         return []
 

@@ -29,6 +29,9 @@ _SECRET = f"whsec_{base64.b64encode(bytes(24)).decode()}"
 #: What the test bed is made of.
 _BED = {"dpkg", "sh", "setpriv", "asterisk", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
+#: Says where the C library is: aioice's way to this machine's addresses asks it, once.
+_ASKED = {"ldconfig"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _watchful() -> None:
@@ -57,7 +60,7 @@ async def test_demo(tmp_path: Path) -> None:
     assert code == 0, err
     assert json.loads(out)["result_status"] == "completed"
     assert_still(watch)
-    assert watch.started() <= _BED
+    assert watch.started() <= _BED | _ASKED
 
 
 async def test_doctor(settings: Settings, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ async def test_doctor(settings: Settings, tmp_path: Path) -> None:
     assert code == 0, out + err
     assert "loaded and warm" in out
     assert_still(watch)
-    assert watch.started() == set()
+    assert watch.started() <= _ASKED
 
 
 async def test_bench(tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ async def test_bench(tmp_path: Path) -> None:
     code, out, err = await watch.run(_OFFHOOK, "bench", "engines")
     assert code == 0, out + err
     assert_still(watch)
-    assert watch.started() == set()
+    assert watch.started() <= _ASKED
 
 
 async def test_server(settings: Settings, tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ async def test_server(settings: Settings, tmp_path: Path) -> None:
         await until(lambda: receiver.verified)
     assert any("Microsoft" in path for path in control.written())
     assert_still(watch)
-    assert watch.started() == set()
+    assert watch.started() <= _ASKED
 
 
 async def listening(server: Process) -> str:

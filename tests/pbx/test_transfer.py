@@ -208,7 +208,7 @@ async def test_a_far_end_that_fails_is_lost_by_freeswitch(
 
 @every_kind
 @pytest.mark.parametrize(
-    "number", ["", "+1@evil", "sip:+1@evil", "+1,1,g", "+1\r\nAction: x", "+1${SHELL(id)}", "+1;x"]
+    "number", ["", "+1@evil", "sip:a@evil;x", "+1,1,g", "+1\r\nAction: x", "+1${SHELL(id)}", "+1;x"]
 )
 async def test_a_hostile_number_is_not_asked_for(switch: Switch, number: str) -> None:
     (attempt,) = await call(switch, "echo")

@@ -65,15 +65,24 @@ def _preview(visit: Visit, agent: Mapping[str, Any]) -> dict[str, Any]:
     fields = AgentFields.model_construct(**known)
     found = [one for one in templates(fields) if len(one.path) == 1]
     own = Variables(agent.get("variables") or {})
-    query = visit.request.query_params
+    filled_in = variables_of(visit.request.query_params)
     names = sorted({name for one in found for name in one.names})
-    given = {name: query.get(_GIVEN + name, "") for name in names}
+    given = {name: filled_in.get(name, "") for name in names}
     open_ = {name: f"{{{{{name}}}}}" for name in names}  # what nobody gave stays as it stands
     first = {name: value for name, value in given.items() if value}
     variables = {**open_, **{name: own[name] for name in names if name in own}, **first}
     return {
         "given": given,
         "previewed": [(one.path[0], render(one.text, variables)) for one in found],
+    }
+
+
+def variables_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """The variables that somebody filled in, by name."""
+    return {
+        name.removeprefix(_GIVEN): value
+        for name, value in fields.items()
+        if name.startswith(_GIVEN) and value
     }
 
 

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from api.base.problems import Problem, problem_of
 from api.base.refusals import Refused
-from api.console import agents, budget, call, calls, health, lists, live
+from api.console import agents, budget, call, calls, health, lists, live, web
 from api.console.forms import MAX_FORM_BYTES, form_token, read_form
 from api.console.sign_in import SESSION, sign_in, sign_in_page, sign_out
 from api.console.templating import TEMPLATES
@@ -43,6 +43,7 @@ _PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     *agents.PAGES,
     *lists.PAGES,
     *budget.PAGES,
+    *web.PAGES,
 )
 
 
@@ -132,7 +133,7 @@ class _Door:
 
 
 def _told(visit: Visit, error: Exception) -> Response:
-    """What is wrong, as a page."""
+    """What is wrong, as a page, or as the API tells it where a script asks."""
     if isinstance(error, StoreError):
         problem = Problem(503, "store_unavailable", "the store is busy; try again")
     elif isinstance(error, HTTPException):
@@ -142,6 +143,8 @@ def _told(visit: Visit, error: Exception) -> Response:
     else:
         assert isinstance(error, Problem)
         problem = error
+    if visit.request.headers.get("accept") == "application/json":
+        return problem.response(visit.request.state.request_id)
     title = HTTPStatus(problem.status).phrase
     answer = visit.page("problem.html", problem.status, title=title, problem=problem)
     answer.headers.update(problem.headers)

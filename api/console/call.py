@@ -1,11 +1,13 @@
 """One call: its facts, what was said and heard, where the time went, what came of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
 
 from api.base.times import parse_rfc3339
+from api.calls.recording_folder import box_name
 from api.console.sse import message, until_news
 from api.console.visit import HOME, Page, Visit, go
 
@@ -61,7 +63,7 @@ async def _told(visit: Visit) -> dict[str, Any]:
     over = bool(events) and events[-1].terminal
     longest = max((turn["timings"].get("wire_ms") or 0 for turn in turns), default=0)
     return {
-        "title": f"Call to {call['to_number']}",
+        "title": f"Call to {call['to_number']}" if call["to_number"] else "Call from a browser",
         "call": call,
         "attempts": attempts,
         "turns": [{**turn, "parts": list(_parts(turn["timings"]))} for turn in turns],
@@ -71,7 +73,14 @@ async def _told(visit: Visit) -> dict[str, Any]:
         "events": events,
         "marks": _marks(call, attempts, turns) if over else None,
         "over": over,
+        "boxed": over and await asyncio.to_thread(_boxed, visit, attempts),
     }
+
+
+def _boxed(visit: Visit, attempts: list[dict[str, Any]]) -> bool:
+    """Whether a black box of the call lies here."""
+    names = [box_name(_id(visit), one["number"]) for one in attempts]
+    return any(visit.services.recordings.file(name) is not None for name in names)
 
 
 def _parts(timings: Mapping[str, float]) -> Iterator[dict[str, Any]]:
@@ -120,6 +129,11 @@ async def play_recording(visit: Visit) -> Response:
     return visit.stream(answer)
 
 
+async def fetch_black_box(visit: Visit) -> Response:
+    """The black box, as a file."""
+    return visit.stream(await visit.answer("get_black_box", call_id=_id(visit)))
+
+
 async def hang_up(visit: Visit) -> Response:
     """End an answered call."""
     await visit.ask("hang_up_call", call_id=_id(visit))
@@ -141,6 +155,7 @@ PAGES: Final[tuple[tuple[str, str, Page], ...]] = (
     ("GET", "/calls/{call_id}", show_call),
     ("GET", "/calls/{call_id}/live", follow_call),
     ("GET", "/calls/{call_id}/recording", play_recording),
+    ("GET", "/calls/{call_id}/black-box", fetch_black_box),
     ("POST", "/calls/{call_id}/hang-up", hang_up),
     ("POST", "/calls/{call_id}/cancel", cancel),
 )

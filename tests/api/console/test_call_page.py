@@ -1,15 +1,19 @@
 """One call's page: what is on it, for whom, live, and nothing that a caller said is HTML."""
 
 import asyncio
+import time
 from html import escape
 
 import pytest
 
 from api.resources.attempt import Ended
+from pbx.quality import assess
+from pbx.switch import AudioProblem
 from tests.api.conftest import Bench
 from tests.api.console.people import Person
 from tests.api.console.story import HOSTILE, answered, tell
 from tests.api.story import NORMAL
+from tests.pbx.test_quality import GOOD
 
 
 async def test_it_tells_everything_that_is_known_of_a_call(bench: Bench, operator: Person) -> None:
@@ -78,6 +82,19 @@ async def test_an_operator_hangs_up_and_a_reader_cannot(
     await operator.send(f"{page}/hang-up", page)
     assert bench.asked == [f"{told.live}:hangup"]
     await operator.send(f"/calls/{told.over}/hang-up", page, 409)
+
+
+async def test_how_good_the_line_was_is_told(bench: Bench, reader: Person) -> None:
+    call_id = await answered(bench, "Maria")
+    assert "Line quality" not in await reader.open(f"/calls/{call_id}")
+    at = time.time() + 20
+    quality = assess(GOOD, [AudioProblem(at, "no_audio_in", "nat", HOSTILE)])
+    ended = Ended(at, NORMAL, "agent_hangup", media={"received": 1500}, quality=quality)
+    await bench.store.calls.record_ended(call_id, ended)
+    html = await reader.open(f"/calls/{call_id}")
+    for part in ("Line quality", "loss percent", "mos", "no audio in, inbound"):
+        assert part in html, part
+    assert "<script>alert" not in html
 
 
 @pytest.mark.parametrize("path", ["/calls/nobody", "/calls/%00", "/calls/nobody/live", "/nowhere"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,16 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from api.compat.endpoints import ENDPOINTS
-from api.deployment import Deployment
-from api.dialing.web import WebCalls
 from api.http.app import create_app
 from api.resources.agent import NewStoredAgent
 from api.store.tables import web_call_tokens
-from pbx.media import MediaServer
-from pbx.webrtc.gateway import WebConfig, WebGateway
-from pbx.webrtc.ice import IceConfig
+from pbx.webrtc.gateway import WebGateway
 from tests.api.conftest import Bench, Clock
-from tests.api.switchboard import Office, over, until
+from tests.api.switchboard import over, until
+from tests.api.web import called_by_browsers
 from tests.pbx.webrtc.browser import Caller, caller, pitch, tone
 
 ORIGIN = "https://www.example.org"
@@ -51,29 +48,14 @@ class Web:
 
 @pytest.fixture
 async def web(bench: Bench) -> AsyncIterator[Web]:
-    media = MediaServer("127.0.0.1", 42_200, 42_250)
-    await media.start()
-    office = Office(bench.store)
-    dialer = office.dialer(max_concurrent=2)
-    running = asyncio.create_task(dialer.run())
-    await asyncio.sleep(0)
-    config = WebConfig(IceConfig(ports=range(42_300, 42_400)), connect_timeout_s=3.0)
-    gateway = WebGateway(media, config)
-    services = bench.services
-    deployment = Deployment(services.settings, services.store, services.engines, services.seal)
-    web = WebCalls(deployment, dialer, gateway)
-    transport = httpx.ASGITransport(create_app(replace(services, web=web), ENDPOINTS))
-    async with httpx.AsyncClient(
-        transport=transport,
-        base_url="http://offhook",
-        headers={"Authorization": f"Bearer {bench.key}"},
-    ) as client:
-        yield Web(client, bench, gateway)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await gateway.close()
-    await media.close()
-    assert gateway.peers == 0
+    async with called_by_browsers(bench) as (services, gateway):
+        transport = httpx.ASGITransport(create_app(services, ENDPOINTS))
+        async with httpx.AsyncClient(
+            transport=transport,
+            base_url="http://offhook",
+            headers={"Authorization": f"Bearer {bench.key}"},
+        ) as client:
+            yield Web(client, bench, gateway)
 
 
 async def _placed(web: Web, browser: Caller, **body: Any) -> dict[str, Any]:

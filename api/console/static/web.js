@@ -23,7 +23,10 @@ async function openMicrophone() {
 }
 
 async function gathered(peer) {
-  await peer.setLocalDescription(await peer.createOffer());
+  const offer = await peer.createOffer();
+  // Chromium plays Opus in stereo only where its own description says so (RFC 7587, 6.1).
+  const sdp = offer.sdp.replace("useinbandfec=1", "useinbandfec=1;stereo=1");
+  await peer.setLocalDescription({ type: "offer", sdp });
   await new Promise((done) => {
     const look = () => peer.iceGatheringState === "complete" && done();
     peer.addEventListener("icegatheringstatechange", look);

@@ -7,12 +7,12 @@ from dataclasses import replace
 from api.calls.several_pbxs import PbxOf, SeveralPbxs
 from api.settings import FIRST_PBX, Settings
 from api.settings.pbx import Ami, Pbx
-from pbx.addresses import any_address, local_address
 from pbx.asterisk import AsteriskConfig, AsteriskSwitch
 from pbx.codecs import PCMA, PCMU
 from pbx.freeswitch import FreeSwitchConfig, FreeSwitchSwitch
 from pbx.incoming import IncomingCall, OnIncoming, Refusal
 from pbx.media import MediaServer
+from pbx.own_address import any_address, local_address
 from pbx.switch import Switch
 
 _CODECS = {"auto": None, "ulaw": PCMU, "alaw": PCMA}

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from api.settings import load_settings
-from pbx.addresses import bracketed, is_private, local_address, plain_address, unbracketed
+from pbx.addresses import bracketed, is_private, plain_address, unbracketed
+from pbx.own_address import local_address
 
 
 @pytest.mark.parametrize("host", ["[::1]", "::1"])

@@ -43,7 +43,7 @@ def check(value: Any, schema: dict[str, Any]) -> None:
 def test_bodies_and_good_answers_have_a_true_example(
     content: dict[str, Any], media_type: str
 ) -> None:
-    if media_type.startswith("audio/"):
+    if media_type.startswith("audio/") or media_type == "application/zip":
         return
     if "example" not in content:
         sample(content["schema"], SCHEMAS)  # raises an error that names the field

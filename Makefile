@@ -50,11 +50,11 @@ demo: setup ## Place one call to the test bed's talking persona and show it live
 # with a bed of its own; of a FreeSWITCH that answers already there is one.
 BED_WORKERS ?= $(if $(OFFHOOK_TEST_FREESWITCH),0,3)
 PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 10
-# Three beds on two cores bring some sounds late. Up to three tests that fail so are run once more,
+# Tests side by side on two cores wait for each other. Up to three that fail so are run once more,
 # alone and for all to see; more than that are no accident.
-ALONE = [ $$(grep -c ': true' .pytest_cache/v/cache/lastfailed) -le 3 ] && \
+alone = [ $$(grep -c ': true' .pytest_cache/v/cache/lastfailed) -le 3 ] && \
 	echo "==> These failed beside others, and are run once more, alone" && \
-	$(BIN)/python -m pytest -v -m bed --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest -v -m $(1) --last-failed --last-failed-no-failures none
 # Pure tests wait, too: for limits that run out, processes that start.
 PURE_WORKERS ?= $(shell expr $$(nproc) + 1)
 
@@ -63,8 +63,8 @@ test: setup $(DEV_STAMP) ## Run every test (ARGS= goes to pytest)
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(PYTEST) -m pure -n $(PURE_WORKERS) --maxprocesses 5
-	@$(PYTEST) -m bed -n $(BED_WORKERS) || { [ $$? = 1 ] && $(ALONE); }
+	@$(PYTEST) -m pure -n $(PURE_WORKERS) --maxprocesses 5 || { [ $$? = 1 ] && $(call alone,pure); }
+	@$(PYTEST) -m bed -n $(BED_WORKERS) || { [ $$? = 1 ] && $(call alone,bed); }
 endif
 
 lint: $(DEV_STAMP) ## Style, types and layering

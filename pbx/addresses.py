@@ -34,7 +34,12 @@ def bracketed(host: str) -> str:
 def is_private(endpoint: str) -> bool | None:
     """Whether `address:port` is of a network of somebody's own (RFC 1918), and so behind a NAT for
     everybody else; None for what is no address."""
+    return is_private_host(endpoint.rpartition(":")[0])
+
+
+def is_private_host(host: str) -> bool | None:
+    """The same of an address without a port."""
     try:
-        return plain_address(unbracketed(endpoint.rpartition(":")[0])).is_private
+        return plain_address(unbracketed(host)).is_private
     except ValueError:
         return None

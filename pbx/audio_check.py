@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from pbx.addresses import bracketed
+from pbx.addresses import bracketed, is_private_host
 from pbx.source_filter import SourceAddress
 from pbx.switch import Finding
 from voice_loop.audio import Samples, frame_samples
@@ -149,12 +148,7 @@ def _hints(ends: Ends) -> Iterable[str]:
         )
     if ends.local_host is not None and host != ends.local_host:
         yield f"; we reach {ends.pbx} from {ends.local_host}, which is mostly the right one"
-    elif _is_private(host) and ends.peer_host is not None and not _is_private(ends.peer_host):
+    elif (
+        is_private_host(host) and ends.peer_host is not None and not is_private_host(ends.peer_host)
+    ):
         yield f"; {host} is a private address, which {ends.pbx} at {ends.peer_host} cannot reach"
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return False

@@ -5,15 +5,13 @@ in each datagram, so that number and time must be made here, of nothing but the 
 """
 
 import random
-import struct
 from typing import Final, Protocol
 
 from pbx.codecs import Codec, Encoding
 from pbx.jitter import GREATEST_MS
-from pbx.rtp import RtpPacket, parse
+from pbx.rtp import PacketWriter, RtpPacket, parse
 from voice_loop.audio import FRAME_MS, FRAMES_PER_SECOND, frame_samples
 
-_HEADER: Final = struct.Struct("!BBHII")
 _PAUSE_S: Final = GREATEST_MS / 1000
 #: The longest packets of a trunk.
 _LONGEST_MS: Final = 60
@@ -55,12 +53,9 @@ class RtpFraming:
 
     def __init__(self, codec: Codec) -> None:
         self._payload_type = codec.payload_type
-        self._step = frame_samples(codec.clock)
         self._scale = codec.rate // codec.clock
-        self._ssrc = random.getrandbits(32)
-        self._sequence = random.getrandbits(16)
-        self._timestamp = random.getrandbits(32)
-        self._marker = 0x80  # a talk spurt begins (RFC 3551 §4.1)
+        start = random.getrandbits(32), random.getrandbits(16), random.getrandbits(32)
+        self._writer = PacketWriter(codec.payload_type, frame_samples(codec.clock), start)
 
     def read(self, datagram: bytes, arrived_at: float) -> RtpPacket:  # noqa: ARG002
         """Raises RtpError. Other payload types (telephone events, comfort noise) are no audio.
@@ -74,18 +69,11 @@ class RtpFraming:
 
     def write(self, payload: bytes) -> bytes:
         """One RTP packet."""
-        header = _HEADER.pack(
-            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self._ssrc
-        )
-        self._marker = 0
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._step) & 0xFFFFFFFF
-        return header + payload
+        return self._writer.write(payload)
 
     def skip(self, frames: int) -> None:
         """Advances the timestamp, not the sequence number, and marks the next packet."""
-        self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
-        self._marker = 0x80
+        self._writer.skip(frames)
 
 
 class UnicastFraming:

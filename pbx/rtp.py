@@ -265,3 +265,34 @@ class ReceptionStats:
         self._last_timestamp = packet.timestamp
         self._last_arrival = now
         return Arrival.NEW_STREAM
+
+
+class PacketWriter:
+    """Writes one stream's packets: numbered, timed and, where a talk spurt begins, marked.
+
+    Args:
+        payload_type: of its codec.
+        step: units of the RTP clock in each packet.
+        start: SSRC, sequence number and timestamp to start with; random (RFC 3550 §5.1).
+    """
+
+    def __init__(self, payload_type: int, step: int, start: tuple[int, int, int]) -> None:
+        self._payload_type = payload_type
+        self._step = step
+        self._ssrc, self._sequence, self._timestamp = start
+        self._marker = 0x80  # a talk spurt begins (RFC 3551 §4.1)
+
+    def write(self, payload: bytes) -> bytes:
+        """The packet that carries what is next."""
+        header = _HEADER.pack(
+            0x80, self._payload_type | self._marker, self._sequence, self._timestamp, self._ssrc
+        )
+        self._marker = 0
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + self._step) & 0xFFFFFFFF
+        return header + payload
+
+    def skip(self, frames: int) -> None:
+        """Advance the timestamp, not the sequence number, and mark the next packet."""
+        self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
+        self._marker = 0x80

@@ -3,11 +3,10 @@
 import struct
 from typing import Final
 
-from pbx.rtp import RtpPacket, parse, timestamp_delta
+from pbx.rtp import PacketWriter, RtpPacket, parse, timestamp_delta
 from pbx.webrtc.sdp import Offer
 from voice_loop.audio import frame_samples
 
-_HEADER: Final = struct.Struct("!BBHII")
 _EVENT: Final = struct.Struct("!BBH")
 #: By event code (RFC 4733 section 3.2).
 KEYS: Final = "0123456789*#ABCD"
@@ -46,10 +45,8 @@ class WebFraming:
 
     def __init__(self, offer: Offer, rate: int, start: tuple[int, int, int]) -> None:
         self._offer = offer
-        self._step = frame_samples(offer.clock)
         self._scale = offer.clock // rate
-        self._ssrc, self._sequence, self._timestamp = start
-        self._marker = 0x80
+        self._writer = PacketWriter(offer.payload_type, frame_samples(offer.clock), start)
         self._wire: int | None = None
         self._position = 0  # of the newest packet, in units of the clock, unwrapped
 
@@ -71,19 +68,8 @@ class WebFraming:
 
     def write(self, payload: bytes) -> bytes:
         """The packet that carries the next 20 ms."""
-        header = _HEADER.pack(
-            0x80,
-            self._offer.payload_type | self._marker,
-            self._sequence,
-            self._timestamp,
-            self._ssrc,
-        )
-        self._marker = 0
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._timestamp + self._step) & 0xFFFFFFFF
-        return header + payload
+        return self._writer.write(payload)
 
     def skip(self, frames: int) -> None:
         """Let time pass unsent."""
-        self._timestamp = (self._timestamp + frames * self._step) & 0xFFFFFFFF
-        self._marker = 0x80
+        self._writer.skip(frames)
